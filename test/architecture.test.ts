@@ -35,9 +35,11 @@ describe('the source tree', () => {
     assertNone(rowFaults(rows, [...files, ...globSync(`test/*.${extensions}`, { cwd: root })]))
   })
   test('imports only files that exist', () => assertNone(importsOfNoFile(imports, sources)))
-  test('imports from a folder only what its row of the table permits', () => assertNone(forbiddenImports(rows, imports)))
+  test('imports from a folder only what its row of the table permits', () =>
+    assertNone(forbiddenImports(rows, imports)))
   test('uses every import that the table permits', () => assertNone(unusedArrows(rows, imports)))
-  test('has no row of the table that permits an import of itself or of a row below it', () => assertNone(arrowsDownwards(rows)))
+  test('has no row of the table that permits an import of itself or of a row below it', () =>
+    assertNone(arrowsDownwards(rows)))
   test('has no cycle of files', () => assertNone(fileCycles(imports)))
   test('has no cycle of folders', () => assertNone(folderCycles(imports)))
   test('does no I/O in folders that the table marks as pure', () => assertNone(impureImports(rows, imports)))
@@ -92,11 +94,7 @@ describe('the check of the source tree', () => {
       '| `shared/mail/` | addresses | yes | `post` |',
       /`post`, which has no row/,
     ],
-    [
-      'an empty list of imports',
-      '| `shared/mail/` | addresses | yes | |',
-      /"" in the column "May import"/,
-    ],
+    ['an empty list of imports', '| `shared/mail/` | addresses | yes | |', /"" in the column "May import"/],
     ['an unknown purity', '| `shared/mail/` | addresses | mostly | `contract` |', /"mostly"/],
     ['a name that is not a folder', '| mail | addresses | yes | `contract` |', /"mail" is not a folder/],
   ]

@@ -1,4 +1,4 @@
-/** The Markdown stays short, and its links and the paths that it names exist. */
+/** The Markdown stays short, its links lead to a file and heading, and the paths in ARCHITECTURE.md exist. */
 import assert from 'node:assert/strict'
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
@@ -87,7 +87,7 @@ function brokenLinks(page: string, markdown: string): string[] {
 }
 
 describe('links', () => {
-  test('are found by the check on more than ten pages', () => {
+  test('exist on more than ten pages, so that the next tests check something', () => {
     assert.ok(pages.length > 20)
     assert.ok(pages.filter((page) => /\]\([^)]+\.md/.test(prose(read(page)))).length > 10)
   })

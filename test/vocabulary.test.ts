@@ -92,7 +92,8 @@ describe('the check of words', () => {
     ['a text-only word in a name before a regular expression', 'const told = /"/', ['told']],
     ['a longer word that ends with a refused word', 'const impatience = 1', []],
   ] as const)
-    test(`${expected.length > 0 ? 'finds' : 'permits'} ${name}`, () => assert.deepEqual(wordsIn(text), expected))
+    test(`${expected.length > 0 ? 'finds' : 'permits'} ${name}`, () =>
+      assert.deepEqual(wordsIn(text), expected))
 
   test('names file, line and the word to use', () =>
     assert.deepEqual(forbiddenUses('a.md', 'one\npatience', rulingsOfTest), [

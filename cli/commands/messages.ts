@@ -161,7 +161,7 @@ function outboundText({ state, verdict, attempts }: TraceEntry['recipients'][num
   return `${sessionOf(last)}${reportOnlyText}`
 }
 
-/** Returns the next hop's reply if there is one, else the reason. */
+/** Returns the reply of the last attempt if it explains the state, else the reason. */
 function reasonText({ reason, reply }: Verdict): string {
   const hasReply = reply !== null && (reason === 'RetryLater' || reason === 'RefusedByNextHop')
   return hasReply ? printable(reply).slice(0, 60) : reason

@@ -14,7 +14,7 @@ const writeAdvice = 'Write it with: Get-InboundConnector | ConvertTo-Json | Out-
 /** @throws CommandError naming the file and the number of the wrong object */
 export function readExport(octets: Buffer, name: string): ExchangeObject[] {
   const objects = listOf(parse(decode(octets, name), name))
-  if (objects.length === 0) throw new CommandError(`${name} contains no connector`)
+  if (objects.length === 0) throw new CommandError(`${name} contains no connector or accepted domain`)
   return objects.map((object, index) => {
     if (typeof object !== 'object' || object === null || Array.isArray(object))
       throw new CommandError(`${name}: item ${index + 1} is not an object`)

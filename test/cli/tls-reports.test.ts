@@ -93,7 +93,7 @@ ours.example, MTA-STS: 5326 successful sessions, 3 failed
   )
 })
 
-test('`tls-reports` rejects the id of no report, and --since that is not a time', async () => {
+test('`tls-reports` rejects an unknown report id, and a --since that is not a time', async () => {
   const unknown = await api.mailflow('tls-reports', '2026-02-08-00000000000000000000')
   assert.deepEqual([unknown.status, unknown.out], [1, ''])
   assert.match(unknown.err, /There is no such report/)

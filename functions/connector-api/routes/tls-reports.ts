@@ -13,7 +13,7 @@ import { notFoundProblem } from './write-responses.ts'
 
 const acceptedDomain = z
   .boolean()
-  .describe('whether the domain is an accepted domain or below one; a report may name any domain')
+  .describe('whether a domain of the report is an accepted domain or below one; a report may name any domain')
 
 export const TlsReport = ReceivedReport.extend({
   policies: z.array(ReportedPolicy.extend({ acceptedDomain })),

@@ -30,10 +30,13 @@ export async function startDemoPartners(authority: LocalAuthority): Promise<Part
         [mailboxName]: { A: [address(0)] },
         'mx.paper.example': { A: [address(1)] },
         'paper.example': { MX: [[10, 'mx.paper.example']] },
-        'clinic.example': { MX: [[10, 'mx.paper.example']] },
+        'clinic.example': { MX: [[10, 'mx.clinic.example']] },
+        // The clinic's server is that of paper.example, and the vault's is that of the workshop.
+        'mx.clinic.example': { A: [address(1)] },
         'mx.workshop.example': { A: [address(2)] },
         'workshop.example': { MX: [[10, 'mx.workshop.example']] },
-        'vault.example': { MX: [[10, 'mx.workshop.example']] },
+        'vault.example': { MX: [[10, 'mx.vault.example']] },
+        'mx.vault.example': { A: [address(2)] },
         // Two domains with signed TLSA records and one server, whose certificate matches only archive.example's record.
         'archive.example': { MX: [[10, 'mx.archive.example']], secure: true },
         'mx.archive.example': { A: [address(archiveAddress)], secure: true },

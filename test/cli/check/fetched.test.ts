@@ -63,7 +63,7 @@ describe('the certificate of an issuer', () => {
     ['in a PKCS #7 bag of certificates', () => bagOf([root.ca, issuing.ca])],
   ]
   for (const [form, body] of forms)
-    test(`that the server omits is fetched ${form}`, async () => {
+    test(`that the chain lacks is fetched ${form}`, async () => {
       answers.set('/issuer', (response) => response.end(body()))
       const output = await withIssuerAt('/issuer')
       assert.match(output.line('issuer'), /^OK .*fetched; the issuer is "Fetched Issuing"$/)
@@ -123,7 +123,7 @@ describe('the certificate of an issuer', () => {
     ['nothing before the timeout', () => {}, /^WARN .*(no answer|not done) within 1 s → /, '1'],
   ]
   for (const [title, answer, expected, timeout = '30'] of useless)
-    test(`causes a warning, beside the failed chain, when its URL returns ${title}`, async () => {
+    test(`has a WARN of its own, beside the FAIL of the chain, when its URL returns ${title}`, async () => {
       answers.set('/useless', answer)
       const output = await withIssuerAt('/useless', '--timeout', timeout)
       assert.match(output.line('issuer'), expected)

@@ -220,7 +220,8 @@ const inboundRows: Row[] = [
     ],
   },
   {
-    shows: 'leaves out an OnPremises connector without address and certificate, which would be an open relay',
+    shows:
+      'leaves out an OnPremises connector with neither address nor certificate, which would be an open relay',
     from: onPremises,
     fields: null,
     expectedNotices: ['Left out: it names neither an IP address nor a certificate'],
@@ -402,13 +403,13 @@ const outboundRows: Row[] = [
     expectedNotices: ['Note: TlsDomain "*.contoso.example": in mailflow "*." matches one label'],
   },
   {
-    shows: 'validates the name of the only smart host under DomainValidation without TlsDomain',
+    shows: 'sets tlsDomain to the name of the only smart host when DomainValidation has no TlsDomain',
     from: { TlsSettings: 'DomainValidation', UseMXRecord: false, SmartHosts: ['mx.contoso.example'] },
     fields: { tlsSettings: 'DomainValidation', tlsDomain: 'mx.contoso.example' },
     expectedNotices: ['Note: TlsDomain is empty; the certificate must have the name'],
   },
   {
-    shows: 'imports DomainValidation without TlsDomain and smart host as CertificateValidation',
+    shows: 'imports DomainValidation as CertificateValidation when it has neither TlsDomain nor a smart host',
     from: { TlsSettings: 'DomainValidation' },
     fields: { tlsSettings: 'CertificateValidation', tlsDomain: null, enabled: true },
     expectedNotices: ['Weaker than in Exchange: DomainValidation has no name that mailflow supports'],
@@ -629,7 +630,7 @@ describe('`connectors import-exchange`', () => {
       '{"AddressSpaces":["*"]}',
       /Send or Receive connector of Exchange Server/,
     ],
-    ['an empty list', '[]', /contains no connector/],
+    ['an empty list', '[]', /contains no connector or accepted domain/],
     [
       'a file in a Windows encoding, with advice',
       Buffer.from('{"Name":"München"}', 'latin1'),

@@ -177,7 +177,11 @@ describe('`messages`', () => {
     ['a recipient', ['--recipient', 'ann@ours.example', '--since', '2d'], () => [delivered.id]],
     ['a state, in any letter case', ['--state', 'deferred', '--since', '2d'], () => [deferred.id]],
     ['a connector by name', ['--connector', 'to the bank', '--since', '2d'], () => [deferred.id]],
-    ['period only, and lists all with --all', ['--since', '2d', '--all'], () => [delivered.id, deferred.id]],
+    [
+      'their period, and all of them with --all',
+      ['--since', '2d', '--all'],
+      () => [delivered.id, deferred.id],
+    ],
   ]
   for (const [title, options, ids] of finds)
     test(`finds messages by ${title}`, async () => {
@@ -417,7 +421,7 @@ describe('`explain`', () => {
       ...args,
     )
 
-  test('shows the verdict of each recipient, and below the considered connectors', async () => {
+  test('shows first the verdict of each recipient, then the considered connectors', async () => {
     const { status, out } = await explain('--to', 'eve@bank.example')
     assert.equal(status, 0)
     assert.match(

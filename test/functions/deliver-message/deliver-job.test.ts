@@ -412,7 +412,7 @@ describe('a worker that cannot complete its claim after an attempt', () => {
   })
 })
 
-describe('a worker of evaluation that dies after it cancelled an attempt, before it settled the recipient,', () => {
+describe('a worker of evaluate-policy that dies after it cancelled an attempt, before it settled the recipient,', () => {
   const cancelAttempt = async () => {
     const job = jobFor(['a@partner.example', 'b@partner.example'])
     const testWorker = worker({})

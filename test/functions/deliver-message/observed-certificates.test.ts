@@ -33,7 +33,7 @@ import {
 
 const connector = { id: 'c1', name: 'To the partner' }
 
-describe('the certificate of a delivery session is recorded', () => {
+describe('the certificate of a delivery session', () => {
   const { keyType: _type, publicKeyFingerprint256: _key, ...summary } = observedCertificate('a')
   const partnerTls = established({
     names: { subjectAltNames: ['mx.partner.example', 'agreed.example'], commonName: null },
@@ -77,7 +77,7 @@ describe('the certificate of a delivery session is recorded', () => {
     ],
     ['when it cannot be parsed', connector, { tls: established() }, 'nothing'],
   ] as const)
-    test(`${name}: ${expected === 'nothing' ? 'no, it is not' : `as ${expected}`}`, () => {
+    test(`is ${expected === 'nothing' ? 'not recorded' : `recorded as ${expected}`} ${name}`, () => {
       const newObservations = new ObservedCertificates()
       const watch = certificateWatch(newObservations, { connector: jobConnector ?? undefined }, () => at)
       watch.session(session({ tls: partnerTls, ...sessionFields }))
@@ -93,7 +93,7 @@ describe('the certificate of a delivery session is recorded', () => {
       assert.deepEqual(results, expected === 'nothing' ? [] : [expected])
     })
 
-  test('without a connector, when TLSA records match: verified by Dane', async () => {
+  test('is recorded as verified by Dane without a connector, when TLSA records match', async () => {
     const { cert } = await (await createPki()).issue({ names: ['mx.partner.example'] })
     const { raw } = new X509Certificate(cert)
     const data = createHash('sha256').update(raw).digest('hex')
@@ -118,7 +118,7 @@ describe('the certificate of a delivery session is recorded', () => {
     )
   })
 
-  test('at most 200 times in a batch', () => {
+  test('is recorded for at most 200 hosts in a batch', () => {
     const newObservations = new ObservedCertificates()
     const watch = certificateWatch(newObservations, { connector }, () => at)
     for (let index = 0; index < 300; index++)

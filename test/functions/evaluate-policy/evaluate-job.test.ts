@@ -145,7 +145,7 @@ describe('the evaluation of an outcome', () => {
     assert.equal(evaluation.sent.length, 1)
   })
 
-  test('is repeated when its timer could not be sent', async () => {
+  test('sends the timer when its job is repeated after the first send failed', async () => {
     const { run, evaluation } = unit()
     const outcome = job(nextId(), [failed()])
     evaluation.failOnce()

@@ -239,7 +239,7 @@ describe('a message whose client presented', () => {
     assert.deepEqual(service.countedMetrics, ['UnknownCertificates'])
   })
 
-  test('an unknown certificate is decided as usual when the queue does not accept the notice; the next message sends it', async () => {
+  test('an unknown certificate is decided as usual when the queue does not accept the notice; the next such message causes the notice', async () => {
     const service = unit()
     service.away.queue = true
     assert.deepEqual(await service.decide(renewedCertificate), ['Defer InboundCertificateRestriction'])
@@ -350,7 +350,7 @@ test('unknown certificates cause at most ten notices per connector and day', asy
   assert.equal(service.published.length, 10)
 })
 
-test('the metric UnknownCertificates has no dimensions and, beside, the dimension connector, as that of the ingress', async (context) => {
+test('UnknownCertificates is published without dimensions and by connector, as by the ingress', async (context) => {
   const lines: string[] = []
   context.mock.method(console, 'log', (line: string) => lines.push(line))
   Object.assign(process.env, { POWERTOOLS_DEV: 'true', POWERTOOLS_METRICS_DISABLED: 'false' })

@@ -41,7 +41,7 @@ function metricsOf(
   return names
 }
 
-describe('the metrics of a verdict:', () => {
+describe('the metrics of a verdict', () => {
   const rows: [string, string[], string[]][] = [
     ['that is delivered', metricsOf('Deliver', 'ConnectorMatched'), ['action=Deliver', 'Verdicts']],
     ['that bounces', metricsOf('Bounce', 'RelayDenied'), ['action=Bounce', 'Verdicts']],
@@ -86,13 +86,13 @@ describe('the metrics of a verdict:', () => {
       ['action=Defer', 'Verdicts', 'UnroutedRecipients'],
     ],
     [
-      'that is delivered, although a ReportOnly connector would have refused it,',
+      'that is delivered, although a ReportOnly connector would have refused it',
       metricsOf('Deliver', 'ConnectorMatched', 'InboundTlsRequired'),
       ['action=Deliver', 'Verdicts', 'ReportOnlyViolations'],
     ],
   ]
   for (const [name, metrics, expected] of rows)
-    test(`a message ${name} counts [${expected.join(', ')}]`, () => assert.deepEqual(metrics, expected))
+    test(`are [${expected.join(', ')}] for a message ${name}`, () => assert.deepEqual(metrics, expected))
 })
 
 describe('a notice of an unknown certificate', () => {

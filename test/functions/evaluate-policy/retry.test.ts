@@ -134,8 +134,8 @@ describe("an administrator's retry after a failed attempt", () => {
   })
 
   // A delivery job that returns for a new decision becomes such a retry. If the worker's clock is slow, the retry has
-  // an earlier time than the timer. No other job continues with the recipient, so the timer must not overtake the
-  // retry.
+  // an earlier time than the timer. No other job continues with the recipient, so the retry must have
+  // an effect even if the timer was decided first.
   test('with an earlier time than the timer, but decided after it, requests the same attempt again', async () => {
     const pipeline = deployment()
     await pipeline.first()

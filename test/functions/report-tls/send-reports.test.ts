@@ -138,7 +138,7 @@ test('a domain without a TLSRPT record, and a domain without sessions, get no TL
   assert.deepEqual((resolver as FakeResolver).queries, ['TXT _smtp._tls.silent.example'])
 })
 
-test('each of two destinations gets the TLS report once, although three runs send it', async () => {
+test('each of two destinations gets the TLS report once in three runs, two of which are concurrent', async () => {
   await count('partner.example')
   const { run, evaluation } = createReporting(
     record('partner.example', 'mailto:a@partner.example,mailto:b@partner.example'),

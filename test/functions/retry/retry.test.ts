@@ -156,7 +156,7 @@ describe('the schedule of attempts of a message', () => {
     assert.notDeepEqual(await times('01KF0CVZT0ABCDEFGHJKMNPQR2'), firstTimes)
   })
 
-  test('has through jitter at most about a tenth more attempts than without', async () => {
+  test('has because of jitter at most about a tenth more attempts', async () => {
     const { attempts } = await simulateDay({ partner: 'down' })
     const countWithoutJitter = 3 + Math.floor((24 * hour - 5 * minute) / (15 * minute))
     assert.ok(attempts.length >= countWithoutJitter * 0.95, `${attempts.length}`)

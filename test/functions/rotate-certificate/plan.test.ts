@@ -141,13 +141,13 @@ test('a published certificate that an administrator replaced in the secret becom
   assert.equal(again.set, after)
 })
 
-test('the switch to the next certificate makes the old certificate deprecated once, not also as replaced by an administrator', () => {
+test('the switch to the next certificate at its date adds the old certificate to the deprecated ones once', () => {
   const announced = set(a, { next: { ...pairOf(b), servedFrom: at(1) } })
   const { set: after } = plan({ set: announced, published: publishedFor(announced), now: new Date(at(2)) })
   assert.deepEqual(after.deprecated, [{ certificate: a.cert, servedUntil: at(1) }])
 })
 
-test('deprecated certificates stay in the secret for 90 days, at most four of them, and not if unreadable', () => {
+test('the four latest deprecated certificates stay in the secret for 90 days; an unreadable one is removed', () => {
   const deprecated = [1, 2, 3, 4, 5].map((days) => ({ certificate: c.cert, servedUntil: at(-days) }))
   assert.deepEqual(plan({ set: set(a, { deprecated }) }).set.deprecated, deprecated.slice(0, 4))
   const two = [89.9, 90].map((days) => ({ certificate: c.cert, servedUntil: at(-days) }))
@@ -174,7 +174,7 @@ test('an expired current certificate is reported as refused', () => {
   )
 })
 
-test('the oldest deprecated certificates are removed until the secret has at most 64 KiB', () => {
+test('the oldest deprecated certificates are removed until the secret fits the 64 KiB of Secrets Manager', () => {
   const large = (identity: Identity) => `${identity.cert}\n${'#'.repeat(12_000)}`
   const deprecated = [old, rsaA, rsaB, c].map((identity, index) => ({
     certificate: large(identity),

@@ -98,10 +98,10 @@ async function job(wire: Wire, domain: string) {
 const restricted = '550 5.7.51 Sender domain is restricted to its own servers'
 
 describe('a client whose certificate is revoked', () => {
-  for (const domain of ['softfail', 'hardfail'])
-    it(`is refused by a connector with revocationCheck ${domain}, and the log gives the reason`, async () => {
+  for (const revocationCheck of ['SoftFail', 'HardFail'])
+    it(`is refused by a connector with revocationCheck ${revocationCheck}, and the log gives the reason`, async () => {
       const wire = await openSession('revoked')
-      assert.equal(await sendRcpt(wire, domain), restricted)
+      assert.equal(await sendRcpt(wire, revocationCheck.toLowerCase()), restricted)
       const line = await ingress.logged('refused')
       assert.match(
         String(line.explanation),
@@ -177,13 +177,13 @@ describe('a client without a usable CRL or OCSP response', () => {
     wire.destroy()
   })
 
-  it('gets 451 when it wants to relay through a connector with revocationCheck HardFail', async () => {
+  it('gets 451 to relay through a connector with revocationCheck HardFail', async () => {
     const wire = await openSession('onPremises')
     assert.match(await sendRcpt(wire, 'ours', 'b@elsewhere.example'), /^451 4\.7\.51 /)
     wire.destroy()
   })
 
-  it('may relay through that connector as soon as OCSP responds', async () => {
+  it('may relay through a connector with revocationCheck HardFail as soon as OCSP responds', async () => {
     authority.setBehaviour({ ocsp: 'Honest' })
     const wire = await openSession('onPremises')
     assert.match(await sendRcpt(wire, 'ours', 'b@elsewhere.example'), /^250 /)

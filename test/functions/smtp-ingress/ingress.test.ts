@@ -132,7 +132,7 @@ test('mail from the address of an OnPremises connector is attributed to the conn
   assert.equal(job?.message.attributedTo, connector.id)
 })
 
-test('recipients in the job have domains as A-labels, and postmaster has the accepted domain of the host name', async () => {
+test('recipients in the job have domains as A-labels, and `postmaster` without a domain gets the accepted domain that contains the host name', async () => {
   const ingress = await ingressWith({ acceptedDomains: ['xn--mller-kva.example', 'ours.example'] })
   const wire = await Wire.greet(ingress.smtpPort)
   const recipients = ['b@xn--mller-kva.example', 'b@müller.example', 'postmaster']

@@ -135,7 +135,7 @@ test('a client that disconnects during a large message frees its room in the spo
   assert.match(await until('250'), /^250 /)
 })
 
-test('a message over MAX_MESSAGE_SIZE gets 552 at its end; 8 MiB beyond, it gets 552 earlier and the session ends', async () => {
+test('a message over MAX_MESSAGE_SIZE gets 552 at its end; one that is over by 8 MiB gets 552 before its end, and the session ends', async () => {
   const ingress = await ingressWith({ MAX_MESSAGE_SIZE: 2_000_000 })
   const wire = await openDataPhase(ingress)
   wire.write(mailOfSize(2_100_000))

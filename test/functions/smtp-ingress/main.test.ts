@@ -273,7 +273,7 @@ const unresponsiveCases: UnresponsiveCase[] = [
 // Concurrent: each waits for timeouts of the process.
 describe('while a service accepts requests and does not respond', { concurrency: true }, () => {
   for (const { service, target, environmentFor, use, reason, recoveryMessage } of unresponsiveCases)
-    test(`(${service}), open sessions get 451, new clients 421, and /health fails; mail is accepted when the service responds`, async () => {
+    test(`(${service}) open sessions get 451, new clients get 421, and /health fails; mail is accepted when the service responds`, async () => {
       const relay = await ServiceRelay.start(target)
       const child = startProcess({
         ...(await createEnvironment()),

@@ -36,7 +36,7 @@ describe('the ingress replies as in the transcript', { concurrency: 8 }, () => {
   for (const file of readdirSync(folder).filter((name) => name.endsWith('.smtp'))) {
     const lines = readFileSync(new URL(file, folder), 'utf8').split('\n')
     const [comment = ''] = lines.filter((line) => line.startsWith('#'))
-    it(`${file} ${comment}`, async () => {
+    it(`${file}: ${comment.slice(2)}`, async () => {
       const steps = lines.filter((line) => line !== '' && !line.startsWith('#'))
       const ingress = await prepare(steps)
       const wire = await ingress.connect()

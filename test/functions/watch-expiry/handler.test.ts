@@ -1,4 +1,4 @@
-/** watch-expiry as AWS invokes it: its notices about certificates that sessions have recorded. */
+/** watch-expiry as AWS invokes it: its notices and metrics about observed and published certificates. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { OutboundConnectorInput } from '../../../shared/connectors/schema.ts'

@@ -104,7 +104,7 @@ class Play implements SessionTransport, SessionPolicy {
   async run(): Promise<void> {
     this.#session.sendGreeting()
     const chunks = chunksOf(this.#script)
-    // Some clients disconnect in the middle, during any decision.
+    // Some clients disconnect after any chunk, possibly while a decision is pending.
     const leavingIndex = this.#random.happens(0.2)
       ? this.#random.between(0, chunks.length + 1)
       : Number.POSITIVE_INFINITY

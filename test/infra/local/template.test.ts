@@ -58,7 +58,8 @@ const values = [
   },
 ]
 for (const { name, value, expected } of values)
-  test(`the resolver of a template resolves ${name}`, () => assert.deepEqual(resolver().resolve(value), expected))
+  test(`the resolver of a template resolves ${name}`, () =>
+    assert.deepEqual(resolver().resolve(value), expected))
 
 const faults = [
   {

@@ -209,7 +209,7 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: 'is refused only for the type of a field, without the rules about its value, when the type is wrong',
+      name: 'is refused only for the wrong type of a field, not also by rules about its value',
       body: { ...inbound, senderIpAddresses: 'x', restrictDomainsToIpAddresses: true },
       at: ['senderIpAddresses must be a list, not a string'],
     },

@@ -36,7 +36,11 @@ describe('a handler of queue jobs', () => {
   const rows = [
     { name: 'nothing when every job is done', bodies: ['{"n":1}', '{"n":2}'], failed: [] },
     { name: 'only a record that is not JSON', bodies: ['{"n":1}', '{"n":'], failed: ['m1'] },
-    { name: 'only a record with a field of another type', bodies: ['{"n":"one"}', '{"n":2}'], failed: ['m0'] },
+    {
+      name: 'only a record with a field of another type',
+      bodies: ['{"n":"one"}', '{"n":2}'],
+      failed: ['m0'],
+    },
     { name: 'a record with an unknown field', bodies: ['{"n":1,"extra":1}'], failed: ['m0'] },
     { name: 'only the record whose job failed', bodies: ['{"n":1}', '{"n":13}', '{"n":2}'], failed: ['m1'] },
     { name: 'all records when all jobs fail', bodies: ['{"n":13}', '{"n":13}'], failed: ['m0', 'm1'] },

@@ -19,8 +19,7 @@ const headers: [name: string, content: string, waives: boolean][] = [
 
 describe('waivesTls', () => {
   for (const [name, content, waives] of headers)
-    it(`is ${waives} for ${name}`, () =>
-      assert.equal(waivesTls(Buffer.from(content)), waives))
+    it(`is ${waives} for ${name}`, () => assert.equal(waivesTls(Buffer.from(content)), waives))
 
   it('is false for a header above the size limit, which is not searched, because its lines could take all memory', () => {
     const endless = Buffer.from(`TLS-Required: No\r\n${'ab\r\n'.repeat(1_000_000)}`)

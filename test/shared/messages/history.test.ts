@@ -275,26 +275,46 @@ describe('the list of messages', () => {
 
   const all = [0, 1, 2, 3, 4, 5]
   const rows: { name: string; filter: Partial<HistoryFilter>; found: number[] }[] = [
-    { name: 'received at the time `since` or later', filter: { since: new Date(times[3] as string) }, found: [0, 1, 2, 3] },
-    { name: 'received before the time `until`', filter: { until: new Date(times[3] as string) }, found: [4, 5] },
+    {
+      name: 'received at the time `since` or later',
+      filter: { since: new Date(times[3] as string) },
+      found: [0, 1, 2, 3],
+    },
+    {
+      name: 'received before the time `until`',
+      filter: { until: new Date(times[3] as string) },
+      found: [4, 5],
+    },
     {
       name: 'received within an hour of a day',
       filter: { since: new Date('2026-02-03T11:30Z'), until: new Date('2026-02-03T12:30Z') },
       found: [1, 2],
     },
-    { name: 'from a sender, with its domain in any case', filter: { sender: parseAddressFilter('s1@contoso.EXAMPLE') }, found: [1] },
+    {
+      name: 'from a sender, with its domain in any case',
+      filter: { sender: parseAddressFilter('s1@contoso.EXAMPLE') },
+      found: [1],
+    },
     {
       name: 'from a sender, with its local part in the given case only',
       filter: { sender: parseAddressFilter('S1@contoso.example') },
       found: [],
     },
-    { name: 'from senders of a domain', filter: { sender: parseAddressFilter('CONTOSO.example') }, found: [1, 3, 5] },
+    {
+      name: 'from senders of a domain',
+      filter: { sender: parseAddressFilter('CONTOSO.example') },
+      found: [1, 3, 5],
+    },
     { name: 'to a recipient', filter: { recipient: parseAddressFilter('r2@ours.example') }, found: [2] },
-    { name: 'to recipients of a domain', filter: { recipient: parseAddressFilter('northwind.example') }, found: all },
+    {
+      name: 'to recipients of a domain',
+      filter: { recipient: parseAddressFilter('northwind.example') },
+      found: all,
+    },
     { name: 'with a recipient in a state', filter: { state: 'Bounced' }, found: [0, 1] },
     { name: 'that matched a connector', filter: { connector: 'id-contoso' }, found: [4] },
     {
-      name: 'of which one recipient has both the address and the state',
+      name: 'of which one recipient has both the given address and the given state',
       filter: { recipient: parseAddressFilter('r0@ours.example'), state: 'Bounced' },
       found: [],
     },
@@ -347,7 +367,7 @@ describe('the state of a message for a retry', () => {
   })
 })
 
-test('the messages of 120 ids, more than one request can read, are all read', async () => {
+test('120 messages, more than one request can read, are all read by their ids', async () => {
   const stored = Array.from({ length: 120 }, (_, n) => receivedAt('2026-01-16T12:00:00Z', n))
   for (const received of stored) await trace.recordMessage(received, expiresAt)
   const ids = stored.map(({ id }) => id)

@@ -382,7 +382,7 @@ describe('the failure of a host in a batch', () => {
         assert.equal(records.length, first.outcome === 'TlsNotMet' ? 1 : 0)
       }))
 
-  it('that greets with 554 is not the outcome of later messages without another connection', () =>
+  it('that greets with 554 leads to another connection for each later message', () =>
     withPartner({ greeting: '554 5.7.1 go away' }, async (partner) => {
       assert.equal((await send(partner.port)).outcome, 'PermanentFailure')
       assert.equal((await send(partner.port)).outcome, 'PermanentFailure')

@@ -65,7 +65,14 @@ describe('the extensions that a message needs', () => {
   const utf8Body = Buffer.from('Subject: x\r\n\r\né\r\n')
   const utf8Header = Buffer.from('Subject: é\r\n\r\nbody\r\n')
   const rows: [string, Buffer, boolean, string, boolean, boolean][] = [
-    ['none when all is ASCII, even if the client declared SMTPUTF8', ascii, true, 'b@ours.example', false, false],
+    [
+      'none when all is ASCII, even if the client declared SMTPUTF8',
+      ascii,
+      true,
+      'b@ours.example',
+      false,
+      false,
+    ],
     ['8BITMIME for a body in UTF-8', utf8Body, true, 'b@ours.example', true, false],
     ['8BITMIME and SMTPUTF8 for a header field in UTF-8', utf8Header, true, 'b@ours.example', true, true],
     [

@@ -154,7 +154,11 @@ describe('a name server with TLS', () => {
 
 describe('a name server with TLS that cannot be verified', () => {
   const rows: [string, () => Promise<TlsOptions>, string][] = [
-    ['has a certificate for another name', () => pki.issue({ names: ['dns.other.example'] }), 'ERR_TLS_CERT_ALTNAME_INVALID'],
+    [
+      'has a certificate for another name',
+      () => pki.issue({ names: ['dns.other.example'] }),
+      'ERR_TLS_CERT_ALTNAME_INVALID',
+    ],
     [
       'has a certificate with the name only as common name',
       () => pki.issue({ names: [], commonName: own }),
@@ -407,7 +411,7 @@ describe('an open connection to a name server with TLS', () => {
     assert.equal(connections(server), 2)
   })
 
-  it('that ends instead of each reply is replaced only once', async () => {
+  it('is replaced only once when the server closes each connection instead of replying', async () => {
     const server = await serve(() => ['Close'])
     assert.deepEqual(await resolveName(server), failedResult('ECONNRESET'))
     assert.equal(connections(server), 2)
@@ -525,7 +529,7 @@ describe('a separate process with a resolver over TLS', () => {
   after(() => rmSync(folder, { recursive: true }))
   const script = (address: string) => `
     import { createResolver } from ${JSON.stringify(new URL('../../../shared/net/resolver.ts', import.meta.url).href)}
-    const resolver = createResolver([${JSON.stringify(address)}], undefined, { idle: 600_000 })
+    const resolver = createResolver([${JSON.stringify(address)}], undefined, { idleTimeoutMs: 600_000 })
     console.log(JSON.stringify(await resolver.query(${JSON.stringify(name)}, 'A')))`
 
   it('trusts a private CA only if NODE_EXTRA_CA_CERTS has it, and ends although its connection is open', async () => {

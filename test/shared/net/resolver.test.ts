@@ -78,7 +78,7 @@ describe('the resolver', () => {
     ['TXT', [''], ''],
   ]
   for (const [type, data, expected] of rows) {
-    it(`reads a ${type} record as ${JSON.stringify(expected)}`, async () => {
+    it(`reads the data of record type ${type} as ${JSON.stringify(expected)}`, async () => {
       const { answer } = await resolveName(() => [{ answers: [{ name, type, ttl: 60, data }] }], type)
       assert.deepEqual(answer, { kind: 'Found', records: [expected], secure: false, name })
     })
@@ -292,7 +292,11 @@ describe('aliases in an answer', () => {
       { answers: [alias(name, 'b.example'), alias('b.example', name)] },
       failedResult('EBADRESP'),
     ],
-    ['of a name to itself have the result EBADRESP', { answers: [alias(name, name)] }, failedResult('EBADRESP')],
+    [
+      'of a name to itself have the result EBADRESP',
+      { answers: [alias(name, name)] },
+      failedResult('EBADRESP'),
+    ],
     [
       'in a chain of forty have the result EBADRESP',
       {
@@ -300,7 +304,11 @@ describe('aliases in an answer', () => {
       },
       failedResult('EBADRESP'),
     ],
-    ['to an invalid name have the result EBADNAME', { answers: [alias(name, 'a b.example')] }, failedResult('EBADNAME')],
+    [
+      'to an invalid name have the result EBADNAME',
+      { answers: [alias(name, 'a b.example')] },
+      failedResult('EBADNAME'),
+    ],
   ]
   for (const [title, answer, expected] of rows) {
     it(title, async () => assert.deepEqual((await resolveName(() => [answer])).answer, expected))
@@ -360,7 +368,7 @@ describe('a name server', () => {
     [2, 'ESERVFAIL', ['Datagram', 'Datagram unchecked']],
   ]
   for (const [rcode, code, asked] of refusals) {
-    it(`that answers every query with ${code} gets ${asked.join(', then ')}`, async () => {
+    it(`that answers every query with ${code} gets the queries: ${asked.join(', then ')}`, async () => {
       const { answer, server } = await resolveName(() => [{ rcode }])
       assert.deepEqual(answer, failedResult(code))
       assert.deepEqual(describeQueries(server), asked)

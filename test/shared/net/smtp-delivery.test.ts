@@ -316,7 +316,11 @@ describe('an attempt with opportunistic TLS', () => {
       () => ({ tls: certificates.good ?? {}, refuseStartTls: '454 4.7.0 not now' }),
       false,
     ],
-    ['answers STARTTLS with 421', () => ({ tls: certificates.good ?? {}, refuseStartTls: '421 4.7.0 bye' }), false],
+    [
+      'answers STARTTLS with 421',
+      () => ({ tls: certificates.good ?? {}, refuseStartTls: '421 4.7.0 bye' }),
+      false,
+    ],
     ['breaks the handshake', () => ({ tls: certificates.good ?? {}, breakHandshake: true }), false],
     ['has TLS 1.1 at most', () => ({ tls: certificates.oldTls ?? {} }), false],
     ['closes at STARTTLS', hangsUpOnStartTls, false],
@@ -557,14 +561,24 @@ describe('a mail transaction', () => {
   })
 
   const bodies: [string, Buffer, Buffer?][] = [
-    ['of a message with lines that begin with dots', Buffer.from('A: b\r\n\r\n.\r\n..\r\n.hidden\r\n...\r\n')],
+    [
+      'of a message with lines that begin with dots',
+      Buffer.from('A: b\r\n\r\n.\r\n..\r\n.hidden\r\n...\r\n'),
+    ],
     ['of a message that begins with a dot', Buffer.from('.A: b\r\n\r\nx\r\n')],
     [
       'of a message with octets above 127',
       Buffer.concat([Buffer.from('A: b\r\n\r\n'), Buffer.from([0x80, 0xff, 0xe9, 0x0d, 0x0a])]),
     ],
-    ['and a CRLF of a message without CRLF at its end', Buffer.from('A: b\r\n\r\nx'), Buffer.from('A: b\r\n\r\nx\r\n')],
-    ['of a message with dots on both sides of a 64 KiB boundary', Buffer.from(`${'x'.repeat(65_533)}\r\n..\r\n.\r\n`)],
+    [
+      'and a CRLF of a message without CRLF at its end',
+      Buffer.from('A: b\r\n\r\nx'),
+      Buffer.from('A: b\r\n\r\nx\r\n'),
+    ],
+    [
+      'of a message with dots on both sides of a 64 KiB boundary',
+      Buffer.from(`${'x'.repeat(65_533)}\r\n..\r\n.\r\n`),
+    ],
     ['of a message with a CRLF across a 64 KiB boundary', Buffer.from(`${'x'.repeat(65_535)}\r\n.y\r\n`)],
     ['of a message of half a megabyte', Buffer.from(`A: b\r\n\r\n${'0123456789.\r\n'.repeat(40_000)}`)],
   ]
@@ -811,8 +825,16 @@ describe('a next hop that fails', () => {
 describe('the outcome of attempts at several hosts', () => {
   const failure = (outcome: Outcome['outcome'], host: string): Outcome => ({ ...attempt({ outcome, host }) })
   const rows: [string, Outcome[], string][] = [
-    ['TlsNotMet when another host has a temporary failure', [failure('TlsNotMet', 'a'), failure('TemporaryFailure', 'b')], 'a'],
-    ['the temporary failure when another host has a permanent failure', [failure('TemporaryFailure', 'a'), failure('PermanentFailure', 'b')], 'a'],
+    [
+      'TlsNotMet when another host has a temporary failure',
+      [failure('TlsNotMet', 'a'), failure('TemporaryFailure', 'b')],
+      'a',
+    ],
+    [
+      'the temporary failure when another host has a permanent failure',
+      [failure('TemporaryFailure', 'a'), failure('PermanentFailure', 'b')],
+      'a',
+    ],
     [
       'the last of several permanent failures',
       [failure('PermanentFailure', 'a'), failure('PermanentFailure', 'b')],

@@ -98,10 +98,7 @@ describe("a next hop's certificate that expires soon", () => {
     ['when its connector was deleted', { id: 'c9' }],
     ['when its connector is disabled', { enabled: false }],
     ['when its connector is only for `*`, by MX', { recipientDomains: ['*'] }],
-    [
-      'when its connector matches its domain only by `*`',
-      { recipientDomains: ['clinic.example', '*'] },
-    ],
+    ['when its connector matches its domain only by `*`', { recipientDomains: ['clinic.example', '*'] }],
   ] as [string, Partial<OutboundConnector>][])
     test(`is ignored ${what}`, () => {
       const observed = findInUse([shown()], { outboundConnectors: [{ ...bank, ...fields }] })

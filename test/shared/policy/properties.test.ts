@@ -81,7 +81,7 @@ describe('the selected connector is that of a plain reference implementation', (
       runs,
     ))
 
-  test("for any server of the organisation, by certificate or address", () => {
+  test('for any server of the organisation, by certificate or address', () => {
     const attributionCounts = { byCertificate: 0, byAddress: 0, none: 0 }
     const anyOnPremises = fc.uniqueArray(
       anyInbound.filter(({ connectorType }) => connectorType === 'OnPremises'),

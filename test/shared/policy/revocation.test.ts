@@ -182,7 +182,7 @@ describe('the administrator', () => {
     return unknownCertificateNotices(connectors, of, evaluateInbound(connectors, of), outcome)
   }
 
-  it("gets a notice of a revoked client certificate, without remedies", () => {
+  it('gets a notice of a revoked client certificate, without remedies', () => {
     const [notice] = noticesOf('Revoked')
     assert.deepEqual([notice?.why, notice?.remedies], ['revoked (by the CRL)', []])
   })

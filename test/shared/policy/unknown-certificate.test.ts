@@ -65,7 +65,12 @@ describe('a notice of an unknown client certificate is sent', () => {
       presenting(otherCertificate),
       [['Contoso', 'Held']],
     ],
-    ['if it has the name of the connector and is expired', [contoso()], presenting(expired), [['Contoso', 'Held']]],
+    [
+      'if it has the name of the connector and is expired',
+      [contoso()],
+      presenting(expired),
+      [['Contoso', 'Held']],
+    ],
     [
       'with the consequence RecordedOnly if the connector is report-only',
       [contoso({ mode: 'ReportOnly' })],
@@ -82,13 +87,13 @@ describe('a notice of an unknown client certificate is sent', () => {
       ],
     ],
     [
-      "if it has the name of an OnPremises connector and is expired",
+      'if it has the name of an OnPremises connector and is expired',
       [ownServer()],
       presenting({ ...ownServerCertificate, ...expired }, fromOwnServer),
       [['Ours', 'RelayDenied']],
     ],
     [
-      "if it has the name of an OnPremises connector and is not trusted",
+      'if it has the name of an OnPremises connector and is not trusted',
       [ownServer()],
       presenting(
         { ...ownServerCertificate, trusted: false, trustError: 'SELF_SIGNED_CERT_IN_CHAIN' },
@@ -286,7 +291,12 @@ describe('the client certificate of a session is known', () => {
       [],
     ],
     ['to no connector if the partner connector requires no certificate', [inbound()], presenting(), []],
-    ['to no connector if it has another name than the connector', [contoso()], presenting(otherCertificate), []],
+    [
+      'to no connector if it has another name than the connector',
+      [contoso()],
+      presenting(otherCertificate),
+      [],
+    ],
     [
       'to no connector if the mail is refused for its TLS version',
       [contoso({ minimumTlsVersion: 'TLSv1.3' })],

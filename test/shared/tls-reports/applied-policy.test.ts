@@ -79,12 +79,12 @@ const cases: [string, SessionInput, string[]][] = [
     ['tlsa mx.partner.example: tlsa-invalid'],
   ],
   [
-    'only unusable TLSA records',
+    'a host with only unusable TLSA records',
     { hop: dane([{ ...tlsa, usage: 1 }]) },
     ['tlsa mx.partner.example: success'],
   ],
   [
-    'only unusable TLSA records beside MTA-STS enforced and met',
+    'a host with only unusable TLSA records beside MTA-STS enforced and met',
     { hop: dane([{ ...tlsa, usage: 1 }]), mtaSts: stsPolicy('enforce') },
     ['sts partner.example: success'],
   ],

@@ -277,13 +277,9 @@ const bomb = gzipSync(Buffer.concat([json, Buffer.alloc(32 * 1024 * 1024, ' ')])
 const mails: [string, Buffer, RegExp | null][] = [
   ['compressed as application/tlsrpt+gzip', mailWith(gzipSync(json), 'application/tlsrpt+gzip'), null],
   ['as application/tlsrpt+json', mailWith(json, 'application/tlsrpt+json'), null],
+  ['as application/gzip and with TLS-Report-Domain', mailWith(gzipSync(json), 'application/gzip'), null],
   [
-    'as application/gzip in a mail with TLS-Report-Domain',
-    mailWith(gzipSync(json), 'application/gzip'),
-    null,
-  ],
-  [
-    'as application/gzip in a mail without TLS-Report-Domain',
+    'as application/gzip and without TLS-Report-Domain',
     mailWith(gzipSync(json), 'application/gzip', ''),
     /no part of type application\/tlsrpt/,
   ],

@@ -208,9 +208,14 @@ describe('the mail with a report', async () => {
       dns(),
       'fail null',
     ],
-    ['a signature of only a part of the body', await sign(from(ownFrom), 'ours.example', 3), dns(), 'fail null'],
+    [
+      'a signature of only a part of the body',
+      await sign(from(ownFrom), 'ours.example', 3),
+      dns(),
+      'fail null',
+    ],
   ] as const)
-    test(`or any signed mail with ${what} has the signature result "${verdict}"`, async () => {
+    test(`is verified like any signed mail: with ${what}, the signature result is "${verdict}"`, async () => {
       const verification = await verifySigner(octets, resolver, never)
       assert.equal(
         verification.kind === 'Known'

@@ -31,31 +31,55 @@ const levels: Level[] = ['Opportunistic', 'EncryptionOnly', 'CertificateValidati
 
 /** Codes for EncryptionOnly, CertificateValidation and DomainValidation; null if the requirement is met. */
 const rows: [string, ServerTls, [string | null, string | null, string | null]][] = [
-  ['no STARTTLS', { kind: 'NotOffered', serverReply: null }, ['4.7.321', '4.7.321', '4.7.321']],
-  ['STARTTLS refused', { kind: 'NotOffered', serverReply: '454 no' }, ['4.7.321', '4.7.321', '4.7.321']],
-  ['a failed handshake', { kind: 'HandshakeFailed', cause: 'ECONNRESET' }, ['4.7.5', '4.7.5', '4.7.5']],
-  ['TLS 1.1', established({ protocol: 'TLSv1.1' }), ['4.7.5', '4.7.5', '4.7.5']],
-  ['an unknown version', established({ protocol: 'unknown' }), ['4.7.5', '4.7.5', '4.7.5']],
-  ['a good certificate', established(), [null, null, null]],
-  ['an unknown issuer', untrusted('UNABLE_TO_GET_ISSUER_CERT_LOCALLY'), [null, '4.7.320', '4.7.320']],
-  ['a self-signed certificate', untrusted('DEPTH_ZERO_SELF_SIGNED_CERT'), [null, '4.7.320', '4.7.320']],
-  ['no trust and no reason', untrusted(null), [null, '4.7.320', '4.7.320']],
-  ['an expired certificate', untrusted('CERT_HAS_EXPIRED'), [null, '4.7.322', '4.7.322']],
-  ['a certificate not valid yet', untrusted('CERT_NOT_YET_VALID'), [null, '4.7.322', '4.7.322']],
-  ['another name', namesWith(['mx.other.example']), [null, null, '4.7.325']],
-  ['a wildcard that covers the name', namesWith(['*.partner.example']), [null, null, null]],
-  ['a wildcard of another level', namesWith(['*.example']), [null, null, '4.7.325']],
-  ['the name as a prefix only', namesWith(['mx.partner.example.evil.example']), [null, null, '4.7.325']],
   [
-    'the name in CN beside other SANs',
+    'a session without STARTTLS',
+    { kind: 'NotOffered', serverReply: null },
+    ['4.7.321', '4.7.321', '4.7.321'],
+  ],
+  [
+    'a session whose STARTTLS was refused',
+    { kind: 'NotOffered', serverReply: '454 no' },
+    ['4.7.321', '4.7.321', '4.7.321'],
+  ],
+  ['a failed handshake', { kind: 'HandshakeFailed', cause: 'ECONNRESET' }, ['4.7.5', '4.7.5', '4.7.5']],
+  ['a session over TLS 1.1', established({ protocol: 'TLSv1.1' }), ['4.7.5', '4.7.5', '4.7.5']],
+  [
+    'a session over an unknown TLS version',
+    established({ protocol: 'unknown' }),
+    ['4.7.5', '4.7.5', '4.7.5'],
+  ],
+  ['a good certificate', established(), [null, null, null]],
+  [
+    'a certificate of an unknown issuer',
+    untrusted('UNABLE_TO_GET_ISSUER_CERT_LOCALLY'),
+    [null, '4.7.320', '4.7.320'],
+  ],
+  ['a self-signed certificate', untrusted('DEPTH_ZERO_SELF_SIGNED_CERT'), [null, '4.7.320', '4.7.320']],
+  ['a certificate that is untrusted without a reason', untrusted(null), [null, '4.7.320', '4.7.320']],
+  ['an expired certificate', untrusted('CERT_HAS_EXPIRED'), [null, '4.7.322', '4.7.322']],
+  ['a certificate that is not valid yet', untrusted('CERT_NOT_YET_VALID'), [null, '4.7.322', '4.7.322']],
+  ['a certificate for another name', namesWith(['mx.other.example']), [null, null, '4.7.325']],
+  ['a certificate with a wildcard for the name', namesWith(['*.partner.example']), [null, null, null]],
+  ['a certificate with a wildcard of another level', namesWith(['*.example']), [null, null, '4.7.325']],
+  [
+    'a certificate for a name that only begins with the expected name',
+    namesWith(['mx.partner.example.evil.example']),
+    [null, null, '4.7.325'],
+  ],
+  [
+    'a certificate with the name as CN beside another SAN',
     namesWith(['mx.other.example'], 'mx.partner.example'),
     [null, null, '4.7.325'],
   ],
-  ['the name in CN without any SAN', namesWith([], 'mx.partner.example'), [null, null, null]],
-  ['no name at all', namesWith([]), [null, null, '4.7.325']],
+  [
+    'a certificate with the name as CN and without any SAN',
+    namesWith([], 'mx.partner.example'),
+    [null, null, null],
+  ],
+  ['a certificate without any name', namesWith([]), [null, null, '4.7.325']],
 ]
 
-describe('the assessment of a next hop', () => {
+describe("the assessment of a next hop's TLS", () => {
   for (const [what, facts, codes] of rows) {
     for (const [index, level] of levels.slice(1).entries()) {
       const code = codes[index] ?? null
@@ -69,7 +93,7 @@ describe('the assessment of a next hop', () => {
       assert.equal(assessServerTls(requirement('Opportunistic'), facts, now), null))
   }
 
-  it('refuses TLS 1.2 if TLS 1.3 is required', () => {
+  it('refuses TLS 1.2 with 4.7.5 if TLS 1.3 is required', () => {
     const tls = requirement('EncryptionOnly', { minimumTlsVersion: 'TLSv1.3' })
     assert.equal(assessServerTls(tls, established(), now), null)
     assert.equal(assessServerTls(tls, established({ protocol: 'TLSv1.2' }), now)?.reply.enhanced, '4.7.5')
@@ -82,12 +106,12 @@ describe('the assessment of a next hop', () => {
     )
   })
 
-  it("states the certificate's names and the expected name", () => {
+  it("states the certificate's names and the expected name in the fault for a certificate for other names", () => {
     const fault = assessServerTls(requirement('DomainValidation'), namesWith(['a.example', 'b.example']), now)
     assert.equal(fault?.reply.text, 'Certificate is for a.example, b.example, not for mx.partner.example')
   })
 
-  it('gives the result for a TLS report', () => {
+  it('has in each fault the result type for a TLS report', () => {
     const results: [ServerTls, TlsResult][] = [
       [{ kind: 'NotOffered', serverReply: null }, 'starttls-not-supported'],
       [{ kind: 'HandshakeFailed', cause: 'ECONNRESET' }, 'validation-failure'],
@@ -100,7 +124,7 @@ describe('the assessment of a next hop', () => {
       assert.equal(assessServerTls(requirement('DomainValidation'), facts, now)?.result, result)
   })
 
-  it('has one code for certificates under an MTA-STS policy, and ignores the CN', () => {
+  it('refuses every bad certificate under an MTA-STS policy with 4.7.5, also one with the name only as CN', () => {
     const tls = requirement('DomainValidation', { source: 'MtaSts' })
     for (const facts of [untrusted('CERT_HAS_EXPIRED'), namesWith([], 'mx.partner.example')])
       assert.equal(assessServerTls(tls, facts, now)?.reply.enhanced, '4.7.5')
@@ -111,7 +135,7 @@ describe('the assessment of a next hop', () => {
     assert.equal(assessServerTls(tls, established(), now), null)
   })
 
-  it('verifies the chain itself for authorities that the handshake did not use', async () => {
+  it("verifies the chain with the requirement's own authorities, regardless of the result of the handshake", async () => {
     const [issued, other] = await Promise.all([createPki(), createPki()])
     const { cert } = await issued.issue({ names: ['mx.partner.example'] })
     const chain = [new X509Certificate(cert).raw.toString('base64')]
@@ -122,17 +146,17 @@ describe('the assessment of a next hop', () => {
     const byRoots = established({ chain })
     assert.equal(assessServerTls(trusting(other.ca), byRoots, now)?.reply.enhanced, '4.7.320')
   })
-
-  it('forces TLS at every level but Opportunistic', () => {
-    assert.deepEqual(
-      levels.filter((level) => forcesTls(requirement(level))),
-      levels.slice(1),
-    )
-  })
 })
 
-describe('the names of a certificate', () => {
-  it('never include a name that is only part of another entry', async () => {
+it('forcesTls is true at every level but Opportunistic', () => {
+  assert.deepEqual(
+    levels.filter((level) => forcesTls(requirement(level))),
+    levels.slice(1),
+  )
+})
+
+describe('the names that dnsNames reads from a certificate', () => {
+  it('do not include a name that is only part of another entry', async () => {
     const texts = fc.string({
       unit: fc.constantFrom('a', '"', ',', ' ', '\\', 'D', 'N', 'S', ':', '.'),
       minLength: 1,

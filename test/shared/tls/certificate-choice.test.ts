@@ -40,7 +40,7 @@ const fitCertificates: [string, () => CertificatesAndKeys | Promise<Certificates
     'a certificate with its issuer and the root',
     () => ({ ...certificatesOf(ec), certificate: `${root.ca}\n${ec.cert}` }),
   ],
-  ['a certificate without issuer, as of a private root,', () => certificatesOf(direct)],
+  ['a certificate whose issuer, such as a private root, is not given', () => certificatesOf(direct)],
   ['a wildcard certificate', async () => certificatesOf(await middle.issue({ names: ['*.ours.example'] }))],
   [
     'a certificate for servers and clients',
@@ -55,25 +55,25 @@ for (const [certificateText, createCertificates] of fitCertificates)
 
 const bad: [string, () => CertificatesAndKeys | Promise<CertificatesAndKeys>, string, RegExp][] = [
   [
-    'nothing',
+    'an empty text as certificate',
     () => ({ certificate: '', privateKey: ec.key }),
     'Unusable',
     /^certificate: holds no certificate/,
   ],
   [
-    'the key of another certificate',
+    'a certificate with the key of another certificate',
     () => ({ ...certificatesOf(ec), privateKey: next.key }),
     'Unusable',
     /^certificate: no certificate matches key 1 \(EC\) in privateKey$/,
   ],
   [
-    'an RSA certificate without its key',
+    'an RSA certificate without its key beside an EC certificate',
     () => ({ ...certificatesOf(ec, rsa), privateKey: ec.key }),
     'Unusable',
     /^privateKey: no key matches the certificate CN=rsa/,
   ],
   [
-    'a key that cannot be read',
+    'a certificate with a key that cannot be read',
     () => ({ ...certificatesOf(ec), privateKey: ec.key.replace(/\nM[\s\S]{20}/, '\nMAAA') }),
     'Unusable',
     /^privateKey: key 1 in PEM cannot be read$/,
@@ -92,7 +92,7 @@ const bad: [string, () => CertificatesAndKeys | Promise<CertificatesAndKeys>, st
     / is valid from \d{4}-/,
   ],
   [
-    'a certificate whose issuer has expired by then',
+    'a certificate whose issuer will have expired at the given time',
     async () => certificatesOf(await staleMiddle.issue({ names })),
     'Expired',
     /^CN=Stale .* expires at/,
@@ -104,13 +104,13 @@ const bad: [string, () => CertificatesAndKeys | Promise<CertificatesAndKeys>, st
     / is valid from no date$/,
   ],
   [
-    'a certificate with another name',
+    'a certificate for another name',
     async () => certificatesOf(await middle.issue({ names: ['mail.ours.example'] })),
     'Name',
     / is for mail.ours.example, not for mx.ours.example$/,
   ],
   [
-    'a certificate for clients',
+    'a certificate for clients only',
     async () => certificatesOf(await middle.issue({ names, purposes: ['clientAuth'] })),
     'Purpose',
     / is not for TLS servers/,
@@ -122,7 +122,7 @@ const bad: [string, () => CertificatesAndKeys | Promise<CertificatesAndKeys>, st
     /^CN=Other middle .* has issued none of the certificates beside it$/,
   ],
   [
-    'a certificate with its issuer beside a certificate without issuer',
+    'a certificate whose issuer is not given, beside one whose issuer is given,',
     () => certificatesOf(ec, { ...rsa, cert: leafOf(rsa) }),
     'Chain',
     /^the issuer of CN=rsa .* is missing: CN=Other middle$/,
@@ -134,7 +134,7 @@ const bad: [string, () => CertificatesAndKeys | Promise<CertificatesAndKeys>, st
     /^CN=Elsewhere .* has issued none/,
   ],
   [
-    'a good certificate beside one with another name',
+    'a good certificate beside one for another name',
     async () => certificatesOf(ec, await otherIssuer.issue({ names: ['x.example'], rsa: true })),
     'Name',
     / is for x.example, not/,
@@ -148,7 +148,7 @@ for (const [certificateText, createCertificates, reason, detail] of bad)
     const certificates = await createCertificates()
     const fault = findCertificateFault(certificates, {
       hostname,
-      at: certificateText.endsWith('by then') ? inFiveDays : at,
+      at: certificateText.endsWith('at the given time') ? inFiveDays : at,
     })
     assert.equal(fault?.reason, reason, fault?.detail)
     assert.match(fault?.detail ?? '', detail)
@@ -188,7 +188,7 @@ const choiceFor = (certificates: IngressCertificates, when = at) => {
   }
 }
 
-test('the current certificate is served until the date of the next, which the choice states', () => {
+test('the current certificate is served until the date of the next, and the choice states this date', () => {
   const announced = secretWith({ next: { ...certificatesOf(next), servedFrom } })
   const current = { chosenName: 'ec', state: 'Current', fault: null, refused: null }
   assert.deepEqual(choiceFor(announced), { ...current, until: servedFrom })
@@ -212,14 +212,14 @@ test('the next certificate is served from its date', () => {
   )
 })
 
-test('the next certificate is checked at its date: it may begin by then, and must not end before', async () => {
+test('the next certificate is checked for its date: it may become valid by then, and must not have expired by then', async () => {
   const later = await middle.issue({ names, notBefore: daysFromNow(6) })
   const short = await middle.issue({ names, notAfter: daysFromNow(6) })
   assert.equal(choiceFor(secretWith({ next: { ...certificatesOf(later), servedFrom } })).refused, null)
   assert.equal(choiceFor(secretWith({ next: { ...certificatesOf(short), servedFrom } })).refused, 'Expired')
 })
 
-test('an unfit next certificate is refused, and at its date the current one stays in use', () => {
+test('an unfit next certificate is refused, and the current one stays in use at its date and after', () => {
   const bad = secretWith({ next: { ...certificatesOf(next), privateKey: ec.key, servedFrom } })
   for (const when of [at, new Date(servedFrom)])
     assert.deepEqual(choiceFor(bad, when), {
@@ -231,7 +231,7 @@ test('an unfit next certificate is refused, and at its date the current one stay
     })
 })
 
-test('the next certificate is served early if the current one expires before its date', async () => {
+test("the next certificate is served from the current one's expiry if this is before the date of the next", async () => {
   const ending = await middle.issue({ names, notAfter: daysFromNow(2) })
   const endingSoon = secretWith({ next: { ...certificatesOf(next), servedFrom } }, certificatesOf(ending))
   assert.equal(choiceFor(endingSoon).state, 'Current')
@@ -239,7 +239,7 @@ test('the next certificate is served early if the current one expires before its
   assert.equal(choiceFor(endingSoon, daysFromNow(2.01)).chosenName, 'next')
 })
 
-test('a faulty current certificate is reported, and chosen if there is no other', async () => {
+test('an expired current certificate is chosen, with its fault, if there is no next certificate', async () => {
   const expired = await middle.issue({ names, notBefore: daysFromNow(-9), notAfter: daysFromNow(-2) })
   assert.deepEqual(
     [

@@ -7,7 +7,7 @@ const privateKey = '-----BEGIN PRIVATE KEY-----not to be published'
 const current = { certificate, privateKey }
 const servedFrom = '2026-12-01T00:00:00.000Z'
 
-test('two fields are enough', () => {
+test('a secret with only certificate and privateKey is read without a fault', () => {
   assert.deepEqual(parseCertificateSecret(JSON.stringify(current)), {
     set: { ...current, deprecated: [] },
     optionalFieldsFault: null,
@@ -27,28 +27,32 @@ const invalidOptionalFields: [string, object, RegExp][] = [
 ]
 
 for (const [what, more, detail] of invalidOptionalFields)
-  test(`${what} is left out with a fault, and the current certificate stays`, () => {
+  test(`in a secret, ${what} is omitted with a fault, and the current certificate is read`, () => {
     const { set, optionalFieldsFault } = parseCertificateSecret(JSON.stringify({ ...current, ...more }))
     assert.deepEqual([set.certificate, set.privateKey, set.next ?? null], [certificate, privateKey, null])
     assert.match(optionalFieldsFault?.detail ?? '', detail)
   })
 
 const unusableSecrets: [string, string, RegExp][] = [
-  ['invalid JSON', `{"privateKey": "${privateKey}"`, /^the secret is not JSON$/],
-  ['a text', '"PRIVATE KEY-----not to be told"', /: the whole \(invalid_type\)$/],
-  ['nothing', '', /^the secret is not JSON$/],
-  ['an invalid key', JSON.stringify({ certificate, privateKey: 'not to be told' }), /: privateKey \(/],
+  ['that is invalid JSON', `{"privateKey": "${privateKey}"`, /^the secret is not JSON$/],
+  ['that is a JSON string', '"PRIVATE KEY-----not to be told"', /: the whole \(invalid_type\)$/],
+  ['that is empty', '', /^the secret is not JSON$/],
   [
-    'no certificate',
+    'with a text that is no key',
+    JSON.stringify({ certificate, privateKey: 'not to be told' }),
+    /: privateKey \(/,
+  ],
+  [
+    'without a certificate',
     JSON.stringify({ privateKey, next: 'later' }),
     /: certificate \(invalid_type\), next \(/,
   ],
 ]
 
 for (const [what, text, message] of unusableSecrets)
-  test(`${what} is refused with the fields' names, without their content`, () => {
+  test(`a secret ${what} is refused with an error that shows no content of the secret`, () => {
     assert.throws(
       () => parseCertificateSecret(text),
-      (error: Error) => message.test(error.message) && !error.message.includes('not to be told'),
+      (error: Error) => message.test(error.message) && !error.message.includes('not to be published'),
     )
   })

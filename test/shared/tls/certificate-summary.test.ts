@@ -5,7 +5,7 @@ import { CertificateSummary } from '../../../shared/contract/certificate.ts'
 import { summaryOf } from '../../../shared/tls/certificate-summary.ts'
 import { clientCertificate } from '../../support/fixtures.ts'
 
-test('a summary of any certificate is bounded and visible', () =>
+test('the summary of any certificate has at most 20 names, and texts of at most 255 visible characters', () =>
   fc.assert(
     fc.property(fc.string({ unit: 'binary', maxLength: 2000 }), fc.nat(150), (text, count) => {
       const words = { subject: text, issuer: text, serial: text, subjectAltNames: Array(count).fill(text) }

@@ -114,38 +114,58 @@ before(async () => {
   holders.underExpiredRoot = await issue('Under expired root', holderOf('expiredRoot'))
 })
 
-describe('a presented chain', () => {
+describe('a presented chain of certificates', () => {
   const rows: [name: string, chain: string[], authorities: string[], trusted: boolean][] = [
-    ['issued by the authority itself', ['direct'], ['root'], true],
-    ['over an intermediate', ['leaf', 'intermediate'], ['root'], true],
-    ['over an intermediate, with its root, in any order,', ['leaf', 'root', 'intermediate'], ['root'], true],
-    ['whose intermediate is the authority', ['leaf'], ['intermediate'], true],
-    ['that is the authority itself, self-signed', ['lonely'], ['lonely'], true],
-    ['of one of several authorities', ['direct'], ['otherRoot', 'root'], true],
+    ['whose leaf is issued by the listed authority', ['direct'], ['root'], true],
+    ['over an intermediate to the listed authority', ['leaf', 'intermediate'], ['root'], true],
+    [
+      'over an intermediate, with its root, in another order,',
+      ['leaf', 'root', 'intermediate'],
+      ['root'],
+      true,
+    ],
+    ['whose leaf is issued by a listed intermediate', ['leaf'], ['intermediate'], true],
+    ['whose self-signed leaf is itself listed', ['lonely'], ['lonely'], true],
+    ['whose leaf is issued by one of several listed authorities', ['direct'], ['otherRoot', 'root'], true],
     ['without its intermediate', ['leaf'], ['root'], false],
-    ['of another authority', ['direct'], ['otherRoot'], false],
-    ['of an authority of the same name and another key', ['forged', 'lookAlike'], ['root'], false],
+    ['whose leaf is issued by an authority that is not listed', ['direct'], ['otherRoot'], false],
+    [
+      'of an authority with the name of a listed one and another key',
+      ['forged', 'lookAlike'],
+      ['root'],
+      false,
+    ],
     ['with an expired leaf', ['expired'], ['root'], false],
     ['with a leaf that is not valid yet', ['future'], ['root'], false],
     ['over an expired intermediate', ['underStale', 'staleIntermediate'], ['root'], false],
-    ['to an expired authority', ['underExpiredRoot'], ['expiredRoot'], false],
-    ['with a leaf that poses as an authority', ['underLeaf', 'leaf', 'intermediate'], ['root'], false],
+    ['to a listed authority that has expired', ['underExpiredRoot'], ['expiredRoot'], false],
+    ['over a certificate that is no authority', ['underLeaf', 'leaf', 'intermediate'], ['root'], false],
     [
       'over an expired intermediate and its renewal',
       ['underStale', 'staleIntermediate', 'renewed'],
       ['root'],
       true,
     ],
-    ['issued for servers only', ['forServers'], ['root'], true],
-    ['issued for signing code', ['forCode'], ['root'], false],
-    ['of a listed certificate that is no authority', ['underLonely'], ['lonely'], false],
-    ['over an authority with the path length 0', ['underNarrow', 'narrow'], ['root'], true],
-    ["beyond an authority's path length", ['underBelow', 'below', 'narrow'], ['root'], false],
-    ["beyond the root's path length", ['underBelowRoot', 'belowRoot'], ['narrowRoot'], false],
-    ['whose nearer authority is listed', ['underBelow', 'below', 'narrow'], ['below'], true],
-    ["at an authority's path length", ['underWide', 'wideBelow', 'wide'], ['root'], true],
+    ['with a leaf for servers only', ['forServers'], ['root'], true],
+    ['with a leaf for signed code only', ['forCode'], ['root'], false],
+    ['whose leaf is issued by a listed certificate that is no authority', ['underLonely'], ['lonely'], false],
+    [
+      'whose leaf is directly below an authority with the path length 0',
+      ['underNarrow', 'narrow'],
+      ['root'],
+      true,
+    ],
+    ["longer than an intermediate's path length permits", ['underBelow', 'below', 'narrow'], ['root'], false],
+    ["longer than the root's path length permits", ['underBelowRoot', 'belowRoot'], ['narrowRoot'], false],
+    [
+      "longer than an unlisted authority's path length permits, below a listed one,",
+      ['underBelow', 'below', 'narrow'],
+      ['below'],
+      true,
+    ],
+    ['below an authority with the path length 300', ['underWide', 'wideBelow', 'wide'], ['root'], true],
     ['that is empty', [], ['root'], false],
-    ['without any authority', ['direct'], [], false],
+    ['when no authority is listed', ['direct'], [], false],
   ]
   for (const [name, chain, authorities, trusted] of rows) {
     test(`${name} is ${trusted ? '' : 'not '}trusted`, () => {
@@ -155,7 +175,7 @@ describe('a presented chain', () => {
     })
   }
 
-  test('is evaluated in finite time if it is circular', () => {
+  test('is not trusted, and its evaluation ends, if it is circular', () => {
     const ders = ['lookAlike', 'root', 'lookAlike', 'root'].map((holder) => holderOf(holder).der)
     assert.equal(chainsTo(ders, [holderOf('otherRoot').pem], now), false)
   })

@@ -55,26 +55,26 @@ const matches = (
 const forms = ['0 0', '0 1', '0 2', '1 0', '1 1', '1 2']
 const path = [leaf, authority.middle, authority.root]
 
-describe('records of usage 3', () => {
+describe('TLSA records of usage 3', () => {
   for (const form of forms) {
-    it(`match exactly the server's certificate by ${form}`, () => {
+    it(`with selector and matching type ${form} match exactly the server's certificate`, () => {
       assert.equal(matches([record(`3 ${form}`, leaf)], [leaf]), true)
       assert.equal(matches([record(`3 ${form}`, direct)], [leaf]), false)
     })
-    it(`match no issuer by ${form}`, () =>
+    it(`with selector and matching type ${form} do not match an issuer of the server's certificate`, () =>
       assert.equal(matches([record(`3 ${form}`, authority.middle)], path), false))
   }
 
-  it('ignore names', () =>
+  it('match a certificate for another name', () =>
     assert.equal(matches([record('3 1 1', leaf)], [leaf], { names: ['other.example'] }), true))
-  it('ignore dates', () => {
+  it('match an expired certificate, and one without dates', () => {
     assert.equal(matches([record('3 1 1', expired)], [expired]), true)
     assert.equal(matches([record('3 0 1', leaf)], path, { at: daysFromNow(1_000) }), true)
     const leafWithoutDates = firstOf(withoutDates(leaf.toString()))
     assert.equal(matches([record('3 1 1', leaf)], [leafWithoutDates]), true)
   })
 
-  it('match only if all octets do', () => {
+  it('with one changed octet do not match', () => {
     fc.assert(
       fc.property(
         fc.constantFrom(...forms),
@@ -97,55 +97,58 @@ describe('records of usage 3', () => {
   })
 })
 
-describe('records of usage 2', () => {
+describe('TLSA records of usage 2', () => {
   for (const form of forms) {
-    it(`match an issuer by ${form}, the next or one further up`, () => {
+    it(`with selector and matching type ${form} match the issuer of the server's certificate and the issuer above`, () => {
       assert.equal(matches([record(`2 ${form}`, authority.middle)], path), true)
       assert.equal(matches([record(`2 ${form}`, authority.root)], path), true)
       assert.equal(matches([record(`2 ${form}`, authority.middle)], path.slice(0, 2)), true)
     })
-    it(`match no unrelated certificate by ${form}, even if it is in the chain`, () =>
+    it(`with selector and matching type ${form} do not match an unrelated certificate in the chain`, () =>
       assert.equal(
         matches([record(`2 ${form}`, authority.unrelatedCa)], [...path, authority.unrelatedCa]),
         false,
       ))
-    it(`match no certificate by ${form} that has issued nothing`, () => {
+    it(`with selector and matching type ${form} do not match the server's own certificate, which has issued nothing`, () => {
       assert.equal(matches([record(`2 ${form}`, leaf)], path), false)
       assert.equal(matches([record(`2 ${form}`, leaf)], [leaf, leaf, ...path.slice(1)]), false)
     })
-    it(`match by ${form} a self-signed certificate`, () =>
+    it(`with selector and matching type ${form} match a self-signed server certificate`, () =>
       assert.equal(matches([record(`2 ${form}`, selfSignedLeaf)], [selfSignedLeaf]), true))
-    it(`match nothing by ${form} without a chain`, () =>
+    it(`with selector and matching type ${form} match nothing in an empty chain`, () =>
       assert.equal(matches([record(`2 ${form}`, authority.root)], []), false))
   }
 
-  const missingRoots: [string, X509Certificate[], boolean][] = [
-    ['2 0 0', [leaf, authority.middle], true],
-    ['2 1 0', [leaf, authority.middle], true],
-    ['2 0 0', [direct], true],
-    ['2 1 0', [direct], true],
-    ['2 0 1', [leaf, authority.middle], false],
-    ['2 1 1', [leaf, authority.middle], false],
-    ['2 0 2', [direct], false],
-    ['2 0 0', [leaf], false],
-    ['2 1 0', [leaf], false],
+  const leafWithIssuer = 'of leaf and intermediate'
+  const leafOfRoot = "of the root's own leaf"
+  const leafOnly = 'without its intermediate'
+  const missingRoots: [string, string, X509Certificate[], boolean][] = [
+    ['2 0 0', leafWithIssuer, [leaf, authority.middle], true],
+    ['2 1 0', leafWithIssuer, [leaf, authority.middle], true],
+    ['2 0 0', leafOfRoot, [direct], true],
+    ['2 1 0', leafOfRoot, [direct], true],
+    ['2 0 1', leafWithIssuer, [leaf, authority.middle], false],
+    ['2 1 1', leafWithIssuer, [leaf, authority.middle], false],
+    ['2 0 2', leafOfRoot, [direct], false],
+    ['2 0 0', leafOnly, [leaf], false],
+    ['2 1 0', leafOnly, [leaf], false],
   ]
-  for (const [form, chain, expected] of missingRoots) {
-    it(`${expected ? 'replace' : 'do not replace'} by ${form} a root that is missing from a chain of ${chain.length}`, () =>
+  for (const [form, chainText, chain, expected] of missingRoots) {
+    it(`of the form ${form} ${expected ? 'match' : 'do not match'} a root that is missing from a chain ${chainText}`, () =>
       assert.equal(matches([record(form, authority.root)], chain), expected))
   }
 
-  it('match nothing with a key that has signed nothing in the chain', () =>
+  it('with a key that has signed nothing in the chain do not match', () =>
     assert.equal(matches([record('2 1 0', authority.unrelatedCa)], path), false))
-  it('match nothing with an authority of the same name and another key', async () => {
+  it('of an authority with the name of the root and another key do not match', async () => {
     const other = firstOf((await createPki('Root')).ca)
     for (const form of forms) assert.equal(matches([record(`2 ${form}`, other)], path.slice(0, 2)), false)
   })
-  it('match any certificate of a key by the key, and only one by the whole certificate', () => {
+  it('match another certificate of the same key with selector 1, and not with selector 0', () => {
     assert.equal(matches([record('2 1 1', authority.root)], [leaf, authority.middle, twin]), true)
     assert.equal(matches([record('2 0 1', authority.root)], [leaf, authority.middle, twin]), false)
   })
-  it('match no anchor above an intermediate certificate that is not an authority', () => {
+  it('do not match above an intermediate certificate that is not an authority', () => {
     for (const form of ['2 0 1', '2 1 0', '2 0 0'])
       for (const anchor of [authority.middle, authority.root, firstOf(falseAuthority.ca)])
         assert.equal(
@@ -156,7 +159,7 @@ describe('records of usage 2', () => {
           false,
         )
   })
-  it('match no anchor above an intermediate authority that is not for TLS servers', () => {
+  it('do not match above an intermediate authority that is not for TLS servers', () => {
     for (const form of ['2 0 1', '2 1 0', '2 0 0'])
       assert.equal(
         matches([record(form, authority.root)], [belowMailAuthority, firstOf(mailAuthority.ca)]),
@@ -166,9 +169,9 @@ describe('records of usage 2', () => {
 
   const names: [string, Case, boolean][] = [
     ['the TLSA base domain', {}, true],
-    ['the domain of the mail', { names: ['partner.example'], wanted: [host, 'partner.example'] }, true],
-    ['any host of the domain', { names: ['*.partner.example'] }, true],
-    ['hosts two levels down', { names: ['*.example'] }, false],
+    ["the recipient's domain", { names: ['partner.example'], wanted: [host, 'partner.example'] }, true],
+    ['a wildcard that matches the TLSA base domain', { names: ['*.partner.example'] }, true],
+    ['a wildcard two levels above the TLSA base domain', { names: ['*.example'] }, false],
     ['another host', { names: ['mx2.partner.example'] }, false],
     ['no name', { names: [] }, false],
   ]
@@ -187,7 +190,7 @@ describe('records of usage 2', () => {
       false,
     ))
   for (const form of forms) {
-    it(`do not accept by ${form} an issuer that has expired`, () => {
+    it(`with selector and matching type ${form} do not match an issuer that has expired`, () => {
       const chain = [leafFor90Days, ...path.slice(1)]
       const at = daysFromNow(60)
       for (const anchor of [authority.middle, authority.root])
@@ -197,31 +200,39 @@ describe('records of usage 2', () => {
   }
 })
 
-describe('among several records', () => {
+describe('of several TLSA records', () => {
   const rows: [string, TlsaRecord[], boolean][] = [
-    ['one match is enough, while keys change', [record('3 1 1', direct), record('3 1 1', leaf)], true],
+    ['one match of two keys is enough', [record('3 1 1', direct), record('3 1 1', leaf)], true],
+    ['one match of two usages is enough', [record('3 1 1', direct), record('2 0 1', authority.root)], true],
+    ['a record that is repeated matches', [record('3 1 1', leaf), record('3 1 1', leaf)], true],
     [
-      'one match is enough, of either usage',
-      [record('3 1 1', direct), record('2 0 1', authority.root)],
+      'none matches, so the server is not accepted',
+      [record('3 1 1', direct), record('2 0 1', authority.unrelatedCa)],
+      false,
+    ],
+    [
+      'a matching SHA-256 digest is ignored beside a SHA-512 digest',
+      [record('3 1 1', leaf), record('3 1 2', direct)],
+      false,
+    ],
+    [
+      'a SHA-512 digest matches beside a SHA-256 digest',
+      [record('3 1 1', direct), record('3 1 2', leaf)],
       true,
     ],
-    ['a repeated record changes nothing', [record('3 1 1', leaf), record('3 1 1', leaf)], true],
-    ['no match is not enough', [record('3 1 1', direct), record('2 0 1', authority.unrelatedCa)], false],
-    ['the weaker digest is ignored', [record('3 1 1', leaf), record('3 1 2', direct)], false],
-    ['the stronger digest matches', [record('3 1 1', direct), record('3 1 2', leaf)], true],
     [
-      'the weaker digest matches for another selector',
+      'a SHA-256 digest matches beside a SHA-512 digest with another selector',
       [record('3 1 1', leaf), record('3 0 2', direct)],
       true,
     ],
     [
-      'the weaker digest matches for another usage',
+      'a SHA-256 digest matches beside a SHA-512 digest of another usage',
       [record('3 1 1', leaf), record('2 1 2', authority.unrelatedCa)],
       true,
     ],
-    ['full data match beside the stronger digest', [record('3 1 0', leaf), record('3 1 2', direct)], true],
+    ['full data match beside a SHA-512 digest', [record('3 1 0', leaf), record('3 1 2', direct)], true],
     [
-      'the weaker digest of an issuer is ignored',
+      "an issuer's matching SHA-256 digest is ignored beside a SHA-512 digest",
       [record('2 0 1', authority.root), record('2 0 2', authority.unrelatedCa)],
       false,
     ],
@@ -234,7 +245,7 @@ describe('among several records', () => {
   }
 })
 
-describe('a record', () => {
+describe('a TLSA record', () => {
   const digest256 = 'ab'.repeat(32)
   const digest512 = 'ab'.repeat(64)
   const fullCertificate = record('2 0 0', authority.root).data
@@ -272,7 +283,7 @@ describe('a record', () => {
       assert.equal(isUsable({ usage, selector, matchingType, data }), expected))
   }
 
-  it('is evaluated with any data', () => {
+  it('with any data is assessed without an error, and does not match', () => {
     fc.assert(
       fc.property(
         fc.nat(4),
@@ -290,9 +301,9 @@ describe('a record', () => {
   })
 })
 
-describe('as many records as a DNS message holds', () => {
+describe('as many TLSA records as a DNS message holds', () => {
   const chain = [...path, ...Array.from({ length: 7 }, () => authority.unrelatedCa)]
-  it('are evaluated when they are digests', () => {
+  it('are all compared when they are digests', () => {
     const records = Array.from({ length: 1_500 }, (_, n) => ({
       ...record(n % 2 ? '2 0 1' : '3 1 1', leaf),
       data: n.toString(16).padStart(64, '0'),
@@ -301,7 +312,7 @@ describe('as many records as a DNS message holds', () => {
     assert.equal(matches([...records, record('2 0 1', authority.root)], chain), true)
   })
 
-  it('are evaluated when they are keys', () => {
+  it('are compared only up to a limit when they are keys', () => {
     const keys = Array.from({ length: 300 }, () => {
       const { publicKey } = generateKeyPairSync('ed25519')
       const data = publicKey.export({ type: 'spki', format: 'der' }).toString('hex')

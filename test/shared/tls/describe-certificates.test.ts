@@ -63,11 +63,11 @@ test('a certificate is described with all values that a partner compares', () =>
   assert.equal(results.changedAt, now.toISOString())
 })
 
-test('the description matches the schema', () => {
+test('the description of the certificates matches the schema PublishedCertificates', () => {
   assert.doesNotThrow(() => PublishedCertificates.parse(describe()))
 })
 
-test('keys in the same text are not published', () => {
+test('private keys in the same text as certificates are not in the description', () => {
   const next = {
     certificate: `${fromOtherRoot.key}\n${fromOtherRoot.cert}`,
     servedFrom: '2026-12-01T00:00:00.000Z',
@@ -82,7 +82,7 @@ test('keys in the same text are not published', () => {
   }
 })
 
-test('the chain begins with the certificate and holds its issuers, in any given order', () => {
+test('the chain in a description begins with the certificate, although its issuer is given first', () => {
   const [leaf, issuer] = [ec.cert, ec.cert].map(
     (pem, index) => pem.split(/(?<=-----END CERTIFICATE-----)/)[index],
   )
@@ -125,7 +125,7 @@ test('TLSA records name the keys of the current and the next certificate, not of
   ])
 })
 
-test('a key that stays has one TLSA record', () => {
+test('a key that stays in the next certificate has only one TLSA record', () => {
   const next = { certificate: ec.cert, servedFrom: '2026-12-10T00:00:00.000Z' }
   assert.equal(describe({ next }).tlsaRecords.length, 1)
 })
@@ -136,11 +136,11 @@ const switchTime = new Date('2026-12-10T00:00:00.000Z')
 
 for (const [name, results] of [
   [
-    'when it is described after its date',
+    'in a description that is made at this date',
     describe({ next: nextCertificate, deprecated: deprecatedCertificates() }, switchTime),
   ],
   [
-    'when it was described before',
+    'in a description that was made before this date',
     descriptionAt(
       describe({ next: nextCertificate, deprecated: deprecatedCertificates() }, beforeSwitch),
       switchTime,
@@ -163,7 +163,7 @@ function deprecatedCertificates() {
   return [{ certificate: rsa.cert, servedUntil: '2026-01-01T00:00:00.000Z' }]
 }
 
-test('a millisecond before its date the next certificate is still the next', () => {
+test('a millisecond before its date the next certificate has the state Next', () => {
   const results = describe({ next: nextCertificate }, beforeSwitch)
   assert.equal(descriptionAt(results, beforeSwitch), results)
   assert.deepEqual(
@@ -172,7 +172,7 @@ test('a millisecond before its date the next certificate is still the next', () 
   )
 })
 
-test('changedAt changes exactly when something else does', () => {
+test('changedAt of a description changes exactly when another field changes', () => {
   const before = describeCertificates(secret, { hostname, now })
   const unchanged = describeCertificates(secret, { hostname, now: beforeSwitch, previous: before })
   assert.equal(unchanged.changedAt, now.toISOString())
@@ -184,7 +184,7 @@ test('changedAt changes exactly when something else does', () => {
   assert.equal(descriptionAt(changed, switchTime).changedAt, nextCertificate.servedFrom)
 })
 
-test('an unchanged description is returned itself, even if a store reordered its fields', () => {
+test('the previous description is returned itself when nothing has changed, even if a store reordered its fields', () => {
   const before = describe({ next: nextCertificate })
   const reordered = JSON.parse(JSON.stringify(before), (_, value) =>
     value && typeof value === 'object' && !Array.isArray(value)
@@ -206,7 +206,7 @@ const secretAfterSwitch = {
   deprecated: [{ certificate: ec.cert, servedUntil: nextCertificate.servedFrom }],
 }
 
-test('a switch changes the description at its date, and not again when the secret is written', () => {
+test('a switch to the next certificate changes the description at its date, and not again when the secret is written later', () => {
   const servedFrom = '2026-03-01T00:00:00.000Z'
   const before = describe({ servedFrom, next: nextCertificate })
   const halfAnHourLater = new Date(switchTime.getTime() + 1_800_000)
@@ -226,7 +226,7 @@ test('a switch changes the description at its date, and not again when the secre
   )
 })
 
-test('a certificate that stays keeps the date from which it was first served, and is never deprecated', () => {
+test('a certificate that a switch does not replace keeps its servedFrom and is not described as deprecated', () => {
   const servedFrom = '2026-03-01T00:00:00.000Z'
   const bothCertificates = `${ec.cert}\n${rsa.cert}`
   const next = { certificate: `${fromOtherRoot.cert}\n${rsa.cert}`, servedFrom: nextCertificate.servedFrom }
@@ -251,7 +251,7 @@ test('a certificate that stays keeps the date from which it was first served, an
     )
 })
 
-test('the addresses of the whole chain are listed, each once', async () => {
+test('the description lists the HTTP addresses of CRLs and OCSP of the whole chain, each once', async () => {
   const leaf = await certificateWith({
     subject: 'CN=mx.ours.example',
     extensions: [
@@ -288,7 +288,7 @@ const subjects: [subject: string, expected: Record<string, string | null>][] = [
 ]
 
 for (const [subject, expected] of subjects)
-  test(`the subject ${JSON.stringify(subject)} is described as ${JSON.stringify(expected)}`, async () => {
+  test(`a certificate with the subject ${JSON.stringify(subject)} is described with ${JSON.stringify(expected)}`, async () => {
     const [certificate] = describe({ certificate: await certificateWith({ subject }) }).certificates
     assert.deepEqual({ ...certificate, ...expected }, certificate)
   })
@@ -320,9 +320,10 @@ const unreadable: [name: string, set: Parameters<typeof describe>[0], fault: Reg
 ]
 
 for (const [name, fields, fault] of unreadable)
-  test(`${name} is an error that names its field`, () => assert.throws(() => describe(fields), fault))
+  test(`describeCertificates throws an error that names the field for ${name}`, () =>
+    assert.throws(() => describe(fields), fault))
 
-test("without alternative names the common name is the certificate's name", async () => {
+test('the certificateName of a certificate without alternative names is its common name', async () => {
   const { cert } = await selfSigned({ names: [], commonName: 'old.ours.example' })
   assert.equal(describe({ certificate: cert }).certificates[0]?.certificateName, 'old.ours.example')
 })

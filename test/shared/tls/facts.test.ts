@@ -57,7 +57,7 @@ async function factsFor(client: Partial<Identity>): Promise<TlsFacts> {
   return TlsFacts.parse(facts)
 }
 
-test('a client without a certificate has none in its facts', async () => {
+test('the facts of a session whose client presents no certificate have clientCertificate null', async () => {
   assert.deepEqual(await factsFor({}), {
     negotiated: true,
     protocol: 'TLSv1.3',
@@ -69,7 +69,7 @@ test('a client without a certificate has none in its facts', async () => {
   })
 })
 
-test('a certificate is described as presented, with its chain', async () => {
+test("the facts of a session have the client certificate's fields and its chain", async () => {
   const leaf = await pki.issue({
     names: ['mail.contoso.example', '*.contoso.example'],
     commonName: 'contoso',
@@ -92,7 +92,7 @@ test('a certificate is described as presented, with its chain', async () => {
   })
 })
 
-test("the leaf's own purpose is recorded if OpenSSL reports another fault first", async () => {
+test("if OpenSSL reports another fault first, the facts have the leaf's own purpose as clientAuth", async () => {
   const ownAuthority = await createPki('Own CA')
   const forServers = await ownAuthority.subordinate('Server CA', { purposes: ['serverAuth'] })
   const { cert, key } = await forServers.issue({
@@ -112,7 +112,7 @@ test("the leaf's own purpose is recorded if OpenSSL reports another fault first"
 const commonNames: [name: string, options: LeafOptions, commonName: string | null][] = [
   ['has no alternative names', { names: [], commonName: 'mail.contoso.example' }, 'mail.contoso.example'],
   [
-    'also has a host name',
+    'has another name as alternative name',
     { names: ['a.example'], commonName: 'mail.contoso.example' },
     'mail.contoso.example',
   ],
@@ -124,7 +124,7 @@ const commonNames: [name: string, options: LeafOptions, commonName: string | nul
 ]
 
 for (const [name, options, commonName] of commonNames)
-  test(`the common name of a certificate that ${name} is ${commonName}`, async () => {
+  test(`the facts of a client certificate that ${name} have the common name ${commonName}`, async () => {
     const { clientCertificate } = await factsFor(await pki.issue(options))
     assert.deepEqual([clientCertificate?.trusted, clientCertificate?.commonName], [true, commonName])
   })
@@ -167,7 +167,7 @@ const untrustedClients: [name: string, client: () => Promise<Identity>, fault: s
 ]
 
 for (const [name, client, fault] of untrustedClients)
-  test(`a certificate that is ${name} is recorded as not trusted, as predicted: ${fault}`, async () => {
+  test(`a client certificate that is ${name} has trustError ${fault}, as predictCertificateFacts says`, async () => {
     const identity = await client()
     const { clientCertificate } = await factsFor(identity)
     assert.deepEqual([clientCertificate?.trusted, clientCertificate?.trustError], [false, fault])
@@ -195,7 +195,7 @@ const belowAuthority = async (options: AuthorityOptions, leaf: Purpose[] = ['ser
 
 const purposes: PurposeCase[] = [
   {
-    name: 'for clients',
+    name: 'for clients only',
     client: () => pki.issue({ names, purposes: ['clientAuth'] }),
     trusted: true,
     clientAuth: true,
@@ -213,7 +213,7 @@ const purposes: PurposeCase[] = [
     clientAuth: false,
   },
   {
-    name: 'for signed mail',
+    name: 'for signed mail only',
     client: () => pki.issue({ names, purposes: ['emailProtection'] }),
     trusted: false,
     clientAuth: false,
@@ -268,7 +268,7 @@ const purposes: PurposeCase[] = [
     clientAuth: false,
   },
   {
-    name: 'for servers, of an authority that may not issue for that name',
+    name: "for servers, of an authority that may not issue for the certificate's name",
     client: async () =>
       (await pki.subordinate('Constrained', { permitted: 'fabrikam.example' })).issue({
         names,
@@ -279,7 +279,7 @@ const purposes: PurposeCase[] = [
     constrained: true,
   },
   {
-    name: 'for servers, of an authority that may issue for that name',
+    name: "for servers, of an authority that may issue for the certificate's name",
     client: async () =>
       (await pki.subordinate('Constrained', { permitted: 'contoso.example' })).issue({
         names,
@@ -289,7 +289,7 @@ const purposes: PurposeCase[] = [
     clientAuth: false,
   },
   {
-    name: 'for servers, of an authority that may not issue for that name and has an unconstrained twin',
+    name: "for servers, of an authority that may not issue for the certificate's name, presented with an unconstrained twin",
     client: async () => {
       const constrained = await pki.subordinate('Constrained', { permitted: 'fabrikam.example' })
       const { cert, key } = await constrained.issue({ names, purposes: ['serverAuth'] })
@@ -310,7 +310,7 @@ const purposes: PurposeCase[] = [
     clientAuth: false,
   },
   {
-    name: 'for servers, below an authority for servers beyond its path length',
+    name: 'for servers, below an authority for servers whose path length it exceeds,',
     client: async () => {
       const forServers = { purposes: ['serverAuth'] } satisfies AuthorityOptions
       const upper = await pki.subordinate('Upper', forServers)
@@ -321,7 +321,7 @@ const purposes: PurposeCase[] = [
     clientAuth: false,
   },
   {
-    name: 'for servers, below an authority beyond its path length',
+    name: 'for servers, below an authority whose path length it exceeds,',
     client: async () =>
       (await (await pki.subordinate('Last', { pathLength: 0 })).subordinate('One too many')).issue({
         names,
@@ -333,7 +333,7 @@ const purposes: PurposeCase[] = [
 ]
 
 for (const { name, client, trusted, clientAuth, constrained = false } of purposes)
-  test(`a certificate ${name} is ${trusted ? '' : 'not '}trusted, as predicted`, async () => {
+  test(`a client certificate ${name} is ${trusted ? '' : 'not '}trusted, ${constrained ? 'although predictCertificateFacts says trusted' : 'as predictCertificateFacts says'}`, async () => {
     const identity = await client()
     const { clientCertificate } = await factsFor(identity)
     assert.deepEqual([clientCertificate?.trusted, clientCertificate?.trustError === null], [trusted, trusted])
@@ -346,7 +346,7 @@ for (const { name, client, trusted, clientAuth, constrained = false } of purpose
     assert.equal(predicted.clientAuth, clientCertificate?.clientAuth)
   })
 
-test('only the first hundred names of a certificate are recorded', async () => {
+test('the facts have only the first hundred names of a client certificate', async () => {
   const names = Array.from(
     { length: 150 },
     (_, index) => `${'x'.repeat(60)}.${'y'.repeat(60)}.n${index}.example`,
@@ -379,9 +379,9 @@ const readableFields = {
 }
 
 const chains: [name: string, length: number, octets: number, kept: number][] = [
-  ['a chain of six certificates is complete', 6, 1000, 6],
-  ['a longer chain is cut to six', 9, 1000, 6],
-  ['a chain of more than 24 KiB is left out', 3, 10_000, 0],
+  ['the facts have a chain of six certificates completely', 6, 1000, 6],
+  ['the facts have the first six certificates of a longer chain', 9, 1000, 6],
+  ['the facts have no chain when it is larger than 24 KiB', 3, 10_000, 0],
 ]
 
 for (const [name, length, octets, expectedLength] of chains)
@@ -400,9 +400,9 @@ for (const [name, length, octets, expectedLength] of chains)
   })
 
 const unreadable: [name: string, fields: Partial<X509Certificate>][] = [
-  ['a certificate with an unreadable date', { validToDate: new Date(Number.NaN) }],
+  ['a client certificate with an unreadable date', { validToDate: new Date(Number.NaN) }],
   [
-    'a certificate with invalid dates and uninitialised memory',
+    'a client certificate with an invalid date, for which Node returns any date,',
     { validTo: 'Bad time value', validToDate: new Date() },
   ],
 ]
@@ -424,7 +424,7 @@ const alternatives: [rendered: string, names: string[]][] = [
 ]
 
 for (const [rendered, names] of alternatives)
-  test(`the names in «${rendered}» are ${JSON.stringify(names)}`, () =>
+  test(`dnsNames reads from «${rendered}» the names ${JSON.stringify(names)}`, () =>
     assert.deepEqual(dnsNames(rendered), names))
 
 const suites: [suite: string, forwardSecrecy: boolean][] = [
@@ -436,5 +436,5 @@ const suites: [suite: string, forwardSecrecy: boolean][] = [
 ]
 
 for (const [suite, forwardSecrecy] of suites)
-  test(`${suite} has ${forwardSecrecy ? '' : 'no '}forward secrecy`, () =>
+  test(`the cipher suite ${suite} has ${forwardSecrecy ? '' : 'no '}forward secrecy`, () =>
     assert.equal(hasForwardSecrecy(suite), forwardSecrecy))

@@ -28,19 +28,19 @@ const intermediates: [string, string, boolean][] = [
   ['without dates', withoutDates(intermediate.ca), false],
 ]
 for (const [what, pem, leads] of intermediates)
-  describe(`an intermediate ${what}`, () => {
+  describe(`a chain over an intermediate ${what}`, () => {
     const chain = [leaf.cert, pem, root.ca].map(der)
     const rootKey = keyDigest({ cert: root.ca, key: '' })
     const records: [string, TlsaRecord][] = [
       ['2 0 1', { usage: 2, selector: 0, matchingType: 1, data: certificateDigest(root.ca) }],
       ['2 1 1', { usage: 2, selector: 1, matchingType: 1, data: rootKey }],
     ]
-    it(`${leads ? 'leads' : 'does not lead'} to the root`, () =>
+    it(`${leads ? 'leads' : 'does not lead'} to a trusted root`, () =>
       assert.equal(chainsToForServers(chain, [root.ca], now), leads))
     for (const [form, record] of records)
-      it(`${leads ? 'leads' : 'does not lead'} to the root that a record ${form} names`, () =>
+      it(`${leads ? 'leads' : 'does not lead'} to the root that a TLSA record ${form} names`, () =>
         assert.equal(matchesTlsa([record], chain, names, [host], now), leads))
-    it('does not prevent a record 3 1 1 from matching the certificate itself', () => {
+    it('matches a TLSA record 3 1 1 with the key of its leaf, and not one with the key of the root', () => {
       const record = { usage: 3, selector: 1, matchingType: 1, data: keyDigest(leaf) }
       assert.ok(matchesTlsa([record], chain, names, [host], now))
       assert.ok(!matchesTlsa([{ ...record, data: rootKey }], chain, names, [host], now))
@@ -48,7 +48,7 @@ for (const [what, pem, leads] of intermediates)
   })
 
 describe('a certificate for clients only', () => {
-  it("is not accepted as a server's", async () => {
+  it('is not accepted as that of a server, neither by a trusted root nor by a TLSA record', async () => {
     const forClients = await intermediate.issue({ names: [host], purposes: ['clientAuth'] })
     const chain = [firstOf(forClients.cert), intermediate.ca, root.ca].map(der)
     const record = { usage: 2, selector: 0, matchingType: 1, data: certificateDigest(root.ca) }

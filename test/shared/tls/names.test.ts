@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { certificateHasName, certificateNameMatches } from '../../../shared/tls/names.ts'
 
-describe('a certificate name (RFC 9525)', () => {
+describe('a name in a certificate, compared with an expected name (RFC 9525)', () => {
   const rows: [presented: string, expected: string, matches: boolean][] = [
     ['mail.example.com', 'mail.example.com', true],
     ['*.example.com', 'mail.example.com', true],
@@ -24,16 +24,16 @@ describe('a certificate name (RFC 9525)', () => {
 
 describe('a certificate', () => {
   const rows: [name: string, subjectAltNames: string[], commonName: string | null, has: boolean][] = [
-    ['with the alternative name', ['other.example', 'Mail.Example.com'], null, true],
-    ['with the CN and no alternative name', [], 'mail.example.com', true],
-    ['with the CN beside other alternative names', ['other.example'], 'mail.example.com', false],
+    ['with it as alternative name in another letter case', ['other.example', 'Mail.Example.com'], null, true],
+    ['with it as CN and no alternative name', [], 'mail.example.com', true],
+    ['with it as CN beside another alternative name', ['other.example'], 'mail.example.com', false],
     ['with a CN that is no host name', [], 'Mail Server', false],
-    ['with no name', [], null, false],
-    ['with `*` for everything', ['*'], null, false],
-    ['with a wildcard inside a label', ['m*.example.com'], null, false],
-    ['with a NUL in its name', ['mail.example.com\0.evil.example'], null, false],
+    ['without any name', [], null, false],
+    ['with `*` as alternative name', ['*'], null, false],
+    ['with a wildcard within a label', ['m*.example.com'], null, false],
+    ['with it before a NUL in an alternative name', ['mail.example.com\0.evil.example'], null, false],
   ]
   for (const [name, subjectAltNames, commonName, has] of rows)
-    test(`${name} ${has ? 'has' : 'does not have'} the name mail.example.com`, () =>
+    test(`${has ? 'counts' : 'does not count'} as one for mail.example.com ${name}`, () =>
       assert.equal(certificateHasName({ subjectAltNames, commonName }, ['mail.example.com']), has))
 })

@@ -13,18 +13,18 @@ const authority = async (limit?: number): Promise<Buffer> => {
 }
 
 for (const limit of [0, 1, 5, 127, 128, 40_000])
-  test(`an authority's path length of ${limit} is read`, async () =>
+  test(`pathLengthOf an authority with the constraint ${limit} is ${limit}`, async () =>
     assert.equal(pathLengthOf(await authority(limit)), limit))
 
-test('an authority without a constraint has an infinite path length', async () =>
+test('pathLengthOf an authority without a constraint is infinite', async () =>
   assert.equal(pathLengthOf(await authority()), Number.POSITIVE_INFINITY))
 
-test('a certificate that is no authority has an infinite path length', async () => {
+test('pathLengthOf a certificate that is no authority is infinite', async () => {
   const { cert } = await pki.issue({ names: ['a.example'] })
   assert.equal(pathLengthOf(octetsOf(cert)), Number.POSITIVE_INFINITY)
 })
 
-test('a truncated certificate has the path length 0', async () => {
+test('pathLengthOf a truncated certificate is 0', async () => {
   const whole = await authority()
   fc.assert(
     fc.property(fc.integer({ min: 1, max: whole.length - 1 }), (length) =>
@@ -33,7 +33,7 @@ test('a truncated certificate has the path length 0', async () => {
   )
 })
 
-test('any octets give a path length', () =>
+test('pathLengthOf any octets is a number and not an error', () =>
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 64 }), (octets) => {
       assert.ok(pathLengthOf(Buffer.from(octets)) >= 0)

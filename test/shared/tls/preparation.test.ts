@@ -58,7 +58,7 @@ const changes: [name: string, next: PublishedCertificate[], expected: [RegExp, s
   ],
   ['the root changes', [next({ rootIssuer: 'Root Two' })], [[/trust this root/, ['Root Two']]]],
   [
-    'an address is added and one removed',
+    'one CRL address replaces another',
     [next({ crlAddresses: ['http://crl.two.example'] })],
     [[/addresses over HTTP/, ['http://crl.two.example']]],
   ],
@@ -69,7 +69,7 @@ const changes: [name: string, next: PublishedCertificate[], expected: [RegExp, s
   ],
   ['a name is added', [next({ subjectAltNames: ['mx.ours.example', 'more.ours.example'] })], []],
   [
-    'one of two certificates stays',
+    'a next certificate is the same and a second one has another root',
     [next({}), next({ rootIssuer: 'Root Two', fingerprint256: 'c' })],
     [
       [/trust this root/, ['Root Two']],
@@ -79,7 +79,7 @@ const changes: [name: string, next: PublishedCertificate[], expected: [RegExp, s
 ]
 
 for (const [name, announced, expected] of changes)
-  test(`${expected.length} steps are due before the change when ${name}`, () => {
+  test(`preparationFor lists before the change the steps [${expected.map(([pattern]) => pattern).join(', ')}] when ${name}`, () => {
     const { changesAt, beforeChange } = preparationFor(published(certificate, ...announced))
     assert.equal(changesAt, at)
     assert.deepEqual(
@@ -90,7 +90,7 @@ for (const [name, announced, expected] of changes)
       assert.match(beforeChange[index]?.text ?? '', pattern)
   })
 
-test('without a next certificate no step has a date, and a new partner finds root, name and addresses', () => {
+test('without a next certificate preparationFor lists no step before a change, but root, name and addresses for any partner', () => {
   const former = { ...certificate, state: 'Deprecated' as const, rootIssuer: 'Old Root' }
   const { changesAt, beforeChange, always } = preparationFor(published(certificate, former))
   assert.deepEqual([changesAt, beforeChange], [null, []])
@@ -100,7 +100,7 @@ test('without a next certificate no step has a date, and a new partner finds roo
   )
 })
 
-test('no step concerns a firewall if no certificate has an address', () => {
+test('preparationFor lists no step about addresses if no certificate has an address', () => {
   const { always } = preparationFor(published({ ...certificate, crlAddresses: [], ocspAddresses: [] }))
   assert.ok(always.every(({ text }) => !text.includes('addresses')))
 })

@@ -51,9 +51,9 @@ for (const [keyTypes, identities] of served) {
   const { port, stop } = await listen(server)
   after(stop)
   const publishedProtocol = servedProtocol(keyTypes)
-  const which = `with ${keyTypes.join(' and ')}`
+  const which = `with certificates for the key types ${keyTypes.join(' and ')}`
 
-  test(`the published suites are exactly those that a client gets, ${which}`, async () => {
+  test(`${which}, the published cipher suites are exactly those that a client can negotiate`, async () => {
     const agreed = await Promise.all(
       everySuite.map(async (suite) => {
         const isModern = suite.startsWith('TLS_')
@@ -72,7 +72,7 @@ for (const [keyTypes, identities] of served) {
     assert.deepEqual(withoutNulls(agreed).sort(), [...publishedProtocol.cipherSuites].sort())
   })
 
-  test(`a client that supports everything gets the first published suite, ${which}`, async () => {
+  test(`${which}, a client that supports every suite gets the first published suite of its TLS version`, async () => {
     const [first] = publishedProtocol.cipherSuites
     const firstOld = publishedProtocol.cipherSuites.find((name) => name.includes('_WITH_'))
     const suiteOf = (maxVersion: 'TLSv1.3' | 'TLSv1.2') =>
@@ -81,14 +81,14 @@ for (const [keyTypes, identities] of served) {
     assert.equal(await suiteOf('TLSv1.2'), firstOld)
   })
 
-  test(`the published groups are exactly those that a client gets, ${which}`, async () => {
+  test(`${which}, the published groups are exactly those that a client can negotiate`, async () => {
     const agreed = await Promise.all(
       everyGroup.map((group) => negotiate(port, { ecdhCurve: group, minVersion: 'TLSv1.3' }, groupOf)),
     )
     assert.deepEqual(withoutNulls(agreed), publishedProtocol.groups)
   })
 
-  test(`the published versions are exactly those that a client gets, ${which}`, async () => {
+  test(`${which}, the published TLS versions are exactly those that a client can negotiate`, async () => {
     const versions = ['TLSv1.3', 'TLSv1.2', 'TLSv1.1', 'TLSv1'] as const
     const agreed = await Promise.all(
       versions.map((version) =>

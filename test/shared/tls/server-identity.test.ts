@@ -16,7 +16,7 @@ const text = (...parts: string[]) => parts.join('\n')
 const backwards = (pem: string) => certificatesIn(pem).reverse().join('\n')
 
 const orders: [name: string, keys: string, certificates: string][] = [
-  ['in order', text(ec.key, rsa.key), text(ec.cert, rsa.cert)],
+  ['the same order', text(ec.key, rsa.key), text(ec.cert, rsa.cert)],
   ['keys in reverse order', text(rsa.key, ec.key), text(ec.cert, rsa.cert)],
   ['issuers before their certificates', text(ec.key, rsa.key), backwards(text(ec.cert, rsa.cert))],
   ['a certificate twice', text(ec.key, rsa.key), text(ec.cert, rsa.cert, ec.cert)],
@@ -24,7 +24,7 @@ const orders: [name: string, keys: string, certificates: string][] = [
 ]
 
 for (const [name, keys, certificates] of orders)
-  test(`each key gets its certificate, followed by its own issuers: ${name}`, () => {
+  test(`each key gets its certificate, followed by its own issuers, with ${name} in the given texts`, () => {
     const found = serverIdentities(keys, certificates)
     assert.deepEqual(
       new Set(found.map(({ cert }) => subjects(cert).join(' < '))),
@@ -34,12 +34,12 @@ for (const [name, keys, certificates] of orders)
       assert.ok(createPublicKey(key).equals(new X509Certificate(cert).publicKey))
   })
 
-test('a given root is presented, since TLSA records may name it', () => {
+test('a given root is presented after its issuers, because TLSA records may name the root', () => {
   const [identity] = serverIdentities(ec.key, text(pki.ca, ec.cert))
   assert.deepEqual(subjects(identity?.cert ?? ''), ['CN=ec', 'CN=EC issuer', 'CN=Root'])
 })
 
-test('a key in its older PEM format is read', () => {
+test('a key in the PEM format of PKCS #1 is read', () => {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
   const older = privateKey.export({ type: 'pkcs1', format: 'pem' }).toString()
   assert.throws(() => serverIdentities(older, rsa.cert), /no certificate matches key 1 \(RSA\)/)
@@ -54,8 +54,8 @@ const locked = generateKeyPairSync('ec', {
 }).privateKey
 
 const faults: [name: string, keys: string, certificates: string, fault: RegExp][] = [
-  ['nothing', '', '', /^TLS_CERTIFICATE: holds no certificate in PEM$/],
-  ['no key', '', ec.cert, /^TLS_PRIVATE_KEY: holds no private key in PEM$/],
+  ['neither key nor certificate', '', '', /^TLS_CERTIFICATE: holds no certificate in PEM$/],
+  ['a certificate without any key', '', ec.cert, /^TLS_PRIVATE_KEY: holds no private key in PEM$/],
   [
     'an invalid certificate',
     ec.key,
@@ -70,13 +70,13 @@ const faults: [name: string, keys: string, certificates: string, fault: RegExp][
     /^TLS_PRIVATE_KEY: key 1 in PEM is encrypted; give it without a passphrase$/,
   ],
   [
-    'a key without a certificate',
+    'a second key without a certificate',
     text(ec.key, rsa.key),
     ec.cert,
     /^TLS_CERTIFICATE: no certificate matches key 2 \(RSA\) in TLS_PRIVATE_KEY$/,
   ],
   [
-    'a certificate without a key',
+    'a second certificate without a key',
     ec.key,
     text(ec.cert, rsa.cert),
     /^TLS_PRIVATE_KEY: no key matches the certificate CN=rsa \([0-9a-f]{16}\)$/,
@@ -96,7 +96,7 @@ const faults: [name: string, keys: string, certificates: string, fault: RegExp][
 ]
 
 for (const [name, keys, certificates, fault] of faults)
-  test(`${name} is an error of one line`, () => {
+  test(`serverIdentities throws an error of one line, which names the variable, for ${name}`, () => {
     assert.throws(
       () => serverIdentities(keys, certificates),
       ({ message }: Error) => {
@@ -107,7 +107,7 @@ for (const [name, keys, certificates, fault] of faults)
     )
   })
 
-test('two certificates of one key, as after a renewal, are refused as ambiguous', async () => {
+test('serverIdentities throws for two certificates of one key, as after a renewal, because the choice is ambiguous', async () => {
   const renewed = await renewedWithItsKey(ec)
   assert.throws(
     () => serverIdentities(ec.key, text(ec.cert, renewed)),

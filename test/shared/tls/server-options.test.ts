@@ -1,4 +1,4 @@
-/** Real handshakes with the options. */
+/** Real handshakes with the ingress's TLS options. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { after, test } from 'node:test'
@@ -29,9 +29,9 @@ const supportedClients: [
   cipher: string,
   group: string,
 ][] = [
-  ['a modern client', {}, 'TLSv1.3', 'TLS_AES_256_GCM_SHA384', 'X25519MLKEM768'],
+  ['a client with the defaults of Node', {}, 'TLSv1.3', 'TLS_AES_256_GCM_SHA384', 'X25519MLKEM768'],
   [
-    'a client that prefers weaker TLS',
+    'a client that prefers a weaker suite and group',
     { ciphers: 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384', ecdhCurve: 'P-256:X25519:X25519MLKEM768' },
     'TLSv1.3',
     'TLS_AES_256_GCM_SHA384',
@@ -74,7 +74,7 @@ for (const [name, options] of unsupportedClients)
   test(`a client that offers only ${name} gets no TLS`, () =>
     assert.rejects(handshake(options), /alert (protocol version|handshake failure)|handshake_failure/i))
 
-test('an untrusted client certificate is accepted, and no session is resumed without ticket keys', async () => {
+test('a handshake with an untrusted client certificate succeeds, and without ticket keys no TLS session is resumed', async () => {
   const sessions: Buffer[] = []
   const first = await handshake({ ...client, maxVersion: 'TLSv1.2' })
   sessions.push(first.getSession() as Buffer)

@@ -6,7 +6,7 @@ import { createPki, daysFromNow, withoutDates } from '../../support/pki.ts'
 
 const { ca } = await createPki()
 
-test('the dates of a certificate are read', () => {
+test('validFrom and validTo return the dates of a certificate', () => {
   const certificate = new X509Certificate(ca)
   assert.ok(hasDates(certificate))
   assert.deepEqual(
@@ -15,7 +15,7 @@ test('the dates of a certificate are read', () => {
   )
 })
 
-test("an invalid date is recognised by OpenSSL's text", () => {
+test('a certificate whose notBefore is invalid has no dates, and validFrom is an invalid date', () => {
   const certificate = new X509Certificate(withoutDates(ca))
   assert.match(certificate.validFrom, /^Bad time value/)
   assert.ok(!hasDates(certificate))
@@ -23,7 +23,7 @@ test("an invalid date is recognised by OpenSSL's text", () => {
   assert.ok(validTo(certificate) > daysFromNow(0), 'the other date stays valid')
 })
 
-test('uninitialised memory for an invalid date is not used', () => {
+test('an invalid date is recognised by its text, although Node returns any date for it', () => {
   const { validTo: text, validToDate } = new X509Certificate(ca)
   const found = { validFrom: 'Bad time value', validFromDate: daysFromNow(-1), validTo: text, validToDate }
   assert.ok(!hasDates(found))

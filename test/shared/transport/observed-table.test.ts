@@ -30,7 +30,7 @@ async function itemOf(where: Partial<ObservedEndpoint>) {
   return Item
 }
 
-test('a process writes a certificate of one host once per hour', async () => {
+test('the table of observed certificates gets a certificate of one host once per hour from one process', async () => {
   const writer = table()
   const kinds: string[] = []
   for (const minutes of [0, 1, 59, 60, 61])
@@ -45,14 +45,14 @@ test('a process writes a certificate of one host once per hour', async () => {
   assert.deepEqual(kinds, ['Written', 'Known', 'Known', 'Written', 'Known'])
 })
 
-test('does not write a certificate again that another process has written within the hour', async () => {
+test('a process does not write a certificate that another process has written within the hour', async () => {
   const where = withConnector('twice')
   await record(newObservation(observedCertificate('a'), receivedAt, where))
   const { kind } = await record(newObservation(observedCertificate('a'), minutesLater(10), where))
   assert.deepEqual([kind, (await itemOf(where))?.revision], ['Known', 1])
 })
 
-test('only one of several concurrent observers of a new certificate reports the change', async () => {
+test('only one of five concurrent observers of a changed certificate gets the change', async () => {
   const where = withConnector('race')
   await record(newObservation(observedCertificate('a'), receivedAt, where))
   const renewed = newObservation(observedCertificate('b'), minutesLater(120), where)
@@ -63,7 +63,7 @@ test('only one of several concurrent observers of a new certificate reports the 
   assert.deepEqual(changes, [['Key']])
 })
 
-test('writes a certificate at the next observation when it could not be written before', async () => {
+test('a certificate that could not be written is written at its next observation', async () => {
   const documents = Object.create(database.documents)
   documents.send = () => Promise.reject(new Error('the table is away'))
   const writer = new ObservedTable(documents, database.transportTable)
@@ -73,7 +73,7 @@ test('writes a certificate at the next observation when it could not be written 
   assert.equal((await record(presented, writer)).kind, 'Written')
 })
 
-test("keeps a partner's certificate longer than a year, and a certificate without a connector until a month after its expiry", async () => {
+test("the item of a partner's certificate expires after more than a year, that of a certificate without a connector a month after the certificate", async () => {
   const presented = observedCertificate('a', { notAfter: '2026-02-01T00:00:00.000Z' })
   const unrelated = { connector: null, domain: 'unrelated.example', host: 'mx.unrelated.example' }
   await record(newObservation(presented, receivedAt, withConnector('kept')))
@@ -83,7 +83,7 @@ test("keeps a partner's certificate longer than a year, and a certificate withou
   assert.deepEqual([await until(withConnector('kept')), await until(unrelated)], ['2027-02-19', '2026-03-03'])
 })
 
-test('records 500 new hosts per month for each connector', async () => {
+test('at most 500 new hosts per month are written for each connector, and known hosts without a limit', async () => {
   const writer = table()
   const kinds = new Map<string, number>()
   for (let index = 0; index < 502; index++) {
@@ -109,13 +109,13 @@ test('records 500 new hosts per month for each connector', async () => {
   )
 })
 
-test('names of any length have different keys', () => {
+test('observedKey returns different keys of less than 1024 octets for two names of 5000 characters', () => {
   const keys = ['x'.repeat(5000), 'y'.repeat(5000)].map((host) => observedKey(observedEndpoint({ host })).sk)
   assert.equal(new Set(keys).size, 2)
   for (const sk of keys) assert.ok(Buffer.byteLength(sk) < 1024)
 })
 
-test('a page ends when it is full, and the next page continues after it', async () => {
+test('a page of observed certificates ends at its limit, and the next page continues after it', async () => {
   for (const kind of ['Own', 'PartnerServer', 'PartnerClient'] as const)
     for (const host of ['one.example', 'two.example'])
       await record(
@@ -143,7 +143,7 @@ test('a page ends when it is full, and the next page continues after it', async 
   ])
 })
 
-test('returns the certificate that a connector accepted last, from any of its senders, with its time', async () => {
+test('lastAccepted returns the certificate that a connector accepted last, from any of its senders, with the time', async () => {
   assert.equal(await list().lastAccepted('accepting', receivedAt), null)
   const where = { ...withConnector('accepting'), kind: 'PartnerClient' as const }
   await record(newObservation(observedCertificate('a'), minutesLater(5), { ...where, host: 'z.example' }))

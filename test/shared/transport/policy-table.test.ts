@@ -51,11 +51,11 @@ const expiresAt = async () => {
   return Item?.expiresAt
 }
 
-describe('the table of policies', () => {
-  it('returns nothing for an unknown domain', async () =>
+describe('the table of MTA-STS policies', () => {
+  it('returns an empty state for an unknown domain', async () =>
     assert.deepEqual(await table.read(domain), emptyDomainState))
 
-  it('returns a stored policy, and sets its expiry for DynamoDB', async () => {
+  it('returns a stored policy, and stores its expiry as that of the item', async () => {
     await table.savePolicy(domain, storedPolicy(begin))
     assert.deepEqual(await table.read(domain), { policy: storedPolicy(begin), failure: null })
     assert.equal(await expiresAt(), (begin + 604_800_000) / 1000)
@@ -73,33 +73,33 @@ describe('the table of policies', () => {
     assert.equal((await table.read(domain)).policy?.id, 'newest')
   })
 
-  it('stores a failure without a policy for an hour', async () => {
+  it('stores a failed fetch without a policy for an hour', async () => {
     await table.saveFailure(domain, failed(begin))
     assert.deepEqual(await table.read(domain), { policy: null, failure: failed(begin) })
     assert.equal(await expiresAt(), (begin + hour) / 1000)
   })
 
-  it('stores a failure beside a policy without changing its expiry', async () => {
+  it('stores a failed fetch beside a policy without changing the expiry of the item', async () => {
     await table.savePolicy(domain, storedPolicy(begin))
     await table.saveFailure(domain, failed(begin + hour))
     assert.deepEqual(await table.read(domain), { policy: storedPolicy(begin), failure: failed(begin + hour) })
     assert.equal(await expiresAt(), (begin + 604_800_000) / 1000)
   })
 
-  it('removes a failure when a policy is fetched, and refuses an older failure', async () => {
+  it('removes a failed fetch when a later policy is stored, and does not store a failed fetch older than the policy', async () => {
     await table.saveFailure(domain, failed(begin))
     await table.savePolicy(domain, storedPolicy(begin + 1))
     await table.saveFailure(domain, failed(begin))
     assert.deepEqual(await table.read(domain), { policy: storedPolicy(begin + 1), failure: null })
   })
 
-  it('stores a policy of the maximum size', async () => {
+  it('stores a policy with 8000 mx patterns', async () => {
     const mx = Array.from({ length: 8_000 }, (_, n) => `${n}.a`)
     await table.savePolicy(domain, storedPolicy(begin, { mx }))
     assert.equal((await table.read(domain)).policy?.mx.length, 8_000)
   })
 
-  it('throws for an item of another shape', async () => {
+  it('throws an error that names the field when an item has an invalid mode', async () => {
     await database.documents.send(
       new PutCommand({
         TableName: database.transportTable,
@@ -109,7 +109,7 @@ describe('the table of policies', () => {
     await assert.rejects(table.read(domain), /mode/)
   })
 
-  it('can be wrapped read-only', async () => {
+  it('is not changed by writes through readOnlyStore', async () => {
     await table.savePolicy(domain, storedPolicy(begin))
     const reader = readOnlyStore(table)
     await reader.savePolicy(domain, storedPolicy(begin + 1, { id: 'new' }))

@@ -26,8 +26,8 @@ const minute = Date.UTC(2026, 0, 15, 12) / 60_000
 const counter = (name: string) =>
   new RateTable(db.documents, db.transportTable, { counter: name, timeoutMs: 5000 })
 
-describe('the message count per minute', () => {
-  it('includes the last total that each other process wrote', async () => {
+describe("the message count of a connector's minute", () => {
+  it('is the sum of the last totals that the other processes wrote', async () => {
     const id = connector()
     assert.deepEqual(await a.report(id, minute, 3), { messages: 0, counters: 0 })
     assert.deepEqual(await b.report(id, minute, 4), { messages: 3, counters: 1 })
@@ -35,13 +35,13 @@ describe('the message count per minute', () => {
     assert.deepEqual(await counter('c').report(id, minute, 1), { messages: 14, counters: 2 })
   })
 
-  it('includes a repeated write once', async () => {
+  it('includes a total that was written three times only once', async () => {
     const id = connector()
     for (let times = 0; times < 3; times++) await a.report(id, minute, 5)
     assert.deepEqual(await b.report(id, minute, 1), { messages: 5, counters: 1 })
   })
 
-  it('does not decrease when a write arrives late', async () => {
+  it('does not decrease when a lower total is written late, and the late write is rejected', async () => {
     const id = connector()
     await a.report(id, minute, 8)
     await assert.rejects(a.report(id, minute, 5), { name: 'ConditionalCheckFailedException' })
@@ -55,21 +55,21 @@ describe('the message count per minute', () => {
     assert.deepEqual(await b.report(second, minute, 1), { messages: 0, counters: 0 })
   })
 
-  it("excludes the item's other attributes", async () => {
+  it('excludes attributes of the item that are no totals', async () => {
     const id = connector()
     const Item = { ...rateKey(id, minute), 'by#x': 'many', seen: 7, 'by#y': 2 }
     await db.documents.send(new PutCommand({ TableName: db.transportTable, Item }))
     assert.deepEqual(await a.report(id, minute, 3), { messages: 2, counters: 1 })
   })
 
-  it('is complete after concurrent writes', async () => {
+  it('includes the totals of twenty concurrent writers', async () => {
     const id = connector()
     const counters = Array.from({ length: 20 }, (_, index) => counter(`task-${index}`))
     await Promise.all(counters.map((rateTable, index) => rateTable.report(id, minute, index + 1)))
     assert.deepEqual(await a.report(id, minute, 1), { messages: 210, counters: 20 })
   })
 
-  it("has an item with an expiry in its connector's partition", async () => {
+  it("is in an item of the connector's partition that expires an hour after the minute", async () => {
     const id = connector()
     await a.report(id, minute, 5)
     const Key = { pk: `rate#${id}`, sk: '2026-01-15T12:00' }
@@ -78,7 +78,7 @@ describe('the message count per minute', () => {
     assert.deepEqual(Item, { ...Key, 'by#a': 5, expiresAt: (minute + 1) * 60 + 3600 })
   })
 
-  it('times out when the table does not respond', async () => {
+  it('cannot be reported when the table does not respond: report() rejects at its timeout', async () => {
     const silent = await listenSilently()
     const client = new DynamoDBClient({ endpoint: silent.url, ...testAccount })
     const documents = DynamoDBDocumentClient.from(client)

@@ -65,10 +65,15 @@ const results = [
 ]
 
 for (const [title, result, options, expected] of [
-  ['observed for the first time', { kind: 'Written', change: null }, {}, []],
-  ['recorded before', { kind: 'Known' }, {}, []],
-  ['of another issuer', { kind: 'Written', change: changed('Issuer') }, {}, results],
-  ['of another key', { kind: 'Written', change: changed('Key') }, {}, results],
+  ['that is observed for the first time', { kind: 'Written', change: null }, {}, []],
+  ['that was recorded within the hour', { kind: 'Known' }, {}, []],
+  [
+    'that has another issuer than the one before',
+    { kind: 'Written', change: changed('Issuer') },
+    {},
+    results,
+  ],
+  ['that has another key than the one before', { kind: 'Written', change: changed('Key') }, {}, results],
   [
     'that was renewed for the same key',
     { kind: 'Written', change: changed('Certificate') },
@@ -76,25 +81,25 @@ for (const [title, result, options, expected] of [
     ['info: Observed certificate changed'],
   ],
   [
-    'of the organisation itself',
+    'of the organisation with another key',
     { kind: 'Written', change: changed('Key') },
     { where: { kind: 'Own' } },
     ['info: Observed certificate changed'],
   ],
   [
-    'without a connector',
+    'that was observed without a connector and has another issuer',
     { kind: 'Written', change: changed('Issuer') },
     { where: { connector: null } },
     ['info: Observed certificate changed'],
   ],
   [
-    'whose event cannot be published',
+    'that has another key, with an event that cannot be published,',
     { kind: 'Written', change: changed('Key') },
     { publishFails: true },
     [...results, 'warn: The event of a changed certificate could not be published'],
   ],
   [
-    'beyond the monthly limit',
+    'of a host beyond the monthly limit',
     { kind: 'LimitReached' },
     {},
     ['warn: Observed certificate not recorded: too many new hosts this month'],
@@ -106,11 +111,11 @@ for (const [title, result, options, expected] of [
     ['CertificatesUnwritten', 'warn: Observed certificate could not be recorded'],
   ],
 ] as [string, RecordResult | Error, Parameters<typeof recordAndCollect>[1], string[]][])
-  test(`for a certificate ${title}: ${expected.join(', ') || 'does nothing'}`, async () => {
+  test(`recordObservedCertificate for a certificate ${title} has ${expected.length === 0 ? 'no effect' : `the effects: ${expected.join(', ')}`}`, async () => {
     assert.deepEqual(await recordAndCollect(result, options), expected)
   })
 
-test('publishing rejects when EventBridge refuses the entry', async () => {
+test('the publisher of changes rejects when EventBridge refuses the event', async () => {
   const events = {
     send: async () => ({ FailedEntryCount: 1, Entries: [{ ErrorCode: 'Throttled', ErrorMessage: 'slow' }] }),
   } as unknown as EventBridgeClient

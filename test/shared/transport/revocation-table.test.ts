@@ -21,7 +21,7 @@ before(async () => {
 })
 after(() => database.stop())
 
-it("keeps a source's result until it expires", async () => {
+it("the revocation table returns a source's saved result, whose item expires with the result", async () => {
   assert.equal(await table.read(key), null)
   await table.save(key, cachedResult)
   assert.deepEqual(await table.read(key), cachedResult)
@@ -34,16 +34,16 @@ it("keeps a source's result until it expires", async () => {
 
 const others: { title: string; change: Partial<SourceKey> }[] = [
   { title: 'another certificate', change: { fingerprint: 'cd'.repeat(32) } },
-  { title: 'a CRL at the same URL', change: { kind: 'Crl' } },
+  { title: 'another kind of source', change: { kind: 'Crl' } },
   { title: 'another URL', change: { url: 'http://ocsp.ca.example/2' } },
 ]
 for (const { title, change } of others)
-  it(`returns nothing for ${title}`, async () => {
+  it(`the revocation table returns null for ${title} than the saved result's`, async () => {
     await table.save(key, cachedResult)
     assert.equal(await table.read({ ...key, ...change }), null)
   })
 
-it('does not return a result of the ingress for deliveries', async () => {
+it('the revocation table does not return a result that the ingress saved to deliveries', async () => {
   const url = 'http://ocsp.ca.example/3'
   await new RevocationTable(database.documents, database.transportTable, 'ingress').save(
     { ...key, url },
@@ -52,7 +52,7 @@ it('does not return a result of the ingress for deliveries', async () => {
   assert.equal(await table.read({ ...key, url }), null)
 })
 
-it('stores a result for a URL of any length', async () => {
+it('the revocation table stores a result for a URL of 2000 characters', async () => {
   const url = `http://ca.example/${'x'.repeat(2_000)}`
   await table.save({ ...key, url }, cachedResult)
   assert.deepEqual(await table.read({ ...key, url }), cachedResult)

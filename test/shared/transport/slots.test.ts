@@ -27,20 +27,20 @@ const all = <T>(count: number, each: () => Promise<T>): Promise<T[]> =>
 const taken = (results: readonly (Slot | null)[]): Slot[] => results.filter((slot) => slot !== null)
 
 describe("a destination's slots", () => {
-  it('are limited, also under concurrent requests', async () => {
+  it('are limited to three of twelve concurrent requests when maxSlots is 3', async () => {
     const to = destination()
     const results = await all(12, () => slots(3).acquire(to, receivedAt))
     assert.equal(taken(results).length, 3)
   })
 
-  it('do not affect other destinations', async () => {
+  it('do not count for other destinations', async () => {
     const [first, second] = [destination(), destination()]
     assert.ok(await slots(1).acquire(first, receivedAt))
     assert.ok(await slots(1).acquire(second, receivedAt))
     assert.equal(await slots(1).acquire(first, receivedAt), null)
   })
 
-  it('become free when they are released, each only once', async () => {
+  it('become free when they are released; a second release of one slot frees no other', async () => {
     const to = destination()
     const [first, second] = taken(await all(2, () => slots(2).acquire(to, receivedAt)))
     await first?.release()
@@ -66,7 +66,7 @@ describe("a destination's slots", () => {
     assert.equal(await slots(2).acquire(to, minutesLater(1.2)), null)
   })
 
-  it('are stored in an item with an expiry', async () => {
+  it('are stored in an item that expires a day after the last lease', async () => {
     const to = destination()
     await (await slots(2).acquire(to, receivedAt))?.release()
     const { Item } = await db.documents.send(
@@ -76,7 +76,7 @@ describe("a destination's slots", () => {
     assert.equal(Item?.expiresAt, receivedAt.getTime() / 1000 + 60 + 86_400)
   })
 
-  it('time out when the table does not respond', async () => {
+  it('cannot be acquired when the table does not respond: acquire() rejects at its timeout', async () => {
     const silent = await listenSilently()
     const client = new DynamoDBClient({ endpoint: silent.url, ...testAccount })
     const mute = new Slots(DynamoDBDocumentClient.from(client), 'transport', {

@@ -84,7 +84,7 @@ test('MailServer disconnects a client beyond maxConnections, although no session
   assert.equal(server.size, 3)
 })
 
-test('MailServer closes a connection whose session has ended when a new one would leave fewer than 64 spare', async (context) => {
+test('MailServer closes a connection whose session has ended when a new one makes more than maxConnections less 64', async (context) => {
   // Of the 68 connections, 64 are spare: from the fifth on, each new connection closes one whose session has ended.
   const { open, waitForSize } = await startServer(context, { maxConnections: 64 + 4, isFull: true })
   const clients: Socket[] = []

@@ -69,7 +69,7 @@ describe('a PROXY protocol header', () => {
       assert.deepEqual(readProxyHeader(more), { source, length: octets.length })
     })
 
-    it(`${description} results in a need of more octets while it is incomplete`, () => {
+    it(`${description} needs more octets while it is incomplete`, () => {
       for (let length = 0; length < octets.length; length++) {
         const result = readProxyHeader(octets.subarray(0, length))
         assert.deepEqual(result, { need: length < 16 ? 16 : octets.length }, `after ${length}`)

@@ -140,7 +140,7 @@ const flood = fc
   })
 
 describe('processes that share the count of a limit', () => {
-  it('exceed the limit, each by less than an eighth of it plus the messages of two round trips', async () => {
+  it('each exceed the limit by less than an eighth of the limit plus the messages that arrive within two round trips', async () => {
     await fc.assert(
       fc.asyncProperty(flood, async (flood) => {
         const { accepted } = await simulate(flood)

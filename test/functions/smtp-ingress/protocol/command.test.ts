@@ -114,17 +114,25 @@ describe('a command line', () => {
     it(`${printable(line)} gets ${reply}`, () => assert.equal(replyTo(line), reply))
 
   const garbledLines: [description: string, octets: string, reply: string][] = [
-    ['a verb', 'QU\xc3T', unknown],
-    ['a host name', 'EHLO m\xfcller.example', '501 5.5.4 Bad hostname syntax'],
-    ['a sender', 'MAIL FROM:<m\xfcller@b.example>', '501 5.1.7 Sender address is not UTF-8'],
-    ['a recipient', 'RCPT TO:<m\xfcller@b.example>', '501 5.1.3 Recipient address is not UTF-8'],
+    ['a verb that is not UTF-8', 'QU\xc3T', unknown],
+    ['a host name that is not UTF-8', 'EHLO m\xfcller.example', '501 5.5.4 Bad hostname syntax'],
     [
-      'a sender whose last octet begins a character and',
+      'a sender that is not UTF-8',
+      'MAIL FROM:<m\xfcller@b.example>',
+      '501 5.1.7 Sender address is not UTF-8',
+    ],
+    [
+      'a recipient that is not UTF-8',
+      'RCPT TO:<m\xfcller@b.example>',
+      '501 5.1.3 Recipient address is not UTF-8',
+    ],
+    [
+      'a sender that ends within a UTF-8 character',
       'MAIL FROM:<a\xc3>',
       '501 5.1.7 Bad sender address syntax',
     ],
     [
-      'a sender with an overlong sequence',
+      'a sender with an overlong UTF-8 sequence',
       'MAIL FROM:<a\xc0\xafb@c.example>',
       '501 5.1.7 Sender address is not UTF-8',
     ],
@@ -133,20 +141,24 @@ describe('a command line', () => {
       'MAIL FROM:<a\xed\xa0\x80@c.example>',
       '501 5.1.7 Sender address is not UTF-8',
     ],
-    ['a parameter', 'MAIL FROM:<a@b.example> ENVID=\xfc', '501 5.5.4 Parameters are not UTF-8'],
     [
-      'a parameter after a non-ASCII address',
+      'a parameter that is not UTF-8',
+      'MAIL FROM:<a@b.example> ENVID=\xfc',
+      '501 5.5.4 Parameters are not UTF-8',
+    ],
+    [
+      'a parameter that is not UTF-8, after a non-ASCII address',
       'MAIL FROM:<\xc3\x9f@b.example> X=\xfc',
       '501 5.5.4 Parameters are not UTF-8',
     ],
     [
-      'a parameter of a recipient',
+      'a parameter of a recipient that is not UTF-8',
       'RCPT TO:<a@b.example> ORCPT=rfc822;\xfc',
       '501 5.5.4 Parameters are not UTF-8',
     ],
   ]
   for (const [description, octets, reply] of garbledLines)
-    it(`gets ${reply} when it has ${description} that is not UTF-8`, () =>
+    it(`gets ${reply} when it has ${description}`, () =>
       assert.equal(replyTo(Buffer.from(octets, 'latin1')), reply))
 
   it('NOOP may contain octets that are not UTF-8', () => {

@@ -207,7 +207,7 @@ describe('a path', () => {
     `<"${'a'.repeat(60_000)}"@b.example>`,
   ]
   for (const path of tooLong)
-    it(`of ${Buffer.byteLength(path)} octets is too long: ${path.slice(0, 10)}…`, () => {
+    it(`of ${Buffer.byteLength(path)} octets, with an address above 254 octets in A-labels, is too long: ${path.slice(0, 10)}…`, () => {
       assert.equal(replyTo(`MAIL FROM:${path} SMTPUTF8`), '501 5.1.7 Address exceeds 254 octets')
       assert.equal(replyTo(`RCPT TO:${path}`), '501 5.1.3 Address exceeds 254 octets')
     })

@@ -150,7 +150,7 @@ test('the client gets its reply while the queue of notices does not respond', as
   wire.destroy()
 })
 
-test('a notice that the queue refuses is logged and counted in NoticesFailed; the next refusal sends it', async () => {
+test('a notice that the queue refuses is logged and counted in NoticesFailed; the next refused message causes a notice', async () => {
   const ingress = await ingressFor()
   ingress.notices.before = () => Promise.reject(new Error('the queue is away'))
   const wire = await openWith(ingress, unrelated)

@@ -169,7 +169,7 @@ describe('the human-readable part of a DSN', () => {
     assert.doesNotMatch(text, /DANE|connector/)
   })
 
-  test("ascribes 5.7.51 to the recipient's mail system after an attempt, and to this system without an attempt", () => {
+  test("says after an attempt that 5.7.51 is a rule of the recipient's mail system, and without an attempt that it is one of this system", () => {
     const reply = { code: 550, enhanced: '5.7.51', text: 'RestrictDomainsToCertificate' }
     const lastAttempt = attempt({ outcome: 'PermanentFailure', reply })
     assert.match(

@@ -133,8 +133,7 @@ for (const { title, subject, rows } of chapters)
   describe(title, { concurrency: 100 }, () => {
     for (const row of rows as readonly Row<MisbehaviourName>[])
       for (const name of row.misbehaviours)
-        it(`${subject} ${name}: an attempt at each level has its outcome of the table`, () =>
-          checkRow(name, row))
+        it(`${subject} ${name}: each level has its outcome of expected.ts`, () => checkRow(name, row))
   })
 
 describe('An attempt makes no connection for', () => {

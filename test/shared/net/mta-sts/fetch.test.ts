@@ -130,7 +130,11 @@ describe('a policy host’s response', { concurrency: 8 }, () => {
       ),
       /^enforce$/,
     ],
-    ['the media type text/html', typed('text/html'), /^sts-policy-fetch-error: The policy host answered text\/html/],
+    [
+      'the media type text/html',
+      typed('text/html'),
+      /^sts-policy-fetch-error: The policy host answered text\/html/,
+    ],
     ['no media type', typed(null), /^sts-policy-fetch-error: The policy host answered no content type/],
     ['two media types', typed('text/plain, text/html'), /^sts-policy-fetch-error: .*text\/plain, text\/html/],
     ...[201, 204, 206, 301, 302, 303, 307, 308, 304, 403, 404, 410, 429, 500, 503].map(
@@ -141,7 +145,7 @@ describe('a policy host’s response', { concurrency: 8 }, () => {
       ],
     ),
     [
-      'status 101, which switches to another protocol',
+      'status 101, which switches to another protocol,',
       raw('HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n'),
       /^sts-policy-fetch-error: .*(another protocol|101)/,
     ],
@@ -203,19 +207,23 @@ describe('a policy host’s response', { concurrency: 8 }, () => {
         ),
       /^sts-policy-fetch-error: .*aborted/,
     ],
-    ['no octet before the connection ends', ({ socket }) => socket.end(), /^sts-policy-fetch-error: .*socket hang up/],
-    ['no octet before the connection is reset', ({ socket }) => socket.destroy(), /^sts-policy-fetch-error: /],
+    [
+      'no octet before the connection ends',
+      ({ socket }) => socket.end(),
+      /^sts-policy-fetch-error: .*socket hang up/,
+    ],
+    [
+      'no octet before the connection is reset',
+      ({ socket }) => socket.destroy(),
+      /^sts-policy-fetch-error: /,
+    ],
     [
       'an SMTP greeting instead of HTTP',
       raw('220 mx.partner.example ESMTP\r\n'),
       /^sts-policy-fetch-error: .*Parse Error/,
     ],
     ['an empty body', typed('text/plain', ''), /^sts-policy-invalid: It has no version$/],
-    [
-      'HTML as text/plain',
-      typed('text/plain', '<html>'),
-      /^sts-policy-invalid: Line 1 is not a field/,
-    ],
+    ['HTML as text/plain', typed('text/plain', '<html>'), /^sts-policy-invalid: Line 1 is not a field/],
     [
       'a compressed body',
       (_, response) =>

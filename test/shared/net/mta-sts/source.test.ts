@@ -158,7 +158,7 @@ describe('a domain without an MTA-STS policy', () => {
       assert.deepEqual(queries, ['TXT _mta-sts.partner.example'])
     })
 
-  it("does not get the policy of its parent domain, whose record is not queried", async () => {
+  it('does not get the policy of its parent domain, whose record is not queried', async () => {
     assert.deepEqual(await findPolicy(worker(), 'sub.partner.example'), noMtaSts)
     assert.deepEqual(queries, ['TXT _mta-sts.sub.partner.example'])
   })
@@ -185,7 +185,7 @@ describe('a domain without an MTA-STS policy', () => {
 
 describe('an announced MTA-STS policy', () => {
   for (const mode of ['enforce', 'testing', 'none'] as const)
-    it(`of mode ${mode} is fetched once, stored, and the result of every worker`, async () => {
+    it(`of mode ${mode} is fetched once, stored, and returned by every worker`, async () => {
       servePolicy({ mode, mx: ['mx.partner.example', '*.backup.example'] })
       const source = worker()
       const expected: MtaStsState = {

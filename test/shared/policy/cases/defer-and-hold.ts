@@ -132,7 +132,7 @@ export const deferAndHold: Chapter = {
       expected: afterSession('Bounce InboundTlsRequired: 550 5.7.10 Encryption needed'),
     },
     {
-      name: "held mail stays held when an administrator requests the next attempt, because the violation remains",
+      name: 'held mail stays held when an administrator requests the next attempt, because the violation remains',
       ...inTheClear,
       minutes: 1,
       retry: true,

@@ -193,7 +193,7 @@ export const reportOnly: Chapter = {
     },
     // Outbound
     {
-      name: "the TLS requirement of a report-only outbound connector is recorded and not enforced",
+      name: 'the TLS requirement of a report-only outbound connector is recorded and not enforced',
       connectors: [
         office,
         outboundTo('northwind.example', { ...reportOnlyMode, tlsSettings: 'EncryptionOnly' }),

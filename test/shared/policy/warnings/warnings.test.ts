@@ -47,7 +47,12 @@ describe('an inbound connector', () => {
     others?: Parameters<typeof among>[0]
     warnings: string[]
   }[] = [
-    { name: 'causes no warning with an outbound connector for its domain that forces TLS', saved: from(), others: paired, warnings: [] },
+    {
+      name: 'causes no warning with an outbound connector for its domain that forces TLS',
+      saved: from(),
+      others: paired,
+      warnings: [],
+    },
     {
       name: 'causes only the warning that nothing is enforced when it is disabled',
       saved: from({ enabled: false, senderIpAddresses: ['10.0.0.0/8'] }),
@@ -410,8 +415,17 @@ describe('an outbound connector', () => {
     others?: Parameters<typeof among>[0]
     warnings: string[]
   }[] = [
-    { name: 'causes no warning with an inbound connector for its domain that requires TLS', saved: to(), others: paired, warnings: [] },
-    { name: "to the organisation's servers causes no warning without an inbound connector", saved: mailboxes, warnings: [] },
+    {
+      name: 'causes no warning with an inbound connector for its domain that requires TLS',
+      saved: to(),
+      others: paired,
+      warnings: [],
+    },
+    {
+      name: "to the organisation's servers causes no warning without an inbound connector",
+      saved: mailboxes,
+      warnings: [],
+    },
     {
       name: 'causes a warning when its domain has no inbound connector',
       saved: to(),

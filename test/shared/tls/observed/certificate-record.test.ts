@@ -1,4 +1,4 @@
-/** The stored form of real certificates, and the name of a sender's. */
+/** The stored form of real certificates, and the name that identifies a sender's certificate. */
 import assert from 'node:assert/strict'
 import { createHash, X509Certificate } from 'node:crypto'
 import { test } from 'node:test'
@@ -25,7 +25,7 @@ for (const [kind, identity] of [
   ['EC', ec],
   ['RSA', rsa],
 ] as const)
-  test(`a certificate with an ${kind} key is stored with its texts, dates and fingerprints`, () => {
+  test(`the record of a certificate with an ${kind} key has its key type, names and fingerprints`, () => {
     const record = recordOfPem(identity.cert)
     assert.equal(record?.keyType, kind)
     assert.equal(record?.fingerprint256, fingerprintOf(identity))
@@ -34,7 +34,7 @@ for (const [kind, identity] of [
     assert.equal(record?.subjectAltNames[0], 'mx.bank.example')
   })
 
-test('the first certificate of a secret is stored, and nothing of a key', () => {
+test('recordOfPem returns the first certificate of a text, and nothing of a private key', () => {
   const record = recordOfPem(`${ec.key}\n${ec.cert}\n${rsa.cert}`)
   assert.equal(record?.fingerprint256, fingerprintOf(ec))
   assert.doesNotMatch(JSON.stringify(record), /PRIVATE/)
@@ -45,11 +45,11 @@ for (const [what, pem] of [
   ['an unreadable certificate', '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----'],
   ['a certificate without dates', withoutDates(ec.cert)],
 ] as const)
-  test(`${what} is not stored`, () => {
+  test(`recordOfPem returns null for ${what}`, () => {
     assert.equal(recordOfPem(pem), null)
   })
 
-test("a server's and a client's certificate are stored alike", () => {
+test('recordOfServer and recordOfClient return the same record for the same certificate', () => {
   const { keyType, publicKeyFingerprint256, ...summary } = recordOfPem(ec.cert) ?? assert.fail('unreadable')
   const chain = [new X509Certificate(ec.cert).raw.toString('base64')]
   const expected = { ...summary, keyType, publicKeyFingerprint256 }
@@ -58,12 +58,12 @@ test("a server's and a client's certificate are stored alike", () => {
   assert.equal(recordOfServer(established({ certificates: [], chain: [] })), null)
 })
 
-test('the key is unknown if the chain was too large for the job', () => {
+test('recordOfClient has no key if the chain is missing, because it was too large for the job', () => {
   const { keyType, publicKeyFingerprint256 } = recordOfClient(clientCertificate({ chain: [] }))
   assert.deepEqual([keyType, publicKeyFingerprint256], [null, null])
 })
 
-test('texts are cut, and invisible characters replaced', () => {
+test('in a record, texts and lists are cut, and invisible characters are replaced', () => {
   const record = recordOfClient(
     clientCertificate({
       subject: `CN=\u202e${'x'.repeat(5000)}`,
@@ -76,21 +76,27 @@ test('texts are cut, and invisible characters replaced', () => {
 
 for (const [what, names, commonName, expected, name] of [
   [
-    'its expected name',
+    'the one of its names that the connector expects',
     ['a.bank.example', 'mail.bank.example'],
     null,
     ['mail.bank.example'],
     'mail.bank.example',
   ],
   [
-    'the first of its expected names',
+    'the first of its names that a wildcard of the connector matches',
     ['z.bank.example', 'b.bank.example', 'a.other.example'],
     null,
     ['*.bank.example'],
     'b.bank.example',
   ],
-  ['the first of all names, if none is expected', ['z.example', 'b.example'], 'a.example', [], 'b.example'],
-  ['its common name, if it has no other', [], 'Mail.Bank.Example', [], 'mail.bank.example'],
+  [
+    'the first of its alternative names, if the connector expects none',
+    ['z.example', 'b.example'],
+    'a.example',
+    [],
+    'b.example',
+  ],
+  ['its common name, if it has no alternative name', [], 'Mail.Bank.Example', [], 'mail.bank.example'],
   ['its fingerprint, if it has no name', [], null, [], 'ab'.repeat(32)],
   ['its fingerprint, if no name is a host name', ['"odd, name"'], null, [], 'ab'.repeat(32)],
 ] as const)

@@ -9,11 +9,11 @@ const daysAgo = (days: number): string => daysAfter(-days, now).toISOString()
 const daysAhead = (days: number): string => daysAfter(days, now).toISOString()
 
 for (const [certificateText, certificates, expectedUses] of [
-  ['a certificate observed today', [{ lastSeen: daysAgo(0) }], ['InUse']],
-  ['a certificate not observed for 30 days', [{ lastSeen: daysAgo(30) }], ['InUse']],
-  ['a certificate not observed for more than 30 days', [{ lastSeen: daysAgo(30.1) }], ['NotSeen']],
+  ['a certificate that was observed today', [{ lastSeen: daysAgo(0) }], ['InUse']],
+  ['a certificate that was last observed 30 days ago', [{ lastSeen: daysAgo(30) }], ['InUse']],
+  ['a certificate that was last observed more than 30 days ago', [{ lastSeen: daysAgo(30.1) }], ['NotSeen']],
   [
-    'a pair of a certificate and its predecessor',
+    'a certificate and its predecessor, last observed two days ago,',
     [
       { firstSeen: daysAgo(1), lastSeen: daysAgo(0) },
       { firstSeen: daysAgo(90), lastSeen: daysAgo(2) },
@@ -21,7 +21,7 @@ for (const [certificateText, certificates, expectedUses] of [
     ['InUse', 'Superseded'],
   ],
   [
-    'each of two certificates that are still observed',
+    'two certificates that were both observed today',
     [
       { firstSeen: daysAgo(5), lastSeen: daysAgo(0) },
       { firstSeen: daysAgo(90), lastSeen: daysAgo(0.1) },
@@ -29,7 +29,7 @@ for (const [certificateText, certificates, expectedUses] of [
     ['InUse', 'InUse'],
   ],
   [
-    'a certificate that was observed again after another',
+    'an old certificate that was observed today, and a newer one of four days ago,',
     [
       { firstSeen: daysAgo(90), lastSeen: daysAgo(0) },
       { firstSeen: daysAgo(5), lastSeen: daysAgo(4) },
@@ -37,7 +37,7 @@ for (const [certificateText, certificates, expectedUses] of [
     ['InUse', 'InUse'],
   ],
 ] as const)
-  test(`${certificateText} is ${expectedUses.join(', ')}`, () => {
+  test(`the use of ${certificateText} is ${expectedUses.join(' and ')}`, () => {
     const stored = observation(
       certificates.map((one, index) => ({
         fingerprint256: String(index).repeat(64),
@@ -51,7 +51,7 @@ for (const [certificateText, certificates, expectedUses] of [
     )
   })
 
-test('days left are whole, and negative from the moment of expiry', () => {
+test('daysLeft is a whole number, and negative after expiry', () => {
   const remainingDays = (days: number) => daysLeft({ notAfter: daysAhead(days) }, now)
   assert.deepEqual(
     [remainingDays(10.9), remainingDays(10), remainingDays(0.1), remainingDays(-0.1), remainingDays(-9)],
@@ -107,6 +107,6 @@ for (const [lifetimeDays, remainingDays, replacedExpiry, expected] of [
   [89, 29, tenDaysAgo, 30],
   [6, 5, tenDaysAgo, 14],
 ] as const)
-  test(`a certificate of ${lifetimeDays} days with ${remainingDays} left, ${replacedExpiry === null ? 'the first of its endpoint' : replacedExpiry === tenDaysAhead ? 'renewed in time' : 'renewed late'}: the notice of ${expected ?? 'no'} days is due`, () => {
+  test(`${expected === null ? 'no notice' : `the ${expected}-day notice`} is due for a certificate of ${lifetimeDays} days with ${remainingDays} left, ${replacedExpiry === null ? 'which replaced none' : `which replaced another one ${replacedExpiry === tenDaysAhead ? 'before' : 'after'} its expiry`}`, () => {
     assert.equal(dueNotice(remainingDays, lifetimeDays, replacedExpiry), expected)
   })

@@ -23,7 +23,7 @@ function observeAll(...newObservations: NewObservation[]) {
 const hours = (count: number): Date => minutesLater(count * 60)
 const a = observedCertificate('a')
 
-test('the first certificate of an endpoint is no change', () => {
+test('the first certificate of an endpoint is stored, and is no change', () => {
   const { observation, changes } = observeAll(newObservation(a, receivedAt))
   assert.deepEqual(changes, ['stored'])
   assert.deepEqual(observation?.changes, [])
@@ -33,7 +33,7 @@ test('the first certificate of an endpoint is no change', () => {
   ])
 })
 
-test('an observation of a certificate within an hour of its last is not stored, and a later one is', () => {
+test('an observation of a certificate within an hour of the last stored one is not stored; a later observation is', () => {
   const { observation, changes } = observeAll(
     newObservation(a, receivedAt),
     newObservation(a, minutesLater(59)),
@@ -53,7 +53,7 @@ for (const [difference, next, expected] of [
   ['with another issuer and key', { issuer }, 'Issuer+Key'],
   ['with an unreadable key', { keyType: null, publicKeyFingerprint256: null }, 'Certificate'],
 ] as const)
-  test(`a certificate ${difference} is the change ${expected}`, () => {
+  test(`the next certificate of an endpoint, ${difference}, is the change ${expected}`, () => {
     const b = observedCertificate('b', next)
     const { observation, changes } = observeAll(newObservation(a, receivedAt), newObservation(b, hours(1)))
     assert.deepEqual(changes, ['stored', expected])
@@ -69,7 +69,7 @@ for (const [difference, next, expected] of [
     )
   })
 
-test('different servers behind one name cause one change, not one per observation', () => {
+test('two certificates that alternate at one endpoint cause one change, not one per observation', () => {
   const b = observedCertificate('b')
   const { changes } = observeAll(
     ...[0, 1, 2, 3, 4, 5].map((hour) => newObservation(hour % 2 === 0 ? a : b, hours(hour * 2))),
@@ -77,7 +77,7 @@ test('different servers behind one name cause one change, not one per observatio
   assert.deepEqual(changes, ['stored', 'Key', 'stored', 'stored', 'stored', 'stored'])
 })
 
-test('an endpoint stores the latest six certificates and five changes', () => {
+test('of an endpoint, the latest six certificates and five changes are stored', () => {
   const { observation } = observeAll(
     ...[...'0123456789'].map((letter, index) => newObservation(observedCertificate(letter), hours(index))),
   )
@@ -88,7 +88,7 @@ test('an endpoint stores the latest six certificates and five changes', () => {
   assert.deepEqual(observation?.changes.map(({ to }) => to.fingerprint256.charAt(0)).join(''), '98765')
 })
 
-test('a late observation is stored with its time, and causes no change', () => {
+test('an observation that is stored after a later one keeps its own time, and causes no change', () => {
   const { observation, changes } = observeAll(
     newObservation(observedCertificate('b'), hours(5)),
     newObservation(a, hours(1)),

@@ -58,7 +58,7 @@ const at = (...urls: string[]) =>
 const integer = Buffer.from([0x02, 1, 5])
 
 describe('a CRL', () => {
-  it('makes a certificate that is not listed good until its next update', async () => {
+  it('gives a certificate that is not listed the status Good until nextUpdate', async () => {
     const nextUpdate = new Date('2099-01-02T03:04:05Z')
     const reported = statusIn(
       await createCrl(authority, { revoked: [{ certificate: otherLeaf }], nextUpdate }),
@@ -70,11 +70,11 @@ describe('a CRL', () => {
     })
   })
 
-  it('makes a certificate good if it has no entries', async () => {
+  it('without entries gives a certificate the status Good', async () => {
     assert.equal(statusIn(await createCrl(authority)).status, 'Good')
   })
 
-  it('provides date and reason of the revocation of a listed certificate', async () => {
+  it('gives a listed certificate the status Revoked with date and reason', async () => {
     const since = new Date('2026-03-04T05:06:07Z')
     const revoked = [{ certificate: otherLeaf }, { certificate: leaf, at: since, reason: 1 }]
     const reported = statusIn(await createCrl(authority, { revoked }))
@@ -90,7 +90,7 @@ describe('a CRL', () => {
     assert.match(statusIn(await listWithLeaf()).detail, /: unspecified$/)
   })
 
-  it('may remove a certificate from hold', async () => {
+  it('gives a certificate with the reason removeFromCRL the status Good', async () => {
     assert.equal(statusIn(await listWithLeaf({ revoked: [{ certificate: leaf, reason: 8 }] })).status, 'Good')
   })
 
@@ -100,19 +100,19 @@ describe('a CRL', () => {
       fields: () => ({ distributionPoint: at('http://x.example/', distributionPoint) }),
       reported: /^Revoked/,
     },
-    { about: 'end certificates', fields: () => ({ onlyContainsUserCerts: true }), reported: /^Revoked/ },
+    { about: 'end certificates only', fields: () => ({ onlyContainsUserCerts: true }), reported: /^Revoked/ },
     {
       about: 'another distribution point',
       fields: () => ({ distributionPoint: at('http://ca.example/8.crl') }),
       reported: /^Unknown The CRL covers other certificates of the issuer/,
     },
     {
-      about: 'authorities',
+      about: 'authorities only',
       fields: () => ({ onlyContainsCACerts: true }),
       reported: /^Unknown The CRL covers CA certificates only/,
     },
     {
-      about: 'attribute certificates',
+      about: 'attribute certificates only',
       fields: () => ({ onlyContainsAttributeCerts: true }),
       reported: /^Unknown The CRL covers attribute certificates only/,
     },
@@ -122,18 +122,18 @@ describe('a CRL', () => {
       reported: /^Unknown The CRL is an indirect CRL/,
     },
     {
-      about: 'some reasons',
+      about: 'some reasons only',
       fields: () => ({ onlySomeReasons: new Reason(2) }),
       reported: /^Unknown The CRL covers some reasons only/,
     },
   ]
   for (const { about, fields, reported } of scopes)
-    it(`about ${about} has the status ${reported.source.slice(1, 8)}`, async () => {
+    it(`about ${about} gives a listed certificate the status ${reported.source.slice(1, 8)}`, async () => {
       const { status, detail } = statusIn(await listWithLeaf({ extensions: [scope(fields())] }))
       assert.match(`${status} ${detail}`, reported)
     })
 
-  it('does not cover an authority if it is about end certificates', async () => {
+  it('about end certificates only does not cover a listed authority', async () => {
     const below = await authority.subordinate('Below')
     const list = await createCrl(authority, {
       revoked: [{ certificate: below.ca }],
@@ -169,7 +169,7 @@ describe('a CRL', () => {
       detail: /expired at/,
     },
     {
-      what: 'of the future',
+      what: 'whose thisUpdate is in the future',
       list: () => listWithLeaf({ thisUpdate: new Date(now.getTime() + 302_000) }),
       detail: /in the future/,
     },
@@ -215,13 +215,13 @@ describe('a CRL', () => {
       assert.equal(reported.nextUpdate, null)
     })
 
-  it('is unusable if its issuer may not sign CRLs', async () => {
+  it('whose issuer may not sign CRLs is unusable', async () => {
     const below = await authority.subordinate('Below', { keyUsage: KeyUsageFlags.keyCertSign })
     const { cert } = await below.issue({ names: ['mx.bank.example'] })
     assert.match(statusIn(await createCrl(below), cert, below.ca).detail, /may not sign CRLs/)
   })
 
-  it('is usable with uncritical extensions in list and entry', async () => {
+  it('with extensions that are not critical, in list and entry, is usable', async () => {
     const list = await listWithLeaf({
       extensions: [extension('1.2.3.4', integer), extension('2.5.29.20', integer)],
       revoked: [{ certificate: leaf, reason: 4, extensions: [extension('1.2.3.4', integer)] }],
@@ -237,13 +237,13 @@ describe('a CRL', () => {
     assert.equal(reported('2026-05-01T00:05:01Z'), 'Unknown')
   })
 
-  it('may reach beyond 2049, where the date format changes', async () => {
+  it('may have a nextUpdate in 2050, where the date format changes', async () => {
     const list = await listWithLeaf({ nextUpdate: new Date('2050-01-01T00:00:00Z') })
     assert.equal(statusIn(list).nextUpdate, '2050-01-01T00:00:00.000Z')
   })
 })
 
-it('searches a hundred thousand entries', {
+it('a certificate that is not among a hundred thousand entries of a CRL has the status Good', {
   timeout: 20_000,
 }, async () => {
   const folder = mkdtempSync(join(tmpdir(), 'crl-'))

@@ -20,27 +20,27 @@ async function endpointsOf(urls: string[]) {
   return readRevocationEndpoints(new X509Certificate(cert))
 }
 
-it('the addresses for revocation and issuer are read from a certificate', async () => {
+it('the HTTP and HTTPS URLs of CRL, OCSP and issuer are read from a certificate', async () => {
   const urls = ['http://ca.example/a?b=c', 'https://ca.example/d']
   assert.deepEqual(await endpointsOf(urls), { crl: urls, ocsp: urls, issuers: urls })
 })
 
 for (const [what, url] of [
-  ['a file', 'file:///etc/passwd'],
-  ['LDAP', 'ldap://ca.example/cn=a'],
-  ['an address that is too long', `http://ca.example/${'a'.repeat(2_048)}`],
+  ['a file URL', 'file:///etc/passwd'],
+  ['an LDAP URL', 'ldap://ca.example/cn=a'],
+  ['a URL that is too long', `http://ca.example/${'a'.repeat(2_048)}`],
 ] as const)
-  it(`${what} is not read`, async () => {
+  it(`${what} in a certificate is ignored`, async () => {
     assert.deepEqual(await endpointsOf([url]), { crl: [], ocsp: [], issuers: [] })
   })
 
-it('the first few of a hundred addresses are read', async () => {
+it('only the first eight of a hundred URLs in a certificate are read', async () => {
   const urls = Array.from({ length: 100 }, (_, index) => `http://ca.example/${index}`)
   const few = urls.slice(0, 8)
   assert.deepEqual(await endpointsOf(urls), { crl: few, ocsp: few, issuers: few })
 })
 
-it('an address with a line break is not read', async () => {
+it('a URL with a line break in a certificate is ignored', async () => {
   const endpoints = await endpointsOf(['http://ca.example/a\nOCSP - URI:http://evil.example/'])
   assert.deepEqual(endpoints, { crl: [], ocsp: [], issuers: [] })
 })

@@ -42,11 +42,11 @@ describe('the links of a chain', () => {
 
   it('do not hold a self-signed certificate', () => assert.deepEqual(links([root.ca], []), []))
 
-  it('have no issuer if it is missing', () => {
+  it('have no issuer if the issuer is missing', () => {
     assert.deepEqual(links([leaf], [root.ca]), ['CN=mx.bank.example < none'])
   })
 
-  it('have the issuer, not a certificate with its name and another key', async () => {
+  it("have the real issuer, not a certificate with the issuer's name and another key", async () => {
     const namesake = await root.subordinate('Middle')
     assert.deepEqual(links([leaf, namesake.ca, middle.ca], [root.ca]), wholeChain)
     assert.deepEqual(links([leaf, namesake.ca], [root.ca]), ['CN=mx.bank.example < none'])

@@ -41,7 +41,7 @@ const createSigner = async (pki: Pki, options: AuthorityOptions) => {
 }
 
 describe('an OCSP response', () => {
-  it('with status good is valid until its nextUpdate', async () => {
+  it('with the status good gives the status Good until nextUpdate', async () => {
     const nextUpdate = new Date('2099-01-02T03:04:05Z')
     assert.deepEqual(statusOf(await createAnswer({ nextUpdate })), {
       status: 'Good',
@@ -50,7 +50,7 @@ describe('an OCSP response', () => {
     })
   })
 
-  it('with status revoked has date and reason', async () => {
+  it('with the status revoked gives the status Revoked with date and reason', async () => {
     const { status, detail } = statusOf(
       await createAnswer({ status: 'revoked', revokedAt: new Date('2026-03-04T05:06:07Z'), reason: 1 }),
     )
@@ -58,8 +58,8 @@ describe('an OCSP response', () => {
   })
 
   const usable: { what: string; options: () => Promise<Partial<OcspOptions>> }[] = [
-    { what: 'by SHA-256', options: async () => ({ hash: 'sha256' }) },
-    { what: 'with the responder identified by its key', options: async () => ({ byKey: true }) },
+    { what: 'that identifies the certificate by SHA-256', options: async () => ({ hash: 'sha256' }) },
+    { what: 'that identifies the responder by its key', options: async () => ({ byKey: true }) },
     {
       what: 'signed by a delegate of the issuer',
       options: async () => ({ signedBy: await createSigner(authority, { purposes: ['ocspSigning'] }) }),
@@ -91,7 +91,7 @@ describe('an OCSP response', () => {
 
   const unusable: { what: string; createAnswer: () => Promise<Buffer>; detail: RegExp }[] = [
     {
-      what: 'that does not know the certificate',
+      what: 'with the status unknown',
       createAnswer: () => createAnswer({ status: 'unknown' }),
       detail: /does not know the certificate/,
     },
@@ -106,7 +106,7 @@ describe('an OCSP response', () => {
       detail: /expired at/,
     },
     {
-      what: 'of the future',
+      what: 'whose thisUpdate is in the future',
       createAnswer: () => createAnswer({ thisUpdate: daysFromNow(1) }),
       detail: /in the future/,
     },
@@ -162,7 +162,7 @@ describe('an OCSP response', () => {
       detail: /answered unauthorized/,
     },
     {
-      what: 'of success without content',
+      what: 'with the status successful and no content',
       createAnswer: async () => ocspResponse(OCSPResponseStatus.successful),
       detail: /not of type id-pkix-ocsp-basic/,
     },
@@ -181,7 +181,7 @@ describe('an OCSP response', () => {
       assert.match(reported, detail)
     })
 
-  it('with one changed octet has the same status or is unusable', async () => {
+  it('with any changed octet gives the same status or is unusable', async () => {
     const octets = await createAnswer({ status: 'revoked' })
     const unchanged = statusOf(octets)
     let undeterminedCount = 0
@@ -198,14 +198,14 @@ describe('an OCSP response', () => {
 })
 
 describe('an OCSP request', () => {
-  it('concerns one certificate and has no other content', () => {
+  it('has one certificate, no extension and no signature', () => {
     const { tbsRequest, optionalSignature } = AsnConvert.parse(createOcspRequest(queryAt()), OCSPRequest)
     assert.equal(tbsRequest.requestList.length, 1)
     assert.equal(tbsRequest.requestExtensions, undefined)
     assert.equal(optionalSignature, undefined)
   })
 
-  it("is understood by OpenSSL's responder, whose responses are understood", () => {
+  it("gets from OpenSSL's responder a response that is read as Good or Revoked", () => {
     const folder = mkdtempSync(join(tmpdir(), 'ocsp-'))
     try {
       const [goodStatus, revokedStatus] = openSslAnswers(folder)

@@ -10,22 +10,22 @@ import { statusInCrl } from '../../../../shared/tls/revocation/crl.ts'
 
 const pss = '-sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:'
 const rows: { what: string; key: string; digest?: string; options?: string; counts: boolean }[] = [
-  { what: 'RSA with SHA-256', key: 'rsa:2048', digest: 'sha256', counts: true },
-  { what: 'RSA with SHA-384', key: 'rsa:2048', digest: 'sha384', counts: true },
-  { what: 'RSA with SHA-512', key: 'rsa:2048', digest: 'sha512', counts: true },
-  { what: 'RSA with SHA-1', key: 'rsa:2048', digest: 'sha1', counts: false },
-  { what: 'RSASSA-PSS with SHA-256', key: 'rsa:2048', digest: 'sha256', options: `${pss}32`, counts: true },
+  { what: 'RSA and SHA-256', key: 'rsa:2048', digest: 'sha256', counts: true },
+  { what: 'RSA and SHA-384', key: 'rsa:2048', digest: 'sha384', counts: true },
+  { what: 'RSA and SHA-512', key: 'rsa:2048', digest: 'sha512', counts: true },
+  { what: 'RSA and SHA-1', key: 'rsa:2048', digest: 'sha1', counts: false },
+  { what: 'RSASSA-PSS and SHA-256', key: 'rsa:2048', digest: 'sha256', options: `${pss}32`, counts: true },
   {
-    what: 'RSASSA-PSS with a salt shorter than the digest',
+    what: 'RSASSA-PSS and a salt shorter than the digest',
     key: 'rsa:2048',
     digest: 'sha384',
     options: `${pss}20`,
     counts: true,
   },
-  { what: 'RSASSA-PSS with SHA-1', key: 'rsa:2048', digest: 'sha1', options: `${pss}20`, counts: false },
+  { what: 'RSASSA-PSS and SHA-1', key: 'rsa:2048', digest: 'sha1', options: `${pss}20`, counts: false },
   { what: 'ECDSA on P-256', key: 'ec:P-256', digest: 'sha256', counts: true },
   { what: 'ECDSA on P-384', key: 'ec:P-384', digest: 'sha384', counts: true },
-  { what: 'ECDSA with SHA-1', key: 'ec:P-256', digest: 'sha1', counts: false },
+  { what: 'ECDSA and SHA-1', key: 'ec:P-256', digest: 'sha1', counts: false },
   { what: 'Ed25519', key: 'ed25519', counts: true },
   { what: 'Ed448', key: 'ed448', counts: true },
 ]
@@ -48,7 +48,7 @@ const keyOf: Record<string, string> = {
 }
 
 for (const { what, key, digest, options, counts } of rows)
-  it(`${what} ${counts ? 'is accepted' : 'is refused'}`, () => {
+  it(`a CRL that its issuer signed with ${what} is ${counts ? 'usable' : 'unusable'}`, () => {
     run(`req -x509 ${keyOf[key]} -nodes -keyout key.pem -out ca.pem -subj /CN=Signer`)
     const how = [digest && `-md ${digest}`, options].filter(Boolean).join(' ')
     run(`ca -config ca.cnf -gencrl -keyfile key.pem -cert ca.pem -out list.pem ${how}`.trim())
