@@ -173,7 +173,7 @@ function acceptedText(
   requirement: HopRequirement,
 ): string {
   const { level, names, source } = requirement
-  const until = certificates[0] ? `, until ${certificates[0].notAfter}` : ''
+  const until = certificates[0] ? `; valid until ${certificates[0].notAfter}` : ''
   if (level === 'DomainValidation')
     return `Trusted, and its name matches ${names.join(' or ')}${sourceTexts[source]}${until}`
   if (level === 'Dane') return `A TLSA record of ${names[0]} matches it${until}`

@@ -116,8 +116,8 @@ function isTrusted(
 }
 
 /**
- * Checks the purpose along the path by which the certificate is trusted. `clientAuth` is the handshake's result for
- * the path to the public roots, or else that of the leaf alone.
+ * Checks the purpose along the path by which the certificate is trusted. `clientAuth` is the handshake's result: for
+ * the path to the public roots if there is one, otherwise for the leaf alone.
  */
 function isForPurpose(connector: InboundConnector, { certificate, at }: PresentedCertificate): boolean {
   const { requireClientAuthEku, certificateAuthorities: authorities } = connector

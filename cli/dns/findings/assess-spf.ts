@@ -42,7 +42,7 @@ export function assessSpf(plan: Plan, { txt, spfResults }: DomainFacts): RecordF
       says: rejected.map(faultOf),
     }
   const permitsAll = /[ ]\+?all(?: |$)/i.test(record)
-    ? ['The record ends with +all, which permits any host to send mail for your domain. Use "-all".']
+    ? ['The record has "all" or "+all", which permits any host to send mail for your domain. Use "-all".']
     : []
   return {
     ...about,

@@ -191,7 +191,7 @@ function canResume(hello: Exclude<ClientHello, 'Incomplete'>, keys: TicketKeys):
   })
 }
 
-/** Node sets `authorized` only for sockets of a tls.Server, so this reads OpenSSL's result. */
+/** On the server side, Node sets `authorized` only for sockets of a tls.Server. So this reads OpenSSL's result. */
 function tlsSocketView(socket: TLSSocket) {
   const { ssl } = socket as TLSSocket & { ssl: { verifyError(): { code: string } | null | undefined } }
   const fault = ssl.verifyError()

@@ -30,12 +30,12 @@ export const Zone = z.strictObject({
   names: z.record(z.string(), Records),
   /**
    * Redirects connections. A key is an address, for its port 25, or an endpoint such as `127.0.0.1:443` or `[::1]:443`.
-   * The value is the port of the same address, or the `address:port`, that really listens.
+   * The value is a port of the same address, or an IPv4 `address:port`, that really listens.
    */
   ports: z
     .record(
       z.string().refine(isAddressOrEndpoint, 'neither an address nor address:port'),
-      z.union([port, z.string().refine(isEndpoint)]),
+      z.union([port, z.string().refine(isEndpoint, 'neither a port nor address:port')]),
     )
     .default({}),
 })

@@ -90,7 +90,7 @@ describe('the validation of a connector whose partner meets the requirement', ()
     assert.equal(others.length, 0, 'the partner presented no more')
     assert.equal(
       certificate?.detail,
-      `Trusted, and its name matches *.partner.example, until ${leaf?.notAfter}; revocation: not revoked`,
+      `Trusted, and its name matches *.partner.example; valid until ${leaf?.notAfter}; revocation: not revoked`,
     )
     assert.equal(mail?.detail, 'postmaster@northwind.example: 250 2.0.0 taken')
   })

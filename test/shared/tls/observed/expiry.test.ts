@@ -92,7 +92,7 @@ for (const [remainingDays, expected] of [
 const tenDaysAhead = daysAhead(10)
 const tenDaysAgo = daysAgo(10)
 for (const [lifetimeDays, remainingDays, replacedExpiry, expected] of [
-  // No earlier certificate shows when the endpoint renews.
+  // There is no earlier certificate, so it is unknown when the endpoint renews.
   [90, 29, null, 30],
   [6, 5, null, 14],
   // The endpoint renews in time, in the last third.
