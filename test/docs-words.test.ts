@@ -50,7 +50,7 @@ describe('the length of the Markdown', () => {
     })
 })
 
-/** Text without fenced blocks, comments and inline code, where nothing is a link. */
+/** Removes fenced blocks, comments and inline code: what looks like a link there is none. */
 const prose = (markdown: string) =>
   markdown
     .replaceAll(/^ *(```|~~~)[\s\S]*?^ *\1 *$/gm, '')

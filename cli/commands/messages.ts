@@ -18,7 +18,7 @@ const defaultLimit = 50
 
 export const messages = defineCommand({
   name: 'messages',
-  summary: "List messages, newest first and each DSN beside its message, or show a message's trace",
+  summary: "List messages, newest first, or show a message's trace",
   positionalUsage: { usage: '[ID]', minCount: 0, maxCount: 1 },
   usesApi: true,
   options: {

@@ -9,7 +9,7 @@ const anyIdentityReason =
   'The organisation verifies domains without a deployment; sesIdentityArns limits the identities.'
 
 /**
- * Two configuration sets of SES, one for each of its TLS settings. The unit that sends a message names one of the sets.
+ * Two configuration sets of SES, one for each of its TLS settings. The function that sends a message names one of them.
  */
 export class SesConfiguration extends Construct {
   private readonly requireTls: ConfigurationSet

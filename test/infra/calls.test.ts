@@ -43,7 +43,7 @@ const units: UnderTest[] = [
     unit: 'watch-expiry',
     entry: 'handler.ts',
     role: 'ExpiryWatchFunctionRole',
-    // Other functions write connectors and published certificates.
+    // The bundled repository of connectors can delete; this function only reads it.
     notGranted: ['dynamodb:DeleteItem'],
   },
   {

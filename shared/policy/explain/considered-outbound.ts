@@ -59,7 +59,7 @@ const causesLoop = (connector: OutboundConnector, domain: string, accepted: bool
   accepted && connector.route !== 'SmartHosts' && patternOf(connector, domain, accepted) === '*'
 
 function routeText({ route, smartHosts }: OutboundConnector): string {
-  if (route === 'Mx') return 'by MX lookup'
+  if (route === 'Mx') return 'sent by MX lookup'
   if (route === 'Ses') return 'through Amazon SES'
   const hosts = smartHosts.map(({ host, port }) => `${host}:${port}`)
   return `through ${hosts.length === 1 ? 'smart host' : 'smart hosts'} ${firstNames(hosts, 5)}`

@@ -31,7 +31,7 @@ export function unprotectedInbound(connector: OutboundConnector, all: ComparedCo
   const counterpart = counterpartOf(connector.recipientDomains, partners, (partner) => partner.senderDomains)
   const snapshot = compileSnapshot({ ...all, version: 0, inbound: counterpart.connectors, outbound: [] })
   return warningsFor('recipientDomains', counterpart, (domain) => inboundGap(snapshot, domain), {
-    consequence: (domains) => `mail from ${domains} is accepted in the clear`,
+    consequence: (domains) => `the other direction, mail from ${domains}, is accepted in the clear`,
     noCounterpart: 'there is no inbound Partner connector for',
   })
 }

@@ -358,7 +358,7 @@ outboundConnectors:
     const { err } = await apply('inboundConnectors: []\n', '--prune', '--dry-run')
     assert.match(
       err,
-      /^warning: outbound connector "To the bank": recipientDomains: mail from bank\.example is accepted/,
+      /^warning: outbound connector "To the bank": recipientDomains: the other direction, mail from bank\.example, is accepted/,
     )
   })
 

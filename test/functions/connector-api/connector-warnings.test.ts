@@ -34,7 +34,7 @@ describe('a write of a connector', () => {
       {
         path: 'recipientDomains',
         message:
-          'mail from northwind.example is accepted in the clear: there is no inbound Partner connector for it',
+          'the other direction, mail from northwind.example, is accepted in the clear: there is no inbound Partner connector for it',
       },
     ])
     const { body: pair } = await call('POST /inbound-connectors', { json: inboundBody })

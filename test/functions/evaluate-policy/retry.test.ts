@@ -133,9 +133,9 @@ describe("an administrator's retry after a failed attempt", () => {
     assert.equal((await pipeline.claim(2)).kind, 'Busy')
   })
 
-  // A delivery job that returns for a new decision becomes such a retry. If the worker's clock is slow, the retry has
-  // an earlier time than the timer. No other job continues with the recipient, so the retry must have
-  // an effect even if the timer was decided first.
+  // A delivery job that returns for a new decision becomes a retry. If the worker's clock is slow, the `notBefore` of
+  // the retry is earlier than that of the timer job. If the timer job is evaluated first, the retry must still request
+  // the attempt, because no other job continues with the recipient.
   test('with an earlier time than the timer, but decided after it, requests the same attempt again', async () => {
     const pipeline = deployment()
     await pipeline.first()

@@ -430,7 +430,7 @@ describe('an outbound connector', () => {
       name: 'causes a warning when its domain has no inbound connector',
       saved: to(),
       warnings: [
-        'recipientDomains: mail from contoso.example is accepted in the clear: there is no inbound Partner connector for it',
+        'recipientDomains: the other direction, mail from contoso.example, is accepted in the clear: there is no inbound Partner connector for it',
       ],
     },
     {
@@ -438,7 +438,7 @@ describe('an outbound connector', () => {
       saved: to(),
       others: { inbound: [from({ requireTls: false })] },
       warnings: [
-        'recipientDomains: mail from contoso.example is accepted in the clear: inbound connector "In" does not require TLS',
+        'recipientDomains: the other direction, mail from contoso.example, is accepted in the clear: inbound connector "In" does not require TLS',
       ],
     },
     {
@@ -446,7 +446,7 @@ describe('an outbound connector', () => {
       saved: to(),
       others: { inbound: [from({ mode: 'ReportOnly' })] },
       warnings: [
-        'recipientDomains: mail from contoso.example is accepted in the clear: inbound connector "In" only reports',
+        'recipientDomains: the other direction, mail from contoso.example, is accepted in the clear: inbound connector "In" only reports',
       ],
     },
     {
@@ -454,7 +454,7 @@ describe('an outbound connector', () => {
       saved: to(),
       others: { inbound: [ownServer()] },
       warnings: [
-        'recipientDomains: mail from contoso.example is accepted in the clear: there is no inbound Partner connector for it',
+        'recipientDomains: the other direction, mail from contoso.example, is accepted in the clear: there is no inbound Partner connector for it',
       ],
     },
     {
