@@ -311,7 +311,13 @@ export const Config = z
             smtpTimeouts: SmtpTimeouts.prefault({}),
           })
           .prefault({})
-          .transform((settings) => ({ ...settings, timeoutSeconds: 300 })),
+          .transform((settings) => ({
+            ...settings,
+            timeoutSeconds: 300,
+            // Unproven destinations need no setting of their own: they get a part of what the others have, in addition.
+            unprovenConcurrency: Math.max(2, Math.ceil(settings.concurrency * 0.4)),
+            lowPriorityConcurrency: Math.max(2, Math.ceil(settings.concurrency * 0.2)),
+          })),
         /** A validation ends after 25 seconds by itself; API Gateway waits 30 seconds. */
         validate: fixedTimeoutUnit(29, 5),
         /** The timeout must be less than the 90 seconds of a claim on a DSN. */
@@ -401,6 +407,10 @@ export function setDecisionEnvironment(
   unit.addEnvironment('DELAY_NOTIFICATION_HOURS', String(delayNotificationHours))
   if (tlsReportAddress !== undefined) unit.addEnvironment('TLS_REPORT_ADDRESS', tlsReportAddress)
 }
+
+/** Concurrent invocations of deliver-message for all its queues. */
+export const deliveryConcurrency = ({ functions: { deliver } }: Pick<Config, 'functions'>): number =>
+  deliver.concurrency + deliver.unprovenConcurrency + deliver.lowPriorityConcurrency
 
 /** Whether deliveries leave through NAT gateways, and so whether the stack has any. */
 export function deliversInVpc(config: Config): boolean {

@@ -9,8 +9,9 @@ import { deliverJob } from './deliver-job.ts'
 import { destinationKey } from './destination-key.ts'
 import { countDelivery, logDelivery } from './log-delivery.ts'
 import { ObservedCertificates, writeObservedCertificates } from './observed-certificates.ts'
+import { StandingRecorder } from './record-standing.ts'
 import { SesSlots } from './ses-slots.ts'
-import { isForSlowHosts } from './slow-hosts.ts'
+import { needsSlowHostSlot } from './slow-hosts.ts'
 import { connectStores } from './stores.ts'
 import { writeSessionCounts } from './tls-sessions.ts'
 import { type BatchContext, Transmission } from './transmission.ts'
@@ -35,6 +36,9 @@ const logger = new Logger({ serviceName: 'deliver-message' })
 const stores = connectStores(environment)
 const transmission = new Transmission(environment, stores, logger)
 const sesSlots = new SesSlots()
+const standings = new StandingRecorder(stores.standings, (error) =>
+  logger.warn("A domain's standing could not be recorded", error),
+)
 
 // Batches and records.
 
@@ -66,6 +70,7 @@ async function deliverRecord(job: DeliveryJob, tools: JobTools<BatchState>): Pro
     })
     logDelivery(tools.logger, job, delivery)
     countDelivery(tools.metrics, job, delivery)
+    await standings.record(job, delivery.newAttempts, new Date())
     if (delivery.busyRecipients.length > 0)
       throw new Error(
         `another worker holds ${delivery.busyRecipients.length} recipients; the job is retried for them`,
@@ -79,7 +84,7 @@ function enqueueJob(job: DeliveryJob, { shared }: BatchState): QueueEntry {
   const key = destinationKey(job.route)
   return key === null
     ? sesSlots.slotFor(job.message.content.length)
-    : shared.enqueue(key, isForSlowHosts(job))
+    : shared.enqueue(key, needsSlowHostSlot(job))
 }
 
 async function afterBatch(

@@ -9,16 +9,18 @@ import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { readVersion } from '../../shared/connectors-table/version.ts'
 import { ContentReader } from '../../shared/content/content-reader.ts'
 import type { DeliverEnvironment } from '../../shared/contract/environment.ts'
-import type { DeliveryJob, EvaluationJob } from '../../shared/contract/jobs.ts'
+import type { EvaluationJob } from '../../shared/contract/jobs.ts'
 import type { Attempt, ContentReference } from '../../shared/contract/message.ts'
 import { clientDefaults, singleAttempt } from '../../shared/lambda/aws-clients.ts'
 import { type Cancelled, Claims } from '../../shared/messages/claims.ts'
 import { Trace } from '../../shared/messages/trace.ts'
 import { ClientCertificates } from '../../shared/net/client-certificates.ts'
+import { connectDeliveryQueue } from '../../shared/queues/delivery-queue.ts'
 import { JobQueue } from '../../shared/queues/job-queue.ts'
 import { SessionCounters } from '../../shared/tls-reports/counters.ts'
 import { ReceivedReports } from '../../shared/tls-reports/received-reports.ts'
 import { createChangePublisher } from '../../shared/transport/change-events.ts'
+import { DestinationStandings } from '../../shared/transport/destination-standings.ts'
 import { ObservedTable } from '../../shared/transport/observed-table.ts'
 import { PolicyTable } from '../../shared/transport/policy-table.ts'
 import { RevocationTable } from '../../shared/transport/revocation-table.ts'
@@ -43,7 +45,7 @@ export function connectStores(environment: DeliverEnvironment) {
       claims: new Claims<Attempt | Cancelled>(documents, MESSAGES_TABLE),
       trace: new Trace(documents, MESSAGES_TABLE),
       evaluation: new JobQueue<EvaluationJob>(queues, environment.EVALUATION_QUEUE_URL),
-      delivery: new JobQueue<DeliveryJob>(queues, environment.DELIVERY_QUEUE_URL),
+      delivery: connectDeliveryQueue(queues, environment),
       read: (reference: ContentReference) => content.read(reference),
     },
     readConnectorsVersion: () => readVersion(documents, CONNECTORS_TABLE),
@@ -53,6 +55,7 @@ export function connectStores(environment: DeliverEnvironment) {
       ...slotOptions,
       maxSlots: environment.DELIVERIES_PER_DESTINATION,
     }),
+    standings: new DestinationStandings(documents, TRANSPORT_TABLE),
     counters: new SessionCounters(documents, TRANSPORT_TABLE),
     observed: {
       table: new ObservedTable(documents, TRANSPORT_TABLE),

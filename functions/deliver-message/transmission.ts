@@ -3,6 +3,7 @@ import type { Logger } from '@aws-lambda-powertools/logger'
 import type { DeliverEnvironment } from '../../shared/contract/environment.ts'
 import type { DeliveryJob } from '../../shared/contract/jobs.ts'
 import type { JobTools } from '../../shared/lambda/sqs-handler.ts'
+import { AttemptBudget, attemptLimits } from '../../shared/net/attempt-budget.ts'
 import { MtaStsSource } from '../../shared/net/mta-sts/source.ts'
 import type { SmtpRoute } from '../../shared/net/next-hops.ts'
 import { createResolver } from '../../shared/net/resolver.ts'
@@ -25,6 +26,10 @@ import {
 } from './store-report.ts'
 import type { Stores } from './stores.ts'
 import { sessionRecorder } from './tls-sessions.ts'
+
+/** Servers that an administrator chose may take as long as the batch has time. */
+const hasAttemptLimit = ({ route, connector, priority = 'Normal' }: DeliveryJob): boolean =>
+  priority !== 'Normal' || (route.kind === 'Mx' && connector === undefined)
 
 /** The state that the attempts of one batch share. */
 export interface BatchContext {
@@ -114,7 +119,7 @@ export class Transmission {
     return outcomesOfReport(result, mail)
   }
 
-  #transmitBySmtp(
+  async #transmitBySmtp(
     route: SmtpRoute,
     job: DeliveryJob,
     mail: OutboundMessage,
@@ -122,7 +127,10 @@ export class Transmission {
   ): Promise<Outcomes> {
     const { recordSession } = sessionRecorder(tally, mail, now)
     const watch = certificateWatch(observations, job, now)
-    return deliverOverSmtp(route, mail, {
+    const budget = hasAttemptLimit(job)
+      ? new AttemptBudget(attemptLimits(job.attempt, mail.content.length))
+      : undefined
+    const outcomes = await deliverOverSmtp(route, mail, {
       ...this.#smtp,
       readCredentials: watch.credentials(this.#smtp.readCredentials),
       recordSession(session) {
@@ -132,6 +140,9 @@ export class Transmission {
       signal,
       find,
       open: (hop, options, forceNew) => sessions.open(hop, options, forceNew),
+      budget,
     })
+    budget?.end()
+    return outcomes
   }
 }

@@ -10,6 +10,7 @@ import { evaluate, isReportAddress, type Settings, type Verdict } from '../../sh
 import { createExplainer } from '../../shared/policy/explain/explain.ts'
 import type { Snapshot } from '../../shared/policy/snapshot.ts'
 import type { JobSender } from '../../shared/queues/job-queue.ts'
+import type { DeliveryPriorities } from './delivery-priority.ts'
 import { type Dispatch, delayIfEarly, dispatch, successDsnJobs } from './dispatch.ts'
 
 export interface EvaluateDependencies {
@@ -20,6 +21,7 @@ export interface EvaluateDependencies {
     delivery: JobSender<DeliveryJob>
     bounce: JobSender<BounceJob>
   }
+  priorities: Pick<DeliveryPriorities, 'assign'>
   settings: Settings
   retentionDays: number
 }
@@ -35,7 +37,7 @@ export async function evaluateJob(
   now: Date,
   dependencies: EvaluateDependencies,
 ): Promise<Verdict[]> {
-  const { trace, queues, settings } = dependencies
+  const { trace, queues, priorities, settings } = dependencies
   const delayed = delayIfEarly(job, now)
   if (delayed) {
     await queues.evaluation.send([delayed])
@@ -52,10 +54,11 @@ export async function evaluateJob(
     considered: createExplainer(snapshot, message),
   }
   const executed = await record(message, verdicts, context, dependencies)
-  const { bounce, ...rest } = dispatch(message, executed, now, snapshot.version)
+  const { bounce, delivery, evaluation } = dispatch(message, executed, now, snapshot.version)
   const isStoredByMailflow = (address: string) => isReportAddress(address, settings)
   const notices = successDsnJobs(message, delivered, isStoredByMailflow, now)
-  await send(queues, { ...rest, bounce: [...bounce, ...notices] })
+  const prioritised = await priorities.assign(delivery, snapshot, now)
+  await send(queues, { delivery: prioritised, evaluation, bounce: [...bounce, ...notices] })
   if (!isFirstJob(job)) await markDecided(job, recipients, trace)
   return executed
 }

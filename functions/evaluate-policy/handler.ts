@@ -1,4 +1,5 @@
 /** evaluate-policy: the function of the evaluation queue. It makes all decisions and publishes the queue's notices. */
+import { Logger } from '@aws-lambda-powertools/logger'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { EventBridgeClient } from '@aws-sdk/client-eventbridge'
 import { SNSClient } from '@aws-sdk/client-sns'
@@ -13,18 +14,22 @@ import { sqsHandler } from '../../shared/lambda/sqs-handler.ts'
 import { type Cancelled, Claims } from '../../shared/messages/claims.ts'
 import { DailyNoticeLimit } from '../../shared/messages/daily-notice-limit.ts'
 import { Trace } from '../../shared/messages/trace.ts'
+import { connectDeliveryQueue } from '../../shared/queues/delivery-queue.ts'
 import { JobQueue } from '../../shared/queues/job-queue.ts'
 import { NoticeQueue } from '../../shared/queues/notice-queue.ts'
 import { topicPublisher } from '../../shared/queues/topic-publisher.ts'
 import { createChangePublisher } from '../../shared/transport/change-events.ts'
+import { DestinationStandings } from '../../shared/transport/destination-standings.ts'
 import { ObservedList } from '../../shared/transport/observed-list.ts'
 import { ObservedTable } from '../../shared/transport/observed-table.ts'
+import { DeliveryPriorities } from './delivery-priority.ts'
 import { evaluateJob } from './evaluate-job.ts'
 import { type NoticeDependencies, type PublishedNotice, publishNotice } from './publish-notice.ts'
 import { reportNotice, reportVerdict } from './report.ts'
 import { watchCertificates } from './watch-certificates.ts'
 
 // Runs at cold start.
+const logger = new Logger({ serviceName: 'evaluate-policy' })
 const environment = readEnvironment(EvaluateEnvironment, process.env)
 const documents = DynamoDBDocumentClient.from(new DynamoDBClient(clientDefaults))
 const sqs = new SQSClient(clientDefaults)
@@ -34,9 +39,13 @@ const dependencies = {
   claims: new Claims<Attempt | Cancelled>(documents, environment.MESSAGES_TABLE),
   queues: {
     evaluation: new JobQueue<EvaluationJob>(sqs, environment.EVALUATION_QUEUE_URL),
-    delivery: new JobQueue(sqs, environment.DELIVERY_QUEUE_URL),
+    delivery: connectDeliveryQueue(sqs, environment),
     bounce: new JobQueue(sqs, environment.BOUNCE_QUEUE_URL),
   },
+  priorities: new DeliveryPriorities(
+    new DestinationStandings(documents, environment.TRANSPORT_TABLE),
+    (error) => logger.warn("A domain's standing could not be read", error),
+  ),
   settings: decisionSettings(environment),
   retentionDays: environment.TRACE_RETENTION_DAYS,
 }

@@ -1,6 +1,6 @@
 import { Construct } from 'constructs'
 import { grantCertificateEvents } from '../certificates/certificate-events.ts'
-import type { Config } from '../config.ts'
+import { type Config, deliveryConcurrency } from '../config.ts'
 import type { MailQueues } from '../queues/mail-queues.ts'
 import type { ConnectorsTable } from '../storage/connectors-table.ts'
 import type { ContentBucket } from '../storage/content-bucket.ts'
@@ -30,7 +30,7 @@ export class DeliverMessage extends Construct {
       unit: 'deliver-message',
       description: 'Transmits a message to its next hop over SMTP or through SES',
       config,
-      limits: config.functions.deliver,
+      limits: { ...config.functions.deliver, concurrency: deliveryConcurrency(config) },
       allowRecursiveInvocation: true,
       memoryMiB: 1024,
       ...outboundMail.placement,
@@ -42,9 +42,11 @@ export class DeliverMessage extends Construct {
     props.content.grantRead(this.handler)
     outboundMail.grantSend(this.handler)
     queues.evaluation.grantSend(this.handler)
-    // A job that cannot start now returns to the queue.
-    queues.delivery.grantSend(this.handler)
-    queues.delivery.consume(this.handler)
+    for (const queue of queues.deliveries) {
+      // A job that cannot start now returns to its queue.
+      queue.grantSend(this.handler)
+      queue.consume(this.handler)
+    }
     this.setLimitEnvironment(config.functions.deliver)
   }
 

@@ -97,6 +97,14 @@ export class Alarms extends Construct {
       dead: 'Messages due for delivery are neither delivered nor bounced, and their senders get no DSN.',
       late: 'Mail waits for its delivery attempt, so mail to some or all destinations is late.',
     })
+    this.watchQueue('Unproven delivery', queues.unprovenDelivery, 15, {
+      dead: 'Messages to domains new to this deployment are neither delivered nor bounced, without a DSN.',
+      late: 'Mail to domains that have not accepted mail of this deployment before is late.',
+    })
+    this.watchQueue('Low-priority delivery', queues.lowPriorityDelivery, 60, {
+      dead: 'Some DSNs, and retries to servers that hang, are neither delivered nor bounced.',
+      late: 'DSNs to unknown domains, and retries to servers that hang, are late; other mail is not.',
+    })
     this.watchQueue('Bounce', queues.bounce, 30, {
       dead: 'Senders get no DSN for mail that failed or is held, and believe that it arrived.',
       late: 'Senders get DSNs for failed or held mail late.',
@@ -104,19 +112,20 @@ export class Alarms extends Construct {
   }
 
   private watchQueue(
-    stage: string,
+    name: string,
     { queue, deadLetters }: MailQueue,
     maxAgeMinutes: number,
     impact: { readonly dead: string; readonly late: string },
   ): void {
-    this.add(`${stage}DeadLetters`, {
-      title: `${stage} dead letters`,
+    const id = name.replace(/\W(\w)/g, (_, letter: string) => letter.toUpperCase())
+    this.add(`${id}DeadLetters`, {
+      title: `${name} dead letters`,
       impact: impact.dead,
       metric: deadLetters.metricApproximateNumberOfMessagesVisible({ statistic: Stats.MAXIMUM }),
       threshold: 1,
     })
-    this.add(`${stage}Late`, {
-      title: `${stage} queue is late`,
+    this.add(`${id}Late`, {
+      title: `${name} queue is late`,
       impact: impact.late,
       metric: queue.metricApproximateAgeOfOldestMessage({ statistic: Stats.MAXIMUM }),
       threshold: maxAgeMinutes * 60,

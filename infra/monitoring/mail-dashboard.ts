@@ -150,8 +150,9 @@ function deliveryWidgets(): IWidget[] {
   ]
 }
 
-function queueWidgets({ queues: { evaluation, delivery, bounce } }: MonitoredParts): IWidget[] {
-  const stages = Object.entries({ evaluation, delivery, bounce })
+function queueWidgets({ queues }: MonitoredParts): IWidget[] {
+  const { evaluation, delivery, unprovenDelivery, lowPriorityDelivery, bounce } = queues
+  const stages = Object.entries({ evaluation, delivery, unprovenDelivery, lowPriorityDelivery, bounce })
   return [
     graph(
       'Age of the oldest message, s',

@@ -35,9 +35,11 @@ export class EvaluatePolicy extends Construct {
     connectors.grantRead(this.handler)
     messages.grantTrace(this.handler)
     transport.grantObserving(this.handler)
+    transport.grantStandings(this.handler)
     grantCertificateEvents(this.handler)
     notices.grantPublish(this.handler)
-    for (const queue of [queues.evaluation, queues.delivery, queues.bounce]) queue.grantSend(this.handler)
+    for (const queue of [queues.evaluation, ...queues.deliveries, queues.bounce])
+      queue.grantSend(this.handler)
     queues.evaluation.consume(this.handler)
   }
 }

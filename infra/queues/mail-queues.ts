@@ -6,6 +6,12 @@ import { MailQueue } from './mail-queue.ts'
 export class MailQueues extends Construct {
   readonly evaluation: MailQueue
   readonly delivery: MailQueue
+  /** Mail to domains that have not proved themselves. */
+  readonly unprovenDelivery: MailQueue
+  /** DSNs to such domains, and mail to them after a slow failure. */
+  readonly lowPriorityDelivery: MailQueue
+  /** The queues of delivery jobs. */
+  readonly deliveries: readonly MailQueue[]
   readonly bounce: MailQueue
 
   constructor(scope: Construct, id: string, config: Config) {
@@ -16,6 +22,15 @@ export class MailQueues extends Construct {
       consumer: evaluate,
     })
     this.delivery = new MailQueue(this, 'Delivery', { urlVariable: 'DELIVERY_QUEUE_URL', consumer: deliver })
+    this.unprovenDelivery = new MailQueue(this, 'UnprovenDelivery', {
+      urlVariable: 'UNPROVEN_DELIVERY_QUEUE_URL',
+      consumer: { ...deliver, concurrency: deliver.unprovenConcurrency },
+    })
+    this.lowPriorityDelivery = new MailQueue(this, 'LowPriorityDelivery', {
+      urlVariable: 'LOW_PRIORITY_DELIVERY_QUEUE_URL',
+      consumer: { ...deliver, concurrency: deliver.lowPriorityConcurrency },
+    })
+    this.deliveries = [this.delivery, this.unprovenDelivery, this.lowPriorityDelivery]
     this.bounce = new MailQueue(this, 'Bounce', { urlVariable: 'BOUNCE_QUEUE_URL', consumer: bounce })
   }
 }

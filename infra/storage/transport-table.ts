@@ -26,6 +26,12 @@ export class TransportTable extends Construct {
     this.setTableEnvironment(unit)
   }
 
+  /** Lets the unit read which domains have proved themselves. */
+  grantStandings(unit: Unit): void {
+    this.table.grantCallsUnder(unit, 'standing#', 'GetItem')
+    this.setTableEnvironment(unit)
+  }
+
   /** Lets the unit read cached policies, but not cache new ones. */
   grantPolicies(unit: Unit): void {
     this.table.grantCallsUnder(unit, 'policy#', 'GetItem')

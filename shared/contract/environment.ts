@@ -133,11 +133,18 @@ export function decisionSettings(environment: z.output<typeof DecisionEnvironmen
   }
 }
 
+/** The queues of delivery jobs, one for each priority. */
+const deliveryQueues = {
+  DELIVERY_QUEUE_URL: z.url(),
+  UNPROVEN_DELIVERY_QUEUE_URL: z.url(),
+  LOW_PRIORITY_DELIVERY_QUEUE_URL: z.url(),
+}
+
 export const EvaluateEnvironment = DecisionEnvironment.extend({
   MESSAGES_TABLE: z.string().min(1),
   TRANSPORT_TABLE: z.string().min(1),
   EVALUATION_QUEUE_URL: z.url(),
-  DELIVERY_QUEUE_URL: z.url(),
+  ...deliveryQueues,
   BOUNCE_QUEUE_URL: z.url(),
   /** The topic for notices of unknown certificates. */
   NOTICES_TOPIC_ARN: z.string().startsWith('arn:'),
@@ -184,7 +191,7 @@ export const DeliverEnvironment = OutboundMailEnvironment.extend({
   MESSAGES_TABLE: z.string().min(1),
   CONTENT_BUCKET: z.string().min(1),
   EVALUATION_QUEUE_URL: z.url(),
-  DELIVERY_QUEUE_URL: z.url(),
+  ...deliveryQueues,
   /** Maximum number of concurrent deliveries to one destination. */
   DELIVERIES_PER_DESTINATION: z.coerce.number().int().min(1).default(10),
   /** Timeouts while a next hop sends nothing: `connect,greeting,command,data`. */

@@ -61,6 +61,13 @@ export const EvaluationJob = z.strictObject({
 })
 export type EvaluationJob = z.infer<typeof EvaluationJob>
 
+/**
+ * Which workers make an attempt. Each priority has its own queue and its own workers, so that servers that hang occupy
+ * only the workers of their own priority.
+ */
+export const DeliveryPriority = z.enum(['Normal', 'Unproven', 'Low'])
+export type DeliveryPriority = z.infer<typeof DeliveryPriority>
+
 /** Requests one attempt for these recipients. They share destination, route, requirement and attempt number. */
 export const DeliveryJob = z.strictObject({
   message: Message,
@@ -82,6 +89,8 @@ export const DeliveryJob = z.strictObject({
   connectorsVersion: z.int().nonnegative().optional(),
   /** Number of returns to the queue because all slots of the next hop, or of the slow hosts, were in use. */
   waits: z.int().nonnegative().optional(),
+  /** `Normal` when absent. */
+  priority: DeliveryPriority.optional(),
 })
 export type DeliveryJob = z.infer<typeof DeliveryJob>
 

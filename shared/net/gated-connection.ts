@@ -20,6 +20,7 @@ import {
   type ReportOnlyRequirement,
   requiresChain,
 } from '../tls/requirement.ts'
+import type { AttemptBudget } from './attempt-budget.ts'
 import {
   type Extensions,
   formatMailCommand,
@@ -80,6 +81,8 @@ export interface SessionOptions {
   timeouts: SmtpTimeouts
   /** Ends the session at any point. */
   signal: AbortSignal
+  /** Ends the opening of the session. Not used after that, because the session may serve other attempts. */
+  attemptSignal?: AbortSignal | undefined
   /** Called at each milestone. `answer`: the server's latest reply, or '' before its first reply. */
   onMilestone?: (milestone: Milestone, answer: string) => void
 }
@@ -129,28 +132,33 @@ export async function establishConnection(
   options: SessionOptions,
   startTls: StartTlsMode,
 ): Promise<EstablishResult> {
-  if (options.signal.aborted) return { kind: 'Failed', reply: timedOutReply }
+  if (isAborted(options)) return { kind: 'Failed', reply: timedOutReply }
   options.onMilestone?.('Dialled', '')
   const socket = await connectSocket(hop, options)
   if (socket instanceof Error)
-    return { kind: 'Failed', reply: options.signal.aborted ? timedOutReply : replyForError(socket) }
+    return { kind: 'Failed', reply: isAborted(options) ? timedOutReply : replyForError(socket) }
   options.onMilestone?.('Connected', '')
   return new GatedConnection(socket, hop, options, startTls).greet()
 }
 
+const isAborted = ({ signal, attemptSignal }: SessionOptions): boolean =>
+  signal.aborted || (attemptSignal?.aborted ?? false)
+
 function connectSocket(
   { ip, port }: Endpoint,
-  { timeouts, signal }: SessionOptions,
+  { timeouts, signal, attemptSignal }: SessionOptions,
 ): Promise<Socket | Error> {
   return new Promise((resolve) => {
     const socket = connectTcp({ host: ip, port, signal })
-    socket.setTimeout(timeouts.connect, () =>
-      socket.destroy(Object.assign(new Error('connect'), { code: 'ETIMEDOUT' })),
-    )
+    const timeOut = () => socket.destroy(Object.assign(new Error('connect'), { code: 'ETIMEDOUT' }))
+    socket.setTimeout(timeouts.connect, timeOut)
+    attemptSignal?.addEventListener('abort', timeOut)
     socket.once('connect', () => {
       socket.setTimeout(0).removeAllListeners('timeout')
+      attemptSignal?.removeEventListener('abort', timeOut)
       resolve(socket)
     })
+    socket.once('close', () => attemptSignal?.removeEventListener('abort', timeOut))
     // Never removed: the abort signal may destroy the socket when no other listener is left.
     socket.on('error', resolve)
   })
@@ -240,6 +248,22 @@ export class GatedConnection {
 
   /** Reads the greeting and negotiates TLS, up to the reply to the last EHLO. */
   greet(): Promise<EstablishResult> {
+    return this.#endOnAbort(this.#options.attemptSignal, () => this.#greet())
+  }
+
+  /** Ends the connection when the signal aborts before `work` has ended. */
+  async #endOnAbort<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+    const destroy = () => this.#destroy()
+    signal?.addEventListener('abort', destroy)
+    try {
+      if (signal?.aborted) destroy()
+      return await work()
+    } finally {
+      signal?.removeEventListener('abort', destroy)
+    }
+  }
+
+  #greet(): Promise<EstablishResult> {
     const greeted = (resolve: (result: EstablishResult) => void) => {
       const fail = (error: SmtpError) => resolve(this.#classifyFailure(error))
       this.#client.once('error', fail)
@@ -320,13 +344,28 @@ export class GatedConnection {
     this.#rewriteCommand = null
   }
 
-  async send(mail: MessageTraits, recipients: readonly Recipient[], content: Buffer): Promise<Transaction> {
+  /** @param budget limits the time of the transaction */
+  send(
+    mail: MessageTraits,
+    recipients: readonly Recipient[],
+    content: Buffer,
+    budget?: AttemptBudget,
+  ): Promise<Transaction> {
+    return this.#endOnAbort(budget?.signal, () => this.#send(mail, recipients, content, budget))
+  }
+
+  async #send(
+    mail: MessageTraits,
+    recipients: readonly Recipient[],
+    content: Buffer,
+    budget: AttemptBudget | undefined,
+  ): Promise<Transaction> {
     const addresses = recipients.map(({ address }) => address)
     const envelope: { from: string; to: string[] } & EnvelopeProgress = {
       from: mail.envelope.mailFrom,
       to: [...addresses],
     }
-    const source = this.#contentStream(content)
+    const source = this.#contentStream(content, budget)
     this.#received.octets = this.#received.lines = 0
     this.#setIdleTimeout(this.#options.timeouts.command)
     this.#hasOpenTransaction = true
@@ -335,7 +374,11 @@ export class GatedConnection {
       isSenderRefused,
       isConnectionLost,
       isUnanswered,
-    } = await this.#sendMessage(envelope, source)
+    } = await this.#sendMessage(
+      envelope,
+      source,
+      () => this.#options.signal.aborted || (budget?.signal.aborted ?? false),
+    )
     const isContentUnread = source.readableFlowing === null
     this.#hasOpenTransaction = !source.readableEnded || answer.code >= 300
     // A server that replied before the end of the message would read the rest as commands.
@@ -399,7 +442,11 @@ export class GatedConnection {
   }
 
   /** Sends the envelope and the message, and resolves with the reply to the message or the failure. */
-  #sendMessage(envelope: { from: string; to: string[] }, source: Readable): Promise<SendResult> {
+  #sendMessage(
+    envelope: { from: string; to: string[] },
+    source: Readable,
+    isTimedOut: () => boolean,
+  ): Promise<SendResult> {
     const sendMessage = (resolve: (result: SendResult) => void) => {
       this.#client.send(envelope, source, (error, info) => {
         if (!error)
@@ -411,32 +458,22 @@ export class GatedConnection {
           })
         const failure = error as SmtpError
         resolve({
-          reply: this.#failureReply(failure, source.readableEnded),
+          reply: failureReply(failure, source.readableEnded, isTimedOut()),
           isSenderRefused: failure.command === 'MAIL FROM',
-          isConnectionLost:
-            !failure.response && causeOf(failure) !== 'ETIMEDOUT' && !this.#options.signal.aborted,
+          isConnectionLost: !failure.response && causeOf(failure) !== 'ETIMEDOUT' && !isTimedOut(),
           isUnanswered: !failure.response && source.readableEnded,
         })
       })
     }
     return this.#resolveUnlessEnded(sendMessage, () => ({
-      reply: this.#failureReply(connectionEnded, source.readableEnded),
+      reply: failureReply(connectionEnded, source.readableEnded, isTimedOut()),
       isSenderRefused: false,
-      isConnectionLost: !this.#options.signal.aborted,
+      isConnectionLost: !isTimedOut(),
       isUnanswered: source.readableEnded,
     }))
   }
 
-  /** RFC 5321 §6.1: the client cannot find out whether a message without its final reply was accepted. */
-  #failureReply(error: SmtpError, isMessageSent: boolean): Reply {
-    const answer = this.#options.signal.aborted && !error.response ? timedOutReply : replyForError(error)
-    if (error.response) return answer
-    return isMessageSent
-      ? { ...answer, text: `${answer.text}, after the message and before its reply: it may arrive twice` }
-      : answer
-  }
-
-  #contentStream(content: Buffer): Readable {
+  #contentStream(content: Buffer, budget: AttemptBudget | undefined): Readable {
     const { data } = this.#options.timeouts
     const received = this.#received
     const chunks = function* (this: GatedConnection) {
@@ -446,6 +483,7 @@ export class GatedConnection {
       // The limits of received data start again for the final reply: a long reply must not cause a duplicate of an
       // accepted message.
       received.octets = received.lines = 0
+      budget?.messageSent()
     }
     return Readable.from(chunks.call(this), { objectMode: false })
   }
@@ -509,7 +547,7 @@ export class GatedConnection {
   }
 
   #classifyFailure(error: SmtpError): EstablishResult {
-    if (this.#options.signal.aborted) return { kind: 'Failed', reply: timedOutReply }
+    if (isAborted(this.#options)) return { kind: 'Failed', reply: timedOutReply }
     const tls = this.#classifyTlsFailure(error)
     return tls ? { kind: 'TlsFailed', tls } : { kind: 'Failed', reply: replyForError(error) }
   }
@@ -540,6 +578,13 @@ function trustAnchorsFor({ enforced, reportOnly = [] }: SessionOptions): readonl
     chainRequirements.find(({ certificateAuthorities }) => certificateAuthorities.length === 0) ??
     chainRequirements[0]
   return (selected ?? enforced).certificateAuthorities
+}
+
+/** RFC 5321 §6.1: the client cannot find out whether a message without its final reply was accepted. */
+function failureReply(error: SmtpError, isMessageSent: boolean, isTimedOut: boolean): Reply {
+  const answer = isTimedOut && !error.response ? timedOutReply : replyForError(error)
+  if (error.response || !isMessageSent) return answer
+  return { ...answer, text: `${answer.text}, after the message and before its reply: it may arrive twice` }
 }
 
 const connectionEnded: SmtpError = Object.assign(new Error('ended'), { code: 'ECONNRESET' })

@@ -29,6 +29,7 @@ import {
   requiresVerification,
   type TlsFault,
 } from '../tls/requirement.ts'
+import type { AttemptBudget } from './attempt-budget.ts'
 import type { BatchOpening, LentSession } from './batch-sessions.ts'
 import { traitsOf } from './esmtp.ts'
 import type { SessionOptions, SmtpTimeouts } from './gated-connection.ts'
@@ -90,8 +91,10 @@ export interface SmtpDeliveryOptions extends Omit<RoutingOptions, 'dane'> {
   open?(hop: NextHop, options: SessionOptions, mustBeNew?: boolean): Promise<BatchOpening>
   /** `findNextHops` by default. */
   find?: typeof findNextHops
-  /** Aborts at the attempt's time limit. */
+  /** Aborts at the end of the batch's time. */
   signal: AbortSignal
+  /** Limits the attempt's own time. */
+  budget?: AttemptBudget | undefined
 }
 
 /** Never throws for a failure of the network or of a server. */
@@ -175,7 +178,7 @@ async function tryHops(
     const result = await tryHop(hop, { mail, plan, options })
     if (result instanceof Map) return result
     failures.push(result)
-    if (options.signal.aborted) break
+    if (options.signal.aborted || options.budget?.signal.aborted) break
   }
   return forEachRecipient(recipients, selectOutcome(failures))
 }
@@ -268,7 +271,8 @@ async function tryOverSession(
   if (opening.kind === 'TlsNotMet')
     return { ...fields, tls, tlsResult, reportOnly: null, outcome: 'TlsNotMet', reply: opening.fault.reply }
   const reportOnly = reportOnlyFault?.reply ?? null
-  const sendResult = await runTransaction(opening.session, mail, { ...fields, tls, tlsResult, reportOnly })
+  const common = { ...fields, tls, tlsResult, reportOnly }
+  const sendResult = await runTransaction(opening.session, mail, common, options.budget)
   return sendResult.isNotBegun && opening.isFromEarlier ? 'NotBegun' : sendResult.outcomes
 }
 
@@ -291,10 +295,11 @@ export function sessionOptionsFor(
   hop: NextHop,
   { enforced, reportOnlyRequirements: reportOnly }: Extract<HopDecision, { kind: 'Try' }>,
   { domain, credentials }: AttemptPlan,
-  { ehloName, timeouts, signal, checkRevocation }: SmtpDeliveryOptions,
+  { ehloName, timeouts, signal, budget, checkRevocation }: SmtpDeliveryOptions,
 ): SessionOptions {
   const serverName = isIP(hop.host) ? null : serverNameFor({ ...hop, domain })
-  const session = { ehloName, timeouts, signal, enforced, reportOnly, serverName, credentials }
+  const attemptSignal = budget?.signal
+  const session = { ehloName, timeouts, signal, attemptSignal, enforced, reportOnly, serverName, credentials }
   return checkRevocation ? { ...session, checkRevocation } : session
 }
 
@@ -322,6 +327,7 @@ async function runTransaction(
   session: LentSession,
   { message, recipients, content }: OutboundMessage,
   common: Omit<Outcome, 'outcome' | 'reply'>,
+  budget: AttemptBudget | undefined,
 ): Promise<{ outcomes: Outcomes | Outcome; isNotBegun: boolean }> {
   const traits = traitsOf(message.envelope, recipients, content)
   try {
@@ -331,7 +337,7 @@ async function runTransaction(
         outcomes: { ...common, outcome: outcomeOf(refusal), reply: refusal },
         isNotBegun: false,
       }
-    const { replies, isNotBegun, unanswered } = await session.send(traits, recipients, content)
+    const { replies, isNotBegun, unanswered } = await session.send(traits, recipients, content, budget)
     const isEncrypted = common.tls !== null
     const outcomeEntries = [...replies].map(([address, answer]): [string, Outcome] => [
       address,

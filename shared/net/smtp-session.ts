@@ -6,6 +6,7 @@ import type { Recipient, Reply } from '../contract/message.ts'
 import { reply } from '../mail/reply.ts'
 import { assessRevocation, assessServerTls, type ServerTls } from '../tls/assess-server-tls.ts'
 import { forcesTls, type HopRequirement, type TlsFault } from '../tls/requirement.ts'
+import type { AttemptBudget } from './attempt-budget.ts'
 import { checkExtensions, type MessageTraits } from './esmtp.ts'
 import {
   type Endpoint,
@@ -120,10 +121,15 @@ class SmtpSession {
   }
 
   /** Sends a message. The previous call must have returned. */
-  async send(mail: MessageTraits, recipients: readonly Recipient[], content: Buffer): Promise<Transaction> {
+  async send(
+    mail: MessageTraits,
+    recipients: readonly Recipient[],
+    content: Buffer,
+    budget?: AttemptBudget,
+  ): Promise<Transaction> {
     this.#connection.openGate(mail, recipients)
     try {
-      return await this.#connection.send(mail, recipients, content)
+      return await this.#connection.send(mail, recipients, content, budget)
     } finally {
       this.#connection.closeGate()
     }

@@ -3,6 +3,7 @@
  * - `policy#`: MTA-STS policies, by domain
  * - `sessions#`: counted sessions, by day and shard
  * - `destination#`: leases of concurrent deliveries, by destination
+ * - `standing#`: which domains have proved that their servers accept mail
  * - `sent#`, `report#`: TLS reports sent and received, by day
  * - `rate#`: message counts, by connector
  * - `revocation#`: CRL and OCSP results, by certificate
@@ -41,6 +42,9 @@ export const sentReportKey = (day: string, domain: string, addressDigest: string
 
 /** The leases of the deliveries to a destination. */
 export const slotsKey = (destination: string) => ({ pk: `destination#${destination}`, sk: 'slots' })
+
+/** Whether a domain's servers have accepted mail. */
+export const standingKey = (domain: string) => ({ pk: `standing#${domain}`, sk: 'standing' })
 
 /** A received report. @param day `YYYY-MM-DD` that it covers */
 export const receivedReportKey = ({ day, id }: { day: string; id: string }) => ({

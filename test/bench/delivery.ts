@@ -1,11 +1,12 @@
 /**
  * The rate of delivery, and the delay that a hanging partner causes: `npm run bench:delivery [-- --rounds N --seconds N
- * --rate N --slots N --only reuse|hanging]`. Prints Markdown tables. Only figures of one run can be compared.
+ * --rate N --slots N --tarpits N,N --only reuse|hanging|tarpit]`. Prints Markdown tables. Only figures of one run can be compared.
  */
 import { cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { defaultSlots, measureHanging } from './delivery-hanging.ts'
 import { measureReuse } from './delivery-reuse.ts'
+import { measureTarpits } from './delivery-tarpit.ts'
 
 const { values } = parseArgs({
   options: {
@@ -15,15 +16,23 @@ const { values } = parseArgs({
     rate: { type: 'string', default: '2' },
     /** Concurrent deliveries to one destination. */
     slots: { type: 'string', default: String(defaultSlots) },
+    /** Numbers of domains that hang, a measurement each. */
+    tarpits: { type: 'string', default: '0,10,100,1000' },
     only: { type: 'string' },
   },
 })
 const rounds = Number(values.rounds)
 
-if (values.only !== 'hanging') console.log(await measureReuse(rounds, Number(values.seconds)))
-if (values.only !== 'reuse') {
+const isSelected = (name: string) => values.only === undefined || values.only === name
+
+if (isSelected('reuse')) console.log(await measureReuse(rounds, Number(values.seconds)))
+if (isSelected('hanging')) {
   const [perSecond, slots] = [Number(values.rate), Number(values.slots)]
   console.log(`\n${await measureHanging({ rounds, perSecond, slots })}`)
+}
+if (isSelected('tarpit')) {
+  const domains = values.tarpits.split(',').map(Number)
+  console.log(`\n${await measureTarpits({ domains, messages: 60 })}`)
 }
 const load = loadavg()[0]?.toFixed(1)
 console.log(

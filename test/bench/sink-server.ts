@@ -8,13 +8,20 @@ export interface SinkOptions {
   tls: { key: string; cert: string }
   /** Milliseconds before each reply, in place of a network's round trip. */
   pauseMs?: number
+  /** @param line the RCPT command @returns whether the recipient is refused with 550 */
+  refusesRecipient?(line: string): boolean
   /** Called with each message before its reply. */
   onMessage?(message: Buffer): void
 }
 
 const end = Buffer.from('\r\n.\r\n')
 
-export function createSink({ tls, pauseMs = 0, onMessage: taken = () => {} }: SinkOptions): Server {
+export function createSink({
+  tls,
+  pauseMs = 0,
+  refusesRecipient = () => false,
+  onMessage: taken = () => {},
+}: SinkOptions): Server {
   const secureContext = createSecureContext(tls)
   return createServer({ noDelay: true }, (socket) => {
     serve(socket)
@@ -54,9 +61,12 @@ export function createSink({ tls, pauseMs = 0, onMessage: taken = () => {} }: Si
       )
       return false
     }
-    void sendReplies(socket, lines.map((line) => replyTo(line, socket)).join('\r\n'))
+    const isRefused = lines.some((line) => line.startsWith('RCPT') && refusesRecipient(line))
+    const reply = (line: string) =>
+      isRefused && /^(RCPT|DATA)/.test(line) ? '550 5.1.1 No such mailbox' : replyTo(line, socket)
+    void sendReplies(socket, lines.map(reply).join('\r\n'))
     if (lines.at(-1) === 'QUIT') socket.end()
-    return lines.at(-1) === 'DATA'
+    return lines.at(-1) === 'DATA' && !isRefused
   }
 }
 

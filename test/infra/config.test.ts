@@ -40,6 +40,8 @@ test('only hostname and tlsSecretArn are required; the other settings have safe 
   assert.deepEqual(config.functions.deliver, {
     timeoutSeconds: 300,
     concurrency: 50,
+    unprovenConcurrency: 20,
+    lowPriorityConcurrency: 10,
     concurrencyPerDestination: 10,
     smtpTimeouts: { connect: 30, greeting: 60, command: 60, data: 120 },
   })

@@ -32,12 +32,15 @@ function statementsOf(role: string): Json[] {
     .flatMap(({ Properties }) => Properties.PolicyDocument.Statement)
 }
 
-for (const role of ['ExpiryWatchFunctionRole', 'PolicyFunctionRole'])
-  test(`${role} has access only to observed certificates within the transport table`, () => {
+for (const [role, partitions] of [
+  ['ExpiryWatchFunctionRole', ['observed#*']],
+  ['PolicyFunctionRole', ['observed#*', 'standing#*']],
+] as const)
+  test(`${role} has access only to ${partitions.join(' and ')} in the transport table`, () => {
     const reached = statementsOf(role)
       .filter(({ Resource }) => text(toList<Json>(Resource)[0]).includes('TransportTable'))
-      .map(({ Condition }) => Condition['ForAllValues:StringLike']['dynamodb:LeadingKeys'])
-    assert.deepEqual(reached, [['observed#*']])
+      .flatMap(({ Condition }) => Condition['ForAllValues:StringLike']['dynamodb:LeadingKeys'])
+    assert.deepEqual(reached, partitions)
   })
 
 test('the expiry watch may read connectors and change none', () => {

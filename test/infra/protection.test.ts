@@ -58,9 +58,9 @@ test('content expires after 14 days, an unfinished upload after one day', () => 
   )
 })
 
-test('six queues are encrypted, keep messages for 14 days and refuse plain HTTP', () => {
+test('the five queues and their dead-letter queues are encrypted, keep messages for 14 days and refuse plain HTTP', () => {
   const queues = resourcesOfType('AWS::SQS::Queue')
-  assert.equal(queues.length, 6)
+  assert.equal(queues.length, 10)
   for (const { id, Properties } of queues) {
     assert.equal(Properties.SqsManagedSseEnabled, true, id)
     assert.equal(Properties.MessageRetentionPeriod, 14 * 24 * 3600, id)
@@ -72,12 +72,12 @@ test('six queues are encrypted, keep messages for 14 days and refuse plain HTTP'
   }
 })
 
-test('each of the three job queues moves a job to a dead-letter queue of its own after 30 receives', () => {
-  const stages = resourcesOfType('AWS::SQS::Queue').filter(({ Properties }) => Properties.RedrivePolicy)
-  const targets = stages.map(({ Properties }) => text(Properties.RedrivePolicy.deadLetterTargetArn))
-  assert.equal(stages.length, 3)
-  assert.equal(new Set(targets).size, 3)
-  for (const { Properties } of stages) assert.equal(Properties.RedrivePolicy.maxReceiveCount, 30)
+test('each queue moves a job to its own dead-letter queue after 30 receives', () => {
+  const queues = resourcesOfType('AWS::SQS::Queue').filter(({ Properties }) => Properties.RedrivePolicy)
+  const targets = queues.map(({ Properties }) => text(Properties.RedrivePolicy.deadLetterTargetArn))
+  assert.equal(queues.length, 5)
+  assert.equal(new Set(targets).size, 5)
+  for (const { Properties } of queues) assert.equal(Properties.RedrivePolicy.maxReceiveCount, 30)
 })
 
 test("a queue's visibility timeout is twice its function's timeout; that of deliveries also exceeds the lease of a claim", () => {
@@ -94,19 +94,27 @@ test("a queue's visibility timeout is twice its function's timeout; that of deli
   assert.ok(delivery?.Properties.VisibilityTimeout > 6 * 60)
 })
 
-test("batches may fail in part, and a queue's concurrency does not exceed the reserved concurrency of its function", () => {
+test('batches may fail in part', () => {
   const mappings = resourcesOfType('AWS::Lambda::EventSourceMapping')
-  assert.equal(mappings.length, 3)
+  assert.equal(mappings.length, 5)
   for (const { Properties } of mappings) {
-    const consumer = resourcesOfType('AWS::Lambda::Function').find(
-      ({ id }) => text(Properties.FunctionName) === `<${id}>`,
-    )
     assert.deepEqual(Properties.FunctionResponseTypes, ['ReportBatchItemFailures'])
     assert.equal(Properties.BatchSize, 10)
-    assert.ok(
-      Properties.ScalingConfig.MaximumConcurrency <= consumer?.Properties.ReservedConcurrentExecutions,
+  }
+})
+
+test('a function has reserved what its queues may start together, so no queue takes the share of another', () => {
+  const mappings = resourcesOfType('AWS::Lambda::EventSourceMapping')
+  const byFunction = Map.groupBy(mappings, ({ Properties }) => text(Properties.FunctionName))
+  for (const [name, its] of byFunction) {
+    const consumer = resourcesOfType('AWS::Lambda::Function').find(({ id }) => name === `<${id}>`)
+    const concurrency = its.map(({ Properties }) => Properties.ScalingConfig.MaximumConcurrency)
+    assert.equal(
+      concurrency.reduce((sum, value) => sum + value, 0),
+      consumer?.Properties.ReservedConcurrentExecutions,
     )
   }
+  assert.deepEqual([...byFunction.values()].map((its) => its.length).sort(), [1, 1, 3])
 })
 
 test('no concurrency is reserved when reserveConcurrency is false', () => {

@@ -110,9 +110,9 @@ test('only functions that consume a queue may invoke themselves recursively', ()
   const consumers = resourcesOfType('AWS::Lambda::EventSourceMapping').map(
     ({ Properties }) => Properties.FunctionName.Ref,
   )
-  assert.equal(consumers.length, 3)
+  assert.equal(new Set(consumers).size, 3)
   const allowed = resourcesOfType('AWS::Lambda::Function').filter(
     ({ Properties }) => Properties.RecursiveLoop === 'Allow',
   )
-  assert.deepEqual(allowed.map(({ id }) => id).sort(), consumers.sort())
+  assert.deepEqual(allowed.map(({ id }) => id).sort(), [...new Set(consumers)].sort())
 })

@@ -34,6 +34,8 @@ export async function startDeliverMessage(variables: Record<string, string> = {}
     CONTENT_BUCKET: 'content',
     EVALUATION_QUEUE_URL: `${storage.url}/queue`,
     DELIVERY_QUEUE_URL: `${storage.url}/delivery`,
+    UNPROVEN_DELIVERY_QUEUE_URL: `${storage.url}/unproven-delivery`,
+    LOW_PRIORITY_DELIVERY_QUEUE_URL: `${storage.url}/low-priority-delivery`,
     SES_CONFIGURATION_SET_REQUIRE_TLS: 'require',
     SES_CONFIGURATION_SET_OPTIONAL_TLS: 'optional',
     ...variables,

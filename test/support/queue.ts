@@ -1,4 +1,5 @@
 /** A queue that records the jobs sent. */
+import type { DeliveryJob } from '../../shared/contract/jobs.ts'
 import type { JobSender, OutgoingJob } from '../../shared/queues/job-queue.ts'
 
 export interface RecordingQueue<Job> extends JobSender<Job> {
@@ -28,3 +29,6 @@ export function recordingQueue<Job>(): RecordingQueue<Job> {
   }
   return queue
 }
+
+/** Gives every delivery job the normal priority. */
+export const normalPriority = { assign: async (jobs: readonly DeliveryJob[]) => [...jobs] }

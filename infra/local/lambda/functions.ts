@@ -99,8 +99,10 @@ export function readEventSources(
   functions: readonly DefinedFunction[],
   queues: readonly Queue[],
 ): { target: DefinedFunction; source: EventSource }[] {
-  return resourcesOfType(template, 'AWS::Lambda::EventSourceMapping').map(([id, raw]) => {
-    const mapping = parse(MappingProperties, resolver.resolve(raw), id)
+  const mappings = resourcesOfType(template, 'AWS::Lambda::EventSourceMapping').map(
+    ([id, raw]) => [id, parse(MappingProperties, resolver.resolve(raw), id)] as const,
+  )
+  return mappings.map(([id, mapping]) => {
     const target = functions.find(({ arn, name }) => [arn, name].includes(mapping.FunctionName))
     const queue = queues.find(({ arn }) => arn === mapping.EventSourceArn)
     if (target === undefined || queue === undefined)
@@ -113,8 +115,26 @@ export function readEventSources(
         batchSize: mapping.BatchSize,
         batchingWindowSeconds: mapping.MaximumBatchingWindowInSeconds,
         reportsBatchItemFailures: mapping.FunctionResponseTypes.includes('ReportBatchItemFailures'),
-        concurrency: Math.min(mapping.ScalingConfig?.MaximumConcurrency ?? maxThreads, target.concurrency),
+        concurrency: shareOfThreads(
+          mapping,
+          mappings
+            .map(([, other]) => other)
+            .filter(({ FunctionName }) => FunctionName === mapping.FunctionName),
+          target.concurrency,
+        ),
       },
     }
   })
+}
+
+type Mapping = z.output<typeof MappingProperties>
+
+/**
+ * Each queue of a function gets its share of the function's threads. Otherwise one queue could use them all, as it
+ * cannot on AWS.
+ */
+function shareOfThreads(mapping: Mapping, mappingsOfFunction: readonly Mapping[], threads: number): number {
+  const maximum = ({ ScalingConfig }: Mapping) => ScalingConfig?.MaximumConcurrency ?? maxThreads
+  const sum = mappingsOfFunction.reduce((total, other) => total + maximum(other), 0)
+  return Math.max(1, Math.floor(Math.min(1, threads / sum) * maximum(mapping)))
 }

@@ -2,14 +2,11 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { Batch } from '../../../functions/deliver-message/batch.ts'
 import { maxWaits, replyWhenGivenUp } from '../../../functions/deliver-message/return-to-queue.ts'
-import {
-  isForSlowHosts,
-  slowHostsDestination,
-  timedOutStatus,
-} from '../../../functions/deliver-message/slow-hosts.ts'
+import { needsSlowHostSlot, slowHostsDestination } from '../../../functions/deliver-message/slow-hosts.ts'
 import type { DeliveryJob } from '../../../shared/contract/jobs.ts'
 import type { Attempt } from '../../../shared/contract/message.ts'
 import { timedOutReply } from '../../../shared/net/smtp-errors.ts'
+import { timedOutStatus } from '../../../shared/policy/slow-failure.ts'
 import { attempt, recipient } from '../../support/fixtures.ts'
 
 const after = (...attempts: (Attempt | null)[]) => ({
@@ -31,17 +28,19 @@ describe('a delivery job', () => {
     ['when the last attempt for one of its recipients was slow', after(null, failed(270_000, '4.4.2')), true],
   ]
   for (const [when, job, slow] of rows)
-    it(`is ${slow ? '' : 'not '}treated as one for slow hosts ${when}`, () =>
-      assert.equal(isForSlowHosts(job), slow))
+    it(`${slow ? 'needs' : 'does not need'} a slot of the slow hosts ${when}`, () => assert.equal(needsSlowHostSlot(job), slow))
 
-  it('that timed out gets the status by which isForSlowHosts recognises a timeout', () =>
+  it('of another priority has workers of its own, and needs no slot of the slow hosts', () =>
+    assert.equal(needsSlowHostSlot({ ...after(failed(60_000, '4.2.1')), priority: 'Low' }), false))
+
+  it('that timed out gets the status by which isSlowFailure recognises a timeout', () =>
     assert.equal(timedOutReply.enhanced, timedOutStatus))
 
-  it('that only waited long for a slot is not treated as one for slow hosts, because each wait would cause the next', () => {
+  it('that only waited long for a slot needs none for slow hosts, because each wait would cause the next', () => {
     const job = { destination: 'evil.example', waits: maxWaits } as DeliveryJob
     const finalReply = replyWhenGivenUp(job, 'NoSlotForSlowHost')
     assert.equal(finalReply?.enhanced, '4.4.5')
-    assert.equal(isForSlowHosts(after(failed(0, finalReply?.enhanced ?? ''))), false)
+    assert.equal(needsSlowHostSlot(after(failed(0, finalReply?.enhanced ?? ''))), false)
     assert.equal(replyWhenGivenUp({ ...job, waits: maxWaits - 1 }, 'NoSlotForSlowHost'), null)
   })
 })

@@ -17,7 +17,7 @@ import {
   recipient,
   snapshot,
 } from '../../support/fixtures.ts'
-import { recordingQueue } from '../../support/queue.ts'
+import { normalPriority, recordingQueue } from '../../support/queue.ts'
 
 let database: TestDynamoDb
 before(async () => {
@@ -44,7 +44,14 @@ function unit() {
   const trace = new Trace(database.documents, database.messagesTable)
   const claims = new Claims<Attempt | Cancelled>(database.documents, database.messagesTable)
   const settings = { defaultRoute: 'Mx' } as const
-  const dependencies: EvaluateDependencies = { trace, claims, queues, settings, retentionDays: 90 }
+  const dependencies: EvaluateDependencies = {
+    trace,
+    claims,
+    queues,
+    priorities: normalPriority,
+    settings,
+    retentionDays: 90,
+  }
   const run = (evaluationJob: EvaluationJob, now: Date, currentConnectors = connectors) =>
     evaluateJob(evaluationJob, currentConnectors, now, dependencies)
   return { ...queues, trace, claims, run }

@@ -56,6 +56,8 @@ before(async () => {
     TRANSPORT_TABLE: database.transportTable,
     EVALUATION_QUEUE_URL: `${queues.url}/evaluation`,
     DELIVERY_QUEUE_URL: `${queues.url}/delivery`,
+    UNPROVEN_DELIVERY_QUEUE_URL: `${queues.url}/unproven-delivery`,
+    LOW_PRIORITY_DELIVERY_QUEUE_URL: `${queues.url}/low-priority-delivery`,
     BOUNCE_QUEUE_URL: `${queues.url}/bounce`,
     NOTICES_TOPIC_ARN: 'arn:aws:sns:eu-central-1:000000000000:notices',
     DEFAULT_ROUTE: 'Mx',

@@ -34,7 +34,7 @@ import {
   recipient,
   snapshot,
 } from '../../support/fixtures.ts'
-import { recordingQueue } from '../../support/queue.ts'
+import { normalPriority, recordingQueue } from '../../support/queue.ts'
 
 let database: TestDynamoDb
 before(async () => {
@@ -76,6 +76,7 @@ function unit(fields: Partial<InboundConnector> = {}) {
     claims: new Claims<Attempt | Cancelled>(documents, messagesTable),
     queues,
     settings: { defaultRoute: 'Mx' },
+    priorities: normalPriority,
     retentionDays: 90,
   }
   const accepted = new ObservedList(documents, transportTable)

@@ -21,7 +21,7 @@ import {
   recipient,
   snapshot,
 } from '../../support/fixtures.ts'
-import { recordingQueue } from '../../support/queue.ts'
+import { normalPriority, recordingQueue } from '../../support/queue.ts'
 
 let database: TestDynamoDb
 before(async () => {
@@ -54,7 +54,14 @@ function deployment() {
   const history = new History(database.documents, database.messagesTable)
   const settings = { defaultRoute: 'Mx' } as const
   const run = (job: EvaluationJob, now: Date, connectors: Snapshot = accepting) =>
-    evaluateJob(job, connectors, now, { trace, claims, queues, settings, retentionDays: 90 })
+    evaluateJob(job, connectors, now, {
+      trace,
+      claims,
+      queues,
+      priorities: normalPriority,
+      settings,
+      retentionDays: 90,
+    })
   return {
     ...queues,
     run,

@@ -9,7 +9,7 @@ import { Trace } from '../../../shared/messages/trace.ts'
 import { evaluate } from '../../../shared/policy/evaluate.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { attempt, message, minutesLater, outbound, recipient, snapshot } from '../../support/fixtures.ts'
-import { recordingQueue } from '../../support/queue.ts'
+import { normalPriority, recordingQueue } from '../../support/queue.ts'
 
 let database: TestDynamoDb
 before(async () => {
@@ -30,6 +30,7 @@ function unit() {
     claims: new Claims<Attempt | Cancelled>(database.documents, database.messagesTable),
     queues,
     settings: { defaultRoute: 'Mx', tlsReportAddress: reportAddress },
+    priorities: normalPriority,
     retentionDays: 90,
   }
   const run = (recipients: Recipient[], mailFrom = 'a@ours.example', id = nextId()) =>

@@ -14,6 +14,7 @@ import type { OutboundMessage, Outcomes } from '../../../shared/net/smtp-deliver
 import type { Settings } from '../../../shared/policy/evaluate.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
 import type { OutgoingJob } from '../../../shared/queues/job-queue.ts'
+import { normalPriority } from '../queue.ts'
 import type { Unit } from './queues.ts'
 import type { Command } from './table.ts'
 
@@ -49,6 +50,7 @@ export function runUnit(unit: Unit, body: string, ports: Ports): Promise<unknown
           delivery: queue(ports, 'deliver'),
           bounce: queue(ports, 'bounce'),
         },
+        priorities: normalPriority,
         settings: ports.settings ?? { defaultRoute: 'Mx' },
       })
     case 'deliver':

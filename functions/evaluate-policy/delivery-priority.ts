@@ -1,0 +1,87 @@
+/**
+ * Selects which workers make an attempt. The attack: messages from `x@d1.example`, `x@d2.example` and so on to a mailbox
+ * that does not exist. Each causes a DSN to a server of the attacker, which answers each command late and so occupies a
+ * worker for minutes. The defence: such mail has workers of its own. Mail through a connector for the domain, to smart
+ * hosts, through SES, and to domains that have proved themselves never waits behind it. Not covered: an attacker whose
+ * domains have accepted mail of this deployment, other than DSNs, and then hang. Each such domain delays other mail by
+ * one attempt.
+ */
+import type { DeliveryJob, DeliveryPriority } from '../../shared/contract/jobs.ts'
+import { RecentMap } from '../../shared/limits/recent-map.ts'
+import { bestPattern } from '../../shared/policy/order.ts'
+import { selectOutbound } from '../../shared/policy/outbound.ts'
+import { isSlowFailure } from '../../shared/policy/slow-failure.ts'
+import type { Snapshot } from '../../shared/policy/snapshot.ts'
+import type {
+  DestinationStanding,
+  DestinationStandings,
+} from '../../shared/transport/destination-standings.ts'
+
+/**
+ * DSNs to unproven domains come last, because any client can cause them. So does mail to an unproven domain whose last
+ * attempt failed slowly.
+ */
+export function deliveryPriority(
+  { message, recipients }: Pick<DeliveryJob, 'message' | 'recipients'>,
+  standing: DestinationStanding,
+): DeliveryPriority {
+  switch (standing) {
+    case 'Proven':
+      return 'Normal'
+    case 'Slow':
+      return 'Unproven'
+    case 'Unproven':
+      return message.envelope.mailFrom === '' ||
+        recipients.some(({ lastAttempt }) => isSlowFailure(lastAttempt))
+        ? 'Low'
+        : 'Unproven'
+  }
+}
+
+/** Whether an administrator chose the servers: smart hosts, SES, or a connector that names the domain and not only `*`. */
+export function isConfigured({ route, destination }: DeliveryJob, snapshot: Snapshot): boolean {
+  if (route.kind !== 'Mx') return true
+  const connector = selectOutbound(snapshot, destination)
+  return connector !== null && bestPattern(connector.recipientDomains, destination) !== '*'
+}
+
+/** Short, so that a domain that begins to hang soon loses its place. */
+const cacheTtlMs = 30_000
+const maxDomains = 10_000
+
+export class DeliveryPriorities {
+  readonly #standings: Pick<DestinationStandings, 'read'>
+  readonly #onError: (error: Error) => void
+  readonly #cache = new RecentMap<string, { standing: Promise<DestinationStanding>; readAtMs: number }>(
+    maxDomains,
+  )
+
+  /** @param onError called when a standing cannot be read */
+  constructor(standings: Pick<DestinationStandings, 'read'>, onError: (error: Error) => void) {
+    this.#standings = standings
+    this.#onError = onError
+  }
+
+  /** Sets each job's priority. A domain whose standing cannot be read is treated as slow: its mail is delivered. */
+  assign(jobs: readonly DeliveryJob[], snapshot: Snapshot, now: Date): Promise<DeliveryJob[]> {
+    return Promise.all(
+      jobs.map(async (job) => {
+        if (isConfigured(job, snapshot)) return job
+        const priority = deliveryPriority(job, await this.#standing(job.destination, now))
+        return priority === 'Normal' ? job : { ...job, priority }
+      }),
+    )
+  }
+
+  #standing(domain: string, now: Date): Promise<DestinationStanding> {
+    const cached = this.#cache.get(domain)
+    if (cached && Math.abs(now.getTime() - cached.readAtMs) < cacheTtlMs) return cached.standing
+    const standing = this.#standings.read(domain, now).catch((error: Error) => {
+      this.#onError(error)
+      this.#cache.delete(domain)
+      return 'Slow' as const
+    })
+    this.#cache.set(domain, { standing, readAtMs: now.getTime() })
+    return standing
+  }
+}
