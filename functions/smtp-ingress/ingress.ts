@@ -13,6 +13,7 @@ import { Intake, type IntakeOptions } from './intake/intake.ts'
 import { messageMemory } from './intake/message-memory.ts'
 import { openSpool } from './intake/spool.ts'
 import { ConnectionLimiter, connectionLimits } from './limits/connection-limiter.ts'
+import { KnownSenders } from './limits/known-senders.ts'
 import type { MessageRateLimiter } from './limits/message-rate-limiter.ts'
 import { createLog, type Log } from './log.ts'
 import { Metrics, startMetricsWriter } from './metrics.ts'
@@ -126,6 +127,7 @@ function createMailServer(parts: SessionPolicyParts & { tls: TlsService }): Mail
     sessionOptions: sessionOptions(environment),
     tls,
     connectionLimiter: new ConnectionLimiter(connectionLimits(environment)),
+    knownSenders: new KnownSenders(),
     isTrustedProxy: trustedProxyMatcher(environment.PROXY_TRUSTED_ADDRESSES),
     createSessionPolicy: (peer) => new ConnectorSessionPolicy(parts, peer),
     log,

@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net'
 import { type SecureContext, TLSSocket } from 'node:tls'
 import type { ConnectionLimiter } from '../limits/connection-limiter.ts'
+import type { KnownSenders } from '../limits/known-senders.ts'
 import type { Log } from '../log.ts'
 import {
   Session,
@@ -13,6 +14,7 @@ import type { Refusal } from '../replies.ts'
 import type { TlsService } from '../tls/tls-service.ts'
 import { FlowControl } from './flow-control.ts'
 import { readProxyHeader } from './proxy-protocol.ts'
+import { SessionActivity } from './session-activity.ts'
 import { SessionTimeouts } from './session-timeouts.ts'
 
 export interface Peer {
@@ -26,6 +28,8 @@ export interface ConnectionPolicy extends SessionPolicy {
   checkGreeting(): Refusal | null
   /** @returns null, or the refusal that ends the session */
   checkTlsSession(socket: TLSSocket): Refusal | null
+  /** Whether an `OnPremises` connector identified the client. */
+  readonly isAttributed: boolean
   recordHandshakeError(error: Error): void
   recordConnectionError(error: Error): void
 }
@@ -33,7 +37,8 @@ export interface ConnectionPolicy extends SessionPolicy {
 export interface ConnectionParts {
   sessionOptions: SessionOptions
   tls: TlsService
-  connectionLimiter: Pick<ConnectionLimiter, 'admit' | 'release'>
+  connectionLimiter: Pick<ConnectionLimiter, 'admit' | 'release' | 'sessionsOf'>
+  knownSenders: Pick<KnownSenders, 'add' | 'has'>
   /** Whether this address is a load balancer that sends a PROXY protocol header. */
   isTrustedProxy(address: string): boolean
   createSessionPolicy(peer: Peer): ConnectionPolicy
@@ -53,6 +58,8 @@ const greetingDelayMs = 100
  * one read.
  */
 export const socketOptions = { highWaterMark: 16 * 1024 }
+/** Sessions that an address with accepted messages keeps while the task has few free ones. */
+const maxKeptSessions = 5
 /** Seconds for the PROXY protocol header. A load balancer sends it immediately. */
 const proxyHeaderTimeoutSeconds = 10
 
@@ -61,6 +68,7 @@ interface Client {
   session: Session
   policy: ConnectionPolicy
   timeouts: SessionTimeouts
+  activity: SessionActivity
   /** True while the connection limiter counts the session. */
   isCounted: boolean
 }
@@ -103,6 +111,7 @@ export class Connection implements SessionTransport {
       if (++state.seconds >= proxyHeaderTimeoutSeconds) this.#tcp.destroy()
     } else if (this.#flowControl.tick()) this.#socket.destroy()
     else if (this.#client && !this.#flowControl.isStalled) this.#checkTimeout(this.#client)
+    if (this.#client) this.#recordActivity(this.#client)
   }
 
   /**
@@ -113,6 +122,29 @@ export class Connection implements SessionTransport {
     const state = this.#state
     if (state.phase === 'Talking' || state.phase === 'Handshaking') state.client.session.drain()
     else this.#tcp.destroy()
+  }
+
+  /** @returns the connection with the largest rank ends first, when another client needs it; null for one that stays */
+  get rank(): number | null {
+    const client = this.#client
+    if (client === null || !client.isCounted || this.#isKept(client)) return null
+    return client.activity.rank(client.session)
+  }
+
+  /** Ends the session, so that another client can have one. */
+  giveWay(): void {
+    const client = this.#client
+    if (this.#isInHandshake) this.#tcp.destroy()
+    else client?.session.giveWay()
+    this.#releaseConnection()
+  }
+
+  #isKept({ address, policy }: Client): boolean {
+    const { knownSenders, connectionLimiter } = this.#parts
+    return (
+      policy.isAttributed ||
+      (knownSenders.has(address) && connectionLimiter.sessionsOf(address) <= maxKeptSessions)
+    )
   }
 
   destroy(): void {
@@ -225,6 +257,7 @@ export class Connection implements SessionTransport {
       session,
       policy,
       timeouts: new SessionTimeouts(),
+      activity: new SessionActivity(),
       isCounted: false,
     }
     this.#state = { phase: 'Talking', client }
@@ -278,6 +311,11 @@ export class Connection implements SessionTransport {
       this.#startSession(peer, rest.length > 0 ? rest : null)
     }
     this.#tcp.on('data', onData)
+  }
+
+  #recordActivity({ address, session, activity }: Client): void {
+    activity.tick(session)
+    if (session.acceptedMessages > 0) this.#parts.knownSenders.add(address)
   }
 
   #checkTimeout({ session, timeouts }: Client): void {

@@ -1,9 +1,11 @@
 /** The SMTP listener: holds all connections, drives their timeouts, and drains them on shutdown. */
 import { createServer, type Server } from 'node:net'
+import type { ConnectionLimiter } from '../limits/connection-limiter.ts'
 import { Connection, type ConnectionParts, socketOptions } from './connection.ts'
 import { listen } from './listen.ts'
 
-export type MailServerParts = Omit<ConnectionParts, 'onEnd' | 'onClose'> & {
+export type MailServerParts = Omit<ConnectionParts, 'onEnd' | 'onClose' | 'connectionLimiter'> & {
+  connectionLimiter: ConnectionParts['connectionLimiter'] & Pick<ConnectionLimiter, 'whenNearlyFull'>
   /** Milliseconds that a draining server waits for messages in flight. */
   drainTimeoutMs: number
   /**
@@ -42,6 +44,7 @@ export class MailServer {
       connection.start()
     })
     this.#server.maxConnections = maxConnections
+    parts.connectionLimiter.whenNearlyFull(() => this.#endMostIdle())
     this.#tickTimer = setInterval(() => this.#tick(), tickMs).unref()
   }
 
@@ -75,6 +78,15 @@ export class MailServer {
     if (oldest === undefined) return
     this.#endedConnections.delete(oldest)
     oldest.destroy()
+  }
+
+  #endMostIdle(): void {
+    let most: { connection: Connection; rank: number } | null = null
+    for (const connection of this.#connections) {
+      const { rank } = connection
+      if (rank !== null && rank > (most?.rank ?? 0)) most = { connection, rank }
+    }
+    most?.connection.giveWay()
   }
 
   #tick(): void {

@@ -29,6 +29,9 @@ export function connectionLimits(environment: {
 
 const minuteMs = 60_000
 
+/** The share of the sessions that stays free, as long as other sessions can end instead. */
+const spareShare = 0.05
+
 /**
  * Maximum of addresses that have no session and whose count of new sessions is stored. When there are more, the counts
  * of the half that disconnected first are dropped. That costs no protection, because limits for single addresses cannot
@@ -51,12 +54,22 @@ export class ConnectionLimiter {
   /** Addresses without a session. */
   readonly #idle: BoundedMap<Client>
   #sessions = 0
+  #makeRoom: () => void = () => {}
 
   /** @param now milliseconds of a monotonic clock */
   constructor(limits: ConnectionLimits, now = () => performance.now(), idleAddressLimit = maxIdleAddresses) {
     this.#limits = limits
     this.#now = now
     this.#idle = new BoundedMap({ maxKeys: idleAddressLimit, maxAgeMs: minuteMs, now })
+  }
+
+  /** @param makeRoom called for a new session while few are free; may end another session */
+  whenNearlyFull(makeRoom: () => void): void {
+    this.#makeRoom = makeRoom
+  }
+
+  sessionsOf(address: string): number {
+    return this.#connected.get(clientNetwork(address))?.sessions ?? 0
   }
 
   get sessions(): number {
@@ -104,10 +117,11 @@ export class ConnectionLimiter {
 
   /** Checks the limits of the address first: their refusal gives the client the more precise reason. */
   #checkLimits({ sessions, startedInMinute }: Client): Refusal | null {
-    const { maxSessionsPerAddress, maxNewSessionsPerMinute } = this.#limits
+    const { maxSessions, maxSessionsPerAddress, maxNewSessionsPerMinute } = this.#limits
     if (sessions >= maxSessionsPerAddress) return tooManyConnections
     if (maxNewSessionsPerMinute > 0 && startedInMinute >= maxNewSessionsPerMinute)
       return tooManyNewConnections
-    return this.#sessions >= this.#limits.maxSessions ? tooManySessions : null
+    if (this.#sessions >= maxSessions - Math.ceil(maxSessions * spareShare)) this.#makeRoom()
+    return this.#sessions >= maxSessions ? tooManySessions : null
   }
 }

@@ -13,6 +13,7 @@ import {
   dataBefore354,
   dataFollows,
   flushed,
+  gaveWay,
   helpText,
   httpRequest,
   internalErrorClosing,
@@ -128,7 +129,7 @@ export class Session {
   #isInputEnded = false
   #greeting: ClientGreeting | null = null
   #transaction: OpenTransaction | null = null
-  readonly #progress = { steps: 0, messages: 0, messageOctets: 0 }
+  readonly #progress = { steps: 0, messages: 0, messageOctets: 0, acceptedMessages: 0 }
   /** Counts since the last accepted message. */
   #sinceAcceptedMessage = { errors: 0, idleCommands: 0 }
   readonly #lineReader = new LineReader()
@@ -159,6 +160,14 @@ export class Session {
   /** Octets of the latest message so far. */
   get messageOctets(): number {
     return this.#progress.messageOctets
+  }
+
+  get acceptedMessages(): number {
+    return this.#progress.acceptedMessages
+  }
+
+  get hasTransaction(): boolean {
+    return this.#transaction !== null
   }
 
   get isSecure(): boolean {
@@ -205,6 +214,11 @@ export class Session {
   /** The client was silent or too slow. */
   timeOut(): void {
     this.#endWithOutcome(timedOut)
+  }
+
+  /** The task has few free sessions, and another client needs this one. */
+  giveWay(): void {
+    this.#endWithOutcome(gaveWay)
   }
 
   /** The server shuts down: the client gets 421 as soon as none of its messages is in flight (RFC 5321 §3.8). */
@@ -403,7 +417,9 @@ export class Session {
     }
     this.#awaitDecision(sink.end(reader.fault), message, ({ code }) => {
       this.#transaction = null
-      if (code < 300) this.#sinceAcceptedMessage = { errors: 0, idleCommands: 0 }
+      if (code >= 300) return
+      this.#progress.acceptedMessages++
+      this.#sinceAcceptedMessage = { errors: 0, idleCommands: 0 }
     })
     return end
   }

@@ -95,10 +95,16 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
   #isNotified = false
   /** True when the rate limiter has counted this MAIL. */
   #isCounted = false
+  /** True when an `OnPremises` connector has identified the client in this session. */
+  #isAttributed = false
 
   constructor(parts: SessionPolicyParts, peer: Peer) {
     this.#parts = parts
     this.#peer = peer
+  }
+
+  get isAttributed(): boolean {
+    return this.#isAttributed
   }
 
   checkGreeting(): Refusal | null {
@@ -319,6 +325,7 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
       this.#isCounted = true
     }
     this.#acceptance = decision
+    if (decision.attributedTo !== null) this.#isAttributed = true
     return recipientAccepted
   }
 

@@ -128,13 +128,14 @@ export class Wire {
     this.#listen()
   }
 
-  static async open(port: number): Promise<Wire> {
-    return new Wire(connect(port, '127.0.0.1'))
+  /** @param from the client's address, in 127.0.0.0/8 */
+  static async open(port: number, from = '127.0.0.1'): Promise<Wire> {
+    return new Wire(connect({ port, host: '127.0.0.1', localAddress: from }))
   }
 
   /** Opens a connection and sends EHLO. */
-  static async greet(port: number): Promise<Wire> {
-    const wire = await Wire.open(port)
+  static async greet(port: number, from?: string): Promise<Wire> {
+    const wire = await Wire.open(port, from)
     await wire.reply()
     await wire.command('EHLO client.example')
     return wire

@@ -9,6 +9,7 @@ import {
   type ConnectionParts,
   type ConnectionPolicy,
 } from '../../../../functions/smtp-ingress/connection/connection.ts'
+import { KnownSenders } from '../../../../functions/smtp-ingress/limits/known-senders.ts'
 import { type Refusal, tooManySessions, unknownTlsFacts } from '../../../../functions/smtp-ingress/replies.ts'
 import { reply } from '../../../../shared/mail/reply.ts'
 import { selfSigned } from '../../../support/pki.ts'
@@ -16,6 +17,7 @@ import { within } from '../../../support/within.ts'
 
 const ok = reply(250, '2.0.0', 'Ok')
 const acceptingPolicy: ConnectionPolicy = {
+  isAttributed: false,
   checkGreeting: () => null,
   checkTlsSession: () => null,
   recordHandshakeError() {},
@@ -40,6 +42,10 @@ class FakeLimiter {
 
   release(): void {
     this.released++
+  }
+
+  sessionsOf(): number {
+    return this.admitted - this.released
   }
 }
 
@@ -82,6 +88,7 @@ async function serve(
     },
     tls: tls as ConnectionParts['tls'],
     connectionLimiter: limiter,
+    knownSenders: new KnownSenders(),
     isTrustedProxy: () => isProxy,
     createSessionPolicy: () => ({ ...acceptingPolicy, ...policyOverrides }),
     log() {},

@@ -5,12 +5,14 @@ import { connect, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import type { ConnectionPolicy } from '../../../../functions/smtp-ingress/connection/connection.ts'
 import { MailServer } from '../../../../functions/smtp-ingress/connection/mail-server.ts'
+import { KnownSenders } from '../../../../functions/smtp-ingress/limits/known-senders.ts'
 import { tooManySessions } from '../../../../functions/smtp-ingress/replies.ts'
 import { reply } from '../../../../shared/mail/reply.ts'
 import { within } from '../../../support/within.ts'
 
 const ok = reply(250, '2.0.0', 'Ok')
 const acceptingPolicy: ConnectionPolicy = {
+  isAttributed: false,
   checkGreeting: () => null,
   checkTlsSession: () => null,
   recordHandshakeError() {},
@@ -34,7 +36,13 @@ async function startServer(context: TestContext, { maxConnections = 100, isFull 
       bareNewlines: 'Refuse',
     },
     tls: null as never,
-    connectionLimiter: { admit: () => (isFull ? tooManySessions : null), release() {} },
+    connectionLimiter: {
+      admit: () => (isFull ? tooManySessions : null),
+      release() {},
+      sessionsOf: () => 1,
+      whenNearlyFull() {},
+    },
+    knownSenders: new KnownSenders(),
     isTrustedProxy: () => false,
     createSessionPolicy: () => acceptingPolicy,
     log() {},
