@@ -63,7 +63,7 @@ export class MailflowStack extends Stack {
       messages,
       transport,
     })
-    const bounce = new BounceMessage(this, 'Bounce', { config, queues, content, messages })
+    const bounce = new BounceMessage(this, 'Bounce', { config, outboundMail, queues, content, messages })
     const validate = new ValidateConnector(this, 'Validation', {
       config,
       outboundMail,

@@ -9,18 +9,34 @@ import {
   basicEnvelope,
   type ContentReference,
   createOwnMessage,
+  type Message,
   newRecipient,
 } from '../../shared/contract/message.ts'
 import { expiryAfter } from '../../shared/dynamodb/expiry-after.ts'
+import { domainOf } from '../../shared/mail/address.ts'
 import { buildDsn, type Dsn, dsnId } from '../../shared/mail/dsn/dsn.ts'
+import { fitDsn } from '../../shared/mail/dsn/fit-dsn.ts'
 import type { Claims } from '../../shared/messages/claims.ts'
 import { dsnKey } from '../../shared/messages/message-keys.ts'
+import type { ReceivedMessage } from '../../shared/net/mail-authentication.ts'
 import type { JobSender } from '../../shared/queues/job-queue.ts'
+import type { DsnLimits } from './dsn-limits.ts'
+
+/** Why a sender gets no DSN. */
+export type SuppressionReason =
+  /** Nothing identifies the sender, and only an identified sender gets a success DSN. */
+  | 'SenderUnverified'
+  /** The DSNs of the message would together be larger than the message. */
+  | 'TooLarge'
+  /** The sender's domain has got as many DSNs as it may get in an hour. */
+  | 'Rate'
 
 /** The stored result of a recipient's notification. */
 export interface SentDsn {
-  /** Message id of the DSN. */
-  dsn: string
+  /** Message id of the DSN; null when none was sent. */
+  dsn: string | null
+  /** Set when none was sent. */
+  suppressed?: SuppressionReason
 }
 
 export interface BounceDependencies {
@@ -39,13 +55,17 @@ export interface BounceDependencies {
   store(id: string, octets: Buffer): Promise<ContentReference>
   hostname: string
   retentionDays: number
+  limits: Pick<DsnLimits, 'sentOctets' | 'takeOctets' | 'takeRate'>
+  /** Whether SPF or DKIM vouches for the sender. */
+  isSenderAuthenticated(message: ReceivedMessage, read: () => Promise<Buffer>): Promise<boolean>
 }
 
 /** Longer than the function may run. */
 const leaseMs = 90_000
 
 /**
- * @returns the id of the DSN sent now; null when earlier DSNs have reported all recipients, or for a null reverse path
+ * @returns the DSN sent now, or why none is sent; null when earlier DSNs have reported all recipients, or for a null
+ * reverse path
  * @throws Error when another worker holds a claim: the job stays in the queue until that worker ends or its lease
  * expires
  */
@@ -53,15 +73,18 @@ export async function bounceJob(
   job: BounceJob,
   now: Date,
   dependencies: BounceDependencies,
-): Promise<string | null> {
+): Promise<SentDsn | null> {
   if (job.message.envelope.mailFrom === '') return null
   const { unreported, reportedByDsn } = await claimAll(job, now, dependencies)
   if (unreported.length === 0) return null
   const earlierDsn = findEarlierDsn(job, unreported, reportedByDsn)
-  const dsn = earlierDsn ?? (await sendDsn({ ...job, recipients: unreported }, now, dependencies))
+  const result: SentDsn =
+    earlierDsn === null
+      ? await sendDsn({ ...job, recipients: unreported }, now, dependencies)
+      : { dsn: earlierDsn }
   for (const { recipient } of unreported)
-    await dependencies.claims.complete(claimKeyOf(job, recipient.address), { dsn })
-  return earlierDsn === null ? dsn : null
+    await dependencies.claims.complete(claimKeyOf(job, recipient.address), result)
+  return earlierDsn === null ? result : null
 }
 
 type ReportedRecipient = BounceJob['recipients'][number]
@@ -84,7 +107,7 @@ async function claimAll(
     const claim = await claims.claim(claimKeyOf(job, reported.recipient.address), now, leaseMs, expiresAt)
     if (claim.kind === 'Busy') throw new Error(`another worker is sending the DSN for ${job.message.id}`)
     if (claim.kind === 'Claimed') claimed.unreported.push(reported)
-    else
+    else if (claim.result.dsn !== null)
       claimed.reportedByDsn.set(claim.result.dsn, [
         ...(claimed.reportedByDsn.get(claim.result.dsn) ?? []),
         reported,
@@ -111,11 +134,70 @@ function findEarlierDsn(
   return null
 }
 
-async function sendDsn(job: BounceJob, now: Date, dependencies: BounceDependencies): Promise<string> {
-  const dsn = buildDsn(job, dependencies.hostname, await readOriginal(job, dependencies))
+async function sendDsn(job: BounceJob, now: Date, dependencies: BounceDependencies): Promise<SentDsn> {
+  const dsn = await createDsn(job, now, dependencies)
+  if (typeof dsn === 'string') return { dsn: null, suppressed: dsn }
   const content = await dependencies.store(dsn.id, dsn.octets)
   await dependencies.evaluation.send([{ job: evaluationJobOf(dsn, content, job, now) }])
-  return dsn.id
+  return { dsn: dsn.id }
+}
+
+async function createDsn(
+  job: BounceJob,
+  now: Date,
+  dependencies: BounceDependencies,
+): Promise<Dsn | SuppressionReason> {
+  const { message } = job
+  const whole = async () => buildDsn(job, dependencies.hostname, await readOriginal(job, dependencies))
+  if (!isUnknownSender(message)) return whole()
+  const suppression = isSuccess(job) ? 'SenderUnverified' : await limitedDsn(job, now, dependencies)
+  if (typeof suppression !== 'string') return suppression
+  const isAuthenticated = await dependencies.isSenderAuthenticated(message, () =>
+    readWhole(message.content, dependencies),
+  )
+  return isAuthenticated ? whole() : suppression
+}
+
+const isSuccess = ({ kind }: BounceJob): boolean => kind === 'relayed' || kind === 'delivered'
+
+/** Whether neither an `OnPremises` connector nor mailflow itself vouches for the sender. */
+const isUnknownSender = (message: Message): message is Message & ReceivedMessage =>
+  message.source !== null && message.attributedTo === null
+
+/** A DSN within the limits for an unknown sender, or the limit that is reached. */
+async function limitedDsn(
+  job: BounceJob,
+  now: Date,
+  { hostname, limits, retentionDays, readHeaders }: BounceDependencies,
+): Promise<Dsn | 'TooLarge' | 'Rate'> {
+  const { message } = job
+  const expiresAt = expiryAfter(now, retentionDays * daySeconds)
+  const header = await unlessDeleted(readHeaders(message.content))
+  const maxOctets = message.size - receivedFieldOctets(header)
+  const dsn = fitDsn(job, hostname, header, maxOctets - (await limits.sentOctets(message.id)))
+  if (dsn === null) return 'TooLarge'
+  const domain = domainOf(message.envelope.mailFrom) ?? ''
+  if (!(await limits.takeRate(domain, now, expiryAfter(now, daySeconds)))) return 'Rate'
+  return (await limits.takeOctets(message.id, dsn.octets.length, maxOctets, expiresAt)) ? dsn : 'TooLarge'
+}
+
+/** The octets of the `Received` field that the ingress added: the first field with its folded lines. */
+function receivedFieldOctets(header: Buffer | null): number {
+  const [field = ''] = /^[^\r\n]*(?:\r\n[ \t][^\r\n]*)*\r\n/.exec(header?.toString('latin1') ?? '') ?? []
+  return field.length
+}
+
+/** An empty message when the content has been deleted. */
+const readWhole = async (content: ContentReference, { read }: BounceDependencies): Promise<Buffer> =>
+  (await unlessDeleted(read(content))) ?? Buffer.alloc(0)
+
+async function unlessDeleted<T>(reading: Promise<T>): Promise<T | null> {
+  try {
+    return await reading
+  } catch (error) {
+    if ((error as Error).name === 'NoSuchKey') return null
+    throw error
+  }
 }
 
 /** Returns null when the content has been deleted; the DSN is then sent without the content. */
@@ -124,14 +206,8 @@ async function readOriginal(
   { read, readHeaders, maxReturnedOctets }: BounceDependencies,
 ): Promise<Parameters<typeof buildDsn>[2]> {
   const isWhole = returnsContent && content.length <= maxReturnedOctets
-  try {
-    return isWhole
-      ? { kind: 'Message', octets: await read(content) }
-      : { kind: 'Headers', octets: await readHeaders(content) }
-  } catch (error) {
-    if ((error as Error).name === 'NoSuchKey') return null
-    throw error
-  }
+  const octets = await unlessDeleted(isWhole ? read(content) : readHeaders(content))
+  return octets && { kind: isWhole ? 'Message' : 'Headers', octets }
 }
 
 const claimKeyOf = ({ message, kind }: BounceJob, address: string) => dsnKey(message.id, address, kind)

@@ -13,8 +13,11 @@ import { clientDefaults } from '../../shared/lambda/aws-clients.ts'
 import { sqsHandler } from '../../shared/lambda/sqs-handler.ts'
 import { headerSection } from '../../shared/mail/header-section.ts'
 import { Claims } from '../../shared/messages/claims.ts'
+import { isSenderAuthenticated } from '../../shared/net/mail-authentication.ts'
+import { createResolver } from '../../shared/net/resolver.ts'
 import { JobQueue } from '../../shared/queues/job-queue.ts'
 import { type BounceDependencies, bounceJob, contentReference, type SentDsn } from './bounce-job.ts'
+import { DsnLimits } from './dsn-limits.ts'
 
 // Runs at cold start.
 
@@ -22,13 +25,12 @@ import { type BounceDependencies, bounceJob, contentReference, type SentDsn } fr
 const maxHeaderSectionOctets = 65_536
 
 const environment = readEnvironment(BounceEnvironment, process.env)
+const documents = DynamoDBDocumentClient.from(new DynamoDBClient(clientDefaults))
+const resolver = createResolver(environment.DNS_SERVERS)
 const s3 = new S3Client(clientDefaults)
 const reader = new ContentReader(s3)
 const dependencies: BounceDependencies = {
-  claims: new Claims<SentDsn>(
-    DynamoDBDocumentClient.from(new DynamoDBClient(clientDefaults)),
-    environment.MESSAGES_TABLE,
-  ),
+  claims: new Claims<SentDsn>(documents, environment.MESSAGES_TABLE),
   evaluation: new JobQueue(new SQSClient(clientDefaults), environment.EVALUATION_QUEUE_URL),
   readHeaders: async (content) => headerSection(await reader.readStart(content, maxHeaderSectionOctets)),
   read: (content) => reader.read(content),
@@ -39,6 +41,9 @@ const dependencies: BounceDependencies = {
     return content
   },
   hostname: environment.MAIL_HOSTNAME,
+  limits: new DsnLimits(documents, environment.MESSAGES_TABLE),
+  isSenderAuthenticated: (message, read) =>
+    isSenderAuthenticated(message, environment.MAIL_HOSTNAME, read, resolver),
   retentionDays: environment.TRACE_RETENTION_DAYS,
 }
 
@@ -47,11 +52,14 @@ export const handler = sqsHandler({
   job: BounceJob,
   unit: 'bounce-message',
   async process(job, { logger, metrics }) {
-    const dsn = await bounceJob(job, new Date(), dependencies)
-    logger.info('dsn', { messageId: job.message.id, kind: job.kind, dsn: dsn ?? 'not sent again' })
-    if (dsn === null) return
-    const byKind = metrics.singleMetric()
-    byKind.addDimension('kind', job.kind)
-    byKind.addMetric(Metric.dsnsSent, MetricUnit.Count, 1)
+    const result = await bounceJob(job, new Date(), dependencies)
+    const { id: messageId } = job.message
+    logger.info('dsn', { messageId, kind: job.kind, ...(result ?? { dsn: 'not sent again' }) })
+    if (result === null) return
+    const metric = metrics.singleMetric()
+    if (result.suppressed === undefined)
+      metric.addDimension('kind', job.kind).addMetric(Metric.dsnsSent, MetricUnit.Count, 1)
+    else
+      metric.addDimension('reason', result.suppressed).addMetric(Metric.dsnsSuppressed, MetricUnit.Count, 1)
   },
 })

@@ -4,9 +4,11 @@ import type { MailQueues } from '../queues/mail-queues.ts'
 import type { ContentBucket } from '../storage/content-bucket.ts'
 import type { MessagesTable } from '../storage/messages-table.ts'
 import { UnitFunction } from '../unit.ts'
+import type { OutboundMail } from './outbound-mail.ts'
 
 export interface BounceMessageProps {
   readonly config: Config
+  readonly outboundMail: OutboundMail
   readonly queues: MailQueues
   readonly content: ContentBucket
   readonly messages: MessagesTable
@@ -16,7 +18,11 @@ export interface BounceMessageProps {
 export class BounceMessage extends Construct {
   readonly handler: UnitFunction
 
-  constructor(scope: Construct, id: string, { config, queues, content, messages }: BounceMessageProps) {
+  constructor(
+    scope: Construct,
+    id: string,
+    { config, outboundMail, queues, content, messages }: BounceMessageProps,
+  ) {
     super(scope, id)
     this.handler = new UnitFunction(this, 'Function', {
       unit: 'bounce-message',
@@ -24,9 +30,11 @@ export class BounceMessage extends Construct {
       config,
       limits: config.functions.bounce,
       allowRecursiveInvocation: true,
+      ...outboundMail.placement,
     })
     this.handler.addEnvironment('MAIL_HOSTNAME', config.hostname)
     this.handler.addEnvironment('MAX_RETURNED_SIZE', String(config.maximumReturnedSize))
+    outboundMail.setNetworkEnvironment(this.handler)
     messages.grantClaims(this.handler)
     content.grantRead(this.handler)
     content.grantWrite(this.handler)

@@ -207,6 +207,8 @@ export const BounceEnvironment = z.object({
   MESSAGES_TABLE: z.string().min(1),
   CONTENT_BUCKET: z.string().min(1),
   EVALUATION_QUEUE_URL: z.url(),
+  /** Name servers for SPF and DKIM of senders, written as for outbound mail. */
+  DNS_SERVERS: commaSeparated,
   /**
    * Octets. The size of the largest message that a DSN returns whole, if the sender requested that by RET=FULL. A DSN
    * returns only the headers of a larger message.

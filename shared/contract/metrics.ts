@@ -104,6 +104,11 @@ export const Metric = {
   ownCertificateDaysLeft: 'OwnCertificateDaysLeft',
   /** Bounce: DSNs sent, dimension `kind` = `failed` | `delayed` | `relayed` | `delivered`. */
   dsnsSent: 'DsnsSent',
+  /**
+   * Bounce: DSNs that a sender whom nothing identifies does not get, dimension `reason` = `SenderUnverified` | `TooLarge`
+   * | `Rate`.
+   */
+  dsnsSuppressed: 'DsnsSuppressed',
 } as const
 
 /** Returns a valid CloudWatch dimension value: printable ASCII that does not begin with a colon. */

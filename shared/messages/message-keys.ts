@@ -22,6 +22,12 @@ export const dsnKey = (id: string, address: string, kind: DsnKind) => ({
   sk: `dsn#${kind}#${address}`,
 })
 
+/** The sum of the octets of a message's DSNs. */
+export const dsnOctetsKey = (id: string) => ({ pk: id, sk: 'dsn-octets' })
+
+/** The DSNs to a domain in an hour. @param hour `YYYY-MM-DDTHH` */
+export const dsnRateKey = (domain: string, hour: string) => ({ pk: `dsns#${domain}`, sk: hour })
+
 const certificatesPartition = (connector: string) => `certificates#${connector}`
 
 /** @param day `YYYY-MM-DD` */

@@ -25,7 +25,8 @@ const openings: Record<DsnKind, string> = {
   delivered: 'Your message was delivered to the recipients below.',
 }
 
-export function dsnText(job: BounceJob, hostname: string): string {
+/** @param omitted the number of recipients that the DSN concerns but does not name */
+export function dsnText(job: BounceJob, hostname: string, omitted = 0): string {
   const { message, kind, recipients } = job
   return [
     `This is the mail system at ${hostname}.`,
@@ -33,6 +34,7 @@ export function dsnText(job: BounceJob, hostname: string): string {
     openings[kind],
     `The message was received on ${mailDate(message.receivedAt)}. Its id in this system is ${message.id}.`,
     ...recipients.flatMap((reported) => ['', ...recipientLines(reported, kind)]),
+    ...(omitted === 0 ? [] : ['', `It also concerns ${omitted} more recipients, which are not listed here.`]),
     '',
   ].join('\r\n')
 }

@@ -23,12 +23,14 @@ export interface Dsn {
 /**
  * @param hostname the reporting MTA
  * @param original the original message or its headers; null when its content is deleted
+ * @param listed the number of recipients that the DSN names; it states the number of the others
  * @throws Error for a message from `<>`
  */
 export function buildDsn(
   job: BounceJob,
   hostname: string,
   original: Omit<OriginalContent, 'smtpUtf8'> | null,
+  listed = job.recipients.length,
 ): Dsn {
   const { mailFrom, smtpUtf8 } = job.message.envelope
   if (mailFrom === '') throw new Error(`no DSN can be built for ${job.message.id}: it is from <>`)
@@ -44,9 +46,10 @@ export function buildDsn(
     // RFC 3834 §5
     'Auto-Submitted: auto-replied',
   ]
+  const shortened = { ...job, recipients: job.recipients.slice(0, listed) }
   const parts = [
-    textPart(dsnText(job, hostname)),
-    statusPart(deliveryStatus(job, hostname, addressForm), addressForm),
+    textPart(dsnText(shortened, hostname, job.recipients.length - listed)),
+    statusPart(deliveryStatus(shortened, hostname, addressForm), addressForm),
     ...(original === null ? [] : [returnedPart({ ...original, smtpUtf8 }, addressForm)]),
   ]
   const octets = multipart('report; report-type=delivery-status', `=_${id}`, headers, parts)

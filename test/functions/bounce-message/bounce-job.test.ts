@@ -6,6 +6,7 @@ import {
   contentReference,
   type SentDsn,
 } from '../../../functions/bounce-message/bounce-job.ts'
+import { DsnLimits } from '../../../functions/bounce-message/dsn-limits.ts'
 import type { BounceJob, EvaluationJob } from '../../../shared/contract/jobs.ts'
 import { EvaluationJob as EvaluationJobSchema } from '../../../shared/contract/jobs.ts'
 import { basicEnvelope, type Envelope } from '../../../shared/contract/message.ts'
@@ -42,6 +43,8 @@ function unit(fields: Partial<BounceDependencies> = {}) {
       return contentReference('content', id, octets)
     },
     hostname: 'mx.ours.example',
+    limits: new DsnLimits(database.documents, database.messagesTable),
+    isSenderAuthenticated: async () => false,
     retentionDays: 90,
     ...fields,
   }
@@ -49,13 +52,19 @@ function unit(fields: Partial<BounceDependencies> = {}) {
     evaluation,
     objects,
     claims,
-    run: (job: BounceJob, now: Date) => bounceJob(job, now, dependencies),
+    /** @returns the id of the DSN that was sent; null when none was sent */
+    run: async (job: BounceJob, now: Date) => (await bounceJob(job, now, dependencies))?.dsn ?? null,
+    result: (job: BounceJob, now: Date) => bounceJob(job, now, dependencies),
   }
 }
 
 let serial = 0
 const job = (kind: BounceJob['kind'] = 'failed'): BounceJob => ({
-  message: message({ id: `01KF0CVZT1${String(serial++).padStart(16, '0')}`, mailFrom: 'a@ours.example' }),
+  message: message({
+    id: `01KF0CVZT1${String(serial++).padStart(16, '0')}`,
+    mailFrom: 'a@ours.example',
+    attributedTo: 'own-server',
+  }),
   kind,
   at: minutesLater(1).toISOString(),
   recipients: ['b@x.example', 'c@x.example'].map((address) => ({

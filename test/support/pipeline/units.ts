@@ -77,6 +77,8 @@ export function runUnit(unit: Unit, body: string, ports: Ports): Promise<unknown
           return reference
         },
         hostname: 'mx.ours.example',
+        limits: { sentOctets: async () => 0, takeOctets: async () => true, takeRate: async () => true },
+        isSenderAuthenticated: async () => true,
       })
     case 'retry':
       return retryMessage(job as string, {

@@ -1,0 +1,60 @@
+/**
+ * Limits the DSNs to senders that nothing identifies. The attack: messages with a forged sender to many mailboxes that
+ * do not exist; their DSNs reach a victim. The defence: the DSNs of a message are together no larger than the message,
+ * and a sender's domain gets a limited number of DSNs per hour. Not covered: an attacker who sends as many octets as the
+ * victim gets.
+ */
+import { type DynamoDBDocumentClient, GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
+import { unlessConditionFails } from '../../shared/dynamodb/unless-condition-fails.ts'
+import { dsnOctetsKey, dsnRateKey } from '../../shared/messages/message-keys.ts'
+
+/** DSNs per hour to one domain, over all tasks. */
+export const maxDsnsPerHour = 60
+
+export class DsnLimits {
+  readonly #documents: DynamoDBDocumentClient
+  readonly #table: string
+
+  constructor(documents: DynamoDBDocumentClient, table: string) {
+    this.#documents = documents
+    this.#table = table
+  }
+
+  /** The octets of the DSNs that were counted for a message. */
+  async sentOctets(messageId: string): Promise<number> {
+    const { Item } = await this.#documents.send(
+      new GetCommand({ TableName: this.#table, Key: dsnOctetsKey(messageId), ConsistentRead: true }),
+    )
+    return Item?.octets ?? 0
+  }
+
+  /**
+   * Counts a DSN of a message, unless the sum would exceed the maximum.
+   * @param expiresAt seconds since the epoch
+   * @returns whether the DSN was counted
+   */
+  takeOctets(messageId: string, octets: number, maxOctets: number, expiresAt: number): Promise<boolean> {
+    return this.#add(dsnOctetsKey(messageId), 'octets', octets, maxOctets, expiresAt)
+  }
+
+  /** Counts a DSN to a domain in this hour. @returns whether the DSN was counted */
+  takeRate(domain: string, now: Date, expiresAt: number): Promise<boolean> {
+    return this.#add(dsnRateKey(domain, now.toISOString().slice(0, 13)), 'dsns', 1, maxDsnsPerHour, expiresAt)
+  }
+
+  #add(key: object, attribute: string, added: number, maximum: number, expiresAt: number): Promise<boolean> {
+    if (added > maximum) return Promise.resolve(false)
+    return unlessConditionFails(
+      this.#documents.send(
+        new UpdateCommand({
+          TableName: this.#table,
+          Key: key,
+          UpdateExpression: 'ADD #counted :added SET expiresAt = :expiresAt',
+          ConditionExpression: 'attribute_not_exists(#counted) OR #counted <= :before',
+          ExpressionAttributeNames: { '#counted': attribute },
+          ExpressionAttributeValues: { ':added': added, ':before': maximum - added, ':expiresAt': expiresAt },
+        }),
+      ),
+    )
+  }
+}

@@ -1,0 +1,209 @@
+/** DSNs to senders that nothing identifies: what a victim gets when the sender is forged. */
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import {
+  type BounceDependencies,
+  bounceJob,
+  contentReference,
+  type SentDsn,
+} from '../../../functions/bounce-message/bounce-job.ts'
+import { DsnLimits, maxDsnsPerHour } from '../../../functions/bounce-message/dsn-limits.ts'
+import type { BounceJob, EvaluationJob } from '../../../shared/contract/jobs.ts'
+import { basicEnvelope, type Message } from '../../../shared/contract/message.ts'
+import { headerSection } from '../../../shared/mail/header-section.ts'
+import { Claims } from '../../../shared/messages/claims.ts'
+import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
+import { message, minutesLater, recipient } from '../../support/fixtures.ts'
+import { readMultipart } from '../../support/multipart.ts'
+import { recordingQueue } from '../../support/queue.ts'
+
+let database: TestDynamoDb
+before(async () => {
+  database = await startDynamoDb()
+})
+after(() => database.stop())
+
+const received =
+  'Received: from mail.elsewhere.example\r\n\tby mx.ours.example with ESMTPS id x;\r\n\tThu, 15 Jan 2026 10:00:00 +0000\r\n'
+
+/** A message of this many octets, without the field that the ingress added. */
+function messageOf(octets: number): Buffer {
+  const header = 'From: a@victim.example\r\nTo: b@ours.example\r\nSubject: Hello\r\nX-Long: x\r\n\r\n'
+  return Buffer.from(`${received}${header}${'x'.repeat(Math.max(0, octets - header.length - 2))}\r\n`)
+}
+
+function unit(octets: Buffer, isAuthenticated = false) {
+  const evaluation = recordingQueue<EvaluationJob>()
+  const sizes: number[] = []
+  const dsns: Buffer[] = []
+  let authentications = 0
+  const dependencies: BounceDependencies = {
+    claims: new Claims<SentDsn>(database.documents, database.messagesTable),
+    evaluation,
+    readHeaders: async () => headerSection(octets),
+    read: async () => octets,
+    maxReturnedOctets: 100_000,
+    async store(id, dsn) {
+      sizes.push(dsn.length)
+      dsns.push(dsn)
+      return contentReference('content', id, dsn)
+    },
+    hostname: 'mx.ours.example',
+    retentionDays: 90,
+    limits: new DsnLimits(database.documents, database.messagesTable),
+    isSenderAuthenticated: async () => {
+      authentications++
+      return isAuthenticated
+    },
+  }
+  return {
+    dsns,
+    sent: () => sizes.reduce((sum, size) => sum + size, 0),
+    authentications: () => authentications,
+    run: (job: BounceJob, now = minutesLater(1)) => bounceJob(job, now, dependencies),
+  }
+}
+
+let serial = 0
+function messageFor(octets: Buffer, fields: Partial<Message> = {}): Message {
+  return message({
+    id: `01KF0CVZT2${String(serial++).padStart(16, '0')}`,
+    mailFrom: `a@victim${serial}.example`,
+    size: octets.length,
+    ...fields,
+  })
+}
+
+const jobOf = (
+  sent: Message,
+  recipients: number,
+  kind: BounceJob['kind'] = 'failed',
+  from = 0,
+): BounceJob => ({
+  message: sent,
+  kind,
+  at: minutesLater(1).toISOString(),
+  recipients: Array.from({ length: recipients }, (_, index) => ({
+    recipient: recipient({ address: `nobody-${from + index}@ours.example` }),
+    reply: { code: 550, enhanced: '5.1.1', text: 'No such user' },
+    explanation: 'The next hop refused it.',
+    connector: null,
+    willRetryUntil: null,
+  })),
+})
+
+describe('the DSNs of a message whose sender nothing identifies are no larger than the message', () => {
+  for (const [title, size, jobs, recipients] of [
+    ['a tiny message to one mailbox', 200, 1, 1],
+    ['a message of 1 KB to one mailbox', 1_000, 1, 1],
+    ['a message of 2 KB to one mailbox', 2_000, 1, 1],
+    ['a message of 4 KB to one mailbox', 4_000, 1, 1],
+    ['a message of 4 KB to a hundred mailboxes', 4_000, 1, 100],
+    ['a message of 17 KB to five hundred mailboxes', 17_000, 5, 100],
+    ['a message of 17 KB to a hundred domains with one mailbox each', 17_000, 100, 1],
+    ['a message of 100 KB to five hundred mailboxes', 100_000, 5, 100],
+    ['a message of 1 MB to five hundred mailboxes', 1_000_000, 5, 100],
+    ['a message of 200 octets to five hundred mailboxes', 200, 5, 100],
+  ] as const)
+    it(`${title}`, async (context) => {
+      const octets = messageOf(size)
+      const { run, sent } = unit(octets)
+      const original = messageFor(octets)
+      for (let number = 0; number < jobs; number++)
+        await run(jobOf(original, recipients, 'failed', number * recipients))
+      context.diagnostic(`${size} octets in, ${sent()} octets out`)
+      assert.ok(sent() <= octets.length - received.length, `${sent()} octets`)
+      assert.equal(sent() > 0, size >= 2_000)
+    })
+
+  it('also when the DSN is first delayed and then failed', async () => {
+    const octets = messageOf(3_000)
+    const { run, sent, dsns } = unit(octets)
+    const original = messageFor(octets)
+    for (const kind of ['delayed', 'failed'] as const) await run(jobOf(original, 1, kind))
+    assert.ok(sent() <= 3_000 && dsns.length >= 1, `${dsns.length} DSNs, ${sent()} octets`)
+  })
+
+  it('and names as many recipients as fit, and the number of the others', async () => {
+    const octets = messageOf(6_000)
+    const { run, dsns } = unit(octets)
+    await run(jobOf(messageFor(octets), 100))
+    const [text] = readMultipart(dsns[0] ?? assert.fail('no DSN')).parts
+    const body = String(text?.octets)
+    const listed = body.match(/<nobody-\d+@/g)?.length ?? 0
+    assert.ok(listed > 1 && listed < 100, `${listed} listed`)
+    assert.match(body, new RegExp(`also concerns ${100 - listed} more recipients`))
+  })
+
+  it('and returns only the fields by which a person recognises the message', async () => {
+    const octets = messageOf(6_000)
+    const { run, dsns } = unit(octets)
+    await run({ ...jobOf(messageFor(octets), 1), returnsContent: true })
+    const dsn = String(dsns[0])
+    assert.match(dsn, /Subject: Hello\r\n/)
+    assert.doesNotMatch(dsn, /X-Long|xxx/)
+  })
+})
+
+describe('a sender that nothing identifies', () => {
+  it('gets no success DSN', async () => {
+    const octets = messageOf(6_000)
+    const { run, sent } = unit(octets)
+    const original = messageFor(octets)
+    for (const kind of ['relayed', 'delivered'] as const)
+      assert.deepEqual(await run(jobOf(original, 1, kind)), { dsn: null, suppressed: 'SenderUnverified' })
+    assert.equal(sent(), 0)
+  })
+
+  it('gets success DSNs, and a DSN larger than the message, when SPF or DKIM vouches', async () => {
+    const octets = messageOf(200)
+    const { run, dsns } = unit(octets, true)
+    const original = messageFor(octets)
+    assert.ok((await run(jobOf(original, 1, 'relayed')))?.dsn)
+    assert.ok((await run(jobOf(original, 1, 'failed')))?.dsn)
+    assert.equal(dsns.length, 2)
+  })
+
+  it('is not looked up in DNS for a DSN that is within the limits', async () => {
+    const octets = messageOf(6_000)
+    const { run, authentications } = unit(octets)
+    await run(jobOf(messageFor(octets), 1))
+    assert.equal(authentications(), 0)
+  })
+
+  it('gets a limited number of DSNs per hour and domain, of all messages together', async () => {
+    const octets = messageOf(6_000)
+    const { run } = unit(octets)
+    const mailFrom = 'a@flooded.example'
+    const results: (SentDsn | null)[] = []
+    for (let number = 0; number <= maxDsnsPerHour; number++)
+      results.push(await run(jobOf(messageFor(octets, { envelope: basicEnvelope(mailFrom) }), 1)))
+    assert.equal(results.filter((result) => result?.dsn).length, maxDsnsPerHour)
+    assert.deepEqual(results.at(-1), { dsn: null, suppressed: 'Rate' })
+    const later = await run(
+      jobOf(messageFor(octets, { envelope: basicEnvelope(mailFrom) }), 1),
+      minutesLater(61),
+    )
+    assert.ok(later?.dsn)
+  })
+
+  it('gets no second answer for a job that is repeated after its DSN was suppressed', async () => {
+    const octets = messageOf(200)
+    const { run } = unit(octets)
+    const job = jobOf(messageFor(octets), 2)
+    assert.deepEqual(await run(job), { dsn: null, suppressed: 'TooLarge' })
+    assert.equal(await run(job), null)
+  })
+})
+
+describe('a client that an OnPremises connector identified, and mailflow itself', () => {
+  for (const fields of [{ attributedTo: 'own-server' }, { source: null }])
+    it(`get whole DSNs without limits: ${JSON.stringify(fields)}`, async () => {
+      const octets = messageOf(200)
+      const { run, sent } = unit(octets)
+      const original = messageFor(octets, fields)
+      assert.ok((await run(jobOf(original, 100)))?.dsn)
+      assert.ok((await run(jobOf(original, 1, 'relayed')))?.dsn)
+      assert.ok(sent() > 10_000)
+    })
+})
