@@ -12,6 +12,7 @@ import type { DeliverEnvironment } from '../../shared/contract/environment.ts'
 import type { EvaluationJob } from '../../shared/contract/jobs.ts'
 import type { Attempt, ContentReference } from '../../shared/contract/message.ts'
 import { clientDefaults, singleAttempt } from '../../shared/lambda/aws-clients.ts'
+import { withoutForgedFields } from '../../shared/mail/forged-fields.ts'
 import { type Cancelled, Claims } from '../../shared/messages/claims.ts'
 import { Trace } from '../../shared/messages/trace.ts'
 import { ClientCertificates } from '../../shared/net/client-certificates.ts'
@@ -46,7 +47,8 @@ export function connectStores(environment: DeliverEnvironment) {
       trace: new Trace(documents, MESSAGES_TABLE),
       evaluation: new JobQueue<EvaluationJob>(queues, environment.EVALUATION_QUEUE_URL),
       delivery: connectDeliveryQueue(queues, environment),
-      read: (reference: ContentReference) => content.read(reference),
+      read: async (reference: ContentReference) =>
+        withoutForgedFields(await content.read(reference), environment.MAIL_HOSTNAME),
     },
     readConnectorsVersion: () => readVersion(documents, CONNECTORS_TABLE),
     policies: new PolicyTable(documents, TRANSPORT_TABLE),

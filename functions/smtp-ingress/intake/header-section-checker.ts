@@ -8,8 +8,12 @@ import { headerTooLarge, type Refusal, tooManyHops } from '../replies.ts'
 export const maxHops = 30
 
 const emptyLine = Buffer.from('\r\n\r\n')
-/** Octets of a search pattern that may lie at the end of the previous chunk. */
-const overlapOctets = '\r\nreceived:'.length - 1
+/** RFC 5322 §4.5 permits spaces before the colon. */
+const hop = /\r\nreceived[ \t]*:/gi
+/** The begin of a hop at the end of a chunk. */
+const hopWithoutColon = /\r\nreceived[ \t]+$/i
+/** Octets of the begin of a hop, without spaces, that may lie at the end of the previous chunk. */
+const overlapOctets = '\r\nreceived'.length
 
 export class HeaderSectionChecker {
   readonly #maxOctets: number
@@ -35,9 +39,9 @@ export class HeaderSectionChecker {
     this.#isOver = end !== null
     const length = end ?? octets.length
     const text = this.#tail + octets.toString('latin1', 0, Math.max(length, 0))
-    this.#tail = text.slice(-overlapOctets)
+    this.#tail = hopWithoutColon.test(text) ? '\r\nreceived ' : text.slice(-overlapOctets)
     this.#octets += length
-    this.#hops += text.match(/\r\nreceived:/gi)?.length ?? 0
+    this.#hops += text.match(hop)?.length ?? 0
     if (this.#hops > maxHops) return tooManyHops
     // A CR that may begin the empty line is not counted yet.
     const countedOctets = this.#tail.endsWith('\r\n\r') ? this.#octets - 1 : this.#octets

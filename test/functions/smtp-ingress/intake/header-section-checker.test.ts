@@ -31,6 +31,12 @@ const rows: [name: string, message: string, maximum: number, reason: string | nu
     10_000,
     'HopCountExceeded',
   ],
+  [
+    'thirty-one hops with spaces before the colon',
+    `${hops(16, 'Received ')}${hops(15, 'received \t  ')}\r\n`,
+    10_000,
+    'HopCountExceeded',
+  ],
   ['Received: lines in the text', `Subject: x\r\n\r\n${hops(50)}`, 10_000, null],
   [
     'fields whose names only begin or end with Received',
@@ -81,13 +87,24 @@ function expectedReasons(message: string, maximum: number): Set<string> {
     headerPart.length === message.length + 2 ? headerPart.slice(2) : `${headerPart}\r\n`.slice(2)
   const reasons = new Set<string>()
   if (section.length > maximum) reasons.add('HeaderTooLarge')
-  if (section.split('\r\n').filter((line) => /^received:/i.test(line)).length > maxHops)
+  if (section.split('\r\n').filter((line) => /^received[ \t]*:/i.test(line)).length > maxHops)
     reasons.add('HopCountExceeded')
   return reasons
 }
 
 test('HeaderSectionChecker finds the same faults however a message is split', () => {
-  const line = fc.constantFrom('Received: x', 'received:', 'X: y', ' Received: x', '', '\r', 'x'.repeat(50))
+  const line = fc.constantFrom(
+    'Received: x',
+    'received:',
+    'Received \t: x',
+    'Received x',
+    'Received \t',
+    'X: y',
+    ' Received: x',
+    '',
+    '\r',
+    'x'.repeat(50),
+  )
   const message = fc
     .tuple(fc.nat(31), fc.array(line, { maxLength: 12 }))
     .map(([count, lines]) => hops(count) + lines.map((text) => `${text}\r\n`).join(''))

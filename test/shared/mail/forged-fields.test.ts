@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { withoutForgedFields } from '../../../shared/mail/forged-fields.ts'
+
+const hostname = 'mail.ours.example'
+const clean = (text: string): string =>
+  withoutForgedFields(Buffer.from(text, 'latin1'), hostname).toString('latin1')
+const around = (field: string): string =>
+  `Subject: Hello\r\n${field}To: b@ours.example\r\n\r\nBody\r\nX-SES-A: stays\r\n`
+
+describe('a client cannot send', () => {
+  for (const field of [
+    'X-SES-CONFIGURATION-SET: mine\r\n',
+    'x-ses-configuration-set: mine\r\n',
+    'X-SES-CONFIGURATION-SET : mine\r\n',
+    'X-SES-MESSAGE-TAGS: a=b,\r\n c=d\r\n',
+    'X-SES-SOURCE-ARN:arn:aws:ses:x\r\n',
+    'X-SES-CONFIGURATION-SET: a\r\nX-Ses-Configuration-Set: b\r\n',
+    'Authentication-Results: mail.ours.example; spf=pass\r\n',
+    'authentication-results : MAIL.OURS.EXAMPLE 1; dkim=pass\r\n',
+    'Authentication-Results:\r\n mail.ours.example;\r\n dmarc=pass\r\n',
+    'Authentication-Results: (really) mail.ours.example; spf=pass\r\n',
+    'Authentication-Results: ((a) b) mail.ours.example (c); spf=pass\r\n',
+    'Authentication-Results: "mail.ours.example"; spf=pass\r\n',
+    'Authentication-Results: "mail\\.ours.example"; spf=pass\r\n',
+    'Authentication-Results: (no end mail.ours.example; spf=pass\r\n',
+  ])
+    it(JSON.stringify(field), () => assert.equal(clean(around(field)), around('')))
+})
+
+describe('a client can send', () => {
+  for (const field of [
+    'Authentication-Results: mx.elsewhere.example; spf=pass\r\n',
+    'Authentication-Results: mx.elsewhere.example (mail.ours.example); spf=pass\r\n',
+    'ARC-Authentication-Results: i=1; mail.ours.example; spf=pass\r\n',
+    'X-Session: 1\r\n',
+    'Comments: x\r\n X-SES-A: folded\r\n',
+    '',
+  ])
+    it(JSON.stringify(field), () => assert.equal(clean(around(field)), around(field)))
+
+  it('octets that are not text, unchanged', () => {
+    const octets = Buffer.concat([
+      Buffer.from('X-SES-A: b\r\nSubject: '),
+      Buffer.from([0xff, 0xfe, 13, 10, 13, 10, 0x80]),
+    ])
+    assert.deepEqual(withoutForgedFields(octets, hostname), octets.subarray('X-SES-A: b\r\n'.length))
+  })
+
+  it('a message without body or empty line', () =>
+    assert.equal(clean('X-SES-A: b\r\nSubject: c\r\n'), 'Subject: c\r\n'))
+
+  it('a message without header', () => assert.equal(clean('\r\nX-SES-A: b\r\n'), '\r\nX-SES-A: b\r\n'))
+})
+
+it('a header of 256 KiB with such a field on each line is cleaned in a short time', () => {
+  const header = 'X-SES-A: b\r\n'.repeat(21_000) + 'Authentication-Results: ((((((\r\n'.repeat(100)
+  const begin = performance.now()
+  assert.equal(clean(`${header}Subject: c\r\n\r\n`), 'Subject: c\r\n\r\n')
+  assert.ok(performance.now() - begin < 1_000)
+})
