@@ -13,11 +13,14 @@ export interface CertificateNames {
 /** A dNSName is an IA5String of A-labels (RFC 5280 §4.2.1.6). */
 const dnsName = /^[A-Za-z0-9*_.-]+$/
 
-/** The certificate's host names in comparable form; other names are left out. */
+/**
+ * The certificate's host names in comparable form; other names are left out. So are names that end in a dot: OpenSSL
+ * compares them with the dot, so they escape the name constraints of a CA (RFC 5280 §4.2.1.10).
+ */
 export function presentedNames({ subjectAltNames, commonName }: CertificateNames): string[] {
   const names = subjectAltNames.length > 0 ? subjectAltNames : commonName === null ? [] : [commonName]
   return names
-    .filter((name) => dnsName.test(name))
+    .filter((name) => dnsName.test(name) && !name.endsWith('.'))
     .map(normaliseDomainPattern)
     .filter((name): name is string => name !== null && name !== '*')
 }
