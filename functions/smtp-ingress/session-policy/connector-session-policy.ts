@@ -15,7 +15,7 @@ import {
 import { Metric } from '../../../shared/contract/metrics.ts'
 import { comparableMailbox } from '../../../shared/mail/address.ts'
 import { receivedHeader } from '../../../shared/mail/received-header.ts'
-import { formatReply } from '../../../shared/mail/reply.ts'
+import { formatReply, isPermanent } from '../../../shared/mail/reply.ts'
 import type { RevocationChecker } from '../../../shared/net/revocation/checker.ts'
 import {
   admitRecipient,
@@ -61,7 +61,7 @@ import type { WatchedConnectors } from './watched-connectors.ts'
 
 export interface SessionPolicyParts {
   environment: z.output<typeof IngressEnvironment>
-  connectors: Pick<WatchedConnectors, 'current' | 'areFailing'>
+  connectors: Pick<WatchedConnectors, 'current' | 'latest' | 'areFailing'>
   intake: Intake
   certificateNotifier: UnknownCertificateNotifier
   rates: MessageRateLimiter
@@ -72,6 +72,9 @@ export interface SessionPolicyParts {
   log: Log
   now(): Date
 }
+
+/** `NeedsLatest`: a permanent refusal must be decided with the latest connectors. */
+type RecipientReply = Reply | 'NeedsLatest'
 
 type RecipientAcceptance = Extract<RecipientDecision, { action: 'Accept' }>
 
@@ -139,12 +142,19 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
   }
 
   recipient({ recipient }: RecipientCommand, mail: MailCommand): Reply | Promise<Reply> {
+    const refuse = (error: unknown) =>
+      this.#refuse(connectorsUnavailable, { recipient: recipient.address }, error)
+    const decide = (snapshot: Snapshot) => this.#decideRecipient(snapshot, recipient, mail, false)
+    const confirm = () =>
+      this.#parts.connectors
+        .latest()
+        .then((snapshot) => this.#decideRecipient(snapshot, recipient, mail, true), refuse) as Promise<Reply>
     const snapshot = this.#parts.connectors.current()
-    if (!(snapshot instanceof Promise)) return this.#decideRecipient(snapshot, recipient, mail)
-    return snapshot.then(
-      (snapshot) => this.#decideRecipient(snapshot, recipient, mail),
-      (error) => this.#refuse(connectorsUnavailable, { recipient: recipient.address }, error),
-    )
+    const decision = snapshot instanceof Promise ? snapshot.then(decide, refuse) : decide(snapshot)
+    if (decision === 'NeedsLatest') return confirm()
+    return decision instanceof Promise
+      ? decision.then((reply) => (reply === 'NeedsLatest' ? confirm() : reply))
+      : decision
   }
 
   data({ greeting, mail, recipients }: Transaction): MessageSink | Reply {
@@ -264,10 +274,11 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
     snapshot: Snapshot,
     recipient: RecipientCommand['recipient'],
     mail: MailCommand,
-  ): Reply | Promise<Reply> {
+    isLatest: boolean,
+  ): RecipientReply | Promise<RecipientReply> {
     const pendingCheck = this.#checkRevocation(snapshot, mail)
-    if (pendingCheck === null) return this.#admitRecipient(snapshot, recipient, mail)
-    return pendingCheck.then(() => this.#admitRecipient(snapshot, recipient, mail))
+    if (pendingCheck === null) return this.#admitRecipient(snapshot, recipient, mail, isLatest)
+    return pendingCheck.then(() => this.#admitRecipient(snapshot, recipient, mail, isLatest))
   }
 
   /**
@@ -301,7 +312,13 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
     return { ip: this.#peer.ip, tls: this.#tls, mailFrom: envelope.mailFrom, at: this.#parts.now() }
   }
 
-  #admitRecipient(snapshot: Snapshot, recipient: RecipientCommand['recipient'], mail: MailCommand): Reply {
+  /** @param isLatest whether the read of the snapshot began after the command */
+  #admitRecipient(
+    snapshot: Snapshot,
+    recipient: RecipientCommand['recipient'],
+    mail: MailCommand,
+    isLatest: boolean,
+  ): RecipientReply {
     const { environment, rates, now } = this.#parts
     const address = postmasterAddress(recipient.address, snapshot, environment.MAIL_HOSTNAME)
     const at = now()
@@ -314,6 +331,7 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
     if (this.#couldPresentCertificate() && dependsOnCertificate(evaluation, decision))
       return this.#requestFullHandshake(recipient.address)
     if (decision.action === 'Refuse') {
+      if (isPermanent(decision.reply) && !isLatest) return 'NeedsLatest'
       this.#notifyOnce(this.#assessment)
       const { connector, explanation } = decision
       return this.#refuse(decision, { recipient: recipient.address, connector, explanation })

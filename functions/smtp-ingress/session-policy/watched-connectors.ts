@@ -1,4 +1,5 @@
 /** Reads the connectors for sessions, and detects when they cannot be read. */
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
 import { CircuitBreaker, isTimeout } from '../circuit-breaker.ts'
 import type { Log } from '../log.ts'
@@ -7,8 +8,11 @@ export interface SnapshotSource {
   current(options: { maxAgeMs: number }): Promise<Snapshot>
 }
 
-/** Milliseconds. Fresh enough for RCPT TO, because evaluate-policy decides again with a current snapshot. */
+/** Milliseconds. Fresh enough to accept a recipient, because evaluate-policy decides again with a current snapshot. */
 const maxSnapshotAgeMs = 1000
+
+/** Milliseconds between the starts of two reads. So refusals, which any client can cause, do not load the table. */
+const minReadIntervalMs = 100
 
 /** Consecutive failed reads after which the breaker opens. One timeout counts as this many failed reads. */
 const outageThreshold = 3
@@ -19,6 +23,9 @@ export class WatchedConnectors {
   readonly #now: () => number
   #cached: { snapshot: Snapshot; readAt: number } | null = null
   #pendingRead: Promise<Snapshot> | null = null
+  /** A read that has not begun. */
+  #plannedRead: Promise<Snapshot> | null = null
+  #lastReadAt = Number.NEGATIVE_INFINITY
 
   /** @param now milliseconds of a monotonic clock */
   constructor(snapshots: SnapshotSource, log: Log, now: () => number = () => performance.now()) {
@@ -53,15 +60,32 @@ export class WatchedConnectors {
     return this.#pendingRead
   }
 
+  /**
+   * Returns a snapshot whose read begins after this call. For a permanent refusal, which must not rest on connectors that
+   * an administrator has changed a moment ago. Concurrent callers share one read.
+   * @throws as `current`
+   */
+  latest(): Promise<Snapshot> {
+    this.#plannedRead ??= this.#readInTurn()
+    return this.#plannedRead
+  }
+
+  async #readInTurn(): Promise<Snapshot> {
+    await delay(Math.max(0, this.#lastReadAt + minReadIntervalMs - this.#now()))
+    this.#plannedRead = null
+    return this.#read(this.#now())
+  }
+
   stop(): void {
     this.#breaker.stop()
   }
 
   /** @param readAt start of the read: the snapshot is at least that fresh */
   async #read(readAt: number): Promise<Snapshot> {
+    this.#lastReadAt = readAt
     try {
       const snapshot = await this.#snapshots.current({ maxAgeMs: 0 })
-      this.#cached = { snapshot, readAt }
+      if (this.#cached === null || readAt >= this.#cached.readAt) this.#cached = { snapshot, readAt }
       this.#breaker.recordSuccess()
       return snapshot
     } catch (error) {
