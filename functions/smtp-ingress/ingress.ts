@@ -13,6 +13,7 @@ import { Intake, type IntakeOptions } from './intake/intake.ts'
 import { messageMemory } from './intake/message-memory.ts'
 import { openSpool } from './intake/spool.ts'
 import { ConnectionLimiter, connectionLimits } from './limits/connection-limiter.ts'
+import { HandshakeCosts } from './limits/handshake-costs.ts'
 import { KnownSenders } from './limits/known-senders.ts'
 import type { MessageRateLimiter } from './limits/message-rate-limiter.ts'
 import { createLog, type Log } from './log.ts'
@@ -127,6 +128,7 @@ function createMailServer(parts: SessionPolicyParts & { tls: TlsService }): Mail
     sessionOptions: sessionOptions(environment),
     tls,
     connectionLimiter: new ConnectionLimiter(connectionLimits(environment)),
+    handshakeCosts: new HandshakeCosts(),
     knownSenders: new KnownSenders(),
     isTrustedProxy: trustedProxyMatcher(environment.PROXY_TRUSTED_ADDRESSES),
     createSessionPolicy: (peer) => new ConnectorSessionPolicy(parts, peer),

@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net'
 import { type SecureContext, TLSSocket } from 'node:tls'
 import type { ConnectionLimiter } from '../limits/connection-limiter.ts'
+import { type HandshakeCosts, maxHandshakeOctets } from '../limits/handshake-costs.ts'
 import type { KnownSenders } from '../limits/known-senders.ts'
 import type { Log } from '../log.ts'
 import {
@@ -13,6 +14,7 @@ import {
 import type { Refusal } from '../replies.ts'
 import type { TlsService } from '../tls/tls-service.ts'
 import { FlowControl } from './flow-control.ts'
+import { MeasuredStream } from './measured-stream.ts'
 import { readProxyHeader } from './proxy-protocol.ts'
 import { SessionActivity } from './session-activity.ts'
 import { SessionTimeouts } from './session-timeouts.ts'
@@ -27,7 +29,7 @@ export interface ConnectionPolicy extends SessionPolicy {
   /** @returns null, or the refusal */
   checkGreeting(): Refusal | null
   /** @returns null, or the refusal that ends the session */
-  checkTlsSession(socket: TLSSocket): Refusal | null
+  checkTlsSession(socket: TLSSocket, wasCertificateRequested: boolean): Refusal | null
   /** Whether an `OnPremises` connector identified the client. */
   readonly isAttributed: boolean
   recordHandshakeError(error: Error): void
@@ -38,6 +40,7 @@ export interface ConnectionParts {
   sessionOptions: SessionOptions
   tls: TlsService
   connectionLimiter: Pick<ConnectionLimiter, 'admit' | 'release' | 'sessionsOf'>
+  handshakeCosts: HandshakeCosts
   knownSenders: Pick<KnownSenders, 'add' | 'has'>
   /** Whether this address is a load balancer that sends a PROXY protocol header. */
   isTrustedProxy(address: string): boolean
@@ -226,27 +229,41 @@ export class Connection implements SessionTransport {
 
   /** The octets that are still unread in the TCP socket begin the handshake. */
   #startHandshake(secureContext: SecureContext, client: Client): void {
-    const tlsSocket = new TLSSocket(this.#tcp, {
+    const mode = this.#parts.handshakeCosts.modeFor(client.address)
+    const measured = mode === 'Measured' ? new MeasuredStream(this.#tcp, maxHandshakeOctets) : null
+    const tlsSocket = new TLSSocket(measured ?? this.#tcp, {
       isServer: true,
       ...socketOptions,
       secureContext,
-      requestCert: true,
+      requestCert: mode !== 'WithoutRequest',
       rejectUnauthorized: false,
     })
     this.#socket = tlsSocket
     this.#state = { phase: 'Handshaking', client }
-    tlsSocket.once('secure', () => this.#finishHandshake(tlsSocket))
+    const recordCost = () => {
+      measured?.endHandshake()
+      const { handshakeOctets = tlsSocket.bytesRead, handshakeMs = 0 } = measured ?? {}
+      if (mode !== 'WithoutRequest')
+        this.#parts.handshakeCosts.record(client.address, handshakeOctets, handshakeMs)
+    }
+    tlsSocket.once('secure', () => {
+      tlsSocket.off('close', recordCost)
+      recordCost()
+      this.#finishHandshake(tlsSocket, mode !== 'WithoutRequest')
+    })
+    tlsSocket.once('close', recordCost)
+    measured?.on('error', (error: Error) => this.#handleError(error))
     this.#watch(tlsSocket)
     // Node does not close the socket on TLS errors after the handshake; it only emits this event.
     tlsSocket.on('_tlsError', (error: Error) => this.#handleError(error))
   }
 
-  #finishHandshake(socket: TLSSocket): void {
+  #finishHandshake(socket: TLSSocket, wasCertificateRequested: boolean): void {
     if (this.#state.phase !== 'Handshaking') return
     const { client } = this.#state
     this.#state = { phase: 'Talking', client }
     this.#attachSession(client.session)
-    client.session.finishHandshake(client.policy.checkTlsSession(socket))
+    client.session.finishHandshake(client.policy.checkTlsSession(socket, wasCertificateRequested))
   }
 
   #startSession(peer: Peer, earlyOctets: Buffer | null = null): void {

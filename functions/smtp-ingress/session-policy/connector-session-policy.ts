@@ -89,7 +89,8 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
   readonly #parts: SessionPolicyParts
   readonly #peer: Peer
   #tls: TlsFacts = noTls
-  #isResumed = false
+  /** False in a resumed session, and after a handshake that was expensive for the ingress. */
+  #wasCertificateRequested = true
   #mailFrom: string | null = null
   #assessment: SenderAssessment | null = null
   /** How the last accepted recipient was accepted. This depends on the sender only, so it applies to all recipients. */
@@ -115,13 +116,13 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
   }
 
   /** Runs once per handshake, not once per message. RFC 3207 §4.2: state from before the handshake is discarded. */
-  checkTlsSession(socket: TLSSocket): Refusal | null {
+  checkTlsSession(socket: TLSSocket, wasCertificateRequested: boolean): Refusal | null {
     this.#mailFrom = null
     this.#assessment = null
     this.#acceptance = null
     try {
       this.#tls = this.#parts.tls.facts(socket)
-      this.#isResumed = socket.isSessionReused()
+      this.#wasCertificateRequested = wasCertificateRequested && !socket.isSessionReused()
       return null
     } catch (error) {
       this.#parts.log('error', 'the facts of a TLS session cannot be determined', { cause: causeOf(error) })
@@ -352,7 +353,7 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
    * certificate that changes the decision.
    */
   #couldPresentCertificate(): boolean {
-    return this.#isResumed && this.#tls.clientCertificate === null
+    return this.#tls.negotiated && !this.#wasCertificateRequested && this.#tls.clientCertificate === null
   }
 
   #requestFullHandshake(recipient: string): Reply {

@@ -28,7 +28,8 @@ describe('a delivery job', () => {
     ['when the last attempt for one of its recipients was slow', after(null, failed(270_000, '4.4.2')), true],
   ]
   for (const [when, job, slow] of rows)
-    it(`${slow ? 'needs' : 'does not need'} a slot of the slow hosts ${when}`, () => assert.equal(needsSlowHostSlot(job), slow))
+    it(`${slow ? 'needs' : 'does not need'} a slot of the slow hosts ${when}`, () =>
+      assert.equal(needsSlowHostSlot(job), slow))
 
   it('of another priority has workers of its own, and needs no slot of the slow hosts', () =>
     assert.equal(needsSlowHostSlot({ ...after(failed(60_000, '4.2.1')), priority: 'Low' }), false))

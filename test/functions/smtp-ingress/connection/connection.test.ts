@@ -9,6 +9,7 @@ import {
   type ConnectionParts,
   type ConnectionPolicy,
 } from '../../../../functions/smtp-ingress/connection/connection.ts'
+import { HandshakeCosts } from '../../../../functions/smtp-ingress/limits/handshake-costs.ts'
 import { KnownSenders } from '../../../../functions/smtp-ingress/limits/known-senders.ts'
 import { type Refusal, tooManySessions, unknownTlsFacts } from '../../../../functions/smtp-ingress/replies.ts'
 import { reply } from '../../../../shared/mail/reply.ts'
@@ -88,6 +89,7 @@ async function serve(
     },
     tls: tls as ConnectionParts['tls'],
     connectionLimiter: limiter,
+    handshakeCosts: new HandshakeCosts(),
     knownSenders: new KnownSenders(),
     isTrustedProxy: () => isProxy,
     createSessionPolicy: () => ({ ...acceptingPolicy, ...policyOverrides }),

@@ -5,6 +5,7 @@ import { connect, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import type { ConnectionPolicy } from '../../../../functions/smtp-ingress/connection/connection.ts'
 import { MailServer } from '../../../../functions/smtp-ingress/connection/mail-server.ts'
+import { HandshakeCosts } from '../../../../functions/smtp-ingress/limits/handshake-costs.ts'
 import { KnownSenders } from '../../../../functions/smtp-ingress/limits/known-senders.ts'
 import { tooManySessions } from '../../../../functions/smtp-ingress/replies.ts'
 import { reply } from '../../../../shared/mail/reply.ts'
@@ -42,6 +43,7 @@ async function startServer(context: TestContext, { maxConnections = 100, isFull 
       sessionsOf: () => 1,
       whenNearlyFull() {},
     },
+    handshakeCosts: new HandshakeCosts(),
     knownSenders: new KnownSenders(),
     isTrustedProxy: () => false,
     createSessionPolicy: () => acceptingPolicy,
