@@ -79,12 +79,15 @@ export const unknownTlsFacts = refusal(
   '4.7.0',
   'TLS session cannot be used, connect again',
 )
-/** A certificate might change the decision, but no certificate can be requested in this resumed TLS session. */
+/**
+ * A certificate might change the decision, but none was requested: the TLS session was resumed, or an earlier handshake
+ * of the client cost too much.
+ */
 export const certificateNotRequested = refusal(
   'CertificateNotRequested',
   421,
   '4.7.0',
-  'Resumed TLS session has no certificate, connect again',
+  'No certificate was requested in this TLS session, try again later',
 )
 /** At the end of data, with `bareNewlines: "Refuse"`. */
 export const messageHasBareNewlines = refusal(

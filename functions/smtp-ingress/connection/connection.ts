@@ -229,6 +229,7 @@ export class Connection implements SessionTransport {
 
   /** The octets that are still unread in the TCP socket begin the handshake. */
   #startHandshake(secureContext: SecureContext, client: Client): void {
+    const octetsBefore = this.#tcp.bytesRead
     const mode = this.#parts.handshakeCosts.modeFor(client.address)
     const measured = mode === 'Measured' ? new MeasuredStream(this.#tcp, maxHandshakeOctets) : null
     const tlsSocket = new TLSSocket(measured ?? this.#tcp, {
@@ -242,7 +243,7 @@ export class Connection implements SessionTransport {
     this.#state = { phase: 'Handshaking', client }
     const recordCost = () => {
       measured?.endHandshake()
-      const { handshakeOctets = tlsSocket.bytesRead, handshakeMs = 0 } = measured ?? {}
+      const { handshakeOctets = this.#tcp.bytesRead - octetsBefore, handshakeMs = 0 } = measured ?? {}
       if (mode !== 'WithoutRequest')
         this.#parts.handshakeCosts.record(client.address, handshakeOctets, handshakeMs)
     }

@@ -2,9 +2,9 @@
  * Limits the processor time of TLS handshakes. The attack: a client presents a long chain of certificates whose keys
  * are expensive to verify, which costs a hundred times an ordinary handshake. OpenSSL verifies the chain before Node.js
  * can look at it. The defence: the octets of a handshake are limited; the time is counted for the address and its
- * network; and a client that was expensive is not asked for a certificate for an hour. Not covered: each address can
- * cause one expensive handshake an hour, and a client with many networks ordinary handshakes up to its connection
- * rates.
+ * network; and a client that was expensive is not asked for a certificate for a while, which doubles each time. Not
+ * covered: each new address can cause one expensive handshake, and a client with many addresses can cause ordinary
+ * handshakes up to its connection rates, which costs more.
  */
 import ipaddr from 'ipaddr.js'
 import { hourMs, minuteMs } from '../../../shared/contract/durations.ts'
@@ -18,7 +18,9 @@ import { clientNetwork } from './client-network.ts'
 export const maxHandshakeOctets = 16_384
 
 /** Milliseconds of the processor for one handshake; an ordinary one takes three. */
-const maxHandshakeMs = 50
+const maxHandshakeMs = 25
+/** After the first expensive handshake; then twice as long each time, up to an hour. A busy task may measure wrongly. */
+const firstPenaltyMs = minuteMs
 /** Milliseconds of the processor per minute for the handshakes of an address, and of a network. */
 const maxAddressMsPerMinute = 2_000
 const maxNetworkMsPerMinute = 6_000
@@ -37,6 +39,8 @@ interface Client {
   msInMinute: number
   cheapUntil: number
   expensiveUntil: number
+  /** The next time without a request for a certificate. */
+  penaltyMs: number
 }
 
 export class HandshakeCosts {
@@ -70,9 +74,9 @@ export class HandshakeCosts {
     addTime(client, ms, now)
     addTime(network, ms, now)
     const isExpensive = octets > maxHandshakeOctets || ms > maxHandshakeMs
-    if (isExpensive || client.msInMinute > maxAddressMsPerMinute) client.expensiveUntil = now + hourMs
+    if (isExpensive || client.msInMinute > maxAddressMsPerMinute) penalise(client, now)
     else if (ms > 0) client.cheapUntil = now + hourMs
-    if (network.msInMinute > maxNetworkMsPerMinute) network.expensiveUntil = now + minuteMs
+    if (network.msInMinute > maxNetworkMsPerMinute) penalise(network, now)
   }
 }
 
@@ -81,7 +85,14 @@ const newClient = (): Client => ({
   msInMinute: 0,
   cheapUntil: 0,
   expensiveUntil: 0,
+  penaltyMs: firstPenaltyMs,
 })
+
+function penalise(client: Client, now: number): void {
+  client.cheapUntil = 0
+  client.expensiveUntil = now + client.penaltyMs
+  client.penaltyMs = Math.min(2 * client.penaltyMs, hourMs)
+}
 
 function addTime(client: Client, ms: number, now: number): void {
   if (now - client.minuteStart >= minuteMs) {

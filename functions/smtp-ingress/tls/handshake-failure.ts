@@ -14,6 +14,8 @@ export type HandshakeFailure =
   | 'Alert'
   | 'Closed'
   | 'TimedOut'
+  /** The client sent more octets than a handshake may have. */
+  | 'TooLarge'
   | 'Other'
 
 /** Error codes that Node derives from OpenSSL's reasons, or system error codes. The first matching pattern decides. */
@@ -38,6 +40,7 @@ const causePatterns: readonly (readonly [pattern: RegExp, cause: HandshakeFailur
     'Closed',
   ],
   [/^(ETIMEDOUT|ERR_TLS_HANDSHAKE_TIMEOUT)$/, 'TimedOut'],
+  [/^EMSGSIZE$/, 'TooLarge'],
 ]
 
 /** @param error from the socket; an error without a code means that the connection was closed */
