@@ -242,10 +242,10 @@ export class Connection implements SessionTransport {
     this.#socket = tlsSocket
     this.#state = { phase: 'Handshaking', client }
     const recordCost = () => {
-      measured?.endHandshake()
-      const { handshakeOctets = this.#tcp.bytesRead - octetsBefore, handshakeMs = 0 } = measured ?? {}
+      const octets = measured?.handshakeOctets ?? this.#tcp.bytesRead - octetsBefore
       if (mode !== 'WithoutRequest')
-        this.#parts.handshakeCosts.record(client.address, handshakeOctets, handshakeMs)
+        this.#parts.handshakeCosts.record(client.address, octets, measured?.handshakeMs ?? null)
+      measured?.endHandshake()
     }
     tlsSocket.once('secure', () => {
       tlsSocket.off('close', recordCost)

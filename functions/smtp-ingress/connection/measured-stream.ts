@@ -12,6 +12,8 @@ export class MeasuredStream extends Duplex {
   #isInHandshake = true
   #octets = 0
   #microseconds = 0
+  /** Set while OpenSSL works. */
+  #begin: NodeJS.CpuUsage | null = null
 
   constructor(socket: Socket, maxHandshakeOctets: number) {
     super({ highWaterMark: socket.readableHighWaterMark, allowHalfOpen: true })
@@ -29,7 +31,13 @@ export class MeasuredStream extends Duplex {
 
   /** Milliseconds of the processor that OpenSSL used for the handshake. */
   get handshakeMs(): number {
-    return this.#microseconds / 1000
+    return (this.#microseconds + this.#microsecondsSinceBegin) / 1000
+  }
+
+  get #microsecondsSinceBegin(): number {
+    if (this.#begin === null) return 0
+    const { user, system } = process.threadCpuUsage(this.#begin)
+    return user + system
   }
 
   endHandshake(): void {
@@ -47,11 +55,11 @@ export class MeasuredStream extends Duplex {
       return
     }
     // Processor time, because a task without processor time left pauses for a tenth of a second.
-    const begin = process.threadCpuUsage()
-    // OpenSSL reads the octets before `push` returns.
+    this.#begin = process.threadCpuUsage()
+    // OpenSSL reads the octets before `push` returns. The handshake may end meanwhile.
     if (!this.push(octets)) this.#socket.pause()
-    const { user, system } = process.threadCpuUsage(begin)
-    this.#microseconds += user + system
+    this.#microseconds += this.#microsecondsSinceBegin
+    this.#begin = null
   }
 
   override _read(): void {

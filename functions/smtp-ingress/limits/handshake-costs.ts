@@ -65,17 +65,17 @@ export class HandshakeCosts {
 
   /**
    * Records a handshake with a request for a certificate, whether it succeeded or not.
-   * @param ms processor time; 0 when it was not measured
+   * @param ms processor time; null when it was not measured
    */
-  record(address: string, octets: number, ms: number): void {
+  record(address: string, octets: number, ms: number | null): void {
     const now = this.#now()
     const client = this.#addresses.getOrCreate(clientNetwork(address), newClient)
     const network = this.#networks.getOrCreate(widerNetwork(address), newClient)
-    addTime(client, ms, now)
-    addTime(network, ms, now)
-    const isExpensive = octets > maxHandshakeOctets || ms > maxHandshakeMs
+    addTime(client, ms ?? 0, now)
+    addTime(network, ms ?? 0, now)
+    const isExpensive = octets > maxHandshakeOctets || (ms ?? 0) > maxHandshakeMs
     if (isExpensive || client.msInMinute > maxAddressMsPerMinute) penalise(client, now)
-    else if (ms > 0) client.cheapUntil = now + hourMs
+    else if (ms !== null) client.cheapUntil = now + hourMs
     if (network.msInMinute > maxNetworkMsPerMinute) penalise(network, now)
   }
 }
