@@ -204,12 +204,26 @@ const MtaSts = z
     maxAgeDays: z.int().min(1).max(365).default(7),
     /** Accepted domains whose policy hosts, `mta-sts.DOMAIN`, this deployment serves. @default [] */
     domains: z.array(z.string().regex(hostName, 'must be a domain name in lower case')).default([]),
-    /** ARN of an ACM certificate in the stack's Region for all those hosts. @default none */
+    /**
+     * ARN of an ACM certificate for all those hosts, in the stack's Region, or in us-east-1 with `cloudFront`.
+     * @default none
+     */
     certificateArn: z.string().regex(certificateArn, 'must be the ARN of an ACM certificate').optional(),
+    /**
+     * Serves those hosts and the public page through CloudFront, so that a flood of requests does not hide the policy
+     * from senders. A change of this setting changes the target of each host's CNAME record.
+     * @default false
+     */
+    cloudFront: z.boolean().default(false),
   })
   .refine(({ domains, certificateArn }) => domains.length > 0 === (certificateArn !== undefined), {
     path: ['certificateArn'],
     message: 'must be set if domains are listed, and only then',
+  })
+  .refine(({ certificateArn, cloudFront }) => !cloudFront || certificateArn?.split(':')[3] === 'us-east-1', {
+    path: ['cloudFront'],
+    message:
+      'needs domains, and a certificateArn in us-east-1: CloudFront accepts certificates of that Region only',
   })
 
 export const Config = z

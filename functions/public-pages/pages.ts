@@ -10,6 +10,7 @@ import type { PublishedCertificatesItem } from '../../shared/connectors-table/pu
 import type { AcceptedDomains } from '../../shared/connectors-table/repository.ts'
 import type { PublishedCertificates } from '../../shared/contract/certificates.ts'
 import { daySeconds } from '../../shared/contract/durations.ts'
+import { certificatesPath, policyHostHeader, policyPath } from '../../shared/contract/public-pages.ts'
 import { normaliseDomain } from '../../shared/mail/domain.ts'
 import { descriptionAt } from '../../shared/tls/describe-certificates.ts'
 import { certificatesPage, type Publisher } from './page/certificates-page.ts'
@@ -55,9 +56,10 @@ async function contentFor(
   { publisher, policy, acceptedDomains, now }: Dependencies & { now(): number },
 ): Promise<Content> {
   const { rawPath: path } = event
-  if (path === '/.well-known/mta-sts.txt') return policyFor(hostOf(event), policy, acceptedDomains)
-  const fingerprint = /^\/certificates\/([0-9a-f]{64})\.pem$/.exec(path)?.[1]
-  if (path !== '/' && path !== '/certificates.json' && fingerprint === undefined) return notFoundContent
+  if (path === policyPath) return policyFor(hostOf(event), policy, acceptedDomains)
+  const match = certificatesPath.exec(path)
+  if (match === null) return notFoundContent
+  const [, fingerprint] = match
   const stored = await read()
   if (!stored) return notPublishedYet
   const published = descriptionAt(stored, new Date(now()))
@@ -114,10 +116,11 @@ async function policyFor(
 
 /**
  * Returns the host name in lower case, without a final dot and without the port, which clients send only when it is not
- * 443.
+ * 443. A client that sends CloudFront's header itself gains nothing: a Host header has the same effect.
  */
 function hostOf({ headers, requestContext }: APIGatewayProxyEventV2): string {
-  return (headers.host ?? requestContext.domainName ?? '').toLowerCase().replace(/\.?(:\d+)?$/, '')
+  const host = headers[policyHostHeader] ?? headers.host ?? requestContext.domainName ?? ''
+  return host.toLowerCase().replace(/\.?(:\d+)?$/, '')
 }
 
 /** Caches the result of `call` for `ms` milliseconds. A failure is not cached. Concurrent requests share one call. */

@@ -2,8 +2,12 @@ import { CfnOutput } from 'aws-cdk-lib'
 import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway'
 import {
   ApiMapping,
+  type CfnStage,
   DomainName,
   HttpApi,
+  HttpMethod,
+  type HttpRoute,
+  HttpRouteKey,
   HttpStage,
   IpAddressType,
   LogGroupLogDestination,
@@ -14,10 +18,12 @@ import { Certificate } from 'aws-cdk-lib/aws-certificatemanager'
 import type { ITopic } from 'aws-cdk-lib/aws-sns'
 import { Construct } from 'constructs'
 import { daySeconds } from '../../shared/contract/durations.ts'
+import { policyPath } from '../../shared/contract/public-pages.ts'
 import { acknowledge } from '../acknowledge.ts'
 import { type Config, policyHosts, reporterOf } from '../config.ts'
 import type { ConnectorsTable } from '../storage/connectors-table.ts'
 import { UnitFunction, UnitLogs } from '../unit.ts'
+import { PagesDistribution } from './pages-distribution.ts'
 
 export interface PublicPagesProps {
   readonly config: Config
@@ -42,16 +48,18 @@ export class PublicPages extends Construct {
     })
     connectors.grantPublic(this.handler)
     this.setEnvironment(config, notices)
+    const integration = new HttpLambdaIntegration('Handler', this.handler)
     this.api = new HttpApi(this, 'Api', {
       createDefaultStage: false,
       ipAddressType: IpAddressType.DUAL_STACK,
-      defaultIntegration: new HttpLambdaIntegration('Handler', this.handler),
+      defaultIntegration: integration,
     })
+    const policyRoutes = this.api.addRoutes({ path: policyPath, methods: [HttpMethod.ANY], integration })
     acknowledge(this.api, 'Partners and their mail servers read these pages without authentication.', 'APIG4')
-    const stage = this.addStage(config)
-    this.addPolicyHosts(config, stage)
+    const stage = this.addStage(config, policyRoutes)
+    const url = this.addPolicyHosts(config, stage) ?? this.api.apiEndpoint
     const description = 'Public page with the certificates of the ingress, for partners'
-    new CfnOutput(this, 'Url', { value: this.api.apiEndpoint, description }).overrideLogicalId('PagesUrl')
+    new CfnOutput(this, 'Url', { value: url, description }).overrideLogicalId('PagesUrl')
   }
 
   private setEnvironment(config: Config, { topicArn }: ITopic): void {
@@ -65,26 +73,51 @@ export class PublicPages extends Construct {
     this.handler.addEnvironment('MTA_STS_MAX_AGE_SECONDS', String(config.mtaSts.maxAgeDays * daySeconds))
   }
 
-  private addStage(config: Config): HttpStage {
-    return new HttpStage(this, 'Stage', {
+  /**
+   * The attack: a client requests the pages so often that API Gateway refuses other clients, and senders find no policy.
+   * The defence: the policy has a throttle of its own, so that requests for other paths do not hide it. Not covered: a
+   * flood of requests for the policy, unless `mtaSts.cloudFront` is set; the cost of the permitted requests; a flood
+   * that uses up API Gateway's quota of the whole account.
+   */
+  private addStage(config: Config, policyRoutes: HttpRoute[]): HttpStage {
+    const stage = new HttpStage(this, 'Stage', {
       httpApi: this.api,
       stageName: '$default',
       autoDeploy: true,
-      // Requests per second of all clients together. The limit bounds the cost of a flood.
-      throttle: { rateLimit: 20, burstLimit: 100 },
+      throttle,
       accessLogSettings: {
         destination: new LogGroupLogDestination(new UnitLogs(this, 'AccessLogs', config)),
         format: AccessLogFormat.custom(JSON.stringify(accessLogFields)),
       },
     })
+    // CloudFormation refuses settings of a route that does not exist yet.
+    stage.node.addDependency(...policyRoutes)
+    const { key } = HttpRouteKey.with(policyPath, HttpMethod.ANY)
+    const { rateLimit: ThrottlingRateLimit, burstLimit: ThrottlingBurstLimit } = throttle
+    const resource = stage.node.defaultChild as CfnStage
+    resource.routeSettings = { [key]: { ThrottlingRateLimit, ThrottlingBurstLimit } }
+    return stage
   }
 
-  /** RFC 8461 §3.3: senders fetch from `mta-sts.DOMAIN` over HTTPS, and follow no redirect. */
-  private addPolicyHosts(config: Config, stage: HttpStage): void {
-    const { certificateArn } = config.mtaSts ?? {}
-    if (certificateArn === undefined) return
+  /**
+   * RFC 8461 §3.3: senders fetch from `mta-sts.DOMAIN` over HTTPS, and follow no redirect.
+   * @returns the URL of the public pages at CloudFront, or null without CloudFront
+   */
+  private addPolicyHosts(config: Config, stage: HttpStage): string | null {
+    const { certificateArn, cloudFront } = config.mtaSts ?? {}
+    if (certificateArn === undefined) return null
+    const hosts = policyHosts(config)
+    if (cloudFront) {
+      const { domainName } = new PagesDistribution(this, 'CloudFront', {
+        api: this.api,
+        hosts,
+        certificateArn,
+      })
+      for (const host of hosts) this.addTarget(host, domainName)
+      return `https://${domainName}`
+    }
     const certificate = Certificate.fromCertificateArn(this, 'Certificate', certificateArn)
-    for (const host of policyHosts(config)) {
+    for (const host of hosts) {
       const domainName = new DomainName(this, `Host-${host}`, {
         domainName: host,
         certificate,
@@ -92,13 +125,18 @@ export class PublicPages extends Construct {
         ipAddressType: IpAddressType.DUAL_STACK,
       })
       new ApiMapping(this, `Mapping-${host}`, { api: this.api, domainName, stage })
-      new CfnOutput(this, `Target-${host}`, {
-        value: domainName.regionalDomainName,
-        description: `CNAME of ${host}`,
-      })
+      this.addTarget(host, domainName.regionalDomainName)
     }
+    return null
+  }
+
+  private addTarget(host: string, value: string): void {
+    new CfnOutput(this, `Target-${host}`, { value, description: `CNAME of ${host}` })
   }
 }
+
+/** Requests per second of all clients together, for each route. The limit bounds the cost of a flood. */
+const throttle = { rateLimit: 20, burstLimit: 100 }
 
 /** Records the request and its result. */
 const accessLogFields = {

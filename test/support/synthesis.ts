@@ -13,6 +13,7 @@ export interface Resource {
   readonly Type: string
   readonly Properties: Json
   readonly DeletionPolicy?: string
+  readonly DependsOn?: readonly string[]
 }
 
 /** The default settings, and other settings that together cause every optional resource. */
@@ -25,10 +26,16 @@ export const deployments: Readonly<Record<string, Record<string, unknown>>> = {
     alarmEmail: 'operator@example.net',
     jwt: { issuer: 'https://login.example.net/', audience: ['mailflow'], scopes: ['mailflow/admin'] },
   },
-  'with certificates of ACM': {
+  'with certificates of ACM and CloudFront': {
     tlsSecretArn: undefined,
     tlsSecretKeyArn: 'arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d-0000-4000-8000-000000000000',
     certificate: { acm: { hostedZoneId: 'Z0123456789ABCDEFGHIJ' } },
+    mtaSts: {
+      mode: 'enforce',
+      domains: ['ours.example', 'ours.example.net'],
+      certificateArn: 'arn:aws:acm:us-east-1:123456789012:certificate/0a1b2c3d-0000-4000-8000-000000000000',
+      cloudFront: true,
+    },
   },
   'with interface endpoints, named identities, a whole processor, the PROXY protocol and policy hosts': {
     interfaceEndpoints: true,

@@ -265,6 +265,16 @@ for (const [host, status, expected] of hosts)
     assert.equal(headersOf(answer)['content-type'], 'text/plain; charset=utf-8')
   })
 
+test('the header of CloudFront names the policy host, because its Host header names the API', async () => {
+  const { request: requestWithHeader, lookedUp } = pagesWith()
+  const { statusCode } = await requestWithHeader('/.well-known/mta-sts.txt', {
+    host: 'a1b2c3.execute-api.eu-west-1.amazonaws.com',
+    headers: { 'x-mailflow-policy-host': 'mta-sts.theirs.example' },
+  })
+  assert.equal(statusCode, 404)
+  assert.deepEqual(lookedUp, ['theirs.example'])
+})
+
 test('a request for the MTA-STS policy gets 404 when the deployment has no policy', async () => {
   const { request: requestWithoutPolicy, lookedUp } = pagesWith({ policy: null })
   assert.equal(
