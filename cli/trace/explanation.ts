@@ -32,17 +32,24 @@ export const Explanation = z.object({
   connectorsVersion: z.int(),
   clientCertificate: ClientCertificate.nullable(),
   considered: z.array(ConsideredConnector),
+  warnings: z.array(z.string()).default([]),
   recipients: z.array(Recipient),
 })
 export type Explanation = z.output<typeof Explanation>
 
-export function explanationText({ recipients, considered, clientCertificate }: Explanation): string {
+export function explanationText({
+  recipients,
+  considered,
+  warnings,
+  clientCertificate,
+}: Explanation): string {
   return [
     ...recipients.flatMap((recipient) => [...recipientLines(recipient), '']),
     ...(clientCertificate === null
       ? []
       : ['Client certificate:', ...certificateText(clientCertificate).map((text) => `  ${text}`), '']),
     ...connectorLines('Inbound connectors', considered),
+    ...warnings.map((warning) => indentParagraph(printable(`Warning: ${warning}`), 2)),
     ...recipients.flatMap(({ address, considered: outbound }) => [
       '',
       ...connectorLines(`Outbound connectors for ${printable(address)}`, outbound),

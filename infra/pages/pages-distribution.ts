@@ -60,12 +60,9 @@ export class PagesDistribution extends Construct {
       },
     })
     this.domainName = distribution.distributionDomainName
-    const reasons = {
-      CFR1: 'Senders in every country fetch the policy.',
-      CFR2: 'The pages are public, and the cache and the throttles of the API bound a flood.',
-      CFR3: 'The API logs each request that CloudFront does not answer from its caches.',
-    }
-    for (const [rule, reason] of Object.entries(reasons)) acknowledge(distribution, reason, rule)
+    acknowledge(distribution, 'Senders in every country fetch the policy.', 'CFR1')
+    acknowledge(distribution, 'The caches and the throttles of the API bound a flood.', 'CFR2')
+    acknowledge(distribution, 'The API logs each request that no cache of CloudFront answers.', 'CFR3')
   }
 }
 

@@ -65,6 +65,7 @@ export const ExplanationAnswer = z.strictObject({
     .nullable()
     .describe('the certificate of the request, and whether it chains to a public root'),
   considered: z.array(Considered).describe('inbound connectors, in the order of evaluation'),
+  warnings: z.array(z.string()).describe('sentences on what the decision does not cover'),
   recipients: z.array(
     z.strictObject({
       address: z.string(),
@@ -107,12 +108,13 @@ export function explainRoute({ snapshot, settings, publicRoots, now }: ExplainDe
       const at = new Date(now())
       const connectors = await snapshot()
       const tls = tlsFactsOf(body.tls, { publicRoots, at })
-      const { considered, recipients } = explain(connectors, settings, { ...body, tls }, at)
+      const { considered, warnings, recipients } = explain(connectors, settings, { ...body, tls }, at)
       const response: z.input<typeof ExplanationAnswer> = {
         at: at.toISOString(),
         connectorsVersion: connectors.version,
         clientCertificate: withoutChain(tls.clientCertificate),
         considered,
+        warnings,
         recipients: recipients.map(recipientResponse),
       }
       return { status: 200, body: response }

@@ -2,6 +2,7 @@
  * Predicts the decisions about a hypothetical message and their reasons: replies in session, verdicts, connectors
  * considered. Nothing is sent or stored. The trace of a real message uses the same functions.
  */
+import type { InboundConnector } from '../../connectors/schema.ts'
 import type { Route, TlsRequirement } from '../../contract/jobs.ts'
 import {
   basicEnvelope,
@@ -15,6 +16,7 @@ import { reply } from '../../mail/reply.ts'
 import { admitRecipient } from '../admit-recipient.ts'
 import { evaluate, evaluateInboundForMessage, type Settings, sessionOf, type Verdict } from '../evaluate.ts'
 import type { InboundEvaluation } from '../inbound.ts'
+import { bestPattern } from '../order.ts'
 import type { Snapshot } from '../snapshot.ts'
 import type { Considered } from './considered.ts'
 import { consideredInbound } from './considered-inbound.ts'
@@ -31,6 +33,8 @@ export interface HypotheticalMessage {
 export interface Explanation {
   /** The inbound connectors, in order of precedence. */
   considered: Considered[]
+  /** Sentences on what the decision does not cover. */
+  warnings: string[]
   recipients: RecipientExplanation[]
 }
 
@@ -69,6 +73,7 @@ export function explain(
   const maxOutbound = Math.min(maxConnectorsInList, Math.floor(maxConnectorsInResponse / recipients.length))
   return {
     considered: inboundConsideredFor(snapshot, message, evaluation, maxConnectorsInList),
+    warnings: fromFieldWarnings(evaluation, domainOf(hypotheticalMessage.mailFrom)),
     recipients: verdicts.map((verdict) => {
       const { address } = verdict.recipient
       const isDelivered = verdict.action === 'Deliver'
@@ -83,6 +88,28 @@ export function explain(
     }),
   }
 }
+
+/**
+ * The attack: a message shows a partner's address in its From: field, and its MAIL FROM has the attacker's domain. The
+ * partner's connector does not apply to it. The defence: this warning informs administrators who rely on the connector.
+ * A connector for `*` applies to that message too, so it needs no warning. Not covered: the message itself, because no
+ * unit evaluates DMARC.
+ */
+function fromFieldWarnings(
+  { partner, reportOnlyPartner }: InboundEvaluation,
+  domain: string | null,
+): string[] {
+  const connector = [partner, reportOnlyPartner].find(
+    (candidate) => candidate !== null && !isForAllSenders(candidate, domain),
+  )
+  if (!connector) return []
+  return [
+    `Connector "${connector.name}" evaluates only MAIL FROM: it does not cover a message with a From: address of ${domain} and a MAIL FROM of another domain.`,
+  ]
+}
+
+const isForAllSenders = ({ senderDomains }: InboundConnector, domain: string | null): boolean =>
+  bestPattern(senderDomains, domain) === '*'
 
 type ExplainedVerdict = Pick<Verdict, 'recipient' | 'reason'>
 

@@ -445,6 +445,16 @@ describe('`explain`', () => {
     assert.match(out, /Outbound connectors for ann@ours\.example: none applies\.\n/)
   })
 
+  test('warns that the connector of the domain does not cover the From: field, also with --json', async () => {
+    const { out } = await explain()
+    assert.match(
+      out,
+      /\n {2}Warning: Connector "From the bank" evaluates only MAIL FROM: it does not cover a message /,
+    )
+    const { warnings } = JSON.parse((await explain('--json')).out)
+    assert.equal(warnings.length, 1)
+  })
+
   test('prints "would be sent", and does not promise delivery', async () => {
     await api.call('PUT /accepted-domains/branch.example', { json: {} })
     const { out } = await explain('--to', 'eve@branch.example', '--tls')

@@ -94,6 +94,22 @@ describe('POST /explain of a cleartext message from a partner that must use TLS'
   })
 })
 
+describe('POST /explain of mail from a domain', () => {
+  const warning =
+    'Connector "Contoso" evaluates only MAIL FROM: it does not cover a message with a From: address of contoso.example and a MAIL FROM of another domain.'
+  const cases: [name: string, mailFrom: string, warnings: string[]][] = [
+    ['of a Partner connector warns of a From: address of that domain', 'a@contoso.example', [warning]],
+    ['that only a Partner connector for * matches has no warning', 'a@other.example', []],
+    ['of an OnPremises connector has no warning', 'a@ours.example', []],
+    ['of a DSN has no warning', '<>', []],
+  ]
+  for (const [name, mailFrom, warnings] of cases)
+    test(name, async () => {
+      const { body } = await call({ ...fromContoso, mailFrom })
+      assert.deepEqual(body.warnings, warnings)
+    })
+})
+
 describe('POST /explain with a client certificate', () => {
   const withCertificate = async (pem: string) =>
     (await call({ ...fromContoso, tls: { negotiated: true, clientCertificate: pem } })).body

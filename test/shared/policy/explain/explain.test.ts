@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { explain } from '../../../../shared/policy/explain/explain.ts'
-import { outbound, overTls, receivedAt, snapshot } from '../../../support/fixtures.ts'
+import { inbound, outbound, overTls, receivedAt, snapshot } from '../../../support/fixtures.ts'
 
 const domain = `${'a'.repeat(60)}.${'b'.repeat(60)}.${'c'.repeat(60)}.${'d'.repeat(50)}.example`
 const connectors = snapshot({
@@ -33,4 +33,37 @@ for (const [count, listed] of rows)
     }
     // The largest response of AWS Lambda.
     assert.ok(Buffer.byteLength(JSON.stringify(recipients)) < 6e6)
+  })
+
+/** Partner connectors, and the name of the one that the warning names. */
+const partners: [title: string, connectors: Parameters<typeof inbound>[0][], named: string | null][] = [
+  ['an enforced connector', [{ name: 'A' }], 'A'],
+  ['a connector that only reports', [{ name: 'A', mode: 'ReportOnly' }], 'A'],
+  ['a connector for subdomains', [{ name: 'A', senderDomains: ['*.partner.example'] }], 'A'],
+  [
+    'an enforced connector for all domains and one that only reports for the domain',
+    [
+      { name: 'A', senderDomains: ['*'] },
+      { name: 'B', mode: 'ReportOnly' },
+    ],
+    'B',
+  ],
+  ['a connector for all domains', [{ name: 'A', senderDomains: ['*'] }], null],
+  ['a disabled connector', [{ name: 'A', enabled: false }], null],
+]
+for (const [title, overrides, named] of partners)
+  test(`an explanation for a sender of ${title} has ${named === null ? 'no' : 'a'} warning about the From: field`, () => {
+    const connectors = overrides.map((fields) =>
+      inbound({ connectorType: 'Partner', senderDomains: ['mail.partner.example'], ...fields }),
+    )
+    const { warnings } = explain(
+      snapshot({ inbound: connectors }),
+      { defaultRoute: 'Mx' },
+      { mailFrom: 'a@mail.partner.example', rcptTo: ['b@ours.example'], ip: '192.0.2.1', tls: overTls },
+      receivedAt,
+    )
+    assert.deepEqual(
+      warnings.map((text) => /^Connector "(.)" .* From: address of mail\.partner\.example /.exec(text)?.[1]),
+      named === null ? [] : [named],
+    )
   })
