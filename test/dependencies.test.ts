@@ -1,5 +1,9 @@
-/** Every package is in the right list: `dependencies` for code that runs or deploys, `devDependencies` for the rest. */
+/**
+ * Every package is in the right list: `dependencies` for code that runs or deploys, `devDependencies` for the rest. The
+ * lock file fixes the content of each package, and the SBOM lists it.
+ */
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -81,3 +85,61 @@ test('every package of `devDependencies` is imported, provides types, or is name
     [],
   )
 })
+
+interface PackageEntry {
+  version: string
+  integrity?: string
+  link?: boolean
+  inBundle?: boolean
+  dev?: boolean
+  hasInstallScript?: boolean
+}
+
+/** The packages of the lock file by name; a name may occur several times. */
+const packageEntries = Object.entries<PackageEntry>(JSON.parse(read('package-lock.json')).packages)
+  .filter(([path]) => path !== '')
+  .map(([path, fields]) => ({ ...fields, name: path.replace(/^.*node_modules\//, '') }))
+
+test('the lock file has the SHA-512 hash of every package that npm downloads', () => {
+  const downloads = packageEntries.filter(({ link, inBundle }) => !link && !inBundle)
+  assert.ok(downloads.length > 0)
+  const withoutHash = downloads.filter(
+    ({ integrity = '' }) => !/^sha512-[A-Za-z0-9+/]{86}==$/.test(integrity),
+  )
+  assert.deepEqual(
+    withoutHash.map(({ name }) => name),
+    [],
+  )
+})
+
+test('exactly the packages of `allowScripts` have scripts that run during installation', () => {
+  const names = packageEntries.filter(({ hasInstallScript }) => hasInstallScript).map(({ name }) => name)
+  assert.deepEqual([...new Set(names)].sort(), Object.keys(manifest.allowScripts).sort())
+})
+
+test('`npm run sbom` prints every production package in CycloneDX, with its hash unless another package contains it', () => {
+  const output = execFileSync('npm', ['run', '--silent', 'sbom'], { cwd: root, encoding: 'utf8' })
+  const { bomFormat, components } = JSON.parse(output)
+  assert.equal(bomFormat, 'CycloneDX')
+  const hashes = new Map<string, { alg: string }[]>(
+    components
+      .filter(({ properties }: { properties: { name: string }[] }) => !properties.some(isDevelopment))
+      .map(({ name, version, hashes: own = [] }: { name: string; version: string; hashes: [] }) => [
+        `${name}@${version}`,
+        own,
+      ]),
+  )
+  const expected = packageEntries.filter(({ link, dev }) => !link && !dev)
+  assert.ok(expected.length > dependencies.length)
+  const missing = expected.filter(({ name, version, inBundle }) => {
+    const own = hashes.get(`${name}@${version}`)
+    return own === undefined || (!inBundle && !own.some(({ alg }) => alg === 'SHA-512'))
+  })
+  assert.deepEqual(
+    missing.map(({ name, version }) => `${name}@${version}`),
+    [],
+  )
+})
+
+/** The SBOM marks packages that only development needs. */
+const isDevelopment = ({ name }: { name: string }) => name === 'cdx:npm:package:development'
