@@ -34,7 +34,7 @@ export class BounceMessage extends Construct {
     })
     this.handler.addEnvironment('MAIL_HOSTNAME', config.hostname)
     this.handler.addEnvironment('MAX_RETURNED_SIZE', String(config.maximumReturnedSize))
-    outboundMail.setNetworkEnvironment(this.handler)
+    outboundMail.setResolverEnvironment(this.handler)
     messages.grantClaims(this.handler)
     content.grantRead(this.handler)
     content.grantWrite(this.handler)

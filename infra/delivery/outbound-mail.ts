@@ -39,9 +39,13 @@ export class OutboundMail extends Construct {
 
   /** Sets the resolvers, and the private networks in which MX hosts may have addresses. */
   setNetworkEnvironment(unit: UnitFunction): void {
-    const { dnsServers, privateMxNetworks } = this.config
-    unit.addEnvironment('DNS_SERVERS', dnsServers.join(','))
-    unit.addEnvironment('PRIVATE_MX_NETWORKS', privateMxNetworks.join(','))
+    this.setResolverEnvironment(unit)
+    unit.addEnvironment('PRIVATE_MX_NETWORKS', this.config.privateMxNetworks.join(','))
+  }
+
+  /** Sets the resolvers. */
+  setResolverEnvironment(unit: UnitFunction): void {
+    unit.addEnvironment('DNS_SERVERS', this.config.dnsServers.join(','))
   }
 
   /**

@@ -89,45 +89,46 @@ export class Alarms extends Construct {
   }
 
   private watchQueues({ queues }: MonitoredParts): void {
-    this.watchQueue('Evaluation', queues.evaluation, 30, {
+    this.watchQueue('Evaluation', [queues.evaluation], 30, {
       dead: 'Accepted messages are neither delivered nor bounced, and their senders get no DSN.',
       late: 'New mail waits for its evaluation, so all mail is late.',
     })
-    this.watchQueue('Delivery', queues.delivery, 15, {
+    this.watchQueue('Delivery', queues.deliveries, 15, {
       dead: 'Messages due for delivery are neither delivered nor bounced, and their senders get no DSN.',
       late: 'Mail waits for its delivery attempt, so mail to some or all destinations is late.',
     })
-    this.watchQueue('Unproven delivery', queues.unprovenDelivery, 15, {
-      dead: 'Messages to domains new to this deployment are neither delivered nor bounced, without a DSN.',
-      late: 'Mail to domains that have not accepted mail of this deployment before is late.',
+    this.add('UnprovenDeliveryLate', {
+      title: 'Mail to unproven destinations is late',
+      impact:
+        'Mail to domains that have not accepted mail of this gateway before, or DSNs to them, are late; other mail is not.',
+      metric: unprovenAge(queues),
+      threshold: 15 * 60,
     })
-    this.watchQueue('Low-priority delivery', queues.lowPriorityDelivery, 60, {
-      dead: 'Some DSNs, and retries to servers that hang, are neither delivered nor bounced.',
-      late: 'DSNs to unknown domains, and retries to servers that hang, are late; other mail is not.',
-    })
-    this.watchQueue('Bounce', queues.bounce, 30, {
+    this.watchQueue('Bounce', [queues.bounce], 30, {
       dead: 'Senders get no DSN for mail that failed or is held, and believe that it arrived.',
       late: 'Senders get DSNs for failed or held mail late.',
     })
   }
 
+  /** @param queues the first is the one whose age is watched */
   private watchQueue(
-    name: string,
-    { queue, deadLetters }: MailQueue,
+    stage: string,
+    queues: readonly MailQueue[],
     maxAgeMinutes: number,
     impact: { readonly dead: string; readonly late: string },
   ): void {
-    const id = name.replace(/\W(\w)/g, (_, letter: string) => letter.toUpperCase())
-    this.add(`${id}DeadLetters`, {
-      title: `${name} dead letters`,
+    this.add(`${stage}DeadLetters`, {
+      title: `${stage} dead letters`,
       impact: impact.dead,
-      metric: deadLetters.metricApproximateNumberOfMessagesVisible({ statistic: Stats.MAXIMUM }),
+      metric: deadLetters(queues),
       threshold: 1,
     })
-    this.add(`${id}Late`, {
-      title: `${name} queue is late`,
+    this.add(`${stage}Late`, {
+      title: `${stage} queue is late`,
       impact: impact.late,
-      metric: queue.metricApproximateAgeOfOldestMessage({ statistic: Stats.MAXIMUM }),
+      metric: (queues[0] as MailQueue).queue.metricApproximateAgeOfOldestMessage({
+        statistic: Stats.MAXIMUM,
+      }),
       threshold: maxAgeMinutes * 60,
     })
   }
@@ -281,6 +282,31 @@ function certificatesRefused(): IMetric {
       rotation: functionMetric('rotate-certificate', Metric.certificatesRefused, { period }),
     },
     period,
+  })
+}
+
+/** The number of dead letters of all the queues. */
+function deadLetters(queues: readonly MailQueue[]): IMetric {
+  const metrics = queues.map(({ deadLetters }) =>
+    deadLetters.metricApproximateNumberOfMessagesVisible({ statistic: Stats.MAXIMUM }),
+  )
+  if (metrics.length === 1) return metrics[0] as IMetric
+  const names = metrics.map((_, index) => `dead${index}`)
+  return new MathExpression({
+    label: 'Dead letters',
+    expression: names.map((name) => `FILL(${name}, 0)`).join(' + '),
+    usingMetrics: Object.fromEntries(metrics.map((metric, index) => [names[index] as string, metric])),
+  })
+}
+
+/** The age of the oldest mail to unproven destinations; DSNs to them may wait four times as long. */
+function unprovenAge({ unprovenDelivery, lowPriorityDelivery }: MonitoredParts['queues']): IMetric {
+  const age = ({ queue }: MailQueue) =>
+    queue.metricApproximateAgeOfOldestMessage({ statistic: Stats.MAXIMUM })
+  return new MathExpression({
+    label: 'Age, s',
+    expression: 'MAX([FILL(unproven, 0), FILL(low, 0) / 4])',
+    usingMetrics: { unproven: age(unprovenDelivery), low: age(lowPriorityDelivery) },
   })
 }
 

@@ -11,7 +11,7 @@ const unscoped: readonly { role: RegExp; actions: RegExp; resource: RegExp; reas
     reason: 'the call names no resource',
   },
   {
-    role: /^(Delivery|Validation|Reports)FunctionRole/,
+    role: /^(Delivery|Validation|Reports|Bounce)FunctionRole/,
     actions:
       /^ec2:(Describe(NetworkInterfaces|Subnets)|(Create|Delete)NetworkInterface|(Una|A)ssignPrivateIpAddresses)$/,
     resource: /^\*$/,
