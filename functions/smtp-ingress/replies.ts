@@ -171,7 +171,12 @@ export const tooManyCommands = refusal(
   'Too many commands without a message, closing connection',
 )
 /** `maximumConnections` is almost reached, and this session was idle for longest. */
-export const gaveWay = refusal('IdleSession', 421, '4.3.2', 'Too many sessions, closing this idle one')
+export const idleSessionEnded = refusal(
+  'IdleSession',
+  421,
+  '4.3.2',
+  'Too many sessions, closing this idle one',
+)
 /** The client was silent or too slow (RFC 5321 §4.5.3.2.7). */
 export const timedOut = refusal('TimedOut', 421, '4.4.2', 'Timeout, closing connection')
 

@@ -50,7 +50,7 @@ async function run(attackers: number, messages: number): Promise<Record<Kind, nu
   const arrivals = new Map<string, number>()
   const sink = createSink({
     tls: await selfSigned({ names: ['mx.example'] }),
-    refusesRecipient: (line) => line.includes('nobody@'),
+    refusesRecipient: (line) => line.includes('unknown@'),
     onMessage: (message) => {
       const name = /^Subject: (\S+)/m.exec(message.toString('latin1'))?.[1]
       if (name) arrivals.set(name, performance.now())
@@ -113,7 +113,7 @@ async function run(attackers: number, messages: number): Promise<Record<Kind, nu
     // Long enough for the cached standing of the domain to expire.
     if (messages > 1) await delay(31_000)
     for (const [index, domain] of tarpits.entries()) {
-      await sendBy(client, `x@${domain}`, 'nobody@ours.example', `attack${index}`)
+      await sendBy(client, `x@${domain}`, 'unknown@ours.example', `attack${index}`)
       // Messages that arrive together share a worker.
       await delay(Math.min(200, 20_000 / attackers))
     }

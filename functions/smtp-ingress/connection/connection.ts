@@ -135,10 +135,10 @@ export class Connection implements SessionTransport {
   }
 
   /** Ends the session, so that another client can have one. */
-  giveWay(): void {
+  endAsIdle(): void {
     const client = this.#client
     if (this.#isInHandshake) this.#tcp.destroy()
-    else client?.session.giveWay()
+    else client?.session.endAsIdle()
     this.#releaseConnection()
   }
 

@@ -44,7 +44,7 @@ export class MailServer {
       connection.start()
     })
     this.#server.maxConnections = maxConnections
-    parts.connectionLimiter.whenNearlyFull(() => this.#endMostIdle())
+    parts.connectionLimiter.whenNearlyFull(() => this.#endLongestIdle())
     this.#tickTimer = setInterval(() => this.#tick(), tickMs).unref()
   }
 
@@ -80,13 +80,13 @@ export class MailServer {
     oldest.destroy()
   }
 
-  #endMostIdle(): void {
-    let most: { connection: Connection; rank: number } | null = null
+  #endLongestIdle(): void {
+    let longest: { connection: Connection; rank: number } | null = null
     for (const connection of this.#connections) {
       const { rank } = connection
-      if (rank !== null && rank > (most?.rank ?? 0)) most = { connection, rank }
+      if (rank !== null && rank > (longest?.rank ?? 0)) longest = { connection, rank }
     }
-    most?.connection.giveWay()
+    longest?.connection.endAsIdle()
   }
 
   #tick(): void {

@@ -13,9 +13,9 @@ import {
   dataBefore354,
   dataFollows,
   flushed,
-  gaveWay,
   helpText,
   httpRequest,
+  idleSessionEnded,
   internalErrorClosing,
   needsGreeting,
   needsMail,
@@ -217,8 +217,8 @@ export class Session {
   }
 
   /** The task has few free sessions, and another client needs this one. */
-  giveWay(): void {
-    this.#endWithOutcome(gaveWay)
+  endAsIdle(): void {
+    this.#endWithOutcome(idleSessionEnded)
   }
 
   /** The server shuts down: the client gets 421 as soon as none of its messages is in flight (RFC 5321 §3.8). */

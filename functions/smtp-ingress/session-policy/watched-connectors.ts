@@ -66,11 +66,11 @@ export class WatchedConnectors {
    * @throws as `current`
    */
   latest(): Promise<Snapshot> {
-    this.#plannedRead ??= this.#readInTurn()
+    this.#plannedRead ??= this.#readWhenDue()
     return this.#plannedRead
   }
 
-  async #readInTurn(): Promise<Snapshot> {
+  async #readWhenDue(): Promise<Snapshot> {
     await delay(Math.max(0, this.#lastReadAt + minReadIntervalMs - this.#now()))
     this.#plannedRead = null
     return this.#read(this.#now())

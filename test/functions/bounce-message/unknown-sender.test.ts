@@ -84,7 +84,7 @@ const jobOf = (
   kind,
   at: minutesLater(1).toISOString(),
   recipients: Array.from({ length: recipients }, (_, index) => ({
-    recipient: recipient({ address: `nobody-${from + index}@ours.example` }),
+    recipient: recipient({ address: `unknown-${from + index}@ours.example` }),
     reply: { code: 550, enhanced: '5.1.1', text: 'No such user' },
     explanation: 'The next hop refused it.',
     connector: null,
@@ -130,7 +130,7 @@ describe('the DSNs of a message whose sender nothing identifies are no larger th
     await run(jobOf(messageFor(octets), 100))
     const [text] = readMultipart(dsns[0] ?? assert.fail('no DSN')).parts
     const body = String(text?.octets)
-    const listed = body.match(/<nobody-\d+@/g)?.length ?? 0
+    const listed = body.match(/<unknown-\d+@/g)?.length ?? 0
     assert.ok(listed > 1 && listed < 100, `${listed} listed`)
     assert.match(body, new RegExp(`also concerns ${100 - listed} more recipients`))
   })
