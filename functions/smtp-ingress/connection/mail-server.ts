@@ -44,7 +44,7 @@ export class MailServer {
       connection.start()
     })
     this.#server.maxConnections = maxConnections
-    parts.connectionLimiter.whenNearlyFull(() => this.#endLongestIdle())
+    parts.connectionLimiter.whenNearlyFull(() => this.#endIdleSession())
     this.#tickTimer = setInterval(() => this.#tick(), tickMs).unref()
   }
 
@@ -80,13 +80,13 @@ export class MailServer {
     oldest.destroy()
   }
 
-  #endLongestIdle(): void {
-    let longest: { connection: Connection; rank: number } | null = null
+  #endIdleSession(): void {
+    let idlest: { connection: Connection; rank: number } | null = null
     for (const connection of this.#connections) {
       const { rank } = connection
-      if (rank !== null && rank > (longest?.rank ?? 0)) longest = { connection, rank }
+      if (rank !== null && rank > (idlest?.rank ?? 0)) idlest = { connection, rank }
     }
-    longest?.connection.endAsIdle()
+    idlest?.connection.endAsIdle()
   }
 
   #tick(): void {

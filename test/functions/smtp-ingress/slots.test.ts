@@ -20,7 +20,7 @@ async function send(wire: Wire, from = 'a@elsewhere.example', to = 'b@ours.examp
   return wire.command('.')
 }
 
-test('clients that fill a task with idle sessions lock no other client out, and known and attributed senders are kept', {
+test('clients that fill a task with idle sessions lock no client out, and known and attributed senders are kept', {
   timeout: 60_000,
 }, async () => {
   ingress = await startTestIngress({
