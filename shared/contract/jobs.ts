@@ -4,6 +4,7 @@ import { CertificateSummary } from './certificate.ts'
 import { Message, Recipient, Reply } from './message.ts'
 import { splitIntoParts } from './parts.ts'
 import { RevocationCheck } from './revocation.ts'
+import { escapeUnits } from './visible-text.ts'
 
 export const SmartHost = z.strictObject({ host: z.string().min(1), port: z.int().min(1).max(65535) })
 export type SmartHost = z.infer<typeof SmartHost>
@@ -169,6 +170,13 @@ export type CertificateNotice = z.infer<typeof CertificateNotice>
 export const EvaluationQueueJob = z.union([EvaluationJob, CertificateNotice])
 
 /**
+ * Returns the JSON of a job or of its part, with only characters that every implementation of SQS accepts. XML 1.0
+ * excludes U+FFFE and U+FFFF. AWS accepts characters above them, and emulators do not, so their surrogates are escaped.
+ */
+export const jobBody = (job: unknown): string =>
+  JSON.stringify(job).replace(/[\ud800-\udfff\ufffe\uffff]/g, escapeUnits)
+
+/**
  * Maximum number of recipients of one job, and of octets of their JSON. These limits leave room for the other fields of
  * the largest job.
  */
@@ -176,4 +184,4 @@ const jobPartLimits = { items: 100, octets: 120_000 }
 
 /** Cuts recipients, in order, into parts that fit a queue message. */
 export const splitForJobs = <T>(items: readonly T[]): [T, ...T[]][] =>
-  splitIntoParts(jobPartLimits, items, (item) => Buffer.byteLength(JSON.stringify(item)))
+  splitIntoParts(jobPartLimits, items, (item) => Buffer.byteLength(jobBody(item)))

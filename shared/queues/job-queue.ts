@@ -1,7 +1,4 @@
-/**
- * Sends jobs as JSON. JSON.stringify escapes control characters and lone surrogates, but SQS also rejects U+FFFE and
- * U+FFFF, which XML 1.0 excludes. This file escapes these two characters.
- */
+/** Sends jobs as JSON (`jobBody`). */
 import { createHash } from 'node:crypto'
 import {
   type BatchResultErrorEntry,
@@ -11,6 +8,7 @@ import {
   type SQSClient,
 } from '@aws-sdk/client-sqs'
 import { asError } from '../contract/error-message.ts'
+import { jobBody } from '../contract/jobs.ts'
 import { splitIntoParts } from '../contract/parts.ts'
 
 export type BatchEntry = SendMessageBatchRequestEntry & { Id: string; MessageBody: string }
@@ -103,10 +101,7 @@ function sdkTransport(sqs: SQSClient, url: string): BatchTransport {
 function toEntry<Job>({ job, delaySeconds, group }: OutgoingJob<Job>, index: number): BatchEntry {
   return {
     Id: String(index),
-    MessageBody: JSON.stringify(job).replace(
-      /[\ufffe\uffff]/g,
-      (character) => `\\u${character.charCodeAt(0).toString(16)}`,
-    ),
+    MessageBody: jobBody(job),
     ...(delaySeconds === undefined ? {} : { DelaySeconds: delaySeconds }),
     ...(group === undefined ? {} : { MessageGroupId: groupId(group) }),
   }

@@ -170,6 +170,22 @@ test('mail in the clear from a domain without a connector is accepted, and the m
   )
 })
 
+test('mail between addresses with characters above U+FFFF is delivered, and its trace has the addresses', async () => {
+  const [from, to] = ['😀@plain.example', '𠮷野@ours.example']
+  const content = message(from, to)
+  const client = await SmtpClient.open(runner.endpoints)
+  await client.command(`MAIL FROM:<${from}> SMTPUTF8`)
+  await client.command(`RCPT TO:<${to}>`)
+  await client.command('DATA')
+  const reply = await client.command(`${content}.`)
+  client.close()
+  const trace = await api.settled(messageIdIn(reply))
+  assert.deepEqual([trace.recipients[0]?.address, trace.recipients[0]?.state], [to, 'Delivered'])
+  const received = partners.mailbox.received.find(({ recipients }) => recipients.includes(`RCPT TO:<${to}>`))
+  assert.match(received?.mail ?? '', /^MAIL FROM:<😀@plain\.example> .*SMTPUTF8$/u)
+  assert.ok(received?.content.toString().includes(`for <${to}>`))
+})
+
 test('the trace and the Received header of mail over TLS name the TLS version', async () => {
   const content = message('teller@bank.example', 'ann@ours.example')
   const reply = await sendMessage(runner.endpoints, 'teller@bank.example', 'ann@ours.example', content, {})

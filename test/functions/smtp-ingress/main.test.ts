@@ -66,6 +66,23 @@ test('the ingress process stores a small and a large message in bucket and queue
   assert.deepEqual(await exited, [0, null])
 })
 
+test('the ingress process stores a job whose addresses have characters above U+FFFF, and the job is unchanged', async () => {
+  const child = startProcess(await createEnvironment())
+  const { smtpPort } = JSON.parse(await firstLine(child))
+  const wire = await Wire.greet(smtpPort)
+  assert.match(await wire.command('MAIL FROM:<😀@elsewhere.example> SMTPUTF8'), /^250 /)
+  assert.match(await wire.command('RCPT TO:<𠮷野@ours.example>'), /^250 /)
+  assert.match(await wire.command('DATA'), /^354 /)
+  assert.match(await wire.command('Subject: x\r\n.'), /^250 2\.0\.0 Ok: queued as /)
+  const { Messages = [] } = await sqs.send(new ReceiveMessageCommand({ QueueUrl }))
+  const { message, recipients } = EvaluationJob.parse(JSON.parse(Messages[0]?.Body ?? ''))
+  assert.deepEqual(
+    [message.envelope.mailFrom, recipients[0]?.address],
+    ['😀@elsewhere.example', '𠮷野@ours.example'],
+  )
+  await sqs.send(new PurgeQueueCommand({ QueueUrl }))
+})
+
 test('on SIGTERM an idle session gets 421, the message in flight is accepted, and metrics are written before the exit', async () => {
   const child = startProcess(await createEnvironment())
   const log = new TaskLog(child)

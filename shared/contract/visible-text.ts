@@ -1,0 +1,34 @@
+/**
+ * Defines which characters may be shown to people and used in names and addresses. The attack: a character that shows
+ * nothing, or that moves, hides or reorders its neighbours, so that a terminal, a mail or a log shows another text than
+ * the program compares. The defence: one set of characters, which names and addresses refuse and outputs replace or
+ * escape. Not covered: letters that look like others, and visible text that misleads.
+ */
+
+/**
+ * Control and format characters, surrogates, private and unassigned code points (general category C); line and
+ * paragraph separators; every space except U+0020; Default_Ignorable_Code_Point, such as U+00AD, U+2062, U+3164,
+ * variation selectors and tags (Unicode Standard §5.21); and U+2800, a Braille pattern without dots. PRECIS excludes
+ * them from identifiers too (RFC 8264 §4.2.3).
+ */
+export const invisibleCharacter = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]|(?! )\p{Zs}/u
+
+const invisibleCharacters = new RegExp(invisibleCharacter, 'gu')
+
+/** Returns the text with each invisible character replaced by the result of `replacement`. */
+export const mapInvisible = (text: string, replacement: (character: string) => string): string =>
+  text.replace(invisibleCharacters, (character) => replacement(character))
+
+/**
+ * Returns JSON in which every invisible character is escaped, also those that JSON.stringify leaves as they are: DEL,
+ * the C1 controls and all that are not ASCII. The line breaks of the indentation stay.
+ * @param indent spaces
+ */
+export const visibleJson = (value: unknown, indent = 0): string =>
+  mapInvisible(JSON.stringify(value, null, indent), (character) =>
+    character === '\n' ? character : escapeUnits(character),
+  )
+
+/** Writes each UTF-16 code unit as `\uXXXX` (RFC 8259 §7). */
+export const escapeUnits = (text: string): string =>
+  text.replace(/./gs, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
