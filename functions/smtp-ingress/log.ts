@@ -1,4 +1,6 @@
 /** Writes one JSON object per line, as CloudWatch Logs Insights reads it. */
+import { visibleJson } from '../../shared/contract/visible-text.ts'
+
 export type Log = (
   level: 'info' | 'warn' | 'error',
   message: string,
@@ -9,7 +11,7 @@ export const createLog =
   (write: (line: string) => void, now = () => new Date()): Log =>
   (level, message, fields) =>
     write(
-      `${JSON.stringify({ timestamp: now().toISOString(), level, message, unit: 'smtp-ingress', ...fields })}\n`,
+      `${visibleJson({ timestamp: now().toISOString(), level, message, unit: 'smtp-ingress', ...fields })}\n`,
     )
 
 export function causeOf(error: unknown): string {

@@ -2,10 +2,10 @@
 import type { BounceJob, DsnKind } from '../../contract/jobs.ts'
 import type { Attempt, PolicySource, Reply } from '../../contract/message.ts'
 import { domainOf } from '../address.ts'
-import { replaceInvisible } from '../peer-text.ts'
+import { replaceInvisible, toSingleLine } from '../peer-text.ts'
 import { formatReply } from '../reply.ts'
 import { type Advice, adviceFor, isTlsCode } from './advice.ts'
-import { mailDate, toOneLine } from './field-text.ts'
+import { mailDate } from './field-text.ts'
 
 type ReportedRecipient = BounceJob['recipients'][number]
 
@@ -50,7 +50,10 @@ function recipientLines(reported: ReportedRecipient, kind: DsnKind): string[] {
     explanation,
     formatReply(reply),
   ]
-  return [`<${replaceInvisible(recipient.address)}>`, ...lines.map((line) => `  ${toOneLine(line)}`)]
+  return [
+    `<${replaceInvisible(recipient.address)}>`,
+    ...lines.map((line) => `  ${toSingleLine(line, Number.POSITIVE_INFINITY)}`),
+  ]
 }
 
 function adviceLines(reported: ReportedRecipient, kind: 'failed' | 'delayed'): string[] {

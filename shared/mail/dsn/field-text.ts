@@ -1,4 +1,5 @@
 /** Prepares text from senders and next hops for a field or a line of a DSN. */
+import { toSingleLine } from '../peer-text.ts'
 
 /**
  * In UTF-16 code units, each of which takes at most three octets in UTF-8: no line exceeds the 998 octets of RFC 5322
@@ -22,7 +23,7 @@ export const toAsciiLine = (text: string, maxLength = 900): string =>
   escapeCharacters(toOneLine(text), /[^ -~]/gu).slice(0, maxLength)
 
 /** Returns one line of UTF-8 with a limited length. */
-export const toUtf8Line = (text: string): string => toOneLine(text).slice(0, maxUtf8Length).toWellFormed()
+export const toUtf8Line = (text: string): string => toSingleLine(text, maxUtf8Length)
 
 export const isAscii = (text: string): boolean => Buffer.byteLength(text) === text.length
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createLineWriter } from '../../../functions/smtp-ingress/log.ts'
+import { createLineWriter, createLog } from '../../../functions/smtp-ingress/log.ts'
 
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
@@ -8,6 +8,13 @@ function writer() {
   const written: string[] = []
   return { written, write: createLineWriter((lines) => written.push(lines)) }
 }
+
+test('a log line has no control character, whatever the fields are', () => {
+  const lines: string[] = []
+  createLog((line) => lines.push(line))('info', 'refused', { cause: 'a\u001b[2J\u009b2J\u202e\r\n' })
+  assert.doesNotMatch(lines.join('').trimEnd(), /[\p{Cc}\p{Bidi_Control}]/u)
+  assert.equal(JSON.parse(lines[0] ?? '').cause, 'a\u001b[2J\u009b2J\u202e\r\n')
+})
 
 test('the log writes the first line after a pause together with all lines of its event loop turn', async () => {
   const { written, write } = writer()

@@ -10,6 +10,10 @@ const rows: [name: string, text: string, expected: string][] = [
   ['direction marks as ?', 'CN=\u202egro.evil\u202c', 'CN=?gro.evil?'],
   ['zero-width characters as ?', 'con\u200btoso', 'con?toso'],
   ['lone surrogates as ?', 'a\ud800b', 'a?b'],
+  ['characters that show nothing as ?', '\u00ada\u3164b\ufe0fc\u034fd\u2800', '?a?b?c?d?'],
+  ['tag characters as one ? each', 'a\u{e0041}\u{e0042}', 'a??'],
+  ['unassigned and private code points as ?', '\u0378\ue000\ufdd0', '???'],
+  ['spaces except U+0020 as ?', 'a b\u00a0c\u3000d', 'a b?c?d'],
   ['terminal escapes as ?', '\u001b[2Jgone', '?[2Jgone'],
 ]
 for (const [name, text, expected] of rows)
@@ -18,6 +22,8 @@ for (const [name, text, expected] of rows)
 const lines: [name: string, text: string, line: string][] = [
   ['a space for line breaks and tabs', ' a\r\n\tb ', 'a b'],
   ['a space for a direction mark', 'Read\u202ethis', 'Read this'],
+  ['a space for spaces of other widths', 'a\u00a0\u2003b', 'a b'],
+  ['? for a character that shows nothing', 'a\u00adb\u{e0041}', 'a?b?'],
   ['the first 10 UTF-16 units of longer text', '0123456789abc', '0123456789'],
   ['U+FFFD for a character that the cut would split', '012345678\u{1f600}', '012345678\ufffd'],
 ]
