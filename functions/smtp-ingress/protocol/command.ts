@@ -6,10 +6,11 @@
  */
 import { isAscii, isUtf8 } from 'node:buffer'
 import type { Envelope, Recipient } from '../../../shared/contract/message.ts'
+import { invisibleCharacter } from '../../../shared/contract/visible-text.ts'
 import { normaliseDomain } from '../../../shared/mail/domain.ts'
 import { needsSmtpUtf8, type Refusal, recipientTooLong, senderTooLong } from '../replies.ts'
 import { readMailParameters, readRecipientParameters, upperCase } from './parameters.ts'
-import { invisibleCharacter, type Path, readPath } from './path.ts'
+import { type Path, readPath } from './path.ts'
 import {
   badHostName,
   badRecipient,
@@ -17,6 +18,8 @@ import {
   commandNotOffered,
   commandUnknown,
   controlRefusal,
+  invisibleInRecipient,
+  invisibleInSender,
   parametersNotUtf8,
   recipientNotUtf8,
   senderNotUtf8,
@@ -148,6 +151,7 @@ function parseMail(line: CommandLine): MailCommand | Refusal {
   const path = readPath(line.text, begin)
   if (!path || (path.domainAt < 0 && path.address !== '')) return badSender
   if (!line.isUtf8) return hasInvalidUtf8(line, path) ? senderNotUtf8 : parametersNotUtf8
+  if (path.hasInvisibleCharacter) return invisibleInSender
   const { address, hasAsciiLocalPart } = withAsciiDomain(path, line)
   if (isTooLong(address)) return senderTooLong
   const parameters = readMailParameters(line.text, path.end)
@@ -164,6 +168,7 @@ function parseRecipient(line: CommandLine): RecipientCommand | Refusal {
   const path = readPath(line.text, begin)
   if (!path || (path.domainAt < 0 && path.address.toLowerCase() !== 'postmaster')) return badRecipient
   if (!line.isUtf8) return hasInvalidUtf8(line, path) ? recipientNotUtf8 : parametersNotUtf8
+  if (path.hasInvisibleCharacter) return invisibleInRecipient
   const { address, hasAsciiLocalPart } = withAsciiDomain(path, line)
   if (isTooLong(address)) return recipientTooLong
   const parameters = readRecipientParameters(line.text, path.end)

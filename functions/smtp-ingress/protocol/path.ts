@@ -1,11 +1,13 @@
 /**
  * Parses mailboxes in angle brackets (RFC 5321 §4.1.2, RFC 6531 §3.3). The attack: an address that the next server
  * reads as another mailbox, that contains a line end, that is displayed only in part, or that takes exponential time to
- * parse. The defence: one pass without backtracking, strictly by the grammar. Characters that are invisible or change
- * the direction of text are refused. Not covered: look-alike letters are accepted. A local part may have more than the
+ * parse. The defence: one pass without backtracking, strictly by the grammar. Invisible characters
+ * (shared/contract/visible-text.ts) are found. Not covered: look-alike letters are accepted. A local part may have more than the
  * 64 octets that every server must support (§4.5.3.1.1), because forwarders create longer local parts.
  */
 import { isIPv4, isIPv6 } from 'node:net'
+import { invisibleCharacter } from '../../../shared/contract/visible-text.ts'
+import { normaliseDomain } from '../../../shared/mail/domain.ts'
 
 export interface Path {
   /** As written, without source route and brackets; empty for the null path. */
@@ -14,6 +16,8 @@ export interface Path {
   domainAt: number
   /** The position after the path in the text. */
   end: number
+  /** The address has a character that people cannot see, so they take it for another address. */
+  hasInvisibleCharacter: boolean
 }
 
 const quote = 0x22
@@ -41,10 +45,8 @@ const maxLabelLength = 63
 /** Octets of `[IPv6:`, the longest IPv6 address and `]`. */
 const maxLiteralLength = 52
 
-/**
- * Bidirectional controls, zero-width characters, and spaces other than U+0020. `parseCommand` refuses ASCII controls.
- */
-export const invisibleCharacter = /[\p{Bidi_Control}\u200b\u2060\ufeff]|[^\P{Z} ]/u
+/** ZERO WIDTH JOINER and NON-JOINER. */
+const joiners = /[\u200c\u200d]/g
 
 /**
  * @param text a line without ASCII controls
@@ -53,7 +55,7 @@ export const invisibleCharacter = /[\p{Bidi_Control}\u200b\u2060\ufeff]|[^\P{Z} 
  */
 export function readPath(text: string, from: number): Path | null {
   const path = text.startsWith('<>', from)
-    ? { address: '', domainAt: -1, end: from + 2 }
+    ? { address: '', domainAt: -1, end: from + 2, hasInvisibleCharacter: false }
     : readMailbox(text, from)
   return path && (path.end === text.length || text[path.end] === ' ') ? path : null
 }
@@ -66,10 +68,24 @@ function readMailbox(text: string, from: number): Path | null {
   const hasDomain = text.charCodeAt(localEnd) === at
   const end = hasDomain ? readDomainOrLiteral(text, localEnd + 1) : localEnd
   if (end < 0 || text[end] !== '>') return null
-  const address = text.slice(begin, end)
-  if (invisibleCharacter.test(address)) return null
-  return { address, domainAt: hasDomain ? localEnd + 1 - begin : -1, end: end + 1 }
+  const local = text.slice(begin, localEnd)
+  const domain = text.slice(localEnd + 1, end)
+  return {
+    address: text.slice(begin, end),
+    domainAt: hasDomain ? localEnd + 1 - begin : -1,
+    end: end + 1,
+    hasInvisibleCharacter: invisibleCharacter.test(local) || hasInvisibleDomain(domain),
+  }
 }
+
+/**
+ * IDNA2008 allows a joiner in a U-label where it changes the form of letters (RFC 5892 Appendix A.1, A.2), and the
+ * A-label keeps it. normaliseDomain checks that. A local part has no such check, so there joiners are refused: the
+ * mailboxes with and without one would look the same.
+ */
+const hasInvisibleDomain = (domain: string): boolean =>
+  invisibleCharacter.test(domain) &&
+  (invisibleCharacter.test(domain.replace(joiners, '')) || normaliseDomain(domain) === null)
 
 /** RFC 5321 §4.1.1.3, Appendix C: `@one,@two:` is accepted and ignored. */
 function skipSourceRoute(text: string, from: number): number {

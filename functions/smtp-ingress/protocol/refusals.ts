@@ -41,6 +41,21 @@ export const senderNotUtf8 = refusal('AddressMalformed', 501, '5.1.7', 'Sender a
 /** The address of RCPT TO. */
 export const recipientNotUtf8 = refusal('AddressMalformed', 501, '5.1.3', 'Recipient address is not UTF-8')
 
+/** The address of MAIL FROM has a character of Default_Ignorable_Code_Point, a control, a space or an unassigned one. */
+export const invisibleInSender = refusal(
+  'AddressMalformed',
+  501,
+  '5.1.7',
+  'Sender address has an invisible character',
+)
+/** The address of RCPT TO has a character of Default_Ignorable_Code_Point, a control, a space or an unassigned one. */
+export const invisibleInRecipient = refusal(
+  'AddressMalformed',
+  501,
+  '5.1.3',
+  'Recipient address has an invisible character',
+)
+
 /** Parameters of MAIL FROM or RCPT TO. */
 export const parametersNotUtf8 = invalidParameter('Parameters are not UTF-8')
 

@@ -49,6 +49,10 @@ describe('a path', () => {
     ['<"j ö"@b.example>', '"j ö"@b.example', true],
     ['<用户@例子.example>', '用户@xn--fsqu00a.example', true],
     ['<😀@b.example>', '😀@b.example', true],
+    ['<𠮷野@b.example>', '𠮷野@b.example', true],
+    // Joiners in their contexts: RFC 5892 Appendix A.1 (after a virama, and between joining letters) and A.2.
+    ['<a@نامه\u200cای.example>', 'a@xn--mgba3gch31f060k.example'],
+    ['<a@ශ්\u200dරී.example>', 'a@xn--10cl1a0b660p.example'],
   ]
   for (const [path, address, needsSmtpUtf8 = false] of acceptedPaths) {
     it(`${path.slice(0, 70)} is a valid recipient`, () =>
@@ -180,6 +184,16 @@ describe('a path', () => {
     '<@a.example:@b.example:c@b.example>',
     '<@a.example:postmaster@>',
     '<"postmaster">',
+  ]
+  for (const path of refusedPaths)
+    it(`cannot be ${printable(path)}`, () => {
+      assert.equal(replyTo(`MAIL FROM:${path} SMTPUTF8`), badSender)
+      assert.equal(replyTo(`RCPT TO:${path}`), badRecipient)
+    })
+
+  const invisibleInSender = '501 5.1.7 Sender address has an invisible character'
+  const invisibleInRecipient = '501 5.1.3 Recipient address has an invisible character'
+  const invisiblePaths = [
     '<a\u00a0b@b.example>',
     '<a\u200b@b.example>',
     '<a\u2060@b.example>',
@@ -188,11 +202,39 @@ describe('a path', () => {
     '<a\u2066b@b.example>',
     '<a\ufeff@b.example>',
     '<a@b\u3000c.example>',
+    '<a\u00adb@b.example>',
+    '<"a\u00adb"@b.example>',
+    '<a\u2062b@b.example>',
+    '<\u3164@b.example>',
+    '<a\uffa0b@b.example>',
+    '<a\u115fb@b.example>',
+    '<a\u034fb@b.example>',
+    '<a\u180bb@b.example>',
+    '<\u2764\ufe0f@b.example>',
+    '<a\u{e0061}@b.example>',
+    '<a\u{e0101}@b.example>',
+    '<a\u0378b@b.example>',
+    '<a\ue000b@b.example>',
+    '<a\ufdd0b@b.example>',
+    '<a\u{10ffff}b@b.example>',
+    '<a\u2800b@b.example>',
+    '<a\u200db@b.example>',
+    '<\u0646\u0627\u0645\u0647\u200c\u0627\u06cc@b.example>',
+    // normaliseDomain would drop these characters, so the address would reach another domain than it shows.
+    '<a@b\u00adc.example>',
+    '<a@b\u2062c.example>',
+    '<a@b\u3164c.example>',
+    '<a@b\ufe0fc.example>',
+    '<a@b\u200bc.example>',
+    // A joiner without the context of RFC 5892 Appendix A.
+    '<a@b\u200dc.example>',
+    '<a@b\u200cc.example>',
+    '<a@\u0646\u0627\u0645\u0647\u200c\u0627\u06cc\u00ad.example>',
   ]
-  for (const path of refusedPaths)
-    it(`cannot be ${printable(path)}`, () => {
-      assert.equal(replyTo(`MAIL FROM:${path} SMTPUTF8`), badSender)
-      assert.equal(replyTo(`RCPT TO:${path}`), badRecipient)
+  for (const path of invisiblePaths)
+    it(`cannot have the invisible character in ${printable(path)}`, () => {
+      assert.equal(replyTo(`MAIL FROM:${path} SMTPUTF8`), invisibleInSender)
+      assert.equal(replyTo(`RCPT TO:${path}`), invisibleInRecipient)
     })
 
   it('of a recipient cannot be <>', () => assert.equal(replyTo('RCPT TO:<>'), badRecipient))
