@@ -4,6 +4,7 @@ import {
   AcceptedDomainInput,
   InboundConnectorInput,
   OutboundConnectorInput,
+  storedName,
 } from '../../shared/connectors/schema.ts'
 
 export type EntryKindName = 'acceptedDomains' | 'inboundConnectors' | 'outboundConnectors'
@@ -16,6 +17,8 @@ export interface EntryKind {
   readonly path: string
   /** The API's schema for input. */
   readonly input: z.ZodObject
+  /** The input fields of an entry that the gateway has. */
+  readonly stored: z.ZodObject
 }
 
 export const acceptedDomains: EntryKind = {
@@ -23,18 +26,21 @@ export const acceptedDomains: EntryKind = {
   singular: 'accepted domain',
   path: '/accepted-domains',
   input: AcceptedDomainInput,
+  stored: AcceptedDomainInput,
 }
 export const inboundConnectors: EntryKind = {
   name: 'inboundConnectors',
   singular: 'inbound connector',
   path: '/inbound-connectors',
   input: InboundConnectorInput,
+  stored: InboundConnectorInput.safeExtend(storedName),
 }
 export const outboundConnectors: EntryKind = {
   name: 'outboundConnectors',
   singular: 'outbound connector',
   path: '/outbound-connectors',
   input: OutboundConnectorInput,
+  stored: OutboundConnectorInput.safeExtend(storedName),
 }
 
 export const connectorKinds = [inboundConnectors, outboundConnectors] as const

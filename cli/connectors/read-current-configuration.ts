@@ -50,7 +50,7 @@ function toCurrentEntry(kind: EntryKind, response: z.output<typeof ServerFields>
     Object.entries(response).filter(([name]) => !serverFieldNames.includes(name)),
   )
   const { domain, ...rest } = fields
-  const parsed = kind.input.safeParse(kind === acceptedDomains ? rest : fields)
+  const parsed = kind.stored.safeParse(kind === acceptedDomains ? rest : fields)
   if (!parsed.success)
     throw new CommandError(
       `cannot read the gateway's ${kind.singular} "${String(fields.name ?? domain)}": it differs from the schema of this version`,

@@ -1,5 +1,6 @@
 /** Imports the settings that Exchange's inbound and outbound connectors share. */
 import type { z } from 'zod'
+import { cleanName, maxNameLength } from '../../shared/connectors/connector-name.ts'
 import { faultsOf } from '../../shared/contract/schema-faults.ts'
 import type { connectorKinds, DesiredEntry } from '../connectors/entry-kinds.ts'
 import { toDesiredEntry } from '../connectors/read-configuration.ts'
@@ -49,7 +50,6 @@ const administrative = [
 ]
 
 /** The maximum number of characters in the connector's schema. */
-export const maxNameLength = 64
 const maxCommentLength = 1024
 
 export function commonFields(settings: ExchangeSettings, collector: NoticeCollector) {
@@ -75,13 +75,10 @@ export const titleOf = (kindName: string, settings: ExchangeSettings): string =>
 
 function nameOf(settings: ExchangeSettings, collector: NoticeCollector): string {
   const exportedName = settings.text('Name') ?? settings.text('Identity') ?? ''
-  const name = exportedName
-    .replace(/\p{Cc}/gu, ' ')
-    .slice(0, maxNameLength)
-    .trim()
+  const name = cleanName(exportedName)
   if (name !== exportedName)
     collector.note(
-      `the name is changed to "${name}": a name has at most ${maxNameLength} characters, and no control characters.`,
+      `the name is changed to "${name}": a name has at most ${maxNameLength} characters, no invisible characters and no two spaces in a row.`,
     )
   return name
 }

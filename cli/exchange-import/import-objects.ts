@@ -1,7 +1,9 @@
 /** Converts Exchange's objects to a configuration with notices. */
+
 import { comparableName } from '../../shared/connectors/comparable-name.ts'
+import { cleanName, maxNameLength } from '../../shared/connectors/connector-name.ts'
 import type { Configuration, DesiredEntry, EntryKindName } from '../connectors/entry-kinds.ts'
-import { type ImportedObject, maxNameLength } from './connector-common.ts'
+import type { ImportedObject } from './connector-common.ts'
 import type { ExchangeSettings } from './exchange-settings.ts'
 import { importAcceptedDomain } from './import-accepted-domain.ts'
 import { importInbound } from './import-inbound.ts'
@@ -67,7 +69,7 @@ function removeDuplicates(objects: readonly ExchangeObject[]): ExchangeObject[] 
 function withUniqueName(entry: DesiredEntry, others: readonly DesiredEntry[]): DesiredEntry {
   const isTaken = (label: string) => others.some(({ key }) => key === comparableName(label))
   if (!isTaken(entry.label)) return entry
-  const numbered = (number: number) => `${entry.label.slice(0, maxNameLength - 5)} (${number})`
+  const numbered = (number: number) => cleanName(`${entry.label.slice(0, maxNameLength - 5)} (${number})`)
   let number = 2
   while (isTaken(numbered(number))) number++
   const label = numbered(number)

@@ -10,17 +10,21 @@ import { SmartHost } from '../contract/jobs.ts'
 import { RevocationCheck } from '../contract/revocation.ts'
 import { normaliseDomain, normaliseDomainPattern } from '../mail/domain.ts'
 import { hasDates } from '../tls/validity.ts'
+import { maxNameLength, nameFault } from './connector-name.ts'
 import { type SpanningRule, withSpanningRules } from './spanning-rules.ts'
 import { OutboundValidation } from './validation.ts'
 
-/** Short and without control characters, because logs, traces and DSNs quote connector names. */
+const nameDescription = 'unique among connectors of its direction, in any letter case'
 const name = z
   .string()
   .trim()
   .min(1)
-  .max(64)
-  .regex(/^\P{Cc}*$/u, 'has control characters')
-  .describe('unique among connectors of its direction, in any letter case')
+  .max(maxNameLength)
+  .superRefine((value, context) => {
+    const message = nameFault(value)
+    if (message !== null) context.addIssue({ code: 'custom', message })
+  })
+  .describe(`${nameDescription}; without invisible characters`)
 const comment = z.string().max(1024).default('')
 
 const DomainPattern = z
@@ -365,6 +369,9 @@ export type OutboundConnectorInput = z.output<typeof OutboundConnectorInput>
 export const AcceptedDomainInput = z.strictObject({ comment })
 export type AcceptedDomainInput = z.output<typeof AcceptedDomainInput>
 
+/** Earlier versions accepted names with invisible characters; such connectors stay valid until they are written. */
+export const storedName = { name: z.string().describe(nameDescription) }
+
 /** Fields that the API sets. `version` is the number of writes; times are ISO 8601 in UTC. */
 const stored = {
   createdAt: z.iso.datetime(),
@@ -373,12 +380,13 @@ const stored = {
 }
 const id = z.ulid()
 
-export const InboundConnector = z.strictObject({ id, ...InboundFields.shape, ...stored })
+export const InboundConnector = z.strictObject({ id, ...InboundFields.shape, ...storedName, ...stored })
 export type InboundConnector = z.output<typeof InboundConnector>
 
 export const OutboundConnector = z.strictObject({
   id,
   ...OutboundFields.shape,
+  ...storedName,
   ...stored,
   validation: OutboundValidation.nullable().describe(
     'the last validation of the connector as it was last written; null: none',

@@ -328,6 +328,18 @@ const inboundRows: Row[] = [
     fields: { name: 'n'.repeat(64) },
     expectedNotices: ['Note: the name is changed'],
   },
+  {
+    shows: 'cleans a name with invisible characters and spaces of other widths, and adds a notice',
+    from: { Name: 'From\u00a0\u202e Con\u200btoso\u001b \u{e0041}' },
+    fields: { name: 'From Contoso' },
+    expectedNotices: ['Note: the name is changed to "From Contoso"'],
+  },
+  {
+    shows: 'cuts a long name before a character that does not fit',
+    from: { Name: `${'n'.repeat(63)}\u{1f600}` },
+    fields: { name: 'n'.repeat(63) },
+    expectedNotices: ['Note: the name is changed'],
+  },
 ]
 
 const outboundRows: Row[] = [

@@ -188,7 +188,12 @@ describe('an inbound connector', () => {
     {
       name: 'cannot have a line break in its name',
       body: { ...inbound, name: 'a\r\nb' },
-      at: ['name has control characters'],
+      at: ['name has the invisible character U+000D'],
+    },
+    {
+      name: 'cannot have two spaces in a row in its name',
+      body: { ...inbound, name: 'From  Contoso' },
+      at: ['name has two spaces in a row'],
     },
     {
       name: 'is refused with a list of all its faults',
