@@ -1,5 +1,5 @@
 /** Parses the arguments, runs the command and returns its exit status. */
-import { parseArgs } from 'node:util'
+import { inspect, parseArgs } from 'node:util'
 import { errorMessage } from '../shared/contract/error-message.ts'
 import { createApiClient } from './api/create-api-client.ts'
 import {
@@ -14,17 +14,27 @@ import {
 import { CommandError, type ExitStatus, exitStatus, UsageError } from './command-error.ts'
 import { commands } from './commands.ts'
 import { commandHelp, generalHelp, usageOf } from './help.ts'
+import { printable, terminalText } from './text/format.ts'
 
-export async function run(args: readonly string[], io: Io): Promise<ExitStatus> {
+export async function run(args: readonly string[], streams: Io): Promise<ExitStatus> {
+  const io: Io = {
+    ...streams,
+    out: (text) => streams.out(terminalText(text)),
+    err: (text) => streams.err(terminalText(text)),
+  }
   try {
     return await dispatch(args, io)
   } catch (error) {
     if (error instanceof UsageError) {
-      io.err(`mailflow: ${error.message}\n`)
+      io.err(`mailflow: ${printable(error.message)}\n`)
       return exitStatus.usage
     }
-    if (!(error instanceof CommandError)) throw error
-    io.err(`mailflow: ${[error.message, ...error.lines.map((line) => `  ${line}`)].join('\n')}\n`)
+    if (error instanceof CommandError) {
+      const lines = error.lines.map((line) => `  ${printable(line)}\n`)
+      io.err(`mailflow: ${printable(error.message)}\n${lines.join('')}`)
+    }
+    // A bug. Node would print the error without terminalText.
+    else io.err(`mailflow: ${inspect(error)}\n`)
     return exitStatus.failure
   }
 }

@@ -4,7 +4,7 @@ import { parseResponse } from '../api/parse-response.ts'
 import { defineCommand, jsonOption } from '../command.ts'
 import { exitStatus, UsageError } from '../command-error.ts'
 import { findConnectors } from '../connectors/find-connectors.ts'
-import { jsonText, printable } from '../text/format.ts'
+import { jsonText } from '../text/format.ts'
 import { table } from '../text/table.ts'
 
 /** The fields that the command prints. Others are ignored, so that newer gateways work. */
@@ -115,20 +115,14 @@ function rowsOf(
     .map(({ issuer, fingerprint256, notAfter, lastSeen, use, daysLeft }) => {
       const change = changes.find(({ to }) => to.fingerprint256 === fingerprint256)
       return [
-        presenterText[kind] ?? printable(kind),
-        connector === null
-          ? domain === null
-            ? ''
-            : `none (${printable(domain)})`
-          : printable(connector.name),
-        printable(host),
+        presenterText[kind] ?? kind,
+        connector === null ? (domain === null ? '' : `none (${domain})`) : connector.name,
+        host,
         String(daysLeft),
         notAfter.slice(0, 10),
-        use === 'InUse'
-          ? lastSeen.slice(0, 10)
-          : `${lastSeen.slice(0, 10)} (${useText[use] ?? printable(use)})`,
+        use === 'InUse' ? lastSeen.slice(0, 10) : `${lastSeen.slice(0, 10)} (${useText[use] ?? use})`,
         change === undefined ? '' : `${change.at.slice(0, 10)} ${change.what.join(', ')}`,
-        printable(issuer),
+        issuer,
         fingerprint256,
       ]
     })

@@ -32,7 +32,10 @@ Exchange". The file repeats these notices as comments.
       positionals.map(async (name) => readExport(await readOctets(name, io), name)),
     )
     const { configuration, notices, noticesByEntry } = importObjects(files.flat())
-    const heading = [`Imported from Exchange: ${positionals.join(', ')}`, ...leftOutLines(notices)].join('\n')
+    const heading = [
+      printable(`Imported from Exchange: ${positionals.join(', ')}`),
+      ...leftOutLines(notices),
+    ].join('\n')
     io.out(
       writeConfiguration(configuration, heading, (entry) =>
         importantNoticesText(noticesByEntry.get(entry) ?? []),

@@ -5,7 +5,7 @@ import { defineCommand, jsonOption } from '../command.ts'
 import { exitStatus } from '../command-error.ts'
 import { inboundConnectors, outboundConnectors } from '../connectors/entry-kinds.ts'
 import { type FoundConnector, readAllConnectors } from '../connectors/find-connectors.ts'
-import { jsonText, printable } from '../text/format.ts'
+import { jsonText } from '../text/format.ts'
 import { table } from '../text/table.ts'
 
 export const listConnectors = defineCommand({
@@ -35,7 +35,7 @@ const toJson = (all: readonly FoundConnector[]) =>
 function row({ kind, connector: { label, fields } }: FoundConnector): string[] {
   return [
     kind === inboundConnectors ? 'inbound' : 'outbound',
-    printable(label),
+    label,
     String(fields.connectorType),
     fields.enabled === false ? 'disabled' : fields.mode === 'ReportOnly' ? 'report only' : 'enforced',
     domainsOf(kind === inboundConnectors ? fields.senderDomains : fields.recipientDomains, fields),

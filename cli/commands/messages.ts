@@ -143,7 +143,7 @@ function listText(entries: readonly TraceEntry[]): string {
       formatTime(entry.receivedAt),
       recipient.state,
       senderText(entry.envelope.mailFrom),
-      printable(recipient.address),
+      recipient.address,
       inboundSessionText(entry),
       outboundText(recipient),
       entry.id,

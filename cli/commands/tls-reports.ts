@@ -104,9 +104,9 @@ async function showOne(api: ApiClient, id: string, json: boolean, io: Io) {
 function listText(reports: readonly Summary[]): string {
   const rows = reports.map((report) => [
     report.day,
-    printable(report.organisation),
+    report.organisation,
     signatureOf(report),
-    report.domains.map(printable).join(', ') + (report.acceptedDomain ? '' : ' (not accepted)'),
+    report.domains.join(', ') + (report.acceptedDomain ? '' : ' (not accepted)'),
     String(report.successfulSessions),
     String(report.failedSessions),
     report.id,

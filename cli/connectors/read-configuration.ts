@@ -34,7 +34,8 @@ const maxAliases = 1000
  */
 export function readConfiguration(text: string, name: string): Configuration {
   const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
+  // At another level the package prints warnings itself, and they quote the file unescaped.
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: 'error' })
   const withLine = ({ offset, message }: FileFault) => `${name}:${lines.linePos(offset).line}: ${message}`
   const syntaxFaults = [...document.errors, ...document.warnings].map(({ pos, message }) => ({
     offset: pos[0],

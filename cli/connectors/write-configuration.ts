@@ -3,7 +3,8 @@
  * field is in `alwaysWritten`. Fields that the server assigns (ids, versions, times) are omitted.
  */
 import { isDeepStrictEqual } from 'node:util'
-import { Document, isNode } from 'yaml'
+import { Document, isNode, visit } from 'yaml'
+import { invisibleCharacter, mapInvisible } from '../../shared/contract/visible-text.ts'
 import {
   acceptedDomains,
   type Configuration,
@@ -40,8 +41,28 @@ export function writeConfiguration(
       const node = document.getIn([kind.name, index], true)
       if (isNode(node) && commentAbove(entry) !== '') node.commentBefore = commentOf(commentAbove(entry))
     }
-  return document.toString({ lineWidth: 0 })
+  return escapeInvisible(document)
 }
+
+/**
+ * Returns the YAML with an escape for each invisible character, which only a double-quoted scalar can have (YAML 1.2
+ * §5.7). So a terminal that shows the file shows every character, and `apply` reads the same values.
+ */
+function escapeInvisible(document: Document): string {
+  visit(document, {
+    Scalar(_, node) {
+      const { value } = node
+      if (typeof value === 'string' && invisibleCharacter.test(value.replaceAll('\n', '')))
+        node.type = 'QUOTE_DOUBLE'
+    },
+  })
+  return mapInvisible(document.toString({ lineWidth: 0 }), (character) =>
+    character === '\n' ? character : yamlEscape(character),
+  )
+}
+
+const yamlEscape = (character: string): string =>
+  `\\U${character.codePointAt(0)?.toString(16).padStart(8, '0')}`
 
 const commentOf = (text: string): string => text.replace(/^/gm, ' ')
 

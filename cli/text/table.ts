@@ -1,4 +1,5 @@
 /** Formats text in columns and paragraphs. */
+import { printable } from './format.ts'
 
 /**
  * Pads each column to the length of its longest cell, and separates columns by two spaces. All rows have the same
@@ -19,8 +20,9 @@ export function alignColumns(rows: readonly (readonly string[])[]): string {
     .join('\n')
 }
 
+/** Each cell is text from outside. */
 export const table = (heading: readonly string[], rows: readonly (readonly string[])[]): string =>
-  alignColumns([heading, ...rows])
+  alignColumns([heading, ...rows.map((row) => row.map(printable))])
 
 /** Breaks text at spaces into lines of at most `width` characters. A longer word is a line of its own. */
 export function wrapText(text: string, width: number): string[] {

@@ -10,6 +10,7 @@ import {
 import { planChanges } from '../../../cli/connectors/plan-changes.ts'
 import { readConfiguration, toDesiredEntry } from '../../../cli/connectors/read-configuration.ts'
 import { writeConfiguration } from '../../../cli/connectors/write-configuration.ts'
+import { cleanName } from '../../../shared/connectors/connector-name.ts'
 
 /** Returns the lines below the message. */
 function faultsOf(text: string): readonly string[] {
@@ -164,17 +165,12 @@ const text = fc.oneof(
     ' padded ',
     "it's",
     '"',
+    'a\u200bb',
+    '\\\u{e0041}\u2028\u00a0',
+    '\u009b\u0085\t\n \u202e',
   ),
 )
-const name = text
-  .map((words) =>
-    words
-      .replace(/\p{Cc}/gu, ' ')
-      .trim()
-      .slice(0, 40)
-      .trim(),
-  )
-  .filter((words) => words !== '')
+const name = text.map(cleanName).filter((words) => words !== '')
 
 const inbound = fc.record(
   {
@@ -217,7 +213,9 @@ const configuration = fc
 test('a configuration is the same after writing and reading, whatever its names and comments contain', () => {
   fc.assert(
     fc.property(configuration, text, (file, heading) => {
-      assert.deepEqual(readConfiguration(writeConfiguration(file, heading), 'c.yaml'), file)
+      const written = writeConfiguration(file, heading)
+      assert.deepEqual(readConfiguration(written, 'c.yaml'), file)
+      assert.doesNotMatch(written, /[^\P{C}\n]|\p{Default_Ignorable_Code_Point}/u)
     }),
   )
 })

@@ -118,7 +118,7 @@ test('`connectors validate` prints every step of an outbound connector that fail
   ok     Connect mx.northwind.example (198.51.100.1), 3 ms
          Connected
   FAILED Certificate mx.northwind.example (198.51.100.1), 0 ms
-         451 4.7.325 Certificate is for x [2J, not for y
+         451 4.7.325 Certificate is for x?[2J, not for y
          CN=x, issued by CN=CA, valid until 2026-12-01T00:00:00.000Z
          SHA-256 ${'ab'.repeat(32)}
 `,

@@ -20,8 +20,8 @@ for (const [name, text, expected] of rows)
   test(`replaceInvisible returns ${name}`, () => assert.equal(replaceInvisible(text), expected))
 
 const lines: [name: string, text: string, line: string][] = [
-  ['a space for line breaks and tabs', ' a\r\n\tb ', 'a b'],
-  ['a space for a direction mark', 'Read\u202ethis', 'Read this'],
+  ['a space for line breaks and tabs', ' a\r\n\tb\u0085\u2028c ', 'a b c'],
+  ['? for a direction mark and a terminal escape', 'a\u202eb\u001b[2J\u009b', 'a?b?[2J?'],
   ['a space for spaces of other widths', 'a\u00a0\u2003b', 'a b'],
   ['? for a character that shows nothing', 'a\u00adb\u{e0041}', 'a?b?'],
   ['the first 10 UTF-16 units of longer text', '0123456789abc', '0123456789'],
