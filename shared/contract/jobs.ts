@@ -4,7 +4,7 @@ import { CertificateSummary } from './certificate.ts'
 import { Message, Recipient, Reply } from './message.ts'
 import { splitIntoParts } from './parts.ts'
 import { RevocationCheck } from './revocation.ts'
-import { escapeUnits } from './visible-text.ts'
+import { toUnicodeEscapes } from './visible-text.ts'
 
 export const SmartHost = z.strictObject({ host: z.string().min(1), port: z.int().min(1).max(65535) })
 export type SmartHost = z.infer<typeof SmartHost>
@@ -174,7 +174,7 @@ export const EvaluationQueueJob = z.union([EvaluationJob, CertificateNotice])
  * excludes U+FFFE and U+FFFF. AWS accepts characters above them, and emulators do not, so their surrogates are escaped.
  */
 export const jobBody = (job: unknown): string =>
-  JSON.stringify(job).replace(/[\ud800-\udfff\ufffe\uffff]/g, escapeUnits)
+  JSON.stringify(job).replace(/[\ud800-\udfff\ufffe\uffff]/g, toUnicodeEscapes)
 
 /**
  * Maximum number of recipients of one job, and of octets of their JSON. These limits leave room for the other fields of

@@ -15,9 +15,9 @@ export const invisibleCharacter = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_P
 
 const invisibleCharacters = new RegExp(invisibleCharacter, 'gu')
 
-/** Returns the text with each invisible character replaced by the result of `replacement`. */
-export const mapInvisible = (text: string, replacement: (character: string) => string): string =>
-  text.replace(invisibleCharacters, (character) => replacement(character))
+/** Returns the text with each invisible character replaced by the result of `convert`. */
+export const mapInvisible = (text: string, convert: (character: string) => string): string =>
+  text.replace(invisibleCharacters, (character) => convert(character))
 
 /**
  * Returns JSON in which every invisible character is escaped, also those that JSON.stringify leaves as they are: DEL,
@@ -26,9 +26,9 @@ export const mapInvisible = (text: string, replacement: (character: string) => s
  */
 export const visibleJson = (value: unknown, indent = 0): string =>
   mapInvisible(JSON.stringify(value, null, indent), (character) =>
-    character === '\n' ? character : escapeUnits(character),
+    character === '\n' ? character : toUnicodeEscapes(character),
   )
 
 /** Writes each UTF-16 code unit as `\uXXXX` (RFC 8259 §7). */
-export const escapeUnits = (text: string): string =>
+export const toUnicodeEscapes = (text: string): string =>
   text.replace(/./gs, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)

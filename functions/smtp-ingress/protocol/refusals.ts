@@ -41,14 +41,14 @@ export const senderNotUtf8 = refusal('AddressMalformed', 501, '5.1.7', 'Sender a
 /** The address of RCPT TO. */
 export const recipientNotUtf8 = refusal('AddressMalformed', 501, '5.1.3', 'Recipient address is not UTF-8')
 
-/** The address of MAIL FROM has a character of Default_Ignorable_Code_Point, a control, a space or an unassigned one. */
+/** The address of MAIL FROM: a default-ignorable, format or unassigned character, or a space other than U+0020. */
 export const invisibleInSender = refusal(
   'AddressMalformed',
   501,
   '5.1.7',
   'Sender address has an invisible character',
 )
-/** The address of RCPT TO has a character of Default_Ignorable_Code_Point, a control, a space or an unassigned one. */
+/** The address of RCPT TO: a default-ignorable, format or unassigned character, or a space other than U+0020. */
 export const invisibleInRecipient = refusal(
   'AddressMalformed',
   501,

@@ -15,6 +15,7 @@ const hostileText = fc.oneof(
     'a\r\nAction: delivered\r\n\r\nFinal-Recipient: rfc822; x@x',
     '\r\n\r\n--=_',
     '\u2028Action: delivered\u0085Status: 2.0.0',
+    'a\u202eb\u{e0041}c\u200bd\u00ad',
     '\\x{0D}\\x{0A}Action: delivered',
     '+0D+0AAction: delivered',
     'x'.repeat(5000),
@@ -84,6 +85,8 @@ test('any DSN is well-formed, with exactly one group of status fields for each r
       )
       assert.equal(parts.length, original === null ? 2 : 3)
       if (original?.kind === 'Headers') assert.deepEqual(parts[2]?.octets, original.octets)
+      for (const part of parts.slice(0, 2))
+        assert.doesNotMatch(part.text, /[^\P{C}\r\n]|\p{Default_Ignorable_Code_Point}/u)
       const status = parts[1]?.text ?? ''
       assert.equal(status.split('\r\n\r\n').length, 1 + recipients.length)
       assert.equal(status.match(/^Final-Recipient: /gm)?.length, recipients.length)
