@@ -30,6 +30,14 @@ test('splitForJobs returns parts of at most a hundred items, in order', () => {
   assert.deepEqual(parts.flat(), items)
 })
 
+test('splitForJobs counts an escape for each character above U+FFFF, as it is sent', () => {
+  const parts = splitForJobs(Array.from({ length: 4 }, () => '\u{1f600}'.repeat(4_000)))
+  assert.deepEqual(
+    parts.map(({ length }) => length),
+    [2, 2],
+  )
+})
+
 test('splitForJobs returns parts that fit into a job, and a larger item as a part by itself', () => {
   const sizes = [50_000, 50_000, 50_000, 200_000, 10]
   const parts = splitForJobs(sizes.map((size) => '\u00e9'.repeat(size / 2)))
