@@ -9,7 +9,10 @@ import { invisibleCharacter, mapInvisible } from '../contract/visible-text.ts'
 /** In UTF-16 code units. */
 export const maxNameLength = 64
 
-/** @param name without spaces at its ends @returns what is wrong with the name, or null */
+/**
+ * @param name without spaces at its ends
+ * @returns the fault of the name, or null
+ */
 export function nameFault(name: string): string | null {
   const codePoint = invisibleCharacter.exec(name)?.[0].codePointAt(0)
   if (codePoint !== undefined)

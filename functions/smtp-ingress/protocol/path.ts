@@ -2,8 +2,8 @@
  * Parses mailboxes in angle brackets (RFC 5321 §4.1.2, RFC 6531 §3.3). The attack: an address that the next server
  * reads as another mailbox, that contains a line end, that is displayed only in part, or that takes exponential time to
  * parse. The defence: one pass without backtracking, strictly by the grammar. Invisible characters
- * (shared/contract/visible-text.ts) are found. Not covered: look-alike letters are accepted. A local part may have more than the
- * 64 octets that every server must support (§4.5.3.1.1), because forwarders create longer local parts.
+ * (shared/contract/visible-text.ts) are found. Not covered: look-alike letters are accepted. A local part may have more
+ * than the 64 octets that every server must support (§4.5.3.1.1), because forwarders create longer local parts.
  */
 import { isIPv4, isIPv6 } from 'node:net'
 import { invisibleCharacter } from '../../../shared/contract/visible-text.ts'
