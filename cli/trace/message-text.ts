@@ -40,6 +40,9 @@ function recipientLines({
   until,
   givenUpAt,
   firstHeld,
+  requirement,
+  released,
+  returned,
   attempts,
   attemptsOmitted,
   notifications,
@@ -57,6 +60,9 @@ function recipientLines({
           indentParagraph(printable(earlierHold.explanation), 13),
         ]),
     ...(verdict === null ? ['  Not decided yet.'] : verdictLines(verdict)),
+    ...(requirement === null ? [] : requirementLines(requirement, verdict?.lowered ?? [])),
+    ...(released === null ? [] : [`  Released   ${requestText(released)}`]),
+    ...(returned === null ? [] : [`  Returned   ${requestText(returned)}`]),
     ...(attemptsOmitted > 0 ? [`  (${countText(attemptsOmitted, 'earlier attempt')} not shown)`] : []),
     ...attempts.flatMap(attemptLines),
     ...notifications.map(
@@ -65,6 +71,22 @@ function recipientLines({
     ),
   ]
 }
+
+function requirementLines(
+  { connector, since, level }: NonNullable<Recipient['requirement']>,
+  lowered: readonly string[],
+): string[] {
+  const loweredText = lowered.includes('connector')
+    ? '; no connector applies now'
+    : lowered.length === 0
+      ? ''
+      : `; the current connector lowers ${lowered.map(printable).join(', ')}`
+  const text = `keeps the requirement of connector "${printable(connector.name)}" from ${formatTime(since)}: ${printable(level)}${loweredText}`
+  return [`  Requires   ${text}`]
+}
+
+const requestText = ({ at, by }: NonNullable<Recipient['released']>): string =>
+  `by ${by === null ? 'an administrator' : printable(by)} at ${formatTime(at)}`
 
 const dsnKindText = new Map([
   ['failed', 'Failure'],

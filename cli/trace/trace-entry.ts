@@ -42,8 +42,12 @@ export const Verdict = z.object({
   connectorsVersion: z.int().nullable().default(null),
   reply: z.string().nullable().default(null),
   considered: z.array(ConsideredConnector).default([]),
+  lowered: z.array(z.string()).default([]),
 })
 export type Verdict = z.output<typeof Verdict>
+
+/** Null when no administrator made the request. */
+const AdministratorRequest = z.object({ at: z.string(), by: z.string().nullable() }).nullable().default(null)
 
 const Recipient = z.object({
   address: z.string(),
@@ -55,6 +59,12 @@ const Recipient = z.object({
     .object({ at: z.string(), reason: z.string(), explanation: z.string() })
     .nullable()
     .default(null),
+  requirement: z
+    .object({ connector: z.object({ name: z.string() }), since: z.string(), level: z.string() })
+    .nullable()
+    .default(null),
+  released: AdministratorRequest,
+  returned: AdministratorRequest,
   attempts: z.array(Attempt),
   attemptsOmitted: z.int(),
   notifications: z.array(

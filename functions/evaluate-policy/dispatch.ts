@@ -97,8 +97,8 @@ function deliveryJobs(
   deliveries: readonly Deliver[],
   connectorsVersion: number,
 ): DeliveryJob[] {
-  const groupKey = ({ destination, route, tls, attempt }: Deliver) =>
-    JSON.stringify([destination, route, tls, attempt])
+  const groupKey = ({ destination, route, tls, attempt, connectors }: Deliver) =>
+    JSON.stringify([destination, route, tls, attempt, connectors.outbound])
   return groupByKey(deliveries, groupKey).flatMap((group) => {
     const { destination, route, tls, attempt } = group[0]
     const connector = connectorOf(group[0])
@@ -116,7 +116,7 @@ function deliveryJobs(
   })
 }
 
-/** The recipients of one delivery job have one domain, so they share its connector. */
+/** The recipients of one delivery job share the connector. */
 const connectorOf = ({ connectors, decidedBy }: Deliver): DeliveryJob['connector'] =>
   connectors.outbound === null || decidedBy === null
     ? undefined

@@ -5,8 +5,23 @@ import type { Attempt, Message, Recipient } from '../../shared/contract/message.
 import { expiryAfter } from '../../shared/dynamodb/expiry-after.ts'
 import type { Cancelled, Claims } from '../../shared/messages/claims.ts'
 import { attemptKey } from '../../shared/messages/message-keys.ts'
-import { type DecisionContext, jobPosition, type Trace } from '../../shared/messages/trace.ts'
-import { evaluate, isReportAddress, type Settings, type Verdict } from '../../shared/policy/evaluate.ts'
+import type { RequirementStore } from '../../shared/messages/requirement-store.ts'
+import {
+  type DecisionContext,
+  jobPosition,
+  type Progress,
+  type RecordedVerdict,
+  type RequirementReference,
+  type Trace,
+} from '../../shared/messages/trace.ts'
+import {
+  type EarlierFacts,
+  type EvaluationInput,
+  evaluate,
+  isReportAddress,
+  type Settings,
+  type Verdict,
+} from '../../shared/policy/evaluate.ts'
 import { createExplainer } from '../../shared/policy/explain/explain.ts'
 import type { Snapshot } from '../../shared/policy/snapshot.ts'
 import type { JobSender } from '../../shared/queues/job-queue.ts'
@@ -16,6 +31,7 @@ import { type Dispatch, delayIfEarly, dispatch, successDsnJobs } from './dispatc
 export interface EvaluateDependencies {
   trace: Trace
   claims: Claims<Attempt | Cancelled>
+  requirements: Pick<RequirementStore, 'store' | 'read'>
   queues: {
     evaluation: JobSender<EvaluationJob>
     delivery: JobSender<DeliveryJob>
@@ -44,16 +60,17 @@ export async function evaluateJob(
     return []
   }
   const { message } = job
-  const recipients = await filterOvertaken(job, trace)
+  const progress = await progressOf(job, trace)
+  const recipients = job.recipients.filter((recipient) => !isOvertaken(job, recipient, progress))
   const [delivered, undecided] = splitByDelivery(recipients)
   await recordDelivered(message, delivered, trace)
-  const verdicts = evaluate({ snapshot, settings, message, recipients: undecided, now, retry: job.retry })
+  const input = { snapshot, settings, message, recipients: undecided, now, retry: job.retry }
   const context = {
     at: now,
     connectorsVersion: snapshot.version,
     considered: createExplainer(snapshot, message),
   }
-  const executed = await record(message, verdicts, context, dependencies)
+  const executed = await decideAndRecord(input, progress, context, dependencies)
   const { bounce, delivery, evaluation } = dispatch(message, executed, now, snapshot.version)
   const isStoredByMailflow = (address: string) => isReportAddress(address, settings)
   const notices = successDsnJobs(message, delivered, isStoredByMailflow, now)
@@ -92,19 +109,23 @@ export const isFirstJob = ({ notBefore, recipients }: EvaluationJob): boolean =>
   notBefore === null && recipients.every(({ attempts }) => attempts === 0)
 
 /**
- * Removes the recipients for which a later job was decided, because a queue may deliver a job again long after its
+ * Whether a later job was decided for the recipient. Such a recipient is left out, because a queue may deliver a job again long after its
  * successors. A retry request is overtaken only by the outcome of the next attempt, never by a delayed job. There are
  * two reasons. Clocks differ, so an earlier delayed job may carry a later time. After a delivery job was returned for a
  * new decision, the retry request is the only job of its recipients.
  */
-async function filterOvertaken(job: EvaluationJob, trace: Trace): Promise<Recipient[]> {
-  if (isFirstJob(job)) return job.recipients
+function isOvertaken(
+  { retry, notBefore }: EvaluationJob,
+  { address, attempts }: Recipient,
+  progress: ReadonlyMap<string, Progress>,
+): boolean {
+  const decided = progress.get(address)?.decided ?? ''
+  return decided >= (retry ? jobPosition(attempts + 1, null) : jobPosition(attempts, notBefore))
+}
+
+async function progressOf(job: EvaluationJob, trace: Trace): Promise<Map<string, Progress>> {
   const addresses = job.recipients.map(({ address }) => address)
-  const progress = await trace.progress(job.message.id, addresses)
-  return job.recipients.filter(({ address, attempts }) => {
-    const decided = progress.get(address)?.decided ?? ''
-    return decided < (job.retry ? jobPosition(attempts + 1, null) : jobPosition(attempts, job.notBefore))
-  })
+  return isFirstJob(job) ? new Map() : trace.progress(job.message.id, addresses)
 }
 
 async function markDecided(
@@ -119,6 +140,71 @@ async function markDecided(
   )
 }
 
+type KeptProgress = Pick<Progress, 'requirement' | 'isReleased' | 'isReturned'>
+const noProgress: KeptProgress = { requirement: null, isReleased: false, isReturned: false }
+
+/** The first round usually suffices. Another worker can store one requirement between the rounds of this worker. */
+const maxRounds = 4
+
+/**
+ * Decides and records. The first job of a message does not read the trace, and two workers may decide at the same time.
+ * So the write returns the requirement that the recipient keeps, and a decision that did not know it is made again.
+ * @throws Error when a kept requirement cannot be read: then nothing may be sent
+ */
+async function decideAndRecord(
+  input: EvaluationInput,
+  progress: ReadonlyMap<string, KeptProgress>,
+  context: DecisionContext,
+  dependencies: EvaluateDependencies,
+): Promise<Verdict[]> {
+  const known = new Map(progress)
+  const executed: Verdict[] = []
+  let { recipients } = input
+  for (let round = 0; recipients.length > 0; round++) {
+    if (round === maxRounds) throw new Error(`the requirements of ${input.message.id} keep changing`)
+    const earlier = await earlierFacts(known, dependencies)
+    const verdicts = evaluate({ ...input, recipients, earlier })
+    const results = await record(input.message, verdicts, context, dependencies)
+    recipients = []
+    for (const { verdict, executed: toExecute, usedRequirement, requirement } of results) {
+      const { recipient } = verdict
+      const expected = usedRequirement ?? known.get(recipient.address)?.requirement?.digest
+      if (requirement !== null && requirement.digest !== expected) {
+        known.set(recipient.address, { ...(known.get(recipient.address) ?? noProgress), requirement })
+        recipients = [...recipients, recipient]
+      } else if (toExecute !== null) executed.push(toExecute)
+    }
+  }
+  return executed
+}
+
+async function earlierFacts(
+  known: ReadonlyMap<string, KeptProgress>,
+  { requirements }: EvaluateDependencies,
+): Promise<Map<string, EarlierFacts>> {
+  const digests = [...known.values()].flatMap(({ requirement }) => requirement?.digest ?? [])
+  const stored = await requirements.read(digests)
+  const keptOf = (reference: RequirementReference | null): EarlierFacts['kept'] => {
+    if (reference === null) return null
+    const requirement = stored.get(reference.digest)
+    if (requirement === undefined)
+      throw new Error(`the kept requirement ${reference.digest} is missing from the messages table`)
+    return { requirement, since: reference.since }
+  }
+  return new Map(
+    [...known].map(([address, { requirement, isReleased, isReturned }]) => [
+      address,
+      { kept: keptOf(requirement), isReleased, isReturned },
+    ]),
+  )
+}
+
+interface Result extends RecordedVerdict {
+  verdict: Verdict
+  /** Digest of the requirement that the verdict adds; null when it adds none. */
+  usedRequirement: string | null
+}
+
 /**
  * Records the verdicts.
  * @returns the verdicts to execute. A recipient that is already settled keeps its state: a bounced recipient gets its
@@ -128,20 +214,32 @@ async function record(
   message: Message,
   verdicts: readonly Verdict[],
   context: DecisionContext,
-  { trace, claims, retentionDays }: EvaluateDependencies,
-): Promise<Verdict[]> {
+  { trace, claims, requirements, retentionDays }: EvaluateDependencies,
+): Promise<Result[]> {
   const expiresAt = expiryAfter(new Date(message.receivedAt), retentionDays * daySeconds)
   const isFirstDecision = verdicts.some(({ recipient }) => recipient.attempts === 0)
   if (isFirstDecision) await trace.recordMessage(message, expiresAt)
-  const executed = await Promise.all(
-    verdicts.map(async (verdict) =>
-      verdict.action === 'Bounce' &&
-      !(await cancelNextAttempt(message, verdict.recipient, claims, context.at, expiresAt))
-        ? trace.recordedBounce(message.id, verdict)
-        : trace.recordVerdict(message, verdict, context, expiresAt),
-    ),
+  return Promise.all(
+    verdicts.map(async (verdict): Promise<Result> => {
+      const { action, recipient, newRequirement } = verdict
+      if (
+        action === 'Bounce' &&
+        !(await cancelNextAttempt(message, recipient, claims, context.at, expiresAt))
+      ) {
+        const executed = await trace.recordedBounce(message.id, verdict)
+        return { verdict, executed, requirement: null, usedRequirement: null }
+      }
+      // A requirement is stored before the item that refers to it.
+      const usedRequirement =
+        action === 'Bounce' || newRequirement === null
+          ? null
+          : await requirements.store(newRequirement, context.at, retentionDays)
+      const recorded = await trace.recordVerdict(message, verdict, context, expiresAt, usedRequirement)
+      // A bounce settles the recipient, so no decision follows.
+      const requirement = action === 'Bounce' ? null : recorded.requirement
+      return { verdict, ...recorded, requirement, usedRequirement }
+    }),
   )
-  return executed.filter((verdict) => verdict !== null)
 }
 
 /**

@@ -13,6 +13,7 @@ import { clientDefaults } from '../../shared/lambda/aws-clients.ts'
 import { sqsHandler } from '../../shared/lambda/sqs-handler.ts'
 import { type Cancelled, Claims } from '../../shared/messages/claims.ts'
 import { DailyNoticeLimit } from '../../shared/messages/daily-notice-limit.ts'
+import { RequirementStore } from '../../shared/messages/requirement-store.ts'
 import { Trace } from '../../shared/messages/trace.ts'
 import { connectDeliveryQueue } from '../../shared/queues/delivery-queue.ts'
 import { JobQueue } from '../../shared/queues/job-queue.ts'
@@ -37,6 +38,7 @@ const connectors = new SnapshotReader(documents, environment.CONNECTORS_TABLE)
 const dependencies = {
   trace: new Trace(documents, environment.MESSAGES_TABLE),
   claims: new Claims<Attempt | Cancelled>(documents, environment.MESSAGES_TABLE),
+  requirements: new RequirementStore(documents, environment.MESSAGES_TABLE),
   queues: {
     evaluation: new JobQueue<EvaluationJob>(sqs, environment.EVALUATION_QUEUE_URL),
     delivery: connectDeliveryQueue(sqs, environment),

@@ -12,6 +12,7 @@ import { domainOf } from '../mail/address.ts'
 import { normaliseDomain } from '../mail/domain.ts'
 import type { ClaimKey } from './claims.ts'
 import { bucketsOfDay, byTime, messageKey, recipientKey } from './message-keys.ts'
+import { RequirementStore } from './requirement-store.ts'
 import type { RecipientState } from './trace.ts'
 import { type TraceEntry, type TraceItem, traceEntry } from './trace-entry.ts'
 
@@ -56,7 +57,12 @@ export interface MatchingMessages {
 /** A message and the states of its recipients, for a worker that continues with them. */
 export interface MessageWithRecipients {
   message: Message
-  recipients: { recipient: Recipient; state: RecipientState; connectors: string[] }[]
+  recipients: {
+    recipient: Recipient
+    state: RecipientState
+    connectors: string[]
+    keepsRequirement: boolean
+  }[]
 }
 
 /** A recipient in the index. */
@@ -118,12 +124,14 @@ export class History {
   readonly #documents: DynamoDBDocumentClient
   readonly #table: string
   readonly #rowsPerPage: number
+  readonly #requirements: RequirementStore
 
   /** @param rowsPerPage index rows read for one page, rounded up to a whole message */
   constructor(documents: DynamoDBDocumentClient, table: string, rowsPerPage = 5000) {
     this.#documents = documents
     this.#table = table
     this.#rowsPerPage = rowsPerPage
+    this.#requirements = new RequirementStore(documents, table)
   }
 
   /** @returns null when there is no such message, or when it has been deleted */
@@ -132,7 +140,8 @@ export class History {
     const messageQuery = { KeyConditionExpression: 'pk = :pk', ExpressionAttributeValues: { ':pk': id } }
     for await (const item of this.#query<TraceItem>({ ...messageQuery, ConsistentRead: true }))
       items.push(item)
-    const entry = traceEntry(items)
+    const digests = items.flatMap(({ requirement }) => requirement?.digest ?? [])
+    const entry = traceEntry(items, await this.#requirements.read(digests))
     return entry && this.#addDsnStates(entry)
   }
 
@@ -174,8 +183,17 @@ export class History {
     for await (const item of this.#query<TraceItem>(query)) items.push(item)
     const message = items.find((item) => item.message)?.message
     if (!message) return null
-    const recipients = items.flatMap(({ recipient, state = 'Pending', connectors = [] }) =>
-      recipient ? [{ recipient: Recipient.parse(recipient), state, connectors }] : [],
+    const recipients = items.flatMap(({ recipient, state = 'Pending', connectors = [], requirement }) =>
+      recipient
+        ? [
+            {
+              recipient: Recipient.parse(recipient),
+              state,
+              connectors,
+              keepsRequirement: requirement !== undefined,
+            },
+          ]
+        : [],
     )
     return { message: Message.parse(message), recipients }
   }

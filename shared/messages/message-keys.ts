@@ -3,7 +3,7 @@
  * verdict), for each attempt (its claim, later its result) and for each recipient and kind of DSN (the claim, later the
  * DSN's id). The index `byTime` lists recipients by day. A day is spread over several index partitions, so that a high
  * rate of mail does not exceed the limit of one partition. Each connector that expects certificates has a partition
- * with its notices of unknown certificates.
+ * with its notices of unknown certificates, and each kept requirement has a partition of one item.
  */
 import type { DsnKind } from '../contract/jobs.ts'
 
@@ -21,6 +21,9 @@ export const dsnKey = (id: string, address: string, kind: DsnKind) => ({
   pk: id,
   sk: `dsn#${kind}#${address}`,
 })
+
+/** @param digest SHA-256 of the requirement, base64url */
+export const requirementKey = (digest: string) => ({ pk: `requirement#${digest}`, sk: 'requirement' })
 
 /** The sum of the octets of a message's DSNs. */
 export const dsnOctetsKey = (id: string) => ({ pk: id, sk: 'dsn-octets' })

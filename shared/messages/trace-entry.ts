@@ -3,7 +3,7 @@
  * location and the raw certificate chain, which are internal. Pure.
  */
 import { z } from 'zod'
-import { DsnKind } from '../contract/jobs.ts'
+import { ConnectorName, DsnKind, SmartHost, TlsRequirement } from '../contract/jobs.ts'
 import {
   Attempt,
   AttemptTls,
@@ -18,7 +18,9 @@ import {
 import { TlsResult } from '../contract/tls-result.ts'
 import { formatReply } from '../mail/reply.ts'
 import { Considered } from '../policy/explain/considered.ts'
+import { type KeptRequirement, LoweredField } from '../policy/kept-requirement.ts'
 import type { Cancelled } from './claims.ts'
+import type { AdministratorRequest, RequirementReference } from './trace.ts'
 
 export const RecipientStates = ['Pending', 'Delivered', 'Deferred', 'Bounced'] as const
 
@@ -72,10 +74,29 @@ export const VerdictEntry = z.strictObject({
     .describe('number of changes of connectors and accepted domains before the decision'),
   reply: z.string().nullable().describe('the reply in a DSN; null for a delivery'),
   considered: z.array(Considered).describe('in order of evaluation, inbound connectors first'),
+  lowered: z
+    .array(LoweredField)
+    .describe(
+      'fields in which the current connectors require less than the kept requirement, which then applies; connector: none matches',
+    ),
 })
 
 /** Defaults for entries of an earlier release. */
-const emptyExplanation = { at: null, connectorsVersion: null, reply: null, considered: [] }
+const emptyExplanation = { at: null, connectorsVersion: null, reply: null, considered: [], lowered: [] }
+
+const RequirementEntry = z.strictObject({
+  connector: ConnectorName,
+  since: timestamp.describe('time of the decision'),
+  route: z.enum(['Mx', 'SmartHosts', 'Ses']),
+  smartHosts: z.array(SmartHost),
+  ...TlsRequirement.pick({ level: true, tlsDomain: true, minimumTlsVersion: true, revocationCheck: true })
+    .shape,
+})
+
+const AdministratorRequestEntry = z.strictObject({
+  at: timestamp,
+  by: z.string().nullable().describe('IAM principal, or subject of the token; null without authorisation'),
+})
 
 const RecipientEntry = z.strictObject({
   address: z.string(),
@@ -87,6 +108,13 @@ const RecipientEntry = z.strictObject({
     .strictObject({ at: timestamp, reason: z.string(), explanation: z.string() })
     .nullable()
     .describe('the first time that a connector held it, whatever happened later'),
+  requirement: RequirementEntry.nullable().describe(
+    'what the connector of its first decision with forced TLS required of the next hop; later decisions never require less',
+  ),
+  released: AdministratorRequestEntry.nullable().describe(
+    'the last release from a kept requirement to the current connectors',
+  ),
+  returned: AdministratorRequestEntry.nullable().describe('the request to bounce it'),
   attempts: z.array(AttemptEntry),
   attemptsOmitted: z.int().nonnegative().describe('number of older attempts that are not shown'),
   notifications: z
@@ -130,6 +158,9 @@ export interface TraceItem {
   until?: string | null
   givenUpAt?: string | null
   firstHeld?: RecipientEntry['firstHeld']
+  requirement?: RequirementReference
+  released?: AdministratorRequest
+  returned?: AdministratorRequest
   leaseUntil?: number
   result?: Attempt | Cancelled | { dsn: string }
 }
@@ -140,8 +171,14 @@ export interface TraceItem {
  */
 const maxAttemptsShown = 8000
 
-/** @returns null when the items hold no message */
-export function traceEntry(items: readonly TraceItem[]): TraceEntry | null {
+/**
+ * @param requirements the kept requirements to which the items refer, by digest
+ * @returns null when the items hold no message
+ */
+export function traceEntry(
+  items: readonly TraceItem[],
+  requirements: ReadonlyMap<string, KeptRequirement>,
+): TraceEntry | null {
   const message = items.find(({ sk }) => sk === 'message')?.message
   if (!message) return null
   const attempts = groupByAddress(items.filter(isNotCancelled), 'attempt#', attemptOf)
@@ -160,12 +197,27 @@ export function traceEntry(items: readonly TraceItem[]): TraceEntry | null {
         until: item.until ?? null,
         givenUpAt: item.givenUpAt ?? null,
         firstHeld: item.firstHeld ?? null,
+        requirement: requirementEntry(item, requirements),
+        released: item.released ?? null,
+        returned: item.returned ?? null,
         attempts: allAttempts.slice(-maxShown),
         attemptsOmitted: Math.max(0, allAttempts.length - maxShown),
         notifications: notifications.get(addressOf(item)) ?? [],
       }
     }),
   }
+}
+
+function requirementEntry(
+  { requirement: reference }: TraceItem,
+  requirements: ReadonlyMap<string, KeptRequirement>,
+): RecipientEntry['requirement'] {
+  const requirement = requirements.get(reference?.digest ?? '')
+  if (reference === undefined || requirement === undefined) return null
+  const { connector, route, smartHosts, tls } = requirement
+  const { level, tlsDomain, minimumTlsVersion, revocationCheck } = tls
+  const { since } = reference
+  return { connector, since, route, smartHosts, level, tlsDomain, minimumTlsVersion, revocationCheck }
 }
 
 function messageFields({ id, receivedAt, direction, attributedTo, source, tls, size }: Message) {

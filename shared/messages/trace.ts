@@ -1,7 +1,8 @@
 /**
  * Writes the message trace: the history of each recipient, with reasons. `evaluate-policy` writes verdicts.
  * `deliver-message` writes the state `Delivered`, and so does `evaluate-policy` when a job reports a delivery. The
- * record of an attempt is its claim (claims.ts). A final state is never overwritten, so a late or duplicate job cannot
+ * record of an attempt is its claim (claims.ts). The API records that an administrator releases or returns a message. A
+ * final state is never overwritten, so a late or duplicate job cannot
  * reopen a settled recipient.
  */
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
@@ -13,6 +14,7 @@ import {
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb'
 import type { Message } from '../contract/message.ts'
+import { unlessConditionFails } from '../dynamodb/unless-condition-fails.ts'
 import { formatReply } from '../mail/reply.ts'
 import type { Verdict } from '../policy/evaluate.ts'
 import type { Considered } from '../policy/explain/considered.ts'
@@ -23,6 +25,25 @@ export type RecipientState = 'Pending' | 'Delivered' | 'Deferred' | 'Bounced'
 /** The state after a verdict. `Delivered` comes from an attempt. */
 const stateAfterVerdict = { Deliver: 'Pending', Defer: 'Deferred', Bounce: 'Bounced' } as const
 
+/** A kept requirement in a recipient's item. `since`: the time of its decision, ISO 8601. */
+export interface RequirementReference {
+  digest: string
+  since: string
+}
+
+/** A request of an administrator. `by`: IAM principal or subject of the token; null when the API has no authorizer. */
+export interface AdministratorRequest {
+  at: string
+  by: string | null
+}
+
+export interface RecordedVerdict {
+  /** The verdict to execute; null when nothing remains to be done. */
+  executed: Verdict | null
+  /** The requirement that the recipient keeps after this write; null when there is none, or nothing was written. */
+  requirement: RequirementReference | null
+}
+
 export interface Progress {
   state: RecipientState
   /**
@@ -30,6 +51,9 @@ export interface Progress {
    * because the first job of a message is not marked.
    */
   decided: string
+  requirement: RequirementReference | null
+  isReleased: boolean
+  isReturned: boolean
 }
 
 /**
@@ -71,18 +95,20 @@ export class Trace {
 
   /**
    * Writes a verdict and its state unless the recipient is settled or has a later attempt.
-   * @returns the verdict to execute: this verdict; or the bounce that already settled the recipient, because its writer
-   * may have died before it sent the job; or null when nothing remains to be done
+   * @param newRequirement digest of the requirement to keep; the recipient's first one is not replaced
+   * @returns as the verdict to execute: this verdict; or the bounce that already settled the recipient, because its
+   * writer may have died before it sent the job
    */
   async recordVerdict(
     message: Message,
     verdict: Verdict,
     { at, connectorsVersion, considered }: DecisionContext,
     expiresAt: number,
-  ): Promise<Verdict | null> {
-    const { recipient, action, reason, explanation, connectors, reportOnly, decidedBy } = verdict
+    newRequirement: string | null = null,
+  ): Promise<RecordedVerdict> {
+    const { recipient, action, reason, explanation, connectors, reportOnly, decidedBy, lowered } = verdict
     const keys = indexKeys(message.id, message.receivedAt, recipient.address)
-    const recorded = await this.#updateUnsettled(message.id, recipient.address, {
+    const item = await this.#updateUnsettled(message.id, recipient.address, {
       state: stateAfterVerdict[action],
       verdict: {
         action,
@@ -94,6 +120,7 @@ export class Trace {
         connectorsVersion,
         reply: action === 'Deliver' ? null : formatReply(verdict.reply),
         considered: considered(verdict),
+        lowered,
       },
       until: action === 'Defer' ? verdict.until.toISOString() : null,
       givenUpAt: action === 'Defer' ? verdict.expiresAt.toISOString() : null,
@@ -113,8 +140,48 @@ export class Trace {
       order: keys.order,
       expiresAt,
       ...(isHeld(verdict) && { firstHeld: { at: at.toISOString(), reason, explanation } }),
+      ...(newRequirement !== null && { requirement: { digest: newRequirement, since: at.toISOString() } }),
     })
-    return recorded ? verdict : this.recordedBounce(message.id, verdict)
+    if (item === null) return { executed: await this.recordedBounce(message.id, verdict), requirement: null }
+    return { executed: withoutContentUnderRequirement(verdict, item), requirement: item.requirement ?? null }
+  }
+
+  /**
+   * Lets a waiting recipient leave with the current connectors, and records who requested that.
+   * @returns false when the recipient is settled, or keeps no requirement
+   */
+  recordRelease(messageId: string, address: string, released: AdministratorRequest): Promise<boolean> {
+    return unlessConditionFails(
+      this.#documents.send(
+        new UpdateCommand({
+          TableName: this.#table,
+          Key: recipientKey(messageId, address),
+          UpdateExpression: 'SET released = :released REMOVE requirement',
+          ConditionExpression: `${notFinal} AND attribute_exists(requirement)`,
+          ExpressionAttributeNames: { '#state': 'state' },
+          ExpressionAttributeValues: { ...openStates, ':released': released },
+        }),
+      ),
+    )
+  }
+
+  /**
+   * Lets the next decision bounce a waiting recipient, and records who requested that.
+   * @returns false when the recipient is settled
+   */
+  recordReturn(messageId: string, address: string, returned: AdministratorRequest): Promise<boolean> {
+    return unlessConditionFails(
+      this.#documents.send(
+        new UpdateCommand({
+          TableName: this.#table,
+          Key: recipientKey(messageId, address),
+          UpdateExpression: 'SET returned = :returned',
+          ConditionExpression: notFinal,
+          ExpressionAttributeNames: { '#state': 'state' },
+          ExpressionAttributeValues: { ...openStates, ':returned': returned },
+        }),
+      ),
+    )
   }
 
   /** @returns the bounce that settled this verdict's recipient, or null */
@@ -123,7 +190,8 @@ export class Trace {
     const { Item } = await this.#documents.send(
       new GetCommand({ TableName: this.#table, Key: key, ConsistentRead: true }),
     )
-    return Item?.state === 'Bounced' ? { ...Item.verdict, ...Item.bounced, recipient } : null
+    if (Item?.state !== 'Bounced') return null
+    return withoutContentUnderRequirement({ ...Item.verdict, ...Item.bounced, recipient }, Item)
   }
 
   async recordDelivered(messageId: string, address: string): Promise<void> {
@@ -137,8 +205,8 @@ export class Trace {
 
   /** Records that the follow-up jobs of the job at this position have been sent. Positions only increase. */
   async recordDecided(messageId: string, address: string, position: string): Promise<void> {
-    try {
-      await this.#documents.send(
+    await unlessConditionFails(
+      this.#documents.send(
         new UpdateCommand({
           TableName: this.#table,
           Key: recipientKey(messageId, address),
@@ -146,10 +214,8 @@ export class Trace {
           ConditionExpression: 'attribute_not_exists(decided) OR decided < :position',
           ExpressionAttributeValues: { ':position': position },
         }),
-      )
-    } catch (error) {
-      if (!(error instanceof ConditionalCheckFailedException)) throw error
-    }
+      ),
+    )
   }
 
   /** @returns the progress by address; a recipient that was never evaluated is missing */
@@ -163,27 +229,34 @@ export class Trace {
             [this.#table]: {
               Keys: keys.splice(0, 100),
               ConsistentRead: true,
-              ProjectionExpression: 'address, #state, decided',
+              ProjectionExpression: 'address, #state, decided, requirement, released, returned',
               ExpressionAttributeNames: { '#state': 'state' },
             },
           },
         }),
       )
-      for (const { address, state, decided } of Responses?.[this.#table] ?? [])
-        progress.set(address, { state, decided: decided ?? '' })
+      for (const item of Responses?.[this.#table] ?? [])
+        progress.set(item.address, {
+          state: item.state,
+          decided: item.decided ?? '',
+          requirement: item.requirement ?? null,
+          isReleased: item.released !== undefined,
+          isReturned: item.returned !== undefined,
+        })
       keys = keys.concat(UnprocessedKeys?.[this.#table]?.Keys ?? [])
     }
     return progress
   }
 
+  /** @returns the item after the write; null when the recipient is settled or has a later attempt */
   async #updateUnsettled(
     messageId: string,
     address: string,
     fields: Record<string, unknown>,
-  ): Promise<boolean> {
+  ): Promise<Record<string, RequirementReference | undefined> | null> {
     const names = Object.keys(fields)
     try {
-      await this.#documents.send(
+      const { Attributes } = await this.#documents.send(
         new UpdateCommand({
           TableName: this.#table,
           Key: recipientKey(messageId, address),
@@ -194,11 +267,12 @@ export class Trace {
             ...openStates,
             ...mapKeys(names, (name) => [`:${name}`, fields[name]]),
           },
+          ReturnValues: 'ALL_NEW',
         }),
       )
-      return true
+      return Attributes ?? {}
     } catch (error) {
-      if (error instanceof ConditionalCheckFailedException) return false
+      if (error instanceof ConditionalCheckFailedException) return null
       throw error
     }
   }
@@ -211,7 +285,17 @@ const isHeld = ({ action, reason }: Verdict): boolean =>
   action === 'Defer' && reason !== 'RetryLater' && reason !== 'OutboundTlsNotMet'
 
 /** Fields that keep their first value. */
-const writeOnceFields = new Set(['firstHeld'])
+const writeOnceFields = new Set(['firstHeld', 'requirement'])
+
+/**
+ * A bounce that did not know of a kept requirement, such as that of a repeated first job, must not return the content
+ * in a DSN that may leave in the clear.
+ */
+const withoutContentUnderRequirement = (
+  verdict: Verdict,
+  { requirement }: Record<string, unknown>,
+): Verdict =>
+  verdict.action === 'Bounce' && requirement !== undefined ? { ...verdict, mayReturnContent: false } : verdict
 
 const assignment = (name: string): string =>
   writeOnceFields.has(name) ? `#${name} = if_not_exists(#${name}, :${name})` : `#${name} = :${name}`

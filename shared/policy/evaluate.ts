@@ -16,6 +16,15 @@ import {
   noConnector,
   type Session,
 } from './inbound.ts'
+import {
+  type DatedRequirement,
+  type KeptRequirement,
+  keptExplanation,
+  keptRequirementOf,
+  type LoweredField,
+  loweredBy,
+  routeOfRequirement,
+} from './kept-requirement.ts'
 import { shouldNotifySender } from './notification.ts'
 import { opportunistic, requirementOf, routeOf, selectOutbound } from './outbound.ts'
 import type { Reason } from './reasons.ts'
@@ -48,6 +57,10 @@ interface VerdictFields {
   decidedBy: string | null
   /** The reason why a connector in ReportOnly mode would have refused or held the message. */
   reportOnly: Reason | null
+  /** The fields in which the current connectors require less than the kept requirement, which then applies. */
+  lowered: LoweredField[]
+  /** The requirement to keep from this decision on; null when TLS is not forced, or a requirement is kept already. */
+  newRequirement: KeptRequirement | null
 }
 
 export interface Deliver extends VerdictFields {
@@ -78,11 +91,24 @@ export interface Bounce extends VerdictFields {
 
 export type Verdict = Deliver | Defer | Bounce
 
+/** Facts about a recipient from earlier decisions and requests. */
+export interface EarlierFacts {
+  kept: DatedRequirement | null
+  /** An administrator released the message from its kept requirement. */
+  isReleased: boolean
+  /** An administrator returned the message. */
+  isReturned: boolean
+}
+
+const noEarlierFacts: EarlierFacts = { kept: null, isReleased: false, isReturned: false }
+
 export interface EvaluationInput {
   snapshot: Snapshot
   settings: Settings
   message: Message
   recipients: readonly Recipient[]
+  /** By address; empty for a new message. */
+  earlier?: ReadonlyMap<string, EarlierFacts>
   now: Date
   /** The next attempt is made immediately: an administrator requests it, or the previous decision was stale. */
   retry?: boolean | undefined
@@ -94,12 +120,22 @@ export function evaluate({
   settings,
   message,
   recipients,
+  earlier,
   now,
   retry = false,
 }: EvaluationInput): Verdict[] {
   const inbound = evaluateInboundForMessage(snapshot, message)
   return recipients.map((recipient) =>
-    decide({ snapshot, settings, message, inbound, recipient, now, retry }),
+    decide({
+      snapshot,
+      settings,
+      message,
+      inbound,
+      recipient,
+      earlier: earlier?.get(recipient.address) ?? noEarlierFacts,
+      now,
+      retry,
+    }),
   )
 }
 
@@ -120,6 +156,7 @@ interface RecipientInput {
   message: Message
   inbound: InboundEvaluation
   recipient: Recipient
+  earlier: EarlierFacts
   now: Date
   retry: boolean
 }
@@ -128,7 +165,9 @@ function decide(input: RecipientInput): Verdict {
   const domain = domainOf(input.recipient.address)
   const outbound = domain === null ? null : selectOutbound(input.snapshot, domain)
   const verdict = decideFor(input, domain, outbound)
-  return verdict.action === 'Bounce' && mayReturnContent({ ...input, outbound })
+  const { kept, isReleased } = input.earlier
+  const hadForcedTls = kept !== null || isReleased
+  return verdict.action === 'Bounce' && mayReturnContent({ ...input, outbound, hadForcedTls })
     ? { ...verdict, mayReturnContent: true }
     : verdict
 }
@@ -143,6 +182,8 @@ function decideFor(
 
   if (recipient.lastAttempt?.outcome === 'PermanentFailure')
     return bounceRefused(common, recipient.lastAttempt)
+  if (input.earlier.isReturned)
+    return bounce(common, 'ReturnedByAdministrator', returnedReply, 'An administrator returned the message.')
   if (inbound.unreadableSender)
     return bounce(common, 'UnreadableSender', badSenderReply, 'The sender names no valid domain.')
   if (inbound.violation) return applyViolation(input, inbound.violation, common, outbound)
@@ -160,26 +201,37 @@ function decideFor(
   if (isAcceptedDomain && isReportAddress(recipient.address, input.settings))
     return deliverOrRetry(
       input,
-      { ...common, connectors: { ...common.connectors, outbound: null } },
+      { ...common, connectors: { ...common.connectors, outbound: null }, lowered: [], newRequirement: null },
       null,
       domain,
     )
-  if (isAcceptedDomain && outbound === null) return holdUnrouted(input, common, domain)
+  if (isAcceptedDomain && outbound === null && common.lowered.length === 0)
+    return holdUnrouted(input, common, domain)
   return deliverOrRetry(input, common, outbound, domain)
 }
 
-type CommonFields = Pick<VerdictFields, 'recipient' | 'connectors' | 'reportOnly' | 'decidedBy'>
+/** RFC 3463 §3.8: "Something related to security caused the message to be returned". */
+const returnedReply = reply(550, '5.7.0', 'Returned by the administrator before delivery')
+
+type CommonFields = Pick<
+  VerdictFields,
+  'recipient' | 'connectors' | 'reportOnly' | 'decidedBy' | 'lowered' | 'newRequirement'
+>
 
 function commonFieldsOf(
-  { inbound, recipient }: RecipientInput,
+  { inbound, recipient, earlier: { kept } }: RecipientInput,
   outbound: OutboundConnector | null,
 ): CommonFields {
+  const lowered = kept === null ? [] : loweredBy(outbound, kept.requirement)
+  const decider = kept !== null && lowered.length > 0 ? kept.requirement.connector : outbound
   const inboundConnector = inbound.violation?.connector ?? inbound.partner ?? inbound.attributedTo
   return {
     recipient,
-    connectors: { inbound: inboundConnector?.id ?? null, outbound: outbound?.id ?? null },
+    connectors: { inbound: inboundConnector?.id ?? null, outbound: decider?.id ?? null },
     reportOnly: inbound.reportedViolation?.reason ?? null,
-    decidedBy: outbound?.name ?? null,
+    decidedBy: decider?.name ?? null,
+    lowered,
+    newRequirement: kept === null ? keptRequirementOf(outbound) : null,
   }
 }
 
@@ -299,6 +351,18 @@ function deliver(
 ): Deliver {
   const { settings, recipient } = input
   if (isReportAddress(recipient.address, settings)) return storeReport(input, common, domain)
+  const { kept } = input.earlier
+  if (kept !== null && common.lowered.length > 0)
+    return {
+      ...common,
+      action: 'Deliver',
+      reason: 'RequirementKept',
+      explanation: keptExplanation(kept, common.lowered),
+      route: routeOfRequirement(kept.requirement, domain),
+      tls: kept.requirement.tls,
+      destination: domain,
+      attempt: recipient.attempts + 1,
+    }
   const fallback: Route = settings.defaultRoute === 'Ses' ? { kind: 'Ses' } : { kind: 'Mx', domain }
   return {
     ...common,

@@ -62,7 +62,13 @@ export function byRestrictionsThenName(first: InboundConnector, second: InboundC
   return restrictionCount(second) - restrictionCount(first) || byName(first, second)
 }
 
-const tlsLevels = [null, 'EncryptionOnly', 'CertificateValidation', 'DomainValidation']
+/** The values of `tlsSettings`, from the weakest to the strongest. */
+export const tlsLevels: readonly OutboundConnector['tlsSettings'][] = [
+  null,
+  'EncryptionOnly',
+  'CertificateValidation',
+  'DomainValidation',
+]
 
 /**
  * The strength of the requirements for a next hop. Of two connectors for the same pattern the stronger takes

@@ -2,6 +2,8 @@
 export type Reason =
   /** An outbound connector matched. */
   | 'ConnectorMatched'
+  /** The current connectors require less than the first decision did, so its requirement and route apply. */
+  | 'RequirementKept'
   /** No outbound connector matched, so the deployment's default route applies. */
   | 'DefaultRoute'
   /** The recipient is the address for reports on TLS. */
@@ -26,5 +28,7 @@ export type Reason =
   | 'RefusedByNextHop'
   /** The recipient's domain has no mail server (RFC 7505 null MX, or no address). */
   | 'NoNextHop'
+  /** An administrator returned the message to its sender. */
+  | 'ReturnedByAdministrator'
   /** Attempts failed until the message expired. */
   | 'Expired'

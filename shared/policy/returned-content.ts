@@ -1,8 +1,8 @@
 /**
  * Decides whether a failure DSN may return the whole message, as RET=FULL requests. The risk: forced TLS protected the
  * message, but the DSN may be sent in the clear. So the DSN for a message that was or may have been protected returns
- * only its headers (RFC 8689 §5). Not covered: earlier attempts, and connectors as they were then; only the current
- * connectors and the last attempt are known.
+ * only its headers (RFC 8689 §5). Not covered: earlier attempts other than the last, and policies that the recipient's domain
+ * published then.
  */
 import type { OutboundConnector } from '../connectors/schema.ts'
 import type { Message, Recipient } from '../contract/message.ts'
@@ -13,13 +13,22 @@ interface BounceContext {
   inbound: InboundEvaluation
   outbound: OutboundConnector | null
   recipient: Pick<Recipient, 'lastAttempt'>
+  /** Whether a connector forced TLS at an earlier decision, also if an administrator released the message since. */
+  hadForcedTls: boolean
 }
 
-export function mayReturnContent({ message, inbound, outbound, recipient }: BounceContext): boolean {
+export function mayReturnContent({
+  message,
+  inbound,
+  outbound,
+  recipient,
+  hadForcedTls,
+}: BounceContext): boolean {
   const { dsn, requireTls } = message.envelope
   return (
     dsn.ret === 'FULL' &&
     !requireTls &&
+    !hadForcedTls &&
     !wasProtectedInbound(message, inbound) &&
     (outbound === null || outbound.tlsSettings === null) &&
     (recipient.lastAttempt === null || recipient.lastAttempt.policy === 'Opportunistic')

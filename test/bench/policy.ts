@@ -47,7 +47,7 @@ const work = new Map<string, Decide>([
   [
     'explanation for the trace',
     (snapshot, { message, recipient }) =>
-      createExplainer(snapshot, message)({ recipient, reason: 'ConnectorMatched' }).length,
+      createExplainer(snapshot, message)({ recipient, reason: 'ConnectorMatched', lowered: [] }).length,
   ],
 ])
 

@@ -112,6 +112,12 @@ export const advice: readonly AdviceRow[] = [
     remedy: 'Your mail administrator can say which server to use instead.',
   },
   {
+    code: '7.0', // 5.7.0
+    ownDecisionOnly: true,
+    happened: 'The administrator of this system returned your message before it was delivered.',
+    remedy: 'Your mail administrator can say why, and whether you can send it again.',
+  },
+  {
     code: '7.0', // 4.7.0, 5.7.0
     happened: "The recipient's mail server refused the message for a security reason.",
     remedy: "The recipient's mail administrator can say which reason, if you quote the details below.",

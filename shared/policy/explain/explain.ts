@@ -111,7 +111,7 @@ function fromFieldWarnings(
 const isForAllSenders = ({ senderDomains }: InboundConnector, domain: string | null): boolean =>
   bestPattern(senderDomains, domain) === '*'
 
-type ExplainedVerdict = Pick<Verdict, 'recipient' | 'reason'>
+type ExplainedVerdict = Pick<Verdict, 'recipient' | 'reason' | 'lowered'>
 
 /** Explains the verdicts of one message: for each recipient the connectors considered, inbound ones first. */
 export function createExplainer(
@@ -140,12 +140,20 @@ function inboundConsideredFor(
 /** A report that mailflow stores uses no outbound connector. */
 function outboundConsideredFor(
   snapshot: Snapshot,
-  { recipient, reason }: ExplainedVerdict,
+  { recipient, reason, lowered }: ExplainedVerdict,
   maxConnectors: number,
 ): Considered[] {
   const domain = reason === 'TlsReport' ? null : domainOf(recipient.address)
-  return domain === null ? [] : consideredOutbound(snapshot, domain, maxConnectors)
+  if (domain === null) return []
+  return consideredOutbound(snapshot, domain, maxConnectors).map((considered) =>
+    lowered.length > 0 && (considered.outcome === 'Decides' || considered.outcome === 'Reports')
+      ? { ...considered, outcome: 'Outranked', why: loweredText(lowered) }
+      : considered,
+  )
 }
+
+const loweredText = (lowered: Verdict['lowered']): string =>
+  `The message keeps the requirement of its first decision, which this connector lowers (${lowered.join(', ')}).`
 
 /** The ingress's reply to an accepted RCPT TO. */
 const accepted = reply(250, '2.1.5', 'Accepted')

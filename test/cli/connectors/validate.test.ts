@@ -35,6 +35,8 @@ async function recordReceivedMail(tls = overTls): Promise<void> {
       explanation: 'x',
       connectors: { inbound: null, outbound: null },
       decidedBy: null,
+      lowered: [],
+      newRequirement: null,
       reportOnly: null,
       reply: { code: 550, enhanced: '5.1.2', text: 'x' },
     },

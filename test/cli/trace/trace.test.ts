@@ -76,6 +76,8 @@ const verdictOf = (address: string, fields: Partial<Verdict>): Verdict =>
     explanation: 'Attempt 1 at mx.bank.example ended with 451 4.7.321 STARTTLS is not offered.',
     connectors: { inbound: null, outbound: null },
     decidedBy: null,
+    lowered: [],
+    newRequirement: null,
     reportOnly: null,
     reply: { code: 451, enhanced: '4.7.321', text: 'STARTTLS is not offered' },
     until: new Date(now + 600_000),

@@ -12,6 +12,7 @@ import { SnapshotReader } from '../../../shared/connectors-table/repository.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
 import { TraceEntry } from '../../../shared/messages/trace-entry.ts'
 import { relayDeniedReply } from '../../../shared/policy/admit-recipient.ts'
+import type { Verdict } from '../../../shared/policy/evaluate.ts'
 import { type ApiCall, type ApiResult, createTestApi } from '../../support/api-client.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { circumstances, connectorsIn, message, recipient } from '../../support/fixtures.ts'
@@ -478,16 +479,18 @@ describe('GET /messages', () => {
     for (const time of times) {
       const received = message({ id: id(time), receivedAt: time })
       await trace.recordMessage(received, expiresAt)
-      const verdict = {
+      const verdict: Verdict = {
         action: 'Bounce',
         recipient: recipient(),
         reason: 'RelayDenied',
         explanation: 'ours.example is not an accepted domain.',
         connectors: { inbound: contoso, outbound: null },
         decidedBy: null,
+        lowered: [],
+        newRequirement: null,
         reportOnly: null,
         reply: relayDeniedReply,
-      } as const
+      }
       await trace.recordVerdict(received, verdict, circumstances, expiresAt)
     }
   })

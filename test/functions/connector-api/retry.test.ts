@@ -56,6 +56,8 @@ const verdict = (address: string, fields: object): Verdict =>
     explanation: 'Attempt 3 ended with 451 4.3.0 Try again later.',
     connectors: { inbound: null, outbound: null },
     decidedBy: null,
+    lowered: [],
+    newRequirement: null,
     reportOnly: null,
     reply: relayDeniedReply,
     until: new Date(now + 600_000),

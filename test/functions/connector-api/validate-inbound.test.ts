@@ -72,6 +72,8 @@ const delivered = (address: string): Verdict => ({
   explanation: 'No outbound connector matches.',
   connectors: { inbound: null, outbound: null },
   decidedBy: null,
+  lowered: [],
+  newRequirement: null,
   reportOnly: null,
   route: { kind: 'Ses' },
   tls: opportunistic,

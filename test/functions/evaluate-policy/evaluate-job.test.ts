@@ -6,6 +6,7 @@ import type { BounceJob, DeliveryJob, EvaluationJob } from '../../../shared/cont
 import type { Attempt, Recipient } from '../../../shared/contract/message.ts'
 import { type Cancelled, Claims } from '../../../shared/messages/claims.ts'
 import { attemptKey, recipientKey } from '../../../shared/messages/message-keys.ts'
+import { RequirementStore } from '../../../shared/messages/requirement-store.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import {
@@ -48,6 +49,7 @@ function unit() {
     trace,
     claims,
     queues,
+    requirements: new RequirementStore(database.documents, database.messagesTable),
     priorities: normalPriority,
     settings,
     retentionDays: 90,

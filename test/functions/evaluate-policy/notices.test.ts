@@ -16,6 +16,7 @@ import type {
 import type { Attempt, ClientCertificate } from '../../../shared/contract/message.ts'
 import { type Cancelled, Claims } from '../../../shared/messages/claims.ts'
 import { DailyNoticeLimit } from '../../../shared/messages/daily-notice-limit.ts'
+import { RequirementStore } from '../../../shared/messages/requirement-store.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
 import { NoticeQueue } from '../../../shared/queues/notice-queue.ts'
 import type { Announcement } from '../../../shared/queues/topic-publisher.ts'
@@ -76,6 +77,7 @@ function unit(fields: Partial<InboundConnector> = {}) {
     claims: new Claims<Attempt | Cancelled>(documents, messagesTable),
     queues,
     settings: { defaultRoute: 'Mx' },
+    requirements: new RequirementStore(database.documents, database.messagesTable),
     priorities: normalPriority,
     retentionDays: 90,
   }

@@ -34,6 +34,8 @@ function metricsOf(
     explanation: '',
     connectors: { inbound: null, outbound: null },
     decidedBy: null,
+    lowered: [],
+    newRequirement: null,
     reply: relayDeniedReply,
     until: receivedAt,
   } as unknown as Verdict

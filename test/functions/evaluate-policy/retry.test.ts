@@ -8,6 +8,7 @@ import type { Attempt } from '../../../shared/contract/message.ts'
 import { type Cancelled, Claims } from '../../../shared/messages/claims.ts'
 import { History } from '../../../shared/messages/history.ts'
 import { attemptKey } from '../../../shared/messages/message-keys.ts'
+import { RequirementStore } from '../../../shared/messages/requirement-store.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
@@ -58,6 +59,7 @@ function deployment() {
       trace,
       claims,
       queues,
+      requirements: new RequirementStore(database.documents, database.messagesTable),
       priorities: normalPriority,
       settings,
       retentionDays: 90,

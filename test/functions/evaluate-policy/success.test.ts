@@ -5,6 +5,7 @@ import { type EvaluateDependencies, evaluateJob } from '../../../functions/evalu
 import { BounceJob, type DeliveryJob, type EvaluationJob } from '../../../shared/contract/jobs.ts'
 import type { Attempt, Message, Recipient } from '../../../shared/contract/message.ts'
 import { type Cancelled, Claims } from '../../../shared/messages/claims.ts'
+import { RequirementStore } from '../../../shared/messages/requirement-store.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
 import { evaluate } from '../../../shared/policy/evaluate.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
@@ -30,6 +31,7 @@ function unit() {
     claims: new Claims<Attempt | Cancelled>(database.documents, database.messagesTable),
     queues,
     settings: { defaultRoute: 'Mx', tlsReportAddress: reportAddress },
+    requirements: new RequirementStore(database.documents, database.messagesTable),
     priorities: normalPriority,
     retentionDays: 90,
   }

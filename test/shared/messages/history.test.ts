@@ -53,6 +53,8 @@ const verdict = (address: string, fields: Partial<Verdict> = {}): Verdict =>
     explanation: 'Outbound connector "Northwind" takes it.',
     connectors: { inbound: null, outbound: 'id-northwind' },
     decidedBy: null,
+    lowered: [],
+    newRequirement: null,
     reportOnly: null,
     reply: relayDeniedReply,
     until: now,

@@ -99,7 +99,7 @@ function expectedInbound({ decidedBy, inbound = {} }: Case): string | null {
 }
 
 const expectedOutbound = (row: Case): string | null =>
-  firstOf(row.outbound ?? defaultOutbound(row), ['Decides', 'Reports'])
+  row.outboundConnector ?? firstOf(row.outbound ?? defaultOutbound(row), ['Decides', 'Reports'])
 
 function firstOf(connectors: Outcomes, outcomes: Outcomes[string][]): string | null {
   const names = outcomes.flatMap((outcome) =>

@@ -48,7 +48,7 @@ describe('the table of replies in docs/connectors.md', () => {
 
   test('has exactly the reasons for which a message is not delivered', () => {
     const reasons = [...read('shared/policy/reasons.ts').matchAll(/\| '(\w+)'/g)].map(([, reason]) => reason)
-    const delivers = ['ConnectorMatched', 'DefaultRoute', 'TlsReport']
+    const delivers = ['ConnectorMatched', 'RequirementKept', 'DefaultRoute', 'TlsReport']
     assert.deepEqual(
       table.map(([reason]) => unquoted(reason)).toSorted(),
       reasons.filter((reason) => !delivers.includes(reason ?? '')).toSorted(),
@@ -263,7 +263,7 @@ describe('the diagram of verdicts in docs/connectors.md', () => {
     ))
 })
 
-/** @param verdict only its outbound connector is used */
+/** @param verdict only its outbound connector, and whether that is replaced by a kept requirement, are used */
 function questions(row: Case, connectors: Snapshot, verdict: Verdict): Record<string, () => boolean> {
   const message = messageOf(row)
   const evaluation = evaluateInboundForMessage(connectors, message)
@@ -276,6 +276,7 @@ function questions(row: Case, connectors: Snapshot, verdict: Verdict): Record<st
   const expired = () => minutes >= (outbound?.expirationHours ?? 24) * 60
   return {
     refused: () => lastAttempt?.outcome === 'PermanentFailure',
+    returned: () => row.earlier?.isReturned === true,
     sender: () => !evaluation.unreadableSender,
     violated: () => evaluation.violation !== null,
     holds: () => evaluation.violation?.connector.onViolation === 'Defer',
@@ -284,7 +285,7 @@ function questions(row: Case, connectors: Snapshot, verdict: Verdict): Record<st
     accepted: () => isAcceptedRecipient(connectors, addressOf(row)),
     own: () => row.createdByMailflow === true || evaluation.attributedTo !== null,
     report: () => addressOf(row).toLowerCase() === row.tlsReportAddress,
-    routed: () => outbound !== undefined,
+    routed: () => outbound !== undefined || verdict.lowered.length > 0,
     unroutedLong: expired,
     tried: () => lastAttempt !== null,
     atOnce: () =>

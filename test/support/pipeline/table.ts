@@ -17,6 +17,7 @@ export interface Input {
   ConditionExpression?: string
   KeyConditionExpression?: string
   UpdateExpression?: string
+  ReturnValues?: string
   ExpressionAttributeNames?: Record<string, string>
   ExpressionAttributeValues?: Record<string, unknown>
   RequestItems?: Record<string, { Keys: Item[] }>
@@ -65,8 +66,9 @@ export class MemoryTable {
     const before = this.#items.get(keyOf(key))
     if (input.ConditionExpression !== undefined && !satisfies(before ?? {}, input))
       throw new ConditionalCheckFailedException({ message: 'the condition is not met', $metadata: {} })
-    this.#items.set(keyOf(key), Object.freeze(after(before ?? {})))
-    return { Attributes: before }
+    const written = Object.freeze(after(before ?? {}))
+    this.#items.set(keyOf(key), written)
+    return { Attributes: input.ReturnValues === 'ALL_NEW' ? written : before }
   }
 }
 

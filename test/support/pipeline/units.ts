@@ -9,6 +9,7 @@ import { BounceJob, DeliveryJob, EvaluationJob } from '../../../shared/contract/
 import type { ContentReference } from '../../../shared/contract/message.ts'
 import { Claims } from '../../../shared/messages/claims.ts'
 import { History } from '../../../shared/messages/history.ts'
+import { RequirementStore } from '../../../shared/messages/requirement-store.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
 import type { OutboundMessage, Outcomes } from '../../../shared/net/smtp-delivery.ts'
 import type { Settings } from '../../../shared/policy/evaluate.ts'
@@ -45,6 +46,7 @@ export function runUnit(unit: Unit, body: string, ports: Ports): Promise<unknown
       return evaluateJob(EvaluationJob.parse(job), ports.connectors(), ports.now(), {
         ...shared,
         claims: new Claims(documents, table),
+        requirements: new RequirementStore(documents, table),
         queues: {
           evaluation: shared.evaluation,
           delivery: queue(ports, 'deliver'),

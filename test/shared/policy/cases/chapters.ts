@@ -2,6 +2,7 @@
 import { addresses } from './addresses.ts'
 import { certificates } from './certificates.ts'
 import { deferAndHold } from './defer-and-hold.ts'
+import { keptRequirements } from './kept-requirements.ts'
 import type { Chapter } from './notation.ts'
 import { onPremises } from './on-premises.ts'
 import { outboundSelection } from './outbound-selection.ts'
@@ -25,5 +26,6 @@ export const chapters: readonly Chapter[] = [
   recipientsAndRoutes,
   outboundSelection,
   retriesAndExpiry,
+  keptRequirements,
   unreadable,
 ]

@@ -12,6 +12,7 @@ import {
   type Recipient,
   type TlsFacts,
 } from '../../../../shared/contract/message.ts'
+import type { EarlierFacts } from '../../../../shared/policy/evaluate.ts'
 import type { Considered } from '../../../../shared/policy/explain/considered.ts'
 import { predictCertificateFacts } from '../../../../shared/tls/facts.ts'
 import { attempt, inbound, outbound, overTls } from '../../../support/fixtures.ts'
@@ -46,6 +47,8 @@ export interface Case {
   recipient?: Partial<Recipient>
   /** An administrator requests the next attempt immediately. */
   retry?: boolean
+  /** Facts from earlier decisions and requests; default: none. */
+  earlier?: EarlierFacts
   expected: Expected
   /** The inbound connectors considered, in order; default: none. */
   inbound?: Outcomes
@@ -53,6 +56,8 @@ export interface Case {
   outbound?: Outcomes
   /** The inbound connector of the verdict; default: the one of `inbound` that decides, else reports, else grants. */
   decidedBy?: string | null
+  /** The outbound connector of the verdict; default: the one of `outbound` that decides, else reports. */
+  outboundConnector?: string
   /** A text that the explanation of the verdict or of a considered connector contains. */
   why?: string
 }

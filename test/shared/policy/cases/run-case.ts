@@ -55,6 +55,7 @@ export function decideCase(row: Case, given: Snapshot): Verdict {
     settings: settingsOf(row),
     message: messageOf(row),
     recipients: [recipientOf(row)],
+    ...(row.earlier && { earlier: new Map([[addressOf(row), row.earlier]]) }),
     now,
     retry,
   })
