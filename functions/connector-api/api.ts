@@ -19,13 +19,14 @@ import { connectorRoutes } from './routes/connectors.ts'
 import { type ExplainDependencies, explainRoute } from './routes/explain.ts'
 import { messageRoutes } from './routes/messages.ts'
 import { type ObservedDependencies, observedCertificateRoutes } from './routes/observed-certificates.ts'
-import { retryRoutes } from './routes/retry.ts'
 import { type TlsReportDependencies, tlsReportRoutes } from './routes/tls-reports.ts'
 import { validateInboundRoute } from './routes/validate-inbound.ts'
+import { type WaitingMailDependencies, waitingMailRoutes } from './routes/waiting-mail.ts'
 
 export interface Dependencies {
   repository: ConnectorRepository
   history: History
+  trace: WaitingMailDependencies['trace']
   evaluation: JobSender<EvaluationJob>
   explain: Omit<ExplainDependencies, 'now'>
   reports: TlsReportDependencies['reports']
@@ -44,6 +45,7 @@ export type Api = (
 export function createConnectorApi({
   repository,
   history,
+  trace,
   evaluation,
   explain,
   reports,
@@ -52,12 +54,13 @@ export function createConnectorApi({
   logger,
   now = Date.now,
 }: Dependencies): Api {
+  const waitingMail = { history, trace, evaluation, now }
   const routeRequest = createRouter(
     addOpenApiRoute([
-      ...connectorRoutes(repository, { logger, now }),
+      ...connectorRoutes(repository, { logger, now }, waitingMail),
       ...acceptedDomainRoutes(repository.acceptedDomains),
       ...messageRoutes(history, now),
-      ...retryRoutes(repository, { history, evaluation, now }),
+      ...waitingMailRoutes(repository, waitingMail),
       ...tlsReportRoutes({ reports, snapshot: explain.snapshot, now }),
       certificatesRoute({ published, now }),
       ...observedCertificateRoutes({ observed, now }),

@@ -9,6 +9,7 @@ import { ConnectorRepository, SnapshotReader } from '../../shared/connectors-tab
 import { ApiEnvironment, decisionSettings, readEnvironment } from '../../shared/contract/environment.ts'
 import { clientDefaults } from '../../shared/lambda/aws-clients.ts'
 import { History } from '../../shared/messages/history.ts'
+import { Trace } from '../../shared/messages/trace.ts'
 import { JobQueue } from '../../shared/queues/job-queue.ts'
 import { ReceivedReports } from '../../shared/tls-reports/received-reports.ts'
 import { ObservedList } from '../../shared/transport/observed-list.ts'
@@ -21,6 +22,7 @@ const connectors = new SnapshotReader(documents, environment.CONNECTORS_TABLE)
 export const handler = createConnectorApi({
   repository: new ConnectorRepository(documents, environment.CONNECTORS_TABLE),
   history: new History(documents, environment.MESSAGES_TABLE),
+  trace: new Trace(documents, environment.MESSAGES_TABLE),
   evaluation: new JobQueue(new SQSClient(clientDefaults), environment.EVALUATION_QUEUE_URL),
   explain: {
     snapshot: () => connectors.current(),

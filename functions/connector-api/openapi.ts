@@ -23,9 +23,9 @@ import {
 import { ExplanationAnswer, ExplanationInput } from './routes/explain.ts'
 import { MessageList } from './routes/messages.ts'
 import { ObservedCertificates, ObservedCertificatesList } from './routes/observed-certificates.ts'
-import { ConnectorRetryRequested, MessageRetryRequested } from './routes/retry.ts'
 import { TlsReport, TlsReportList } from './routes/tls-reports.ts'
 import { InboundValidationInput } from './routes/validate-inbound.ts'
+import { WaitingMail, WaitingRecipients } from './routes/waiting-mail.ts'
 
 const Problem = z
   .looseObject({
@@ -59,8 +59,8 @@ const outputs = {
   AcceptedDomainList,
   TraceEntry,
   MessageList,
-  MessageRetryRequested,
-  ConnectorRetryRequested,
+  WaitingRecipients,
+  WaitingMail,
   ExplanationAnswer,
   TlsReport,
   TlsReportList,

@@ -6,6 +6,7 @@ import { z } from 'zod'
 import type { ExpectedVersions } from '../../shared/connectors-table/repository.ts'
 import { readBody, readJson, readOptionalJson } from '../../shared/http-api/json-body.ts'
 import { Problem } from '../../shared/http-api/problem.ts'
+import { callerOf } from '../../shared/http-api/request-log.ts'
 import { parseIfMatch, parseQuery } from './request.ts'
 
 export interface RouteResponse {
@@ -39,6 +40,8 @@ export interface RouteRequest<Query, Body> {
   body: Body
   /** Null when If-Match is optional and absent. */
   ifMatch: ExpectedVersions | null
+  /** IAM principal, or subject of the token; null when the API has no authorizer. */
+  caller: string | null
 }
 
 export interface Route extends RouteDescription {
@@ -65,7 +68,7 @@ export function route<Query extends z.ZodType = typeof emptyQuery, Body extends 
       if (description.ifMatch === 'required' && ifMatch === null)
         throw new Problem(428, 'If-Match is missing. Send the ETag of a GET in it.')
       const body = (description.body && readBody(description.body, json)) as z.output<Body>
-      return handle({ parameter, query, body, ifMatch })
+      return handle({ parameter, query, body, ifMatch, caller: callerOf(event) })
     },
   }
 }

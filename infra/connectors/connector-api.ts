@@ -22,11 +22,15 @@ const routes: readonly { path: string; methods: HttpMethod[] }[] = [
   { path: '/outbound-connectors', methods: [GET, POST] },
   { path: '/outbound-connectors/{id}', methods: [GET, PUT, DELETE] },
   { path: '/outbound-connectors/{id}/retry', methods: [POST] },
+  { path: '/outbound-connectors/{id}/release', methods: [POST] },
+  { path: '/outbound-connectors/{id}/return', methods: [POST] },
   { path: '/accepted-domains', methods: [GET] },
   { path: '/accepted-domains/{domain}', methods: [GET, PUT, DELETE] },
   { path: '/messages', methods: [GET] },
   { path: '/messages/{id}', methods: [GET] },
   { path: '/messages/{id}/retry', methods: [POST] },
+  { path: '/messages/{id}/release', methods: [POST] },
+  { path: '/messages/{id}/return', methods: [POST] },
   { path: '/tls-reports', methods: [GET] },
   { path: '/tls-reports/{id}', methods: [GET] },
   { path: '/certificates', methods: [GET] },
@@ -63,6 +67,7 @@ export class ConnectorApi extends Construct {
     })
     connectors.grantReadWrite(this.handler)
     messages.grantHistory(this.handler)
+    messages.grantAdministratorRequests(this.handler)
     transport.grantReceivedReports(this.handler)
     transport.grantObserved(this.handler)
     queues.evaluation.grantSend(this.handler)

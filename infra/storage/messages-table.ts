@@ -45,6 +45,11 @@ export class MessagesTable extends Construct {
     this.setTableEnvironment(unit)
   }
 
+  /** Lets the unit record that an administrator releases or returns a recipient. */
+  grantAdministratorRequests(unit: Unit): void {
+    this.table.grantCalls(unit, 'UpdateItem')
+  }
+
   private setTableEnvironment(unit: Unit): void {
     unit.addEnvironment('MESSAGES_TABLE', this.table.tableName)
   }

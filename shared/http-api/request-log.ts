@@ -38,7 +38,7 @@ interface Authorizer {
 }
 
 /** Returns the IAM principal or the token's subject; null when there is no authorizer (local runner). */
-function callerOf(event: APIGatewayProxyEventV2): string | null {
+export function callerOf(event: APIGatewayProxyEventV2): string | null {
   const { authorizer } = event.requestContext as { authorizer?: Authorizer }
   const subject = authorizer?.jwt?.claims?.sub
   return authorizer?.iam?.userArn ?? (typeof subject === 'string' ? subject : null)

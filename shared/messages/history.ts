@@ -60,7 +60,8 @@ export interface MessageWithRecipients {
   recipients: {
     recipient: Recipient
     state: RecipientState
-    connectors: string[]
+    /** Ids of the connectors of the last decision. */
+    connectors: { inbound: string | null; outbound: string | null }
     keepsRequirement: boolean
   }[]
 }
@@ -183,13 +184,13 @@ export class History {
     for await (const item of this.#query<TraceItem>(query)) items.push(item)
     const message = items.find((item) => item.message)?.message
     if (!message) return null
-    const recipients = items.flatMap(({ recipient, state = 'Pending', connectors = [], requirement }) =>
+    const recipients = items.flatMap(({ recipient, state = 'Pending', verdict, requirement }) =>
       recipient
         ? [
             {
               recipient: Recipient.parse(recipient),
               state,
-              connectors,
+              connectors: verdict?.connectors ?? { inbound: null, outbound: null },
               keepsRequirement: requirement !== undefined,
             },
           ]

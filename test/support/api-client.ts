@@ -7,6 +7,7 @@ import { PublishedCertificatesItem } from '../../shared/connectors-table/publish
 import { ConnectorRepository, SnapshotReader } from '../../shared/connectors-table/repository.ts'
 import type { EvaluationJob } from '../../shared/contract/jobs.ts'
 import { History } from '../../shared/messages/history.ts'
+import { Trace } from '../../shared/messages/trace.ts'
 import { ReceivedReports } from '../../shared/tls-reports/received-reports.ts'
 import { ObservedList } from '../../shared/transport/observed-list.ts'
 import { recordingQueue } from './queue.ts'
@@ -43,6 +44,7 @@ export function createTestApi(
   const api = createConnectorApi({
     repository: new ConnectorRepository(documents, 'connectors', now),
     history: new History(documents, 'messages'),
+    trace: new Trace(documents, 'messages'),
     evaluation,
     explain: {
       snapshot: () => new SnapshotReader(documents, 'connectors').current(),

@@ -16,7 +16,15 @@ import { Warning } from '../../../shared/policy/warnings/warning.ts'
 import { inboundWarnings, outboundWarnings } from '../../../shared/policy/warnings/warnings.ts'
 import { createWarningFinder, type WarningDependencies } from '../connector-warnings.ts'
 import { type Route, route } from '../route.ts'
+import {
+  type WaitingChoice,
+  WaitingChoiceQuery,
+  type WaitingMailOfChange,
+  waitingMailOfChange,
+} from '../waiting-choice.ts'
+import type { MailRequest } from '../waiting-mail.ts'
 import { isUlid, KeyedListQuery, keyedListHandler, listOf } from './lists.ts'
+import { mailRequest, WaitingMail, type WaitingMailDependencies, waitingMail } from './waiting-mail.ts'
 import {
   createdResponse,
   notFoundProblem,
@@ -35,11 +43,18 @@ const writeResponseFields = {
     .describe('points to check before relying on the connector, which is saved in any case'),
 }
 export const SavedInboundConnector = z.strictObject({ ...InboundConnector.shape, ...writeResponseFields })
-export const SavedOutboundConnector = z.strictObject({ ...OutboundConnector.shape, ...writeResponseFields })
+export const SavedOutboundConnector = z.strictObject({
+  ...OutboundConnector.shape,
+  ...writeResponseFields,
+  waiting: WaitingMail.optional().describe(
+    'the released or returned mail; while nextCursor is not null, send it to POST …/release or …/return',
+  ),
+})
 
 export function connectorRoutes(
   repository: ConnectorRepository,
   warningDependencies: WarningDependencies,
+  dependencies: WaitingMailDependencies,
 ): Route[] {
   const { inbound, outbound } = repository
   return [
@@ -51,6 +66,7 @@ export function connectorRoutes(
       list: InboundConnectorList,
       connectors: inbound,
       findWarnings: createWarningFinder(repository, inboundWarnings, warningDependencies),
+      waitingMail: null,
     }),
     ...routesFor({
       kind: 'outbound',
@@ -60,6 +76,10 @@ export function connectorRoutes(
       list: OutboundConnectorList,
       connectors: outbound,
       findWarnings: createWarningFinder(repository, outboundWarnings, warningDependencies),
+      waitingMail: {
+        ...waitingMailOfChange(outbound, dependencies),
+        requestBy: (choice, caller) => mailRequest(choice, caller, dependencies),
+      },
     }),
   ]
 }
@@ -81,6 +101,12 @@ interface ConnectorKind<Input extends z.ZodType, Stored extends z.ZodType> {
   list: z.ZodType
   connectors: ConnectorStore<z.output<Stored> & { id: string; version: number }, z.output<Input>>
   findWarnings(connector: z.output<Stored>): Promise<Warning[]>
+  /** Null for inbound connectors: mail that they hold is decided by the current connectors. */
+  waitingMail: WaitingMailOfWrites | null
+}
+
+interface WaitingMailOfWrites extends WaitingMailOfChange {
+  requestBy(choice: 'return' | 'release', caller: string | null): MailRequest
 }
 
 function routesFor<Input extends z.ZodType, Stored extends z.ZodType>(
@@ -157,36 +183,87 @@ const readRoute = ({ resourceName, itemPath, stored, connectors }: Resource): Ro
     },
   )
 
-const replaceRoute = ({ resourceName, itemPath, input, saved, connectors, findWarnings }: Resource): Route =>
-  route(
+const replaceRoute = (resource: Resource): Route => {
+  const { resourceName, itemPath, input, saved, connectors, findWarnings } = resource
+  return route(
     {
       method: 'PUT',
       path: itemPath,
       summary: `Replace an ${resourceName}`,
       body: input,
       ifMatch: 'required',
+      ...queryOf(resource),
       answers: { 200: saved },
       problems: [404, 409],
     },
-    async ({ parameter, body, ifMatch }) => {
+    async ({ parameter, body, ifMatch, query, caller }) => {
       if (!isUlid(parameter)) throw notFoundProblem(resourceName)
-      const connector = savedValue(await connectors.replace(parameter, body, ifMatch ?? []), resourceName)
-      return okResponse({ ...connector, warnings: await findWarnings(connector) })
+      const expected = ifMatch ?? []
+      const { connector, waiting } = await changeAndRequest(
+        resource,
+        { id: parameter, after: body, expected, choice: query.waiting },
+        caller,
+        async () => ({
+          connector: savedValue(await connectors.replace(parameter, body, expected), resourceName),
+        }),
+      )
+      return okResponse({
+        ...connector,
+        warnings: await findWarnings(connector),
+        ...(waiting && { waiting }),
+      })
     },
   )
+}
 
-const removeRoute = ({ resourceName, itemPath, connectors }: Resource): Route =>
-  route(
+const removeRoute = (resource: Resource): Route => {
+  const { resourceName, itemPath, connectors, waitingMail: ofWrites } = resource
+  return route(
     {
       method: 'DELETE',
       path: itemPath,
       summary: `Remove an ${resourceName}`,
       ifMatch: 'required',
-      answers: { 204: null },
-      problems: [404],
+      ...queryOf(resource),
+      answers: { 204: null, ...(ofWrites && { 200: WaitingMail }) },
+      problems: ofWrites ? [404, 409] : [404],
     },
-    async ({ parameter, ifMatch }) => {
+    async ({ parameter, ifMatch, query, caller }) => {
       if (!isUlid(parameter)) throw notFoundProblem(resourceName)
-      return removedResponse(await connectors.remove(parameter, ifMatch ?? []), resourceName)
+      const expected = ifMatch ?? []
+      const { response, waiting } = await changeAndRequest(
+        resource,
+        { id: parameter, after: null, expected, choice: query.waiting },
+        caller,
+        async () => ({
+          response: removedResponse(await connectors.remove(parameter, expected), resourceName),
+        }),
+      )
+      return waiting ? { status: 200, body: waiting } : response
     },
   )
+}
+
+type WaitingQuery = { waiting?: WaitingChoice | undefined }
+
+/** Only outbound connectors have the parameter; the type lets both kinds share a handler. */
+const queryOf = ({ waitingMail: ofWrites }: Resource): { query: z.ZodType<WaitingQuery> } => ({
+  query: ofWrites ? WaitingChoiceQuery : z.strictObject({}),
+})
+
+/** Checks and makes a change, and then returns or releases the mail that waits under the connector, if requested. */
+async function changeAndRequest<T>(
+  { waitingMail: ofWrites }: Resource,
+  change: { id: string; after: unknown; expected: ExpectedVersions; choice: WaitingChoice | undefined },
+  caller: string | null,
+  write: () => Promise<T>,
+): Promise<T & { waiting: z.output<typeof WaitingMail> | null }> {
+  const { id, choice } = change
+  const after = change.after as OutboundConnectorInput | null
+  const isLowered = (await ofWrites?.check({ ...change, after })) ?? false
+  const written = await write()
+  if (ofWrites === null || !isLowered || choice === undefined || choice === 'hold')
+    return { ...written, waiting: null }
+  const requested = await ofWrites.request(id, ofWrites.requestBy(choice, caller))
+  return { ...written, waiting: waitingMail(requested) }
+}

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { encodeTime } from 'ulid'
-import { retryConnector } from '../../../functions/connector-api/retry.ts'
+import { requestForConnector, retryNow } from '../../../functions/connector-api/waiting-mail.ts'
 import { EvaluationJob } from '../../../shared/contract/jobs.ts'
 import type { Message } from '../../../shared/contract/message.ts'
 import { History, type HistoryPosition } from '../../../shared/messages/history.ts'
@@ -221,9 +221,10 @@ for (const { kind, other, input } of kinds)
       })
   })
 
-describe('retryConnector', () => {
+describe('requestForConnector', () => {
   const evaluation = recordingQueue<EvaluationJob>()
   const connector = '01KGH3Z00000000000000000ZZ'
+  const decider = { direction: 'inbound', id: connector } as const
   const byConnector = { connectors: { inbound: connector, outbound: null } }
   const allRecipients = Array.from({ length: 30 }, (_, n) => `r${String(n).padStart(2, '0')}@ours.example`)
 
@@ -239,9 +240,10 @@ describe('retryConnector', () => {
       let clock = now
       // The time is over after five readings of the clock.
       const shortOfTime = { history, evaluation, now: () => (clock += 2_000) }
-      const result: Awaited<ReturnType<typeof retryConnector>> = await retryConnector(
-        connector,
+      const result: Awaited<ReturnType<typeof requestForConnector>> = await requestForConnector(
+        decider,
         from,
+        retryNow,
         shortOfTime,
       )
       calls.push(result.recipients)
@@ -262,7 +264,7 @@ describe('retryConnector', () => {
       find: async () => ({ positions: [{ day: '2026-02-03', before: id }], next: null }),
       messageWithRecipients: (messageId: string) => stored.messageWithRecipients(messageId),
     }
-    const result = await retryConnector(connector, null, { history, evaluation, now: () => now })
+    const result = await requestForConnector(decider, null, retryNow, { history, evaluation, now: () => now })
     assert.deepEqual(result, { recipients: 1, messages: 1, next: null })
     assert.deepEqual(addresses(evaluation.take().map(({ job }) => job)), ['waiting@ours.example'])
   })

@@ -1,7 +1,7 @@
 /** An administrator's retry, from the trace through the decision to the attempt's claim. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { retryMessage } from '../../../functions/connector-api/retry.ts'
+import { requestForMessage, retryNow } from '../../../functions/connector-api/waiting-mail.ts'
 import { evaluateJob } from '../../../functions/evaluate-policy/evaluate-job.ts'
 import { type BounceJob, type DeliveryJob, EvaluationJob } from '../../../shared/contract/jobs.ts'
 import type { Attempt } from '../../../shared/contract/message.ts'
@@ -83,7 +83,11 @@ function deployment() {
       claims.claim(attemptKey(id, address, number), receivedAt, 360_000, 2_000_000_000),
     /** Sends the job that the API would send. @returns the job from the queue */
     async requestRetry(now: Date): Promise<EvaluationJob> {
-      await retryMessage(id, { history, evaluation: queues.evaluation, now: () => now.getTime() })
+      await requestForMessage(id, retryNow, {
+        history,
+        evaluation: queues.evaluation,
+        now: () => now.getTime(),
+      })
       return EvaluationJob.parse(JSON.parse(JSON.stringify(only(queues.evaluation))))
     },
     attempts: () => queues.delivery.take().map(({ job }) => job.attempt),

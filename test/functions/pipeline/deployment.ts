@@ -36,6 +36,10 @@ export interface Faults {
   changes: number
   /** An administrator requests a retry of the message. */
   retries: number
+  /** An administrator releases the message to the current connectors. */
+  releases: number
+  /** An administrator returns the message. */
+  returns: number
   /** Maximum difference in milliseconds between a worker's clock and the simulated time, in either direction. */
   skewMs: number
   /** The message expires soon. Next hops are mostly slow, and duplicates are delivered after a short time. */
@@ -49,6 +53,8 @@ export interface SimulationOptions {
   connectors: Snapshot
   /** The connectors from which each change chooses. */
   otherConnectors: readonly Snapshot[]
+  /** Connectors change only after this holds. */
+  mayChange(witness: Witness): boolean
   now: number
 }
 
@@ -93,9 +99,11 @@ export class SimulatedDeployment {
     for (let step = 0; step < maxSteps; step++) {
       await this.#waitUntilIdle()
       this.#retire()
-      if (step < maxStepsWithChanges && this.#random.happens(this.#settings.faults.changes))
-        this.#changeConnectors()
-      if (this.#retriesLeft > 0 && this.#random.happens(this.#settings.faults.retries)) this.#retry()
+      const { changes, retries, releases, returns } = this.#settings.faults
+      if (step < maxStepsWithChanges && this.#random.happens(changes)) this.#changeConnectors()
+      if (this.#retriesLeft > 0 && this.#random.happens(retries)) this.#administer('retry')
+      if (this.#retriesLeft > 0 && this.#random.happens(releases)) this.#administer('release')
+      if (this.#retriesLeft > 0 && this.#random.happens(returns)) this.#administer('return')
       if (!(await this.#proceed())) return
     }
     this.#logEvent('the run does not end')
@@ -190,22 +198,23 @@ export class SimulatedDeployment {
   }
 
   #changeConnectors(): void {
+    if (!this.#settings.mayChange(this.witness)) return
     const changed = this.#random.oneOf(this.#settings.otherConnectors)
     this.#connectors = { ...changed, version: this.#connectors.version + 1 }
     this.#logEvent(`the connectors are now set ${this.#settings.otherConnectors.indexOf(changed)}`)
   }
 
   /**
-   * Requests a retry: now, at the time when the next job becomes visible, or at a random time. Sometimes requests two
-   * retries for the same time.
+   * Requests a retry, a release or a return: now, at the time when the next job becomes visible, or at a random time.
+   * Sometimes sends two requests for the same time.
    */
-  #retry(): void {
+  #administer(unit: AdministratorUnit): void {
     const later = this.#now + this.#random.integerBelow(900_000)
     const at = this.#random.oneOf([this.#now, this.queues.nextVisible() ?? this.#now, later])
     for (let times = this.#random.happens(0.5) ? 1 : 2; times > 0; times--) {
       this.#retriesLeft--
-      const { number } = this.queues.send('retry', this.#accepted, at)
-      this.#logEvent(`an administrator will request a retry, as job ${number}`)
+      const { number } = this.queues.send(unit, this.#accepted, at)
+      this.#logEvent(`an administrator will request a ${unit}, as job ${number}`)
     }
   }
 
@@ -242,7 +251,7 @@ export class SimulatedDeployment {
       const { number } = this.queues.send(unit, job, this.#now + delaySeconds * 1000)
       this.#logEvent(`job ${number} is sent to ${unit} in ${delaySeconds} s`)
       if (entry.unit === 'bounce') this.#notify(job as EvaluationJob, entry)
-      if (entry.unit === 'retry') this.witness.retries++
+      if (isAdministratorUnit(entry.unit)) this.witness.retries++
       if (entry.unit === 'deliver' && (job as EvaluationJob).retry) this.witness.returnedForDecision++
     }
   }
@@ -264,7 +273,7 @@ export class SimulatedDeployment {
 
   #transmit(
     { recipients }: OutboundMessage,
-    { message, attempt, connectorsVersion }: DeliveryJob,
+    { message, attempt, connectorsVersion, route, tls }: DeliveryJob,
     version: number,
     worker: Worker,
   ): Outcomes {
@@ -281,6 +290,8 @@ export class SimulatedDeployment {
           isAccepted: delivered,
           dsnPassedOn,
           isStale: stale,
+          route,
+          tls,
           worker: worker.name,
         })
         this.#logEvent(`${address} by attempt ${attempt}: ${outcome}`)
@@ -293,6 +304,10 @@ export class SimulatedDeployment {
     this.log.push(`${new Date(this.#now).toISOString()} ${event}`)
   }
 }
+
+type AdministratorUnit = Exclude<Unit, 'evaluate' | 'deliver' | 'bounce'>
+const isAdministratorUnit = (unit: Unit): unit is AdministratorUnit =>
+  unit === 'retry' || unit === 'release' || unit === 'return'
 
 /** Next hops often fail: half of the attempts fail temporarily. */
 const outcomes: readonly Outcome['outcome'][] = [

@@ -28,6 +28,22 @@ const recipientRules: Record<string, (recipientCase: RecipientCase) => boolean> 
   }) => delivered.length <= 1 + delivered.filter(({ isRecorded: written }) => !written).length,
   'nothing is transmitted after the sender got the failure DSN': ({ transmissions, failed }) =>
     transmissions.every(({ order }) => failed.every((notification) => order < notification.order)),
+  'nothing is transmitted with less than the first requirement before a release': ({
+    history: { isLoosened, witness, message },
+    recipient,
+    transmissions,
+  }) =>
+    !isLoosened ||
+    transmissions.every(
+      (transmission) =>
+        hasFirstRequirement(transmission) ||
+        witness.releases.some(
+          ({ order, ...released }) =>
+            released.message === message.id &&
+            released.address === recipient.address &&
+            order < transmission.order,
+        ),
+    ),
   'the sender gets a failure DSN when it requested one': ({ history, recipient, state, failed }) =>
     failed.length > 0 === (state === 'Bounced' && requestsFailureDsn(history, recipient)),
   // When a recipient got two copies, one next hop may support DSN and the other not. Then both results are right.
@@ -49,6 +65,13 @@ const recipientRules: Record<string, (recipientCase: RecipientCase) => boolean> 
   'at most one recorded DSN reports a failure': ({ failed }) => isNotifiedOnce(failed),
   'at most one recorded DSN reports a delay': ({ delayed }) => isNotifiedOnce(delayed),
 }
+
+/** The requirement of the first decision, which no later decision of an administrator lowers. */
+const hasFirstRequirement = ({ route, tls }: Transmission): boolean =>
+  route.kind === 'Mx' &&
+  tls.level === 'DomainValidation' &&
+  tls.mode === 'Enforce' &&
+  tls.tlsDomain === 'mx.northwind.example'
 
 /** Each rule is about a whole run. */
 const runRules: Record<string, (history: History) => boolean> = {

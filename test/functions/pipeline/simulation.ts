@@ -10,6 +10,11 @@ import type { Witness } from './witness.ts'
 export interface Mode extends Partial<Faults> {
   /** Whether a connector holds the message from the start. */
   held?: boolean
+  /**
+   * Connectors are deleted, disabled and loosened after the first decision, which forces TLS. The message comes from the
+   * organisation, so that it can leave without a connector.
+   */
+  loosened?: boolean
 }
 
 export const modes: Record<string, Mode> = {
@@ -103,6 +108,38 @@ export const modes: Record<string, Mode> = {
     deaths: 0.03,
     duplicates: 0.3,
   },
+  'when connectors are loosened': { loosened: true, changes: 0.1 },
+  'when connectors are loosened, workers die, jobs come twice and requests are lost': {
+    loosened: true,
+    changes: 0.1,
+    deaths: 0.05,
+    duplicates: 0.3,
+    failures: 0.02,
+  },
+  'when connectors are loosened, evaluation workers die and jobs come twice': {
+    loosened: true,
+    changes: 0.2,
+    deaths: 0.15,
+    mortalUnits: ['evaluate'],
+    duplicates: 0.4,
+  },
+  'when connectors are loosened, and an administrator retries, releases and returns': {
+    loosened: true,
+    changes: 0.1,
+    retries: 0.02,
+    releases: 0.01,
+    returns: 0.002,
+  },
+  'when connectors are loosened, an administrator retries, releases and returns, workers die and jobs come twice':
+    {
+      loosened: true,
+      changes: 0.1,
+      retries: 0.02,
+      releases: 0.01,
+      returns: 0.002,
+      deaths: 0.03,
+      duplicates: 0.2,
+    },
 }
 
 const noFaults: Faults = {
@@ -113,11 +150,15 @@ const noFaults: Faults = {
   queueReturns: 0,
   changes: 0,
   retries: 0,
+  releases: 0,
+  returns: 0,
   skewMs: 0,
   expiresSoon: false,
 }
 
 export interface History {
+  /** Whether connectors were loosened after the first decision. */
+  isLoosened: boolean
   message: Message
   recipients: Recipient[]
   witness: Witness
@@ -139,26 +180,48 @@ const holding = connectors({
 const refusing = connectors({ inbound: [inbound({ senderDomains: ['elsewhere.example'] })] })
 const bouncingOnTlsFailure = connectors({ outbound: [{ ...toNorthwind, onTlsFailure: 'Bounce' }] })
 
+const verified = outbound({
+  expirationHours: 12,
+  tlsSettings: 'DomainValidation',
+  tlsDomain: 'mx.northwind.example',
+})
+const only = (...connectors: ReturnType<typeof outbound>[]) => snapshot({ outbound: connectors })
+const forcing = only(verified)
+const loosenedSets = [
+  forcing,
+  only(),
+  only({ ...verified, enabled: false }),
+  only({ ...verified, mode: 'ReportOnly' }),
+  only({ ...verified, tlsSettings: null, tlsDomain: null }),
+  only({ ...verified, tlsSettings: 'EncryptionOnly', tlsDomain: null }),
+  only({ ...verified, tlsDomain: 'mx.elsewhere.example' }),
+  only({ ...verified, route: 'SmartHosts', smartHosts: [{ host: 'elsewhere.example', port: 25 }] }),
+  only({ ...verified, minimumTlsVersion: 'TLSv1.3' }),
+]
+
 export async function simulate(
   mode: Mode,
   seed: number,
   table: SimulationOptions['table'],
 ): Promise<History> {
-  const { held = false, ...modeFaults } = mode
+  const { held = false, loosened = false, ...modeFaults } = mode
   const faults = { ...noFaults, ...modeFaults }
   const random = createRandom(seed)
-  const { sent, recipients, octets } = mail(seed, random)
+  const { sent, recipients, octets } = mail(seed, random, loosened)
   const setup = new SimulatedDeployment({
     random,
     faults,
     table,
-    connectors: held ? holding : delivering,
-    otherConnectors: [delivering, refusing, bouncingOnTlsFailure, holding],
+    connectors: loosened ? forcing : held ? holding : delivering,
+    otherConnectors: loosened ? loosenedSets : [delivering, refusing, bouncingOnTlsFailure, holding],
+    mayChange: ({ decided }) =>
+      !loosened || recipients.every(({ address }) => decided.has(`${sent.id} ${address}`)),
     now: receivedAt.getTime() + (held ? 0 : ageMs(faults, random)),
   })
   setup.accept({ message: sent, recipients, notBefore: null }, octets)
   await setup.run()
   return {
+    isLoosened: loosened,
     message: sent,
     recipients,
     witness: setup.witness,
@@ -170,11 +233,17 @@ export async function simulate(
 }
 
 /** Creates a message. Some have a null reverse path, some use NOTIFY=NEVER, some request success DSNs. */
-function mail(seed: number, random: Random) {
+function mail(seed: number, random: Random, isFromOrganisation: boolean) {
   const id = `01KF0CVZT0${String(seed).padStart(16, '0')}`
   const { content, octets } = storedContent(id)
   const mailFrom = random.happens(0.1) ? '' : 'a@elsewhere.example'
-  const sent = message({ id, content, size: octets.length, mailFrom })
+  const sent = message({
+    id,
+    content,
+    size: octets.length,
+    mailFrom,
+    ...(isFromOrganisation && { source: null }),
+  })
   const recipients = Array.from({ length: 1 + (seed % 3) }, (_, index) =>
     recipient({ address: `r${index}@northwind.example`, notify: random.oneOf(notifyValues) }),
   )

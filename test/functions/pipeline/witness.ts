@@ -1,5 +1,5 @@
 /** Records the effects of the pipeline: on next hops and on the sender, and the number of jobs. */
-import type { DsnKind } from '../../../shared/contract/jobs.ts'
+import type { DsnKind, Route, TlsRequirement } from '../../../shared/contract/jobs.ts'
 import { type Command, operation } from '../../support/pipeline/table.ts'
 
 export interface Transmission {
@@ -14,6 +14,8 @@ export interface Transmission {
   dsnPassedOn: boolean
   /** Whether connectors had changed between the decision and the start of the worker. */
   isStale: boolean
+  route: Route
+  tls: TlsRequirement
   worker: string
   /** Whether the worker wrote the result before it died. */
   isRecorded: boolean
@@ -42,6 +44,10 @@ export class Witness {
   retries = 0
   /** Number of jobs that returned a delivery for a new decision. */
   returnedForDecision = 0
+  /** Recipients with a recorded verdict, as `ID ADDRESS`. */
+  readonly decided = new Set<string>()
+  /** Recorded releases. */
+  readonly releases: { order: number; message: string; address: string }[] = []
   /** Attempts with the workers that claimed them. */
   readonly claims: { message: string; address: string; attempt: number; worker: string }[] = []
   #order = 0
@@ -65,9 +71,16 @@ export class Witness {
     if (operation(command) !== 'UpdateCommand') return
     const { pk, sk } = input.Key as { pk: string; sk: string }
     const [itemType, ...rest] = sk.split('#')
+    if (itemType === 'recipient') this.#recipientWritten(pk, rest.join('#'), command)
     if (itemType === 'attempt') this.#resultWritten(pk, rest as [string, string], worker)
     const result = input.ExpressionAttributeValues?.[':result'] as { dsn: string }
     if (itemType === 'dsn') this.#dsnWritten(result.dsn, rest as [string, string])
+  }
+
+  #recipientWritten(message: string, address: string, { input }: Command): void {
+    const values = input.ExpressionAttributeValues ?? {}
+    if (':verdict' in values) this.decided.add(`${message} ${address}`)
+    if (':released' in values) this.releases.push({ order: ++this.#order, message, address })
   }
 
   #claimed({ pk, sk, result }: PutItem, worker: string): void {

@@ -4,7 +4,8 @@
  * request.
  */
 
-export type Unit = 'evaluate' | 'deliver' | 'bounce' | 'retry'
+/** The last three are requests of an administrator to the API. */
+export type Unit = 'evaluate' | 'deliver' | 'bounce' | 'retry' | 'release' | 'return'
 
 const second = 1000
 
@@ -14,6 +15,8 @@ export const timeoutMs: Record<Unit, number> = {
   deliver: 300 * second,
   bounce: 60 * second,
   retry: 15 * second,
+  release: 15 * second,
+  return: 15 * second,
 }
 
 const visibilityMs = (unit: Unit): number => 2 * timeoutMs[unit]

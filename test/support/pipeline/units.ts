@@ -1,7 +1,13 @@
 /** The deployed functions, with a simulation in place of AWS and of the next hops. */
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { bounceJob, contentReference } from '../../../functions/bounce-message/bounce-job.ts'
-import { retryMessage } from '../../../functions/connector-api/retry.ts'
+import {
+  type MailRequest,
+  release,
+  requestForMessage,
+  retryNow,
+  returnToSender,
+} from '../../../functions/connector-api/waiting-mail.ts'
 import { deliverJob } from '../../../functions/deliver-message/deliver-job.ts'
 import type { QueueReturnReason } from '../../../functions/deliver-message/return-to-queue.ts'
 import { evaluateJob } from '../../../functions/evaluate-policy/evaluate-job.ts'
@@ -83,11 +89,19 @@ export function runUnit(unit: Unit, body: string, ports: Ports): Promise<unknown
         isSenderAuthenticated: async () => true,
       })
     case 'retry':
-      return retryMessage(job as string, {
-        history: new History(documents, table),
-        evaluation: shared.evaluation,
-        now: () => ports.now().getTime(),
-      })
+      return request(retryNow)
+    case 'release':
+      return request(release(shared.trace, { at: ports.now().toISOString(), by: null }))
+    case 'return':
+      return request(returnToSender(shared.trace, { at: ports.now().toISOString(), by: null }))
+  }
+
+  function request(mailRequest: MailRequest): Promise<unknown> {
+    return requestForMessage(job as string, mailRequest, {
+      history: new History(documents, table),
+      evaluation: shared.evaluation,
+      now: () => ports.now().getTime(),
+    })
   }
 
   async function deliver(
