@@ -1,16 +1,17 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { GetCommand } from '@aws-sdk/lib-dynamodb'
+import { DeleteCommand, GetCommand } from '@aws-sdk/lib-dynamodb'
 import { type EvaluateDependencies, evaluateJob } from '../../../functions/evaluate-policy/evaluate-job.ts'
 import type { BounceJob, DeliveryJob, EvaluationJob } from '../../../shared/contract/jobs.ts'
 import type { Attempt, Recipient } from '../../../shared/contract/message.ts'
 import { type Cancelled, Claims } from '../../../shared/messages/claims.ts'
-import { attemptKey, recipientKey } from '../../../shared/messages/message-keys.ts'
+import { attemptKey, recipientKey, requirementKey } from '../../../shared/messages/message-keys.ts'
 import { RequirementStore } from '../../../shared/messages/requirement-store.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import {
   attempt,
+  inbound,
   message,
   minutesLater,
   outbound,
@@ -330,4 +331,178 @@ describe('the sender gets no failure DSN', () => {
       assert.equal((await stored(id, 'b@northwind.example'))?.state, 'Bounced')
     })
   }
+})
+
+describe('a kept requirement', () => {
+  const none = snapshot({})
+  const encryption = connectors
+  const stricter = snapshot({ outbound: [outbound({ tlsSettings: 'CertificateValidation' })] })
+  const failed = northwind({ lastAttempt: attempt() })
+  const levels = (queue: ReturnType<typeof unit>['delivery']) => queue.take().map(({ job }) => job.tls.level)
+
+  test('is one item for all recipients and messages under the same requirement', async () => {
+    const { run } = unit()
+    const ids = [nextId(), nextId()] as const
+    for (const id of ids)
+      await run(job(id, [northwind(), northwind({ address: 'c@northwind.example' })]), receivedAt)
+    const references = await Promise.all(
+      ids.flatMap((id) =>
+        ['b', 'c'].map(async (name) => (await stored(id, `${name}@northwind.example`))?.requirement),
+      ),
+    )
+    const [reference] = references
+    assert.deepEqual(Object.keys(reference), ['digest', 'since'])
+    assert.deepEqual(references, Array(4).fill({ digest: reference.digest, since: receivedAt.toISOString() }))
+  })
+
+  test('is written once a day by an instance, before the recipients that refer to it', async () => {
+    const { run } = unit()
+    const writes: string[] = []
+    const send = database.documents.send.bind(database.documents)
+    database.documents.send = ((command: { input: { Item?: { pk: string }; Key?: { sk: string } } }) => {
+      const { Item, Key } = command.input
+      if (Item?.pk.startsWith('requirement#')) writes.push('requirement')
+      if (Key?.sk.startsWith('recipient#')) writes.push('recipient')
+      return send(command as never)
+    }) as never
+    try {
+      await run(job(nextId(), [northwind()]), receivedAt)
+      await run(job(nextId(), [northwind()]), minutesLater(1))
+      await run(job(nextId(), [northwind()]), minutesLater(24 * 60))
+    } finally {
+      database.documents.send = send
+    }
+    assert.deepEqual(writes, ['requirement', 'recipient', 'recipient', 'requirement', 'recipient'])
+  })
+
+  test('does not exist for a recipient without forced TLS', async () => {
+    const { run } = unit()
+    const id = nextId()
+    await run(job(id, [northwind()]), receivedAt, none)
+    assert.equal((await stored(id, 'b@northwind.example'))?.requirement, undefined)
+  })
+
+  test('applies to the attempt after the outcome of the first one, when the connector is gone', async () => {
+    const { run, delivery, evaluation } = unit()
+    const id = nextId()
+    await run(job(id, [northwind()]), receivedAt)
+    await run(job(id, [failed]), minutesLater(0.1), none)
+    const [{ job: timer } = assert.fail('no timer')] = evaluation.take()
+    await run(timer, minutesLater(2), none)
+    assert.deepEqual(levels(delivery), ['EncryptionOnly', 'EncryptionOnly'])
+    assert.deepEqual((await stored(id, 'b@northwind.example'))?.verdict.lowered, ['connector'])
+  })
+
+  test('applies when another instance reads it', async () => {
+    const id = nextId()
+    await unit().run(job(id, [northwind()]), receivedAt)
+    const { run, delivery } = unit()
+    await run(job(id, [failed], minutesLater(2)), minutesLater(2), none)
+    assert.deepEqual(levels(delivery), ['EncryptionOnly'])
+  })
+
+  test('applies when the first job comes again under looser connectors', async () => {
+    const { run, delivery } = unit()
+    const first = job(nextId(), [northwind()])
+    await run(first, receivedAt, stricter)
+    await run(first, minutesLater(0.1), encryption)
+    await run(first, minutesLater(0.2), none)
+    assert.deepEqual(levels(delivery), [
+      'CertificateValidation',
+      'CertificateValidation',
+      'CertificateValidation',
+    ])
+  })
+
+  test('is that of the first decision with forced TLS, also after stricter connectors', async () => {
+    const { run, delivery } = unit()
+    const id = nextId()
+    await run(job(id, [northwind()]), receivedAt, none)
+    await run(job(id, [failed], minutesLater(2)), minutesLater(2), encryption)
+    const second = northwind({ lastAttempt: attempt({ number: 2 }) })
+    await run(job(id, [second], minutesLater(10)), minutesLater(10), stricter)
+    const third = northwind({ lastAttempt: attempt({ number: 3 }) })
+    await run(job(id, [third], minutesLater(30)), minutesLater(30), none)
+    assert.deepEqual(levels(delivery), [
+      'Opportunistic',
+      'EncryptionOnly',
+      'CertificateValidation',
+      'EncryptionOnly',
+    ])
+  })
+
+  test('that cannot be read lets the job fail, and nothing is sent', async () => {
+    const { run, delivery } = unit()
+    const id = nextId()
+    await run(job(id, [northwind()]), receivedAt)
+    delivery.take()
+    const { digest } = (await stored(id, 'b@northwind.example'))?.requirement ?? {}
+    await database.documents.send(
+      new DeleteCommand({ TableName: database.messagesTable, Key: requirementKey(digest) }),
+    )
+    const later = unit()
+    await assert.rejects(later.run(job(id, [failed], minutesLater(2)), minutesLater(2), none), /is missing/)
+    assert.deepEqual(later.delivery.sent, [])
+  })
+
+  test('does not apply after a release; the current connectors then give the requirement to keep', async () => {
+    const { run, delivery, trace } = unit()
+    const id = nextId()
+    await run(job(id, [northwind()]), receivedAt, stricter)
+    const request = { at: receivedAt.toISOString(), by: 'arn:aws:iam::123456789012:user/ann' }
+    assert.equal(await trace.recordRelease(id, 'b@northwind.example', request), true)
+    await run(job(id, [failed], minutesLater(2)), minutesLater(2), encryption)
+    const second = northwind({ lastAttempt: attempt({ number: 2 }) })
+    await run(job(id, [second], minutesLater(10)), minutesLater(10), none)
+    assert.deepEqual(levels(delivery), ['CertificateValidation', 'EncryptionOnly', 'EncryptionOnly'])
+    assert.deepEqual((await stored(id, 'b@northwind.example'))?.released, request)
+  })
+
+  test('is not removed from a settled recipient', async () => {
+    const { run, trace } = unit()
+    const id = nextId()
+    await run(job(id, [northwind()]), receivedAt)
+    await trace.recordDelivered(id, 'b@northwind.example')
+    const request = { at: receivedAt.toISOString(), by: null }
+    assert.equal(await trace.recordRelease(id, 'b@northwind.example', request), false)
+    assert.equal(await trace.recordReturn(id, 'b@northwind.example', request), false)
+  })
+
+  test('keeps the content out of the DSN, also when the connector is gone, and when the first job comes again', async () => {
+    const full = (id: string) => ({
+      ...fromOrganisation(id),
+      envelope: { ...fromOrganisation(id).envelope, dsn: { ret: 'FULL', envid: null } as const },
+    })
+    const { run, bounce, trace } = unit()
+    const [returned, again] = [nextId(), nextId()]
+    const first = (id: string): EvaluationJob => ({ ...job(id, [northwind()]), message: full(id) })
+    await run(first(returned), receivedAt)
+    await trace.recordReturn(returned, 'b@northwind.example', { at: receivedAt.toISOString(), by: null })
+    await run(
+      { ...first(returned), notBefore: minutesLater(1).toISOString(), retry: true },
+      minutesLater(1),
+      none,
+    )
+    const office = inbound({
+      connectorType: 'OnPremises',
+      senderDomains: ['*'],
+      senderIpAddresses: ['192.0.2.1'],
+      requireTls: false,
+    })
+    const fromOffice = first(again)
+    fromOffice.message.source = { ip: '192.0.2.1', port: 40_000, helo: 'client.example' }
+    const relaying = snapshot({
+      inbound: [office],
+      outbound: [outbound({ tlsSettings: 'EncryptionOnly' })],
+    })
+    await run(fromOffice, receivedAt, relaying)
+    await run(fromOffice, minutesLater(1), none)
+    assert.deepEqual(
+      bounce.sent.map(({ job: sent }) => [sent.recipients[0]?.reply.enhanced, sent.returnsContent]),
+      [
+        ['5.7.0', false],
+        ['5.7.64', false],
+      ],
+    )
+  })
 })
