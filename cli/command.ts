@@ -10,6 +10,8 @@ export interface Io {
   err(text: string): void
   /** Reads standard input to its end. */
   readInput(): Promise<Buffer>
+  /** Prints the question and reads a line; missing when standard input is not a terminal. */
+  prompt?(question: string): Promise<string>
   /** Milliseconds since the epoch. */
   now(): number
 }

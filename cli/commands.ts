@@ -12,6 +12,8 @@ import { validateConnector } from './commands/connectors-validate.ts'
 import { dns } from './commands/dns.ts'
 import { explain } from './commands/explain.ts'
 import { messages } from './commands/messages.ts'
+import { releaseMessages } from './commands/messages-release.ts'
+import { returnMessages } from './commands/messages-return.ts'
 import { retry } from './commands/retry.ts'
 import { tlsReports } from './commands/tls-reports.ts'
 
@@ -25,6 +27,8 @@ export const commands: readonly Command[] = [
   explain,
   check,
   messages,
+  releaseMessages,
+  returnMessages,
   retry,
   tlsReports,
   certificates,

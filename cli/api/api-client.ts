@@ -51,12 +51,23 @@ export class ApiClient {
   }
 
   /** @param version the version to replace; undefined creates the entry */
-  put<T extends z.ZodType>(schema: T, path: string, body: unknown, version?: number): Promise<z.output<T>> {
-    return this.#request(schema, 'PUT', path, { body, ...(version !== undefined && { version }) })
+  put<T extends z.ZodType>(
+    schema: T,
+    path: string,
+    body: unknown,
+    version?: number,
+    query: Query = {},
+  ): Promise<z.output<T>> {
+    return this.#request(schema, 'PUT', path, { body, query, ...(version !== undefined && { version }) })
   }
 
-  async delete(path: string, version: number): Promise<void> {
-    await this.#request(z.unknown(), 'DELETE', path, { version })
+  delete<T extends z.ZodType>(
+    schema: T,
+    path: string,
+    version: number,
+    query: Query = {},
+  ): Promise<z.output<T>> {
+    return this.#request(schema, 'DELETE', path, { version, query })
   }
 
   /** Yields every entry of a list; fetches the next page when it is needed. */

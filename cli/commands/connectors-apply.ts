@@ -3,13 +3,22 @@ import { faultText } from '../../shared/contract/schema-faults.ts'
 import { countText } from '../../shared/policy/text-lists.ts'
 import { defineCommand, jsonOption } from '../command.ts'
 import { exitStatus, UsageError } from '../command-error.ts'
-import { applyChanges, labelOf } from '../connectors/apply-changes.ts'
+import { applyChanges, labelOf, type WaitingResult } from '../connectors/apply-changes.ts'
 import { weakenedRequirements } from '../connectors/change-effects.ts'
 import { type ConfigurationWarning, collectWarnings } from '../connectors/configuration-warnings.ts'
 import { diffText } from '../connectors/diff-text.ts'
 import { type Change, isWritten, planChanges } from '../connectors/plan-changes.ts'
 import { readConfiguration } from '../connectors/read-configuration.ts'
 import { readCurrentConfiguration } from '../connectors/read-current-configuration.ts'
+import { totalText } from '../connectors/request-for-mail.ts'
+import {
+  chooseForWaiting,
+  findLoweringChanges,
+  type LoweringChange,
+  parseWaitingChoice,
+  waitingOption,
+  waitingText,
+} from '../connectors/waiting-mail.ts'
 import { readText } from '../input/read-file.ts'
 import { jsonText, printable } from '../text/format.ts'
 
@@ -30,6 +39,7 @@ export const applyConnectors = defineCommand({
       description: 'only show the differences, write nothing; exit status 3 if there are differences',
     },
     prune: { type: 'boolean', description: 'remove the entries of the gateway that are not in the file' },
+    ...waitingOption,
     ...jsonOption,
   },
   details: `
@@ -41,11 +51,16 @@ The command prints the gateway's warnings about the resulting configuration, als
 
 The command writes accepted domains first, then inbound and then outbound connectors; removals come last. It stops with
 an error when another client changed an entry after the command read it.
+
+Mail that waits under an outbound connector keeps its TLS requirement when the file lowers it or --prune removes it.
+--waiting hold changes nothing for this mail; return bounces it; release sends it with the changed connectors. Without
+the option the command asks on a terminal, and otherwise stops before it writes.
 `,
   async run({ values, io, api }) {
     if (values.file === undefined) throw new UsageError('connectors apply requires -f FILE')
     const { text, name } = await readText(values.file, io)
     const file = readConfiguration(text, name)
+    const option = parseWaitingChoice(values.waiting)
     const current = await readCurrentConfiguration(api)
     const changes = planChanges(file, current, values.prune)
     const warnings = collectWarnings(changes, current, new Date(io.now()))
@@ -53,9 +68,15 @@ an error when another client changed an entry after the command read it.
     print(`${diffText(changes)}\n\n`)
     for (const warning of warnings) io.err(`${warningText(warning)}\n`)
     const dryRun = values['dry-run']
-    if (!dryRun) await applyChanges(api, changes)
+    const lowering = await findLoweringChanges(api, changes, io.now())
+    const waiting = lowering.filter(({ messages }) => messages > 0)
+    let results: WaitingResult[] = []
+    if (dryRun) for (const each of waiting) print(`${waitingText(each)}; apply requires --waiting.\n\n`)
+    else results = await applyChanges(api, changes, await chooseForWaiting(lowering, option, io))
+    for (const { connector, choice, ...total } of results)
+      print(`${totalText(choice, { kind: 'outbound connector', name: connector, ...total })}\n`)
     print(`${summaryText(changes, dryRun)}\n`)
-    if (values.json) io.out(jsonText(report(changes, !dryRun, warnings)))
+    if (values.json) io.out(jsonText(report(changes, !dryRun, warnings, waiting, results)))
     return dryRun && changes.some(isWritten) ? exitStatus.differences : exitStatus.ok
   },
 })
@@ -81,7 +102,13 @@ function summaryText(changes: readonly Change[], dryRun: boolean): string {
   return `${dryRun ? 'Dry run, nothing was written' : 'Applied'}: ${countsText}${notInFileText}.`
 }
 
-function report(changes: readonly Change[], applied: boolean, warnings: readonly ConfigurationWarning[]) {
+function report(
+  changes: readonly Change[],
+  applied: boolean,
+  warnings: readonly ConfigurationWarning[],
+  waiting: readonly LoweringChange[],
+  results: readonly WaitingResult[],
+) {
   return {
     applied,
     changes: changes.map((change) => ({
@@ -91,5 +118,11 @@ function report(changes: readonly Change[], applied: boolean, warnings: readonly
       ...(change.kind === 'Replace' && { fields: change.fields }),
     })),
     warnings,
+    waiting: waiting.map(({ change, lowered, messages }) => ({
+      name: change.current.label,
+      lowered,
+      messages,
+    })),
+    requested: results,
   }
 }

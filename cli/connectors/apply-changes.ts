@@ -7,39 +7,84 @@ import { ApiError } from '../api/api-error.ts'
 import { CommandError } from '../command-error.ts'
 import { acceptedDomains } from './entry-kinds.ts'
 import { type Change, inOrderOfWriting } from './plan-changes.ts'
+import type { CurrentEntry } from './read-current-configuration.ts'
+import { ConnectorResponse, requestForConnector } from './request-for-mail.ts'
+import type { WaitingChoice } from './waiting-mail.ts'
+
+/** The mail that a change of a connector returned or released. */
+export interface WaitingResult {
+  readonly connector: string
+  readonly choice: 'return' | 'release'
+  readonly requested: number
+  readonly messages: number
+}
 
 /**
  * Ignores the warnings in responses: they concern intermediate states. configuration-warnings.ts checks the result.
+ * @param choices what to do with the mail that waits under a lowered connector
+ * @returns the returned or released mail
  * @throws CommandError that names the failed change and counts the changes written before it
  */
-export async function applyChanges(api: ApiClient, changes: readonly Change[]): Promise<void> {
+export async function applyChanges(
+  api: ApiClient,
+  changes: readonly Change[],
+  choices: ReadonlyMap<Change, WaitingChoice>,
+): Promise<WaitingResult[]> {
+  const results: WaitingResult[] = []
   const writes = inOrderOfWriting(changes)
   for (const [writtenCount, change] of writes.entries()) {
     try {
-      await write(api, change)
+      results.push(...(await write(api, change, choices.get(change))))
     } catch (error) {
       throw applyError(error, change, writtenCount, writes.length)
     }
   }
+  return results
 }
 
-async function write(api: ApiClient, change: Change): Promise<void> {
+const WriteResponse = z.object({ waiting: ConnectorResponse.optional() })
+const DeleteResponse = ConnectorResponse.optional()
+
+async function write(
+  api: ApiClient,
+  change: Change,
+  waiting: WaitingChoice | undefined,
+): Promise<WaitingResult[]> {
   switch (change.kind) {
     case 'Create': {
       const { entryKind, desired } = change
       if (entryKind === acceptedDomains)
         await api.put(z.unknown(), `${entryKind.path}/${encodeUrlPart(desired.key)}`, desired.fields)
       else await api.post(z.unknown(), entryKind.path, desired.fields)
-      return
+      return []
     }
     case 'Replace': {
       const { current, desired } = change
-      await api.put(z.unknown(), current.path, desired.fields, current.version)
-      return
+      const response = await api.put(WriteResponse, current.path, desired.fields, current.version, {
+        waiting,
+      })
+      return continueRequest(api, current, waiting, response.waiting)
     }
-    case 'Remove':
-      await api.delete(change.current.path, change.current.version)
+    case 'Remove': {
+      const { current } = change
+      const response = await api.delete(DeleteResponse, current.path, current.version, { waiting })
+      return continueRequest(api, current, waiting, response)
+    }
+    default:
+      return []
   }
+}
+
+/** The write requests as much as its time allows. */
+async function continueRequest(
+  api: ApiClient,
+  { path, label }: CurrentEntry,
+  choice: WaitingChoice | undefined,
+  first: z.output<typeof ConnectorResponse> | undefined,
+): Promise<WaitingResult[]> {
+  if (first === undefined || choice === undefined || choice === 'hold') return []
+  const total = await requestForConnector(api, choice, path, first)
+  return [{ connector: label, choice, ...total }]
 }
 
 export const labelOf = (change: Change): string =>

@@ -5,11 +5,17 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, test } from 'node:test'
+import { encodeTime } from 'ulid'
 import { parse } from 'yaml'
 import type { ConfigurationWarning } from '../../../cli/connectors/configuration-warnings.ts'
 import { ConnectorRepository } from '../../../shared/connectors-table/repository.ts'
-import { type HttpApi, mailflow, startApi } from '../../support/cli/mailflow.ts'
+import { RequirementStore } from '../../../shared/messages/requirement-store.ts'
+import { Trace } from '../../../shared/messages/trace.ts'
+import type { Verdict } from '../../../shared/policy/evaluate.ts'
+import { keptRequirementOf } from '../../../shared/policy/kept-requirement.ts'
+import { type HttpApi, mailflow, startAnsweringServer, startApi } from '../../support/cli/mailflow.ts'
 import { outboundInput } from '../../support/connectors.ts'
+import { circumstances, message, recipient } from '../../support/fixtures.ts'
 import { createPki } from '../../support/pki.ts'
 
 let api: HttpApi
@@ -486,5 +492,159 @@ outboundConnectors:
       await outbound.create(outboundInput({ name: `Partner ${count}` }))
     const { out } = await api.mailflow('connectors', 'list', '--json')
     assert.equal(JSON.parse(out).outboundConnectors.length, 205)
+  })
+})
+
+describe('`connectors apply` while mail waits under a connector that it lowers', () => {
+  const stricter = bank.replace(
+    'tlsSettings: DomainValidation',
+    'tlsSettings: DomainValidation\n    minimumTlsVersion: TLSv1.3',
+  )
+  const removed = bank.slice(0, bank.indexOf('outboundConnectors:')).concat('outboundConnectors: []\n')
+  let serial = 0
+  let id: string
+  let address: string
+
+  beforeEach(async () => {
+    // An earlier test leaves more connectors than one `clear` removes.
+    await api.clear()
+    await apply(bank)
+    const [connector] = (await api.call('GET /outbound-connectors')).body.items
+    id = connector.id
+    address = `b${serial}@bank.example`
+    const trace = new Trace(api.database.documents, api.database.messagesTable)
+    const store = new RequirementStore(api.database.documents, api.database.messagesTable)
+    const receivedAt = new Date(Date.now() - 3_600_000)
+    const mail = message({
+      id: `${encodeTime(receivedAt.getTime(), 10)}${String(serial++).padStart(16, '0')}`,
+      receivedAt: receivedAt.toISOString(),
+    })
+    const requirement = keptRequirementOf(connector)
+    assert.ok(requirement)
+    const digest = await store.store(requirement, receivedAt, 90)
+    const verdict: Verdict = {
+      action: 'Defer',
+      recipient: recipient({ address }),
+      reason: 'OutboundTlsNotMet',
+      explanation: '',
+      connectors: { inbound: null, outbound: id },
+      decidedBy: null,
+      reportOnly: null,
+      lowered: [],
+      newRequirement: null,
+      reply: { code: 451, enhanced: '4.7.321', text: 'STARTTLS is not offered' },
+      until: new Date(),
+      expiresAt: new Date(),
+      notifyDelay: false,
+    }
+    await trace.recordMessage(mail, 4_000_000_000)
+    await trace.recordVerdict(mail, verdict, circumstances, 4_000_000_000, digest)
+    api.requests.length = 0
+    api.evaluation.take()
+  })
+
+  const question = '1 message waits under outbound connector "To the bank", which is lowered (tlsSettings)'
+  const requested = () =>
+    api.evaluation.take().flatMap(({ job }) => job.recipients.map((each) => each.address))
+  const onTerminal = (content: string, answer: string, questions: string[], ...options: string[]) =>
+    mailflow(['connectors', 'apply', '-f', file(content), ...options], {
+      env: { MAILFLOW_API: api.url },
+      async prompt(text) {
+        questions.push(text)
+        return answer
+      },
+    })
+
+  test('without a terminal and without --waiting ends with one line, and writes nothing', async () => {
+    const { status, err } = await apply(changed)
+    assert.deepEqual(
+      [status, err, writes()],
+      [1, `mailflow: ${question}; give --waiting hold, return or release. Nothing was written\n`, []],
+    )
+  })
+
+  test('shows the question in a dry run', async () => {
+    const { status, out, err } = await apply(changed, '--dry-run')
+    assert.deepEqual([status, err, writes()], [3, '', []])
+    assert.ok(out.includes(`${question}; apply requires --waiting.\n`), out)
+    const json = JSON.parse((await apply(changed, '--dry-run', '--json')).out)
+    assert.deepEqual(json.waiting, [{ name: 'To the bank', lowered: ['tlsSettings'], messages: 1 }])
+  })
+
+  test('asks on a terminal, and sends the answer', async () => {
+    const questions: string[] = []
+    const { status } = await onTerminal(changed, 'hold', questions)
+    assert.deepEqual([status, questions], [0, [`${question}.\nhold, return or release it? `]])
+    assert.deepEqual(writes(), [`PUT /outbound-connectors/${id}?waiting=hold`])
+    assert.deepEqual(requested(), [])
+  })
+
+  test('writes nothing after another answer', async () => {
+    const { status, err } = await onTerminal(changed, 'yes', [])
+    assert.deepEqual(
+      [status, err, writes()],
+      [1, 'mailflow: "yes" is not hold, return or release. Nothing was written\n', []],
+    )
+  })
+
+  for (const choice of ['return', 'release'])
+    test(`with --waiting ${choice} requests this, and does not ask`, async () => {
+      const questions: string[] = []
+      const { status, out } = await onTerminal(changed, '', questions, '--waiting', choice)
+      assert.deepEqual([status, questions, requested()], [0, [], [address]])
+      assert.ok(
+        out.includes(
+          `outbound connector "To the bank": requested a ${choice} for 1 recipient of 1 message.\n`,
+        ),
+        out,
+      )
+    })
+
+  test('removes a connector with --prune only after a choice, and requests the return', async () => {
+    const refused = await apply(removed, '--prune')
+    assert.deepEqual([refused.status, writes()], [1, []])
+    assert.match(refused.err, /"To the bank", which is removed; give --waiting/)
+    const { status, out } = await apply(removed, '--prune', '--waiting', 'return')
+    assert.deepEqual([status, requested()], [0, [address]])
+    assert.match(out, /requested a return for 1 recipient of 1 message/)
+  })
+
+  test('continues with the cursor of the response until a response has none', async () => {
+    const [connector] = (await api.call('GET /outbound-connectors')).body.items
+    const requests: string[] = []
+    const { url, stop } = await startAnsweringServer(({ method, url: target = '' }) => {
+      const items = target.startsWith('/outbound') ? [connector] : target.startsWith('/messages') ? [{}] : []
+      if (method === 'GET') return { body: JSON.stringify({ items, nextCursor: null }) }
+      requests.push(`${method} ${target}`)
+      const nextCursor = requests.length < 3 ? `c${requests.length}` : null
+      const waiting = { requested: 100, messages: 60, nextCursor }
+      return { body: JSON.stringify(method === 'PUT' ? { waiting } : waiting) }
+    })
+    const outboundOnly = changed.slice(changed.indexOf('outboundConnectors:'))
+    const { out } = await mailflow(
+      ['connectors', 'apply', '-f', file(outboundOnly), '--waiting', 'release'],
+      { env: { MAILFLOW_API: url } },
+    )
+    stop()
+    const path = `/outbound-connectors/${id}`
+    assert.deepEqual(requests, [
+      `PUT ${path}?waiting=release`,
+      `POST ${path}/release?cursor=c1`,
+      `POST ${path}/release?cursor=c2`,
+    ])
+    assert.match(out, /requested a release for 300 recipients of 180 messages/)
+  })
+
+  test('needs no choice when the change raises the requirement', async () => {
+    assert.equal((await apply(stricter)).status, 0)
+    assert.deepEqual(writes(), [`PUT /outbound-connectors/${id}`])
+  })
+
+  test('refuses another choice', async () => {
+    const { status, err } = await apply(changed, '--waiting', 'keep')
+    assert.deepEqual(
+      [status, err],
+      [2, 'mailflow: --waiting keep: not a choice; the choices are hold, return, release\n'],
+    )
   })
 })

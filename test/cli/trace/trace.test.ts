@@ -8,8 +8,11 @@ import { encodeTime } from 'ulid'
 import type { Attempt, Message } from '../../../shared/contract/message.ts'
 import { Claims } from '../../../shared/messages/claims.ts'
 import { attemptKey, dsnKey } from '../../../shared/messages/message-keys.ts'
+import { RequirementStore } from '../../../shared/messages/requirement-store.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
 import type { Verdict } from '../../../shared/policy/evaluate.ts'
+import type { KeptRequirement } from '../../../shared/policy/kept-requirement.ts'
+import { opportunistic } from '../../../shared/policy/outbound.ts'
 import { type HttpApi, mailflow, startAnsweringServer, startApi } from '../../support/cli/mailflow.ts'
 import { attempt, circumstances, message, overTlsWith, recipient } from '../../support/fixtures.ts'
 import { createPki } from '../../support/pki.ts'
@@ -51,6 +54,7 @@ after(async () => {
   rmSync(folder, { recursive: true })
 })
 
+const connectorId = '01KGH3Z00000000000000000DD'
 let messageCount = 0
 
 /** Records a message in the trace. */
@@ -524,3 +528,78 @@ describe('`explain`', () => {
     )
   })
 })
+
+for (const [name, mark] of [
+  ['release', 'released'],
+  ['return', 'returned'],
+] as const)
+  describe(`\`messages ${name}\``, () => {
+    const requirement: KeptRequirement = {
+      connector: { id: connectorId, name: 'To the bank' },
+      route: 'Mx',
+      smartHosts: [],
+      tls: { ...opportunistic, level: 'DomainValidation', tlsDomain: 'mx.bank.example' },
+    }
+
+    /** Records a message that waits under the connector and keeps its requirement. */
+    async function recordWaiting(): Promise<Message> {
+      const mail = await recordReceived(1, {}, {})
+      const store = new RequirementStore(api.database.documents, api.database.messagesTable)
+      const digest = await store.store(requirement, new Date(now), 90)
+      const verdict = verdictOf('a@bank.example', {
+        connectors: { inbound: null, outbound: connectorId },
+        lowered: ['tlsSettings'],
+      })
+      await trace.recordVerdict(mail, verdict, circumstances, 4_000_000_000, digest)
+      return mail
+    }
+
+    test(`requests a ${name} of the waiting recipients of a message, which its trace shows`, async () => {
+      const { id } = await recordWaiting()
+      assert.match(
+        (await api.mailflow('messages', id)).out,
+        /\n {2}Requires {3}keeps the requirement of connector "To the bank" from 2026-01-15 12:00:00.*: DomainValidation; the current connector lowers tlsSettings\n/,
+      )
+      const { status, out } = await api.mailflow('messages', name, id)
+      assert.deepEqual([status, out], [0, `Requested a ${name} for a@bank.example.\n`])
+      const shown = (await api.mailflow('messages', id)).out
+      assert.match(
+        shown,
+        new RegExp(`\\n  ${name === 'release' ? 'Released' : 'Returned'}   by an administrator at `),
+      )
+      assert.equal(shown.includes('keeps the requirement'), name === 'return')
+    })
+
+    test('takes the id of a deleted connector', async () => {
+      const { id } = await recordWaiting()
+      const { status, out } = await api.mailflow('messages', name, '--connector', connectorId, '--json')
+      assert.equal(status, 0)
+      assert.deepEqual(JSON.parse(out)[0].messages > 0, true)
+      const [entry] = (await api.call(`GET /messages/${id}`)).body.recipients
+      assert.equal(typeof entry[mark], 'object')
+    })
+
+    test('ends with an error for a name that no outbound connector has', async () => {
+      const { status, err } = await api.mailflow('messages', name, '--connector', 'Nowhere')
+      assert.equal(status, 1)
+      assert.match(err, /^mailflow: no outbound connector "Nowhere"\n/)
+    })
+
+    test('ends with an error when nothing waits', async () => {
+      const { id } = await recordReceived(1, {}, { 'a@bank.example': { action: 'Bounce', decidedBy: null } })
+      const { status, err } = await api.mailflow('messages', name, id)
+      assert.equal(status, 1)
+      assert.match(
+        err,
+        new RegExp(`^mailflow: Conflict: No recipient is deferred, so there is nothing to ${name}\\.`),
+      )
+    })
+
+    test('rejects arguments with neither id nor --connector', async () => {
+      const { status, err } = await api.mailflow('messages', name)
+      assert.deepEqual(
+        [status, err.includes(`messages ${name} needs a message id, or --connector`)],
+        [2, true],
+      )
+    })
+  })

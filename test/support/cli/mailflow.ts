@@ -96,6 +96,8 @@ export async function startAnsweringServer(
 export interface CommandOptions {
   env?: Record<string, string>
   input?: string
+  /** Answers a question; missing without a terminal. */
+  prompt?: (question: string) => Promise<string>
   now?: () => number
 }
 
@@ -110,6 +112,7 @@ export async function mailflow(args: readonly string[], around: CommandOptions =
       output.err += text
     },
     readInput: async () => Buffer.from(around.input ?? ''),
+    ...(around.prompt && { prompt: around.prompt }),
     now: around.now ?? Date.now,
   })
   return { status, ...output }
@@ -119,6 +122,8 @@ async function clear(call: HttpApi['call']): Promise<void> {
   for (const path of ['/accepted-domains', '/inbound-connectors', '/outbound-connectors']) {
     const { body } = await call(`GET ${path}?limit=200`)
     for (const { id, domain } of body.items)
-      await call(`DELETE ${path}/${id ?? domain}`, { headers: { 'if-match': '*' } })
+      await call(`DELETE ${path}/${id ?? domain}${path.startsWith('/outbound') ? '?waiting=hold' : ''}`, {
+        headers: { 'if-match': '*' },
+      })
   }
 }

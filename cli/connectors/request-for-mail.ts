@@ -1,0 +1,144 @@
+/** Requests a retry, a release or a return of deferred mail: of one message, or of all mail of connectors. */
+import { z } from 'zod'
+import { comparableName } from '../../shared/connectors/comparable-name.ts'
+import { countText } from '../../shared/policy/text-lists.ts'
+import type { ApiClient } from '../api/api-client.ts'
+import { encodeUrlPart } from '../api/api-client.ts'
+import { type CommandInvocation, jsonOption } from '../command.ts'
+import { CommandError, type ExitStatus, exitStatus, UsageError } from '../command-error.ts'
+import { jsonText, printable } from '../text/format.ts'
+import { outboundConnectors } from './entry-kinds.ts'
+import { type FoundConnector, findConnectors } from './find-connectors.ts'
+import { readEntries } from './read-current-configuration.ts'
+
+export type MailRequestName = 'retry' | 'release' | 'return'
+
+/** A connector whose deferred mail a request concerns. */
+export interface RequestedConnector {
+  readonly id: string | null
+  readonly name: string
+  /** Such as `outbound connector`. */
+  readonly kind: string
+  readonly path: string
+}
+
+export const mailRequestOptions = {
+  connector: {
+    type: 'string',
+    value: 'NAME|ID',
+    description: 'all deferred mail that this connector was applied to',
+  },
+  ...jsonOption,
+} as const
+
+/** @param find finds the connectors of --connector */
+export async function requestForMail(
+  request: MailRequestName,
+  command: string,
+  { values, positionals: [id], io, api }: CommandInvocation<typeof mailRequestOptions>,
+  find: (api: ApiClient, nameOrId: string) => Promise<RequestedConnector[]>,
+): Promise<ExitStatus> {
+  if ((id === undefined) === (values.connector === undefined))
+    throw new UsageError(`${command} needs a message id, or --connector NAME|ID`)
+  const { json, text } =
+    id === undefined
+      ? await requestForConnectors(api, request, await find(api, values.connector ?? ''))
+      : await requestForMessage(api, request, id)
+  io.out(values.json ? jsonText(json) : `${text}\n`)
+  return exitStatus.ok
+}
+
+export async function findRequestedConnectors(
+  api: ApiClient,
+  nameOrId: string,
+): Promise<RequestedConnector[]> {
+  return (await findConnectors(api, nameOrId)).map(toRequested)
+}
+
+const toRequested = ({ kind, connector: { id, label, path } }: FoundConnector): RequestedConnector => ({
+  id,
+  name: label,
+  kind: kind.singular,
+  path,
+})
+
+/**
+ * Finds an outbound connector. An id may be that of a deleted connector, whose mail still waits.
+ * @throws CommandError when no outbound connector has the name
+ */
+export async function findOutboundConnector(api: ApiClient, nameOrId: string): Promise<RequestedConnector[]> {
+  const kind = outboundConnectors
+  if (z.ulid().safeParse(nameOrId).success)
+    return [{ id: nameOrId, name: nameOrId, kind: kind.singular, path: `${kind.path}/${nameOrId}` }]
+  const key = comparableName(nameOrId)
+  const found = (await readEntries(api, kind)).filter((connector) => connector.key === key)
+  if (found.length > 0) return found.map((connector) => toRequested({ kind, connector }))
+  throw new CommandError(`no outbound connector "${nameOrId}"`, [
+    'If it was deleted, give its id: "npx mailflow messages ID --json" shows it.',
+  ])
+}
+
+interface RequestResult {
+  readonly json: unknown
+  readonly text: string
+}
+
+const MessageResponse = z.object({ requested: z.int(), recipients: z.array(z.string()) })
+
+async function requestForMessage(
+  api: ApiClient,
+  request: MailRequestName,
+  id: string,
+): Promise<RequestResult> {
+  const response = await api.post(MessageResponse, `/messages/${encodeUrlPart(id)}/${request}`, {})
+  const recipients = response.recipients.map(printable).join(', ')
+  return { json: response, text: `Requested a ${request} for ${recipients}.` }
+}
+
+async function requestForConnectors(
+  api: ApiClient,
+  request: MailRequestName,
+  connectors: readonly RequestedConnector[],
+): Promise<RequestResult> {
+  const totals = []
+  for (const { id, name, kind, path } of connectors)
+    totals.push({ connector: id, name, kind, ...(await requestForConnector(api, request, path)) })
+  return { json: totals, text: totals.map((total) => totalText(request, total)).join('\n') }
+}
+
+export const ConnectorResponse = z.object({
+  requested: z.int(),
+  messages: z.int(),
+  nextCursor: z.string().nullable(),
+})
+
+/**
+ * One request covers as many messages as its time allows, so requests repeat until no cursor is left.
+ * @param first the response to a request that was made already
+ */
+export async function requestForConnector(
+  api: ApiClient,
+  request: MailRequestName,
+  path: string,
+  first?: z.output<typeof ConnectorResponse>,
+): Promise<{ requested: number; messages: number }> {
+  let response = first ?? (await api.post(ConnectorResponse, `${path}/${request}`, {}))
+  let { requested, messages } = response
+  while (response.nextCursor !== null) {
+    const query = { cursor: response.nextCursor }
+    response = await api.post(ConnectorResponse, `${path}/${request}`, {}, query)
+    requested += response.requested
+    messages += response.messages
+  }
+  return { requested, messages }
+}
+
+export function totalText(
+  request: MailRequestName,
+  { kind, name, requested, messages }: { kind: string; name: string; requested: number; messages: number },
+): string {
+  const heading = `${kind} "${printable(name)}"`
+  if (requested === 0) return `${heading}: no deferred mail.`
+  const counts = `${countText(requested, 'recipient')} of ${countText(messages, 'message')}`
+  return `${heading}: requested a ${request} for ${counts}.`
+}

@@ -1,0 +1,107 @@
+/** Mail that waits under outbound connectors which a plan lowers, and what the user chooses for it. */
+import { z } from 'zod'
+import type { OutboundConnector, OutboundConnectorInput } from '../../shared/connectors/schema.ts'
+import { dayMs } from '../../shared/contract/durations.ts'
+import { type LoweredField, loweredByChange } from '../../shared/policy/kept-requirement.ts'
+import { countText } from '../../shared/policy/text-lists.ts'
+import type { ApiClient } from '../api/api-client.ts'
+import type { Io } from '../command.ts'
+import { CommandError, UsageError } from '../command-error.ts'
+import { printable } from '../text/format.ts'
+import { outboundConnectors } from './entry-kinds.ts'
+import type { Change } from './plan-changes.ts'
+
+const choices = ['hold', 'return', 'release'] as const
+export type WaitingChoice = (typeof choices)[number]
+
+export const waitingOption = {
+  waiting: {
+    type: 'string',
+    value: 'CHOICE',
+    description: 'what to do with mail that waits under a lowered connector: hold, return or release',
+  },
+} as const
+
+/** A change that lowers the requirement of an outbound connector. */
+export interface LoweringChange {
+  readonly change: Change & { readonly kind: 'Replace' | 'Remove' }
+  readonly lowered: readonly LoweredField[]
+  /** Number of messages that wait under the connector, at most `maxCounted`. */
+  readonly messages: number
+}
+
+/** More messages are counted as this number. */
+const maxCounted = 100
+/** A message waits for a day at most; twice that time covers delays. */
+const maxWaitMs = 2 * dayMs
+
+export async function findLoweringChanges(
+  api: ApiClient,
+  changes: readonly Change[],
+  now: number,
+): Promise<LoweringChange[]> {
+  const found: LoweringChange[] = []
+  for (const change of changes) {
+    if (change.entryKind !== outboundConnectors) continue
+    if (change.kind !== 'Replace' && change.kind !== 'Remove') continue
+    const before = { ...change.current.fields, id: change.current.id } as unknown as OutboundConnector
+    const after =
+      change.kind === 'Replace' ? (change.desired.fields as unknown as OutboundConnectorInput) : null
+    const lowered = loweredByChange(before, after)
+    if (lowered.length > 0)
+      found.push({ change, lowered, messages: await countDeferred(api, change.current.id, now) })
+  }
+  return found
+}
+
+async function countDeferred(api: ApiClient, connector: string | null, now: number): Promise<number> {
+  const query = { state: 'Deferred', connector, since: new Date(now - maxWaitMs).toISOString() }
+  let count = 0
+  for await (const _ of api.list(z.unknown(), '/messages', query, maxCounted))
+    if (++count === maxCounted) break
+  return count
+}
+
+export function waitingText({ change, lowered, messages }: LoweringChange): string {
+  const count = `${messages === maxCounted ? `${maxCounted} or more messages` : countText(messages, 'message')}`
+  const effect = change.kind === 'Remove' ? 'which is removed' : `which is lowered (${loweredText(lowered)})`
+  return `${count} ${messages === 1 ? 'waits' : 'wait'} under outbound connector "${printable(change.current.label)}", ${effect}`
+}
+
+const loweredText = (lowered: readonly LoweredField[]): string =>
+  lowered.map((field) => (field === 'connector' ? 'disabled, or a domain fewer' : field)).join(', ')
+
+/** @throws UsageError for any other text */
+export function parseWaitingChoice(text: string | undefined): WaitingChoice | undefined {
+  if (text === undefined) return undefined
+  const choice = choices.find((known) => known === text)
+  if (choice !== undefined) return choice
+  throw new UsageError(`--waiting ${text}: not a choice; the choices are ${choices.join(', ')}`)
+}
+
+/**
+ * Returns the choice for each change, and asks the user on a terminal where the option is missing.
+ * @throws CommandError when mail waits, the option is missing, and there is no terminal
+ */
+export async function chooseForWaiting(
+  loweringChanges: readonly LoweringChange[],
+  option: WaitingChoice | undefined,
+  io: Io,
+): Promise<ReadonlyMap<Change, WaitingChoice>> {
+  const chosen = new Map<Change, WaitingChoice>()
+  for (const lowering of loweringChanges) {
+    const choice = option ?? (lowering.messages === 0 ? undefined : await choose(lowering, io))
+    if (choice !== undefined) chosen.set(lowering.change, choice)
+  }
+  return chosen
+}
+
+async function choose(lowering: LoweringChange, io: Io): Promise<WaitingChoice> {
+  const text = waitingText(lowering)
+  if (io.prompt === undefined)
+    throw new CommandError(`${text}; give --waiting hold, return or release. Nothing was written`)
+  const answer = (await io.prompt(`${text}.\nhold, return or release it? `)).trim()
+  const choice = choices.find((known) => known === answer)
+  if (choice !== undefined) return choice
+  throw new CommandError(`"${answer}" is not hold, return or release. Nothing was written`)
+}

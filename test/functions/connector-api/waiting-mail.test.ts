@@ -1,0 +1,290 @@
+/** An administrator releases or returns waiting mail, and changes the connector under which it waits. */
+import assert from 'node:assert/strict'
+import { after, before, beforeEach, describe, test } from 'node:test'
+import { GetCommand } from '@aws-sdk/lib-dynamodb'
+import { encodeTime } from 'ulid'
+import type { OutboundConnector } from '../../../shared/connectors/schema.ts'
+import { EvaluationJob } from '../../../shared/contract/jobs.ts'
+import { recipientKey } from '../../../shared/messages/message-keys.ts'
+import { RequirementStore } from '../../../shared/messages/requirement-store.ts'
+import { Trace } from '../../../shared/messages/trace.ts'
+import type { Verdict } from '../../../shared/policy/evaluate.ts'
+import { keptRequirementOf } from '../../../shared/policy/kept-requirement.ts'
+import { createTestApi } from '../../support/api-client.ts'
+import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
+import { circumstances, message, recipient } from '../../support/fixtures.ts'
+
+let database: TestDynamoDb
+let api: ReturnType<typeof createTestApi>
+let trace: Trace
+const now = Date.parse('2026-02-03T12:00:00.000Z')
+const at = '2026-02-03T12:00:00.000Z'
+const authorizer = { iam: { userArn: 'arn:aws:iam::123456789012:user/ann' } }
+const by = authorizer.iam.userArn
+
+before(async () => {
+  database = await startDynamoDb()
+  api = createTestApi(database.documents, () => now)
+  trace = new Trace(database.documents, database.messagesTable)
+})
+after(() => database.stop())
+beforeEach(() => api.evaluation.take())
+
+const expiresAt = 4_000_000_000
+let serial = 0
+
+const input = {
+  name: 'Northwind',
+  connectorType: 'Partner',
+  recipientDomains: ['northwind.example'],
+  tlsSettings: 'DomainValidation',
+  tlsDomain: 'mx.northwind.example',
+}
+
+/** Creates a connector with forced TLS. */
+async function connector(fields: object = {}): Promise<OutboundConnector> {
+  const json = { ...input, name: `Northwind ${serial++}`, ...fields }
+  const { warnings, ...created } = (await api.call('POST /outbound-connectors', { json })).body
+  return created
+}
+
+/** Records a message that waits under the connector. @returns its id */
+async function waiting(
+  outbound: OutboundConnector | null,
+  addresses = ['b@northwind.example'],
+  fields: Partial<Verdict> = {},
+): Promise<string> {
+  const receivedAt = now - 3_600_000
+  const id = `${encodeTime(receivedAt, 10)}${String(serial++).padStart(16, '0')}`
+  const mail = message({ id, receivedAt: new Date(receivedAt).toISOString() })
+  await trace.recordMessage(mail, expiresAt)
+  const requirement = keptRequirementOf(outbound)
+  const store = new RequirementStore(database.documents, database.messagesTable)
+  const digest = requirement && (await store.store(requirement, new Date(now), 90))
+  for (const address of addresses) {
+    const verdict = {
+      action: 'Defer',
+      recipient: recipient({ address, attempts: 1 }),
+      reason: 'OutboundTlsNotMet',
+      explanation: '',
+      connectors: { inbound: null, outbound: outbound?.id ?? null },
+      decidedBy: null,
+      reportOnly: null,
+      lowered: [],
+      newRequirement: null,
+      reply: { code: 451, enhanced: '4.7.321', text: 'STARTTLS is not offered' },
+      until: new Date(now + 600_000),
+      expiresAt: new Date(now + 86_400_000),
+      notifyDelay: false,
+      ...fields,
+    } as Verdict
+    await trace.recordVerdict(mail, verdict, circumstances, expiresAt, digest)
+  }
+  return id
+}
+
+async function stored(id: string, address = 'b@northwind.example') {
+  const { Item } = await database.documents.send(
+    new GetCommand({ TableName: database.messagesTable, Key: recipientKey(id, address) }),
+  )
+  return Item ?? {}
+}
+
+const jobs = () => api.evaluation.take().map(({ job }) => EvaluationJob.parse(job))
+
+describe('POST /messages/{id}/release', () => {
+  test('removes the requirement, records time and caller, and sends a job for the waiting recipients', async () => {
+    const id = await waiting(await connector(), ['b@northwind.example', 'c@northwind.example'])
+    await trace.recordDelivered(id, 'c@northwind.example')
+    const { status, body } = await api.call(`POST /messages/${id}/release`, { authorizer })
+    assert.deepEqual([status, body], [202, { requested: 1, recipients: ['b@northwind.example'] }])
+    const { requirement, released } = await stored(id)
+    assert.deepEqual([requirement, released], [undefined, { at, by }])
+    assert.deepEqual(
+      jobs().map(({ retry, recipients }) => [retry, recipients.map(({ address }) => address)]),
+      [[true, ['b@northwind.example']]],
+    )
+    const entry = (await api.call(`GET /messages/${id}`)).body.recipients[0]
+    assert.deepEqual([entry.requirement, entry.released, entry.returned], [null, { at, by }, null])
+  })
+
+  test('records no caller when the API has no authorizer', async () => {
+    const id = await waiting(await connector())
+    await api.call(`POST /messages/${id}/release`)
+    assert.deepEqual((await stored(id)).released, { at, by: null })
+  })
+
+  test('gets 409 when the waiting recipients keep no requirement', async () => {
+    const id = await waiting(null)
+    const { status, body } = await api.call(`POST /messages/${id}/release`)
+    assert.equal(status, 409)
+    assert.match(body.detail, /No deferred recipient keeps a requirement/)
+    assert.deepEqual(jobs(), [])
+  })
+
+  test('gets 404 for an unknown message', async () => {
+    assert.equal((await api.call('POST /messages/01ARZ3NDEKTSV4RRFFQ69G5FAV/release')).status, 404)
+  })
+})
+
+describe('POST /messages/{id}/return', () => {
+  test('records time and caller, also without a requirement, and sends a job', async () => {
+    const id = await waiting(null)
+    const { status, body } = await api.call(`POST /messages/${id}/return`, { authorizer })
+    assert.deepEqual([status, body], [202, { requested: 1, recipients: ['b@northwind.example'] }])
+    assert.deepEqual((await stored(id)).returned, { at, by })
+    assert.deepEqual(
+      jobs().map(({ retry }) => retry),
+      [true],
+    )
+  })
+
+  test('gets 409 when no recipient is deferred', async () => {
+    const id = await waiting(await connector())
+    await trace.recordDelivered(id, 'b@northwind.example')
+    const { status, body } = await api.call(`POST /messages/${id}/return`)
+    assert.equal(status, 409)
+    assert.deepEqual(body.errors, [{ path: 'b@northwind.example', message: 'is Delivered' }])
+    assert.equal((await stored(id)).returned, undefined)
+  })
+})
+
+for (const [name, mark] of [
+  ['release', 'released'],
+  ['return', 'returned'],
+] as const)
+  describe(`POST /outbound-connectors/{id}/${name}`, () => {
+    test('requests it for the waiting mail of the connector only, also after its deletion', async () => {
+      const [one, other] = [await connector(), await connector()]
+      const [first, second] = [await waiting(one), await waiting(one)]
+      const otherId = await waiting(other)
+      const path = `/outbound-connectors/${one.id}`
+      await api.call(`DELETE ${path}?waiting=hold`, { headers: { 'if-match': '*' } })
+      const { status, body } = await api.call(`POST ${path}/${name}`, { authorizer })
+      assert.deepEqual([status, body], [202, { requested: 2, messages: 2, nextCursor: null }])
+      for (const id of [first, second]) assert.deepEqual((await stored(id))[mark], { at, by })
+      assert.equal((await stored(otherId))[mark], undefined)
+      assert.equal(jobs().length, 2)
+    })
+
+    test('does not take the id of an inbound connector', async () => {
+      const id = await waiting(await connector(), ['b@northwind.example'], {
+        connectors: { inbound: '01KGH3Z00000000000000000AA', outbound: null },
+      })
+      const { body } = await api.call(`POST /outbound-connectors/01KGH3Z00000000000000000AA/${name}`)
+      assert.deepEqual(body, { requested: 0, messages: 0, nextCursor: null })
+      assert.equal((await stored(id))[mark], undefined)
+    })
+
+    test('gets 404 for an id that is not one', async () => {
+      assert.equal((await api.call(`POST /outbound-connectors/x/${name}`)).status, 404)
+    })
+  })
+
+describe('a change of an outbound connector while mail waits', () => {
+  const headers = { 'if-match': '"1"' }
+  const put = ({ id, name }: OutboundConnector, query: string, fields: object) =>
+    api.call(`PUT /outbound-connectors/${id}${query}`, {
+      headers,
+      json: { ...input, name, ...fields },
+      authorizer,
+    })
+  const weaker = { tlsSettings: 'EncryptionOnly', tlsDomain: null }
+  const isChanged = async ({ id }: OutboundConnector) =>
+    (await api.call(`GET /outbound-connectors/${id}`)).body.version !== 1
+
+  test('gets 409 with the number of messages when it lowers the requirement, and changes nothing', async () => {
+    const lowered = await connector()
+    for (let count = 0; count < 3; count++) await waiting(lowered)
+    const { status, headers: sent, body } = await put(lowered, '', weaker)
+    assert.deepEqual([status, sent['content-type']], [409, 'application/problem+json'])
+    assert.match(
+      body.detail,
+      /^3 messages wait under the requirement that this change lowers \(tlsSettings\)\./,
+    )
+    assert.deepEqual(body.errors, [{ path: 'waiting', message: 'is missing' }])
+    assert.equal(await isChanged(lowered), false)
+    const deletion = await api.call(`DELETE /outbound-connectors/${lowered.id}`, { headers })
+    assert.deepEqual([deletion.status, deletion.body.detail.slice(0, 15)], [409, '3 messages wait'])
+    assert.equal((await api.call(`GET /outbound-connectors/${lowered.id}`)).status, 200)
+  })
+
+  for (const [title, fields] of [
+    ['raises the requirement', { minimumTlsVersion: 'TLSv1.3' }],
+    ['concerns something else', { comment: 'new' }],
+  ] as const)
+    test(`needs no choice when it ${title}, and a choice then has no effect`, async () => {
+      const changed = await connector()
+      const id = await waiting(changed)
+      const { status, body } = await put(changed, '?waiting=return', fields)
+      assert.deepEqual([status, body.waiting], [200, undefined])
+      const { returned, requirement } = await stored(id)
+      assert.deepEqual([returned, typeof requirement], [undefined, 'object'])
+    })
+
+  test('needs no choice when no mail waits', async () => {
+    const idle = await connector()
+    const id = await waiting(idle)
+    await trace.recordDelivered(id, 'b@northwind.example')
+    assert.equal((await put(idle, '', weaker)).status, 200)
+    const other = await connector()
+    assert.equal((await api.call(`DELETE /outbound-connectors/${other.id}`, { headers })).status, 204)
+  })
+
+  test('gets 412 instead of 409 with another version', async () => {
+    const lowered = await connector()
+    await waiting(lowered)
+    const target = `PUT /outbound-connectors/${lowered.id}`
+    const json = { ...input, ...weaker }
+    assert.equal((await api.call(target, { headers: { 'if-match': '"7"' }, json })).status, 412)
+  })
+
+  test('with hold leaves the mail as it is', async () => {
+    const lowered = await connector()
+    const id = await waiting(lowered)
+    const { status, body } = await put(lowered, '?waiting=hold', weaker)
+    assert.deepEqual([status, body.waiting, await isChanged(lowered)], [200, undefined, true])
+    const { requirement, released, returned } = await stored(id)
+    assert.deepEqual([typeof requirement, released, returned], ['object', undefined, undefined])
+    assert.deepEqual(jobs(), [])
+    const entry = (await api.call(`GET /messages/${id}`)).body.recipients[0]
+    const { connector: keptFrom, level, tlsDomain } = entry.requirement
+    assert.deepEqual(
+      [keptFrom.id, level, tlsDomain],
+      [lowered.id, 'DomainValidation', 'mx.northwind.example'],
+    )
+  })
+
+  for (const [choice, mark] of [
+    ['release', 'released'],
+    ['return', 'returned'],
+  ] as const) {
+    test(`with ${choice} requests this for the mail after the change`, async () => {
+      const lowered = await connector()
+      const id = await waiting(lowered)
+      const { status, body } = await put(lowered, `?waiting=${choice}`, weaker)
+      assert.deepEqual([status, body.waiting], [200, { requested: 1, messages: 1, nextCursor: null }])
+      assert.deepEqual((await stored(id))[mark], { at, by })
+      assert.equal(jobs().length, 1)
+    })
+
+    test(`that deletes it with ${choice} requests this for the mail`, async () => {
+      const lowered = await connector()
+      const id = await waiting(lowered)
+      const target = `DELETE /outbound-connectors/${lowered.id}?waiting=${choice}`
+      const { status, body } = await api.call(target, { headers, authorizer })
+      assert.deepEqual([status, body], [200, { requested: 1, messages: 1, nextCursor: null }])
+      assert.deepEqual((await stored(id))[mark], { at, by })
+      assert.equal((await api.call(`GET /outbound-connectors/${lowered.id}`)).status, 404)
+    })
+  }
+
+  test('gets 400 for another choice, and for a choice at an inbound connector', async () => {
+    const changed = await connector()
+    assert.equal((await put(changed, '?waiting=keep', {})).status, 400)
+    const json = { name: 'In', connectorType: 'Partner', senderDomains: ['contoso.example'] }
+    const { body } = await api.call('POST /inbound-connectors', { json })
+    const target = `DELETE /inbound-connectors/${body.id}?waiting=hold`
+    assert.equal((await api.call(target, { headers })).status, 400)
+  })
+})
