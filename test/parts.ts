@@ -42,6 +42,7 @@ const sharing: readonly (readonly string[])[] = [
     'test/local/public-pages.test.ts',
     'test/local/renewed-certificate.test.ts',
     'test/local/retry.test.ts',
+    'test/local/waiting-mail.test.ts',
     'test/local/changes.test.ts',
   ],
 ]

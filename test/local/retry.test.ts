@@ -40,7 +40,7 @@ interface Validation {
   failing: { reason: string; messages: string[] }[]
 }
 
-test('held mail is counted as failing by a validation, and delivered by retries after its two connectors are corrected', async () => {
+test('held mail is counted as failing by a validation, and delivered after its two connectors are corrected and it is released', async () => {
   const bank = await api.create('inbound', {
     name: 'from the bank',
     connectorType: 'Partner',
@@ -66,9 +66,7 @@ test('held mail is counted as failing by a validation, and delivered by retries 
   })
   assert.match(first?.reply ?? '', /^451 4\.7\.321 /)
 
-  await api.change(`/outbound-connectors/${mailboxes}`, { tlsSettings: null })
-  const response = await api.call('POST', `/messages/${id}/retry`)
-  assert.deepEqual(response, { requested: 1, recipients: ['ann@ours.example'] })
+  await api.change(`/outbound-connectors/${mailboxes}`, { tlsSettings: null }, '?waiting=release')
   const { recipients } = await api.settled(id, ['Delivered'])
   assert.deepEqual([recipients[0]?.attempts.length, mailbox.received.length], [2, 1])
   await assert.rejects(api.call('POST', `/messages/${id}/retry`), /409 .*ann@ours\.example.*is Delivered/)

@@ -149,12 +149,15 @@ export class Api {
     return JSON.parse(text || 'null') as T
   }
 
-  /** Applies these changes to a resource. */
-  async change(path: string, changes: object): Promise<void> {
+  /**
+   * Applies these changes to a resource.
+   * @param query of the PUT
+   */
+  async change(path: string, changes: object, query = ''): Promise<void> {
     const response = await fetch(`${this.#base}${path}`)
     const { id, createdAt, updatedAt, version, validation, warnings, ...fields } =
       (await response.json()) as Record<string, unknown>
-    const answer = await fetch(`${this.#base}${path}`, {
+    const answer = await fetch(`${this.#base}${path}${query}`, {
       method: 'PUT',
       headers: { 'content-type': 'application/json', 'if-match': response.headers.get('etag') ?? '' },
       body: JSON.stringify({ ...fields, ...changes }),
@@ -162,9 +165,9 @@ export class Api {
     if (!answer.ok) throw new Error(`PUT ${path}: ${answer.status} ${await answer.text()}`)
   }
 
-  async remove(path: string): Promise<void> {
+  async remove(path: string, query = ''): Promise<void> {
     const { headers } = await fetch(`${this.#base}${path}`)
-    const answer = await fetch(`${this.#base}${path}`, {
+    const answer = await fetch(`${this.#base}${path}${query}`, {
       method: 'DELETE',
       headers: { 'if-match': headers.get('etag') ?? '' },
     })

@@ -34,6 +34,7 @@ export function shareRunner(): { enter(): Promise<RunnerProcess>; leave(): Promi
 async function clear(api: Api): Promise<void> {
   for (const path of ['inbound-connectors', 'outbound-connectors', 'accepted-domains']) {
     const { items } = await api.call<{ items: { id?: string; domain?: string }[] }>('GET', `/${path}`)
-    for (const { id, domain } of items) await api.remove(`/${path}/${id ?? domain}`)
+    const query = path === 'outbound-connectors' ? '?waiting=return' : ''
+    for (const { id, domain } of items) await api.remove(`/${path}/${id ?? domain}`, query)
   }
 }
