@@ -23,15 +23,15 @@ export class ItemTable extends Table {
     this.allow(unit, this.tableArn, calls)
   }
 
-  /** Grants calls on the items of some partitions only, and optionally on some attributes only. */
+  /** Grants calls on the items of some partitions only, on some attributes only, or both. */
   grantCallsOn(
     unit: Unit,
-    { partitions, attributes }: { partitions: readonly string[]; attributes?: readonly string[] },
+    { partitions, attributes }: { partitions?: readonly string[]; attributes?: readonly string[] },
     ...calls: readonly DynamoDbCall[]
   ): void {
     this.allow(unit, this.tableArn, calls, {
       'ForAllValues:StringEquals': {
-        'dynamodb:LeadingKeys': partitions,
+        ...(partitions && { 'dynamodb:LeadingKeys': partitions }),
         ...(attributes && { 'dynamodb:Attributes': ['pk', 'sk', ...attributes] }),
       },
       // UpdateItem could otherwise return attributes that are not in `attributes`.

@@ -47,7 +47,8 @@ export class MessagesTable extends Construct {
 
   /** Lets the unit record that an administrator releases or returns a recipient. */
   grantAdministratorRequests(unit: Unit): void {
-    this.table.grantCalls(unit, 'UpdateItem')
+    const attributes = ['state', 'requirement', 'released', 'returned']
+    this.table.grantCallsOn(unit, { attributes }, 'UpdateItem')
   }
 
   private setTableEnvironment(unit: Unit): void {
