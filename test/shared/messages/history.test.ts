@@ -177,6 +177,7 @@ describe('the trace entry of a message', () => {
       connectorsVersion: 1,
       reply: null,
       considered: [],
+      lowered: [],
     })
   })
 
@@ -360,7 +361,7 @@ describe('the state of a message for a retry', () => {
     await claims.claim(dsnKey(received.id, 'b@ours.example', 'delayed'), now, 60_000, expiresAt)
     assert.deepEqual(await history.messageWithRecipients(received.id), {
       message: received,
-      recipients: [{ recipient: lastState, state: 'Deferred', connectors: ['id-contoso', 'id-northwind'] }],
+      recipients: [{ recipient: lastState, state: 'Deferred', connectors, keepsRequirement: false }],
     })
   })
 
