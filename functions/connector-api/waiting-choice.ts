@@ -42,6 +42,11 @@ export interface WaitingMailOfChange {
   request(id: string, mailRequest: MailRequest): Promise<ConnectorResult>
 }
 
+function waitingText(messages: number, isComplete: boolean): string {
+  if (messages === 0) return 'Mail may wait'
+  return `${isComplete ? '' : 'At least '}${countText(messages, 'message')} ${messages === 1 ? 'waits' : 'wait'}`
+}
+
 export const waitingMailOfChange = (
   outbound: Pick<OutboundConnectors, 'get'>,
   dependencies: WaitingMailDependencies,
@@ -55,11 +60,10 @@ export const waitingMailOfChange = (
     if (choice !== undefined) return true
     const { messages, isComplete } = await countWaiting(id, dependencies)
     if (messages === 0 && isComplete) return true
-    const count = `${isComplete ? '' : 'At least '}${countText(messages, 'message')}`
     const change = after === null ? 'deletion removes' : `change lowers (${lowered.join(', ')})`
     throw new Problem(
       409,
-      `${count} ${messages === 1 ? 'waits' : 'wait'} under the requirement that this ${change}. Repeat the request with ?waiting=hold, return or release.`,
+      `${waitingText(messages, isComplete)} under the requirement that this ${change}. Repeat the request with ?waiting=hold, return or release.`,
       { errors: [{ path: 'waiting', message: 'is missing' }] },
     )
   },

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { GetCommand } from '@aws-sdk/lib-dynamodb'
 import { encodeTime } from 'ulid'
+import { waitingMailOfChange } from '../../../functions/connector-api/waiting-choice.ts'
 import type { OutboundConnector } from '../../../shared/connectors/schema.ts'
 import { EvaluationJob } from '../../../shared/contract/jobs.ts'
 import { recipientKey } from '../../../shared/messages/message-keys.ts'
@@ -12,7 +13,7 @@ import type { Verdict } from '../../../shared/policy/evaluate.ts'
 import { keptRequirementOf } from '../../../shared/policy/kept-requirement.ts'
 import { createTestApi } from '../../support/api-client.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
-import { circumstances, message, recipient } from '../../support/fixtures.ts'
+import { circumstances, message, outbound, recipient } from '../../support/fixtures.ts'
 
 let database: TestDynamoDb
 let api: ReturnType<typeof createTestApi>
@@ -287,4 +288,33 @@ describe('a change of an outbound connector while mail waits', () => {
     const target = `DELETE /inbound-connectors/${body.id}?waiting=hold`
     assert.equal((await api.call(target, { headers })).status, 400)
   })
+})
+
+describe('the count of waiting mail when the time is over before the end of the search', () => {
+  const forced = outbound({ tlsSettings: 'EncryptionOnly' })
+  const position = { day: '2026-02-03', before: '01KGH3Z0000000000000000000' }
+
+  for (const [title, found, detail] of [
+    ['is a minimum', 2, /^At least 2 messages wait /],
+    ['does not count as no mail', 0, /^Mail may wait under /],
+  ] as const)
+    test(title, async () => {
+      let clock = now
+      const change = waitingMailOfChange(
+        { get: async () => forced },
+        {
+          history: {
+            find: async () => ({ positions: Array(found).fill(position), next: position }),
+            messageWithRecipients: async () => null,
+          },
+          evaluation: api.evaluation,
+          // The time is over after one search.
+          now: () => (clock += 10_000),
+        },
+      )
+      await assert.rejects(
+        change.check({ id: forced.id, after: null, expected: 'any', choice: undefined }),
+        (problem: Error) => detail.test(problem.message),
+      )
+    })
 })
