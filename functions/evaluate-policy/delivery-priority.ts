@@ -38,11 +38,15 @@ export function deliveryPriority(
   }
 }
 
-/** Whether an administrator chose the servers: smart hosts, SES, or a connector that names the domain and not only `*`. */
-export function isConfigured({ route, destination }: DeliveryJob, snapshot: Snapshot): boolean {
+/**
+ * Whether an administrator chose the servers: smart hosts, SES, a connector that names the domain and not only `*`, or a
+ * connector whose requirement the message keeps.
+ */
+export function isConfigured({ route, destination, connector }: DeliveryJob, snapshot: Snapshot): boolean {
   if (route.kind !== 'Mx') return true
-  const connector = selectOutbound(snapshot, destination)
-  return connector !== null && bestPattern(connector.recipientDomains, destination) !== '*'
+  const current = selectOutbound(snapshot, destination)
+  if (connector !== undefined && connector.id !== current?.id) return true
+  return current !== null && bestPattern(current.recipientDomains, destination) !== '*'
 }
 
 /** Short, so that a domain that begins to hang soon loses its place. */

@@ -53,6 +53,12 @@ describe('the servers of a delivery are configured', () => {
     ['by a connector that names the domain', job(), naming, true],
     ['by a connector for * only', job(), catchAll, false],
     ['without a connector', job(), snapshot({}), false],
+    [
+      'by a deleted connector whose requirement is kept',
+      job({ connector: { id: 'old', name: 'Old' } }),
+      snapshot({}),
+      true,
+    ],
   ]
   for (const [title, delivery, connectors, expected] of rows)
     it(`${title}: ${expected}`, () => assert.equal(isConfigured(delivery, connectors), expected))
