@@ -22,7 +22,7 @@ export const ClientCertificate = z.strictObject({
   trustError: z
     .string()
     .nullable()
-    .describe("OpenSSL's reason if `trusted` is false, such as CERT_HAS_EXPIRED"),
+    .describe("the reason if `trusted` is false: OpenSSL's code, such as CERT_HAS_EXPIRED, or a sentence"),
   clientAuth: z
     .boolean()
     .default(true)

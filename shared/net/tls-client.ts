@@ -1,9 +1,10 @@
 /** TLS as a client of SMTP servers: the options of the handshake, and the properties of the session. */
 import type { X509Certificate } from 'node:crypto'
-import type { ConnectionOptions, TLSSocket } from 'node:tls'
+import { type ConnectionOptions, getCACertificates, type TLSSocket } from 'node:tls'
 import type { EstablishedTls } from '../tls/assess-server-tls.ts'
-import { commonNameOf, dnsNames } from '../tls/facts.ts'
+import { chainFault } from '../tls/chain.ts'
 import { fingerprintOf } from '../tls/fingerprint.ts'
+import { commonNameOf, dnsNames } from '../tls/names.ts'
 import { encodePresentedChain, summarisePresentedChain } from '../tls/presented-chain.ts'
 import { forcesTls, type HopRequirement } from '../tls/requirement.ts'
 import { cipherSuites } from '../tls/suites.ts'
@@ -53,19 +54,31 @@ export function clientTlsOptions(
  */
 export function establishedTls(socket: TLSSocket, trustedBy: readonly string[]): EstablishedTls {
   const certificate = socket.getPeerX509Certificate()
+  const chain = encodePresentedChain(certificate)
+  const trustError = trustErrorOf(socket, chain, trustedBy)
   return {
     kind: 'Established',
     protocol: socket.getProtocol() ?? 'unknown',
     cipher: socket.getCipher().standardName,
     group: groupOf(socket),
-    trusted: socket.authorized === true && certificate !== undefined,
+    trusted: trustError === null,
     trustedBy,
-    trustError: socket.authorized ? null : String(socket.authorizationError ?? 'UNKNOWN'),
+    trustError,
     names: certificate ? namesOf(certificate) : { subjectAltNames: [], commonName: null },
     fingerprint256: certificate ? fingerprintOf(certificate) : null,
-    chain: encodePresentedChain(certificate),
+    chain,
     certificates: summarisePresentedChain(certificate),
   }
+}
+
+/** OpenSSL's check and the project's own must both succeed. */
+function trustErrorOf(
+  { authorized, authorizationError }: TLSSocket,
+  chain: readonly string[],
+  trustedBy: readonly string[],
+): string | null {
+  if (!authorized) return String(authorizationError ?? 'UNKNOWN')
+  return chainFault(['Server'], chain, trustedBy.length > 0 ? trustedBy : getCACertificates(), new Date())
 }
 
 function groupOf(socket: TLSSocket): string | null {

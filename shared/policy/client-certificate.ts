@@ -8,8 +8,9 @@
 import type { InboundConnector } from '../connectors/schema.ts'
 import type { ClientCertificate } from '../contract/message.ts'
 import { replaceInvisible } from '../mail/peer-text.ts'
-import { chainsTo, chainsToForClients } from '../tls/chain.ts'
+import { chainFault, noPathFault } from '../tls/chain.ts'
 import { anyNameMatches, presentedNames } from '../tls/names.ts'
+import { mailPurposes } from '../tls/purpose.ts'
 import { firstNames } from './text-lists.ts'
 
 export interface PresentedCertificate {
@@ -106,24 +107,26 @@ const isPinned = (
 const hasName = ({ tlsSenderCertificateNames }: InboundConnector, { names }: PresentedCertificate): boolean =>
   anyNameMatches(names, tlsSenderCertificateNames)
 
-function isTrusted(
+const isTrusted = (connector: InboundConnector, presented: PresentedCertificate): boolean =>
+  connector.certificateAuthorities.length > 0
+    ? ownAuthoritiesFault(connector, presented) === null
+    : presented.certificate.trusted
+
+const ownAuthoritiesFault = (
   { certificateAuthorities }: InboundConnector,
   { certificate, at }: PresentedCertificate,
-): boolean {
-  return certificateAuthorities.length > 0
-    ? chainsTo(certificate.chain, certificateAuthorities, at)
-    : certificate.trusted
-}
+): string | null => chainFault(mailPurposes, certificate.chain, certificateAuthorities, at)
 
 /**
  * Checks the purpose along the path by which the certificate is trusted. `clientAuth` is the handshake's result: for
  * the path to the public roots if there is one, otherwise for the leaf alone.
  */
-function isForPurpose(connector: InboundConnector, { certificate, at }: PresentedCertificate): boolean {
+function isForPurpose(connector: InboundConnector, presented: PresentedCertificate): boolean {
+  const { certificate, at } = presented
   const { requireClientAuthEku, certificateAuthorities: authorities } = connector
   if (!requireClientAuthEku) return true
-  return authorities.length > 0 && chainsTo(certificate.chain, authorities, at)
-    ? chainsToForClients(certificate.chain, authorities, at)
+  return authorities.length > 0 && ownAuthoritiesFault(connector, presented) === null
+    ? chainFault(['Client'], certificate.chain, authorities, at) === null
     : certificate.clientAuth
 }
 
@@ -138,9 +141,12 @@ function trustFaultOf(connector: InboundConnector, presented: PresentedCertifica
   const authorityCount = connector.certificateAuthorities.length
   if (authorityCount === 0 && !isInDates(presented) && dateErrorCodes.has(certificate.trustError ?? ''))
     return null
-  if (isTrusted(connector, { ...presented, at: nearestValidDate(presented) })) return null
+  const atValidDate = { ...presented, at: nearestValidDate(presented) }
+  if (isTrusted(connector, atValidDate)) return null
   if (authorityCount === 0) return certificate.trustError ?? 'no public root'
   if (certificate.chain.length === 0) return 'the presented chain is too large to read'
+  const fault = ownAuthoritiesFault(connector, atValidDate)
+  if (fault !== noPathFault) return fault
   return authorityCount === 1
     ? "it does not lead to the connector's own authority"
     : `it leads to none of the connector's ${authorityCount} own authorities`

@@ -9,7 +9,7 @@ import type { Revocation } from '../contract/revocation.ts'
 import type { TlsResult } from '../contract/tls-result.ts'
 import { toSingleLine } from '../mail/peer-text.ts'
 import { reply } from '../mail/reply.ts'
-import { chainsToForServers } from './chain.ts'
+import { chainFault } from './chain.ts'
 import { matchesTlsa } from './dane.ts'
 import { type CertificateNames, certificateHasName } from './names.ts'
 import type { HopRequirement, TlsFault } from './requirement.ts'
@@ -32,7 +32,7 @@ export interface EstablishedTls {
   trusted: boolean
   /** The trust anchors of the handshake, PEM; empty means the public roots. */
   trustedBy: readonly string[]
-  /** OpenSSL's error code if not trusted, such as `CERT_HAS_EXPIRED`. */
+  /** If not trusted, OpenSSL's error code, such as `CERT_HAS_EXPIRED`, or the fault that chain.ts found. */
   trustError: string | null
   names: CertificateNames
   fingerprint256: string | null
@@ -148,10 +148,12 @@ function assessTrust(requirement: HopRequirement, facts: EstablishedTls, at: Dat
   if (isSame(requirement.certificateAuthorities, facts.trustedBy))
     return facts.trusted ? null : untrustedFault(facts.trustError)
   // Only a report-only requirement can have other anchors than the handshake (trustAnchorsFor in gated-connection.ts).
-  return requirement.certificateAuthorities.length > 0 &&
-    chainsToForServers(facts.chain, requirement.certificateAuthorities, at)
-    ? null
-    : untrustedFault("not issued by the requirement's own authorities")
+  const { certificateAuthorities } = requirement
+  const chainTrustFault =
+    certificateAuthorities.length === 0
+      ? 'not verified with the public roots'
+      : chainFault(['Server'], facts.chain, certificateAuthorities, at)
+  return chainTrustFault === null ? null : untrustedFault(chainTrustFault)
 }
 
 const isSame = (first: readonly string[], second: readonly string[]): boolean =>

@@ -6,11 +6,10 @@
  */
 import { X509Certificate } from 'node:crypto'
 import type { IngressCertificates } from '../contract/certificates.ts'
-import { allowsServerAuth } from './chain.ts'
-import { commonNameOf, dnsNames } from './facts.ts'
 import { isIssuedBy } from './issued-by.ts'
-import { certificateHasName } from './names.ts'
+import { certificateHasName, commonNameOf, dnsNames } from './names.ts'
 import { certificatesIn } from './pem.ts'
+import { allowsServerAuth } from './purpose.ts'
 import { type ServerIdentity, serverIdentities } from './server-identity.ts'
 import { validFrom, validTo } from './validity.ts'
 

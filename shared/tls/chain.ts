@@ -1,112 +1,78 @@
 /**
- * Checks whether a presented chain leads to one of the given authorities, such as a connector's own or the public
- * roots. The attacks: a certificate that names the partner but has another issuer or purpose; a chain in which all
- * certificates are cross-signed, with endless paths. The defence: signatures, issuer names, CA flags, path lengths,
- * dates and purposes are checked along the whole path (RFC 5280 §6.1). Each certificate is followed once, and each
- * signature is verified once. Not covered: revocation, and name constraints.
+ * Finds the paths by which a presented chain leads to given trust anchors, such as a connector's own authorities or the
+ * public roots, and the fault of the best path. The attacks: a certificate that names the partner but has another issuer
+ * or purpose, or violates its issuer's constraints; a chain in which all certificates are cross-signed, with endless
+ * paths. The defence: each path is checked completely (path-fault.ts); the number of paths is limited, and each
+ * signature is verified once. Not covered: see path-fault.ts.
  */
 import { X509Certificate } from 'node:crypto'
+import { hasKeyUsage, keyUsages } from './extension.ts'
 import { isIssuedBy } from './issued-by.ts'
-import { pathLengthOf } from './path-length.ts'
-import { validFrom, validTo } from './validity.ts'
+import { type AssessedPath, assessPath, type CertificatePath, pathFault } from './path-fault.ts'
+import type { Purpose } from './purpose.ts'
 
-const serverAuth = '1.3.6.1.5.5.7.3.1'
-const clientAuth = '1.3.6.1.5.5.7.3.2'
-const anyPurpose = '2.5.29.37.0'
-
-/** A mail server's certificate is for servers or for clients, and its issuers must allow the same purpose. */
-const mailPurposes = [serverAuth, clientAuth]
+/** The fault of a chain without any path to a trust anchor. */
+export const noPathFault = 'it leads to no trust anchor'
 
 /**
- * @param chain presented certificates, leaf first, base64 DER; parsed certificates are cached by array identity
- * @param authorities PEM; parsed certificates are also cached by array identity
- * @param at the time at which every certificate on the path must be valid
+ * @param purposes one of them must be allowed by all certificates of the path
+ * @param chain presented certificates, leaf first, base64 DER; cached by array identity
+ * @param authorities PEM; also cached by array identity
+ * @param at the time at which all certificates of the path must be valid
+ * @returns null if a path without a fault exists; otherwise the fault of the shortest path, in one line of plain text
+ * @throws Error when a certificate cannot be parsed
  */
-export function chainsTo(chain: readonly string[], authorities: readonly string[], at: Date): boolean {
-  return chainsToForPurposes(mailPurposes, chain, authorities, at)
-}
-
-/** Checks like chainsTo, for certificates of servers only. */
-export function chainsToForServers(
+export function chainFault(
+  purposes: readonly Purpose[],
   chain: readonly string[],
   authorities: readonly string[],
   at: Date,
-): boolean {
-  return chainsToForPurposes([serverAuth], chain, authorities, at)
+): string | null {
+  const faults = assessedPaths(chain, authorities).map((path) => pathFault(path, purposes, at))
+  return faults.includes(null) ? null : (faults[0] ?? noPathFault)
 }
 
-/** Checks like chainsTo, for certificates of clients only. */
-export function chainsToForClients(
-  chain: readonly string[],
-  authorities: readonly string[],
-  at: Date,
-): boolean {
-  return chainsToForPurposes([clientAuth], chain, authorities, at)
+/** Paths by the arrays of chain and authorities: a session's chain is evaluated for every recipient. */
+const cachedPaths = new WeakMap<readonly string[], WeakMap<readonly string[], readonly AssessedPath[]>>()
+
+function assessedPaths(chain: readonly string[], authorities: readonly string[]): readonly AssessedPath[] {
+  const pathsOfChain = cachedPaths.get(chain) ?? new WeakMap<readonly string[], readonly AssessedPath[]>()
+  cachedPaths.set(chain, pathsOfChain)
+  const cached = pathsOfChain.get(authorities)
+  if (cached) return cached
+  const paths = pathsTo(readAuthorities(authorities), readChain(chain)).map(assessPath)
+  pathsOfChain.set(authorities, paths)
+  return paths
 }
 
-function chainsToForPurposes(
-  purposes: readonly string[],
-  chain: readonly string[],
-  authorities: readonly string[],
-  at: Date,
-): boolean {
-  const presented = readChain(chain)
-  const anchors = readAuthorities(authorities).filter((anchor) => isValidAt(anchor, at))
-  return purposes.some((purpose) =>
-    reachesAnchor(
-      presented,
-      anchors,
-      (certificate) => isValidAt(certificate, at) && allowsPurpose(certificate, purpose),
-    ),
-  )
-}
+/** Limit for the partial paths that are followed: far more than real chains have, even with cross-signed authorities. */
+const maxPartialPaths = 60
 
-/**
- * Follows every matching issuer: of two issuers with the same name and key, perhaps only one leads to an anchor. The
- * search is breadth first, so each certificate is reached with the fewest authorities below it.
- */
-function reachesAnchor(
-  presented: readonly X509Certificate[],
-  anchors: readonly X509Certificate[],
-  isUsable: (certificate: X509Certificate) => boolean,
-): boolean {
-  /** The certificates reached, with the number of authorities below each. The loop adds their issuers. */
-  const belowCounts = new Map(
-    presented
-      .slice(0, 1)
-      .filter(isUsable)
-      .map((leaf) => [leaf, 0]),
-  )
-  for (const [certificate, below] of belowCounts) {
-    const belowIssuer = certificate === presented[0] ? 0 : below + 1
-    if (anchors.some((anchor) => isSame(anchor, certificate))) return true
-    if (
-      anchors.some(
-        (anchor) => anchor.ca && isIssuedBy(certificate, anchor) && pathLengthOf(anchor.raw) >= belowIssuer,
-      )
-    )
-      return true
-    for (const issuer of issuersOf(certificate, presented))
-      if (!belowCounts.has(issuer) && isUsable(issuer) && pathLengthOf(issuer.raw) >= belowIssuer)
-        belowCounts.set(issuer, belowIssuer)
+/** Shortest first. A path ends at the first anchor, because what is above an anchor needs no proof. */
+function pathsTo(anchors: Anchors, presented: readonly X509Certificate[]): readonly CertificatePath[] {
+  const complete: CertificatePath[] = []
+  const partial: CertificatePath[] = presented.slice(0, 1).map((leaf) => [leaf])
+  for (const path of partial) {
+    const top = path.at(-1) ?? path[0]
+    if (anchors.fingerprints.has(top.fingerprint256)) {
+      complete.push(path)
+      continue
+    }
+    for (const anchor of anchors.certificates) if (isSignedBy(top, anchor)) complete.push([...path, anchor])
+    for (const issuer of issuersOf(top, presented))
+      if (partial.length < maxPartialPaths && !path.some((below) => isSame(below, issuer)))
+        partial.push([...path, issuer])
   }
-  return false
+  return complete
 }
 
-/**
- * Whether any certificate has several possible issuers with the same name. If so, other software may verify another
- * path than chainsTo.
- */
-export function isAmbiguous(chain: readonly string[]): boolean {
-  const presented = readChain(chain)
-  return presented.some((certificate) => {
-    const issuers = presented.filter((other) => !isSame(other, certificate) && certificate.checkIssued(other))
-    return issuers.some((issuer) => !isSame(issuer, issuers[0] as X509Certificate))
-  })
+interface Anchors {
+  certificates: readonly X509Certificate[]
+  fingerprints: ReadonlySet<string>
 }
 
 const parsedChains = new WeakMap<readonly string[], readonly X509Certificate[]>()
-const parsedAuthorities = new WeakMap<readonly string[], readonly X509Certificate[]>()
+const parsedAuthorities = new WeakMap<readonly string[], Anchors>()
 const cachedIssuers = new WeakMap<X509Certificate, readonly X509Certificate[]>()
 
 function readChain(chain: readonly string[]): readonly X509Certificate[] {
@@ -117,12 +83,14 @@ function readChain(chain: readonly string[]): readonly X509Certificate[] {
   return certificates
 }
 
-function readAuthorities(authorities: readonly string[]): readonly X509Certificate[] {
+function readAuthorities(authorities: readonly string[]): Anchors {
   const cached = parsedAuthorities.get(authorities)
   if (cached) return cached
   const certificates = authorities.map((pem) => new X509Certificate(pem))
-  parsedAuthorities.set(authorities, certificates)
-  return certificates
+  const fingerprints = new Set(certificates.map(({ fingerprint256 }) => fingerprint256))
+  const anchors = { certificates, fingerprints }
+  parsedAuthorities.set(authorities, anchors)
+  return anchors
 }
 
 /** @param presented the certificate's chain */
@@ -132,28 +100,33 @@ function issuersOf(
 ): readonly X509Certificate[] {
   const cached = cachedIssuers.get(certificate)
   if (cached) return cached
-  const issuers = presented.filter((other) => other.ca && isIssuedBy(certificate, other))
+  const issuers = presented.filter((other) => isSignedBy(certificate, other))
   cachedIssuers.set(certificate, issuers)
   return issuers
 }
 
-/** RFC 5280 §4.2.1.12: without the extension every purpose is allowed. */
-function allowsPurpose({ keyUsage }: X509Certificate, purpose: string): boolean {
-  return !keyUsage || keyUsage.includes(purpose) || keyUsage.includes(anyPurpose)
+/**
+ * Unlike isIssuedBy, includes an issuer that may not sign certificates, so that path-fault.ts can report this fault. An
+ * issuer whose key cannot be read has signed nothing.
+ */
+function isSignedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
+  try {
+    if (!maySign(issuer)) return certificate.issuer === issuer.subject && certificate.verify(issuer.publicKey)
+    return isIssuedBy(certificate, issuer)
+  } catch {
+    return false
+  }
 }
 
-export const allowsClientAuth = (certificate: X509Certificate): boolean =>
-  allowsPurpose(certificate, clientAuth)
+const cachedMaySign = new WeakMap<X509Certificate, boolean>()
 
-export const allowsServerAuth = (certificate: X509Certificate): boolean =>
-  allowsPurpose(certificate, serverAuth)
-
-/** Whether a mail server may use the certificate, as server or client. */
-export const allowsMail = (certificate: X509Certificate): boolean =>
-  mailPurposes.some((purpose) => allowsPurpose(certificate, purpose))
-
-function isValidAt(certificate: X509Certificate, at: Date): boolean {
-  return validFrom(certificate) <= at && at <= validTo(certificate)
+/** @throws RangeError for an invalid certificate */
+function maySign(certificate: X509Certificate): boolean {
+  const cached = cachedMaySign.get(certificate)
+  if (cached !== undefined) return cached
+  const may = hasKeyUsage(certificate.raw, keyUsages.keyCertSign)
+  cachedMaySign.set(certificate, may)
+  return may
 }
 
 function isSame(first: X509Certificate, second: X509Certificate): boolean {

@@ -5,7 +5,9 @@
  * tried. Not covered: an attacker with the zone's keys.
  */
 import { createHash, createPublicKey, type KeyObject, X509Certificate } from 'node:crypto'
-import { allowsServerAuth, chainsToForServers } from './chain.ts'
+import { readCertificateParts } from './certificate-parts.ts'
+import { chainFault } from './chain.ts'
+import { signatureFault } from './cryptographic-strength.ts'
 import { type CertificateNames, certificateHasName } from './names.ts'
 import type { TlsaRecord } from './requirement.ts'
 
@@ -52,7 +54,7 @@ export function matchesTlsa(
   if (matchesAssociation(leaf, associations(strongest, eeUsage))) return true
   if (!certificateHasName(certificate, names)) return false
   const anchors = anchorsFor([leaf, ...presented.slice(1)], strongest)
-  return anchors.length > 0 && chainsToForServers(chain, anchors.map(String), at)
+  return anchors.length > 0 && chainFault(['Server'], chain, anchors.map(String), at) === null
 }
 
 /**
@@ -123,8 +125,9 @@ function anchorsFor(
 
 /**
  * The presented certificates that a key in a record has signed. Each is an anchor in place of its issuer, whose
- * certificate is not presented, and must be for TLS servers. Keys of presented certificates are left out: such an
- * issuer's certificate must be checked itself, because it may be expired or not be an authority's.
+ * certificate is not presented. Its signature must not be weak: of other anchors the signature proves nothing, so
+ * chainFault does not check it. Keys of presented certificates are left out: such an issuer's certificate must be checked
+ * itself, because it may be expired or not be an authority's.
  */
 function signedByKeys(
   presented: readonly X509Certificate[],
@@ -136,9 +139,12 @@ function signedByKeys(
     .slice(0, maxKeys)
     .map(readKey)
   return presented.filter(
-    (each) => allowsServerAuth(each) && keys.some((key) => key !== null && isSignedBy(each, key)),
+    (each) => keys.some((key) => key !== null && isSignedBy(each, key)) && hasStrongSignature(each),
   )
 }
+
+const hasStrongSignature = (certificate: X509Certificate): boolean =>
+  orNull(() => signatureFault(readCertificateParts(certificate)) === null) ?? false
 
 /** The full data of the records of usage 2 with the selector, each once. */
 const fullDataOf = (records: readonly TlsaRecord[], ofSelector: number): string[] => [

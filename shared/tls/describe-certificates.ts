@@ -11,8 +11,8 @@ import {
   PublishedCertificates,
 } from '../contract/certificates.ts'
 import { replaceInvisible } from '../mail/peer-text.ts'
-import { commonNameOf, dnsNames } from './facts.ts'
 import { fingerprintOf } from './fingerprint.ts'
+import { commonNameOf, dnsNames } from './names.ts'
 import { certificatesIn } from './pem.ts'
 import { readRevocationEndpoints } from './revocation/endpoints.ts'
 import { issuersOf } from './server-identity.ts'

@@ -5,16 +5,16 @@
 import type { X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 import { type ClientCertificate, noTls, type TlsFacts } from '../contract/message.ts'
-import { allowsClientAuth, allowsMail, chainsTo, chainsToForClients, isAmbiguous } from './chain.ts'
+import { chainFault, noPathFault } from './chain.ts'
 import { fingerprintOf } from './fingerprint.ts'
+import { commonNameOf, dnsNames, maxNameLength } from './names.ts'
+import { allowsClientAuth, allowsMail, mailPurposes } from './purpose.ts'
 import { validFrom, validTo } from './validity.ts'
 
 export const maxCertificates = 6
 /** Limit for the DER of a chain. A larger chain is left out, and then no connector's own authority can verify it. */
 const maxChainOctets = 24 * 1024
 const maxNames = 100
-/** More characters than any host name with a wildcard, so that a cut name never matches one. */
-const maxNameLength = 300
 
 /** The properties read from a TLSSocket, or from the substitute in a test. */
 export type HandshakeView = Pick<
@@ -63,15 +63,11 @@ function readCertificate(
 type Assessment = Pick<ClientCertificate, 'trusted' | 'trustError' | 'clientAuth'>
 
 /**
- * OpenSSL requires the client purpose, for which public authorities stop issuing certificates (2025–2027). Node lets
- * OpenSSL continue after an error and reports the last error. OpenSSL checks the purpose before signatures, dates and
- * name constraints. So when INVALID_PURPOSE is the last error, signatures, dates and name constraints are good. But
- * INVALID_PURPOSE may have replaced an earlier error: an issuer that is unknown, is no authority, or exceeds a path
- * length. So the chain is verified again, to a public root, for the server purpose or the client purpose.
- *
- * This second check ignores name constraints, so it must follow the same path as OpenSSL. The attack: a
- * name-constrained authority issues itself a second certificate with the same name and key, without the constraint.
- * OpenSSL checks one path, and chainsTo accepts the other. So a chain with two possible paths is not trusted.
+ * OpenSSL requires the client purpose, for which public authorities stop issuing certificates (2025–2027). So a chain
+ * with the fault INVALID_PURPOSE can be trusted for the server purpose. Node lets OpenSSL continue after an error and
+ * reports the last error, so INVALID_PURPOSE may have replaced an earlier one, such as a weak key. The attack: a
+ * certificate for servers hides a fault that OpenSSL would report. The defence: chainFault finds a path without any
+ * fault, whatever OpenSSL found.
  */
 function assessTrust(
   certificate: X509Certificate,
@@ -79,17 +75,20 @@ function assessTrust(
   { authorized, authorizationError }: HandshakeView,
   { publicRoots, at }: TrustContext,
 ): Assessment {
-  if (authorized) return { trusted: true, trustError: null, clientAuth: true }
-  const trustError = String(authorizationError ?? 'UNKNOWN').slice(0, 64)
-  if (trustError !== 'INVALID_PURPOSE')
-    return { trusted: false, trustError, clientAuth: allowsClientAuth(certificate) }
-  const trusted = !isAmbiguous(chain) && chainsTo(chain, publicRoots, at)
-  return { trusted, trustError: trusted ? null : trustError, clientAuth: false }
+  const errorCode = authorized ? null : String(authorizationError ?? 'UNKNOWN').slice(0, 64)
+  if (errorCode !== null && errorCode !== 'INVALID_PURPOSE')
+    return { trusted: false, trustError: errorCode, clientAuth: allowsClientAuth(certificate) }
+  const fault = chainFault(mailPurposes, chain, publicRoots, at)
+  if (fault === null) return { trusted: true, trustError: null, clientAuth: authorized }
+  return {
+    trusted: false,
+    trustError: fault === noPathFault ? (errorCode ?? fault) : fault,
+    clientAuth: authorized,
+  }
 }
 
 /**
- * The facts that a handshake would find about a certificate that is not presented yet. Name constraints are not
- * checked.
+ * The facts that a handshake would find about a certificate that is not presented yet.
  * @param chain leaf first
  */
 export function predictCertificateFacts(
@@ -105,26 +104,32 @@ function predictAssessment(
   encoded: readonly string[],
   { publicRoots, at }: TrustContext,
 ): Assessment {
-  if (chainsToForClients(encoded, publicRoots, at))
+  if (chainFault(['Client'], encoded, publicRoots, at) === null)
     return { trusted: true, trustError: null, clientAuth: true }
-  if (!isAmbiguous(encoded) && chainsTo(encoded, publicRoots, at))
-    return { trusted: true, trustError: null, clientAuth: false }
-  return {
-    trusted: false,
-    trustError: predictTrustError(chain, at),
-    clientAuth: chain.every(allowsClientAuth),
-  }
+  const fault = chainFault(mailPurposes, encoded, publicRoots, at)
+  return fault === null
+    ? { trusted: true, trustError: null, clientAuth: false }
+    : {
+        trusted: false,
+        trustError: predictTrustError(chain, fault, at),
+        clientAuth: chain.every(allowsClientAuth),
+      }
 }
 
 /**
- * Returns OpenSSL's codes, like the trace of a real message. The chain is followed in its order, from each certificate
- * to the next one that issued it.
+ * Returns OpenSSL's code for the common faults, like the trace of a real message, otherwise the fault itself. Without a
+ * path, the chain is followed in its order, from each certificate to the next one that issued it.
  */
-function predictTrustError(chain: readonly [X509Certificate, ...X509Certificate[]], at: Date): string {
+function predictTrustError(
+  chain: readonly [X509Certificate, ...X509Certificate[]],
+  fault: string,
+  at: Date,
+): string {
   const [leaf] = chain
   if (at > validTo(leaf)) return 'CERT_HAS_EXPIRED'
   if (at < validFrom(leaf)) return 'CERT_NOT_YET_VALID'
   if (!allowsMail(leaf)) return 'INVALID_PURPOSE'
+  if (fault !== noPathFault) return fault
   const top = chain.reduce((below, next) => (below.checkIssued(next) ? next : below))
   const selfSigned = top.checkIssued(top)
   if (top === leaf) return selfSigned ? 'DEPTH_ZERO_SELF_SIGNED_CERT' : 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'
@@ -155,17 +160,8 @@ function describeCertificate(
     notBefore: validFrom(certificate).toISOString(),
     notAfter: validTo(certificate).toISOString(),
     ...assessment,
-    chain,
+    chain: chainWithinLimit(chain),
   }
-}
-
-/**
- * The dNSName entries of Node's text, `DNS:a.example, IP Address:192.0.2.1, DNS:"odd, value"`. Node quotes entries with
- * separators in them, so a quoted text is one entry, and never a host name.
- */
-export function dnsNames(subjectAltName: string): string[] {
-  const entries = subjectAltName.matchAll(/(?:^|, )([^:,"]+):("(?:[^"\\]|\\.)*"|[^,"]*)(?=, |$)/g)
-  return [...entries].flatMap(([, kind, value]) => (kind === 'DNS' && value ? [value] : []))
 }
 
 /** Repairs the end: the cut may split a surrogate pair, and no store accepts half a pair. */
@@ -173,29 +169,18 @@ function distinguishedName(multiline: string): string {
   return (multiline ?? '').replaceAll('\n', ', ').slice(0, 1024).toWellFormed()
 }
 
-/**
- * The subject's common name. It is used as the host name if the certificate has no alternative names. Null if there are
- * alternative names without a host name among them: an S/MIME certificate may bear any common name. Of several common
- * names the last is returned, which is the most specific.
- */
-export function commonNameOf(certificate: X509Certificate): string | null {
-  const alternatives = certificate.subjectAltName
-  if (alternatives !== undefined && dnsNames(alternatives).length === 0) return null
-  const names = (certificate.subject ?? '').split('\n').filter((part) => part.startsWith('CN='))
-  return names.at(-1)?.slice('CN='.length, maxNameLength).toWellFormed() ?? null
-}
-
 function presentedChain(leaf: X509Certificate): string[] {
-  const chain: Buffer[] = []
-  let octets = 0
+  const chain: string[] = []
   for (
     let certificate: X509Certificate | undefined = leaf;
     certificate !== undefined && chain.length < maxCertificates;
     certificate = certificate.issuerCertificate
-  ) {
-    octets += certificate.raw.length
-    if (octets > maxChainOctets) return []
-    chain.push(certificate.raw)
-  }
-  return chain.map((der) => der.toString('base64'))
+  )
+    chain.push(certificate.raw.toString('base64'))
+  return chain
+}
+
+function chainWithinLimit(chain: string[]): string[] {
+  const octets = chain.reduce((sum, encoded) => sum + Buffer.byteLength(encoded, 'base64'), 0)
+  return octets > maxChainOctets ? [] : chain
 }

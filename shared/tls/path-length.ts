@@ -3,10 +3,7 @@
  * 5280 §4.2.1.9).
  */
 import { readElements, readOnlyElement, tags } from './der.ts'
-import { extensionOf } from './extension.ts'
-
-/** The object identifier 2.5.29.19. */
-const basicConstraints = '551d13'
+import { extensionIds, extensionOf } from './extension.ts'
 
 /**
  * @param certificate DER
@@ -14,7 +11,7 @@ const basicConstraints = '551d13'
  */
 export function pathLengthOf(certificate: Buffer): number {
   try {
-    const constraints = extensionOf(certificate, basicConstraints)
+    const constraints = extensionOf(certificate, extensionIds.basicConstraints)
     const limit =
       constraints &&
       readElements(readOnlyElement(constraints).content).find(({ tag }) => tag === tags.integer)

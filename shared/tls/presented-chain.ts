@@ -2,8 +2,8 @@
 import type { X509Certificate } from 'node:crypto'
 import type { CertificateSummary } from '../contract/certificate.ts'
 import { summaryOf } from './certificate-summary.ts'
-import { dnsNames } from './facts.ts'
 import { fingerprintOf } from './fingerprint.ts'
+import { dnsNames } from './names.ts'
 import { validFrom, validTo } from './validity.ts'
 
 /** Limit for the certificates to summarise. */

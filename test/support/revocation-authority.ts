@@ -9,7 +9,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { OCSPRequest, OCSPResponseStatus } from '@peculiar/asn1-ocsp'
 import { AsnConvert } from '@peculiar/asn1-schema'
 import { AuthorityInfoAccessExtension, CRLDistributionPointsExtension, type Extension } from '@peculiar/x509'
-import { readCertificateParts } from '../../shared/tls/revocation/certificate-parts.ts'
+import { readCertificateParts } from '../../shared/tls/certificate-parts.ts'
 import { listen } from './listen.ts'
 import { createPki, daysFromNow, type Identity, type LeafOptions, type Pki } from './pki.ts'
 import {

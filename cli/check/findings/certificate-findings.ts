@@ -1,8 +1,8 @@
 /** Findings about single certificates: identity, dates, key, signature, purpose. Pure. */
 import type { X509Certificate } from 'node:crypto'
 import { dayMs } from '../../../shared/contract/durations.ts'
-import { allowsClientAuth, allowsServerAuth } from '../../../shared/tls/chain.ts'
 import { fingerprintOf } from '../../../shared/tls/fingerprint.ts'
+import { allowsClientAuth, allowsServerAuth } from '../../../shared/tls/purpose.ts'
 import { hasDates, validFrom, validTo } from '../../../shared/tls/validity.ts'
 import { formatTime } from '../../text/format.ts'
 import { isSelfSigned } from '../facts/certificate-path.ts'

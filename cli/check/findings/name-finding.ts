@@ -1,8 +1,12 @@
 /** The finding about the names in a certificate. Pure. */
 import type { X509Certificate } from 'node:crypto'
 import { replaceInvisible } from '../../../shared/mail/peer-text.ts'
-import { commonNameOf, dnsNames } from '../../../shared/tls/facts.ts'
-import { type CertificateNames, certificateHasName } from '../../../shared/tls/names.ts'
+import {
+  type CertificateNames,
+  certificateHasName,
+  commonNameOf,
+  dnsNames,
+} from '../../../shared/tls/names.ts'
 import type { CertificateFacts, Trust } from '../facts/facts.ts'
 import { subjectOf } from './certificate-names.ts'
 import { deferralByTls } from './connector-deferral.ts'

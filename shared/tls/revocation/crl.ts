@@ -8,8 +8,8 @@
 import type { X509Certificate } from 'node:crypto'
 import { AsnConvert } from '@peculiar/asn1-schema'
 import { Extensions, IssuingDistributionPoint, id_ce_issuingDistributionPoint } from '@peculiar/asn1-x509'
+import { maySignLists, readCertificateParts } from '../certificate-parts.ts'
 import { contentOffset, type Element, endOffset, readElements, readOnlyElement, tags } from '../der.ts'
-import { maySignLists, readCertificateParts } from './certificate-parts.ts'
 import { readRevocationEndpoints } from './endpoints.ts'
 import {
   type ReportedRevocation,

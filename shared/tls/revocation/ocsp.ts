@@ -23,10 +23,10 @@ import {
 import { AsnConvert, OctetString } from '@peculiar/asn1-schema'
 import { AlgorithmIdentifier } from '@peculiar/asn1-x509'
 import { dayMs } from '../../contract/durations.ts'
+import { readCertificateParts } from '../certificate-parts.ts'
 import { readElements, readOnlyElement } from '../der.ts'
 import { isIssuedBy } from '../issued-by.ts'
 import { validFrom, validTo } from '../validity.ts'
-import { readCertificateParts } from './certificate-parts.ts'
 import {
   type ReportedRevocation,
   type RevocationQuery,

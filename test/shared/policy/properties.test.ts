@@ -12,7 +12,8 @@ import { evaluateInbound, type Session } from '../../../shared/policy/inbound.ts
 import { requirementOf, selectOutbound } from '../../../shared/policy/outbound.ts'
 import { compileSnapshot, type Snapshot } from '../../../shared/policy/snapshot.ts'
 import { revocationUndeterminedReply } from '../../../shared/policy/violation.ts'
-import { chainsTo } from '../../../shared/tls/chain.ts'
+import { chainFault } from '../../../shared/tls/chain.ts'
+import { mailPurposes } from '../../../shared/tls/purpose.ts'
 import { message, outbound, recipient } from '../../support/fixtures.ts'
 import {
   anyCertificate,
@@ -60,7 +61,7 @@ const idOf = (connector: { id: string } | null) => connector?.id ?? null
 /** Whether the chain leads to the connector's own authorities if it has any, otherwise to the public roots. */
 const trusts = ({ certificateAuthorities }: InboundConnector, certificate: ClientCertificate): boolean =>
   certificateAuthorities.length > 0
-    ? chainsTo(certificate.chain, certificateAuthorities, receivedAt)
+    ? chainFault(mailPurposes, certificate.chain, certificateAuthorities, receivedAt) === null
     : certificate.trusted
 
 describe('the selected connector is that of a plain reference implementation', () => {

@@ -7,7 +7,8 @@ import {
   ExtendedKeyUsageExtension,
   X509CertificateGenerator,
 } from '@peculiar/x509'
-import { chainsTo } from '../../../shared/tls/chain.ts'
+import { chainFault } from '../../../shared/tls/chain.ts'
+import { mailPurposes } from '../../../shared/tls/purpose.ts'
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 const year = (offset: number) => new Date(Date.UTC(2026 + offset, 0, 1))
@@ -60,6 +61,9 @@ async function issue(
     der: Buffer.from(certificate.rawData).toString('base64'),
   }
 }
+
+const isTrusted = (chain: string[], authorities: string[]) =>
+  chainFault(mailPurposes, chain, authorities, now) === null
 
 const holders: Record<string, Holder> = {}
 const holderOf = (name: string): Holder => holders[name] ?? assert.fail(`no certificate ${name}`)
@@ -171,13 +175,13 @@ describe('a presented chain of certificates', () => {
     test(`${name} is ${trusted ? '' : 'not '}trusted`, () => {
       const ders = chain.map((holder) => holderOf(holder).der)
       const pems = authorities.map((holder) => holderOf(holder).pem)
-      assert.equal(chainsTo(ders, pems, now), trusted)
+      assert.equal(isTrusted(ders, pems), trusted)
     })
   }
 
   test('is not trusted, and its evaluation ends, if it is circular', () => {
     const ders = ['lookAlike', 'root', 'lookAlike', 'root'].map((holder) => holderOf(holder).der)
-    assert.equal(chainsTo(ders, [holderOf('otherRoot').pem], now), false)
+    assert.equal(isTrusted(ders, [holderOf('otherRoot').pem]), false)
   })
 
   test('costs at most one check of each signature by each issuer if its certificates are cross-signed', async () => {
@@ -187,8 +191,8 @@ describe('a presented chain of certificates', () => {
     for (let count = 0; count < 5; count++) ders.push((await issue('Circle', circle, { ca: true, keys })).der)
     const verify = mock.method(X509Certificate.prototype, 'verify')
     try {
-      assert.equal(chainsTo(ders, [holderOf('root').pem, holderOf('otherRoot').pem], now), false)
-      assert.equal(chainsTo(ders, [holderOf('root').pem], now), false)
+      assert.equal(isTrusted(ders, [holderOf('root').pem, holderOf('otherRoot').pem]), false)
+      assert.equal(isTrusted(ders, [holderOf('root').pem]), false)
       assert.ok(verify.mock.callCount() <= 6 * 6, `${verify.mock.callCount()} signatures were verified`)
     } finally {
       verify.mock.restore()

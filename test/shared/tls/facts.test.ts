@@ -6,14 +6,15 @@ import { after, test } from 'node:test'
 import type { TLSSocket } from 'node:tls'
 import { SMTPServer } from 'smtp-server'
 import { TlsFacts } from '../../../shared/contract/message.ts'
-import { chainsTo, chainsToForClients } from '../../../shared/tls/chain.ts'
+import { chainFault } from '../../../shared/tls/chain.ts'
 import {
-  dnsNames,
   type HandshakeView,
   hasForwardSecrecy,
   predictCertificateFacts,
   readTlsFacts,
 } from '../../../shared/tls/facts.ts'
+import { dnsNames } from '../../../shared/tls/names.ts'
+import { mailPurposes } from '../../../shared/tls/purpose.ts'
 import { serverTlsOptions } from '../../../shared/tls/server-options.ts'
 import { Wire } from '../../support/ingress/ingress.ts'
 import {
@@ -105,8 +106,9 @@ test("if OpenSSL reports another fault first, the facts have the leaf's own purp
     [clientCertificate?.trusted, clientCertificate?.trustError, clientCertificate?.clientAuth],
     [false, 'CERT_SIGNATURE_FAILURE', true],
   )
-  assert.equal(chainsTo(clientCertificate?.chain ?? [], [ownAuthority.ca], new Date()), true)
-  assert.equal(chainsToForClients(clientCertificate?.chain ?? [], [ownAuthority.ca], new Date()), false)
+  const chain = clientCertificate?.chain ?? []
+  assert.equal(chainFault(mailPurposes, chain, [ownAuthority.ca], new Date()), null)
+  assert.notEqual(chainFault(['Client'], chain, [ownAuthority.ca], new Date()), null)
 })
 
 const commonNames: [name: string, options: LeafOptions, commonName: string | null][] = [
@@ -185,8 +187,6 @@ interface PurposeCase {
   client: () => Promise<Identity>
   trusted: boolean
   clientAuth: boolean
-  /** True where name constraints apply, which the prediction ignores. */
-  constrained?: true
 }
 
 const names = ['mail.contoso.example']
@@ -276,7 +276,6 @@ const purposes: PurposeCase[] = [
       }),
     trusted: false,
     clientAuth: false,
-    constrained: true,
   },
   {
     name: "for servers, of an authority that may issue for the certificate's name",
@@ -332,17 +331,14 @@ const purposes: PurposeCase[] = [
   },
 ]
 
-for (const { name, client, trusted, clientAuth, constrained = false } of purposes)
-  test(`a client certificate ${name} is ${trusted ? '' : 'not '}trusted, ${constrained ? 'although predictCertificateFacts says trusted' : 'as predictCertificateFacts says'}`, async () => {
+for (const { name, client, trusted, clientAuth } of purposes)
+  test(`a client certificate ${name} is ${trusted ? '' : 'not '}trusted, as predictCertificateFacts says`, async () => {
     const identity = await client()
     const { clientCertificate } = await factsFor(identity)
     assert.deepEqual([clientCertificate?.trusted, clientCertificate?.trustError === null], [trusted, trusted])
     if (trusted) assert.equal(clientCertificate?.clientAuth, clientAuth)
     const predicted = predictCertificateFacts(chainOf(identity), trust)
-    assert.deepEqual(
-      [predicted.trusted, predicted.trustError === null],
-      [trusted || constrained, trusted || constrained],
-    )
+    assert.deepEqual([predicted.trusted, predicted.trustError === null], [trusted, trusted])
     assert.equal(predicted.clientAuth, clientCertificate?.clientAuth)
   })
 

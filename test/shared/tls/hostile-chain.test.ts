@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { describe, it } from 'node:test'
-import { chainsToForServers } from '../../../shared/tls/chain.ts'
+import { chainFault } from '../../../shared/tls/chain.ts'
 import { matchesTlsa } from '../../../shared/tls/dane.ts'
 import type { TlsaRecord } from '../../../shared/tls/requirement.ts'
 import {
@@ -36,7 +36,7 @@ for (const [what, pem, leads] of intermediates)
       ['2 1 1', { usage: 2, selector: 1, matchingType: 1, data: rootKey }],
     ]
     it(`${leads ? 'leads' : 'does not lead'} to a trusted root`, () =>
-      assert.equal(chainsToForServers(chain, [root.ca], now), leads))
+      assert.equal(chainFault(['Server'], chain, [root.ca], now) === null, leads))
     for (const [form, record] of records)
       it(`${leads ? 'leads' : 'does not lead'} to the root that a TLSA record ${form} names`, () =>
         assert.equal(matchesTlsa([record], chain, names, [host], now), leads))
@@ -52,7 +52,10 @@ describe('a certificate for clients only', () => {
     const forClients = await intermediate.issue({ names: [host], purposes: ['clientAuth'] })
     const chain = [firstOf(forClients.cert), intermediate.ca, root.ca].map(der)
     const record = { usage: 2, selector: 0, matchingType: 1, data: certificateDigest(root.ca) }
-    assert.equal(chainsToForServers(chain, [root.ca], now), false)
+    assert.equal(
+      chainFault(['Server'], chain, [root.ca], now),
+      'the certificate is not for TLS servers (extendedKeyUsage)',
+    )
     assert.equal(matchesTlsa([record], chain, names, [host], now), false)
   })
 })

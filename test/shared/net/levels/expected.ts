@@ -194,7 +194,7 @@ const certificate = chapter('In the certificate', 'The certificate', [
   {
     misbehaviours: ['has a key of 1024 bits'],
     result: 'certificate-not-trusted',
-    cells: 'tls tls 4.7.320 4.7.320 4.7.320 tls 4.7.5 tls/4.7.5 tls tls tls 4.7.320 tls/4.7.320 tls',
+    cells: 'tls tls 4.7.320 4.7.320 4.7.320 tls 4.7.5 tls/4.7.5 tls 4.7.323 tls 4.7.320 tls/4.7.320 tls',
   },
   {
     misbehaviours: ['is of another public CA and has another key'],
