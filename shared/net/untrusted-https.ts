@@ -6,6 +6,7 @@
  * size. Not covered: an attacker who obtains a certificate for the name.
  */
 import { connect, type TLSSocket } from 'node:tls'
+import './peer-certificate.ts'
 import { certificateHasName, dnsNames } from '../tls/names.ts'
 import { cipherSuites } from '../tls/suites.ts'
 import {

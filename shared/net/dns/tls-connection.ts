@@ -5,6 +5,7 @@
  * for the name; revocation is not checked.
  */
 import { connect, type PeerCertificate, type TLSSocket } from 'node:tls'
+import '../peer-certificate.ts'
 import { certificateHasName, dnsNames } from '../../tls/names.ts'
 import { cipherSuites } from '../../tls/suites.ts'
 import { encodeFrame, FrameReader } from './frames.ts'
