@@ -53,6 +53,7 @@ export const alone: readonly (readonly [reason: string, ...patterns: RegExp[]])[
   [
     'sets the authorities that every connection of its process trusts',
     /net\/levels\/(levels|fuzz|one-batch)/,
+    /tls\/chains\/chains/,
     /mta-sts\/(fetch|delivery|source)/,
     /net\/resolver-tls/,
     /aws\/transports/,

@@ -2,8 +2,9 @@
 import type { X509Certificate } from 'node:crypto'
 import { type ConnectionOptions, getCACertificates, type TLSSocket } from 'node:tls'
 import type { EstablishedTls } from '../tls/assess-server-tls.ts'
-import { chainFault } from '../tls/chain.ts'
+import { chainFault, trustErrorOf } from '../tls/chain.ts'
 import { fingerprintOf } from '../tls/fingerprint.ts'
+import './peer-certificate.ts'
 import { commonNameOf, dnsNames } from '../tls/names.ts'
 import { encodePresentedChain, summarisePresentedChain } from '../tls/presented-chain.ts'
 import { forcesTls, type HopRequirement } from '../tls/requirement.ts'
@@ -55,7 +56,7 @@ export function clientTlsOptions(
 export function establishedTls(socket: TLSSocket, trustedBy: readonly string[]): EstablishedTls {
   const certificate = socket.getPeerX509Certificate()
   const chain = encodePresentedChain(certificate)
-  const trustError = trustErrorOf(socket, chain, trustedBy)
+  const trustError = verify(socket, chain, trustedBy)
   return {
     kind: 'Established',
     protocol: socket.getProtocol() ?? 'unknown',
@@ -71,14 +72,15 @@ export function establishedTls(socket: TLSSocket, trustedBy: readonly string[]):
   }
 }
 
-/** OpenSSL's check and the project's own must both succeed. */
-function trustErrorOf(
+/** Both OpenSSL's check and chainFault must succeed. */
+function verify(
   { authorized, authorizationError }: TLSSocket,
   chain: readonly string[],
   trustedBy: readonly string[],
 ): string | null {
-  if (!authorized) return String(authorizationError ?? 'UNKNOWN')
-  return chainFault(['Server'], chain, trustedBy.length > 0 ? trustedBy : getCACertificates(), new Date())
+  const anchors = trustedBy.length > 0 ? trustedBy : getCACertificates()
+  const code = authorized ? null : String(authorizationError ?? 'UNKNOWN')
+  return trustErrorOf(code, () => chainFault(['Server'], chain, anchors, new Date()))
 }
 
 function groupOf(socket: TLSSocket): string | null {

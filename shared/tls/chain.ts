@@ -32,6 +32,18 @@ export function chainFault(
   return faults.includes(null) ? null : (faults[0] ?? noPathFault)
 }
 
+/** Node's name for those of OpenSSL's errors that it does not list, such as a weak key or violated name constraints. */
+const unnamedError = 'UNSPECIFIED'
+
+/**
+ * Why a chain is not trusted, for an administrator.
+ * @param code the error code of OpenSSL's own check; null if it succeeded
+ * @param findFault calls chainFault; not called if OpenSSL's code says enough
+ * @returns null if both checks succeeded
+ */
+export const trustErrorOf = (code: string | null, findFault: () => string | null): string | null =>
+  code === null || code === unnamedError ? (findFault() ?? code) : code
+
 /** Paths by the arrays of chain and authorities: a session's chain is evaluated for every recipient. */
 const cachedPaths = new WeakMap<readonly string[], WeakMap<readonly string[], readonly AssessedPath[]>>()
 

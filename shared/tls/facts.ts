@@ -5,7 +5,7 @@
 import type { X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 import { type ClientCertificate, noTls, type TlsFacts } from '../contract/message.ts'
-import { chainFault, noPathFault } from './chain.ts'
+import { chainFault, noPathFault, trustErrorOf } from './chain.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import { commonNameOf, dnsNames, maxNameLength } from './names.ts'
 import { allowsClientAuth, allowsMail, mailPurposes } from './purpose.ts'
@@ -75,16 +75,17 @@ function assessTrust(
   { authorized, authorizationError }: HandshakeView,
   { publicRoots, at }: TrustContext,
 ): Assessment {
-  const errorCode = authorized ? null : String(authorizationError ?? 'UNKNOWN').slice(0, 64)
-  if (errorCode !== null && errorCode !== 'INVALID_PURPOSE')
-    return { trusted: false, trustError: errorCode, clientAuth: allowsClientAuth(certificate) }
-  const fault = chainFault(mailPurposes, chain, publicRoots, at)
-  if (fault === null) return { trusted: true, trustError: null, clientAuth: authorized }
-  return {
-    trusted: false,
-    trustError: fault === noPathFault ? (errorCode ?? fault) : fault,
-    clientAuth: authorized,
-  }
+  const code = authorized ? null : String(authorizationError ?? 'UNKNOWN').slice(0, 64)
+  const findFault = () => chainFault(mailPurposes, chain, publicRoots, at)
+  if (code !== null && code !== 'INVALID_PURPOSE')
+    return {
+      trusted: false,
+      trustError: trustErrorOf(code, findFault),
+      clientAuth: allowsClientAuth(certificate),
+    }
+  const fault = findFault()
+  const trustError = fault === noPathFault ? (code ?? fault) : fault
+  return { trusted: fault === null, trustError, clientAuth: authorized }
 }
 
 /**

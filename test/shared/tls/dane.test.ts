@@ -140,6 +140,13 @@ describe('TLSA records of usage 2', () => {
 
   it('with a key that has signed nothing in the chain do not match', () =>
     assert.equal(matches([record('2 1 0', authority.unrelatedCa)], path), false))
+  it('with a key that has signed the chain with SHA-1 do not match', async () => {
+    for (const hash of ['SHA-1', undefined] as const) {
+      const signed = firstOf((await root.issue({ names: [host], ...(hash && { hash }) })).cert)
+      for (const form of ['2 0 0', '2 1 0'])
+        assert.equal(matches([record(form, authority.root)], [signed]), hash === undefined, form)
+    }
+  })
   it('of an authority with the name of the root and another key do not match', async () => {
     const other = firstOf((await createPki('Root')).ca)
     for (const form of forms) assert.equal(matches([record(`2 ${form}`, other)], path.slice(0, 2)), false)

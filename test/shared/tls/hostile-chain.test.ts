@@ -1,7 +1,9 @@
 /** Chains that no authority would issue: they are evaluated without an error. */
+import 'reflect-metadata'
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { describe, it } from 'node:test'
+import { SubjectAlternativeNameExtension } from '@peculiar/x509'
 import { chainFault } from '../../../shared/tls/chain.ts'
 import { matchesTlsa } from '../../../shared/tls/dane.ts'
 import type { TlsaRecord } from '../../../shared/tls/requirement.ts'
@@ -57,5 +59,18 @@ describe('a certificate for clients only', () => {
       'the certificate is not for TLS servers (extendedKeyUsage)',
     )
     assert.equal(matchesTlsa([record], chain, names, [host], now), false)
+  })
+})
+
+describe('a certificate with an extension twice', () => {
+  it('is not accepted, even as its own authority, because two programs may read different ones', async () => {
+    const names = new SubjectAlternativeNameExtension([{ type: 'dns', value: host }])
+    for (const [extensions, fault] of [
+      [[names], null],
+      [[names, names], 'the certificate has an extension twice'],
+    ] as const) {
+      const { cert } = await intermediate.issue({ names: [], extensions: [...extensions] })
+      assert.equal(chainFault(['Server'], [der(firstOf(cert))], [firstOf(cert)], now), fault)
+    }
   })
 })
