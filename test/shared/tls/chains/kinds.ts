@@ -68,6 +68,7 @@ const constrained = (constraints: string, names: string | null, request: LeafReq
 
 const curve = (name: string) => `ec -pkeyopt ec_paramgen_curve:${name}`
 const explicit = `${curve('P-256')} -pkeyopt ec_param_enc:explicit`
+const pss = '-sigopt rsa_padding_mode:pss'
 const past = { from: -9, to: -2 }
 const future = { from: 2, to: 9 }
 const unknownCritical = '1.2.3.4=critical,DER:0500'
@@ -252,12 +253,22 @@ export const kinds: Kind[] = [
   },
   {
     name: 'a leaf signed with RSASSA-PSS and SHA-256',
-    make: belowRoot({ key: 'rsa:2048' }, { options: '-sha256 -sigopt rsa_padding_mode:pss' }),
+    make: belowRoot({ key: 'rsa:2048' }, { options: `-sha256 ${pss}` }),
     result: 'trusted',
   },
   {
     name: 'a leaf signed with RSASSA-PSS and SHA-1',
-    make: belowRoot({ key: 'rsa:2048' }, { options: '-sha1 -sigopt rsa_padding_mode:pss' }),
+    make: belowRoot({ key: 'rsa:2048' }, { options: `-sha1 ${pss}` }),
+    result: 'the certificate is signed with RSASSA-PSS and a hash that is not accepted',
+  },
+  {
+    name: 'a leaf signed with RSASSA-PSS, SHA-1 and a mask by SHA-256',
+    make: belowRoot({ key: 'rsa:2048' }, { options: `-sha1 ${pss} -sigopt rsa_mgf1_md:sha256` }),
+    result: 'the certificate is signed with RSASSA-PSS and a hash that is not accepted',
+  },
+  {
+    name: 'a leaf signed with RSASSA-PSS, SHA-256 and a mask by SHA-1',
+    make: belowRoot({ key: 'rsa:2048' }, { options: `-sha256 ${pss} -sigopt rsa_mgf1_md:sha1` }),
     result: 'the certificate is signed with RSASSA-PSS and a hash that is not accepted',
   },
   {
@@ -461,6 +472,12 @@ export const kinds: Kind[] = [
   {
     name: 'another permitted e-mail host',
     make: constrained('critical,permitted;email:.partner.example', `DNS:${host},email:a@partner.example`),
+    result:
+      'the intermediate certificate has name constraints that do not permit an e-mail address of the certificate',
+  },
+  {
+    name: 'a permitted e-mail host above that of the address',
+    make: constrained('critical,permitted;email:partner.example', `DNS:${host},email:a@mx.partner.example`),
     result:
       'the intermediate certificate has name constraints that do not permit an e-mail address of the certificate',
   },
