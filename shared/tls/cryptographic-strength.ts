@@ -1,6 +1,6 @@
 /**
  * Refuses certificates with weak keys or signatures. The attacks: the factors of a short RSA key are found; two
- * certificates with one MD5 or SHA-1 digest get one signature (CVE-2004-2761, RFC 6194 §2). The defence: only the
+ * certificates with one MD5 or SHA-1 digest get one signature (CVE-2004-2761). The defence: only the
  * algorithms below, which OpenSSL's security level 2 (112 bits) accepts too. Level 2 also accepts DSA, binary and
  * twisted curves, and signatures with SHA-3, which are refused here: no public CA may use them.
  */
@@ -65,7 +65,7 @@ const signatures = {
     // Ed25519, Ed448 (RFC 8410 §3)
     '2b6570',
     '2b6571',
-    // ML-DSA-44, ML-DSA-65, ML-DSA-87 (RFC 9881)
+    // ML-DSA-44, ML-DSA-65, ML-DSA-87
     '608648016503040311',
     '608648016503040312',
     '608648016503040313',

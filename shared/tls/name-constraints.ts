@@ -2,7 +2,7 @@
  * Checks the name constraints of authorities (RFC 5280 §4.2.1.10). The attack: an authority that may issue only for its
  * own domains issues a certificate for the partner's. The defence: every name of every certificate below it must be
  * permitted and not excluded, critical or not. A name that cannot be compared, or of a type that is not compared, is a
- * fault if there is a constraint of its type. Not covered: SmtpUTF8Mailbox (RFC 9598) under constraints of rfc822Name.
+ * fault if there is a constraint of its type. Not covered: SmtpUTF8Mailbox, an otherName, under constraints of rfc822Name.
  */
 import type { X509Certificate } from 'node:crypto'
 import { readCertificateParts } from './certificate-parts.ts'

@@ -50,5 +50,5 @@ const reasons: Readonly<Record<string, OpenSslExplanation>> = {
 }
 
 export function explainOpenSslError(error: string | null): OpenSslExplanation {
-  return reasons[error ?? ''] ?? { text: 'OpenSSL does not trust the chain', advice: seeAbove }
+  return reasons[error ?? ''] ?? { text: 'The chain is not trusted', advice: seeAbove }
 }
