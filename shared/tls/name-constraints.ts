@@ -81,11 +81,16 @@ const emailAddressesIn = (subject: Buffer): Buffer[] =>
       return value && type?.content.toString('hex') === emailAddress ? [value.content] : []
     })
 
+/** Limit for comparisons: more than real chains need, and few enough for the time of a handshake. */
+const maxComparisons = 50_000
+
 /** @returns the first name's fault, such as `does not permit the host name mail.partner.example`; null without a fault */
 export function nameConstraintFault(
   { permitted, excluded }: NameConstraints,
   names: readonly GeneralName[],
 ): string | null {
+  if (names.length * (permitted.length + excluded.length) > maxComparisons)
+    return 'are too many to be compared with the names'
   for (const name of names) {
     const permittedOfType = permitted.filter(({ tag }) => tag === name.tag)
     const excludedOfType = excluded.filter(({ tag }) => tag === name.tag)

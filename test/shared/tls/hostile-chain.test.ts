@@ -15,6 +15,7 @@ import {
   withUnknownKey,
 } from '../../support/hostile-certificates.ts'
 import { createPki, withoutDates } from '../../support/pki.ts'
+import { issueAuthority, issueLeaf } from './chains/openssl.ts'
 
 const root = await createPki()
 const intermediate = await root.subordinate('Intermediate')
@@ -71,6 +72,24 @@ describe('a certificate with an extension twice', () => {
     ] as const) {
       const { cert } = await intermediate.issue({ names: [], extensions: [...extensions] })
       assert.equal(chainFault(['Server'], [der(firstOf(cert))], [firstOf(cert)], now), fault)
+    }
+  })
+})
+
+describe('an authority with 490 name constraints', () => {
+  it('may issue for 20 names, and not for 490, because their comparison would take too long', async () => {
+    const excluded = Array.from({ length: 490 }, (_, index) => `excluded;DNS:x${index}.example`)
+    const authority = await issueAuthority({ extensions: [`nameConstraints=critical,${excluded}`] })
+    for (const [count, fault] of [
+      [20, null],
+      [
+        490,
+        'the trust anchor has name constraints that are too many to be compared with the names of the certificate',
+      ],
+    ] as const) {
+      const names = Array.from({ length: count }, (_, index) => `DNS:a${index}.example`)
+      const { cert } = await issueLeaf({ by: authority, names: `${names}` })
+      assert.equal(chainFault(['Server'], [der(cert)], [authority.cert], now), fault)
     }
   })
 })
