@@ -24,6 +24,15 @@ describe('a client cannot send', () => {
     'Authentication-Results: "mail.ours.example"; spf=pass\r\n',
     'Authentication-Results: "mail\\.ours.example"; spf=pass\r\n',
     'Authentication-Results: (no end mail.ours.example; spf=pass\r\n',
+    'X-SES-CONFIGURATION-SET\r\n : mine\r\n',
+    'X-SES-CONFIGURATION-SET\t \r\n\t: mine\r\n',
+    '\x0bX-SES-CONFIGURATION-SET: mine\r\n',
+    '\x01X-SES-CONFIGURATION-SET\x0c: mine\r\n',
+    'Authentication-Results\r\n : mail.ours.example; spf=pass\r\n',
+    'Authentication-Results\x0b: mail.ours.example; spf=pass\r\n',
+    'Authentication-Results: mail.ours.example.; spf=pass\r\n',
+    'Authentication-Results: " mail.ours.example"; spf=pass\r\n',
+    'Authentication-Results: mail.ours(x).example; spf=pass\r\n',
   ])
     it(JSON.stringify(field), () => assert.equal(clean(around(field)), around('')))
 })
@@ -53,9 +62,27 @@ describe('a client can send', () => {
   it('a message without header', () => assert.equal(clean('\r\nX-SES-A: b\r\n'), '\r\nX-SES-A: b\r\n'))
 })
 
-it('a header of 256 KiB with such a field on each line is cleaned in a short time', () => {
-  const header = 'X-SES-A: b\r\n'.repeat(21_000) + 'Authentication-Results: ((((((\r\n'.repeat(100)
-  const begin = performance.now()
-  assert.equal(clean(`${header}Subject: c\r\n\r\n`), 'Subject: c\r\n\r\n')
-  assert.ok(performance.now() - begin < 1_000)
+describe('a header of 256 KiB is cleaned in a short time', () => {
+  const size = 262_144
+  const headers: [title: string, header: string][] = [
+    ['with such a field on each line', 'X-SES-A: b\r\n'.repeat(size / 12)],
+    [
+      'with one field of nested comments',
+      `Authentication-Results: ${'('.repeat(size / 2)}${')'.repeat(size / 2)}\r\n`,
+    ],
+    ['with nested comments without end', `Authentication-Results: ${'('.repeat(size)}\r\n`],
+    [
+      'with nested comments in folded lines',
+      `Authentication-Results: ${'(\r\n '.repeat(size / 8)}${')\r\n '.repeat(size / 8)}\r\n`,
+    ],
+    ['with a name and spaces without a colon', `X-SES-A: b\r\n${`a${' '.repeat(65_000)}\r\n`.repeat(4)}`],
+    ['with a line of backslashes', `Authentication-Results: ${'\\'.repeat(size)}\r\n`],
+  ]
+  for (const [title, header] of headers)
+    it(title, () => {
+      const begin = performance.now()
+      clean(`${header}Subject: c\r\n\r\n`)
+      const ms = performance.now() - begin
+      assert.ok(ms < 500, `${ms} ms`)
+    })
 })
