@@ -212,7 +212,8 @@ export class Connection implements SessionTransport {
 
   #watch(socket: Socket | TLSSocket): void {
     socket.on('error', (error: Error) => this.#handleError(error))
-    socket.on('end', () => this.#handleInputEnd())
+    // TLS octets may be unread when the TCP connection's other side is closed.
+    socket.on('end', () => socket === this.#socket && this.#handleInputEnd())
     socket.on('close', () => this.#handleClose())
   }
 
@@ -229,30 +230,33 @@ export class Connection implements SessionTransport {
 
   /** The octets that are still unread in the TCP socket begin the handshake. */
   #startHandshake(secureContext: SecureContext, client: Client): void {
-    const octetsBefore = this.#tcp.bytesRead
-    const mode = this.#parts.handshakeCosts.modeFor(client.address)
-    const measured = mode === 'Measured' ? new MeasuredStream(this.#tcp, maxHandshakeOctets) : null
+    const { address } = client
+    const costs = this.#parts.handshakeCosts
+    const isAsked = costs.shouldAsk(address)
+    const measured = isAsked
+      ? new MeasuredStream(this.#tcp, {
+          maxOctets: maxHandshakeOctets,
+          shouldEnd: () => costs.isExpensive(address),
+          onTooLarge: () => costs.recordTooLarge(address),
+          onTime: (totalMs, addedMs) => costs.addTime(address, totalMs, addedMs),
+        })
+      : null
     const tlsSocket = new TLSSocket(measured ?? this.#tcp, {
       isServer: true,
       ...socketOptions,
       secureContext,
-      requestCert: mode !== 'WithoutRequest',
+      requestCert: isAsked,
       rejectUnauthorized: false,
     })
     this.#socket = tlsSocket
     this.#state = { phase: 'Handshaking', client }
-    const recordCost = () => {
-      const octets = measured?.handshakeOctets ?? this.#tcp.bytesRead - octetsBefore
-      if (mode !== 'WithoutRequest')
-        this.#parts.handshakeCosts.record(client.address, octets, measured?.handshakeMs ?? null)
-      measured?.endHandshake()
-    }
     tlsSocket.once('secure', () => {
-      tlsSocket.off('close', recordCost)
-      recordCost()
-      this.#finishHandshake(tlsSocket, mode !== 'WithoutRequest')
+      measured?.endHandshake()
+      // A resumed session does not show whether the client has a certificate.
+      if (isAsked && !tlsSocket.isSessionReused())
+        costs.recordEnd(address, tlsSocket.getPeerX509Certificate() !== undefined)
+      this.#finishHandshake(tlsSocket, isAsked)
     })
-    tlsSocket.once('close', recordCost)
     measured?.on('error', (error: Error) => this.#handleError(error))
     this.#watch(tlsSocket)
     // Node does not close the socket on TLS errors after the handshake; it only emits this event.

@@ -1,10 +1,11 @@
 /**
  * Limits the processor time of TLS handshakes. The attack: a client presents a long chain of certificates whose keys
  * are expensive to verify, which costs a hundred times an ordinary handshake. OpenSSL verifies the chain before Node.js
- * can look at it. The defence: the octets of a handshake are limited; the time is counted for the address and its
- * network; and a client that was expensive is not asked for a certificate for a while, which doubles each time. Not
- * covered: each new address can cause one expensive handshake, and a client with many addresses can cause ordinary
- * handshakes up to its connection rates, which costs more.
+ * can look at it. The defence: the octets of a handshake with a request for a certificate are limited; its time is
+ * counted before the next octets are read; a client that was expensive is not asked for a certificate for a while, which
+ * doubles each time; a client that presented no certificate is not asked again for an hour. Not covered: each new
+ * address can cause one expensive handshake, and a client with many addresses can cause ordinary handshakes up to its
+ * connection rates, which costs more.
  */
 import ipaddr from 'ipaddr.js'
 import { hourMs, minuteMs } from '../../../shared/contract/durations.ts'
@@ -27,20 +28,17 @@ const maxNetworkMsPerMinute = 6_000
 
 const maxClients = 65_536
 
-/**
- * How a handshake is done. `Measured`: its octets and time are counted. `Direct`: without counting, for a client whose
- * measured handshakes were cheap; it costs less. `WithoutRequest`: the client is not asked for a certificate.
- */
-export type HandshakeMode = 'Measured' | 'Direct' | 'WithoutRequest'
-
 interface Client {
   /** Times of a monotonic clock. */
   minuteStart: number
   msInMinute: number
-  cheapUntil: number
   expensiveUntil: number
   /** The next time without a request for a certificate. */
   penaltyMs: number
+  /** Until then the client is not asked, because it presented no certificate. */
+  withoutCertificateUntil: number
+  /** Until then the client is asked, because a decision needed its certificate. */
+  askUntil: number
 }
 
 export class HandshakeCosts {
@@ -51,48 +49,71 @@ export class HandshakeCosts {
   /** @param now milliseconds of a monotonic clock */
   constructor(now = () => performance.now()) {
     this.#now = now
-    this.#addresses = new BoundedMap({ maxKeys: maxClients, maxAgeMs: hourMs, now })
+    this.#addresses = new BoundedMap({ maxKeys: maxClients, maxAgeMs: 2 * hourMs, now })
     this.#networks = new BoundedMap({ maxKeys: maxClients, maxAgeMs: hourMs, now })
   }
 
-  modeFor(address: string): HandshakeMode {
+  /** Whether to ask a client for a certificate in its next handshake. */
+  shouldAsk(address: string): boolean {
     const now = this.#now()
     const client = this.#addresses.get(clientNetwork(address))
-    const network = this.#networks.get(widerNetwork(address))
-    if (now < (client?.expensiveUntil ?? 0) || now < (network?.expensiveUntil ?? 0)) return 'WithoutRequest'
-    return now < (client?.cheapUntil ?? 0) ? 'Direct' : 'Measured'
+    if (this.isExpensive(address)) return false
+    return client === undefined || now < client.askUntil || now >= client.withoutCertificateUntil
+  }
+
+  /** Whether a handshake of the client that has begun must end. */
+  isExpensive(address: string): boolean {
+    const now = this.#now()
+    const client = this.#addresses.get(clientNetwork(address))
+    if (client !== undefined && now < client.expensiveUntil) return true
+    // A network's penalty does not reach clients that are known.
+    return client === undefined && now < (this.#networks.get(widerNetwork(address))?.expensiveUntil ?? 0)
   }
 
   /**
-   * Records a handshake with a request for a certificate, whether it succeeded or not.
-   * @param ms processor time; null when it was not measured
+   * Counts time of a handshake with a request for a certificate, while it proceeds.
+   * @param handshakeMs time of this handshake so far
+   * @param addedMs the part that was not counted yet
    */
-  record(address: string, octets: number, ms: number | null): void {
+  addTime(address: string, handshakeMs: number, addedMs: number): void {
     const now = this.#now()
-    const client = this.#addresses.getOrCreate(clientNetwork(address), newClient)
+    const client = this.#client(address)
     const network = this.#networks.getOrCreate(widerNetwork(address), newClient)
-    addTime(client, ms ?? 0, now)
-    addTime(network, ms ?? 0, now)
-    const isExpensive = octets > maxHandshakeOctets || (ms ?? 0) > maxHandshakeMs
-    if (isExpensive || client.msInMinute > maxAddressMsPerMinute) penalise(client, now)
-    else if (ms !== null) client.cheapUntil = now + hourMs
-    if (network.msInMinute > maxNetworkMsPerMinute) penalise(network, now)
+    addTime(client, addedMs, now)
+    addTime(network, addedMs, now)
+    if (handshakeMs > maxHandshakeMs || client.msInMinute > maxAddressMsPerMinute) penalise(client, now)
+    if (network.msInMinute > maxNetworkMsPerMinute) network.expensiveUntil = now + minuteMs
+  }
+
+  /** Records a handshake with too many octets. */
+  recordTooLarge(address: string): void {
+    penalise(this.#client(address), this.#now())
+  }
+
+  /** Records a finished handshake with a request for a certificate. */
+  recordEnd(address: string, hasCertificate: boolean): void {
+    const client = this.#client(address)
+    client.withoutCertificateUntil = hasCertificate ? 0 : this.#now() + hourMs
+  }
+
+  /** A decision depends on the client's certificate: it is asked for one from the next handshake on. */
+  askNext(address: string): void {
+    this.#client(address).askUntil = this.#now() + hourMs
+  }
+
+  #client(address: string): Client {
+    return this.#addresses.getOrCreate(clientNetwork(address), newClient)
   }
 }
 
 const newClient = (): Client => ({
   minuteStart: Number.NEGATIVE_INFINITY,
   msInMinute: 0,
-  cheapUntil: 0,
   expensiveUntil: 0,
   penaltyMs: firstPenaltyMs,
+  withoutCertificateUntil: 0,
+  askUntil: 0,
 })
-
-function penalise(client: Client, now: number): void {
-  client.cheapUntil = 0
-  client.expensiveUntil = now + client.penaltyMs
-  client.penaltyMs = Math.min(2 * client.penaltyMs, hourMs)
-}
 
 function addTime(client: Client, ms: number, now: number): void {
   if (now - client.minuteStart >= minuteMs) {
@@ -100,6 +121,14 @@ function addTime(client: Client, ms: number, now: number): void {
     client.msInMinute = 0
   }
   client.msInMinute += ms
+}
+
+/** Several handshakes at the same time are one offence. After an hour without one, the next is the first again. */
+function penalise(client: Client, now: number): void {
+  if (now < client.expensiveUntil) return
+  if (now - client.expensiveUntil > hourMs) client.penaltyMs = firstPenaltyMs
+  client.expensiveUntil = now + client.penaltyMs
+  client.penaltyMs = Math.min(2 * client.penaltyMs, hourMs)
 }
 
 /** The network of a provider or site: the /24 of an IPv4 address, the /48 of an IPv6 address. */

@@ -1,9 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import {
-  HandshakeCosts,
-  maxHandshakeOctets,
-} from '../../../../functions/smtp-ingress/limits/handshake-costs.ts'
+import { HandshakeCosts } from '../../../../functions/smtp-ingress/limits/handshake-costs.ts'
 
 const [client, neighbour, other] = ['192.0.2.1', '192.0.2.2', '198.51.100.1']
 const minuteMs = 60_000
@@ -13,62 +10,97 @@ function costs() {
   return { clock, it: new HandshakeCosts(() => clock.now) }
 }
 
-describe('the handshakes of a client', () => {
-  it('are measured at first', () => assert.equal(costs().it.modeFor(client), 'Measured'))
+const hourMs = 60 * minuteMs
+const handshake = (limits: HandshakeCosts, address: string, ms = 3) => limits.addTime(address, ms, ms)
 
-  it('are not measured for an hour after a cheap one', () => {
+describe('a client is asked for a certificate', () => {
+  it('at first', () => assert.ok(costs().it.shouldAsk(client)))
+
+  it('not for an hour after a handshake in which it presented none', () => {
     const { clock, it: limits } = costs()
-    limits.record(client, 3_000, 3)
-    assert.equal(limits.modeFor(client), 'Direct')
-    assert.equal(limits.modeFor(neighbour), 'Measured')
-    clock.now += 60 * minuteMs
-    assert.equal(limits.modeFor(client), 'Measured')
+    limits.recordEnd(client, false)
+    assert.ok(!limits.shouldAsk(client))
+    assert.ok(limits.shouldAsk(neighbour))
+    clock.now += hourMs
+    assert.ok(limits.shouldAsk(client))
   })
 
-  for (const [why, octets, ms] of [
-    ['took more than 25 ms', 3_000, 26],
-    ['had too many octets', maxHandshakeOctets + 1, 3],
-    ['had too many octets without being measured', maxHandshakeOctets + 1, null],
+  it('in every handshake after one in which it presented one', () => {
+    const { it: limits } = costs()
+    limits.recordEnd(client, false)
+    limits.recordEnd(client, true)
+    assert.ok(limits.shouldAsk(client))
+  })
+
+  it('for an hour after a decision depended on its certificate', () => {
+    const { clock, it: limits } = costs()
+    limits.recordEnd(client, false)
+    limits.askNext(client)
+    assert.ok(limits.shouldAsk(client))
+    limits.recordEnd(client, false)
+    assert.ok(limits.shouldAsk(client), 'another client may have the same address')
+    clock.now += hourMs - 1
+    limits.recordEnd(client, false)
+    clock.now += 1
+    assert.ok(!limits.shouldAsk(client))
+  })
+
+  for (const [why, cause] of [
+    ['took more than 25 ms', (limits: HandshakeCosts) => handshake(limits, client, 26)],
+    ['had too many octets', (limits: HandshakeCosts) => limits.recordTooLarge(client)],
   ] as const)
-    it(`are without a request for a certificate for a minute after one that ${why}`, () => {
+    it(`not for a minute after a handshake that ${why}, and its other handshakes end`, () => {
       const { clock, it: limits } = costs()
-      limits.record(client, 3_000, 3)
-      limits.record(client, octets, ms)
-      assert.equal(limits.modeFor(client), 'WithoutRequest')
-      assert.equal(limits.modeFor(neighbour), 'Measured')
+      limits.askNext(client)
+      cause(limits)
+      assert.deepEqual([limits.shouldAsk(client), limits.isExpensive(client)], [false, true])
+      assert.deepEqual([limits.shouldAsk(neighbour), limits.isExpensive(neighbour)], [true, false])
       clock.now += minuteMs
-      assert.equal(limits.modeFor(client), 'Measured')
+      assert.deepEqual([limits.shouldAsk(client), limits.isExpensive(client)], [true, false])
     })
 
-  it('are without a request for twice as long after each expensive one, up to an hour', () => {
+  it('not for twice as long after each expensive handshake, up to an hour, and for a minute again after a good hour', () => {
     const { clock, it: limits } = costs()
-    const minutes: number[] = []
-    for (let times = 0; times < 8; times++) {
-      limits.record(client, 3_000, 100)
+    const offend = () => {
       let waited = 0
-      for (; limits.modeFor(client) === 'WithoutRequest'; waited++) clock.now += minuteMs
-      minutes.push(waited)
+      // Several at the same time are one offence.
+      for (let times = 0; times < 100; times++) handshake(limits, client, 100)
+      for (; !limits.shouldAsk(client); waited++) clock.now += minuteMs
+      return waited
     }
-    assert.deepEqual(minutes, [1, 2, 4, 8, 16, 32, 60, 60])
+    assert.deepEqual(Array.from({ length: 8 }, offend), [1, 2, 4, 8, 16, 32, 60, 60])
+    clock.now += hourMs + minuteMs
+    handshake(limits, client)
+    assert.equal(offend(), 1)
   })
 
-  it('are without a request after two seconds of processor time in a minute, for an address', () => {
+  it('not after two seconds of processor time in a minute', () => {
     const { it: limits } = costs()
-    for (let number = 0; number < 101; number++) limits.record(client, 3_000, 20)
-    assert.equal(limits.modeFor(client), 'WithoutRequest')
-    assert.equal(limits.modeFor(neighbour), 'Measured')
+    for (let number = 0; number < 101; number++) handshake(limits, client, 20)
+    assert.ok(!limits.shouldAsk(client))
+    assert.ok(limits.shouldAsk(neighbour))
   })
 
-  it('are without a request after six seconds of processor time in a minute, for a /24 or a /48', () => {
-    for (const [address, near, far] of [
-      [(host: number) => `192.0.2.${host}`, neighbour, other],
-      [(host: number) => `2001:db8:1:${host}::1`, '2001:db8:1:ffff::1', '2001:db8:2::1'],
+  it('not if it is new and its /24 or /48 used six seconds in a minute; known clients there are', () => {
+    for (const [address, known, unknown, far] of [
+      [(host: number) => `192.0.2.${host}`, '192.0.2.200', '192.0.2.201', other],
+      [
+        (host: number) => `2001:db8:1:${host}::1`,
+        '2001:db8:1:fffe::1',
+        '2001:db8:1:ffff::1',
+        '2001:db8:2::1',
+      ],
     ] as const) {
-      const { it: limits } = costs()
+      const { clock, it: limits } = costs()
+      handshake(limits, known)
       for (let host = 1; host <= 61; host++)
-        for (let number = 0; number < 5; number++) limits.record(address(host), 3_000, 20)
-      assert.equal(limits.modeFor(near), 'WithoutRequest')
-      assert.equal(limits.modeFor(far), 'Measured')
+        for (let number = 0; number < 5; number++) handshake(limits, address(host), 20)
+      assert.deepEqual(
+        [known, unknown, far].map((client) => limits.shouldAsk(client)),
+        [true, false, true],
+      )
+      clock.now += minuteMs
+      assert.ok(limits.shouldAsk(unknown))
     }
   })
 })
