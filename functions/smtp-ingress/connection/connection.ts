@@ -144,10 +144,8 @@ export class Connection implements SessionTransport {
 
   #isKept({ address, policy }: Client): boolean {
     const { knownSenders, connectionLimiter } = this.#parts
-    return (
-      policy.isAttributed ||
-      (knownSenders.has(address) && connectionLimiter.sessionsOf(address) <= maxKeptSessions)
-    )
+    if (policy.isAttributed) return true
+    return connectionLimiter.sessionsOf(address) <= maxKeptSessions && knownSenders.has(address)
   }
 
   destroy(): void {

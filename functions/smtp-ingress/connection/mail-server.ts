@@ -29,6 +29,7 @@ export class MailServer {
   readonly #endedConnections = new Set<Connection>()
   readonly #drainTimeoutMs: number
   readonly #tickTimer: NodeJS.Timeout
+  #isSearchFutile = false
 
   constructor({ drainTimeoutMs, maxConnections, ...parts }: MailServerParts) {
     this.#drainTimeoutMs = drainTimeoutMs
@@ -44,7 +45,10 @@ export class MailServer {
       connection.start()
     })
     this.#server.maxConnections = maxConnections
-    parts.connectionLimiter.whenNearlyFull(() => this.#endIdleSession())
+    parts.connectionLimiter.whenNearlyFull(
+      () => this.#endIdleSession(),
+      (address) => parts.knownSenders.has(address),
+    )
     this.#tickTimer = setInterval(() => this.#tick(), tickMs).unref()
   }
 
@@ -80,16 +84,20 @@ export class MailServer {
     oldest.destroy()
   }
 
+  /** Searches at most once per tick when no session may end, because a search costs more than a refusal. */
   #endIdleSession(): void {
+    if (this.#isSearchFutile) return
     let idlest: { connection: Connection; rank: number } | null = null
     for (const connection of this.#connections) {
       const { rank } = connection
       if (rank !== null && rank > (idlest?.rank ?? 0)) idlest = { connection, rank }
     }
+    this.#isSearchFutile = idlest === null
     idlest?.connection.endAsIdle()
   }
 
   #tick(): void {
+    this.#isSearchFutile = false
     for (const connection of this.#connections) connection.tick()
   }
 }

@@ -10,6 +10,19 @@ import ipaddr from 'ipaddr.js'
 export function clientNetwork(ip: string): string {
   // Fast path for IPv4.
   if (!ip.includes(':')) return ip
+  const known = networks.get(ip)
+  if (known !== undefined) return known
+  const network = parseNetwork(ip)
+  if (networks.size >= maxNetworks) networks.clear()
+  networks.set(ip, network)
+  return network
+}
+
+/** Parsing costs more than everything else that a limit needs. */
+const networks = new Map<string, string>()
+const maxNetworks = 4096
+
+function parseNetwork(ip: string): string {
   try {
     const address = ipaddr.process(ip)
     if (!('parts' in address)) return address.toString()

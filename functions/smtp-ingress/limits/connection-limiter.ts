@@ -29,7 +29,7 @@ export function connectionLimits(environment: {
 
 const minuteMs = 60_000
 
-/** The share of the sessions that stays free, as long as other sessions can end instead. */
+/** The share of the sessions that is for clients whose mail the task accepted before. */
 const spareShare = 0.05
 
 /**
@@ -55,6 +55,7 @@ export class ConnectionLimiter {
   readonly #idle: BoundedMap<Client>
   #sessions = 0
   #makeRoom: () => void = () => {}
+  #isKnown: (address: string) => boolean = () => true
 
   /** @param now milliseconds of a monotonic clock */
   constructor(limits: ConnectionLimits, now = () => performance.now(), idleAddressLimit = maxIdleAddresses) {
@@ -63,9 +64,13 @@ export class ConnectionLimiter {
     this.#idle = new BoundedMap({ maxKeys: idleAddressLimit, maxAgeMs: minuteMs, now })
   }
 
-  /** @param makeRoom called for a new session while few are free; may end another session */
-  whenNearlyFull(makeRoom: () => void): void {
+  /**
+   * @param makeRoom called for a new session while few are free; ends another session if one may end
+   * @param isKnown whether the client may use the last free sessions
+   */
+  whenNearlyFull(makeRoom: () => void, isKnown: (address: string) => boolean): void {
     this.#makeRoom = makeRoom
+    this.#isKnown = isKnown
   }
 
   sessionsOf(address: string): number {
@@ -94,7 +99,7 @@ export class ConnectionLimiter {
       client.startedInMinute = 0
       client.minuteStart = now
     }
-    const refusal = this.#checkLimits(client)
+    const refusal = this.#checkLimits(client, address)
     if (refusal !== null) return refusal
     client.sessions++
     client.startedInMinute++
@@ -116,12 +121,14 @@ export class ConnectionLimiter {
   }
 
   /** Checks the limits of the address first: their refusal gives the client the more precise reason. */
-  #checkLimits({ sessions, startedInMinute }: Client): Refusal | null {
+  #checkLimits({ sessions, startedInMinute }: Client, address: string): Refusal | null {
     const { maxSessions, maxSessionsPerAddress, maxNewSessionsPerMinute } = this.#limits
     if (sessions >= maxSessionsPerAddress) return tooManyConnections
     if (maxNewSessionsPerMinute > 0 && startedInMinute >= maxNewSessionsPerMinute)
       return tooManyNewConnections
-    if (this.#sessions >= maxSessions - Math.ceil(maxSessions * spareShare)) this.#makeRoom()
-    return this.#sessions >= maxSessions ? tooManySessions : null
+    const firstSpare = maxSessions - Math.ceil(maxSessions * spareShare)
+    if (this.#sessions >= firstSpare) this.#makeRoom()
+    if (this.#sessions < firstSpare) return null
+    return this.#sessions >= maxSessions || !this.#isKnown(address) ? tooManySessions : null
   }
 }

@@ -166,8 +166,9 @@ export class Session {
     return this.#progress.acceptedMessages
   }
 
-  get hasTransaction(): boolean {
-    return this.#transaction !== null
+  /** Whether a transaction with an accepted recipient is open. */
+  get hasRecipient(): boolean {
+    return this.#transaction !== null && this.#transaction.recipients.size > 0
   }
 
   get isSecure(): boolean {
@@ -361,7 +362,9 @@ export class Session {
     if (this.#transaction !== null) return nestedMail
     if (mail.envelope.requireTls && !this.#isSecure) return requiresTls
     return this.#applyDecision(this.#policy.mail(mail), ({ code }) => {
-      if (code < 300) this.#transaction = { mail, recipients: new Map() }
+      if (code >= 300) return
+      this.#transaction = { mail, recipients: new Map() }
+      this.#progress.messageOctets = 0
     })
   }
 

@@ -5,8 +5,8 @@ import {
   type SessionState,
 } from '../../../../functions/smtp-ingress/connection/session-activity.ts'
 
-const idle: SessionState = { phase: 'Command', hasTransaction: false, acceptedMessages: 0, messageOctets: 0 }
-const inTransaction: SessionState = { ...idle, hasTransaction: true }
+const idle: SessionState = { phase: 'Command', hasRecipient: false, acceptedMessages: 0, messageOctets: 0 }
+const inTransaction: SessionState = { ...idle, hasRecipient: true }
 const inMessage = (messageOctets: number): SessionState => ({
   ...inTransaction,
   phase: 'Data',
@@ -42,8 +42,8 @@ describe('a session may end for another client', () => {
       ],
       true,
     ],
-    ['not in a transaction of less than a minute', [[inTransaction, 60]], false],
-    ['in a transaction of more than a minute without content', [[inTransaction, 61]], true],
+    ['not in a transaction of at most ten seconds', [[inTransaction, 10]], false],
+    ['in a transaction of more than ten seconds without content', [[inTransaction, 11]], true],
     ['in a message at less than 1 KiB per second, after a minute', [[inMessage(60_000), 61]], true],
     ['not in a message at more than 1 KiB per second', [[inMessage(63_000), 61]], false],
     ['not while the client waits for the ingress', [[{ ...idle, phase: 'Deciding' }, 500]], false],
