@@ -230,8 +230,8 @@ export class Connection implements SessionTransport {
   #startHandshake(secureContext: SecureContext, client: Client): void {
     const { address } = client
     const costs = this.#parts.handshakeCosts
-    const isAsked = costs.shouldAsk(address)
-    const measured = isAsked
+    const isRequested = costs.shouldRequest(address)
+    const measured = isRequested
       ? new MeasuredStream(this.#tcp, {
           maxOctets: maxHandshakeOctets,
           shouldEnd: () => costs.isExpensive(address),
@@ -243,7 +243,7 @@ export class Connection implements SessionTransport {
       isServer: true,
       ...socketOptions,
       secureContext,
-      requestCert: isAsked,
+      requestCert: isRequested,
       rejectUnauthorized: false,
     })
     this.#socket = tlsSocket
@@ -251,9 +251,9 @@ export class Connection implements SessionTransport {
     tlsSocket.once('secure', () => {
       measured?.endHandshake()
       // A resumed session does not show whether the client has a certificate.
-      if (isAsked && !tlsSocket.isSessionReused())
+      if (isRequested && !tlsSocket.isSessionReused())
         costs.recordEnd(address, tlsSocket.getPeerX509Certificate() !== undefined)
-      this.#finishHandshake(tlsSocket, isAsked)
+      this.#finishHandshake(tlsSocket, isRequested)
     })
     measured?.on('error', (error: Error) => this.#handleError(error))
     this.#watch(tlsSocket)

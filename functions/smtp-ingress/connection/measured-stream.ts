@@ -1,7 +1,7 @@
 /**
  * Carries the octets of a TLS session between OpenSSL and its TCP socket, and measures the handshake. Node.js otherwise
  * connects the two in C++, where no code can stop a handshake that is too large. This costs a fifth more processor time
- * per message, so it is used only for clients that are asked for a certificate.
+ * per message, so it is used only when a certificate is requested.
  */
 import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'

@@ -38,7 +38,7 @@ interface Client {
   /** Until then the client is not asked, because it presented no certificate. */
   withoutCertificateUntil: number
   /** Until then the client is asked, because a decision needed its certificate. */
-  askUntil: number
+  requestUntil: number
 }
 
 export class HandshakeCosts {
@@ -54,11 +54,11 @@ export class HandshakeCosts {
   }
 
   /** Whether to ask a client for a certificate in its next handshake. */
-  shouldAsk(address: string): boolean {
+  shouldRequest(address: string): boolean {
     const now = this.#now()
     const client = this.#addresses.get(clientNetwork(address))
     if (this.isExpensive(address)) return false
-    return client === undefined || now < client.askUntil || now >= client.withoutCertificateUntil
+    return client === undefined || now < client.requestUntil || now >= client.withoutCertificateUntil
   }
 
   /** Whether a handshake of the client that has begun must end. */
@@ -97,8 +97,8 @@ export class HandshakeCosts {
   }
 
   /** A decision depends on the client's certificate: it is asked for one from the next handshake on. */
-  askNext(address: string): void {
-    this.#client(address).askUntil = this.#now() + hourMs
+  requestNext(address: string): void {
+    this.#client(address).requestUntil = this.#now() + hourMs
   }
 
   #client(address: string): Client {
@@ -112,7 +112,7 @@ const newClient = (): Client => ({
   expensiveUntil: 0,
   penaltyMs: firstPenaltyMs,
   withoutCertificateUntil: 0,
-  askUntil: 0,
+  requestUntil: 0,
 })
 
 function addTime(client: Client, ms: number, now: number): void {

@@ -69,7 +69,7 @@ export interface SessionPolicyParts {
   /** If absent, revocation is not checked, and every status is `Unknown`. */
   revocation?: Pick<RevocationChecker, 'check'>
   tls: Pick<TlsService, 'facts' | 'refuseResumption'>
-  handshakeCosts: Pick<HandshakeCosts, 'askNext'>
+  handshakeCosts: Pick<HandshakeCosts, 'requestNext'>
   metrics: Metrics
   log: Log
   now(): Date
@@ -360,7 +360,7 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
 
   #requestFullHandshake(recipient: string): Reply {
     this.#parts.tls.refuseResumption(this.#peer.ip)
-    this.#parts.handshakeCosts.askNext(this.#peer.ip)
+    this.#parts.handshakeCosts.requestNext(this.#peer.ip)
     return this.#refuse(certificateNotRequested, { recipient })
   }
 
