@@ -18,7 +18,7 @@ import { buildDsn, type Dsn, dsnId } from '../../shared/mail/dsn/dsn.ts'
 import { fitDsn } from '../../shared/mail/dsn/fit-dsn.ts'
 import type { Claims } from '../../shared/messages/claims.ts'
 import { dsnKey } from '../../shared/messages/message-keys.ts'
-import type { ReceivedMessage } from '../../shared/net/mail-authentication.ts'
+import type { ReceivedMessage } from '../../shared/net/sender-authentication.ts'
 import type { JobSender } from '../../shared/queues/job-queue.ts'
 import type { DsnLimits } from './dsn-limits.ts'
 
@@ -55,9 +55,9 @@ export interface BounceDependencies {
   store(id: string, octets: Buffer): Promise<ContentReference>
   hostname: string
   retentionDays: number
-  limits: Pick<DsnLimits, 'sentOctets' | 'takeOctets' | 'takeRate'>
-  /** Whether SPF or DKIM vouches for the sender. */
-  isSenderAuthenticated(message: ReceivedMessage, read: () => Promise<Buffer>): Promise<boolean>
+  limits: Pick<DsnLimits, 'sentOctets' | 'takeOctets' | 'takeRate' | 'takeQuery'>
+  /** Whether SPF vouches for the sender. */
+  passesSpf(message: ReceivedMessage): Promise<boolean>
 }
 
 /** Longer than the function may run. */
@@ -150,13 +150,24 @@ async function createDsn(
   const { message } = job
   const whole = async () => buildDsn(job, dependencies.hostname, await readOriginal(job, dependencies))
   if (!isUnknownSender(message)) return whole()
-  const suppression = isSuccess(job) ? 'SenderUnverified' : await limitedDsn(job, now, dependencies)
-  if (typeof suppression !== 'string') return suppression
-  const isAuthenticated = await dependencies.isSenderAuthenticated(message, () =>
-    readWhole(message.content, dependencies),
-  )
-  return isAuthenticated ? whole() : suppression
+  const limited = isSuccess(job) ? null : await limitedDsn(job, dependencies)
+  const isEnough = limited?.isComplete && !job.returnsContent
+  if (!isEnough && (await isVouchedFor(message, now, dependencies))) return whole()
+  if (limited !== null) return takeLimits(limited, job, now, dependencies)
+  return isSuccess(job) ? 'SenderUnverified' : 'TooLarge'
 }
+
+/** SPF is queried a limited number of times for a domain, because any client can cause the queries. */
+async function isVouchedFor(
+  message: Message & ReceivedMessage,
+  now: Date,
+  { limits, passesSpf }: BounceDependencies,
+): Promise<boolean> {
+  const isPermitted = await limits.takeQuery(senderDomain(message), now, expiryAfter(now, daySeconds))
+  return isPermitted && passesSpf(message)
+}
+
+const senderDomain = ({ envelope }: Pick<Message, 'envelope'>): string => domainOf(envelope.mailFrom) ?? ''
 
 const isSuccess = ({ kind }: BounceJob): boolean => kind === 'relayed' || kind === 'delivered'
 
@@ -164,21 +175,35 @@ const isSuccess = ({ kind }: BounceJob): boolean => kind === 'relayed' || kind =
 const isUnknownSender = (message: Message): message is Message & ReceivedMessage =>
   message.source !== null && message.attributedTo === null
 
-/** A DSN within the limits for an unknown sender, or the limit that is reached. */
+interface LimitedDsn {
+  dsn: Dsn
+  /** Whether the DSN names every recipient. */
+  isComplete: boolean
+  /** For all DSNs of the message together. */
+  maxOctets: number
+}
+
+/** The DSN for an unknown sender within what is left of the message's size; null when none fits. */
 async function limitedDsn(
   job: BounceJob,
-  now: Date,
-  { hostname, limits, retentionDays, readHeaders }: BounceDependencies,
-): Promise<Dsn | 'TooLarge' | 'Rate'> {
+  { hostname, limits, readHeaders }: BounceDependencies,
+): Promise<LimitedDsn | null> {
   const { message } = job
-  const expiresAt = expiryAfter(now, retentionDays * daySeconds)
   const header = await unlessDeleted(readHeaders(message.content))
   const maxOctets = message.size - receivedFieldOctets(header)
-  const dsn = fitDsn(job, hostname, header, maxOctets - (await limits.sentOctets(message.id)))
-  if (dsn === null) return 'TooLarge'
-  const domain = domainOf(message.envelope.mailFrom) ?? ''
-  if (!(await limits.takeRate(domain, now, expiryAfter(now, daySeconds)))) return 'Rate'
-  return (await limits.takeOctets(message.id, dsn.octets.length, maxOctets, expiresAt)) ? dsn : 'TooLarge'
+  const fitting = fitDsn(job, hostname, header, maxOctets - (await limits.sentOctets(message.id)))
+  return fitting && { ...fitting, maxOctets }
+}
+
+async function takeLimits(
+  { dsn, maxOctets }: LimitedDsn,
+  { message }: BounceJob,
+  now: Date,
+  { limits, retentionDays }: BounceDependencies,
+): Promise<Dsn | 'TooLarge' | 'Rate'> {
+  const expiresAt = expiryAfter(now, retentionDays * daySeconds)
+  if (!(await limits.takeOctets(message.id, dsn.octets.length, maxOctets, expiresAt))) return 'TooLarge'
+  return (await limits.takeRate(senderDomain(message), now, expiryAfter(now, daySeconds))) ? dsn : 'Rate'
 }
 
 /** The octets of the `Received` field that the ingress added: the first field with its folded lines. */
@@ -186,10 +211,6 @@ function receivedFieldOctets(header: Buffer | null): number {
   const [field = ''] = /^[^\r\n]*(?:\r\n[ \t][^\r\n]*)*\r\n/.exec(header?.toString('latin1') ?? '') ?? []
   return field.length
 }
-
-/** An empty message when the content has been deleted. */
-const readWhole = async (content: ContentReference, { read }: BounceDependencies): Promise<Buffer> =>
-  (await unlessDeleted(read(content))) ?? Buffer.alloc(0)
 
 async function unlessDeleted<T>(reading: Promise<T>): Promise<T | null> {
   try {

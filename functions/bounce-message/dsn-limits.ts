@@ -8,8 +8,10 @@ import { type DynamoDBDocumentClient, GetCommand, UpdateCommand } from '@aws-sdk
 import { unlessConditionFails } from '../../shared/dynamodb/unless-condition-fails.ts'
 import { dsnOctetsKey, dsnRateKey } from '../../shared/messages/message-keys.ts'
 
-/** DSNs per hour to one domain, over all tasks. */
+/** DSNs per hour to one domain, over all workers. */
 export const maxDsnsPerHour = 60
+/** Queries of SPF per hour for one domain, over all workers. */
+export const maxQueriesPerHour = 600
 
 export class DsnLimits {
   readonly #documents: DynamoDBDocumentClient
@@ -40,6 +42,17 @@ export class DsnLimits {
   /** Counts a DSN to a domain in this hour. @returns whether the DSN was counted */
   takeRate(domain: string, now: Date, expiresAt: number): Promise<boolean> {
     return this.#add(dsnRateKey(domain, now.toISOString().slice(0, 13)), 'dsns', 1, maxDsnsPerHour, expiresAt)
+  }
+
+  /** Counts a query of SPF for a domain in this hour. @returns whether the query was counted */
+  takeQuery(domain: string, now: Date, expiresAt: number): Promise<boolean> {
+    return this.#add(
+      dsnRateKey(domain, now.toISOString().slice(0, 13)),
+      'queries',
+      1,
+      maxQueriesPerHour,
+      expiresAt,
+    )
   }
 
   #add(key: object, attribute: string, added: number, maximum: number, expiresAt: number): Promise<boolean> {

@@ -13,8 +13,8 @@ import { clientDefaults } from '../../shared/lambda/aws-clients.ts'
 import { sqsHandler } from '../../shared/lambda/sqs-handler.ts'
 import { headerSection } from '../../shared/mail/header-section.ts'
 import { Claims } from '../../shared/messages/claims.ts'
-import { isSenderAuthenticated } from '../../shared/net/mail-authentication.ts'
 import { createResolver } from '../../shared/net/resolver.ts'
+import { passesSpf } from '../../shared/net/sender-authentication.ts'
 import { JobQueue } from '../../shared/queues/job-queue.ts'
 import { type BounceDependencies, bounceJob, contentReference, type SentDsn } from './bounce-job.ts'
 import { DsnLimits } from './dsn-limits.ts'
@@ -42,8 +42,7 @@ const dependencies: BounceDependencies = {
   },
   hostname: environment.MAIL_HOSTNAME,
   limits: new DsnLimits(documents, environment.MESSAGES_TABLE),
-  isSenderAuthenticated: (message, read) =>
-    isSenderAuthenticated(message, environment.MAIL_HOSTNAME, read, resolver),
+  passesSpf: (message) => passesSpf(message, environment.MAIL_HOSTNAME, resolver),
   retentionDays: environment.TRACE_RETENTION_DAYS,
 }
 

@@ -27,10 +27,6 @@ import {
 import type { Stores } from './stores.ts'
 import { sessionRecorder } from './tls-sessions.ts'
 
-/** Servers that an administrator chose may take as long as the batch has time. */
-const hasAttemptLimit = ({ route, connector, priority = 'Normal' }: DeliveryJob): boolean =>
-  priority !== 'Normal' || (route.kind === 'Mx' && connector === undefined)
-
 /** The state that the attempts of one batch share. */
 export interface BatchContext {
   shared: Batch
@@ -127,10 +123,12 @@ export class Transmission {
   ): Promise<Outcomes> {
     const { recordSession } = sessionRecorder(tally, mail, now)
     const watch = certificateWatch(observations, job, now)
-    const budget = hasAttemptLimit(job)
-      ? new AttemptBudget(attemptLimits(job.attempt, mail.content.length))
-      : undefined
-    const outcomes = await deliverOverSmtp(route, mail, {
+    // Servers that an administrator chose may take as long as the batch has time.
+    const budget =
+      job.priority !== undefined
+        ? new AttemptBudget(attemptLimits(job.attempt, mail.content.length))
+        : undefined
+    return deliverOverSmtp(route, mail, {
       ...this.#smtp,
       readCredentials: watch.credentials(this.#smtp.readCredentials),
       recordSession(session) {
@@ -141,8 +139,6 @@ export class Transmission {
       find,
       open: (hop, options, forceNew) => sessions.open(hop, options, forceNew),
       budget,
-    })
-    budget?.end()
-    return outcomes
+    }).finally(() => budget?.end())
   }
 }

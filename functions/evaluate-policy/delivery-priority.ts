@@ -18,24 +18,17 @@ import type {
 } from '../../shared/transport/destination-standings.ts'
 
 /**
- * DSNs to unproven domains come last, because any client can cause them. So does mail to an unproven domain whose last
- * attempt failed slowly.
+ * DSNs to domains that are unproven or slow come last, because any client can cause them. So does mail to such a domain
+ * whose last attempt failed slowly.
  */
 export function deliveryPriority(
   { message, recipients }: Pick<DeliveryJob, 'message' | 'recipients'>,
   standing: DestinationStanding,
 ): DeliveryPriority {
-  switch (standing) {
-    case 'Proven':
-      return 'Normal'
-    case 'Slow':
-      return 'Unproven'
-    case 'Unproven':
-      return message.envelope.mailFrom === '' ||
-        recipients.some(({ lastAttempt }) => isSlowFailure(lastAttempt))
-        ? 'Low'
-        : 'Unproven'
-  }
+  if (standing === 'Proven') return 'Normal'
+  const isLast =
+    message.envelope.mailFrom === '' || recipients.some(({ lastAttempt }) => isSlowFailure(lastAttempt))
+  return isLast ? 'Low' : 'Unproven'
 }
 
 /**
@@ -66,13 +59,12 @@ export class DeliveryPriorities {
     this.#onError = onError
   }
 
-  /** Sets each job's priority. A domain whose standing cannot be read is treated as slow: its mail is delivered. */
+  /** Sets the priority of each job whose servers no administrator chose. A domain whose standing cannot be read is treated as slow: its mail is delivered. */
   assign(jobs: readonly DeliveryJob[], snapshot: Snapshot, now: Date): Promise<DeliveryJob[]> {
     return Promise.all(
       jobs.map(async (job) => {
         if (isConfigured(job, snapshot)) return job
-        const priority = deliveryPriority(job, await this.#standing(job.destination, now))
-        return priority === 'Normal' ? job : { ...job, priority }
+        return { ...job, priority: deliveryPriority(job, await this.#standing(job.destination, now)) }
       }),
     )
   }

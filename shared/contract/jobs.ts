@@ -90,7 +90,7 @@ export const DeliveryJob = z.strictObject({
   connectorsVersion: z.int().nonnegative().optional(),
   /** Number of returns to the queue because all slots of the next hop, or of the slow hosts, were in use. */
   waits: z.int().nonnegative().optional(),
-  /** `Normal` when absent. */
+  /** Absent when an administrator chose the servers; then the job counts as `Normal` and its attempts have no limit. */
   priority: DeliveryPriority.optional(),
 })
 export type DeliveryJob = z.infer<typeof DeliveryJob>

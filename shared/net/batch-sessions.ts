@@ -65,7 +65,7 @@ export class BatchSessions {
       void opening.session.closed.then(() => this.#unclosed.delete(opening.session))
       return { ...opening, session: this.#lend(key, opening) }
     }
-    if (isCacheable(opening) && !options.signal.aborted)
+    if (isCacheable(opening) && !options.signal.aborted && !options.attemptSignal?.aborted)
       this.#failures.set(key, { opening, foundAtMs: performance.now() })
     return opening
   }

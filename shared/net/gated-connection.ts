@@ -403,13 +403,15 @@ export class GatedConnection {
   async prepareForNext(): Promise<boolean> {
     if (!this.isIdle) return false
     if (!this.#hasOpenTransaction) return true
-    this.#setIdleTimeout(quitTimeoutMs)
+    // The whole reply has this time: a server that sends a line now and then must not occupy the attempt.
+    const timer = setTimeout(() => this.#destroy(), quitTimeoutMs)
     const answered = await new Promise<boolean>((resolve) => {
       this.#client.once('end', () => resolve(false))
       this.#rewriteCommand = (command) => allowOnlyReset(command)
       this.#client.reset((error) => resolve(!error))
       this.#rewriteCommand = null
     })
+    clearTimeout(timer)
     this.#hasOpenTransaction = !answered
     return answered && this.isIdle
   }

@@ -301,6 +301,7 @@ export class Connection implements SessionTransport {
     const client = this.#client
     if (!client?.isCounted) return
     client.isCounted = false
+    if (client.session.acceptedMessages > 0) this.#parts.knownSenders.add(client.address)
     this.#parts.connectionLimiter.release(client.address)
   }
 

@@ -126,7 +126,7 @@ export class ConnectionLimiter {
     if (sessions >= maxSessionsPerAddress) return tooManyConnections
     if (maxNewSessionsPerMinute > 0 && startedInMinute >= maxNewSessionsPerMinute)
       return tooManyNewConnections
-    const firstSpare = maxSessions - Math.ceil(maxSessions * spareShare)
+    const firstSpare = maxSessions - Math.floor(maxSessions * spareShare)
     if (this.#sessions >= firstSpare) this.#makeRoom()
     if (this.#sessions < firstSpare) return null
     return this.#sessions >= maxSessions || !this.#isKnown(address) ? tooManySessions : null

@@ -8,23 +8,29 @@ import type { OriginalContent } from './returned-part.ts'
 
 type Original = Omit<OriginalContent, 'smtpUtf8'> | null
 
+export interface FittingDsn {
+  dsn: Dsn
+  /** Whether the DSN names every recipient. */
+  isComplete: boolean
+}
+
 /** @param header the header section of the message; null when its content is deleted */
 export function fitDsn(
   job: BounceJob,
   hostname: string,
   header: Buffer | null,
   maxOctets: number,
-): Dsn | null {
+): FittingDsn | null {
   const shortened: Original = header && { kind: 'Headers', octets: recognisableFields(header) }
   const build = (original: Original, listed: number) => buildDsn(job, hostname, original, listed)
   const total = job.recipients.length
   const whole = build(shortened, total)
-  if (whole.octets.length <= maxOctets) return whole
-  let [fitting, tooMany]: [Dsn | null, number] = [null, total + 1]
+  if (whole.octets.length <= maxOctets) return { dsn: whole, isComplete: true }
+  let [fitting, tooMany]: [FittingDsn | null, number] = [null, total + 1]
   for (let low = 0; tooMany - low > 1; ) {
     const listed = Math.floor((low + tooMany) / 2)
     const dsn = build(null, listed)
-    if (dsn.octets.length <= maxOctets) [fitting, low] = [dsn, listed]
+    if (dsn.octets.length <= maxOctets) [fitting, low] = [{ dsn, isComplete: listed === total }, listed]
     else tooMany = listed
   }
   return fitting

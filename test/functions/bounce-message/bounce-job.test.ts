@@ -44,7 +44,7 @@ function unit(fields: Partial<BounceDependencies> = {}) {
     },
     hostname: 'mx.ours.example',
     limits: new DsnLimits(database.documents, database.messagesTable),
-    isSenderAuthenticated: async () => false,
+    passesSpf: async () => false,
     retentionDays: 90,
     ...fields,
   }

@@ -7,7 +7,7 @@ import {
   contentReference,
   type SentDsn,
 } from '../../../functions/bounce-message/bounce-job.ts'
-import { DsnLimits, maxDsnsPerHour } from '../../../functions/bounce-message/dsn-limits.ts'
+import { DsnLimits, maxDsnsPerHour, maxQueriesPerHour } from '../../../functions/bounce-message/dsn-limits.ts'
 import type { BounceJob, EvaluationJob } from '../../../shared/contract/jobs.ts'
 import { basicEnvelope, type Message } from '../../../shared/contract/message.ts'
 import { headerSection } from '../../../shared/mail/header-section.ts'
@@ -29,7 +29,8 @@ const received =
 /** A message of this many octets, without the field that the ingress added. */
 function messageOf(octets: number): Buffer {
   const header = 'From: a@victim.example\r\nTo: b@ours.example\r\nSubject: Hello\r\nX-Long: x\r\n\r\n'
-  return Buffer.from(`${received}${header}${'x'.repeat(Math.max(0, octets - header.length - 2))}\r\n`)
+  const body = `${'x'.repeat(70)}\r\n`.repeat(octets / 72 + 1)
+  return Buffer.from(`${received}${header}${body.slice(0, Math.max(0, octets - header.length - 2))}\r\n`)
 }
 
 function unit(octets: Buffer, isAuthenticated = false) {
@@ -51,7 +52,7 @@ function unit(octets: Buffer, isAuthenticated = false) {
     hostname: 'mx.ours.example',
     retentionDays: 90,
     limits: new DsnLimits(database.documents, database.messagesTable),
-    isSenderAuthenticated: async () => {
+    passesSpf: async () => {
       authentications++
       return isAuthenticated
     },
@@ -155,13 +156,32 @@ describe('a sender that nothing identifies', () => {
     assert.equal(sent(), 0)
   })
 
-  it('gets success DSNs, and a DSN larger than the message, when SPF or DKIM vouches', async () => {
+  it('gets success DSNs, and a DSN larger than the message, when SPF vouches', async () => {
     const octets = messageOf(200)
     const { run, dsns } = unit(octets, true)
     const original = messageFor(octets)
     assert.ok((await run(jobOf(original, 1, 'relayed')))?.dsn)
     assert.ok((await run(jobOf(original, 1, 'failed')))?.dsn)
     assert.equal(dsns.length, 2)
+  })
+
+  it('gets a DSN about every recipient, and the message if requested, when SPF vouches', async () => {
+    const octets = messageOf(6_000)
+    const { run, dsns, authentications } = unit(octets, true)
+    await run(jobOf(messageFor(octets), 100))
+    assert.equal(String(dsns[0]).match(/Final-Recipient/g)?.length, 100)
+    await run({ ...jobOf(messageFor(octets), 1), returnsContent: true })
+    assert.match(String(dsns[1]), /message\/rfc822\r\n/)
+    assert.equal(authentications(), 2)
+  })
+
+  it('is not looked up in DNS once its domain was looked up often in an hour', async () => {
+    const octets = messageOf(200)
+    const { run, authentications } = unit(octets)
+    const envelope = basicEnvelope('a@queries.example')
+    for (let number = 0; number < maxQueriesPerHour + 5; number++)
+      await run(jobOf(messageFor(octets, { envelope }), 1))
+    assert.equal(authentications(), maxQueriesPerHour)
   })
 
   it('is not looked up in DNS for a DSN that is within the limits', async () => {

@@ -47,8 +47,13 @@ interface Session {
   ticket(): Promise<Buffer>
 }
 
-async function begin(options: ConnectionOptions = {}, { smtpPort }: TestIngress = ingress): Promise<Session> {
-  const wire = await Wire.greet(smtpPort)
+/** @param from the client's address: an address without a certificate is not asked again for an hour */
+async function begin(
+  options: ConnectionOptions = {},
+  { smtpPort }: TestIngress = ingress,
+  from?: string,
+): Promise<Session> {
+  const wire = await Wire.greet(smtpPort, from)
   await wire.command('STARTTLS')
   const { promise: ticket, resolve } = Promise.withResolvers<Buffer>()
   const handshake = wire.secure(options)
@@ -76,20 +81,20 @@ test('a TLS session without a client certificate is resumed, and the resumed ses
 })
 
 test('a TLS session with a client certificate is not resumed, so that the client proves the certificate again', async () => {
-  const first = await begin(partner)
+  const first = await begin(partner, ingress, '127.0.0.21')
   assert.match(await sendRcpt(first), /^250 /)
-  const second = await begin({ ...partner, session: await first.ticket() })
+  const second = await begin({ ...partner, session: await first.ticket() }, ingress, '127.0.0.21')
   assert.equal(second.socket.isSessionReused(), false)
   assert.match(await sendRcpt(second), /^250 /)
   for (const { wire } of [first, second]) wire.destroy()
 })
 
 test('a client that resumes a session without its certificate gets 451 from a connector that requires it, and a full handshake next time', async () => {
-  const session = await (await begin()).ticket()
-  const early = await begin({ ...partner, session })
+  const session = await (await begin({}, ingress, '127.0.0.22')).ticket()
+  const early = await begin({ ...partner, session }, ingress, '127.0.0.22')
   assert.equal(early.socket.isSessionReused(), true)
   assert.match(await sendRcpt(early), /^4\d1 4\.7\.0 /, 'temporary')
-  const next = await begin({ ...partner, session })
+  const next = await begin({ ...partner, session }, ingress, '127.0.0.22')
   assert.equal(next.socket.isSessionReused(), false)
   assert.match(await sendRcpt(next), /^250 /)
 })

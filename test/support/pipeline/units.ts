@@ -85,8 +85,13 @@ export function runUnit(unit: Unit, body: string, ports: Ports): Promise<unknown
           return reference
         },
         hostname: 'mx.ours.example',
-        limits: { sentOctets: async () => 0, takeOctets: async () => true, takeRate: async () => true },
-        isSenderAuthenticated: async () => true,
+        limits: {
+          sentOctets: async () => 0,
+          takeOctets: async () => true,
+          takeRate: async () => true,
+          takeQuery: async () => true,
+        },
+        passesSpf: async () => true,
       })
     case 'retry':
       return request(retryNow)
