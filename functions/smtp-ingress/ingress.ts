@@ -70,7 +70,6 @@ export async function startIngress(parts: IngressParts): Promise<Ingress> {
     intake,
     certificateNotifier: new UnknownCertificateNotifier(new NoticeQueue(parts.notices), metrics, log),
     rates,
-    handshakeCosts: new HandshakeCosts(),
     ...(parts.revocation && { revocation: parts.revocation }),
     tls,
     metrics,
@@ -123,15 +122,13 @@ async function openIntake(parts: IngressParts, log: Log): Promise<Intake> {
   })
 }
 
-function createMailServer(
-  parts: SessionPolicyParts & { tls: TlsService; handshakeCosts: HandshakeCosts },
-): MailServer {
+function createMailServer(parts: SessionPolicyParts & { tls: TlsService }): MailServer {
   const { environment, tls, log } = parts
   return new MailServer({
     sessionOptions: sessionOptions(environment),
     tls,
     connectionLimiter: new ConnectionLimiter(connectionLimits(environment)),
-    handshakeCosts: parts.handshakeCosts,
+    handshakeCosts: new HandshakeCosts(),
     knownSenders: new KnownSenders(),
     isTrustedProxy: trustedProxyMatcher(environment.PROXY_TRUSTED_ADDRESSES),
     createSessionPolicy: (peer) => new ConnectorSessionPolicy(parts, peer),

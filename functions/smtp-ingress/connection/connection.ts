@@ -230,7 +230,7 @@ export class Connection implements SessionTransport {
   #startHandshake(secureContext: SecureContext, client: Client): void {
     const { address } = client
     const costs = this.#parts.handshakeCosts
-    const isRequested = costs.shouldRequest(address)
+    const isRequested = !costs.isExpensive(address)
     const measured = isRequested
       ? new MeasuredStream(this.#tcp, {
           maxOctets: maxHandshakeOctets,
@@ -250,9 +250,6 @@ export class Connection implements SessionTransport {
     this.#state = { phase: 'Handshaking', client }
     tlsSocket.once('secure', () => {
       measured?.endHandshake()
-      // A resumed session does not show whether the client has a certificate.
-      if (isRequested && !tlsSocket.isSessionReused())
-        costs.recordEnd(address, tlsSocket.getPeerX509Certificate() !== undefined)
       this.#finishHandshake(tlsSocket, isRequested)
     })
     measured?.on('error', (error: Error) => this.#handleError(error))

@@ -3,9 +3,8 @@
  * are expensive to verify, which costs a hundred times an ordinary handshake. OpenSSL verifies the chain before Node.js
  * can look at it. The defence: the octets of a handshake with a request for a certificate are limited; its time is
  * counted before the next octets are read; a client that was expensive is not asked for a certificate for a while, which
- * doubles each time; a client that presented no certificate is not asked again for an hour. Not covered: each new
- * address can cause one expensive handshake, and a client with many addresses can cause ordinary handshakes up to its
- * connection rates, which costs more.
+ * doubles each time. Not covered: each new address can cause one expensive handshake, and a client with many addresses
+ * can cause ordinary handshakes up to its connection rates, which costs more.
  */
 import ipaddr from 'ipaddr.js'
 import { hourMs, minuteMs } from '../../../shared/contract/durations.ts'
@@ -35,10 +34,6 @@ interface Client {
   expensiveUntil: number
   /** The next time without a request for a certificate. */
   penaltyMs: number
-  /** Until then the client is not asked, because it presented no certificate. */
-  withoutCertificateUntil: number
-  /** Until then the client is asked, because a decision needed its certificate. */
-  requestUntil: number
 }
 
 export class HandshakeCosts {
@@ -53,15 +48,9 @@ export class HandshakeCosts {
     this.#networks = new BoundedMap({ maxKeys: maxClients, maxAgeMs: hourMs, now })
   }
 
-  /** Whether to ask a client for a certificate in its next handshake. */
-  shouldRequest(address: string): boolean {
-    const now = this.#now()
-    const client = this.#addresses.get(clientNetwork(address))
-    if (this.isExpensive(address)) return false
-    return client === undefined || now < client.requestUntil || now >= client.withoutCertificateUntil
-  }
-
-  /** Whether a handshake of the client that has begun must end. */
+  /**
+   * Whether the client is not asked for a certificate in its next handshake, and a handshake that has begun must end.
+   */
   isExpensive(address: string): boolean {
     const now = this.#now()
     const client = this.#addresses.get(clientNetwork(address))
@@ -90,17 +79,6 @@ export class HandshakeCosts {
     penalise(this.#client(address), this.#now())
   }
 
-  /** Records a finished handshake with a request for a certificate. */
-  recordEnd(address: string, hasCertificate: boolean): void {
-    const client = this.#client(address)
-    client.withoutCertificateUntil = hasCertificate ? 0 : this.#now() + hourMs
-  }
-
-  /** A decision depends on the client's certificate: it is asked for one from the next handshake on. */
-  requestNext(address: string): void {
-    this.#client(address).requestUntil = this.#now() + hourMs
-  }
-
   #client(address: string): Client {
     return this.#addresses.getOrCreate(clientNetwork(address), newClient)
   }
@@ -111,8 +89,6 @@ const newClient = (): Client => ({
   msInMinute: 0,
   expensiveUntil: 0,
   penaltyMs: firstPenaltyMs,
-  withoutCertificateUntil: 0,
-  requestUntil: 0,
 })
 
 function addTime(client: Client, ms: number, now: number): void {

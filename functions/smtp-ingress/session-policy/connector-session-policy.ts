@@ -27,7 +27,6 @@ import type { Snapshot } from '../../../shared/policy/snapshot.ts'
 import type { ConnectionPolicy, Peer } from '../connection/connection.ts'
 import type { MessageWithoutContent } from '../intake/evaluation-jobs.ts'
 import type { Intake } from '../intake/intake.ts'
-import type { HandshakeCosts } from '../limits/handshake-costs.ts'
 import type { MessageRateLimiter } from '../limits/message-rate-limiter.ts'
 import { causeOf, type Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
@@ -69,7 +68,6 @@ export interface SessionPolicyParts {
   /** If absent, revocation is not checked, and every status is `Unknown`. */
   revocation?: Pick<RevocationChecker, 'check'>
   tls: Pick<TlsService, 'facts' | 'refuseResumption'>
-  handshakeCosts: Pick<HandshakeCosts, 'requestNext'>
   metrics: Metrics
   log: Log
   now(): Date
@@ -360,7 +358,6 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
 
   #requestFullHandshake(recipient: string): Reply {
     this.#parts.tls.refuseResumption(this.#peer.ip)
-    this.#parts.handshakeCosts.requestNext(this.#peer.ip)
     return this.#refuse(certificateNotRequested, { recipient })
   }
 

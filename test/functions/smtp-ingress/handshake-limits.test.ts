@@ -54,12 +54,3 @@ test('the ingress closes the connection of a client whose chain is too large, an
   )
   assert.match(await rcpt(small, '127.0.0.3'), /^250 /, 'other addresses are asked')
 })
-
-test('a client without a certificate is not asked again, until a connector needs its certificate', async () => {
-  await start()
-  const plain = await Wire.greet(ingress.smtpPort, '127.0.0.5')
-  await plain.startTls()
-  plain.destroy()
-  assert.match(await rcpt(small, '127.0.0.5'), /^421 4\.7\.0 /)
-  assert.match(await rcpt(small, '127.0.0.5'), /^250 /)
-})

@@ -14,36 +14,7 @@ const hourMs = 60 * minuteMs
 const handshake = (limits: HandshakeCosts, address: string, ms = 3) => limits.addTime(address, ms, ms)
 
 describe('a client is asked for a certificate', () => {
-  it('at first', () => assert.ok(costs().it.shouldRequest(client)))
-
-  it('not for an hour after a handshake in which it presented none', () => {
-    const { clock, it: limits } = costs()
-    limits.recordEnd(client, false)
-    assert.ok(!limits.shouldRequest(client))
-    assert.ok(limits.shouldRequest(neighbour))
-    clock.now += hourMs
-    assert.ok(limits.shouldRequest(client))
-  })
-
-  it('in every handshake after one in which it presented one', () => {
-    const { it: limits } = costs()
-    limits.recordEnd(client, false)
-    limits.recordEnd(client, true)
-    assert.ok(limits.shouldRequest(client))
-  })
-
-  it('for an hour after a decision depended on its certificate', () => {
-    const { clock, it: limits } = costs()
-    limits.recordEnd(client, false)
-    limits.requestNext(client)
-    assert.ok(limits.shouldRequest(client))
-    limits.recordEnd(client, false)
-    assert.ok(limits.shouldRequest(client), 'another client may have the same address')
-    clock.now += hourMs - 1
-    limits.recordEnd(client, false)
-    clock.now += 1
-    assert.ok(!limits.shouldRequest(client))
-  })
+  it('at first', () => assert.ok(!costs().it.isExpensive(client)))
 
   for (const [why, cause] of [
     ['took more than 25 ms', (limits: HandshakeCosts) => handshake(limits, client, 26)],
@@ -51,12 +22,11 @@ describe('a client is asked for a certificate', () => {
   ] as const)
     it(`not for a minute after a handshake that ${why}, and its other handshakes end`, () => {
       const { clock, it: limits } = costs()
-      limits.requestNext(client)
       cause(limits)
-      assert.deepEqual([limits.shouldRequest(client), limits.isExpensive(client)], [false, true])
-      assert.deepEqual([limits.shouldRequest(neighbour), limits.isExpensive(neighbour)], [true, false])
+      assert.ok(limits.isExpensive(client))
+      assert.ok(!limits.isExpensive(neighbour))
       clock.now += minuteMs
-      assert.deepEqual([limits.shouldRequest(client), limits.isExpensive(client)], [true, false])
+      assert.ok(!limits.isExpensive(client))
     })
 
   it('not for twice as long after each expensive handshake, up to an hour, and for a minute again after a good hour', () => {
@@ -65,7 +35,7 @@ describe('a client is asked for a certificate', () => {
       let waited = 0
       // Several at the same time are one offence.
       for (let times = 0; times < 100; times++) handshake(limits, client, 100)
-      for (; !limits.shouldRequest(client); waited++) clock.now += minuteMs
+      for (; limits.isExpensive(client); waited++) clock.now += minuteMs
       return waited
     }
     assert.deepEqual(Array.from({ length: 8 }, offend), [1, 2, 4, 8, 16, 32, 60, 60])
@@ -77,8 +47,8 @@ describe('a client is asked for a certificate', () => {
   it('not after two seconds of processor time in a minute', () => {
     const { it: limits } = costs()
     for (let number = 0; number < 101; number++) handshake(limits, client, 20)
-    assert.ok(!limits.shouldRequest(client))
-    assert.ok(limits.shouldRequest(neighbour))
+    assert.ok(limits.isExpensive(client))
+    assert.ok(!limits.isExpensive(neighbour))
   })
 
   it('not if it is new and its /24 or /48 used six seconds in a minute; known clients there are', () => {
@@ -96,11 +66,11 @@ describe('a client is asked for a certificate', () => {
       for (let host = 1; host <= 61; host++)
         for (let number = 0; number < 5; number++) handshake(limits, address(host), 20)
       assert.deepEqual(
-        [known, unknown, far].map((client) => limits.shouldRequest(client)),
+        [known, unknown, far].map((client) => !limits.isExpensive(client)),
         [true, false, true],
       )
       clock.now += minuteMs
-      assert.ok(limits.shouldRequest(unknown))
+      assert.ok(!limits.isExpensive(unknown))
     }
   })
 })
