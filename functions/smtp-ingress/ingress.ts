@@ -70,6 +70,7 @@ export async function startIngress(parts: IngressParts): Promise<Ingress> {
     intake,
     certificateNotifier: new UnknownCertificateNotifier(new NoticeQueue(parts.notices), metrics, log),
     rates,
+    handshakeCosts: new HandshakeCosts(),
     ...(parts.revocation && { revocation: parts.revocation }),
     tls,
     metrics,
@@ -122,13 +123,15 @@ async function openIntake(parts: IngressParts, log: Log): Promise<Intake> {
   })
 }
 
-function createMailServer(parts: SessionPolicyParts & { tls: TlsService }): MailServer {
+function createMailServer(
+  parts: SessionPolicyParts & { tls: TlsService; handshakeCosts: HandshakeCosts },
+): MailServer {
   const { environment, tls, log } = parts
   return new MailServer({
     sessionOptions: sessionOptions(environment),
     tls,
     connectionLimiter: new ConnectionLimiter(connectionLimits(environment)),
-    handshakeCosts: new HandshakeCosts(),
+    handshakeCosts: parts.handshakeCosts,
     knownSenders: new KnownSenders(),
     isTrustedProxy: trustedProxyMatcher(environment.PROXY_TRUSTED_ADDRESSES),
     createSessionPolicy: (peer) => new ConnectorSessionPolicy(parts, peer),

@@ -35,7 +35,8 @@ export async function sendMail(
   const transport = createTransport({
     host: host ?? '127.0.0.1',
     port: Number(port),
-    name: 'client.example',
+    // The ingress remembers by this name whether a client has a certificate.
+    name: clientCertificate ? 'server.example' : 'client.example',
     ignoreTLS: tls === 'None',
     requireTLS: tls === 'Required',
     // The certificate is for the gateway's public name, not for this address.

@@ -229,8 +229,9 @@ export class Connection implements SessionTransport {
   /** The octets that are still unread in the TCP socket begin the handshake. */
   #startHandshake(secureContext: SecureContext, client: Client): void {
     const { address } = client
+    const name = client.session.clientName
     const costs = this.#parts.handshakeCosts
-    const isRequested = !costs.isExpensive(address)
+    const isRequested = costs.shouldRequest(address, name)
     const measured = isRequested
       ? new MeasuredStream(this.#tcp, {
           maxOctets: maxHandshakeOctets,
@@ -250,6 +251,9 @@ export class Connection implements SessionTransport {
     this.#state = { phase: 'Handshaking', client }
     tlsSocket.once('secure', () => {
       measured?.endHandshake()
+      // A resumed session does not show whether the client has a certificate.
+      if (isRequested && !tlsSocket.isSessionReused())
+        costs.recordEnd(address, name, tlsSocket.getPeerX509Certificate() !== undefined)
       this.#finishHandshake(tlsSocket, isRequested)
     })
     measured?.on('error', (error: Error) => this.#handleError(error))

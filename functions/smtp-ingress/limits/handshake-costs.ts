@@ -3,7 +3,8 @@
  * are expensive to verify, which costs a hundred times an ordinary handshake. OpenSSL verifies the chain before Node.js
  * can look at it. The defence: the octets of a handshake with a request for a certificate are limited; its time is
  * counted before the next octets are read; a client that was expensive is not asked for a certificate for a while, which
- * doubles each time. Not covered: each new address can cause one expensive handshake, and a client with many addresses
+ * doubles each time. A client that presented none is not asked again for an hour, because measuring costs a fifth more
+ * per message. Not covered: each new address can cause one expensive handshake, and a client with many addresses
  * can cause ordinary handshakes up to its connection rates, which costs more.
  */
 import ipaddr from 'ipaddr.js'
@@ -34,23 +35,34 @@ interface Client {
   expensiveUntil: number
   /** The next time without a request for a certificate. */
   penaltyMs: number
+  /** Until then the client is asked, because a decision depended on a certificate that was not requested. */
+  requestUntil: number
 }
 
 export class HandshakeCosts {
   readonly #now: () => number
   readonly #addresses: BoundedMap<Client>
   readonly #networks: BoundedMap<Client>
+  /** By address and EHLO name, because clients may share an address. */
+  readonly #withoutCertificate: BoundedMap<{ until: number }>
 
   /** @param now milliseconds of a monotonic clock */
   constructor(now = () => performance.now()) {
     this.#now = now
     this.#addresses = new BoundedMap({ maxKeys: maxClients, maxAgeMs: 2 * hourMs, now })
     this.#networks = new BoundedMap({ maxKeys: maxClients, maxAgeMs: hourMs, now })
+    this.#withoutCertificate = new BoundedMap({ maxKeys: maxClients, maxAgeMs: hourMs, now })
   }
 
-  /**
-   * Whether the client is not asked for a certificate in its next handshake, and a handshake that has begun must end.
-   */
+  /** Whether to request a certificate in the next handshake. @param name the client's name in EHLO */
+  shouldRequest(address: string, name: string): boolean {
+    if (this.isExpensive(address)) return false
+    const now = this.#now()
+    if (now < (this.#addresses.get(clientNetwork(address))?.requestUntil ?? 0)) return true
+    return now >= (this.#withoutCertificate.get(keyOf(address, name))?.until ?? 0)
+  }
+
+  /** Whether a handshake of the client that has begun must end. */
   isExpensive(address: string): boolean {
     const now = this.#now()
     const client = this.#addresses.get(clientNetwork(address))
@@ -79,16 +91,31 @@ export class HandshakeCosts {
     penalise(this.#client(address), this.#now())
   }
 
+  /** Records a full handshake in which a certificate was requested. */
+  recordEnd(address: string, name: string, hasCertificate: boolean): void {
+    const key = keyOf(address, name)
+    if (hasCertificate) this.#withoutCertificate.delete(key)
+    else this.#withoutCertificate.set(key, { until: this.#now() + hourMs })
+  }
+
+  /** A decision depends on a certificate that was not requested: the address is asked from now on. */
+  requestNext(address: string): void {
+    this.#client(address).requestUntil = this.#now() + hourMs
+  }
+
   #client(address: string): Client {
     return this.#addresses.getOrCreate(clientNetwork(address), newClient)
   }
 }
+
+const keyOf = (address: string, name: string): string => `${clientNetwork(address)} ${name.toLowerCase()}`
 
 const newClient = (): Client => ({
   minuteStart: Number.NEGATIVE_INFINITY,
   msInMinute: 0,
   expensiveUntil: 0,
   penaltyMs: firstPenaltyMs,
+  requestUntil: 0,
 })
 
 function addTime(client: Client, ms: number, now: number): void {

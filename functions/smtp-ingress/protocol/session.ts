@@ -128,6 +128,7 @@ export class Session {
   #isDraining = false
   #isInputEnded = false
   #greeting: ClientGreeting | null = null
+  #clientName = ''
   #transaction: OpenTransaction | null = null
   readonly #progress = { steps: 0, messages: 0, messageOctets: 0, acceptedMessages: 0 }
   /** Counts since the last accepted message. */
@@ -164,6 +165,11 @@ export class Session {
 
   get acceptedMessages(): number {
     return this.#progress.acceptedMessages
+  }
+
+  /** The client's name in its last EHLO or HELO, also after STARTTLS; '' before the first. */
+  get clientName(): string {
+    return this.#clientName
   }
 
   /** Whether a transaction with an accepted recipient is open. */
@@ -338,6 +344,7 @@ export class Session {
   #handleHello(greeting: ClientGreeting): CommandOutcome {
     this.#transaction = null
     this.#greeting = greeting
+    this.#clientName = greeting.name
     const { hostname, maxMessageOctets } = this.#options
     if (!greeting.isEsmtp) return this.#countIdle(`250 ${hostname}`)
     const keywords = [hostname, 'PIPELINING', '8BITMIME', 'SMTPUTF8', 'ENHANCEDSTATUSCODES', 'DSN']

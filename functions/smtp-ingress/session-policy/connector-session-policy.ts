@@ -27,6 +27,7 @@ import type { Snapshot } from '../../../shared/policy/snapshot.ts'
 import type { ConnectionPolicy, Peer } from '../connection/connection.ts'
 import type { MessageWithoutContent } from '../intake/evaluation-jobs.ts'
 import type { Intake } from '../intake/intake.ts'
+import type { HandshakeCosts } from '../limits/handshake-costs.ts'
 import type { MessageRateLimiter } from '../limits/message-rate-limiter.ts'
 import { causeOf, type Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
@@ -68,6 +69,7 @@ export interface SessionPolicyParts {
   /** If absent, revocation is not checked, and every status is `Unknown`. */
   revocation?: Pick<RevocationChecker, 'check'>
   tls: Pick<TlsService, 'facts' | 'refuseResumption'>
+  handshakeCosts: Pick<HandshakeCosts, 'requestNext'>
   metrics: Metrics
   log: Log
   now(): Date
@@ -329,8 +331,10 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
     }
     const { evaluation } = this.#assessment
     const decision = admitRecipient(snapshot, evaluation, address)
-    if (this.#couldPresentCertificate() && dependsOnCertificate(evaluation, decision))
-      return this.#requestFullHandshake(recipient.address)
+    if (this.#tls.clientCertificate === null && dependsOnCertificate(evaluation, decision)) {
+      this.#parts.handshakeCosts.requestNext(this.#peer.ip)
+      if (this.#couldPresentCertificate()) return this.#requestFullHandshake(recipient.address)
+    }
     if (decision.action === 'Refuse') {
       if (isPermanent(decision.reply) && !isLatest) return 'NeedsLatest'
       this.#notifyOnce(this.#assessment)

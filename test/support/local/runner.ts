@@ -261,7 +261,8 @@ export class SmtpClient {
     const [host, port] = smtp.split(':')
     const client = new SmtpClient(connect(Number(port), host))
     await client.reply()
-    await client.command('EHLO client.example')
+    // A real server with a certificate has another name than a server without one.
+    await client.command(`EHLO ${tls?.cert === undefined ? 'client' : 'certified'}.example`)
     if (tls !== undefined) await client.#secure(tls)
     return client
   }

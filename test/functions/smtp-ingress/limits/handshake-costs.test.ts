@@ -74,3 +74,44 @@ describe('a client is asked for a certificate', () => {
     }
   })
 })
+
+describe('a certificate is requested', () => {
+  const name = 'mail.client.example'
+
+  it('at first, and not for an hour after a handshake without one, by address and name', () => {
+    const { clock, it: limits } = costs()
+    assert.ok(limits.shouldRequest(client, name))
+    limits.recordEnd(client, name, false)
+    assert.ok(!limits.shouldRequest(client, name.toUpperCase()))
+    assert.ok(limits.shouldRequest(client, 'other.client.example'))
+    assert.ok(limits.shouldRequest(neighbour, name))
+    clock.now += hourMs
+    assert.ok(limits.shouldRequest(client, name))
+  })
+
+  it('in every handshake after one with a certificate', () => {
+    const { it: limits } = costs()
+    limits.recordEnd(client, name, false)
+    limits.recordEnd(client, name, true)
+    assert.ok(limits.shouldRequest(client, name))
+  })
+
+  it('for an hour after a decision depended on it, whatever name the client gives', () => {
+    const { clock, it: limits } = costs()
+    limits.recordEnd(client, name, false)
+    limits.requestNext(client)
+    limits.recordEnd(client, name, false)
+    assert.ok(limits.shouldRequest(client, name))
+    clock.now += hourMs - 1
+    limits.recordEnd(client, name, false)
+    clock.now += 1
+    assert.ok(!limits.shouldRequest(client, name))
+  })
+
+  it('from no client that was expensive', () => {
+    const { it: limits } = costs()
+    limits.requestNext(client)
+    limits.recordTooLarge(client)
+    assert.ok(!limits.shouldRequest(client, name))
+  })
+})
