@@ -50,7 +50,7 @@ test("moto's CloudFormation creates the stack, and its functions have code and t
   const missingIds = Object.keys(types).filter((id) => !stack.created.includes(id))
   assert.deepEqual([...new Set(missingIds.map((id) => types[id]))].sort(), unsupportedTypes)
   assert.equal(stack.functions.length, 9)
-  assert.equal(stack.queues.length, 6)
+  assert.equal(stack.queues.length, 10)
   for (const { runtime, codeSize, environment } of stack.functions) {
     assert.equal(runtime, 'nodejs24.x')
     assert.ok(codeSize > 1_000_000)
