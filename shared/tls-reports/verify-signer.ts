@@ -5,8 +5,9 @@
  * with the only `From` address. The number of signatures, the header's size and the time are limited. Not covered: the
  * owner of a domain can sign false reports for that domain.
  */
-import type { DKIMVerifyResult } from 'mailauth'
+import type { DKIMVerifyResult, DNSResolver } from 'mailauth'
 import { normaliseDomain } from '../mail/domain.ts'
+import { mailauthLookup } from '../net/mailauth-lookup.ts'
 import type { Resolver } from '../net/resolver.ts'
 import type { Authentication } from './received-report.ts'
 
@@ -49,7 +50,7 @@ export async function verifySigner(
 }
 
 /** @returns null for a message that the package cannot read; a retry would also fail */
-async function verify(mail: Buffer, resolver: Lookup): Promise<DKIMVerifyResult | null> {
+async function verify(mail: Buffer, resolver: DNSResolver): Promise<DKIMVerifyResult | null> {
   // Loaded on first use: most cold starts handle no report.
   const { dkimVerify } = await import('mailauth/lib/dkim/verify.js')
   return dkimVerify(mail, { resolver, rejectRsaSha1: true }).catch(() => null)
@@ -65,17 +66,9 @@ function headerOf(mail: Buffer): string {
 const signaturesIn = (header: string): number =>
   header.match(/^(?:dkim-signature|arc-message-signature)[ \t]*:/gim)?.length ?? 0
 
-type Lookup = (name: string, type: string) => Promise<string[][]>
-
-/** Returns records and throws errors like node:dns, as the package expects. */
-function keyLookup(resolver: Resolver, signal: AbortSignal): Lookup {
-  return async (name) => {
-    const response = await resolver.query(name, 'TXT', signal)
-    if (response.kind === 'Found') return response.records.map((record) => [widenReportKey(record)])
-    // A name that cannot be queried has no key.
-    const hasFailed = response.kind === 'Failed' && response.code !== 'EBADNAME'
-    throw Object.assign(new Error(`no key at ${name}`), { code: hasFailed ? response.code : 'ENOTFOUND' })
-  }
+function keyLookup(resolver: Resolver, signal: AbortSignal): DNSResolver {
+  const lookup = mailauthLookup(resolver, signal)
+  return async (name, type) => (await lookup(name, type)).flat().map((record) => [widenReportKey(record)])
 }
 
 /** RFC 8460 §3: a key may be for reports only (`s=tlsrpt`), but the package accepts only keys for mail. */
