@@ -1,5 +1,4 @@
 /** Reads the connectors for sessions, and detects when they cannot be read. */
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
 import { CircuitBreaker, isTimeout } from '../circuit-breaker.ts'
 import type { Log } from '../log.ts'
@@ -11,7 +10,7 @@ export interface SnapshotSource {
 /** Milliseconds. Fresh enough to accept a recipient, because evaluate-policy decides again with a current snapshot. */
 const maxSnapshotAgeMs = 1000
 
-/** Milliseconds between the starts of two reads. So refusals, which any client can cause, do not load the table. */
+/** Milliseconds from the start of one read to the next. So refusals, which any client can cause, do not load the table. */
 const minReadIntervalMs = 100
 
 /** Consecutive failed reads after which the breaker opens. One timeout counts as this many failed reads. */
@@ -23,8 +22,10 @@ export class WatchedConnectors {
   readonly #now: () => number
   #cached: { snapshot: Snapshot; readAt: number } | null = null
   #pendingRead: Promise<Snapshot> | null = null
-  /** A read that has not begun. */
+  /** A read for `latest` that has not begun. */
   #plannedRead: Promise<Snapshot> | null = null
+  /** The last read that began for `latest`. */
+  #latestRead: Promise<Snapshot> | null = null
   #lastReadAt = Number.NEGATIVE_INFINITY
 
   /** @param now milliseconds of a monotonic clock */
@@ -62,7 +63,7 @@ export class WatchedConnectors {
 
   /**
    * Returns a snapshot whose read begins after this call. For a permanent refusal, which must not rest on connectors that
-   * an administrator has changed a moment ago. Concurrent callers share one read.
+   * an administrator has changed a moment ago. Concurrent callers share one read, and a slow table has one at a time.
    * @throws as `current`
    */
   latest(): Promise<Snapshot> {
@@ -71,9 +72,13 @@ export class WatchedConnectors {
   }
 
   async #readWhenDue(): Promise<Snapshot> {
-    await delay(Math.max(0, this.#lastReadAt + minReadIntervalMs - this.#now()))
+    // Its callers handle its failure.
+    await this.#latestRead?.catch(() => {})
+    const waitMs = this.#lastReadAt + minReadIntervalMs - this.#now()
+    if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs))
     this.#plannedRead = null
-    return this.#read(this.#now())
+    this.#latestRead = this.#read(this.#now())
+    return this.#latestRead
   }
 
   stop(): void {

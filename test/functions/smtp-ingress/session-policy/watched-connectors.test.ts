@@ -124,3 +124,57 @@ test('WatchedConnectors does not return a snapshot older than one second when th
   await fail()
   assert.ok(connectors.current() instanceof Promise)
 })
+
+test('WatchedConnectors.latest returns a read that begins after the call, although a snapshot is fresh', async (t) => {
+  const { connectors, clock, readings, read } = controlledConnectors(t)
+  const request = connectors.current()
+  const earlier = await read()
+  assert.equal(await request, earlier)
+  clock.now = 100
+  const latest = connectors.latest()
+  await nextTurn()
+  assert.equal(readings.length, 2)
+  const later = await read()
+  assert.equal(await latest, later)
+  assert.equal(connectors.current(), later)
+})
+
+test('WatchedConnectors.latest begins a read at the earliest 100 ms after the last, shared by all callers until then', async (t) => {
+  const { connectors, clock, readings, read } = controlledConnectors(t)
+  const request = connectors.current()
+  await read()
+  await request
+  const callers = [connectors.latest(), connectors.latest()]
+  await nextTurn()
+  t.mock.timers.tick(99)
+  callers.push(connectors.latest())
+  await nextTurn()
+  assert.equal(readings.length, 1)
+  clock.now = 100
+  t.mock.timers.tick(1)
+  await nextTurn()
+  assert.equal(readings.length, 2)
+  const shared = await read()
+  assert.deepEqual(new Set(await Promise.all(callers)), new Set([shared]))
+})
+
+test('WatchedConnectors.latest has one read at a time, however slow, and a failed read does not stop the next', async (t) => {
+  const { connectors, clock, readings, read } = controlledConnectors(t)
+  clock.now = 100
+  const failing = connectors.latest()
+  await nextTurn()
+  assert.equal(readings.length, 1)
+  const callers: Promise<Snapshot>[] = []
+  for (let second = 1; second <= 3; second++) {
+    clock.now += 1000
+    callers.push(connectors.latest())
+    await nextTurn()
+  }
+  assert.equal(readings.length, 1)
+  readings[0]?.reject(new Error('away'))
+  await assert.rejects(failing, { message: 'away' })
+  await nextTurn()
+  assert.equal(readings.length, 2)
+  const next = await read()
+  assert.deepEqual(new Set(await Promise.all(callers)), new Set([next]))
+})
