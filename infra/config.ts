@@ -83,8 +83,8 @@ const Ingress = z.strictObject({
   maximumConnectionsPerAddress: z.int().min(1).default(200),
   /**
    * New connections per minute to one task from one address; 0 means no limit. At the default, a client that only
-   * completes TLS handshakes uses about three hundredths of a processor. A server that opens one connection per message can send
-   * ten messages per second.
+   * completes TLS handshakes uses about three hundredths of a processor. A server that opens one connection per
+   * message can send ten messages per second.
    * @default 600
    */
   maximumConnectionRatePerAddress: z.int().min(0).default(600),

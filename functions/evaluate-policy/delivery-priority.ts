@@ -59,7 +59,10 @@ export class DeliveryPriorities {
     this.#onError = onError
   }
 
-  /** Sets the priority of each job whose servers no administrator chose. A domain whose standing cannot be read is treated as slow: its mail is delivered. */
+  /**
+   * Sets the priority of each job whose servers no administrator chose. A domain whose standing cannot be read is
+   * treated as slow: its mail is delivered.
+   */
   assign(jobs: readonly DeliveryJob[], snapshot: Snapshot, now: Date): Promise<DeliveryJob[]> {
     return Promise.all(
       jobs.map(async (job) => {

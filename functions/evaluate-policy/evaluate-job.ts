@@ -109,10 +109,10 @@ export const isFirstJob = ({ notBefore, recipients }: EvaluationJob): boolean =>
   notBefore === null && recipients.every(({ attempts }) => attempts === 0)
 
 /**
- * Whether a later job was decided for the recipient. Such a recipient is left out: a queue may deliver a job again, even
- * after the jobs that follow it. A retry request is overtaken only by the outcome of the next attempt, never by a delayed
- * job. There are two reasons. Clocks differ, so an earlier delayed job may carry a later time. After a delivery job was
- * returned for a new decision, the retry request is the only job of its recipients.
+ * Whether a later job was decided for the recipient. Such a recipient is left out: a queue may deliver a job again,
+ * even after the jobs that follow it. A retry request is overtaken only by the outcome of the next attempt, never by a
+ * delayed job. There are two reasons. Clocks differ, so an earlier delayed job may carry a later time. After a
+ * delivery job was returned for a new decision, the retry request is the only job of its recipients.
  */
 function isOvertaken(
   { retry, notBefore }: EvaluationJob,

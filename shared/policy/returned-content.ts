@@ -1,8 +1,8 @@
 /**
  * Decides whether a failure DSN may return the whole message, as RET=FULL requests. The risk: forced TLS protected the
  * message, but the DSN may be sent in the clear. So the DSN for a message that was or may have been protected returns
- * only its headers (RFC 8689 §5). Not covered: earlier attempts other than the last, and policies that the recipient's domain
- * published then.
+ * only its headers (RFC 8689 §5). Not covered: earlier attempts other than the last, and policies that the recipient's
+ * domain published then.
  */
 import type { OutboundConnector } from '../connectors/schema.ts'
 import type { Message, Recipient } from '../contract/message.ts'

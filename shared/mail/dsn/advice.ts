@@ -1,7 +1,8 @@
 /**
- * Explains a status code to people who are not engineers. docs/generated/dsn-advice.md is made from this table. A row is selected by subject
- * and detail of the enhanced status code (RFC 3463). The class is ignored: the same failure defers a message (class 4)
- * and, when the message expires, bounces it (class 5). A row for one code has a comment with the full codes.
+ * Explains a status code to people who are not engineers. docs/generated/dsn-advice.md is made from this table. A row
+ * is selected by subject and detail of the enhanced status code (RFC 3463). The class is ignored: the same failure
+ * defers a message (class 4) and, when the message expires, bounces it (class 5). A row for one code has a comment
+ * with the full codes.
  */
 import type { PolicySource } from '../../contract/message.ts'
 
