@@ -40,26 +40,30 @@ export class MeasuredStream extends Duplex {
     else this.#pass(octets)
   }
 
+  /** One read may contain the end of the handshake and the first octets after it. */
   #measure(octets: Buffer): void {
     const { maxOctets, shouldEnd, onTooLarge, onTime } = this.#observer
-    this.#octets += octets.length
-    if (this.#octets > maxOctets) {
-      onTooLarge()
-      this.destroy(handshakeRefused('TLS handshake too large'))
-      return
-    }
     if (shouldEnd()) {
       this.destroy(handshakeRefused('TLS handshakes too expensive'))
       return
     }
+    const allowed = octets.subarray(0, maxOctets - this.#octets)
+    const rest = octets.subarray(allowed.length)
+    this.#octets += allowed.length
     // Processor time, because a task without processor time left pauses for a tenth of a second.
     const begin = process.threadCpuUsage()
     // OpenSSL reads the octets before `push` returns. The handshake may end meanwhile.
-    this.#pass(octets)
+    if (allowed.length > 0) this.#pass(allowed)
     const { user, system } = process.threadCpuUsage(begin)
     const addedMs = (user + system) / 1000
     this.#ms += addedMs
     onTime(this.#ms, addedMs)
+    if (rest.length === 0 || this.#socket.destroyed) return
+    if (!this.#isInHandshake) this.#pass(rest)
+    else {
+      onTooLarge()
+      this.destroy(handshakeRefused('TLS handshake too large'))
+    }
   }
 
   #pass(octets: Buffer): void {

@@ -30,13 +30,22 @@ test('a measured handshake counts the time of each chunk before the next is read
   assert.ok(calls.length >= 1 && calls.every((call) => call === 'time true'), calls.join())
 })
 
-test('a measured handshake ends at its limit of octets, and passes none of the chunk that exceeds it', async () => {
+test('a measured handshake ends at its limit of octets, and passes none beyond it', async () => {
   const { client, stream, calls, passed } = measured(10)
   const failed = once(stream, 'error')
   client.write('x'.repeat(11))
   const [error] = await failed
   assert.equal((error as NodeJS.ErrnoException).code, 'EMSGSIZE')
-  assert.deepEqual([calls, passed], [['too large'], []])
+  assert.deepEqual([calls, passed], [['time true', 'too large'], ['x'.repeat(10)]])
+})
+
+test('octets after the handshake do not count, even if they arrive with its last octets', async () => {
+  const { client, stream, calls, passed } = measured(10)
+  stream.prependListener('data', () => stream.endHandshake())
+  await new Promise((resolve) => setImmediate(resolve))
+  client.write(`handshake-${'x'.repeat(1000)}`)
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.deepEqual([calls, passed.join('').length], [['time true'], 1010])
 })
 
 test('a measured handshake ends before its next chunk when the client has become expensive', async () => {
