@@ -24,8 +24,11 @@ describe('the limits of an attempt', () => {
       assert.deepEqual(attemptLimits(attempt, octets), { messageMs, finalReplyMs: 120_000 }))
 })
 
-/** Milliseconds before each reply, by the command that it answers. */
-type Pauses = Partial<Record<'greeting' | 'command' | 'message', number>>
+/**
+ * Milliseconds before each reply, by the command that it answers. `resetLine`: milliseconds between the lines of a reply
+ * to RSET that never ends; such a server refuses its first recipient, so that RSET is needed.
+ */
+type Pauses = Partial<Record<'greeting' | 'command' | 'message' | 'resetLine', number>>
 
 /** A server that answers everything, slowly. */
 function slowServer(pauses: Pauses, commands: string[]): Server {
@@ -33,6 +36,7 @@ function slowServer(pauses: Pauses, commands: string[]): Server {
     await delay(pauseMs)
     if (socket.writable) socket.write(`${text}\r\n`)
   }
+  let isFirstRecipient = true
   return createServer((socket) => {
     let inMessage = false
     socket.on('error', () => {})
@@ -46,7 +50,13 @@ function slowServer(pauses: Pauses, commands: string[]): Server {
         } else {
           commands.push(line)
           inMessage = line === 'DATA'
-          void answer(socket, inMessage ? '354 go on' : '250 ok', pauses.command)
+          if (line === 'RSET' && pauses.resetLine) {
+            const drip = setInterval(() => socket.write('250-still\r\n'), pauses.resetLine)
+            socket.on('close', () => clearInterval(drip))
+          } else if (line.startsWith('RCPT') && pauses.resetLine && isFirstRecipient) {
+            isFirstRecipient = false
+            void answer(socket, '550 5.1.1 unknown')
+          } else void answer(socket, inMessage ? '354 go on' : '250 ok', pauses.command)
         }
       }
     })
@@ -62,8 +72,8 @@ describe('an attempt with a limit', () => {
     const started = await Promise.all(servers.map((pauses) => listen(slowServer(pauses, commands))))
     listening.push(...started)
     const hosts = started.map(({ port }) => ({ host: '127.0.0.1', port }))
-    const send = async () => {
-      const budget = new AttemptBudget(limits)
+    const send = async (limitsOfSend = limits) => {
+      const budget = new AttemptBudget(limitsOfSend)
       const startedAt = performance.now()
       const outcomes = await deliverOverSmtp(
         { kind: 'SmartHosts', hosts },
@@ -127,6 +137,25 @@ describe('an attempt with a limit', () => {
     )
     assert.match(outcome.reply.text, /may arrive twice/)
     assert.ok(ms < 2_000, `${ms} ms`)
+  })
+
+  it('is not held against a host that it did not wait for', async () => {
+    const { send, sessions } = await attempt({ messageMs: 100, finalReplyMs: 1000 }, [{ greeting: 400 }])
+    assert.equal((await send()).outcome.reply.enhanced, '4.4.315')
+    const { outcome } = await send({ messageMs: 5_000, finalReplyMs: 1000 })
+    assert.equal(outcome.outcome, 'Delivered')
+    await sessions.close()
+  })
+
+  it('waits for the reply to RSET only a few seconds, even if its lines keep coming', async () => {
+    const { send, sessions, commands } = await attempt({ messageMs: 60_000, finalReplyMs: 1000 }, [
+      { resetLine: 200 },
+    ])
+    assert.equal((await send()).outcome.outcome, 'PermanentFailure')
+    const { outcome, ms } = await send()
+    assert.deepEqual([outcome.outcome, commands.includes('RSET')], ['Delivered', true])
+    assert.ok(ms < 10_000, `${ms} ms`)
+    await sessions.close()
   })
 
   it('does not limit the later attempts that use its session', async () => {

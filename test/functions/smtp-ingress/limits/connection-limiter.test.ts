@@ -74,6 +74,22 @@ describe('the connection limiter', () => {
     assert.equal(admitReply(limiter, '192.0.2.2'), null)
   })
 
+  test('asks for room when a twentieth of all sessions is free, and keeps these for known senders', () => {
+    const { limiter } = limiterWith({ maxSessions: 40 })
+    let asked = 0
+    limiter.whenNearlyFull(
+      () => asked++,
+      (address) => address === '192.0.2.2',
+    )
+    for (let session = 0; session < 38; session++) assert.equal(admitReply(limiter, '192.0.2.1'), null)
+    assert.equal(asked, 0)
+    assert.equal(admitReply(limiter, '192.0.2.1'), totalRefusal)
+    assert.equal(admitReply(limiter, '192.0.2.2'), null)
+    assert.equal(admitReply(limiter, '192.0.2.2'), null)
+    assert.equal(admitReply(limiter, '192.0.2.2'), totalRefusal)
+    assert.equal(asked, 4)
+  })
+
   test('ignores the release of an address without a session', () => {
     const { limiter } = limiterWith({ maxSessions: 1 })
     assert.equal(admitReply(limiter, '192.0.2.1'), null)
