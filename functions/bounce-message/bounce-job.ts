@@ -163,7 +163,8 @@ async function isVouchedFor(
   now: Date,
   { limits, passesSpf }: BounceDependencies,
 ): Promise<boolean> {
-  const isPermitted = await limits.takeQuery(senderDomain(message), now, expiryAfter(now, daySeconds))
+  const expiresAt = expiryAfter(now, daySeconds)
+  const isPermitted = await limits.takeQuery(senderDomain(message), message.source.ip, now, expiresAt)
   return isPermitted && passesSpf(message)
 }
 

@@ -7,10 +7,11 @@
 import { type DynamoDBDocumentClient, GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { unlessConditionFails } from '../../shared/dynamodb/unless-condition-fails.ts'
 import { dsnOctetsKey, dsnRateKey } from '../../shared/messages/message-keys.ts'
+import { clientNetwork } from '../../shared/net/client-network.ts'
 
 /** DSNs per hour to one domain, over all workers. */
 export const maxDsnsPerHour = 60
-/** Queries of SPF per hour for one domain, over all workers. */
+/** Queries of SPF per hour for one domain, and for one client, over all workers. */
 export const maxQueriesPerHour = 600
 
 export class DsnLimits {
@@ -44,15 +45,17 @@ export class DsnLimits {
     return this.#add(dsnRateKey(domain, now.toISOString().slice(0, 13)), 'dsns', 1, maxDsnsPerHour, expiresAt)
   }
 
-  /** Counts a query of SPF for a domain in this hour. @returns whether the query was counted */
-  takeQuery(domain: string, now: Date, expiresAt: number): Promise<boolean> {
-    return this.#add(
-      dsnRateKey(domain, now.toISOString().slice(0, 13)),
-      'queries',
-      1,
-      maxQueriesPerHour,
-      expiresAt,
-    )
+  /**
+   * Counts a query of SPF in this hour. The client counts too, because it can name a new domain in each message, and
+   * name servers that do not answer occupy a worker.
+   * @returns whether the query was counted
+   */
+  async takeQuery(domain: string, ip: string, now: Date, expiresAt: number): Promise<boolean> {
+    const hour = now.toISOString().slice(0, 13)
+    for (const counted of [clientNetwork(ip), domain])
+      if (!(await this.#add(dsnRateKey(counted, hour), 'queries', 1, maxQueriesPerHour, expiresAt)))
+        return false
+    return true
   }
 
   #add(key: object, attribute: string, added: number, maximum: number, expiresAt: number): Promise<boolean> {

@@ -28,8 +28,11 @@ export const requirementKey = (digest: string) => ({ pk: `requirement#${digest}`
 /** The sum of the octets of a message's DSNs. */
 export const dsnOctetsKey = (id: string) => ({ pk: id, sk: 'dsn-octets' })
 
-/** The DSNs to a domain in an hour. @param hour `YYYY-MM-DDTHH` */
-export const dsnRateKey = (domain: string, hour: string) => ({ pk: `dsns#${domain}`, sk: hour })
+/** DSNs and queries for a domain, or queries for a client, in an hour. @param hour `YYYY-MM-DDTHH` */
+export const dsnRateKey = (domainOrClient: string, hour: string) => ({
+  pk: `dsns#${domainOrClient}`,
+  sk: hour,
+})
 
 const certificatesPartition = (connector: string) => `certificates#${connector}`
 

@@ -4,9 +4,10 @@
  * sessions per minute; a /64 of IPv6 is one client. Not covered: a client with many addresses gets these maxima for
  * each address. Then only the task's maximum limits that client, and honest clients also get 421 and retry.
  */
+
+import { clientNetwork } from '../../../shared/net/client-network.ts'
 import { type Refusal, tooManyConnections, tooManyNewConnections, tooManySessions } from '../replies.ts'
 import { BoundedMap } from './bounded-map.ts'
-import { clientNetwork } from './client-network.ts'
 
 export interface ConnectionLimits {
   maxSessions: number

@@ -9,8 +9,8 @@
  */
 import ipaddr from 'ipaddr.js'
 import { hourMs, minuteMs } from '../../../shared/contract/durations.ts'
+import { clientNetwork } from '../../../shared/net/client-network.ts'
 import { BoundedMap } from './bounded-map.ts'
-import { clientNetwork } from './client-network.ts'
 
 /**
  * Octets from a client until the end of its handshake. Six certificates with 4096-bit keys and many names need about

@@ -3,8 +3,8 @@
  * free sessions. An address keeps a few sessions only, because any client can send one message.
  */
 import { dayMs } from '../../../shared/contract/durations.ts'
+import { clientNetwork } from '../../../shared/net/client-network.ts'
 import { BoundedMap } from './bounded-map.ts'
-import { clientNetwork } from './client-network.ts'
 
 const maxAddresses = 65_536
 

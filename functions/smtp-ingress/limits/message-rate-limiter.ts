@@ -8,9 +8,9 @@
  * certificate or to addresses, with `onViolation: Bounce`.
  */
 import type { InboundConnector } from '../../../shared/connectors/schema.ts'
+import { clientNetwork } from '../../../shared/net/client-network.ts'
 import type { Log } from '../log.ts'
 import { type Refusal, refusal } from '../replies.ts'
-import { clientNetwork } from './client-network.ts'
 import { type SharedCounts, SharedRateCounter } from './shared-rate-counter.ts'
 
 export interface MessageRateLimiter {

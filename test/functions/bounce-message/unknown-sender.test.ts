@@ -35,6 +35,7 @@ function messageOf(octets: number): Buffer {
 
 function unit(octets: Buffer, isAuthenticated = false) {
   const evaluation = recordingQueue<EvaluationJob>()
+  const limits = new DsnLimits(database.documents, database.messagesTable)
   const sizes: number[] = []
   const dsns: Buffer[] = []
   let authentications = 0
@@ -51,7 +52,7 @@ function unit(octets: Buffer, isAuthenticated = false) {
     },
     hostname: 'mx.ours.example',
     retentionDays: 90,
-    limits: new DsnLimits(database.documents, database.messagesTable),
+    limits,
     passesSpf: async () => {
       authentications++
       return isAuthenticated
@@ -59,6 +60,7 @@ function unit(octets: Buffer, isAuthenticated = false) {
   }
   return {
     dsns,
+    limits,
     sent: () => sizes.reduce((sum, size) => sum + size, 0),
     authentications: () => authentications,
     run: (job: BounceJob, now = minutesLater(1)) => bounceJob(job, now, dependencies),
@@ -175,14 +177,21 @@ describe('a sender that nothing identifies', () => {
     assert.equal(authentications(), 2)
   })
 
-  it('is not looked up in DNS once its domain was looked up often in an hour', async () => {
-    const octets = messageOf(200)
-    const { run, authentications } = unit(octets)
-    const envelope = basicEnvelope('a@queries.example')
-    for (let number = 0; number < maxQueriesPerHour + 5; number++)
-      await run(jobOf(messageFor(octets, { envelope }), 1))
-    assert.equal(authentications(), maxQueriesPerHour)
-  })
+  for (const [what, domain, ip] of [
+    ['its domain was looked up often', () => 'queries.example', (number: number) => `2001:db8:${number}::1`],
+    ['its client caused many queries', (number: number) => `d${number}.example`, () => '192.0.2.200'],
+  ] as const)
+    it(`is not looked up in DNS once ${what} in an hour`, async () => {
+      const octets = messageOf(200)
+      const { run, authentications, limits } = unit(octets)
+      for (let number = 2; number < maxQueriesPerHour; number++)
+        assert.ok(await limits.takeQuery(domain(number), ip(number), minutesLater(1), 2_000_000_000))
+      for (let number = 0; number < 5; number++) {
+        const sent = messageFor(octets, { envelope: basicEnvelope(`a@${domain(number)}`) })
+        await run(jobOf({ ...sent, source: sent.source && { ...sent.source, ip: ip(number) } }, 1))
+      }
+      assert.equal(authentications(), 2)
+    })
 
   it('is not looked up in DNS for a DSN that is within the limits', async () => {
     const octets = messageOf(6_000)

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { clientNetwork } from '../../../../functions/smtp-ingress/limits/client-network.ts'
 import {
   ConnectionLimiter,
   type ConnectionLimits,
 } from '../../../../functions/smtp-ingress/limits/connection-limiter.ts'
+import { clientNetwork } from '../../../../shared/net/client-network.ts'
 
 const addresses: [ip: string, network: string][] = [
   ['192.0.2.1', '192.0.2.1'],
