@@ -8,10 +8,12 @@
 /**
  * Control and format characters, surrogates, private and unassigned code points (general category C); line and
  * paragraph separators; every space except U+0020; Default_Ignorable_Code_Point, such as U+00AD, U+2062, U+3164,
- * variation selectors and tags (Unicode Standard §5.21); and U+2800, a Braille pattern without dots. PRECIS excludes
- * them from identifiers too (RFC 8264 §4.2.3).
+ * variation selectors and tags (Unicode Standard §5.21); and three that show nothing though their category says
+ * otherwise: U+2800, a Braille pattern without dots, U+16FE4, a filler, and U+1D159, a null notehead. PRECIS excludes most
+ * of them from identifiers too (RFC 8264 §4.2.3).
  */
-export const invisibleCharacter = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]|(?! )\p{Zs}/u
+export const invisibleCharacter =
+  /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800\u{16FE4}\u{1D159}]|(?! )\p{Zs}/u
 
 const invisibleCharacters = new RegExp(invisibleCharacter, 'gu')
 
