@@ -5,7 +5,8 @@
  * paths. The defence: each path is checked completely (path-fault.ts); the number of paths is limited, and each
  * signature is verified once. Not covered: see path-fault.ts.
  */
-import { X509Certificate } from 'node:crypto'
+import { hash, X509Certificate } from 'node:crypto'
+import { RecentMap } from '../limits/recent-map.ts'
 import { hasKeyUsage, keyUsages } from './extension.ts'
 import { isIssuedBy } from './issued-by.ts'
 import { type AssessedPath, assessPath, type CertificatePath, pathFault } from './path-fault.ts'
@@ -16,8 +17,8 @@ export const noPathFault = 'it leads to no trust anchor'
 
 /**
  * @param purposes one of them must be allowed by all certificates of the path
- * @param chain presented certificates, leaf first, base64 DER; cached by array identity
- * @param authorities PEM; also cached by array identity
+ * @param chain presented certificates, leaf first, base64 DER; the caches need an array that does not change
+ * @param authorities PEM; also an array that does not change
  * @param at the time at which all certificates of the path must be valid
  * @returns null if a path without a fault exists; otherwise the fault of the shortest path, in one line of plain text
  * @throws Error when a certificate cannot be parsed
@@ -44,17 +45,27 @@ const unnamedError = 'UNSPECIFIED'
 export const trustErrorOf = (code: string | null, findFault: () => string | null): string | null =>
   code === null || code === unnamedError ? (findFault() ?? code) : code
 
-/** Paths by the arrays of chain and authorities: a session's chain is evaluated for every recipient. */
-const cachedPaths = new WeakMap<readonly string[], WeakMap<readonly string[], readonly AssessedPath[]>>()
+/** Paths by the contents of chain and authorities: most sessions present a chain that was assessed before. */
+const cachedPaths = new RecentMap<string, readonly AssessedPath[]>(200)
 
 function assessedPaths(chain: readonly string[], authorities: readonly string[]): readonly AssessedPath[] {
-  const pathsOfChain = cachedPaths.get(chain) ?? new WeakMap<readonly string[], readonly AssessedPath[]>()
-  cachedPaths.set(chain, pathsOfChain)
-  const cached = pathsOfChain.get(authorities)
+  const key = `${digestOf(chain)} ${digestOf(authorities)}`
+  const cached = cachedPaths.get(key)
   if (cached) return cached
   const paths = pathsTo(readAuthorities(authorities), readChain(chain)).map(assessPath)
-  pathsOfChain.set(authorities, paths)
+  cachedPaths.set(key, paths)
   return paths
+}
+
+/** A session's chain is evaluated for every recipient, and the public roots for every session. */
+const cachedDigests = new WeakMap<readonly string[], string>()
+
+function digestOf(certificates: readonly string[]): string {
+  const cached = cachedDigests.get(certificates)
+  if (cached !== undefined) return cached
+  const digest = hash('sha256', certificates.join(' '), 'base64')
+  cachedDigests.set(certificates, digest)
+  return digest
 }
 
 /** Limit for the partial paths that are followed: far more than real chains have, even with cross-signed authorities. */
