@@ -65,7 +65,7 @@ export function readFunctions(
       handler,
       translation,
       timeoutSeconds: properties.Timeout,
-      concurrency: Math.min(properties.ReservedConcurrentExecutions ?? maxThreads, maxThreads),
+      concurrency: Math.min(properties.ReservedConcurrentExecutions ?? maxThreads, 2 * maxThreads),
       environment: {
         ...base,
         ...properties.Environment?.Variables,
@@ -115,12 +115,14 @@ export function readEventSources(
         batchSize: mapping.BatchSize,
         batchingWindowSeconds: mapping.MaximumBatchingWindowInSeconds,
         reportsBatchItemFailures: mapping.FunctionResponseTypes.includes('ReportBatchItemFailures'),
-        concurrency: shareOfThreads(
-          mapping,
-          mappings
-            .map(([, other]) => other)
-            .filter(({ FunctionName }) => FunctionName === mapping.FunctionName),
+        concurrency: Math.min(
           target.concurrency,
+          shareOfThreads(
+            mapping,
+            mappings
+              .map(([, other]) => other)
+              .filter(({ FunctionName }) => FunctionName === mapping.FunctionName),
+          ),
         ),
       },
     }
@@ -130,11 +132,11 @@ export function readEventSources(
 type Mapping = z.output<typeof MappingProperties>
 
 /**
- * Each queue of a function gets its share of the function's threads. Otherwise one queue could use them all, as it
- * cannot on AWS.
+ * The largest queue of a function gets `maxThreads`, the others less in the proportion of their maximums. As on AWS,
+ * each queue has its own.
  */
-function shareOfThreads(mapping: Mapping, mappingsOfFunction: readonly Mapping[], threads: number): number {
+function shareOfThreads(mapping: Mapping, mappingsOfFunction: readonly Mapping[]): number {
   const maximum = ({ ScalingConfig }: Mapping) => ScalingConfig?.MaximumConcurrency ?? maxThreads
-  const sum = mappingsOfFunction.reduce((total, other) => total + maximum(other), 0)
-  return Math.max(1, Math.floor(Math.min(1, threads / sum) * maximum(mapping)))
+  const largest = Math.max(...mappingsOfFunction.map(maximum))
+  return Math.max(1, Math.floor((Math.min(maxThreads, largest) * maximum(mapping)) / largest))
 }
