@@ -10,7 +10,11 @@ const rows: [name: string, text: string, expected: string][] = [
   ['direction marks as ?', 'CN=\u202egro.evil\u202c', 'CN=?gro.evil?'],
   ['zero-width characters as ?', 'con\u200btoso', 'con?toso'],
   ['lone surrogates as ?', 'a\ud800b', 'a?b'],
-  ['characters that show nothing as ?', '\u00ada\u3164b\ufe0fc\u034fd\u2800e\u{1d159}f\u{16fe4}', '?a?b?c?d?e?f?'],
+  [
+    'characters that show nothing as ?',
+    '\u00ada\u3164b\ufe0fc\u034fd\u2800e\u{1d159}f\u{16fe4}',
+    '?a?b?c?d?e?f?',
+  ],
   ['tag characters as one ? each', 'a\u{e0041}\u{e0042}', 'a??'],
   ['unassigned and private code points as ?', '\u0378\ue000\ufdd0', '???'],
   ['spaces except U+0020 as ?', 'a b\u00a0c\u3000d', 'a b?c?d'],
