@@ -58,13 +58,13 @@ function assessedPaths(chain: readonly string[], authorities: readonly string[])
 }
 
 /** A session's chain is evaluated for every recipient, and the public roots for every session. */
-const cachedDigests = new WeakMap<readonly string[], string>()
+const cachedDigest = new WeakMap<readonly string[], string>()
 
 function digestOf(certificates: readonly string[]): string {
-  const cached = cachedDigests.get(certificates)
+  const cached = cachedDigest.get(certificates)
   if (cached !== undefined) return cached
   const digest = hash('sha256', certificates.join(' '), 'base64')
-  cachedDigests.set(certificates, digest)
+  cachedDigest.set(certificates, digest)
   return digest
 }
 

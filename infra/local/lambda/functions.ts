@@ -132,11 +132,11 @@ export function readEventSources(
 type Mapping = z.output<typeof MappingProperties>
 
 /**
- * The largest queue of a function gets `maxThreads`, the others less in the proportion of their maximums. As on AWS,
- * each queue has its own.
+ * The queue with the highest maximum gets `maxThreads`, the others less in proportion. As on AWS, each queue has its
+ * own.
  */
 function shareOfThreads(mapping: Mapping, mappingsOfFunction: readonly Mapping[]): number {
   const maximum = ({ ScalingConfig }: Mapping) => ScalingConfig?.MaximumConcurrency ?? maxThreads
-  const largest = Math.max(...mappingsOfFunction.map(maximum))
-  return Math.max(1, Math.floor((Math.min(maxThreads, largest) * maximum(mapping)) / largest))
+  const highest = Math.max(...mappingsOfFunction.map(maximum))
+  return Math.max(1, Math.floor((Math.min(maxThreads, highest) * maximum(mapping)) / highest))
 }
