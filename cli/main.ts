@@ -3,11 +3,11 @@ import { createInterface } from 'node:readline/promises'
 import { buffer } from 'node:stream/consumers'
 import { run } from './run.ts'
 
-// A reader such as `head` closes the pipe when it has read enough. That is not an error.
+// A reader such as `head` closes the pipe when it has read enough. That is not an error: the command goes on without
+// output, because its work must not end halfway.
 for (const stream of [process.stdout, process.stderr])
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error
-    process.exit()
   })
 
 /** The question goes to standard error, so that standard output holds only the result. */

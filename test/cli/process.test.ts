@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -99,4 +99,33 @@ test('mailflow exits with 0 and prints no error when the reader of its output cl
   const [status] = await bounded(child, once(child, 'close'))
   stop()
   assert.deepEqual([status, await err], [0, ''])
+})
+
+test('connectors apply writes every change, and its exit status says so, when the reader closes the pipe', async () => {
+  const entries = Array.from(
+    { length: 400 },
+    (_, number) =>
+      `  - { name: Partner ${number}, connectorType: Partner, recipientDomains: [p${number}.example], tlsSettings: EncryptionOnly, comment: ${'x'.repeat(1000)} }\n`,
+  )
+  // More output than a pipe holds.
+  const file = join(cache, 'many.yaml')
+  writeFileSync(file, `outboundConnectors:\n${entries.join('')}`)
+  for (const [failsAt, expected] of [
+    [null, 0],
+    [200, 1],
+  ] as const) {
+    let writes = 0
+    const { url, stop } = await startAnsweringServer(({ method }) => {
+      if (method === 'GET') return { body: JSON.stringify({ items: [], nextCursor: null }) }
+      return ++writes === failsAt ? { status: 500, body: '{}' } : { status: 201, body: '{}' }
+    })
+    const child = spawn(process.execPath, [launcher, 'connectors', 'apply', '-f', file, '--api', url], {
+      cwd: root,
+    })
+    const err = text(child.stderr)
+    child.stdout.once('data', () => child.stdout.destroy())
+    const [status] = await bounded(child, once(child, 'close'))
+    stop()
+    assert.deepEqual([status, writes], [expected, failsAt ?? entries.length], await err)
+  }
 })
