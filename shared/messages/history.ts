@@ -100,7 +100,10 @@ export function parseAddressFilter(text: string): AddressFilter | null {
   return domain === null ? null : { kind: 'domain', domain }
 }
 
-/** RFC 5321 §2.4: the local part keeps its letter case, the domain does not. */
+/**
+ * Ignores letter case, also of the local part: RFC 5321 §2.4 lets a server distinguish it, but who searches rarely knows
+ * how the sender wrote it.
+ */
 export function addressMatches(address: string, filter: AddressFilter): boolean {
   if (filter.kind === 'domain') return domainOf(address) === filter.domain
   if (address === filter.address) return true
@@ -110,7 +113,7 @@ export function addressMatches(address: string, filter: AddressFilter): boolean 
   )
 }
 
-const localPart = (address: string): string => address.slice(0, address.lastIndexOf('@'))
+const localPart = (address: string): string => address.slice(0, address.lastIndexOf('@')).toLowerCase()
 
 export function rowMatches(row: IndexRow, { sender, recipient, state, connector }: HistoryFilter): boolean {
   return (

@@ -299,9 +299,9 @@ describe('the list of messages', () => {
       found: [1],
     },
     {
-      name: 'from a sender, with its local part in the given case only',
+      name: 'from a sender, with its local part in any case',
       filter: { sender: parseAddressFilter('S1@contoso.example') },
-      found: [],
+      found: [1],
     },
     {
       name: 'from senders of a domain',
@@ -383,7 +383,9 @@ describe('an address filter', () => {
   const rows: { address: string; filter: string; matches: boolean }[] = [
     { address: 'a@contoso.example', filter: 'a@contoso.example', matches: true },
     { address: 'a@contoso.example', filter: 'a@CONTOSO.example.', matches: true },
-    { address: 'a@contoso.example', filter: 'A@contoso.example', matches: false },
+    { address: 'a@contoso.example', filter: 'A@contoso.example', matches: true },
+    { address: 'Ann@OURS.example', filter: 'ann@ours.example', matches: true },
+    { address: 'b@contoso.example', filter: 'a@contoso.example', matches: false },
     { address: 'a@sub.contoso.example', filter: 'contoso.example', matches: false },
     { address: 'a@xn--bcher-kva.example', filter: 'bücher.example', matches: true },
     { address: '', filter: '<>', matches: true },
