@@ -1,8 +1,8 @@
 /** `connectors apply`: makes the gateway's configuration match a file. */
 import { faultText } from '../../shared/contract/schema-faults.ts'
 import { countText } from '../../shared/policy/text-lists.ts'
-import { defineCommand, jsonOption } from '../command.ts'
-import { exitStatus, UsageError } from '../command-error.ts'
+import { defineCommand, type Io, jsonOption } from '../command.ts'
+import { CommandError, exitStatus, UsageError } from '../command-error.ts'
 import { applyChanges, labelOf, type WaitingResult } from '../connectors/apply-changes.ts'
 import { weakenedRequirements } from '../connectors/change-effects.ts'
 import { type ConfigurationWarning, collectWarnings } from '../connectors/configuration-warnings.ts'
@@ -39,13 +39,15 @@ export const applyConnectors = defineCommand({
       description: 'only show the differences, write nothing; exit status 3 if there are differences',
     },
     prune: { type: 'boolean', description: 'remove the entries of the gateway that are not in the file' },
+    yes: { type: 'boolean', description: 'remove without a question; --prune needs it without a terminal' },
     ...waitingOption,
     ...jsonOption,
   },
   details: `
 Connectors are matched by direction and name; letter case is ignored. Entries of the gateway that are not in the file
-are listed and kept. --prune removes them and shows the effect on mail. When a section (acceptedDomains,
-inboundConnectors, outboundConnectors) is missing from the file, its entries stay unchanged, also with --prune.
+are listed and kept. --prune removes them, shows the effect on mail and asks first. It refuses a file that "connectors
+get" wrote, which is a part of the configuration. When a section (acceptedDomains, inboundConnectors,
+outboundConnectors) is missing from the file, its entries stay unchanged, also with --prune.
 
 The command prints the gateway's warnings about the resulting configuration, also in a dry run.
 
@@ -59,7 +61,7 @@ the option the command asks on a terminal, and otherwise stops before it writes.
   async run({ values, io, api }) {
     if (values.file === undefined) throw new UsageError('connectors apply requires -f FILE')
     const { text, name } = await readText(values.file, io)
-    const file = readConfiguration(text, name)
+    const file = readConfiguration(text, name, values.prune)
     const option = parseWaitingChoice(values.waiting)
     const current = await readCurrentConfiguration(api)
     const changes = planChanges(file, current, values.prune)
@@ -70,6 +72,7 @@ the option the command asks on a terminal, and otherwise stops before it writes.
     const dryRun = values['dry-run']
     const lowering = await findLoweringChanges(api, changes, io.now())
     const waiting = lowering.filter(({ messages }) => messages > 0)
+    if (!dryRun && !values.yes) await confirmRemovals(changes, io)
     let results: WaitingResult[] = []
     if (dryRun) for (const each of waiting) print(`${waitingText(each)}; apply requires --waiting.\n\n`)
     else results = await applyChanges(api, changes, await chooseForWaiting(lowering, option, io))
@@ -80,6 +83,17 @@ the option the command asks on a terminal, and otherwise stops before it writes.
     return dryRun && changes.some(isWritten) ? exitStatus.differences : exitStatus.ok
   },
 })
+
+/** @throws CommandError when the user does not agree, or there is no terminal */
+async function confirmRemovals(changes: readonly Change[], io: Io): Promise<void> {
+  const removals = changes.filter(({ kind }) => kind === 'Remove').length
+  if (removals === 0) return
+  const entries = removals === 1 ? '1 entry' : `${removals} entries`
+  if (io.prompt === undefined)
+    throw new CommandError(`--prune would remove ${entries}; give --yes. Nothing was written`)
+  const answer = (await io.prompt(`Remove ${entries} that the file does not contain? Type yes: `)).trim()
+  if (answer !== 'yes') throw new CommandError(`"${answer}" is not yes. Nothing was written`)
+}
 
 const warningText = (warning: ConfigurationWarning): string =>
   `warning: ${warning.of} "${printable(warning.name)}": ${printable(faultText(warning))}`

@@ -1,6 +1,7 @@
 /** `connectors get`: shows one connector. */
 import { defineCommand, jsonOption } from '../command.ts'
 import { exitStatus } from '../command-error.ts'
+import type { DesiredEntry } from '../connectors/entry-kinds.ts'
 import { type FoundConnector, findConnectors } from '../connectors/find-connectors.ts'
 import { writeConfiguration } from '../connectors/write-configuration.ts'
 import { formatTime, jsonText } from '../text/format.ts'
@@ -18,13 +19,29 @@ list.
   async run({ values, positionals: [nameOrId = ''], io, api }) {
     const found = await findConnectors(api, nameOrId)
     if (values.json) io.out(jsonText(found.map(({ connector }) => connector.response)))
-    else io.out(found.map(textOf).join('\n'))
+    else io.out(textOf(found))
     return exitStatus.ok
   },
 })
 
-function textOf({ kind, connector }: FoundConnector): string {
-  const { createdAt, updatedAt, version } = connector.response
+function textOf(found: readonly FoundConnector[]): string {
+  const configuration = Object.fromEntries(
+    found.map(({ kind }) => [
+      kind.name,
+      found.flatMap((other) => (other.kind === kind ? [other.connector] : [])),
+    ]),
+  )
+  const comments = new Map(found.map(({ connector }) => [connector as DesiredEntry, commentOn(connector)]))
+  return writeConfiguration(
+    configuration,
+    'A part of the configuration. For: npx mailflow connectors apply -f FILE',
+    (entry) => comments.get(entry) ?? '',
+    true,
+  )
+}
+
+function commentOn({ id, response }: FoundConnector['connector']): string {
+  const { createdAt, updatedAt, version } = response
   const times = `created ${formatTime(String(createdAt))}, changed ${formatTime(String(updatedAt))}`
-  return writeConfiguration({ [kind.name]: [connector] }, `id ${connector.id}, version ${version}, ${times}`)
+  return `id ${id}, version ${version}, ${times}`
 }

@@ -30,9 +30,10 @@ const maxAliases = 1000
 
 /**
  * @param name the file's name, for messages
+ * @param prune whether entries that are not in the file are to be removed; refused for a part of the configuration
  * @throws CommandError listing every fault of the file
  */
-export function readConfiguration(text: string, name: string): Configuration {
+export function readConfiguration(text: string, name: string, prune = false): Configuration {
   const lines = new LineCounter()
   // At another level the package prints warnings itself, and they quote the file unescaped.
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: 'error' })
@@ -42,9 +43,14 @@ export function readConfiguration(text: string, name: string): Configuration {
     message,
   }))
   if (syntaxFaults.length > 0) throw invalidFileError(name, syntaxFaults.map(withLine))
-  const { configuration, faults } = checkContent(contentOf(document, name), (path) =>
-    offsetOf(document.contents, path),
-  )
+  const content = contentOf(document, name)
+  const { configuration, faults } = checkContent(content, (path) => offsetOf(document.contents, path))
+  if (prune && isMap(document.contents) && document.get('partial') !== undefined)
+    faults.push({
+      offset: offsetOf(document.contents, ['partial']),
+      message:
+        'the file is a part of the configuration, so --prune would remove the rest; use "connectors export"',
+    })
   if (!isMap(document.contents) || faults.length > 0)
     throw invalidFileError(name, faults.toSorted((a, b) => a.offset - b.offset).map(withLine))
   return configuration
@@ -82,13 +88,19 @@ function sectionsOf(content: unknown, locate: Locate, faults: FileFault[]): Reco
     faults.push({ offset: 0, message: `the file is not a map with the sections ${sectionNames.join(', ')}` })
     return {}
   }
-  for (const key of Object.keys(content))
+  const { partial, ...sections } = content as Record<string, unknown>
+  if (partial !== undefined && partial !== true)
+    faults.push({
+      offset: locate(['partial']),
+      message: 'partial is not true; remove it for a whole configuration',
+    })
+  for (const key of Object.keys(sections))
     if (!sectionNames.some((name) => name === key))
       faults.push({
         offset: locate([key]),
         message: `unknown section "${key}"; the sections are ${sectionNames.join(', ')}`,
       })
-  return content as Record<string, unknown>
+  return sections
 }
 
 function readSection(

@@ -20,11 +20,13 @@ const alwaysWritten = ['requireTls', 'tlsSettings', 'route']
 /**
  * @param heading the comment at the beginning of the file
  * @param commentAbove returns the comment above an entry; empty for none
+ * @param isPartial marks the file as a part of the configuration, for which `apply` refuses --prune
  */
 export function writeConfiguration(
   configuration: Partial<Configuration>,
   heading: string,
   commentAbove: (entry: DesiredEntry) => string = () => '',
+  isPartial = false,
 ): string {
   const sections = entryKinds.flatMap((kind) => {
     const entries = configuration[kind.name] ?? null
@@ -34,7 +36,8 @@ export function writeConfiguration(
     kind.name,
     entries.map((entry) => contentOf(kind, entry)),
   ])
-  const document = new Document(Object.fromEntries(content), { aliasDuplicateObjects: false })
+  const mark = isPartial ? [['partial', true]] : []
+  const document = new Document(Object.fromEntries([...mark, ...content]), { aliasDuplicateObjects: false })
   document.commentBefore = commentOf(heading)
   for (const { kind, entries } of sections)
     for (const [index, entry] of entries.entries()) {

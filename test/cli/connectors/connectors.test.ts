@@ -181,7 +181,7 @@ inboundConnectors:
       'outboundConnectors: []',
       'outboundConnectors:\n  - {name: New, connectorType: Partner, recipientDomains: [new.example]}',
     )
-    const { status, out } = await apply(changedFile, '--prune')
+    const { status, out } = await apply(changedFile, '--prune', '--yes')
     assert.equal(status, 0)
     assert.match(out, /Applied: 1 new, 0 changed, 3 removed\.\n$/)
     assert.deepEqual(
@@ -193,6 +193,46 @@ inboundConnectors:
         'DELETE  outbound-connectors',
       ],
     )
+  })
+
+  test('with --prune asks before it removes, and writes nothing without a yes', async () => {
+    await apply(bank)
+    api.requests.length = 0
+    const question = 'Remove 3 entries that the file does not contain? Type yes: '
+    const answered = (answer: string) =>
+      mailflow(['connectors', 'apply', '-f', file(without), '--prune'], {
+        env: { MAILFLOW_API: api.url },
+        async prompt(text) {
+          assert.equal(text, question)
+          return answer
+        },
+      })
+    const silent = await apply(without, '--prune')
+    assert.deepEqual(
+      [silent.status, silent.err, writes()],
+      [1, 'mailflow: --prune would remove 3 entries; give --yes. Nothing was written\n', []],
+    )
+    const refused = await answered('y')
+    assert.deepEqual(
+      [refused.status, refused.err, writes()],
+      [1, 'mailflow: "y" is not yes. Nothing was written\n', []],
+    )
+    assert.equal((await answered('yes')).status, 0)
+    assert.equal(writes().length, 3)
+  })
+
+  test('refuses --prune for the file of `connectors get`, which is applied otherwise', async () => {
+    await apply(bank)
+    const { out } = await api.mailflow('connectors', 'get', 'To the bank')
+    api.requests.length = 0
+    const { status, err } = await apply(out, '--prune', '--yes')
+    assert.deepEqual([status, api.requests], [1, []])
+    assert.match(
+      err,
+      /connectors\.yaml:3: the file is a part of the configuration, so --prune would remove the rest/,
+    )
+    assert.equal((await apply(out.replace('EncryptionOnly', 'DomainValidation'))).status, 0)
+    assert.match((await apply(out.replace('true', 'false'))).err, /:3: partial is not true/)
   })
 
   test('shows that removing a report-only outbound connector changes the route and no requirement', async () => {
@@ -207,7 +247,7 @@ inboundConnectors:
   test('does not change a section that is missing from the file, even with --prune', async () => {
     await apply(bank)
     api.requests.length = 0
-    const { status, out } = await apply('outboundConnectors: []\n', '--prune')
+    const { status, out } = await apply('outboundConnectors: []\n', '--prune', '--yes')
     assert.equal(status, 0)
     assert.doesNotMatch(out, /From the bank|ours\.example/)
     assert.deepEqual(writes().length, 1)
@@ -601,10 +641,10 @@ describe('`connectors apply` while mail waits under a connector that it lowers',
     })
 
   test('removes a connector with --prune only after a choice, and requests the return', async () => {
-    const refused = await apply(removed, '--prune')
+    const refused = await apply(removed, '--prune', '--yes')
     assert.deepEqual([refused.status, writes()], [1, []])
     assert.match(refused.err, /"To the bank", which is removed; give --waiting/)
-    const { status, out } = await apply(removed, '--prune', '--waiting', 'return')
+    const { status, out } = await apply(removed, '--prune', '--yes', '--waiting', 'return')
     assert.deepEqual([status, requested()], [0, [address]])
     assert.match(out, /requested a return for 1 recipient of 1 message/)
   })
