@@ -1,4 +1,5 @@
 /** Parses the arguments, runs the command and returns its exit status. */
+import { readFileSync } from 'node:fs'
 import { inspect, parseArgs } from 'node:util'
 import { errorMessage } from '../shared/contract/error-message.ts'
 import { createApiClient } from './api/create-api-client.ts'
@@ -41,6 +42,10 @@ export async function run(args: readonly string[], streams: Io): Promise<ExitSta
 
 async function dispatch(args: readonly string[], io: Io): Promise<ExitStatus> {
   const [first] = args
+  if (first === '--version') {
+    io.out(`mailflow ${packageVersion()}\n`)
+    return exitStatus.ok
+  }
   if (first === undefined || first === '--help' || first === 'help') {
     const topic = args[1] === undefined ? undefined : findCommand(args.slice(1))
     io.out(topic ? commandHelp(topic.command) : generalHelp(commands))
@@ -54,6 +59,10 @@ async function dispatch(args: readonly string[], io: Io): Promise<ExitStatus> {
   }
   checkArgumentCount(command, positionals)
   return command.run({ values, positionals, io, api: createApiClient(values, io.env) })
+}
+
+function packageVersion(): string {
+  return JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version
 }
 
 function findCommand(args: readonly string[]): { command: Command; rest: readonly string[] } {
@@ -78,16 +87,28 @@ const commandNames = (group: readonly Command[]): string => group.map(({ name })
 function parse(command: Command, args: readonly string[]) {
   const options: Options = { ...command.options, ...(command.usesApi && apiOptions), ...helpOption }
   try {
-    const { values, positionals } = parseArgs({
+    const { values, positionals, tokens } = parseArgs({
       args: fillOptionalValues(args, options),
       options: parseArgsOptions(options),
       allowPositionals: true,
+      tokens: true,
     })
+    checkRepetition(
+      options,
+      tokens.flatMap((token) => (token.kind === 'option' ? [token.name] : [])),
+    )
     return { values: { ...defaultValues(options), ...values } as Values<Options>, positionals }
   } catch (error) {
     // Drops the rest of Node's message, which explains how to pass an argument that begins with a dash.
     throw new UsageError(`${errorMessage(error).split('. To specify')[0]} (usage: ${usageOf(command)})`)
   }
+}
+
+/** Otherwise the last value would silently replace the others. */
+function checkRepetition(options: Options, names: readonly string[]): void {
+  const repeated = names.find((name, index) => names.indexOf(name) < index && !options[name]?.multiple)
+  if (repeated !== undefined && options[repeated]?.type === 'string')
+    throw new Error(`--${repeated} is given twice`)
 }
 
 /** Adds an empty value to each option with an optional value, unless the next argument is a value of that option. */

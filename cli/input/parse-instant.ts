@@ -15,6 +15,12 @@ export function parseInstant(option: string, text: string, now: number): string 
   if (count !== undefined) return new Date(now - Number(count) * (unitMs[unit] ?? 0)).toISOString()
   const iso = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(Z|[+-]\d\d:\d\d)?)?$/i.exec(text)
   const time = iso ? Date.parse(`${iso[1]}T${iso[2] ?? '00:00'}${iso[3] ?? 'Z'}`) : Number.NaN
-  if (!Number.isNaN(time)) return new Date(time).toISOString()
+  if (!Number.isNaN(time) && isDay(iso?.[1] ?? '')) return new Date(time).toISOString()
   throw new UsageError(`${option} ${text}: not a time; examples: 2026-02-03T11:00:00Z, 2h (two hours ago)`)
+}
+
+/** `Date` reads 30 February as 1 or 2 March. @param text `YYYY-MM-DD` */
+const isDay = (text: string): boolean => {
+  const time = Date.parse(`${text}T00:00Z`)
+  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(text)
 }

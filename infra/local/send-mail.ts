@@ -5,7 +5,7 @@ import { firstErrorLine } from './start-error.ts'
 
 export interface Mail {
   readonly from: string
-  readonly to: string
+  readonly to: string | readonly string[]
   readonly subject: string
   readonly text: string
 }
@@ -19,9 +19,10 @@ export interface SendOptions {
   readonly clientCertificate?: CertificateAndKey
 }
 
-/** The server's last reply, or the error. */
 export interface SendResult {
+  /** Whether the server accepted the message for every recipient. */
   readonly accepted: boolean
+  /** The server's last reply, or the error. With several recipients, first a line for each that was refused. */
   readonly reply: string
   /** The message's id; null when the reply contains none. */
   readonly id: string | null
@@ -46,8 +47,13 @@ export async function sendMail(
     },
   })
   try {
-    const { response } = await transport.sendMail(mail)
-    return { accepted: true, reply: response, id: idIn(response) }
+    const { response, rejectedErrors = [] } = await transport.sendMail({ ...mail, to: [mail.to].flat() })
+    const refusals = rejectedErrors.map(({ recipient, response }) => `${recipient}: ${response}`)
+    return {
+      accepted: refusals.length === 0,
+      reply: [...refusals, response].join('\n'),
+      id: idIn(response),
+    }
   } catch (error) {
     const { response } = error as { response?: string }
     return { accepted: false, reply: response ?? firstErrorLine(error), id: null }

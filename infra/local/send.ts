@@ -10,20 +10,22 @@ const help = `Sends one message to a running mailflow on this machine, and print
 
   npx node infra/local/send.ts --from ADDRESS --to ADDRESS [OPTION …]
 
+  --to ADDRESS            a recipient; can be repeated
   --port N                the gateway's SMTP port (default: 2525)
   --subject TEXT          the message's subject
   --tls                   use STARTTLS; fail if it is not offered
   --certificate FILE.pem  present this certificate; its key is in FILE.key; implies --tls
   --help                  print this help
 
-Exit status: 0 message accepted, 1 not accepted, 2 wrong arguments or unreadable file.
+Exit status: 0 accepted for every recipient, 1 not accepted, 2 wrong arguments or unreadable file.
 `
 
 try {
-  const { values } = parseArgs({
+  const { values, tokens } = parseArgs({
+    tokens: true,
     options: {
       from: { type: 'string' },
-      to: { type: 'string' },
+      to: { type: 'string', multiple: true },
       port: { type: 'string', default: '2525' },
       subject: { type: 'string', default: 'Sent by hand' },
       tls: { type: 'boolean', default: false },
@@ -31,6 +33,9 @@ try {
       help: { type: 'boolean', default: false },
     },
   })
+  const names = tokens.flatMap((token) => (token.kind === 'option' ? [token.name] : []))
+  const repeated = names.find((name, index) => name !== 'to' && names.indexOf(name) < index)
+  if (repeated !== undefined) throw new Error(`--${repeated} is given twice`)
   if (values.help) process.stdout.write(help)
   else process.exitCode = await send(values)
 } catch (error) {
@@ -40,7 +45,7 @@ try {
 
 interface Values {
   readonly from?: string
-  readonly to?: string
+  readonly to?: readonly string[]
   readonly port: string
   readonly subject: string
   readonly tls: boolean

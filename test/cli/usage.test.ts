@@ -12,6 +12,11 @@ test('mailflow --help names every command', async () => {
   for (const { name, summary } of commands) assert.match(out, new RegExp(`^ {2}${name} +${summary}$`, 'm'))
 })
 
+test('mailflow --version prints the version of the package', async () => {
+  const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8'))
+  assert.deepEqual(await mailflow(['--version']), { status: 0, out: `mailflow ${version}\n`, err: '' })
+})
+
 for (const { name, options, usesApi } of commands)
   test(`mailflow ${name} --help names every option and sends no request`, async () => {
     const { status, out, err } = await mailflow([...name.split(' '), '--help'])
@@ -57,6 +62,9 @@ describe('mailflow with wrong arguments exits with 2 and names the error', () =>
       /not a host name; example: mx\.example\.com/,
     ],
     [['messages', '--json=yes'], /does not take an argument/],
+    [['messages', '--since', '2026-02-30'], /--since 2026-02-30: not a time; examples: /],
+    [['messages', '--until', '2026-13-01'], /--until 2026-13-01: not a time/],
+    [['messages', '--sender', 'a@b.example', '--sender', 'c@d.example'], /--sender is given twice \(usage: /],
     [['messages', '--token', 'a', '--sign'], /--token cannot be used with --sign or --region/],
   ]
   for (const [args, message] of rows)
