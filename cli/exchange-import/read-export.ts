@@ -1,4 +1,6 @@
 /** Reads files that `Get-InboundConnector | ConvertTo-Json > FILE` and similar commands write. */
+import { LineCounter, parseDocument } from 'yaml'
+import { jsonFault } from '../../shared/contract/parse-json.ts'
 import { CommandError } from '../command-error.ts'
 import { ExchangeSettings } from './exchange-settings.ts'
 
@@ -41,9 +43,23 @@ function decode(octets: Buffer, name: string): string {
 function parse(text: string, name: string): unknown {
   try {
     return JSON.parse(text)
-  } catch {
-    throw new CommandError(`${name} is not JSON`, [writeAdvice])
+  } catch (error) {
+    const fault = jsonFault(error as Error)
+    const line = / \(line (\d+) column \d+\)$/.exec(fault)?.[1] ?? lineByYaml(text)
+    throw new CommandError(`${name}${line === null ? '' : `:${line}`}: not JSON: ${fault}`, [writeAdvice])
   }
+}
+
+/** YAML's JSON schema refuses the unknown words whose place JSON.parse does not name. */
+function lineByYaml(text: string): number | null {
+  const lineCounter = new LineCounter()
+  const { errors } = parseDocument(text, {
+    schema: 'json',
+    lineCounter,
+    prettyErrors: false,
+    logLevel: 'error',
+  })
+  return errors[0] === undefined ? null : lineCounter.linePos(errors[0].pos[0]).line
 }
 
 /** A single object is exported without a list; Windows PowerShell sometimes wraps a list. */

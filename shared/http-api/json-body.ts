@@ -1,6 +1,7 @@
 /** Reads a request's body. A malformed body is refused before any table is read. */
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
 import type { z } from 'zod'
+import { jsonFault } from '../contract/parse-json.ts'
 import { faultsOf } from '../contract/schema-faults.ts'
 import { Problem } from './problem.ts'
 
@@ -20,10 +21,19 @@ export function readJson(event: APIGatewayProxyEventV2): unknown {
     })
   if (octets.length > maxBodyOctets)
     throw new Problem(413, `The body is larger than ${maxBodyOctets} octets.`)
+  const text = decode(octets)
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(octets))
+    return JSON.parse(text)
+  } catch (error) {
+    throw new Problem(400, `The body is not JSON: ${jsonFault(error as Error)}.`)
+  }
+}
+
+function decode(octets: Buffer): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(octets)
   } catch {
-    throw new Problem(400, 'The body is not JSON in UTF-8.')
+    throw new Problem(400, 'The body is not UTF-8.')
   }
 }
 

@@ -635,7 +635,18 @@ describe('`connectors import-exchange`', () => {
   })
 
   const faulty: [string, string | Buffer, RegExp][] = [
-    ['a file that is not JSON', 'Name : Contoso', /one\.json is not JSON/],
+    ['a file that is not JSON', 'Name : Contoso', /one\.json:1: not JSON: Unexpected token 'N'\n/],
+    ['an empty file', '', /one\.json: not JSON: Unexpected end of JSON input\n/],
+    [
+      'a missing comma, with its line',
+      '[{"Name":"a"\n"Enabled":true}]',
+      /one\.json:2: not JSON: Expected ',' or '\}' after property value \(line 2 column 1\)\n/,
+    ],
+    [
+      'an unknown word, with its line',
+      `[{"Name":"${'x'.repeat(99)}",\n"Enabled": tru,\n"A":1}]`,
+      /one\.json:2: not JSON: Unexpected token ','\n/,
+    ],
     ['an object of another kind', '[{"Name":"x"}]', /item 1 is neither a connector nor an accepted domain/],
     [
       'a connector of Exchange Server',
