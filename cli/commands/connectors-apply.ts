@@ -7,6 +7,7 @@ import { applyChanges, labelOf, type WaitingResult } from '../connectors/apply-c
 import { weakenedRequirements } from '../connectors/change-effects.ts'
 import { type ConfigurationWarning, collectWarnings } from '../connectors/configuration-warnings.ts'
 import { diffText } from '../connectors/diff-text.ts'
+import { configurationWithMode, modeOption, parseMode } from '../connectors/mode-option.ts'
 import { type Change, isWritten, planChanges } from '../connectors/plan-changes.ts'
 import { readConfiguration } from '../connectors/read-configuration.ts'
 import { readCurrentConfiguration } from '../connectors/read-current-configuration.ts'
@@ -40,6 +41,7 @@ export const applyConnectors = defineCommand({
     },
     prune: { type: 'boolean', description: 'remove the entries of the gateway that are not in the file' },
     yes: { type: 'boolean', description: 'remove without a question; --prune needs it without a terminal' },
+    ...modeOption,
     ...waitingOption,
     ...jsonOption,
   },
@@ -61,7 +63,9 @@ the option the command asks on a terminal, and otherwise stops before it writes.
   async run({ values, io, api }) {
     if (values.file === undefined) throw new UsageError('connectors apply requires -f FILE')
     const { text, name } = await readText(values.file, io)
-    const file = readConfiguration(text, name, values.prune)
+    const mode = parseMode(values.mode)
+    const asWritten = readConfiguration(text, name, values.prune)
+    const file = mode === undefined ? asWritten : configurationWithMode(asWritten, mode)
     const option = parseWaitingChoice(values.waiting)
     const current = await readCurrentConfiguration(api)
     const changes = planChanges(file, current, values.prune)

@@ -3,6 +3,7 @@
 import { countText } from '../../shared/policy/text-lists.ts'
 import { defineCommand } from '../command.ts'
 import { exitStatus } from '../command-error.ts'
+import { modeOption, parseMode } from '../connectors/mode-option.ts'
 import { writeConfiguration } from '../connectors/write-configuration.ts'
 import { type Notice, noticesText, type Weight } from '../exchange-import/import-notices.ts'
 import { importObjects } from '../exchange-import/import-objects.ts'
@@ -15,7 +16,7 @@ export const importExchange = defineCommand({
   summary: 'Convert an export of Exchange Online\'s connectors to a file for "connectors apply"',
   positionalUsage: { usage: 'FILE …', minCount: 1, maxCount: Number.POSITIVE_INFINITY },
   usesApi: false,
-  options: {},
+  options: modeOption,
   details: `
 Write the files with PowerShell:
 
@@ -25,13 +26,15 @@ Write the files with PowerShell:
 
 The connectors go to standard output. Notices go to standard error: they list the settings that were not imported, and
 what replaces these settings. Before you apply the file, read the notices "Left out", "Disabled" and "Weaker than in
-Exchange". The file repeats these notices as comments.
+Exchange". The file repeats these notices as comments. --mode ReportOnly lets you watch what the connectors would do
+before they do it.
 `,
-  async run({ positionals, io }) {
+  async run({ values, positionals, io }) {
+    const mode = parseMode(values.mode)
     const files = await Promise.all(
       positionals.map(async (name) => readExport(await readOctets(name, io), name)),
     )
-    const { configuration, notices, noticesByEntry } = importObjects(files.flat())
+    const { configuration, notices, noticesByEntry } = importObjects(files.flat(), mode)
     const heading = [
       printable(`Imported from Exchange: ${positionals.join(', ')}`),
       ...leftOutLines(notices),

@@ -3,6 +3,7 @@
 import { comparableName } from '../../shared/connectors/comparable-name.ts'
 import { cleanName, maxNameLength } from '../../shared/connectors/connector-name.ts'
 import type { Configuration, DesiredEntry, EntryKindName } from '../connectors/entry-kinds.ts'
+import { entryWithMode, type Mode } from '../connectors/mode-option.ts'
 import type { ImportedObject } from './connector-common.ts'
 import type { ExchangeSettings } from './exchange-settings.ts'
 import { importAcceptedDomain } from './import-accepted-domain.ts'
@@ -28,8 +29,9 @@ interface ImportResult {
 
 /**
  * Omits a section without objects, so that applying the file leaves the gateway's entries of that section unchanged.
+ * @param mode the mode of each connector; by default Enforce, as in Exchange
  */
-export function importObjects(objects: readonly ExchangeObject[]): ImportResult {
+export function importObjects(objects: readonly ExchangeObject[], mode?: Mode): ImportResult {
   const sections: Record<EntryKindName, DesiredEntry[] | null> = {
     acceptedDomains: null,
     inboundConnectors: null,
@@ -43,10 +45,11 @@ export function importObjects(objects: readonly ExchangeObject[]): ImportResult 
     sections[section] ??= []
     notices.push(...objectNotices)
     if (entry === null) continue
-    const uniqueEntry = withUniqueName(entry, sections[section])
+    const entryInMode = mode === undefined || kind === 'AcceptedDomain' ? entry : entryWithMode(entry, mode)
+    const uniqueEntry = withUniqueName(entryInMode, sections[section])
     sections[section].push(uniqueEntry)
     noticesByEntry.set(uniqueEntry, objectNotices)
-    if (uniqueEntry !== entry)
+    if (uniqueEntry !== entryInMode)
       notices.push({
         weight: 'Note',
         about,

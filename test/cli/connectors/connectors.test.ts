@@ -195,6 +195,25 @@ inboundConnectors:
     )
   })
 
+  test('with --mode gives every connector of the file this mode', async () => {
+    assert.equal((await apply(bank, '--mode', 'ReportOnly')).status, 0)
+    const modes = async () =>
+      Promise.all(
+        ['inbound', 'outbound'].map(
+          async (kind) => (await api.call(`GET /${kind}-connectors`)).body.items[0].mode,
+        ),
+      )
+    assert.deepEqual(await modes(), ['ReportOnly', 'ReportOnly'])
+    const enforced = await apply(bank, '--mode', 'enforce')
+    assert.match(enforced.out, /mode: ReportOnly → Enforce/)
+    assert.deepEqual(await modes(), ['Enforce', 'Enforce'])
+    const wrong = await apply(bank, '--mode', 'Off')
+    assert.deepEqual(
+      [wrong.status, wrong.err],
+      [2, 'mailflow: --mode Off: not a mode; the modes are Enforce and ReportOnly\n'],
+    )
+  })
+
   test('with --prune asks before it removes, and writes nothing without a yes', async () => {
     await apply(bank)
     api.requests.length = 0

@@ -634,6 +634,26 @@ describe('`connectors import-exchange`', () => {
     assert.match(err, /accepted domain "ours\.onmicrosoft\.com"\n {2}Left out: it is a Microsoft domain/)
   })
 
+  test('with --mode gives each connector this mode, and changes nothing else', async () => {
+    const run = async (...options: string[]) => {
+      const { status, out, err } = await mailflow([
+        ...['connectors', 'import-exchange', inboundFile, outboundFile],
+        ...options,
+      ])
+      assert.equal(status, 0)
+      return { configuration: readConfiguration(out, 'imported.yaml'), err }
+    }
+    const plain = await run()
+    const reportOnly = await run('--mode', 'reportonly')
+    const expected = Object.fromEntries(
+      Object.entries(plain.configuration).map(([section, entries]) => [
+        section,
+        entries?.map((entry) => ({ ...entry, fields: { ...entry.fields, mode: 'ReportOnly' } })) ?? null,
+      ]),
+    )
+    assert.deepEqual(reportOnly, { configuration: expected, err: plain.err })
+  })
+
   const faulty: [string, string | Buffer, RegExp][] = [
     ['a file that is not JSON', 'Name : Contoso', /one\.json:1: not JSON: Unexpected token 'N'\n/],
     ['an empty file', '', /one\.json: not JSON: Unexpected end of JSON input\n/],
