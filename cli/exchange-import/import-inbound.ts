@@ -87,7 +87,8 @@ function partner(settings: ExchangeSettings, collector: NoticeCollector) {
 function partnerCertificate(settings: ExchangeSettings, collector: NoticeCollector) {
   const isRestricted = settings.flag('RestrictDomainsToCertificate') === true
   const requireTls = settings.flag('RequireTls') ?? false
-  const names = certificateNames(settings, collector)
+  const isChecked = requireTls || isRestricted
+  const names = certificateNames(settings, collector, isChecked ? 'Weaker than in Exchange' : 'Note')
   if (isRestricted && names.length === 0) {
     collector.add(
       'Weaker than in Exchange',
@@ -100,8 +101,8 @@ function partnerCertificate(settings: ExchangeSettings, collector: NoticeCollect
   if (!isRestricted && !requireTls && names.length > 0)
     collector.note('TlsSenderCertificateName had no effect because RequireTls is false; it is omitted.')
   return {
-    requireTls: requireTls || isRestricted,
-    tlsSenderCertificateNames: isRestricted || requireTls ? names : [],
+    requireTls: isChecked,
+    tlsSenderCertificateNames: isChecked ? names : [],
     restrictDomainsToCertificate: isRestricted,
   }
 }
@@ -136,7 +137,7 @@ function onPremises(settings: ExchangeSettings, collector: NoticeCollector) {
     if (settings.flag(setting) === true)
       collector.note(`${setting} has no effect on OnPremises connectors and is omitted.`)
   const requireTls = settings.flag('RequireTls') ?? false
-  const names = certificateNames(settings, collector)
+  const names = certificateNames(settings, collector, 'Note')
   const addresses = parseAddresses(settings, collector)
   const usesNames = requireTls || addresses.length === 0
   if (names.length > 0 && !requireTls)

@@ -128,6 +128,24 @@ const inboundRows: Row[] = [
     expectedNotices: ['Weaker than in Exchange: TlsSenderCertificateName also names the issuer'],
   },
   {
+    shows: 'takes the common name of a subject',
+    from: { RestrictDomainsToCertificate: true, TlsSenderCertificateName: 'CN=*.bank.example, O=Bank, C=CH' },
+    fields: {
+      restrictDomainsToCertificate: true,
+      tlsSenderCertificateNames: ['*.bank.example', 'bank.example'],
+    },
+    expectedNotices: [
+      'Note: TlsSenderCertificateName "CN=*.bank.example, O=Bank, C=CH" is a subject; only its common name, "*.bank.example", is imported.',
+      'Note: TlsSenderCertificateName "*.bank.example": bank.example is added',
+    ],
+  },
+  {
+    shows: 'is weaker when the required name is not supported',
+    from: { RequireTls: true, TlsSenderCertificateName: 'O=Bank, C=CH' },
+    fields: { requireTls: true, tlsSenderCertificateNames: [] },
+    expectedNotices: ['Weaker than in Exchange: TlsSenderCertificateName "O=Bank, C=CH" is omitted'],
+  },
+  {
     shows:
       'requires TLS and adds a notice when RestrictDomainsToCertificate is set without a certificate name',
     from: { RequireTls: false, RestrictDomainsToCertificate: true, TlsSenderCertificateName: null },
