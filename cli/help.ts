@@ -12,7 +12,8 @@ ${alignColumns(rows)}
 
 Run "npx mailflow COMMAND --help" for the options of one command, and "npx mailflow --version" for the version.
 
-Exit status: 0 success, 1 failure, 2 wrong arguments, 3 differences found ("connectors apply --dry-run" and "dns").
+Exit status: 0 success, 1 failure, 2 wrong arguments, 3 differences found ("connectors apply --dry-run", "connectors
+import-exchange" and "dns").
 `
 }
 

@@ -26,8 +26,8 @@ Write the files with PowerShell:
 
 The connectors go to standard output. Notices go to standard error: they list the settings that were not imported, and
 what replaces these settings. Before you apply the file, read the notices "Left out", "Disabled" and "Weaker than in
-Exchange". The file repeats these notices as comments. --mode ReportOnly lets you watch what the connectors would do
-before they do it.
+Exchange". The file repeats these notices as comments, and the exit status is 3 when there are any. --mode ReportOnly
+lets you watch what the connectors would do before they do it.
 `,
   async run({ values, positionals, io }) {
     const mode = parseMode(values.mode)
@@ -48,7 +48,9 @@ before they do it.
     io.err(`${summaryOf(configuration, notices)}\n`)
     if (configuration.acceptedDomains === null || configuration.acceptedDomains.length === 0)
       io.err(`${noAcceptedDomainText}\n`)
-    return exitStatus.ok
+    return notices.some(({ weight }) => importantWeights.includes(weight))
+      ? exitStatus.differences
+      : exitStatus.ok
   },
 })
 

@@ -581,7 +581,7 @@ describe('`connectors import-exchange`', () => {
 
   test('writes a valid configuration file, and prints notices to review', async () => {
     const { status, out, err } = await mailflow(['connectors', 'import-exchange', inboundFile, outboundFile])
-    assert.equal(status, 0)
+    assert.equal(status, 3)
     const { inboundConnectors, outboundConnectors, acceptedDomains } = readConfiguration(out, 'imported.yaml')
     assert.deepEqual(
       [inboundConnectors?.length, outboundConnectors?.length, acceptedDomains],
@@ -658,7 +658,7 @@ describe('`connectors import-exchange`', () => {
         ...['connectors', 'import-exchange', inboundFile, outboundFile],
         ...options,
       ])
-      assert.equal(status, 0)
+      assert.equal(status, 3)
       return { configuration: readConfiguration(out, 'imported.yaml'), err }
     }
     const plain = await run()
@@ -670,6 +670,15 @@ describe('`connectors import-exchange`', () => {
       ]),
     )
     assert.deepEqual(reportOnly, { configuration: expected, err: plain.err })
+  })
+
+  test('exits with 0 when nothing is left out, disabled or weaker', async () => {
+    const file = join(folder, 'plain.json')
+    const restrictions = { RestrictDomainsToCertificate: false, RestrictDomainsToIPAddresses: false }
+    const connector = { Name: 'a', SenderDomains: ['smtp:a.example;1'], RequireTls: true, ...restrictions }
+    writeFileSync(file, JSON.stringify(connector))
+    const { status, err } = await mailflow(['connectors', 'import-exchange', file])
+    assert.equal(status, 0, err)
   })
 
   const faulty: [string, string | Buffer, RegExp][] = [
