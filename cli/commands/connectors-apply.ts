@@ -1,6 +1,6 @@
 /** `connectors apply`: makes the gateway's configuration match a file. */
 import { faultText } from '../../shared/contract/schema-faults.ts'
-import { countText } from '../../shared/policy/text-lists.ts'
+import { countText, firstNames } from '../../shared/policy/text-lists.ts'
 import { defineCommand, type Io, jsonOption } from '../command.ts'
 import { CommandError, exitStatus, UsageError } from '../command-error.ts'
 import { applyChanges, labelOf, type WaitingResult } from '../connectors/apply-changes.ts'
@@ -90,14 +90,17 @@ the option the command asks on a terminal, and otherwise stops before it writes.
 
 /** @throws CommandError when the user does not agree, or there is no terminal */
 async function confirmRemovals(changes: readonly Change[], io: Io): Promise<void> {
-  const removals = changes.filter(({ kind }) => kind === 'Remove').length
-  if (removals === 0) return
-  const entries = removals === 1 ? '1 entry' : `${removals} entries`
+  const names = changes.filter(({ kind }) => kind === 'Remove').map((change) => printable(labelOf(change)))
+  if (names.length === 0) return
+  const entries = `${countText(names.length, 'entry', 'entries')} (${firstNames(names, maxNamesInQuestion)})`
   if (io.prompt === undefined)
     throw new CommandError(`--prune would remove ${entries}; give --yes. Nothing was written`)
-  const answer = (await io.prompt(`Remove ${entries} that the file does not contain? Type yes: `)).trim()
+  const answer = (await io.prompt(`Remove ${entries}? Type yes: `)).trim()
   if (answer !== 'yes') throw new CommandError(`"${answer}" is not yes. Nothing was written`)
 }
+
+/** The list of differences above the question has all names, but not with --json. */
+const maxNamesInQuestion = 10
 
 const warningText = (warning: ConfigurationWarning): string =>
   `warning: ${warning.of} "${printable(warning.name)}": ${printable(faultText(warning))}`

@@ -25,15 +25,12 @@ list.
 })
 
 function textOf(found: readonly FoundConnector[]): string {
-  const configuration = Object.fromEntries(
-    found.map(({ kind }) => [
-      kind.name,
-      found.flatMap((other) => (other.kind === kind ? [other.connector] : [])),
-    ]),
+  const comments = new Map<DesiredEntry, string>(
+    found.map(({ connector }) => [connector, commentOn(connector)]),
   )
-  const comments = new Map(found.map(({ connector }) => [connector as DesiredEntry, commentOn(connector)]))
   return writeConfiguration(
-    configuration,
+    // At most one of each kind.
+    Object.fromEntries(found.map(({ kind, connector }) => [kind.name, [connector]])),
     'A part of the configuration. For: npx mailflow connectors apply -f FILE',
     (entry) => comments.get(entry) ?? '',
     true,

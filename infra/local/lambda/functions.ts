@@ -29,7 +29,10 @@ const MappingProperties = z.object({
   ScalingConfig: z.object({ MaximumConcurrency: z.number() }).optional(),
 })
 
-/** Limit of execution environments, which are threads. More threads would only slow the machine down. */
+/**
+ * Execution environments, which are threads, for one queue; a function with several queues has at most twice as many.
+ * More threads would only slow the machine down.
+ */
 const maxThreads = availableParallelism() * 4
 
 export interface DefinedFunction extends FunctionDefinition {

@@ -217,19 +217,19 @@ inboundConnectors:
   test('with --prune asks before it removes, and writes nothing without a yes', async () => {
     await apply(bank)
     api.requests.length = 0
-    const question = 'Remove 3 entries that the file does not contain? Type yes: '
+    const entries = '3 entries (ours.example, From the bank, To the bank)'
     const answered = (answer: string) =>
       mailflow(['connectors', 'apply', '-f', file(without), '--prune'], {
         env: { MAILFLOW_API: api.url },
         async prompt(text) {
-          assert.equal(text, question)
+          assert.equal(text, `Remove ${entries}? Type yes: `)
           return answer
         },
       })
     const silent = await apply(without, '--prune')
     assert.deepEqual(
       [silent.status, silent.err, writes()],
-      [1, 'mailflow: --prune would remove 3 entries; give --yes. Nothing was written\n', []],
+      [1, `mailflow: --prune would remove ${entries}; give --yes. Nothing was written\n`, []],
     )
     const refused = await answered('y')
     assert.deepEqual(
