@@ -80,8 +80,8 @@ const surroundingsOf = (state: ConfigurationState): ComparedConnectors => ({
 function warningsAbout(kind: EntryKind, entry: DesiredEntry, all: ComparedConnectors, now: Date) {
   if (kind === acceptedDomains) return unroutedWarnings(entry.key, all)
   if (kind === inboundConnectors)
-    return inboundWarnings(toStoredConnector<InboundConnector>(entry), all, now, 'WhatWeakens')
-  return outboundWarnings(toStoredConnector<OutboundConnector>(entry), all, now, 'WhatWeakens')
+    return inboundWarnings(toStoredConnector<InboundConnector>(entry), all, now, { scope: 'WhatWeakens' })
+  return outboundWarnings(toStoredConnector<OutboundConnector>(entry), all, now, { scope: 'WhatWeakens' })
 }
 
 const snapshots = new WeakMap<ComparedConnectors, Snapshot>()

@@ -15,6 +15,7 @@ import { type Route, type RouteResponse, route } from './route.ts'
 import { createRouter } from './router.ts'
 import { acceptedDomainRoutes } from './routes/accepted-domains.ts'
 import { type CertificateDependencies, certificatesRoute } from './routes/certificates.ts'
+import { configurationRoute, type Deployment } from './routes/configuration.ts'
 import { connectorRoutes } from './routes/connectors.ts'
 import { type ExplainDependencies, explainRoute } from './routes/explain.ts'
 import { messageRoutes } from './routes/messages.ts'
@@ -29,6 +30,7 @@ export interface Dependencies {
   trace: WaitingMailDependencies['trace']
   evaluation: JobSender<EvaluationJob>
   explain: Omit<ExplainDependencies, 'now'>
+  deployment: Deployment
   reports: TlsReportDependencies['reports']
   published: CertificateDependencies['published']
   observed: ObservedDependencies['observed']
@@ -48,6 +50,7 @@ export function createConnectorApi({
   trace,
   evaluation,
   explain,
+  deployment,
   reports,
   published,
   observed,
@@ -57,7 +60,8 @@ export function createConnectorApi({
   const waitingMail = { history, trace, evaluation, now }
   const routeRequest = createRouter(
     addOpenApiRoute([
-      ...connectorRoutes(repository, { logger, now }, waitingMail),
+      configurationRoute(repository, deployment),
+      ...connectorRoutes(repository, deployment, { logger, now }, waitingMail),
       ...acceptedDomainRoutes(repository.acceptedDomains),
       ...messageRoutes(history, now),
       ...waitingMailRoutes(repository, waitingMail),

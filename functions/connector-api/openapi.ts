@@ -1,30 +1,23 @@
 /** Builds the OpenAPI 3.1 document from the routes and the schemas that validate them. */
 import { z } from 'zod'
-import {
-  AcceptedDomain,
-  AcceptedDomainInput,
-  InboundConnector,
-  InboundConnectorInput,
-  OutboundConnector,
-  OutboundConnectorInput,
-} from '../../shared/connectors/schema.ts'
-import { OutboundValidation, OutboundValidationInput } from '../../shared/connectors/validation.ts'
+import { AcceptedDomain, InboundConnector, OutboundConnector } from '../../shared/connectors/schema.ts'
+import { OutboundValidation } from '../../shared/connectors/validation.ts'
 import { PublishedCertificates } from '../../shared/contract/certificates.ts'
 import { TraceEntry } from '../../shared/messages/trace-entry.ts'
 import { InboundValidation } from './inbound-validation.ts'
 import type { RouteDescription } from './route.ts'
 import { AcceptedDomainList } from './routes/accepted-domains.ts'
+import { Configuration } from './routes/configuration.ts'
 import {
   InboundConnectorList,
   OutboundConnectorList,
   SavedInboundConnector,
   SavedOutboundConnector,
 } from './routes/connectors.ts'
-import { ExplanationAnswer, ExplanationInput } from './routes/explain.ts'
+import { ExplanationAnswer } from './routes/explain.ts'
 import { MessageList } from './routes/messages.ts'
 import { ObservedCertificates, ObservedCertificatesList } from './routes/observed-certificates.ts'
 import { TlsReport, TlsReportList } from './routes/tls-reports.ts'
-import { InboundValidationInput } from './routes/validate-inbound.ts'
 import { WaitingMail, WaitingRecipients } from './routes/waiting-mail.ts'
 
 const Problem = z
@@ -38,15 +31,8 @@ const Problem = z
   })
   .describe('problem details, RFC 9457')
 
-const inputs = {
-  InboundConnectorInput,
-  InboundValidationInput,
-  OutboundConnectorInput,
-  OutboundValidationInput,
-  AcceptedDomainInput,
-  ExplanationInput,
-}
 const outputs = {
+  Configuration,
   InboundConnector,
   InboundConnectorList,
   InboundValidation,
@@ -73,6 +59,9 @@ const outputs = {
 type JsonSchema = Record<string, unknown>
 
 export function openApi(routes: readonly RouteDescription[]) {
+  const inputs = Object.fromEntries(
+    routes.flatMap(({ body, bodyName }) => (body && bodyName !== undefined ? [[bodyName, body]] : [])),
+  )
   const paths: Record<string, Record<string, unknown>> = {}
   for (const route of routes)
     paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: operation(route) }
@@ -100,7 +89,12 @@ function operation(route: RouteDescription) {
     operationId: operationId(route),
     parameters: [...pathParameters(route), ...queryParameters(route), ...headerParameters(route)],
     ...(route.body && {
-      requestBody: { required: !route.bodyOptional, content: json(reference(route.body)) },
+      requestBody: {
+        required: !route.bodyOptional,
+        content: {
+          [route.bodyType ?? 'application/json']: { schema: bodySchema(route.body, route.bodyName) },
+        },
+      },
     }),
     responses: { ...answers(route), ...problems(route) },
   }
@@ -165,9 +159,14 @@ function problems({ query, body, ifMatch, problems = [] }: RouteDescription) {
 
 const json = (schema: JsonSchema) => ({ 'application/json': { schema } })
 
+const referenceTo = (name: string): JsonSchema => ({ $ref: `#/components/schemas/${name}` })
+
+const bodySchema = (schema: z.ZodType, name: string | undefined): JsonSchema =>
+  name === undefined ? jsonSchema(schema, 'input') : referenceTo(name)
+
 function reference(schema: z.ZodType): JsonSchema {
-  const name = Object.entries({ ...inputs, ...outputs }).find(([, component]) => component === schema)?.[0]
-  return name ? { $ref: `#/components/schemas/${name}` } : jsonSchema(schema, 'output')
+  const name = Object.entries(outputs).find(([, component]) => component === schema)?.[0]
+  return name ? referenceTo(name) : jsonSchema(schema, 'output')
 }
 
 function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): JsonSchema {

@@ -15,7 +15,7 @@ export interface RouteResponse {
   body?: unknown
 }
 
-export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
 export interface RouteDescription<Query extends z.ZodType = z.ZodType, Body extends z.ZodType = z.ZodType> {
   method: Method
@@ -24,6 +24,10 @@ export interface RouteDescription<Query extends z.ZodType = z.ZodType, Body exte
   summary: string
   query?: Query
   body?: Body
+  /** The name of the body's schema in the OpenAPI document. Without a name, the document has the schema in place. */
+  bodyName?: string
+  /** The media type of the body. @default application/json */
+  bodyType?: string
   /** A missing body is read as an empty object. */
   bodyOptional?: boolean
   /** `required`: a request without If-Match gets 428. */

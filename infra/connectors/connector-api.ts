@@ -4,7 +4,7 @@ import { HttpApi, HttpMethod, HttpStage, LogGroupLogDestination } from 'aws-cdk-
 import { HttpIamAuthorizer, HttpJwtAuthorizer } from 'aws-cdk-lib/aws-apigatewayv2-authorizers'
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations'
 import { Construct } from 'constructs'
-import { type Config, setDecisionEnvironment } from '../config.ts'
+import { type Config, deliversInVpc, setDecisionEnvironment } from '../config.ts'
 import type { ValidateConnector } from '../delivery/validate-connector.ts'
 import type { MailQueues } from '../queues/mail-queues.ts'
 import type { ConnectorsTable } from '../storage/connectors-table.ts'
@@ -12,20 +12,21 @@ import type { MessagesTable } from '../storage/messages-table.ts'
 import type { TransportTable } from '../storage/transport-table.ts'
 import { UnitFunction, UnitLogs } from '../unit.ts'
 
-const { GET, POST, PUT, DELETE } = HttpMethod
+const { GET, POST, PUT, PATCH, DELETE } = HttpMethod
 
 const routes: readonly { path: string; methods: HttpMethod[] }[] = [
   { path: '/inbound-connectors', methods: [GET, POST] },
-  { path: '/inbound-connectors/{id}', methods: [GET, PUT, DELETE] },
+  { path: '/inbound-connectors/{id}', methods: [GET, PUT, PATCH, DELETE] },
   { path: '/inbound-connectors/{id}/retry', methods: [POST] },
   { path: '/inbound-connectors/{id}/validate', methods: [POST] },
   { path: '/outbound-connectors', methods: [GET, POST] },
-  { path: '/outbound-connectors/{id}', methods: [GET, PUT, DELETE] },
+  { path: '/outbound-connectors/{id}', methods: [GET, PUT, PATCH, DELETE] },
   { path: '/outbound-connectors/{id}/retry', methods: [POST] },
   { path: '/outbound-connectors/{id}/release', methods: [POST] },
   { path: '/outbound-connectors/{id}/return', methods: [POST] },
   { path: '/accepted-domains', methods: [GET] },
-  { path: '/accepted-domains/{domain}', methods: [GET, PUT, DELETE] },
+  { path: '/accepted-domains/{domain}', methods: [GET, PUT, PATCH, DELETE] },
+  { path: '/configuration', methods: [GET] },
   { path: '/messages', methods: [GET] },
   { path: '/messages/{id}', methods: [GET] },
   { path: '/messages/{id}/retry', methods: [POST] },
@@ -72,6 +73,7 @@ export class ConnectorApi extends Construct {
     transport.grantObserved(this.handler)
     queues.evaluation.grantSend(this.handler)
     setDecisionEnvironment(config, this.handler)
+    this.handler.addEnvironment('DELIVERS_IN_VPC', String(deliversInVpc(config)))
     this.api = new HttpApi(this, 'Api', { ...authorisation(config), createDefaultStage: false })
     // One permission covers the whole API: one per route would exceed the size limit of the function's policy.
     const integration = new HttpLambdaIntegration('Handler', this.handler, { scopePermissionToRoute: false })

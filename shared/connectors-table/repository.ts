@@ -275,6 +275,11 @@ export class ConnectorRepository {
     this.acceptedDomains = new AcceptedDomains(table, now)
   }
 
+  /** Counts the writes of connectors and accepted domains. */
+  version(): Promise<number> {
+    return this.#table.version()
+  }
+
   /** Reads all connectors and accepted domains consistently. */
   readAll(): Promise<Omit<ConnectorSet, 'version'>> {
     return readAllConnectors(this.#table)

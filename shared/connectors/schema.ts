@@ -238,6 +238,12 @@ const inboundRules: SpanningRule<Inbound>[] = [
 export const InboundConnectorInput = withSpanningRules(InboundFields, inboundRules)
 export type InboundConnectorInput = z.output<typeof InboundConnectorInput>
 
+/** The route of mail that no connector matches, and of a connector that is written without a route. */
+export type DefaultRoute = 'Mx' | 'Ses'
+
+const routeMeaning = 'Mx: by MX lookup; SmartHosts: through smartHosts; Ses: through Amazon SES'
+const route = z.enum(['Mx', 'SmartHosts', 'Ses']).describe(routeMeaning)
+
 const OutboundFields = z.strictObject({
   name,
   connectorType: z
@@ -255,10 +261,7 @@ const OutboundFields = z.strictObject({
       'a domain; *.domain: it and every subdomain; *: every domain; at least one unless allAcceptedDomains',
     ),
   allAcceptedDomains: z.boolean().default(false).describe('OnPremises only: matches every accepted domain'),
-  route: z
-    .enum(['Mx', 'SmartHosts', 'Ses'])
-    .default('Mx')
-    .describe('Mx: by MX lookup; SmartHosts: through smartHosts; Ses: through Amazon SES'),
+  route,
   smartHosts: z
     .array(SmartHostInput)
     .max(100)
@@ -296,7 +299,8 @@ const OutboundFields = z.strictObject({
 
 type Outbound = z.output<typeof OutboundFields>
 
-const outboundRules: SpanningRule<Outbound>[] = [
+/** @param defaultRoute so that a message explains a route that the connector does not name; null if it names one */
+const outboundRules = (defaultRoute: DefaultRoute | null): SpanningRule<Outbound>[] => [
   {
     at: 'allAcceptedDomains',
     reads: ['connectorType', 'allAcceptedDomains'],
@@ -319,7 +323,8 @@ const outboundRules: SpanningRule<Outbound>[] = [
     at: 'smartHosts',
     reads: ['route', 'smartHosts'],
     isBroken: (connector) => connector.route !== 'SmartHosts' && connector.smartHosts.length > 0,
-    message: (connector) => `must be empty when route is ${connector.route}`,
+    message: (connector) =>
+      `must be empty when route is ${connector.route}${defaultNote(connector, defaultRoute)}`,
   },
   {
     at: 'tlsDomain',
@@ -341,19 +346,21 @@ const outboundRules: SpanningRule<Outbound>[] = [
       connector.tlsSettings !== null &&
       connector.tlsSettings !== 'EncryptionOnly',
     message: (connector) =>
-      `Amazon SES can require TLS but cannot verify the partner's certificate, so ${connector.tlsSettings} needs route Mx or SmartHosts`,
+      `Amazon SES can require TLS but cannot verify the partner's certificate, so ${connector.tlsSettings} needs route Mx or SmartHosts${defaultNote(connector, defaultRoute)}`,
   },
   {
     at: 'clientCertificate',
     reads: ['route', 'clientCertificate'],
     isBroken: (connector) => connector.route === 'Ses' && connector.clientCertificate !== null,
-    message: 'Amazon SES does not present a client certificate to the next hop',
+    message: (connector) =>
+      `Amazon SES does not present a client certificate to the next hop${defaultNote(connector, defaultRoute)}`,
   },
   {
     at: 'minimumTlsVersion',
     reads: ['route', 'minimumTlsVersion'],
     isBroken: (connector) => connector.route === 'Ses' && connector.minimumTlsVersion === 'TLSv1.3',
-    message: 'Amazon SES does not let a sender choose TLSv1.3 as the minimum',
+    message: (connector) =>
+      `Amazon SES does not let a sender choose TLSv1.3 as the minimum${defaultNote(connector, defaultRoute)}`,
   },
   {
     at: 'minimumTlsVersion',
@@ -363,8 +370,19 @@ const outboundRules: SpanningRule<Outbound>[] = [
   },
 ]
 
-export const OutboundConnectorInput = withSpanningRules(OutboundFields, outboundRules)
+const defaultNote = ({ route }: Outbound, defaultRoute: DefaultRoute | null): string =>
+  route === defaultRoute ? `; if route is missing, it is ${route}, the default of this deployment` : ''
+
+/** An outbound connector with its route. */
+export const OutboundConnectorInput = withSpanningRules(OutboundFields, outboundRules(null))
 export type OutboundConnectorInput = z.output<typeof OutboundConnectorInput>
+
+/** An outbound connector whose route may be missing. The deployment's default is then stored as its value. */
+export const outboundConnectorInput = (defaultRoute: DefaultRoute) =>
+  withSpanningRules(
+    OutboundFields.extend({ route: route.default(defaultRoute).describe(routeMeaning) }),
+    outboundRules(defaultRoute),
+  )
 
 export const AcceptedDomainInput = z.strictObject({ comment })
 export type AcceptedDomainInput = z.output<typeof AcceptedDomainInput>

@@ -62,6 +62,7 @@ export const validateOutboundConnector = {
   path: '/outbound-connectors/{id}/validate',
   summary: 'Validate an outbound connector step by step, with a test message',
   body: OutboundValidationInput,
+  bodyName: 'OutboundValidationInput',
   bodyOptional: true,
   answers: { 200: OutboundValidation },
   problems: [404, 409],

@@ -256,6 +256,8 @@ export const ApiEnvironment = DecisionEnvironment.extend({
   MESSAGES_TABLE: z.string().min(1),
   TRANSPORT_TABLE: z.string().min(1),
   EVALUATION_QUEUE_URL: z.url(),
+  /** Whether deliver-message runs in the VPC. */
+  DELIVERS_IN_VPC: z.stringbool(),
 })
 
 export const PagesEnvironment = ConnectorsEnvironment.extend({

@@ -86,7 +86,7 @@ function typeWithLinks(schema: JsonSchema): string {
 
 const isLeaf = (schema: JsonSchema): boolean => typeWithLinks(schema).includes('](#')
 
-const isInput = (name: string): boolean => name.endsWith('Input')
+const isInput = (name: string): boolean => /(Input|Replacement)$/.test(name)
 
 const rowsOf = (name: string, schema: JsonSchema): string[][] =>
   fieldsOf(schema, isLeaf).map((field) => {

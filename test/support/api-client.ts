@@ -3,6 +3,7 @@ import type { Logger } from '@aws-lambda-powertools/logger'
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
 import { createConnectorApi } from '../../functions/connector-api/api.ts'
+import type { Deployment } from '../../functions/connector-api/routes/configuration.ts'
 import { PublishedCertificatesItem } from '../../shared/connectors-table/published-certificates.ts'
 import { ConnectorRepository, SnapshotReader } from '../../shared/connectors-table/repository.ts'
 import type { EvaluationJob } from '../../shared/contract/jobs.ts'
@@ -34,6 +35,7 @@ export function createTestApi(
   documents: DynamoDBDocumentClient,
   now: () => number = Date.now,
   publicRoots: readonly string[] = [],
+  deployment: Partial<Deployment> = {},
 ) {
   const logEntries: Record<string, unknown>[] = []
   const logger = {
@@ -51,6 +53,7 @@ export function createTestApi(
       settings: { defaultRoute: 'Mx' },
       publicRoots,
     },
+    deployment: { defaultRoute: 'Mx', deliversInVpc: true, ...deployment },
     reports: new ReceivedReports(documents, 'transport'),
     published: new PublishedCertificatesItem(documents, 'connectors'),
     observed: new ObservedList(documents, 'transport'),

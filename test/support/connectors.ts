@@ -1,5 +1,12 @@
 /** Connectors as an administrator writes them, with the test's changes. */
-import { InboundConnectorInput, OutboundConnectorInput } from '../../shared/connectors/schema.ts'
+import {
+  InboundConnectorInput,
+  type OutboundConnectorInput,
+  outboundConnectorInput,
+} from '../../shared/connectors/schema.ts'
+
+/** The schema of a deployment whose default route is Mx. */
+export const outboundSchema = outboundConnectorInput('Mx')
 
 export const inboundInput = (changes: Partial<InboundConnectorInput> = {}): InboundConnectorInput =>
   InboundConnectorInput.parse({
@@ -10,7 +17,7 @@ export const inboundInput = (changes: Partial<InboundConnectorInput> = {}): Inbo
   })
 
 export const outboundInput = (changes: Partial<OutboundConnectorInput> = {}): OutboundConnectorInput =>
-  OutboundConnectorInput.parse({
+  outboundSchema.parse({
     name: 'Northwind',
     connectorType: 'Partner',
     recipientDomains: ['northwind.example'],

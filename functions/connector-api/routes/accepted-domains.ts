@@ -1,11 +1,20 @@
 /** `/accepted-domains`: a collection keyed by domain name. */
 import { AcceptedDomain, AcceptedDomainInput } from '../../../shared/connectors/schema.ts'
 import type { AcceptedDomains, ExpectedVersions } from '../../../shared/connectors-table/repository.ts'
+import { readBody } from '../../../shared/http-api/json-body.ts'
 import { Problem } from '../../../shared/http-api/problem.ts'
 import { normaliseDomain } from '../../../shared/mail/domain.ts'
+import {
+  applyMergePatch,
+  checkReadOnly,
+  MergePatch,
+  separateReadOnly,
+  withReadOnlyFields,
+} from '../read-only-fields.ts'
 import { type Route, type RouteResponse, route } from '../route.ts'
 import { KeyedListQuery, keyedListHandler, listOf } from './lists.ts'
 import {
+  checkVersion,
   createdResponse,
   notFoundProblem,
   okResponse,
@@ -23,6 +32,7 @@ export const acceptedDomainRoutes = (domains: AcceptedDomains): Route[] => [
   listRoute(domains),
   readRoute(domains),
   acceptOrReplaceRoute(domains),
+  patchRoute(domains),
   removeRoute(domains),
 ]
 
@@ -60,18 +70,60 @@ const acceptOrReplaceRoute = (domains: AcceptedDomains): Route =>
       method: 'PUT',
       path: itemPath,
       summary: 'Accept a domain (without If-Match), or replace its comment (with If-Match)',
-      body: AcceptedDomainInput,
+      body: withReadOnlyFields(AcceptedDomainInput, AcceptedDomain),
+      bodyName: 'AcceptedDomainInput',
       ifMatch: 'optional',
       answers: { 200: AcceptedDomain, 201: AcceptedDomain },
       problems: [412, 428],
     },
     async ({ parameter, body, ifMatch }) => {
       const domain = newDomain(parameter)
-      return ifMatch === null
-        ? createDomain(domains, domain, body)
-        : replaceDomain(domains, domain, body, ifMatch)
+      const { fields, readOnly } = separateReadOnly(AcceptedDomainInput, body)
+      const input = AcceptedDomainInput.parse(fields)
+      if (ifMatch === null) {
+        checkReadOnly(readOnly, { domain })
+        return createDomain(domains, domain, input)
+      }
+      const current = Object.keys(readOnly).length > 0 ? await domains.get(domain) : null
+      if (current) {
+        checkVersion(current, ifMatch, resourceName)
+        checkReadOnly(readOnly, { ...current })
+      }
+      return replaceDomain(domains, domain, input, ifMatch)
     },
   )
+
+const patchRoute = (domains: AcceptedDomains): Route =>
+  route(
+    {
+      method: 'PATCH',
+      path: itemPath,
+      summary: 'Change the comment of an accepted domain',
+      body: MergePatch,
+      bodyType: 'application/merge-patch+json',
+      ifMatch: 'required',
+      answers: { 200: AcceptedDomain },
+      problems: [404],
+    },
+    async ({ parameter, body, ifMatch }) => {
+      const domain = existingDomain(parameter)
+      const current = await currentDomain(domains, domain, ifMatch ?? [])
+      const input = readBody(AcceptedDomainInput, applyMergePatch(body, current, AcceptedDomainInput))
+      return replaceDomain(domains, domain, input, [current.version])
+    },
+  )
+
+/** @throws Problem 404, or 412 for another version than the expected */
+async function currentDomain(
+  domains: AcceptedDomains,
+  domain: string,
+  expected: ExpectedVersions,
+): Promise<AcceptedDomain & Record<string, unknown>> {
+  const current = await domains.get(domain)
+  if (!current) throw notFoundProblem(resourceName)
+  checkVersion(current, expected, resourceName)
+  return current
+}
 
 const removeRoute = (domains: AcceptedDomains): Route =>
   route(

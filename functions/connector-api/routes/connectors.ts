@@ -4,7 +4,8 @@ import {
   InboundConnector,
   InboundConnectorInput,
   OutboundConnector,
-  OutboundConnectorInput,
+  type OutboundConnectorInput,
+  outboundConnectorInput,
 } from '../../../shared/connectors/schema.ts'
 import type {
   ConnectorRepository,
@@ -12,10 +13,18 @@ import type {
   RemoveResult,
   SaveResult,
 } from '../../../shared/connectors-table/repository.ts'
+import { readBody } from '../../../shared/http-api/json-body.ts'
 import { Warning } from '../../../shared/policy/warnings/warning.ts'
 import { inboundWarnings, outboundWarnings } from '../../../shared/policy/warnings/warnings.ts'
 import { createWarningFinder, type WarningDependencies } from '../connector-warnings.ts'
-import { type Route, route } from '../route.ts'
+import {
+  applyMergePatch,
+  checkReadOnly,
+  MergePatch,
+  separateReadOnly,
+  withReadOnlyFields,
+} from '../read-only-fields.ts'
+import { type Route, type RouteResponse, route } from '../route.ts'
 import {
   type WaitingChoice,
   WaitingChoiceQuery,
@@ -23,9 +32,11 @@ import {
   waitingMailOfChange,
 } from '../waiting-choice.ts'
 import type { MailRequest } from '../waiting-mail.ts'
+import type { Deployment } from './configuration.ts'
 import { isUlid, KeyedListQuery, keyedListHandler, listOf } from './lists.ts'
 import { mailRequest, WaitingMail, type WaitingMailDependencies, waitingMail } from './waiting-mail.ts'
 import {
+  checkVersion,
   createdResponse,
   notFoundProblem,
   okResponse,
@@ -53,10 +64,13 @@ export const SavedOutboundConnector = z.strictObject({
 
 export function connectorRoutes(
   repository: ConnectorRepository,
+  { defaultRoute, deliversInVpc }: Deployment,
   warningDependencies: WarningDependencies,
   dependencies: WaitingMailDependencies,
 ): Route[] {
   const { inbound, outbound } = repository
+  const findOutboundWarnings: typeof outboundWarnings = (connector, all, now) =>
+    outboundWarnings(connector, all, now, { deliversInVpc })
   return [
     ...routesFor({
       kind: 'inbound',
@@ -70,12 +84,12 @@ export function connectorRoutes(
     }),
     ...routesFor({
       kind: 'outbound',
-      input: OutboundConnectorInput,
+      input: outboundConnectorInput(defaultRoute),
       stored: OutboundConnector,
       saved: SavedOutboundConnector,
       list: OutboundConnectorList,
       connectors: outbound,
-      findWarnings: createWarningFinder(repository, outboundWarnings, warningDependencies),
+      findWarnings: createWarningFinder(repository, findOutboundWarnings, warningDependencies),
       waitingMail: {
         ...waitingMailOfChange(outbound, dependencies),
         requestBy: (choice, caller) => mailRequest(choice, caller, dependencies),
@@ -92,7 +106,7 @@ interface ConnectorStore<Stored, Input> {
   remove(id: string, expected: ExpectedVersions): Promise<RemoveResult>
 }
 
-interface ConnectorKind<Input extends z.ZodType, Stored extends z.ZodType> {
+interface ConnectorKind<Input extends z.ZodObject, Stored extends z.ZodObject> {
   kind: 'inbound' | 'outbound'
   input: Input
   stored: Stored
@@ -109,7 +123,7 @@ interface WaitingMailOfWrites extends WaitingMailOfChange {
   requestBy(choice: 'return' | 'release', caller: string | null): MailRequest
 }
 
-function routesFor<Input extends z.ZodType, Stored extends z.ZodType>(
+function routesFor<Input extends z.ZodObject, Stored extends z.ZodObject>(
   kind: ConnectorKind<Input, Stored>,
 ): Route[] {
   const listPath = `/${kind.kind}-connectors`
@@ -118,22 +132,26 @@ function routesFor<Input extends z.ZodType, Stored extends z.ZodType>(
     resourceName: `${kind.kind} connector`,
     listPath,
     itemPath: `${listPath}/{id}`,
+    schemaPrefix: kind.kind === 'inbound' ? 'InboundConnector' : 'OutboundConnector',
   }
   return [
     listRoute(resource),
     createRoute(resource),
     readRoute(resource),
     replaceRoute(resource),
+    patchRoute(resource),
     removeRoute(resource),
   ]
 }
 
 /** Connectors of either kind. The types of `routesFor` ensure that schemas and table agree. */
-interface Resource extends ConnectorKind<z.ZodType, z.ZodType> {
+interface Resource extends ConnectorKind<z.ZodObject, z.ZodObject> {
   /** Name of one resource in texts. */
   resourceName: string
   listPath: string
   itemPath: string
+  /** Beginning of the names of schemas in the OpenAPI document. */
+  schemaPrefix: string
 }
 
 const listRoute = ({ resourceName, listPath, list, connectors }: Resource): Route =>
@@ -148,13 +166,15 @@ const listRoute = ({ resourceName, listPath, list, connectors }: Resource): Rout
     keyedListHandler(connectors),
   )
 
-const createRoute = ({ resourceName, listPath, input, saved, connectors, findWarnings }: Resource): Route =>
-  route(
+const createRoute = (resource: Resource): Route => {
+  const { resourceName, listPath, schemaPrefix, input, saved, connectors, findWarnings } = resource
+  return route(
     {
       method: 'POST',
       path: listPath,
       summary: `Create an ${resourceName}`,
       body: input,
+      bodyName: `${schemaPrefix}Input`,
       answers: { 201: saved },
       problems: [409],
     },
@@ -166,6 +186,7 @@ const createRoute = ({ resourceName, listPath, input, saved, connectors, findWar
       )
     },
   )
+}
 
 const readRoute = ({ resourceName, itemPath, stored, connectors }: Resource): Route =>
   route(
@@ -184,36 +205,83 @@ const readRoute = ({ resourceName, itemPath, stored, connectors }: Resource): Ro
   )
 
 const replaceRoute = (resource: Resource): Route => {
-  const { resourceName, itemPath, input, saved, connectors, findWarnings } = resource
+  const { resourceName, itemPath, schemaPrefix, input, stored, saved } = resource
   return route(
     {
       method: 'PUT',
       path: itemPath,
       summary: `Replace an ${resourceName}`,
-      body: input,
+      body: withReadOnlyFields(input, stored),
+      bodyName: `${schemaPrefix}Replacement`,
       ifMatch: 'required',
       ...queryOf(resource),
       answers: { 200: saved },
       problems: [404, 409],
     },
-    async ({ parameter, body, ifMatch, query, caller }) => {
-      if (!isUlid(parameter)) throw notFoundProblem(resourceName)
+    async ({ parameter: id, body, ifMatch, query, caller }) => {
       const expected = ifMatch ?? []
-      const { connector, waiting } = await changeAndRequest(
-        resource,
-        { id: parameter, after: body, expected, choice: query.waiting },
-        caller,
-        async () => ({
-          connector: savedValue(await connectors.replace(parameter, body, expected), resourceName),
-        }),
-      )
-      return okResponse({
-        ...connector,
-        warnings: await findWarnings(connector),
-        ...(waiting && { waiting }),
-      })
+      const { fields, readOnly } = separateReadOnly(input, body)
+      if (Object.keys(readOnly).length > 0)
+        checkReadOnly(readOnly, await currentConnector(resource, id, expected))
+      return replace(resource, { id, after: fields, expected, choice: query.waiting }, caller)
     },
   )
+}
+
+const patchRoute = (resource: Resource): Route => {
+  const { resourceName, itemPath, input, saved } = resource
+  return route(
+    {
+      method: 'PATCH',
+      path: itemPath,
+      summary: `Change fields of an ${resourceName}`,
+      body: MergePatch,
+      bodyType: 'application/merge-patch+json',
+      ifMatch: 'required',
+      ...queryOf(resource),
+      answers: { 200: saved },
+      problems: [404, 409],
+    },
+    async ({ parameter: id, body, ifMatch, query, caller }) => {
+      const current = await currentConnector(resource, id, ifMatch ?? [])
+      const after = readBody(input, applyMergePatch(body, current, input))
+      return replace(resource, { id, after, expected: [current.version], choice: query.waiting }, caller)
+    },
+  )
+}
+
+/** @throws Problem 404, or 412 for another version than the expected */
+async function currentConnector(
+  { resourceName, connectors }: Resource,
+  id: string,
+  expected: ExpectedVersions,
+): Promise<Record<string, unknown> & { version: number }> {
+  const current = isUlid(id) ? await connectors.get(id) : null
+  if (!current) throw notFoundProblem(resourceName)
+  checkVersion(current, expected, resourceName)
+  return current
+}
+
+interface ConnectorChange {
+  id: string
+  /** Null when the connector is deleted. */
+  after: Record<string, unknown> | null
+  expected: ExpectedVersions
+  choice: WaitingChoice | undefined
+}
+
+async function replace(
+  resource: Resource,
+  change: ConnectorChange & { after: Record<string, unknown> },
+  caller: string | null,
+): Promise<RouteResponse> {
+  const { resourceName, connectors, findWarnings } = resource
+  const { id, after, expected } = change
+  if (!isUlid(id)) throw notFoundProblem(resourceName)
+  const { connector, waiting } = await changeAndRequest(resource, change, caller, async () => ({
+    connector: savedValue(await connectors.replace(id, after, expected), resourceName),
+  }))
+  return okResponse({ ...connector, warnings: await findWarnings(connector), ...(waiting && { waiting }) })
 }
 
 const removeRoute = (resource: Resource): Route => {
@@ -254,7 +322,7 @@ const queryOf = ({ waitingMail: ofWrites }: Resource): { query: z.ZodType<Waitin
 /** Checks and makes a change, and then returns or releases the mail that waits under the connector, if requested. */
 async function changeAndRequest<T>(
   { waitingMail: ofWrites }: Resource,
-  change: { id: string; after: unknown; expected: ExpectedVersions; choice: WaitingChoice | undefined },
+  change: ConnectorChange,
   caller: string | null,
   write: () => Promise<T>,
 ): Promise<T & { waiting: z.output<typeof WaitingMail> | null }> {

@@ -102,6 +102,7 @@ export function explainRoute({ snapshot, settings, publicRoots, now }: ExplainDe
       path: '/explain',
       summary: 'Explain how mailflow would handle a message, and why',
       body: ExplanationInput,
+      bodyName: 'ExplanationInput',
       answers: { 200: ExplanationAnswer },
     },
     async ({ body }) => {

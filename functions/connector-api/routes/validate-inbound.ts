@@ -25,6 +25,7 @@ export function validateInboundRoute({ inbound }: ConnectorRepository, dependenc
       summary: 'Check an inbound connector against the mail of the last days',
       query: ValidationQuery,
       body: InboundValidationInput,
+      bodyName: 'InboundValidationInput',
       bodyOptional: true,
       answers: { 200: InboundValidation },
       problems: [404],

@@ -1,5 +1,9 @@
 /** Turns the result of a write into a response. */
-import type { RemoveResult, SaveResult } from '../../../shared/connectors-table/repository.ts'
+import type {
+  ExpectedVersions,
+  RemoveResult,
+  SaveResult,
+} from '../../../shared/connectors-table/repository.ts'
 import { Problem } from '../../../shared/http-api/problem.ts'
 import { entityTag } from '../request.ts'
 import type { RouteResponse } from '../route.ts'
@@ -47,6 +51,15 @@ export function removedResponse(removed: RemoveResult, resourceName: string): Ro
 
 export const notFoundProblem = (resourceName: string): Problem =>
   new Problem(404, `There is no such ${resourceName}.`)
+
+/** @throws Problem 412 */
+export function checkVersion(
+  { version }: { version: number },
+  expected: ExpectedVersions,
+  resourceName: string,
+): void {
+  if (expected !== 'any' && !expected.includes(version)) throw versionMismatch(resourceName)
+}
 
 const versionMismatch = (resourceName: string): Problem =>
   new Problem(412, `The version of the ${resourceName} is not the one in If-Match. GET it again.`)

@@ -191,6 +191,22 @@ function validityWarning(certificate: X509Certificate, now: Date): string | null
   return `${name} expires on ${day(to)}; from then on no certificate that it issued is trusted`
 }
 
+/** Warns about a route to port 25 in a deployment whose deliveries leave from Lambda, outside the VPC. */
+export function closedPortWarning({ route, smartHosts }: OutboundConnector): Warning[] {
+  const usesPort25 =
+    route === 'Mx' || (route === 'SmartHosts' && smartHosts.some(({ port }) => port === smtpPort))
+  if (!usesPort25) return []
+  const otherRoute = route === 'Mx' ? 'set route to Ses' : 'use smart hosts on another port'
+  return [
+    {
+      path: 'route',
+      message: `mail cannot leave: AWS closes outbound port 25 for deliveries outside the VPC; ${otherRoute}, or deploy with mailflow.deliverInVpc`,
+    },
+  ]
+}
+
+const smtpPort = 25
+
 function opportunisticWarning({ connectorType, tlsSettings, route }: OutboundConnector): Warning[] {
   if (connectorType !== 'Partner' || tlsSettings !== null) return []
   const serverText = route === 'SmartHosts' ? 'a smart host' : 'a server'

@@ -16,3 +16,9 @@ export type ComparedConnectors = Omit<ConnectorSet, 'version'>
  * of connectors they would hide the important warnings.
  */
 export type WarningScope = 'Everything' | 'WhatWeakens'
+
+export interface WarningOptions {
+  scope?: WarningScope
+  /** Whether deliveries leave from the VPC. Outside it, AWS Lambda has no outbound port 25. */
+  deliversInVpc?: boolean
+}

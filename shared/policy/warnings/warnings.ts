@@ -6,15 +6,20 @@ import type { InboundConnector, OutboundConnector } from '../../connectors/schem
 import { countText } from '../text-lists.ts'
 import { unprotectedInbound, unprotectedOutbound } from './counterpart.ts'
 import { inboundOverlaps, outboundOverlaps } from './overlap.ts'
-import { inboundOwnWarnings, notEnforcedWarning, outboundOwnWarnings } from './single-connector.ts'
-import type { ComparedConnectors, Warning, WarningScope } from './warning.ts'
+import {
+  closedPortWarning,
+  inboundOwnWarnings,
+  notEnforcedWarning,
+  outboundOwnWarnings,
+} from './single-connector.ts'
+import type { ComparedConnectors, Warning, WarningOptions } from './warning.ts'
 
 /** @param all null when the other connectors could not be read: a warning then says that they were not compared */
 export function inboundWarnings(
   connector: InboundConnector,
   all: ComparedConnectors | null,
   now: Date,
-  scope: WarningScope = 'Everything',
+  { scope = 'Everything' }: WarningOptions = {},
 ): Warning[] {
   if (!connector.enabled) return notEnforcedWarning(connector)
   return limitWarnings([
@@ -31,11 +36,12 @@ export function outboundWarnings(
   connector: OutboundConnector,
   all: ComparedConnectors | null,
   now: Date,
-  scope: WarningScope = 'Everything',
+  { scope = 'Everything', deliversInVpc = true }: WarningOptions = {},
 ): Warning[] {
   if (!connector.enabled) return notEnforcedWarning(connector)
   return limitWarnings([
     ...notEnforcedWarning(connector),
+    ...(deliversInVpc ? [] : closedPortWarning(connector)),
     ...(all
       ? [...unprotectedInbound(connector, all), ...outboundOverlaps(connector, all, scope)]
       : notCompared),

@@ -383,7 +383,7 @@ describe('an invalid request', () => {
 
   test('with a method that the path does not have gets the allowed methods in the header Allow', async () => {
     const { headers } = await call('POST /accepted-domains/ours.example')
-    assert.equal(headers.allow, 'GET, PUT, DELETE')
+    assert.equal(headers.allow, 'GET, PUT, PATCH, DELETE')
   })
 })
 

@@ -1,7 +1,6 @@
 /** watch-expiry as AWS invokes it: its notices and metrics about observed and published certificates. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { OutboundConnectorInput } from '../../../shared/connectors/schema.ts'
 import { PublishedCertificatesItem } from '../../../shared/connectors-table/published-certificates.ts'
 import { ConnectorRepository } from '../../../shared/connectors-table/repository.ts'
 import { describeCertificates } from '../../../shared/tls/describe-certificates.ts'
@@ -10,6 +9,7 @@ import type { ObservedEndpoint } from '../../../shared/tls/observed/observation.
 import { ObservedList } from '../../../shared/transport/observed-list.ts'
 import { ObservedTable } from '../../../shared/transport/observed-table.ts'
 import { queryError, snsPublished } from '../../support/aws-answers.ts'
+import { outboundSchema } from '../../support/connectors.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { type FakeQueryService, startQueryService } from '../../support/fake-query-service.ts'
 import { setEnvironment } from '../../support/lambda.ts'
@@ -47,7 +47,7 @@ after(async () => {
 })
 
 async function connectorNamed(name: string): Promise<{ id: string; name: string }> {
-  const input = OutboundConnectorInput.parse({
+  const input = outboundSchema.parse({
     name,
     connectorType: 'Partner',
     recipientDomains: [`${name.toLowerCase()}.example`],

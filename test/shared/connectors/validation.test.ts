@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { OutboundConnectorInput } from '../../../shared/connectors/schema.ts'
 import {
   maxHosts,
   OutboundValidation,
@@ -9,6 +8,7 @@ import {
   type ValidationStep,
 } from '../../../shared/connectors/validation.ts'
 import type { CertificateSummary } from '../../../shared/contract/certificate.ts'
+import { outboundSchema } from '../../support/connectors.ts'
 import { selfSigned } from '../../support/pki.ts'
 
 const octets = (value: unknown): number => Buffer.byteLength(JSON.stringify(value))
@@ -120,7 +120,7 @@ describe('the stored form of a validation', () => {
       names: Array.from({ length: 20 }, (_, n) => `mx${n}.partner.example`),
     })
     const domain = (n: number) => `${n}`.padStart(60, 'a') + `.${'b'.repeat(62)}`.repeat(3)
-    const connector = OutboundConnectorInput.parse({
+    const connector = outboundSchema.parse({
       name: 'ü'.repeat(64),
       connectorType: 'Partner',
       recipientDomains: Array.from({ length: 1000 }, (_, n) => `*.${domain(n)}`),

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { z } from 'zod'
-import { InboundConnectorInput, OutboundConnectorInput } from '../../../shared/connectors/schema.ts'
+import { InboundConnectorInput } from '../../../shared/connectors/schema.ts'
 import { faultsOf } from '../../../shared/contract/schema-faults.ts'
+import { outboundSchema } from '../../support/connectors.ts'
 
 const partner = { name: 'x', connectorType: 'Partner' }
 const from = { ...partner, senderDomains: ['a.example'] }
@@ -29,19 +30,19 @@ const rows: [z.ZodType, object, string[]][] = [
   ],
   [InboundConnectorInput, { ...from, requireTLS: true }, ['requireTLS: is not a known field']],
   [
-    OutboundConnectorInput,
+    outboundSchema,
     { ...to, tlsSettings: 'Mandatory' },
     ['tlsSettings: must be null, "EncryptionOnly", "CertificateValidation" or "DomainValidation"'],
   ],
-  [OutboundConnectorInput, { ...to, expirationHours: 48 }, ['expirationHours: must be at most 24']],
-  [OutboundConnectorInput, { ...to, expirationHours: 12.5 }, ['expirationHours: must be a whole number']],
+  [outboundSchema, { ...to, expirationHours: 48 }, ['expirationHours: must be at most 24']],
+  [outboundSchema, { ...to, expirationHours: 12.5 }, ['expirationHours: must be a whole number']],
   [
-    OutboundConnectorInput,
+    outboundSchema,
     { ...to, route: 'SmartHosts', smartHosts: ['mail.a.example', { host: 'b.example', port: '25' }] },
     ['smartHosts[0]: must be an object, not a string', 'smartHosts[1].port: must be a number, not a string'],
   ],
   [
-    OutboundConnectorInput,
+    outboundSchema,
     { ...to, tlsSettings: 'DomainValidation' },
     ['tlsDomain: is needed when tlsSettings is DomainValidation'],
   ],

@@ -673,7 +673,7 @@ describe('the warnings in the scope WhatWeakens', () => {
       inbound: [wide],
       outbound: [to({ recipientDomains: ['*.contoso.example'] })],
     })
-    return warningTexts(inboundWarnings(saved, allConnectors, now, 'WhatWeakens'))
+    return warningTexts(inboundWarnings(saved, allConnectors, now, { scope: 'WhatWeakens' }))
   }
 
   test('omit a connector that takes precedence over another and requires as much', () => {

@@ -1,0 +1,62 @@
+/**
+ * Fields that the API sets. A client may send back a resource as it read it, so a write accepts these fields with the
+ * values that the resource has, and refuses other values.
+ */
+import { isDeepStrictEqual } from 'node:util'
+import { z } from 'zod'
+import { Problem } from '../../shared/http-api/problem.ts'
+
+type Fields = Record<string, unknown>
+
+/** @returns the input's schema with the fields that only the stored resource has */
+export function withReadOnlyFields(input: z.ZodObject, stored: z.ZodObject): z.ZodObject {
+  const readOnly = Object.entries(stored.shape as Record<string, z.ZodType>)
+    .filter(([name]) => !(name in input.shape))
+    .map(([name, field]) => [name, field.optional().describe('read-only: absent, or as GET returned it')])
+  return input.safeExtend(Object.fromEntries(readOnly))
+}
+
+/** Divides a body into the fields of the input and the read-only fields. */
+export function separateReadOnly(input: z.ZodObject, body: Fields): { fields: Fields; readOnly: Fields } {
+  const entries = Object.entries(body)
+  return {
+    fields: Object.fromEntries(entries.filter(([name]) => name in input.shape)),
+    readOnly: Object.fromEntries(
+      entries.filter(([name, value]) => !(name in input.shape) && value !== undefined),
+    ),
+  }
+}
+
+/** @throws Problem 422 that names every changed field */
+export function checkReadOnly(readOnly: Fields, current: Fields): void {
+  const changed = Object.keys(readOnly).filter((name) => !isDeepStrictEqual(readOnly[name], current[name]))
+  if (changed.length === 0) return
+  throw new Problem(422, 'The body changes a read-only field.', {
+    errors: changed.map((path) => ({
+      path,
+      message: 'is read-only: leave it out, or send it as GET returned it',
+    })),
+  })
+}
+
+/** A JSON merge patch (RFC 7396). No field of a resource is an object, so the patch is one level deep. */
+export const MergePatch = z
+  .looseObject({})
+  .describe('the fields to change; null gives a field its default (RFC 7396)')
+
+/**
+ * @param current the stored resource
+ * @returns the patched body, not yet validated
+ * @throws Problem 422 for unknown and changed read-only fields
+ */
+export function applyMergePatch(patch: Fields, current: Fields, input: z.ZodObject): Fields {
+  const unknown = Object.keys(patch).filter((name) => !(name in current) && !(name in input.shape))
+  if (unknown.length > 0)
+    throw new Problem(422, 'The body is not valid.', {
+      errors: unknown.map((path) => ({ path, message: 'is not a known field' })),
+    })
+  const { fields, readOnly } = separateReadOnly(input, patch)
+  checkReadOnly(readOnly, current)
+  const merged = { ...separateReadOnly(input, current).fields, ...fields }
+  return Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== null))
+}

@@ -1,0 +1,36 @@
+/** `/configuration`: the version of the configuration, and the settings of the deployment on which connectors depend. */
+import { z } from 'zod'
+import type { DefaultRoute } from '../../../shared/connectors/schema.ts'
+import type { ConnectorRepository } from '../../../shared/connectors-table/repository.ts'
+import { type Route, route } from '../route.ts'
+
+export interface Deployment {
+  defaultRoute: DefaultRoute
+  /** Whether deliveries leave from the VPC. */
+  deliversInVpc: boolean
+}
+
+export const Configuration = z.strictObject({
+  version: z
+    .int()
+    .nonnegative()
+    .describe('changes with each write of a connector or an accepted domain; compare it before a write'),
+  defaultRoute: z
+    .enum(['Mx', 'Ses'])
+    .describe('the route of mail without a connector, and of a connector that is written without a route'),
+  deliversInVpc: z.boolean().describe('false: AWS closes outbound port 25, so route Mx cannot be used'),
+})
+
+export const configurationRoute = (
+  repository: Pick<ConnectorRepository, 'version'>,
+  deployment: Deployment,
+): Route =>
+  route(
+    {
+      method: 'GET',
+      path: '/configuration',
+      summary: 'Read the version of the configuration, and settings of the deployment',
+      answers: { 200: Configuration },
+    },
+    async () => ({ status: 200, body: { version: await repository.version(), ...deployment } }),
+  )
