@@ -4,10 +4,14 @@ import { certificates } from './commands/certificates.ts'
 import { observedCertificates } from './commands/certificates-observed.ts'
 import { check } from './commands/check.ts'
 import { applyConnectors } from './commands/connectors-apply.ts'
+import { deleteConnector } from './commands/connectors-delete.ts'
+import { disableConnector } from './commands/connectors-disable.ts'
+import { enableConnector } from './commands/connectors-enable.ts'
 import { exportConnectors } from './commands/connectors-export.ts'
 import { getConnector } from './commands/connectors-get.ts'
 import { importExchange } from './commands/connectors-import-exchange.ts'
 import { listConnectors } from './commands/connectors-list.ts'
+import { setConnector } from './commands/connectors-set.ts'
 import { validateConnector } from './commands/connectors-validate.ts'
 import { dns } from './commands/dns.ts'
 import { explain } from './commands/explain.ts'
@@ -22,6 +26,10 @@ export const commands: readonly Command[] = [
   getConnector,
   validateConnector,
   applyConnectors,
+  setConnector,
+  enableConnector,
+  disableConnector,
+  deleteConnector,
   exportConnectors,
   importExchange,
   explain,

@@ -19,14 +19,17 @@ function inboundRemovalEffect(fields: Fields): string {
   if (fields.connectorType === 'OnPremises')
     return `The servers that it identifies may no longer relay mail from ${domains}.`
   if (fields.mode === 'ReportOnly') return 'It is report only, so mail is not affected.'
-  const requirements = [
+  const requirements = requirementsOf(fields)
+  if (requirements.length === 0) return `It requires nothing of mail from ${domains}.`
+  return `It no longer requires ${requirements.join(' and ')} of mail from ${domains}.`
+}
+
+const requirementsOf = (fields: Fields): string[] =>
+  [
     fields.requireTls === true ? 'TLS' : '',
     fields.restrictDomainsToCertificate === true ? 'a listed certificate' : '',
     fields.restrictDomainsToIpAddresses === true ? 'a listed address' : '',
   ].filter(Boolean)
-  if (requirements.length === 0) return `It requires nothing of mail from ${domains}.`
-  return `It no longer requires ${requirements.join(' and ')} of mail from ${domains}.`
-}
 
 function outboundRemovalEffect(fields: Fields): string {
   if (fields.enabled === false) return disabledText
@@ -47,6 +50,38 @@ const routeText = ({ route, smartHosts }: Fields): string =>
 const disabledText = 'It is disabled, so mail is not affected.'
 
 const domainList = (domains: unknown): string => (domains as string[]).join(', ')
+
+/** @returns a sentence for each effect on mail of a changed entry */
+export function changeEffects(
+  kind: EntryKind,
+  before: Fields,
+  after: Fields,
+  changes: readonly FieldChange[],
+): string[] {
+  const isEnforced = ({ enabled, mode }: Fields) => enabled === true && mode === 'Enforce'
+  if (before.enabled === true && after.enabled === false) return [removalEffect(kind, before)]
+  const enforced = !isEnforced(before) && isEnforced(after) ? [enforcementEffect(kind, after)] : []
+  return [...enforced, ...weakenedRequirements(changes)]
+}
+
+/** The effect of a connector that begins to be enforced. */
+function enforcementEffect(kind: EntryKind, fields: Fields): string {
+  if (kind.name === 'outboundConnectors') return outboundEnforcementEffect(fields)
+  const domains = domainList(fields.senderDomains)
+  if (fields.connectorType === 'OnPremises')
+    return `The servers that it identifies may relay mail from ${domains}.`
+  const requirements = requirementsOf(fields)
+  if (requirements.length === 0) return `It requires nothing of mail from ${domains}.`
+  return `Mail from ${domains} without ${requirements.join(' and ')} is ${fields.onViolation === 'Defer' ? 'held' : 'refused'}.`
+}
+
+function outboundEnforcementEffect(fields: Fields): string {
+  const domains =
+    fields.allAcceptedDomains === true ? 'the accepted domains' : domainList(fields.recipientDomains)
+  const route = `Mail to ${domains} is sent through ${routeText(fields)}.`
+  if (fields.tlsSettings === null) return route
+  return `${route} Without TLS (${fields.tlsSettings}) it is ${fields.onTlsFailure === 'Bounce' ? 'bounced' : 'deferred'}.`
+}
 
 /** Values of each field, from the weakest requirement to the strongest. */
 const strengthOrder: Readonly<Record<string, readonly unknown[]>> = {

@@ -6,7 +6,7 @@
 import type { InboundConnector, OutboundConnector } from '../../shared/connectors/schema.ts'
 import { selectOutbound } from '../../shared/policy/outbound.ts'
 import { compileSnapshot, type Snapshot } from '../../shared/policy/snapshot.ts'
-import type { ComparedConnectors } from '../../shared/policy/warnings/warning.ts'
+import type { ComparedConnectors, WarningOptions } from '../../shared/policy/warnings/warning.ts'
 import { inboundWarnings, outboundWarnings } from '../../shared/policy/warnings/warnings.ts'
 import {
   acceptedDomains,
@@ -17,7 +17,7 @@ import {
   inboundConnectors,
 } from './entry-kinds.ts'
 import type { Change } from './plan-changes.ts'
-import type { CurrentConfiguration, CurrentEntry } from './read-current-configuration.ts'
+import type { CurrentConfiguration, CurrentEntry, Gateway } from './read-current-configuration.ts'
 
 export interface ConfigurationWarning {
   /** The kind of entry, such as `inbound connector`. */
@@ -33,9 +33,10 @@ type ConfigurationState = Readonly<Record<EntryKindName, readonly DesiredEntry[]
 /** @returns all warnings about written entries, and new warnings about other entries */
 export function collectWarnings(
   changes: readonly Change[],
-  current: CurrentConfiguration,
+  { current, deliversInVpc }: Gateway,
   now: Date,
 ): ConfigurationWarning[] {
+  const options: WarningOptions = { scope: 'WhatWeakens', deliversInVpc }
   const writtenEntries = new Set(changes.flatMap((change) => ('desired' in change ? [change.desired] : [])))
   const after = stateAfter(changes, current)
   const currentSurroundings = surroundingsOf(current)
@@ -44,8 +45,8 @@ export function collectWarnings(
     after[kind.name].flatMap((entry) => {
       const previousWarnings = writtenEntries.has(entry)
         ? []
-        : warningsAbout(kind, entry, currentSurroundings, now)
-      return warningsAbout(kind, entry, plannedSurroundings, now)
+        : warningsAbout(kind, entry, currentSurroundings, now, options)
+      return warningsAbout(kind, entry, plannedSurroundings, now, options)
         .filter(
           ({ path, message }) =>
             !previousWarnings.some((old) => old.path === path && old.message === message),
@@ -77,11 +78,17 @@ const surroundingsOf = (state: ConfigurationState): ComparedConnectors => ({
   acceptedDomains: state[acceptedDomains.name].map(({ key }) => ({ domain: key })),
 })
 
-function warningsAbout(kind: EntryKind, entry: DesiredEntry, all: ComparedConnectors, now: Date) {
+function warningsAbout(
+  kind: EntryKind,
+  entry: DesiredEntry,
+  all: ComparedConnectors,
+  now: Date,
+  options: WarningOptions,
+) {
   if (kind === acceptedDomains) return unroutedWarnings(entry.key, all)
   if (kind === inboundConnectors)
-    return inboundWarnings(toStoredConnector<InboundConnector>(entry), all, now, { scope: 'WhatWeakens' })
-  return outboundWarnings(toStoredConnector<OutboundConnector>(entry), all, now, { scope: 'WhatWeakens' })
+    return inboundWarnings(toStoredConnector<InboundConnector>(entry), all, now, options)
+  return outboundWarnings(toStoredConnector<OutboundConnector>(entry), all, now, options)
 }
 
 const snapshots = new WeakMap<ComparedConnectors, Snapshot>()

@@ -3,7 +3,7 @@ import { X509Certificate } from 'node:crypto'
 import { fingerprintOf } from '../../shared/tls/fingerprint.ts'
 import { printable } from '../text/format.ts'
 import { indentParagraph } from '../text/table.ts'
-import { removalEffect, weakenedRequirements } from './change-effects.ts'
+import { changeEffects, removalEffect } from './change-effects.ts'
 import { defaultsOf, type EntryKind, entryKinds, type Fields } from './entry-kinds.ts'
 import type { Change } from './plan-changes.ts'
 
@@ -26,7 +26,9 @@ function changeText(change: Change): string {
       return [
         formatLine('~', change.desired.label, 'changed'),
         ...change.fields.flatMap(({ field, from, to }) => fieldLines(field, from, to)),
-        ...weakenedRequirements(change.fields).map((sentence) => indentParagraph(sentence, 6)),
+        ...changeEffects(change.entryKind, change.current.fields, change.desired.fields, change.fields).map(
+          (sentence) => indentParagraph(sentence, 6),
+        ),
       ].join('\n')
     case 'Unchanged':
       return formatLine('=', change.current.label, 'unchanged')
@@ -34,7 +36,7 @@ function changeText(change: Change): string {
       return formatLine('?', change.current.label, 'not in the file, kept (--prune removes it)')
     case 'Remove':
       return [
-        formatLine('-', change.current.label, 'not in the file, removed'),
+        formatLine('-', change.current.label, 'removed'),
         indentParagraph(removalEffect(change.entryKind, change.current.fields), 6),
       ].join('\n')
   }

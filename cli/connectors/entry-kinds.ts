@@ -2,9 +2,13 @@
 import type { z } from 'zod'
 import {
   AcceptedDomainInput,
+  type DefaultRoute,
+  InboundConnector,
   InboundConnectorInput,
+  OutboundConnector,
+  OutboundConnectorDraft,
   OutboundConnectorInput,
-  storedName,
+  outboundConnectorInput,
 } from '../../shared/connectors/schema.ts'
 
 export type EntryKindName = 'acceptedDomains' | 'inboundConnectors' | 'outboundConnectors'
@@ -17,9 +21,11 @@ export interface EntryKind {
   readonly path: string
   /** The API's schema for input. */
   readonly input: z.ZodObject
-  /** The input fields of an entry that the gateway has. */
+  /** The input fields of an entry that the gateway has. They may break a rule that was added later. */
   readonly stored: z.ZodObject
 }
+
+const serverFields = { id: true, createdAt: true, updatedAt: true, version: true } as const
 
 export const acceptedDomains: EntryKind = {
   name: 'acceptedDomains',
@@ -33,19 +39,28 @@ export const inboundConnectors: EntryKind = {
   singular: 'inbound connector',
   path: '/inbound-connectors',
   input: InboundConnectorInput,
-  stored: InboundConnectorInput.safeExtend(storedName),
+  stored: InboundConnector.omit(serverFields),
 }
 export const outboundConnectors: EntryKind = {
   name: 'outboundConnectors',
   singular: 'outbound connector',
   path: '/outbound-connectors',
   input: OutboundConnectorInput,
-  stored: OutboundConnectorInput.safeExtend(storedName),
+  stored: OutboundConnector.omit({ ...serverFields, validation: true }),
 }
 
 export const connectorKinds = [inboundConnectors, outboundConnectors] as const
 /** The order of writing: accepted domains before the connectors that restrict their mail. */
 export const entryKinds = [acceptedDomains, ...connectorKinds] as const
+
+/**
+ * The schema of an entry in a file, in which an outbound connector may have no route.
+ * @param defaultRoute null when it is not known yet
+ */
+export function inputInFile(kind: EntryKind, defaultRoute: DefaultRoute | null): z.ZodObject {
+  if (kind !== outboundConnectors) return kind.input
+  return defaultRoute === null ? OutboundConnectorDraft : outboundConnectorInput(defaultRoute)
+}
 
 /** The API's input fields of one entry, validated, with defaults. */
 export type Fields = Readonly<Record<string, unknown>>

@@ -55,7 +55,12 @@ function planOf(
   ]
 }
 
-function changeOf(entryKind: EntryKind, desired: DesiredEntry, current: CurrentEntry | undefined): Change {
+/** The change that makes an entry of the gateway the desired one. */
+export function changeOf(
+  entryKind: EntryKind,
+  desired: DesiredEntry,
+  current: CurrentEntry | undefined,
+): Change {
   if (current === undefined) return { kind: 'Create', entryKind, desired }
   const fields = difference(current.fields, desired.fields)
   if (fields.length === 0) return { kind: 'Unchanged', entryKind, current }

@@ -1,11 +1,8 @@
-/**
- * Reads and checks a whole connectors file before the first API request, and reports every fault with its line. A
- * JSON file is also YAML.
- */
+/** Reads and checks a whole connectors file before the first write, and reports every fault with its line. JSON is YAML. */
 import { isMap, LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
 import { comparableName } from '../../shared/connectors/comparable-name.ts'
-import { AcceptedDomainInput } from '../../shared/connectors/schema.ts'
+import { AcceptedDomainInput, type DefaultRoute } from '../../shared/connectors/schema.ts'
 import { errorMessage } from '../../shared/contract/error-message.ts'
 import { faultsOf, faultText } from '../../shared/contract/schema-faults.ts'
 import { normaliseDomain } from '../../shared/mail/domain.ts'
@@ -17,6 +14,7 @@ import {
   type DesiredEntry,
   type EntryKind,
   entryKinds,
+  inputInFile,
 } from './entry-kinds.ts'
 import { offsetOf, type Path } from './yaml-offset.ts'
 
@@ -28,12 +26,22 @@ interface FileFault {
 /** Limits YAML aliases. Attack: nested aliases expand to billions of nodes (billion laughs). */
 const maxAliases = 1000
 
+export interface FileOptions {
+  /** The route of outbound connectors that have none in the file; null for a check before it is known. */
+  readonly defaultRoute: DefaultRoute | null
+  /** Whether entries that are not in the file are to be removed; refused for a part of the configuration. */
+  readonly prune: boolean
+}
+
 /**
  * @param name the file's name, for messages
- * @param prune whether entries that are not in the file are to be removed; refused for a part of the configuration
  * @throws CommandError listing every fault of the file
  */
-export function readConfiguration(text: string, name: string, prune = false): Configuration {
+export function readConfiguration(
+  text: string,
+  name: string,
+  { defaultRoute, prune }: FileOptions,
+): Configuration {
   const lines = new LineCounter()
   // At another level the package prints warnings itself, and they quote the file unescaped.
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: 'error' })
@@ -44,7 +52,8 @@ export function readConfiguration(text: string, name: string, prune = false): Co
   }))
   if (syntaxFaults.length > 0) throw invalidFileError(name, syntaxFaults.map(withLine))
   const content = contentOf(document, name)
-  const { configuration, faults } = checkContent(content, (path) => offsetOf(document.contents, path))
+  const locate = (path: Path) => offsetOf(document.contents, path)
+  const { configuration, faults } = checkContent(content, locate, defaultRoute)
   if (prune && isMap(document.contents) && document.get('partial') !== undefined)
     faults.push({
       offset: offsetOf(document.contents, ['partial']),
@@ -66,17 +75,24 @@ function contentOf(document: ReturnType<typeof parseDocument>, name: string): un
 }
 
 const invalidFileError = (name: string, faults: readonly string[]): CommandError =>
-  new CommandError(`${name} has ${countText(faults.length, 'error')}; no request was sent to the API`, faults)
+  new CommandError(`${name} has ${countText(faults.length, 'error')}; nothing was written`, faults)
 
 type Locate = (path: Path) => number
+
+interface Context {
+  readonly locate: Locate
+  readonly faults: FileFault[]
+  readonly defaultRoute: DefaultRoute | null
+}
 
 function checkContent(
   content: unknown,
   locate: Locate,
+  defaultRoute: DefaultRoute | null,
 ): { configuration: Configuration; faults: FileFault[] } {
   const faults: FileFault[] = []
   const sections = sectionsOf(content, locate, faults)
-  const read = (kind: EntryKind) => readSection(kind, sections[kind.name], locate, faults)
+  const read = (kind: EntryKind) => readSection(kind, sections[kind.name], { locate, faults, defaultRoute })
   const configuration = Object.fromEntries(entryKinds.map((kind) => [kind.name, read(kind)])) as Configuration
   return { configuration, faults }
 }
@@ -103,12 +119,8 @@ function sectionsOf(content: unknown, locate: Locate, faults: FileFault[]): Reco
   return sections
 }
 
-function readSection(
-  kind: EntryKind,
-  section: unknown,
-  locate: Locate,
-  faults: FileFault[],
-): DesiredEntry[] | null {
+function readSection(kind: EntryKind, section: unknown, context: Context): DesiredEntry[] | null {
+  const { locate, faults } = context
   if (section === undefined) return null
   if (!Array.isArray(section)) {
     // An empty section is ambiguous: with --prune it would remove every entry.
@@ -119,7 +131,7 @@ function readSection(
   }
   reportDuplicates(kind, section, locate, faults)
   return section
-    .map((entry, index) => readEntry(kind, entry, index, locate, faults))
+    .map((entry, index) => readEntry(kind, entry, index, context))
     .filter((desired) => desired !== null)
 }
 
@@ -127,10 +139,9 @@ function readEntry(
   kind: EntryKind,
   entry: unknown,
   index: number,
-  locate: Locate,
-  faults: FileFault[],
+  { locate, faults, defaultRoute }: Context,
 ): DesiredEntry | null {
-  const parsed = schemaOf(kind).safeParse(entry)
+  const parsed = schemaOf(kind, defaultRoute).safeParse(entry)
   if (parsed.success) return toDesiredEntry(kind, parsed.data)
   const title = titleOf(kind, entry, index)
   for (const fault of faultsOf(parsed.error)) {
@@ -153,7 +164,8 @@ const AcceptedDomainEntry = z.preprocess(
   z.strictObject({ domain: DomainName, ...AcceptedDomainInput.shape }),
 )
 
-const schemaOf = (kind: EntryKind): z.ZodType => (kind === acceptedDomains ? AcceptedDomainEntry : kind.input)
+const schemaOf = (kind: EntryKind, defaultRoute: DefaultRoute | null): z.ZodType =>
+  kind === acceptedDomains ? AcceptedDomainEntry : inputInFile(kind, defaultRoute)
 
 /** @param parsed the output of the kind's schema */
 export function toDesiredEntry(kind: EntryKind, parsed: unknown): DesiredEntry {

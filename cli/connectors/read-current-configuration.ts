@@ -21,6 +21,37 @@ export interface CurrentEntry extends DesiredEntry {
   readonly response: Readonly<Record<string, unknown>>
 }
 
+const GatewaySettings = z.looseObject({
+  version: z.int().nonnegative(),
+  defaultRoute: z.enum(['Mx', 'Ses']),
+  deliversInVpc: z.boolean(),
+})
+
+/** The configuration of a gateway at one version, and the settings on which connectors depend. */
+export interface Gateway extends Readonly<z.output<typeof GatewaySettings>> {
+  readonly current: CurrentConfiguration
+}
+
+export const readGatewaySettings = (api: ApiClient) => api.get(GatewaySettings, '/configuration')
+
+/** A writer that changes the configuration more often than this is another program under way. */
+const maxReads = 5
+
+/**
+ * Reads the configuration between two readings of its version, and again when the version changed meanwhile.
+ * @throws CommandError when the configuration changes all the time
+ */
+export async function readGateway(api: ApiClient): Promise<Gateway> {
+  let before = await readGatewaySettings(api)
+  for (let reads = 0; reads < maxReads; reads++) {
+    const current = await readCurrentConfiguration(api)
+    const after = await readGatewaySettings(api)
+    if (after.version === before.version) return { ...after, current }
+    before = after
+  }
+  throw new CommandError('another client changes the configuration all the time; try again later')
+}
+
 export type CurrentConfiguration = Readonly<Record<EntryKindName, readonly CurrentEntry[]>>
 
 /** Fields that the server assigns. */

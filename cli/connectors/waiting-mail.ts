@@ -8,7 +8,7 @@ import type { ApiClient } from '../api/api-client.ts'
 import type { Io } from '../command.ts'
 import { CommandError, UsageError } from '../command-error.ts'
 import { printable } from '../text/format.ts'
-import { outboundConnectors } from './entry-kinds.ts'
+import { inboundConnectors, outboundConnectors } from './entry-kinds.ts'
 import type { Change } from './plan-changes.ts'
 
 const choices = ['hold', 'return', 'release'] as const
@@ -62,11 +62,39 @@ async function countDeferred(api: ApiClient, connector: string | null, now: numb
   return count
 }
 
-export function waitingText({ change, lowered, messages }: LoweringChange): string {
-  const count = `${messages === maxCounted ? `${maxCounted} or more messages` : countText(messages, 'message')}`
-  const effect = change.kind === 'Remove' ? 'which is removed' : `which is lowered (${loweredText(lowered)})`
-  return `${count} ${messages === 1 ? 'waits' : 'wait'} under outbound connector "${printable(change.current.label)}", ${effect}`
+/** A change of an inbound connector under which mail waits. */
+export interface HeldMail {
+  readonly connector: string
+  /** Number of messages, at most `maxCounted`. */
+  readonly messages: number
 }
+
+/** Finds the mail that waits under inbound connectors which a plan changes or removes. */
+export async function findHeldMail(
+  api: ApiClient,
+  changes: readonly Change[],
+  now: number,
+): Promise<HeldMail[]> {
+  const found: HeldMail[] = []
+  for (const change of changes) {
+    if (change.entryKind !== inboundConnectors) continue
+    if (change.kind !== 'Replace' && change.kind !== 'Remove') continue
+    const messages = await countDeferred(api, change.current.id, now)
+    if (messages > 0) found.push({ connector: change.current.label, messages })
+  }
+  return found
+}
+
+export const heldText = ({ connector, messages }: HeldMail): string =>
+  `${waitingCount(messages)} under inbound connector "${printable(connector)}". The changed connectors decide about this mail at its next evaluation, which "npx mailflow retry" requests.`
+
+export function waitingText({ change, lowered, messages }: LoweringChange): string {
+  const effect = change.kind === 'Remove' ? 'which is removed' : `which is lowered (${loweredText(lowered)})`
+  return `${waitingCount(messages)} under outbound connector "${printable(change.current.label)}", ${effect}`
+}
+
+const waitingCount = (messages: number): string =>
+  `${messages === maxCounted ? `${maxCounted} or more messages` : countText(messages, 'message')} ${messages === 1 ? 'waits' : 'wait'}`
 
 const loweredText = (lowered: readonly LoweredField[]): string =>
   lowered.map((field) => (field === 'connector' ? 'disabled, or a domain fewer' : field)).join(', ')

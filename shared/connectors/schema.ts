@@ -384,11 +384,17 @@ export const outboundConnectorInput = (defaultRoute: DefaultRoute) =>
     outboundRules(defaultRoute),
   )
 
+/** For a check before the deployment's default is known. The rules about routes ignore a missing route. */
+export const OutboundConnectorDraft = withSpanningRules(
+  OutboundFields.extend({ route: route.optional() }),
+  outboundRules(null) as SpanningRule<Omit<Outbound, 'route'> & { route?: Outbound['route'] | undefined }>[],
+)
+
 export const AcceptedDomainInput = z.strictObject({ comment })
 export type AcceptedDomainInput = z.output<typeof AcceptedDomainInput>
 
 /** Earlier versions accepted names with invisible characters; such connectors stay valid until they are written. */
-export const storedName = { name: z.string().describe(nameDescription) }
+const storedName = { name: z.string().describe(nameDescription) }
 
 /** Fields that the API sets. `version` is the number of writes; times are ISO 8601 in UTC. */
 const stored = {

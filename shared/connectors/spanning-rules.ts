@@ -1,6 +1,6 @@
 /**
  * Rules that span fields of an object. A rule is checked even when other fields have faults, so that one response
- * names every fault. A rule is skipped only when a field that it reads is invalid itself.
+ * names every fault. A rule is skipped only when a field that it reads is invalid or missing.
  */
 import type { z } from 'zod'
 
@@ -21,7 +21,8 @@ export function withSpanningRules<T extends z.ZodObject>(
     (value, context) => {
       const unreadable = new Set(context.issues.map(({ path }) => path?.[0]))
       for (const { at, reads, isBroken, message } of rules) {
-        if (reads.some((field) => unreadable.has(field)) || !isBroken(value)) continue
+        if (reads.some((field) => unreadable.has(field) || value[field] === undefined)) continue
+        if (!isBroken(value)) continue
         const text = typeof message === 'string' ? message : message(value)
         context.addIssue({ code: 'custom', path: [at], message: text })
       }

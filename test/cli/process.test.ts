@@ -86,6 +86,7 @@ test('mailflow exits with 0 and prints no error when the reader of its output cl
     id: `01KGH3Z00000000000${String(number).padStart(8, '0')}`,
     name: `Partner ${number}`,
     connectorType: 'Partner',
+    route: 'Mx',
     recipientDomains: [`partner${number}.example`],
     version: 1,
   })
@@ -115,7 +116,9 @@ test('connectors apply writes every change, and its exit status says so, when th
     [200, 1],
   ] as const) {
     let writes = 0
-    const { url, stop } = await startAnsweringServer(({ method }) => {
+    const { url, stop } = await startAnsweringServer(({ method, url: target }) => {
+      if (target === '/configuration')
+        return { body: JSON.stringify({ version: 1, defaultRoute: 'Mx', deliversInVpc: true }) }
       if (method === 'GET') return { body: JSON.stringify({ items: [], nextCursor: null }) }
       return ++writes === failsAt ? { status: 500, body: '{}' } : { status: 201, body: '{}' }
     })

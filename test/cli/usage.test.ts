@@ -6,6 +6,8 @@ import { commands } from '../../cli/commands.ts'
 import { readConfiguration } from '../../cli/connectors/read-configuration.ts'
 import { mailflow } from '../support/cli/mailflow.ts'
 
+const fileOptions = { defaultRoute: 'Mx', prune: false } as const
+
 test('mailflow --help names every command', async () => {
   const { status, out } = await mailflow(['--help'])
   assert.equal(status, 0)
@@ -39,7 +41,7 @@ describe('mailflow with wrong arguments exits with 2 and names the error', () =>
     ],
     [['conectors'], /unknown command "conectors"; the commands are connectors list, /],
     [['connectors'], /incomplete command "connectors"; the commands are connectors list, /],
-    [['connectors', 'delete'], /unknown command "connectors delete"; the commands are /],
+    [['connectors', 'remove'], /unknown command "connectors remove"; the commands are /],
     [
       ['connectors', 'list', '--pretty'],
       /Unknown option '--pretty' \(usage: npx mailflow connectors list \[OPTION …\]\)/,
@@ -86,7 +88,11 @@ const page = readFileSync(join(import.meta.dirname, '../../docs/command-line.md'
 
 test('the example file of docs/command-line.md is valid', () => {
   const [, file = ''] = /```yaml\n(.*?)```/s.exec(page) ?? []
-  const { inboundConnectors, outboundConnectors } = readConfiguration(file, 'docs/command-line.md')
+  const { inboundConnectors, outboundConnectors } = readConfiguration(
+    file,
+    'docs/command-line.md',
+    fileOptions,
+  )
   assert.deepEqual([inboundConnectors?.length, outboundConnectors?.length], [1, 1])
 })
 

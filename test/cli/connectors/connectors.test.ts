@@ -60,7 +60,7 @@ describe('connectors apply', () => {
     const first = await apply(bank)
     assert.equal(first.status, 0, first.err)
     assert.match(first.out, /\+ ours\.example: new/)
-    assert.match(first.out, /\+ To the bank: new\n.*\n.*\n {6}tlsSettings: DomainValidation\n/)
+    assert.match(first.out, /\+ To the bank: new\n.*\n.*\n {6}route: Mx\n {6}tlsSettings: DomainValidation\n/)
     assert.match(first.out, /Applied: 3 new, 0 changed, 0 removed\.\n$/)
     assert.deepEqual(writes(), [
       'PUT /accepted-domains/ours.example',
@@ -150,7 +150,10 @@ inboundConnectors:
   test('writes nothing with --dry-run, and exits with 3 when there are differences', async () => {
     const dry = await apply(bank, '--dry-run')
     assert.deepEqual([dry.status, writes()], [3, []])
-    assert.match(dry.out, /Dry run, nothing was written: 3 new, 0 changed, 0 removed\.\n$/)
+    assert.match(
+      dry.out,
+      /Dry run, nothing was written: 3 new, 0 changed, 0 removed\.\nTo write exactly this: .* --if-version \d+, without --dry-run\.\n$/,
+    )
     await apply(bank)
     assert.equal((await apply(bank, '--dry-run')).status, 0)
     assert.equal((await apply(changed, '--dry-run')).status, 3)
@@ -173,7 +176,7 @@ inboundConnectors:
     assert.equal(dry.status, 3)
     assert.match(
       dry.out,
-      /- From the bank: not in the file, removed\n {6}It no longer requires TLS of mail from bank\.example/,
+      /- From the bank: removed\n {6}It no longer requires TLS of mail from bank\.example/,
     )
     assert.match(dry.out, /It no longer forces TLS\s+\(DomainValidation\): mail may be sent in the clear/)
     assert.match(dry.out, /- ours\.example.*\n {6}Mail from outside for this domain will be refused/)
@@ -229,7 +232,7 @@ inboundConnectors:
     const silent = await apply(without, '--prune')
     assert.deepEqual(
       [silent.status, silent.err, writes()],
-      [1, `mailflow: --prune would remove ${entries}; give --yes. Nothing was written\n`, []],
+      [1, `mailflow: Remove ${entries}? Without a terminal, give --yes. Nothing was written\n`, []],
     )
     const refused = await answered('y')
     assert.deepEqual(
@@ -259,7 +262,7 @@ inboundConnectors:
     const { out } = await apply(without, '--prune', '--dry-run')
     assert.match(
       out,
-      /- To the bank: not in the file, removed\n {6}Mail to bank\.example is no longer sent through this connector \(Mx\)\.\n/,
+      /- To the bank: removed\n {6}Mail to bank\.example is no longer sent through this connector \(Mx\)\.\n/,
     )
   })
 
@@ -625,7 +628,7 @@ describe('`connectors apply` while mail waits under a connector that it lowers',
   test('shows the question in a dry run', async () => {
     const { status, out, err } = await apply(changed, '--dry-run')
     assert.deepEqual([status, err, writes()], [3, '', []])
-    assert.ok(out.includes(`${question}; apply requires --waiting.\n`), out)
+    assert.ok(out.includes(`${question}; --waiting is then required.\n`), out)
     const json = JSON.parse((await apply(changed, '--dry-run', '--json')).out)
     assert.deepEqual(json.waiting, [{ name: 'To the bank', lowered: ['tlsSettings'], messages: 1 }])
   })
@@ -673,6 +676,8 @@ describe('`connectors apply` while mail waits under a connector that it lowers',
     const requests: string[] = []
     const { url, stop } = await startAnsweringServer(({ method, url: target = '' }) => {
       const items = target.startsWith('/outbound') ? [connector] : target.startsWith('/messages') ? [{}] : []
+      if (target === '/configuration')
+        return { body: JSON.stringify({ version: 1, defaultRoute: 'Mx', deliversInVpc: true }) }
       if (method === 'GET') return { body: JSON.stringify({ items, nextCursor: null }) }
       requests.push(`${method} ${target}`)
       const nextCursor = requests.length < 3 ? `c${requests.length}` : null

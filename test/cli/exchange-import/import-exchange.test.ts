@@ -11,6 +11,8 @@ import { importObjects } from '../../../cli/exchange-import/import-objects.ts'
 import { readExport } from '../../../cli/exchange-import/read-export.ts'
 import { mailflow } from '../../support/cli/mailflow.ts'
 
+const fileOptions = { defaultRoute: 'Mx', prune: false } as const
+
 const fixtures = join(import.meta.dirname, '../../fixtures')
 const inboundFile = join(fixtures, 'exchange-inbound.json')
 const outboundFile = join(fixtures, 'exchange-outbound.json')
@@ -582,7 +584,11 @@ describe('`connectors import-exchange`', () => {
   test('writes a valid configuration file, and prints notices to review', async () => {
     const { status, out, err } = await mailflow(['connectors', 'import-exchange', inboundFile, outboundFile])
     assert.equal(status, 3)
-    const { inboundConnectors, outboundConnectors, acceptedDomains } = readConfiguration(out, 'imported.yaml')
+    const { inboundConnectors, outboundConnectors, acceptedDomains } = readConfiguration(
+      out,
+      'imported.yaml',
+      fileOptions,
+    )
     assert.deepEqual(
       [inboundConnectors?.length, outboundConnectors?.length, acceptedDomains],
       [10, 11, null],
@@ -659,7 +665,7 @@ describe('`connectors import-exchange`', () => {
         ...options,
       ])
       assert.equal(status, 3)
-      return { configuration: readConfiguration(out, 'imported.yaml'), err }
+      return { configuration: readConfiguration(out, 'imported.yaml', fileOptions), err }
     }
     const plain = await run()
     const reportOnly = await run('--mode', 'reportonly')
@@ -790,7 +796,7 @@ test('any import becomes a valid configuration file, and has a notice for each c
     fc.property(fc.array(fc.tuple(sides, object), { minLength: 1, maxLength: 4 }), (some) => {
       const objects = some.map(([side, settings]) => ({ ...side, ...settings }))
       const { configuration, notices } = importObjects(readExport(Buffer.from(JSON.stringify(objects)), 'x'))
-      const read = readConfiguration(writeConfiguration(configuration, 'x'), 'x')
+      const read = readConfiguration(writeConfiguration(configuration, 'x'), 'x', fileOptions)
       assert.deepEqual(read, configuration)
       const written = [read.inboundConnectors, read.outboundConnectors].flatMap((list) => list ?? [])
       const leftOut = notices.filter(({ weight }) => weight === 'Left out').map(({ about }) => about)
