@@ -100,6 +100,24 @@ test("the notice of mail refused for a partner's renewed certificate names the c
   assert.match(text, /issued by the connector's authority, under another name in the sender domains\.\n/)
 })
 
+test('a certificate whose mail is refused and then held causes one notice of each effect', async () => {
+  const id = await api.create('inbound', restricted('Woodgrove', 'woodgrove.example', 'Bounce'))
+  const renewed = await pki.issue({ names: ['mx1.woodgrove.example'] })
+  const sendUntil = (code: string) =>
+    waitForResult(async () => ((await send('woodgrove.example', renewed)).startsWith(code) ? code : null))
+  // Until the ingress has read the new connector, evaluate-policy bounces the mail. That is the same effect.
+  await sendUntil('550')
+  await noticeOf('Woodgrove')
+  await api.change(`/inbound-connectors/${id}`, { onViolation: 'Defer' })
+  await sendUntil('250')
+  await waitForResult(() => noticesOf('Woodgrove')[1] ?? null)
+  await api.settled(messageIdIn(await send('woodgrove.example', renewed)), ['Deferred'])
+  assert.deepEqual(
+    noticesOf('Woodgrove').map(({ json }) => json.consequence === 'Held'),
+    [false, true],
+  )
+})
+
 test("mail held for a partner's renewed certificate is delivered once after the administrator added the name that the notice proposes", async () => {
   const connector = restricted('Fabrikam', 'fabrikam.example', 'Defer')
   const id = await api.create('inbound', connector)
