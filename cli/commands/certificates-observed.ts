@@ -1,5 +1,7 @@
 /** `certificates observed`: lists certificates that partners and this gateway present, with their expiry. */
 import { z } from 'zod'
+import { CertificateFacts } from '../../shared/contract/certificate.ts'
+import { factsSummary } from '../../shared/tls/certificate-facts-text.ts'
 import { parseResponse } from '../api/parse-response.ts'
 import { defineCommand, jsonOption } from '../command.ts'
 import { exitStatus, UsageError } from '../command-error.ts'
@@ -18,6 +20,7 @@ const ObservedHost = z.object({
       issuer: z.string(),
       fingerprint256: z.string(),
       notAfter: z.string(),
+      facts: CertificateFacts.strip().nullish(),
       lastSeen: z.string(),
       use: z.string(),
       daysLeft: z.int(),
@@ -55,6 +58,7 @@ export const observedCertificates = defineCommand({
   details: `
 Certificates of servers (next hops) and clients (senders), and this gateway's client certificates, are recorded when
 mail uses them. The certificates of the ingress are also listed; "npx mailflow certificates" shows more about them.
+For a client, the last column says what issued the certificate and whether the connector lists its name.
 `,
   async run({ values, io, api }) {
     const { connector, all, json } = values
@@ -94,6 +98,7 @@ const heading = [
   'Changed on',
   'Issuer',
   'SHA-256',
+  'At the connector',
 ]
 
 const presenterText: Readonly<Record<string, string>> = {
@@ -112,7 +117,7 @@ function rowsOf(
       ({ use, daysLeft }) =>
         all || (use === 'InUse' && daysLeft <= Number(within ?? Number.POSITIVE_INFINITY)),
     )
-    .map(({ issuer, fingerprint256, notAfter, lastSeen, use, daysLeft }) => {
+    .map(({ issuer, fingerprint256, notAfter, lastSeen, use, daysLeft, facts }) => {
       const change = changes.find(({ to }) => to.fingerprint256 === fingerprint256)
       return [
         presenterText[kind] ?? kind,
@@ -124,6 +129,7 @@ function rowsOf(
         change === undefined ? '' : `${change.at.slice(0, 10)} ${change.what.join(', ')}`,
         issuer,
         fingerprint256,
+        facts ? factsSummary(facts) : '',
       ]
     })
 }

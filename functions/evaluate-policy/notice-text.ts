@@ -2,6 +2,7 @@
 import type { CertificateSummary } from '../../shared/contract/certificate.ts'
 import type { CertificateNotice } from '../../shared/contract/jobs.ts'
 import type { Announcement } from '../../shared/queues/topic-publisher.ts'
+import { factRows, factsSummary } from '../../shared/tls/certificate-facts-text.ts'
 import { summaryText } from '../../shared/tls/certificate-summary.ts'
 import type { AcceptedCertificate } from '../../shared/transport/observed-list.ts'
 
@@ -31,18 +32,18 @@ function subjectOf({ connector }: CertificateNotice): string {
   return `${prefix}${name.length > maxNameLength ? `${name.slice(0, maxNameLength - 3)}...` : name}"`
 }
 
-const trustedText = "yes: a trusted authority issued it for a name of the connector's sender domains"
-const untrustedText = 'no: anyone can create such a certificate'
-
 function opening(notice: CertificateNotice): string[] {
-  const { connector, why, vouchedFor, at, ip, senderDomain } = notice
-  const lines = [
-    `Fault                   ${why}`,
-    `Trusted for the domain  ${vouchedFor ? trustedText : untrustedText}`,
-    `Consequence             ${consequence(notice)}`,
-    `Presented               ${at}, from ${ip}, ${senderDomain === null ? 'no sender' : `sender of ${senderDomain}`}`,
+  const { connector, why, facts, presented, at, ip, senderDomain } = notice
+  const rows = [
+    ['Fault', why],
+    ...factRows(facts, presented),
+    ['Consequence', consequence(notice)],
+    ['Presented', `${at}, from ${ip}, ${senderDomain === null ? 'no sender' : `sender of ${senderDomain}`}`],
   ]
-  return [`Connector "${connector.name}" got a certificate that it does not know.`, lines.join('\n')]
+  return [
+    `Connector "${connector.name}" got a certificate that it does not know:\n${factsSummary(facts)}.`,
+    rows.map(([label = '', value]) => `${label.padEnd(13)}${value}`).join('\n'),
+  ]
 }
 
 function consequence({ consequence, heldUntil, connector }: CertificateNotice): string {
@@ -73,18 +74,48 @@ function acceptedParagraphs(presented: CertificateSummary, accepted: AcceptedCer
 }
 
 function instructions(notice: CertificateNotice): string[] {
-  const owner = notice.connector.connectorType === 'Partner' ? "the partner's" : "your server's"
+  const { connector, facts, remedies, consequence } = notice
+  const isPartner = connector.connectorType === 'Partner'
+  const owner = isPartner ? "the partner's" : "your server's"
   return [
-    notice.remedies.length === 0
-      ? `The connector cannot accept this certificate. If it is ${owner}, ask for a valid one.`
+    ...(remedies.length === 0
+      ? [`The connector cannot accept this certificate. If it is ${owner}, ask for a valid one.`]
       : [
-          `If it is ${owner}, and you have confirmed its SHA-256 by another means than mail, add to the connector`,
-          `(${notice.connector.id}) ${notice.remedies.length === 1 ? 'this entry' : 'one of these entries'}:`,
-          ...notice.remedies.map(({ field, add }) => `  ${field}: ${add}`),
-        ].join('\n'),
-    ...(notice.consequence === 'Held' && notice.remedies.length > 0
-      ? [`Then deliver the held mail:\n  npx mailflow retry --connector ${notice.connector.id}`]
+          `First compare the SHA-256${isPartner ? ' with the partner' : ''}, by another means than mail. If it is ${owner}, make ${remedies.length === 1 ? 'this edit' : 'one of these edits, the safest first: each admits more certificates than the one before'}.`,
+          ...remedies.map((remedy) => `${effectText(remedy)}:\n  ${editCommand(connector, remedy)}`),
+        ]),
+    ...(facts.nameInSenderDomains === false && remedies.length > 0
+      ? [
+          'None of its names is in the sender domains. If it is the certificate of a mail provider, the edit also admits mail of other customers of the provider.',
+        ]
       : []),
-    `If it is not, or if you cannot tell, do not change the connector. More: docs/runbook.md, "A partner presents an unknown certificate".`,
+    ...(consequence === 'Held' && remedies.length > 0
+      ? [`Then deliver the held mail:\n  npx mailflow retry --connector ${connector.id}`]
+      : []),
+    `If it is not, or if you cannot tell, do not change the connector. Do not lower a requirement of the connector in either case. More: docs/runbook.md, "A partner presents an unknown certificate".`,
   ]
 }
+
+type Remedy = CertificateNotice['remedies'][number]
+
+function effectText({ add, admits }: Remedy): string {
+  const names = add.startsWith('*.') ? 'a name that the wildcard matches' : 'this name'
+  switch (admits) {
+    case 'ThisCertificate':
+      return 'Admits only this certificate and its key, and not its renewal'
+    case 'NameFromConnectorAuthority':
+      return `Admits every certificate with ${names} from the connector's own authorities`
+    case 'NameFromPublicRoot':
+      return `Admits every certificate with ${names} under a public root, which the owner of the domain can get`
+  }
+}
+
+function editCommand({ id, name }: CertificateNotice['connector'], { field, add }: Remedy): string {
+  // A `?` may stand for an invisible character, and a leading hyphen would start an option.
+  const connector = name.includes('?') || name.startsWith('-') ? id : name
+  return `npx mailflow connectors set ${shellWord(connector)} --direction Inbound ${shellWord(`${field}+=${add}`)}`
+}
+
+/** Quotes for a POSIX shell, in which single quotes keep every character but the single quote (XCU §2.2.2). */
+const shellWord = (text: string): string =>
+  /^[\w.:/@-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`

@@ -1,10 +1,11 @@
 /**
- * Handles a notice in evaluate-policy: publishes it once for each connector, certificate and day. If publishing fails,
- * the notice is sent to the queue again as a new job. So while the SNS topic is down, no notice goes to the dead-letter
- * queue, which mail shares.
+ * Handles a notice in evaluate-policy: publishes it once for each connector, certificate, effect on mail and day. So a
+ * changed effect causes one more notice, also if effects alternate. If publishing fails, the notice is sent to the queue
+ * again as a new job. So while the SNS topic is down, no notice goes to the dead-letter queue, which mail shares.
  */
 import { daySeconds } from '../../shared/contract/durations.ts'
 import type { CertificateNotice } from '../../shared/contract/jobs.ts'
+import { effectOf } from '../../shared/contract/notice-groups.ts'
 import { expiryAfter } from '../../shared/dynamodb/expiry-after.ts'
 import type { Claims } from '../../shared/messages/claims.ts'
 import type { DailyNoticeLimit } from '../../shared/messages/daily-notice-limit.ts'
@@ -30,7 +31,7 @@ export interface PublishedNotice {
 export type NoticeResult =
   /** `accepted`: fingerprint of the last accepted certificate, or null. */
   | { kind: 'Published'; id: string; accepted: string | null }
-  /** The notice was already published today. */
+  /** The notice, or one with the same effect on mail, was already published today. */
   | { kind: 'Known' }
   /** Another worker is publishing the notice. If that worker dies, its job is retried. */
   | { kind: 'Busy' }
@@ -59,7 +60,7 @@ export async function publishNotice(
   const day = now.toISOString().slice(0, 10)
   const expiresAt = expiryAfter(now, ttlSeconds)
   if (!(await dailyLimit.allows(notice, day, expiresAt))) return { kind: 'TooMany' }
-  const key = noticeKey(connector, fingerprint256, day)
+  const key = noticeKey(connector, fingerprint256, effectOf(notice), day)
   const claim = await claims.claim(key, now, leaseMs, expiresAt)
   if (claim.kind === 'Done') return { kind: 'Known' }
   if (claim.kind === 'Busy') return { kind: 'Busy' }

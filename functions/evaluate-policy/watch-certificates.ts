@@ -9,6 +9,8 @@ import type { InboundConnector } from '../../shared/connectors/schema.ts'
 import type { CertificateNotice, EvaluationJob } from '../../shared/contract/jobs.ts'
 import type { ClientCertificate } from '../../shared/contract/message.ts'
 import { dimensionValue, Metric } from '../../shared/contract/metrics.ts'
+import { certificateFacts } from '../../shared/policy/certificate-facts.ts'
+import { toPresentedCertificate } from '../../shared/policy/client-certificate.ts'
 import { evaluateInboundForMessage, sessionOf, type Verdict } from '../../shared/policy/evaluate.ts'
 import type { Snapshot } from '../../shared/policy/snapshot.ts'
 import {
@@ -61,14 +63,13 @@ export async function watchCertificates(
     logger.error("A message's certificate could not be checked for notices", error as Error)
   }
 
-  async function recordCertificate(
-    { id, name, tlsSenderCertificateNames }: InboundConnector,
-    presented: ClientCertificate,
-  ): Promise<void> {
+  async function recordCertificate(connector: InboundConnector, presented: ClientCertificate): Promise<void> {
+    const { id, name, tlsSenderCertificateNames } = connector
     const host = clientCertificateName(presented, tlsSenderCertificateNames)
     const endpoint = { kind: 'PartnerClient' as const, connector: { id, name }, domain: null, host }
     const certificate = recordOfClient(presented)
-    const observation = { endpoint, certificate, verifiedBy: 'Connector' as const, at: session.at }
+    const facts = certificateFacts(connector, toPresentedCertificate(presented, session.at))
+    const observation = { endpoint, certificate, verifiedBy: 'Connector' as const, facts, at: session.at }
     await recordObservedCertificate(observation, now, recording, { logger, metrics })
   }
 

@@ -1,6 +1,6 @@
 /** The jobs of the three queues. Each body is JSON, parsed once on receipt. */
 import { z } from 'zod'
-import { CertificateSummary } from './certificate.ts'
+import { CertificateFacts, CertificateSummary } from './certificate.ts'
 import { Message, Recipient, Reply } from './message.ts'
 import { splitIntoParts } from './parts.ts'
 import { RevocationCheck } from './revocation.ts'
@@ -142,20 +142,27 @@ export const CertificateNotice = z.strictObject({
   presented: CertificateSummary,
   /** Clauses that describe the faults of the certificate. */
   why: z.string(),
+  facts: CertificateFacts,
   /**
-   * True when a CA that the connector trusts issued the certificate for a name in the connector's sender domains. An
-   * attacker cannot get such a certificate.
+   * True when the connector would accept the certificate if it listed those of the certificate's names that are in its
+   * sender domains. So an authority that the connector trusts issued the certificate for such a name, and the
+   * certificate is within its dates and not revoked. False says nothing about the issuer: see `facts`.
    */
   vouchedFor: z.boolean(),
   /** The result for the mail. `RelayDenied`: mail that is treated as mail from the internet, so it is not relayed. */
   consequence: z.enum(['RefusedInSession', 'Held', 'Bounced', 'RecordedOnly', 'RelayDenied']),
   /** When held mail bounces; null for other consequences. */
   heldUntil: z.iso.datetime().nullable(),
-  /** Additions to the connector. Each alone makes it accept the certificate. Empty if none can, as after expiry. */
+  /**
+   * Additions to the connector, the safest first: each admits more certificates than the one before. Each alone makes the
+   * connector accept the certificate. Empty if none can, as after expiry.
+   */
   remedies: z.array(
     z.strictObject({
-      field: z.enum(['tlsSenderCertificateNames', 'certificateFingerprints']),
+      field: z.enum(['certificateFingerprints', 'tlsSenderCertificateNames']),
       add: z.string(),
+      /** The certificates that the connector accepts after the addition: this one, or every one with the name. */
+      admits: z.enum(['ThisCertificate', 'NameFromConnectorAuthority', 'NameFromPublicRoot']),
     }),
   ),
   /** The domain of the reverse path; null when there is none. */

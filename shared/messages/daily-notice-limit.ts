@@ -1,15 +1,16 @@
 /**
  * Limits notices of unknown certificates. The attack: a new certificate with each message, until administrators ignore
- * notices. The defence: ten notices per day for each connector, and ten more for certificates that a CA trusted by the
- * connector issued for a name in the connector's sender domains. So a renewal is not hidden among certificates that an
- * attacker can create.
+ * notices. The defence: notices of ten certificates per day for each connector, and of ten more in each group of
+ * certificates that an attacker cannot create. So a renewal is not hidden among certificates that an attacker can
+ * create. A certificate causes at most one notice per day for each effect on mail.
  */
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
 import { type DynamoDBDocumentClient, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import type { CertificateNotice } from '../contract/jobs.ts'
+import { limitGroupOf } from '../contract/notice-groups.ts'
 import { dailyNoticeLimitKey } from './message-keys.ts'
 
-const maxNoticesPerDay = 10
+const maxCertificatesPerDay = 10
 
 const isFirst = 'attribute_not_exists(certificates)'
 const isIncluded = 'contains(certificates, :fingerprint)'
@@ -29,22 +30,20 @@ export class DailyNoticeLimit {
    * @param day `YYYY-MM-DD`
    * @param expiresAt seconds since the epoch
    */
-  async allows(
-    { connector, presented: { fingerprint256 }, vouchedFor }: CertificateNotice,
-    day: string,
-    expiresAt: number,
-  ): Promise<boolean> {
+  async allows(notice: CertificateNotice, day: string, expiresAt: number): Promise<boolean> {
+    const { connector, presented } = notice
+    const { fingerprint256 } = presented
     try {
       await this.#documents.send(
         new UpdateCommand({
           TableName: this.#table,
-          Key: dailyNoticeLimitKey(connector.id, day, vouchedFor),
+          Key: dailyNoticeLimitKey(connector.id, day, limitGroupOf(notice)),
           UpdateExpression: 'ADD certificates :set SET expiresAt = :expiresAt',
           ConditionExpression: `${isFirst} OR ${isIncluded} OR ${isBelowLimit}`,
           ExpressionAttributeValues: {
             ':set': new Set([fingerprint256]),
             ':fingerprint': fingerprint256,
-            ':limit': maxNoticesPerDay,
+            ':limit': maxCertificatesPerDay,
             ':expiresAt': expiresAt,
           },
         }),

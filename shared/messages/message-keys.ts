@@ -6,6 +6,7 @@
  * with its notices of unknown certificates, and each kept requirement has a partition of one item.
  */
 import type { DsnKind } from '../contract/jobs.ts'
+import type { LimitGroup, NoticeEffect } from '../contract/notice-groups.ts'
 
 export const byTime = 'byTime'
 
@@ -37,13 +38,14 @@ export const dsnRateKey = (domainOrClient: string, hour: string) => ({
 const certificatesPartition = (connector: string) => `certificates#${connector}`
 
 /** @param day `YYYY-MM-DD` */
-export const noticeKey = (connector: string, fingerprint256: string, day: string) => ({
+export const noticeKey = (connector: string, fingerprint256: string, effect: NoticeEffect, day: string) => ({
   pk: certificatesPartition(connector),
-  sk: `notice#${day}#${fingerprint256}`,
+  sk: `notice#${day}#${fingerprint256}#${effect}`,
 })
-export const dailyNoticeLimitKey = (connector: string, day: string, isTrusted: boolean) => ({
+/** @param day `YYYY-MM-DD` */
+export const dailyNoticeLimitKey = (connector: string, day: string, group: LimitGroup) => ({
   pk: certificatesPartition(connector),
-  sk: `notices#${day}#${isTrusted ? 'trusted' : 'untrusted'}`,
+  sk: `notices#${day}#${group}`,
 })
 
 /**

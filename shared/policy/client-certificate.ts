@@ -21,6 +21,11 @@ export interface PresentedCertificate {
   at: Date
 }
 
+export function toPresentedCertificate(certificate: ClientCertificate, at: Date): PresentedCertificate
+export function toPresentedCertificate(
+  certificate: ClientCertificate | null,
+  at: Date,
+): PresentedCertificate | null
 export function toPresentedCertificate(
   certificate: ClientCertificate | null,
   at: Date,
@@ -99,13 +104,15 @@ function isInDates({ certificate, at }: PresentedCertificate): boolean {
   return new Date(certificate.notBefore) <= at && at <= new Date(certificate.notAfter)
 }
 
-const isPinned = (
+export const isPinned = (
   { certificateFingerprints }: InboundConnector,
   { certificate }: PresentedCertificate,
 ): boolean => certificateFingerprints.includes(certificate.fingerprint256)
 
-const hasName = ({ tlsSenderCertificateNames }: InboundConnector, { names }: PresentedCertificate): boolean =>
-  anyNameMatches(names, tlsSenderCertificateNames)
+export const hasName = (
+  { tlsSenderCertificateNames }: InboundConnector,
+  { names }: PresentedCertificate,
+): boolean => anyNameMatches(names, tlsSenderCertificateNames)
 
 const isTrusted = (connector: InboundConnector, presented: PresentedCertificate): boolean =>
   connector.certificateAuthorities.length > 0
@@ -121,7 +128,7 @@ const ownAuthoritiesFault = (
  * Checks the purpose along the path by which the certificate is trusted. `clientAuth` is the handshake's result: for
  * the path to the public roots if there is one, otherwise for the leaf alone.
  */
-function isForPurpose(connector: InboundConnector, presented: PresentedCertificate): boolean {
+export function isForPurpose(connector: InboundConnector, presented: PresentedCertificate): boolean {
   const { certificate, at } = presented
   const { requireClientAuthEku, certificateAuthorities: authorities } = connector
   if (!requireClientAuthEku) return true
@@ -130,13 +137,14 @@ function isForPurpose(connector: InboundConnector, presented: PresentedCertifica
     : certificate.clientAuth
 }
 
-const dateErrorCodes = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID'])
+/** OpenSSL's codes for a certificate outside its dates. They may hide another fault. */
+export const dateErrorCodes: ReadonlySet<string> = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID'])
 
 /**
  * The reason why the issuer is not trusted, or null when the issuer is trusted. A certificate outside its dates is
  * checked at the nearest time within them, because the dates are a separate fault.
  */
-function trustFaultOf(connector: InboundConnector, presented: PresentedCertificate): string | null {
+export function trustFaultOf(connector: InboundConnector, presented: PresentedCertificate): string | null {
   const { certificate } = presented
   const authorityCount = connector.certificateAuthorities.length
   if (authorityCount === 0 && !isInDates(presented) && dateErrorCodes.has(certificate.trustError ?? ''))

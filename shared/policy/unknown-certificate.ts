@@ -1,14 +1,16 @@
 /**
  * Finds the connectors that accept a session's certificate, and those that require a certificate but not this one.
  * Only the administrator can distinguish a partner's renewed certificate from an impostor's. The notice lists the facts
- * to compare, and the additions to the connector that make it accept the certificate.
+ * to compare, and the additions to the connector that make it accept the certificate. No addition lowers a requirement.
  */
 import type { InboundConnector } from '../connectors/schema.ts'
+import type { CertificateFacts } from '../contract/certificate.ts'
 import type { CertificateNotice } from '../contract/jobs.ts'
 import { domainOf } from '../mail/address.ts'
 import { replaceInvisible } from '../mail/peer-text.ts'
 import { summaryOf } from '../tls/certificate-summary.ts'
 import { anyNameMatches } from '../tls/names.ts'
+import { certificateFacts, namesInDomains } from './certificate-facts.ts'
 import {
   certificateFaults,
   identifiesClient,
@@ -103,15 +105,17 @@ function noticeOf(
 ): CertificateNotice {
   const { id, name, connectorType, mode, onViolation } = connector
   const senderDomain = domainOf(mailFrom)
+  const facts = certificateFacts(connector, presented)
   return {
     kind: 'UnknownCertificate',
     at: at.toISOString(),
     connector: { id, name: replaceInvisible(name), connectorType, mode, onViolation },
     presented: summaryOf(presented.certificate),
     why: replaceInvisible(certificateFaults(connector, presented).join('; ')).slice(0, maxReasonLength),
+    facts,
     vouchedFor: isTrustedForDomain(connector, presented),
     ...outcome,
-    remedies: remedies(connector, presented, senderDomain),
+    remedies: remedies(connector, presented, facts, senderDomain),
     senderDomain,
     ip,
     failures: 0,
@@ -123,27 +127,57 @@ function noticeOf(
  * purpose and revocation must meet the requirements.
  */
 function isTrustedForDomain(connector: InboundConnector, presented: PresentedCertificate): boolean {
-  // For the sender domain `*` the result is always false: `replace` leaves `*` unchanged, and no name ends with `.*`.
-  const isWithin = (name: string) =>
-    connector.senderDomains.some((domain) => `.${name}`.endsWith(`.${domain.replace('*.', '')}`))
-  const names = presented.names.filter(isWithin)
+  const names = namesInDomains(presented.names, connector.senderDomains)
   return names.length > 0 && identifiesClient({ ...connector, tlsSenderCertificateNames: names }, presented)
 }
 
 type Remedy = CertificateNotice['remedies'][number]
 
-/** Additions to the connector, each of which alone would make it accept the certificate. */
+/**
+ * Additions to the connector, each of which alone would make it accept the certificate. A fingerprint admits one
+ * certificate, so it is first. A name admits every certificate with that name from an authority that the connector
+ * trusts, so it is second.
+ */
 function remedies(
   connector: InboundConnector,
-  { certificate, names, at }: PresentedCertificate,
+  presented: PresentedCertificate,
+  facts: CertificateFacts,
   senderDomain: string | null,
 ): Remedy[] {
-  const domainName =
-    names.find((name) => name === senderDomain || name.endsWith(`.${senderDomain}`)) ?? names[0]
-  const candidates: Remedy[] = [{ field: 'certificateFingerprints', add: certificate.fingerprint256 }]
-  if (connector.tlsSenderCertificateNames.length > 0 && domainName !== undefined)
-    candidates.unshift({ field: 'tlsSenderCertificateNames', add: domainName })
-  return candidates.filter(({ field, add }) =>
-    identifiesClient({ ...connector, [field]: [...connector[field], add] }, { certificate, names, at }),
+  const fingerprint: Remedy = {
+    field: 'certificateFingerprints',
+    add: presented.certificate.fingerprint256,
+    admits: 'ThisCertificate',
+  }
+  return [fingerprint, ...proposeName(connector, presented, facts, senderDomain)].filter(({ field, add }) =>
+    identifiesClient({ ...connector, [field]: [...connector[field], add] }, presented),
   )
 }
+
+/**
+ * The attack: a certificate under a public root for a domain of the attacker, whose name a careless administrator adds.
+ * The defence: under public roots only a name in the sender domains is proposed. An authority of the connector that
+ * is also a public root counts as a public root. Empty if the connector lists no names.
+ */
+function proposeName(
+  { tlsSenderCertificateNames: expected, senderDomains }: InboundConnector,
+  { names }: PresentedCertificate,
+  { issuedByConnectorAuthority, issuedByPublicRoot }: CertificateFacts,
+  senderDomain: string | null,
+): Remedy[] {
+  if (expected.length === 0) return []
+  const isFromOwnAuthority = issuedByConnectorAuthority === true && issuedByPublicRoot !== true
+  // A wildcard admits more names, so it is the last choice.
+  const ordered = [...names].sort((first, second) => Number(isWildcard(first)) - Number(isWildcard(second)))
+  const permitted = isFromOwnAuthority ? ordered : namesInDomains(ordered, senderDomains)
+  const [name] = [
+    ...namesInDomains(permitted, senderDomain === null ? [] : [senderDomain]),
+    ...namesInDomains(permitted, senderDomains),
+    ...permitted,
+  ]
+  if (name === undefined) return []
+  const admits = isFromOwnAuthority ? 'NameFromConnectorAuthority' : 'NameFromPublicRoot'
+  return [{ field: 'tlsSenderCertificateNames', add: name, admits }]
+}
+
+const isWildcard = (name: string): boolean => name.startsWith('*.')

@@ -1,13 +1,13 @@
 /**
  * Sends notices of unknown certificates. The attack: a client presents a new certificate with each message, so that the
  * queue fills or the one important notice is overlooked. The defence: a process sends one notice per hour for each
- * connector and certificate, a limited number per hour for each connector, and a limited number per minute for all
- * connectors together. Certificates that a CA trusted by the connector issued for a name in the connector's sender
- * domains have separate limits, which an attacker cannot use up. Not covered: a notice that is lost. That harms no
- * mail, because mail is decided without notices.
+ * connector, certificate and effect on mail, a limited number per hour for each connector, and a limited number per
+ * minute for all connectors together. Certificates that an attacker cannot create have separate limits. Not covered: a
+ * notice that is lost. That harms no mail, because mail is decided without notices.
  */
 import { hourMs, minuteMs } from '../contract/durations.ts'
 import type { CertificateNotice } from '../contract/jobs.ts'
+import { effectOf, limitGroupOf } from '../contract/notice-groups.ts'
 import { RateLimiter } from '../limits/rate-limiter.ts'
 import type { JobQueue } from './job-queue.ts'
 
@@ -18,7 +18,7 @@ const maxInAll = 20
 
 export type NoticeSendResult =
   | 'Sent'
-  /** The notice was already sent within the hour. */
+  /** The notice, or one with the same effect on mail, was already sent within the hour. */
   | 'Known'
   | 'TooMany'
   /** The queue did not accept the notice. The next message with this certificate causes a new attempt. */
@@ -35,16 +35,16 @@ export class NoticeQueue {
   }
 
   async send(notice: CertificateNotice, now: Date): Promise<NoticeSendResult> {
-    const { connector, presented, vouchedFor } = notice
-    const key = `${connector.id}#${presented.fingerprint256}`
-    const trustClass = `${vouchedFor}`
-    const connectorKey = `${connector.id}#${trustClass}`
+    const { connector, presented } = notice
+    const key = `${connector.id}#${presented.fingerprint256}#${effectOf(notice)}`
+    const group = limitGroupOf(notice)
+    const connectorKey = `${connector.id}#${group}`
     if (!this.#perCertificate.isAllowed(key, now)) return 'Known'
-    if (!this.#perConnector.isAllowed(connectorKey, now) || !this.#overall.isAllowed(trustClass, now))
+    if (!this.#perConnector.isAllowed(connectorKey, now) || !this.#overall.isAllowed(group, now))
       return 'TooMany'
     this.#perCertificate.take(key, now)
     this.#perConnector.take(connectorKey, now)
-    this.#overall.take(trustClass, now)
+    this.#overall.take(group, now)
     const [failure] = await this.#queue.trySend([{ job: notice }])
     if (failure === null) return 'Sent'
     this.#perCertificate.giveBack(key)

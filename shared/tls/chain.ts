@@ -19,7 +19,7 @@ export const noPathFault = 'it leads to no trust anchor'
  * @param purposes one of them must be allowed by all certificates of the path
  * @param chain presented certificates, leaf first, base64 DER; the caches need an array that does not change
  * @param authorities PEM; also an array that does not change
- * @param at the time at which all certificates of the path must be valid
+ * @param at the time at which all certificates of the path must be valid; null: dates are not checked
  * @returns null if a path without a fault exists; otherwise the fault of the shortest path, in one line of plain text
  * @throws Error when a certificate cannot be parsed
  */
@@ -27,7 +27,7 @@ export function chainFault(
   purposes: readonly Purpose[],
   chain: readonly string[],
   authorities: readonly string[],
-  at: Date,
+  at: Date | null,
 ): string | null {
   const faults = assessedPaths(chain, authorities).map((path) => pathFault(path, purposes, at))
   return faults.includes(null) ? null : (faults[0] ?? noPathFault)

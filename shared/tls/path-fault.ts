@@ -40,23 +40,28 @@ export function assessPath(path: CertificatePath): AssessedPath {
 
 /**
  * @param purposes one of them must be allowed by all certificates of the path
- * @param at the time at which all certificates of the path must be valid
+ * @param at the time at which all certificates of the path must be valid; null: dates are not checked
  * @returns the first fault, such as `the intermediate certificate is signed with SHA-1, which is not accepted`; null
  * without a fault
  */
 export function pathFault(
   { lastingFault, dates, purposeFaults }: AssessedPath,
   purposes: readonly Purpose[],
-  at: Date,
+  at: Date | null,
 ): string | null {
-  if (lastingFault !== null) return lastingFault
+  const dateFault = at === null ? null : dateFaultOf(dates, at)
+  if (lastingFault !== null || dateFault !== null) return lastingFault ?? dateFault
+  const faults = purposes.map((purpose) => purposeFaults[purpose])
+  return faults.includes(null) ? null : (faults[0] ?? null)
+}
+
+function dateFaultOf(dates: AssessedPath['dates'], at: Date): string | null {
   for (const { position, from, to } of dates) {
     if (Number.isNaN(from + to)) return `${position} has invalid dates`
     if (at.getTime() > to) return `${position} expired on ${new Date(to).toISOString()}`
     if (at.getTime() < from) return `${position} is not valid before ${new Date(from).toISOString()}`
   }
-  const faults = purposes.map((purpose) => purposeFaults[purpose])
-  return faults.includes(null) ? null : (faults[0] ?? null)
+  return null
 }
 
 /** By their position, certificates are named without text that an attacker chooses. */

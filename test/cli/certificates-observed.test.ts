@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { ObservedTable } from '../../shared/transport/observed-table.ts'
 import { type HttpApi, startApi } from '../support/cli/mailflow.ts'
+import { certificateFactsWith } from '../support/fixtures.ts'
 import { daysAfter, newObservation, observedCertificate } from '../support/observed.ts'
 
 const now = new Date('2026-02-10T12:00:00.000Z')
@@ -30,6 +31,18 @@ before(async () => {
       domain: 'unknown.example',
       host: 'mx.unknown.example',
     }),
+    {
+      ...newObservation(expiring('e', 99), now, {
+        kind: 'PartnerClient',
+        connector: { id: 'c2', name: 'From the bank' },
+        host: 'mail.bank.example',
+      }),
+      facts: certificateFactsWith({
+        pinned: true,
+        issuedByConnectorAuthority: true,
+        issuedByPublicRoot: false,
+      }),
+    },
   ])
     await table.record(one, one.at, AbortSignal.timeout(5_000))
 })
@@ -48,11 +61,15 @@ test('certificates in use are listed, the gateway’s own first', async () => {
   const { status, out } = await api.mailflow('certificates', 'observed')
   assert.equal(status, 0)
   const [heading, ...rows] = columns(out)
-  assert.equal(heading, 'Presented by|Connector|Host|Days left|Expires|Observed|Changed on|Issuer|SHA-256')
+  assert.equal(
+    heading,
+    'Presented by|Connector|Host|Days left|Expires|Observed|Changed on|Issuer|SHA-256|At the connector',
+  )
   assert.deepEqual(rows, [
     own,
     bank,
     `server|none (unknown.example)|mx.unknown.example|99|2026-05-20|2026-02-10|CN=Issuer One|${'d'.repeat(64)}`,
+    `client|From the bank|mail.bank.example|99|2026-05-20|2026-02-10|CN=Issuer One|${'e'.repeat(64)}|issued by the connector's authority, under another name in the sender domains, pinned`,
   ])
 })
 

@@ -57,15 +57,21 @@ const send = (domain: string, identity: Identity, subject = 'hello'): Promise<st
   return sendMessage(runner.endpoints, `a@${domain}`, 'b@ours.example', content, identity)
 }
 
-/** Returns the text of the one notice about this connector, and the JSON at its end. */
-async function noticeOf(connector: string) {
-  await runner.stderrLine(new RegExp(`unknown certificate at connector "${connector}"`))
+/** Returns the text of each notice about this connector, and the JSON at its end. */
+function noticesOf(connector: string) {
   const notices = readFileSync(join(runner.endpoints.logs, 'notices.log'), 'utf8').split(
     /^(?=\S+Z mailflow: )/m,
   )
-  const [text = '', ...others] = notices.filter((notice) => notice.includes(`connector "${connector}"`))
+  return notices
+    .filter((notice) => notice.includes(`connector "${connector}"`))
+    .map((text) => ({ text, json: JSON.parse(text.slice(text.indexOf('\n{\n'))) }))
+}
+
+async function noticeOf(connector: string) {
+  await runner.stderrLine(new RegExp(`unknown certificate at connector "${connector}"`))
+  const [notice = assert.fail('no notice'), ...others] = noticesOf(connector)
   assert.equal(others.length, 0, 'there is one notice')
-  return { text, json: JSON.parse(text.slice(text.indexOf('\n{\n'))) }
+  return notice
 }
 
 test("the notice of mail refused for a partner's renewed certificate names the connector and both certificates", async () => {
@@ -91,6 +97,25 @@ test("the notice of mail refused for a partner's renewed certificate names the c
   )
   assert.match(text, /presented names \[mx1\.contoso\.example\], expected \[mail\.contoso\.example\]/)
   assert.match(text, new RegExp(`SHA-256 {2}${fingerprintOf(renewed)}[^]*SHA-256 {2}${fingerprintOf(old)}`))
+  assert.match(text, /issued by the connector's authority, under another name in the sender domains\.\n/)
+})
+
+test('a certificate whose mail is refused and then held causes one notice of each effect', async () => {
+  const id = await api.create('inbound', restricted('Woodgrove', 'woodgrove.example', 'Bounce'))
+  const renewed = await pki.issue({ names: ['mx1.woodgrove.example'] })
+  const sendUntil = (code: string) =>
+    waitForResult(async () => ((await send('woodgrove.example', renewed)).startsWith(code) ? code : null))
+  // Until the ingress has read the new connector, evaluate-policy bounces the mail. That is the same effect.
+  await sendUntil('550')
+  await noticeOf('Woodgrove')
+  await api.change(`/inbound-connectors/${id}`, { onViolation: 'Defer' })
+  await sendUntil('250')
+  await waitForResult(() => noticesOf('Woodgrove')[1] ?? null)
+  await api.settled(messageIdIn(await send('woodgrove.example', renewed)), ['Deferred'])
+  assert.deepEqual(
+    noticesOf('Woodgrove').map(({ json }) => json.consequence === 'Held'),
+    [false, true],
+  )
 })
 
 test("mail held for a partner's renewed certificate is delivered once after the administrator added the name that the notice proposes", async () => {
@@ -127,8 +152,11 @@ test("mail held for a partner's renewed certificate is delivered once after the 
     0,
   )
 
-  const [{ field, add }] = json.remedies
-  assert.equal(field, 'tlsSenderCertificateNames')
+  const [{ field: safest }, { field, add, admits }] = json.remedies
+  assert.deepEqual(
+    [safest, field, admits],
+    ['certificateFingerprints', 'tlsSenderCertificateNames', 'NameFromConnectorAuthority'],
+  )
   await api.change(`/inbound-connectors/${id}`, { [field]: [...connector.tlsSenderCertificateNames, add] })
   // Two requests must not cause two deliveries.
   await Promise.all([retry(), retry()])

@@ -1,5 +1,6 @@
 /** Connectors, messages and attempts with defaults: a test names only the fields that matter to it. */
 import type { InboundConnector, OutboundConnector } from '../../shared/connectors/schema.ts'
+import type { CertificateFacts } from '../../shared/contract/certificate.ts'
 import type { CertificateNotice } from '../../shared/contract/jobs.ts'
 import {
   type Attempt,
@@ -167,6 +168,20 @@ export const attempt = (fields: Partial<Attempt> = {}): Attempt => ({
  */
 export const circumstances: DecisionContext = { at: receivedAt, connectorsVersion: 1, considered: () => [] }
 
+/** The facts of a valid certificate under a public root, with another name in the sender domains. */
+export const certificateFactsWith = (fields: Partial<CertificateFacts> = {}): CertificateFacts => ({
+  pinned: false,
+  issuedByConnectorAuthority: null,
+  issuedByPublicRoot: true,
+  trustFault: null,
+  nameListed: false,
+  nameInSenderDomains: true,
+  validity: 'Valid',
+  clientAuth: null,
+  revocation: null,
+  ...fields,
+})
+
 /** A notice about a certificate for mx1.contoso.example that was presented and refused at `receivedAt`. */
 export function certificateNotice({
   connector = 'id-contoso',
@@ -194,12 +209,13 @@ export function certificateNotice({
       }),
     ),
     why: 'presented names [mx1.contoso.example], expected [mail.contoso.example]',
+    facts: certificateFactsWith(),
     vouchedFor: true,
     consequence: 'RefusedInSession',
     heldUntil: null,
     remedies: [
-      { field: 'tlsSenderCertificateNames', add: 'mx1.contoso.example' },
-      { field: 'certificateFingerprints', add: fingerprint256 },
+      { field: 'certificateFingerprints', add: fingerprint256, admits: 'ThisCertificate' },
+      { field: 'tlsSenderCertificateNames', add: 'mx1.contoso.example', admits: 'NameFromPublicRoot' },
     ],
     senderDomain: 'contoso.example',
     ip: '192.0.2.1',

@@ -50,6 +50,7 @@ export const observation = (
   certificates: certificates.map((certificate) => ({
     ...observedCertificate(certificate.fingerprint256.charAt(0)),
     verifiedBy: 'Connector',
+    facts: null,
     firstSeen: '2026-01-01T00:00:00.000Z',
     lastSeen: '2026-01-15T00:00:00.000Z',
     ...certificate,

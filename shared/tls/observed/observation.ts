@@ -1,6 +1,6 @@
 /** The stored record of the certificates observed at one endpoint, and of their changes. */
 import { z } from 'zod'
-import { CertificateSummary } from '../../contract/certificate.ts'
+import { CertificateFacts, CertificateSummary } from '../../contract/certificate.ts'
 import { ConnectorName } from '../../contract/jobs.ts'
 import { PolicySource } from '../../contract/message.ts'
 
@@ -42,6 +42,9 @@ export const ObservedCertificate = CertificateRecord.extend({
   verifiedBy: PolicySource.nullable().describe(
     'the source of the requirement to verify it, at the last observation; null: it was not required',
   ),
+  facts: CertificateFacts.nullable()
+    .default(null)
+    .describe('PartnerClient: at the connector, at the last observation; otherwise null'),
   firstSeen: z.iso.datetime(),
   lastSeen: z.iso.datetime().describe('accurate to an hour'),
 })
@@ -76,5 +79,7 @@ export interface NewObservation {
   endpoint: ObservedEndpoint
   certificate: CertificateRecord
   verifiedBy: PolicySource | null
+  /** Absent unless a client presented the certificate to an inbound connector. */
+  facts?: CertificateFacts
   at: Date
 }

@@ -24,7 +24,7 @@ export function addObservation(
   stored: Observation | null,
   newObservation: NewObservation,
 ): ObservationUpdate | null {
-  const { endpoint, certificate, verifiedBy, at } = newObservation
+  const { endpoint, certificate, verifiedBy, facts = null, at } = newObservation
   const storedCertificates = stored?.certificates ?? []
   const storedSame = storedCertificates.find(
     ({ fingerprint256 }) => fingerprint256 === certificate.fingerprint256,
@@ -34,6 +34,7 @@ export function addObservation(
   const observed: ObservedCertificate = {
     ...certificate,
     verifiedBy,
+    facts,
     firstSeen: storedSame?.firstSeen ?? observedAt,
     lastSeen: observedAt,
   }

@@ -3,11 +3,13 @@ import { after, before, describe, test } from 'node:test'
 import { ObservedTable } from '../../../shared/transport/observed-table.ts'
 import { createTestApi } from '../../support/api-client.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
+import { certificateFactsWith } from '../../support/fixtures.ts'
 import { daysAfter, newObservation, observedCertificate } from '../../support/observed.ts'
 
 const now = new Date('2026-02-10T12:00:00.000Z')
 const bank = { id: '01KF0CVZT00000000000000001', name: 'To the bank' }
 const clinic = { id: '01KF0CVZT00000000000000002', name: 'To the clinic' }
+const clientFacts = certificateFactsWith({ pinned: true })
 let database: TestDynamoDb
 let call: ReturnType<typeof createTestApi>['call']
 
@@ -21,7 +23,14 @@ before(async () => {
     newObservation(expiring('a', 2), daysAfter(-9, now), { connector: bank, host: 'mx1.bank.example' }),
     newObservation(expiring('b', 80), daysAfter(-1, now), { connector: bank, host: 'mx1.bank.example' }),
     newObservation(expiring('c', 10.5), daysAfter(-1, now), { connector: bank, host: 'mx2.bank.example' }),
-    newObservation(expiring('d', -1.5), daysAfter(-3, now), { connector: clinic, host: 'mx.clinic.example' }),
+    {
+      ...newObservation(expiring('d', -1.5), daysAfter(-3, now), {
+        kind: 'PartnerClient',
+        connector: clinic,
+        host: 'mx.clinic.example',
+      }),
+      facts: clientFacts,
+    },
   ])
     await table.record(observation, observation.at, AbortSignal.timeout(5_000))
 })
@@ -56,6 +65,15 @@ describe('GET /certificates/observed', () => {
       ['To the bank', 'mx2.bank.example', [['c', 'InUse', 10]], 0],
       ['To the clinic', 'mx.clinic.example', [['d', 'InUse', -2]], 0],
     ])
+  })
+
+  test('lists the facts of a certificate of a client, and null for other certificates', async () => {
+    const { body } = await call('GET /certificates/observed')
+    assert.deepEqual(
+      // biome-ignore lint/suspicious/noExplicitAny: a test reads what it expects
+      body.items.map(({ certificates }: any) => certificates.at(-1).facts),
+      [null, null, clientFacts],
+    )
   })
 
   for (const [query, hosts] of [

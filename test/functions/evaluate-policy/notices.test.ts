@@ -25,6 +25,7 @@ import { ObservedList } from '../../../shared/transport/observed-list.ts'
 import { ObservedTable } from '../../../shared/transport/observed-table.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import {
+  certificateFactsWith,
   certificateNotice,
   inbound,
   message,
@@ -184,6 +185,18 @@ describe('a message whose client presented', () => {
     assert.deepEqual(service.noticeQueue.sent, [])
   })
 
+  test('an accepted certificate is recorded with the facts of it at the connector', async () => {
+    const service = unit({ certificateFingerprints: ['cd'.repeat(32)] })
+    await service.decide(renewedCertificate)
+    const { observations } = await service.accepted.page(service.connector.id, () => true, {
+      from: null,
+      limit: 1,
+      now: receivedAt,
+    })
+    const [{ facts } = assert.fail('no certificate')] = observations[0]?.certificates ?? []
+    assert.deepEqual(facts, certificateFactsWith({ pinned: true }))
+  })
+
   test('an unknown certificate causes a notice that also names the last accepted certificate', async () => {
     const service = unit()
     await service.decide(knownCertificate)
@@ -279,6 +292,83 @@ describe('notices of the same unknown certificate', () => {
     )
     assert.equal((await service.publishOne(notice, minutesLater(60))).kind, 'Known')
     assert.equal(service.published.length, 1)
+  })
+
+  const bounce = { mode: 'Enforce', onViolation: 'Bounce' } as const
+  const defer = { mode: 'Enforce', onViolation: 'Defer' } as const
+  const reportOnly = { mode: 'ReportOnly', onViolation: 'Bounce' } as const
+  const refused = ['RefusedInSession', bounce] as const
+  const bounced = ['Bounced', bounce] as const
+  const held = ['Held', defer] as const
+  const heldAndExpired = ['Bounced', defer] as const
+  const recorded = ['RecordedOnly', reportOnly] as const
+  const changes: [
+    name: string,
+    (readonly [CertificateNotice['consequence'], Partial<CertificateNotice['connector']>])[],
+    published: CertificateNotice['consequence'][],
+  ][] = [
+    [
+      'are published once more when the connector holds mail that it refused',
+      [refused, held],
+      ['RefusedInSession', 'Held'],
+    ],
+    [
+      'are published once more when the connector is enforced',
+      [recorded, refused],
+      ['RecordedOnly', 'RefusedInSession'],
+    ],
+    [
+      'are published once for each effect when the effects alternate with each message',
+      Array.from({ length: 20 }, () => [held, refused, recorded]).flat(),
+      ['Held', 'RefusedInSession', 'RecordedOnly'],
+    ],
+    ['are published once when held mail bounces at its expiry', [held, heldAndExpired], ['Held']],
+    [
+      'are published once more when the connector refuses mail that it held, although held mail also bounces',
+      [held, bounced, refused],
+      ['Held', 'Bounced'],
+    ],
+  ]
+  for (const [name, sent, published] of changes)
+    test(name, async () => {
+      const service = unit()
+      for (const [consequence, fields] of sent) {
+        const notice = certificateNotice({ connector: service.connector.id, consequence })
+        await service.publishOne({ ...notice, connector: { ...notice.connector, ...fields } }, receivedAt)
+      }
+      assert.deepEqual(
+        service.published.map((announcement) => jsonOf(announcement).consequence),
+        published,
+      )
+    })
+
+  test('from several workers at once are published once for each effect', async () => {
+    const service = unit()
+    const { id: connector } = service.connector
+    const sent = [1, 2, 3].flatMap(() => [
+      certificateNotice({ connector, consequence: 'Held' }),
+      certificateNotice({ connector, consequence: 'RefusedInSession' }),
+    ])
+    await Promise.all(sent.map((notice) => service.publishOne(notice, receivedAt)))
+    assert.deepEqual(service.published.map((announcement) => jsonOf(announcement).consequence).sort(), [
+      'Held',
+      'RefusedInSession',
+    ])
+  })
+
+  test('with a new effect are published after the worker that had claimed them died', async () => {
+    const service = unit()
+    const { id: connector } = service.connector
+    await service.publishOne(certificateNotice({ connector }), receivedAt)
+    const changed = certificateNotice({ connector, consequence: 'Held' })
+    service.away.topic = true
+    service.noticeQueue.failOnce()
+    await assert.rejects(service.publishOne(changed, receivedAt), /the queue is away/)
+    service.away.topic = false
+    assert.equal((await service.publishOne(changed, receivedAt)).kind, 'Busy')
+    assert.equal((await service.publishOne(changed, minutesLater(1))).kind, 'Published')
+    assert.equal((await service.publishOne(changed, minutesLater(2))).kind, 'Known')
+    assert.equal(service.published.length, 2)
   })
 
   test('are published again on the next day', async () => {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { DailyNoticeLimit } from '../../../shared/messages/daily-notice-limit.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
-import { certificateNotice } from '../../support/fixtures.ts'
+import { certificateFactsWith, certificateNotice } from '../../support/fixtures.ts'
 
 let database: TestDynamoDb
 before(async () => {
@@ -24,14 +24,34 @@ test('the limit allows notices of ten certificates per connector and day, and gi
   assert.deepEqual([await allows(11, '2026-01-16'), await allows(11, '2026-01-15', 'c7')], [true, true])
 })
 
-test('untrusted certificates have their own limit, and do not use up that of trusted certificates', async () => {
+test('each group of certificates has its own limit, so that untrusted certificates do not use up the others', async () => {
   const days = new DailyNoticeLimit(database.documents, database.messagesTable)
-  const allows = (index: number, vouchedFor: boolean) =>
+  const groups = {
+    untrusted: { vouchedFor: false },
+    publicAuthority: {
+      vouchedFor: false,
+      facts: certificateFactsWith({ issuedByConnectorAuthority: true, issuedByPublicRoot: true }),
+    },
+    ownAuthority: {
+      vouchedFor: false,
+      facts: certificateFactsWith({ issuedByConnectorAuthority: true, issuedByPublicRoot: false }),
+    },
+    vouchedFor: { vouchedFor: true },
+  }
+  const allows = (index: number, group: keyof typeof groups) =>
     days.allows(
-      certificateNotice({ connector: 'c8', fingerprint256: fingerprint(index), vouchedFor }),
+      certificateNotice({ connector: 'c8', fingerprint256: fingerprint(index), ...groups[group] }),
       '2026-01-15',
       2_000_000_000,
     )
-  for (let index = 0; index < 11; index++) await allows(index, false)
-  assert.deepEqual([await allows(11, false), await allows(12, true)], [false, true])
+  for (let index = 0; index < 11; index++) await allows(index, 'untrusted')
+  assert.deepEqual(
+    [
+      await allows(11, 'untrusted'),
+      await allows(12, 'publicAuthority'),
+      await allows(13, 'ownAuthority'),
+      await allows(14, 'vouchedFor'),
+    ],
+    [false, false, true, true],
+  )
 })

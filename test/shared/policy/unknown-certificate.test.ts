@@ -10,6 +10,7 @@ import {
   unknownCertificateNotices,
 } from '../../../shared/policy/unknown-certificate.ts'
 import {
+  certificateFactsWith,
   clientCertificate,
   inbound,
   overTls,
@@ -162,11 +163,12 @@ test('a notice of an unknown certificate has the connector, the certificate, the
       notAfter: '2026-12-01T00:00:00.000Z',
     },
     why: 'presented names [mx1.contoso.example], expected [mail.contoso.example]',
+    facts: certificateFactsWith(),
     vouchedFor: true,
     ...heldOutcome,
     remedies: [
-      { field: 'tlsSenderCertificateNames', add: 'mx1.contoso.example' },
-      { field: 'certificateFingerprints', add: 'cd'.repeat(32) },
+      { field: 'certificateFingerprints', add: 'cd'.repeat(32), admits: 'ThisCertificate' },
+      { field: 'tlsSenderCertificateNames', add: 'mx1.contoso.example', admits: 'NameFromPublicRoot' },
     ],
     senderDomain: 'contoso.example',
     ip: '192.0.2.1',
@@ -229,16 +231,34 @@ describe('to let the connector know the certificate, a notice names as remedy', 
   const fingerprint = 'cd'.repeat(32)
   const rows: [string, InboundConnector, Partial<ClientCertificate>, string[]][] = [
     [
-      "the certificate's name or its fingerprint, if only the name differs",
+      "the certificate's fingerprint, then its name, if only the name differs",
       contoso(),
       otherCertificate,
-      ['mx1.contoso.example', fingerprint],
+      [fingerprint, 'mx1.contoso.example'],
     ],
     [
-      "the one of its names below the sender's domain or its fingerprint, if it has several names",
+      "its fingerprint, then the one of its names below the sender's domain, if it has several names",
       contoso(),
       { ...otherCertificate, subjectAltNames: ['cdn.elsewhere.example', 'mx1.contoso.example'] },
-      ['mx1.contoso.example', fingerprint],
+      [fingerprint, 'mx1.contoso.example'],
+    ],
+    [
+      'a host name in preference to a wildcard',
+      contoso({ tlsSenderCertificateNames: ['a.b.contoso.example'] }),
+      { ...otherCertificate, subjectAltNames: ['*.contoso.example', 'mx1.contoso.example'] },
+      [fingerprint, 'mx1.contoso.example'],
+    ],
+    [
+      'no name outside the sender domains from a public authority',
+      contoso(),
+      { ...otherCertificate, subjectAltNames: ['mail.attacker.example'] },
+      [fingerprint],
+    ],
+    [
+      "no name in the sender's domain, if the connector is for every domain",
+      contoso({ senderDomains: ['*'] }),
+      otherCertificate,
+      [fingerprint],
     ],
     [
       'only its fingerprint, if it is not trusted',

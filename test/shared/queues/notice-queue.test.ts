@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { CertificateNotice } from '../../../shared/contract/jobs.ts'
 import { NoticeQueue, type NoticeSendResult } from '../../../shared/queues/notice-queue.ts'
-import { certificateNotice, minutesLater, receivedAt } from '../../support/fixtures.ts'
+import { certificateFactsWith, certificateNotice, minutesLater, receivedAt } from '../../support/fixtures.ts'
 
 function queue() {
   const jobs: CertificateNotice[] = []
@@ -20,6 +20,9 @@ function queue() {
 const certificate = (index: number): string => index.toString(16).padStart(64, '0')
 const noticeOf = (connector: string, index: number, vouchedFor = false) =>
   certificateNotice({ connector, fingerprint256: certificate(index), vouchedFor })
+const ofOwnAuthority = {
+  facts: certificateFactsWith({ issuedByConnectorAuthority: true, issuedByPublicRoot: false }),
+}
 
 test('the notice of one certificate at one connector is sent once per hour', async () => {
   const { notices, jobs } = queue()
@@ -29,6 +32,24 @@ test('the notice of one certificate at one connector is sent once per hour', asy
   assert.deepEqual(results, ['Sent', 'Known', 'Known', 'Sent'])
   assert.equal(await notices.send(noticeOf('two', 1), minutesLater(60)), 'Sent')
   assert.equal(jobs.length, 3)
+})
+
+test('a changed effect on mail causes one more notice within the hour, also if effects alternate', async () => {
+  const { notices, jobs } = queue()
+  for (let minute = 0; minute < 40; minute++)
+    for (const consequence of ['Held', 'RefusedInSession'] as const)
+      await notices.send({ ...noticeOf('one', 1), consequence }, minutesLater(minute))
+  assert.deepEqual(
+    jobs.map(({ consequence }) => consequence),
+    ['Held', 'RefusedInSession'],
+  )
+})
+
+test("untrusted certificates do not use up the limit of certificates of the connector's authority", async () => {
+  const { notices } = queue()
+  for (let index = 0; index < 11; index++) await notices.send(noticeOf('one', index), receivedAt)
+  assert.equal(await notices.send(noticeOf('one', 12), receivedAt), 'TooMany')
+  assert.equal(await notices.send({ ...noticeOf('one', 13), ...ofOwnAuthority }, receivedAt), 'Sent')
 })
 
 test('a connector with a thousand certificates in an hour gets ten notices, and other connectors still get theirs', async () => {

@@ -29,7 +29,7 @@ test('the first certificate of an endpoint is stored, and is no change', () => {
   assert.deepEqual(observation?.changes, [])
   const at = receivedAt.toISOString()
   assert.deepEqual(observation?.certificates, [
-    { ...a, verifiedBy: 'Connector', firstSeen: at, lastSeen: at },
+    { ...a, verifiedBy: 'Connector', facts: null, firstSeen: at, lastSeen: at },
   ])
 })
 
