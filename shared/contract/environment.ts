@@ -264,8 +264,6 @@ export const PagesEnvironment = ConnectorsEnvironment.extend({
   ORGANISATION: z.string().min(1),
   /** The contact for partners. */
   CONTACT_ADDRESS: z.email(),
-  /** The topic that announces changes of certificates. */
-  CERTIFICATE_NOTICES_TOPIC_ARN: z.string().startsWith('arn:'),
   /** MTA_STS_MODE and MTA_STS_MAX_AGE_SECONDS are set together. Without them no MTA-STS policy is published. */
   MTA_STS_MODE: z.enum(['enforce', 'testing', 'none']).optional(),
   MTA_STS_MAX_AGE_SECONDS: z.coerce.number().int().min(0).max(31_557_600).optional(),
