@@ -48,7 +48,7 @@ export function createTestApi(
     evaluation,
     explain: {
       snapshot: () => new SnapshotReader(documents, 'connectors').current(),
-      settings: { defaultRoute: 'Mx' },
+      settings: { defaultRoute: 'Mx', postmaster: { hostname: 'mx.ours.example', mailbox: null } },
       publicRoots,
     },
     reports: new ReceivedReports(documents, 'transport'),

@@ -8,6 +8,7 @@ const minimalEnvironment = {
   EVALUATION_QUEUE_URL: 'https://sqs.example/evaluation',
   TRANSPORT_TABLE: 'transport',
   DEFAULT_ROUTE: 'Mx',
+  MAIL_HOSTNAME: 'mx.ours.example',
 }
 const settings = (more: Record<string, string> = {}) =>
   decisionSettings(readEnvironment(ApiEnvironment, { ...minimalEnvironment, ...more }))
