@@ -270,6 +270,12 @@ export const Config = z
      * @default none
      */
     tlsReportAddress: z.email().optional(),
+    /**
+     * Mailbox for mail to `postmaster` and to `postmaster@` and `hostname`, such as replies to DSNs. Outside the
+     * accepted domains it needs `defaultRoute` `Mx` or an outbound connector, because SES refuses foreign senders.
+     * @default postmaster of the longest accepted domain that contains `hostname`; if none does, of the first
+     */
+    postmaster: z.email().optional(),
     /** The TLS reports that mailflow sends to other domains (RFC 8460). */
     tlsReporting: TlsReporting.prefault({}),
     /** The MTA-STS policy of the organisation's domains (RFC 8461). @default none is published */
@@ -372,6 +378,10 @@ export const Config = z
       message: 'set either this or certificate.acm: one of them names the certificates',
     },
   )
+  .refine(({ hostname, postmaster }) => !postmaster?.toLowerCase().endsWith(`@${hostname}`), {
+    path: ['postmaster'],
+    message: 'must not be at hostname: its mail would return to mailflow',
+  })
   .refine(hasMatchingDkimDomain, {
     path: ['tlsReporting', 'dkim', 'domain'],
     message: "must be the domain of the reports' address, or one above it",
@@ -412,11 +422,19 @@ export function readConfig(settings: unknown): Config {
   throw new ConfigurationError(`cdk.json context: ${issues.join('; ')}`)
 }
 
+/** Returns the environment variables that name the gateway's postmaster. */
+export const postmasterEnvironment = ({ hostname, postmaster }: Config): Record<string, string> => ({
+  MAIL_HOSTNAME: hostname,
+  ...(postmaster !== undefined && { POSTMASTER_ADDRESS: postmaster }),
+})
+
 /** Sets the environment variables on which decisions depend, in addition to the connectors. */
 export function setDecisionEnvironment(
-  { defaultRoute, delayNotificationHours, tlsReportAddress }: Config,
+  config: Config,
   unit: { addEnvironment(name: string, value: string): unknown },
 ): void {
+  const { defaultRoute, delayNotificationHours, tlsReportAddress } = config
+  for (const [name, value] of Object.entries(postmasterEnvironment(config))) unit.addEnvironment(name, value)
   unit.addEnvironment('DEFAULT_ROUTE', defaultRoute)
   unit.addEnvironment('DELAY_NOTIFICATION_HOURS', String(delayNotificationHours))
   if (tlsReportAddress !== undefined) unit.addEnvironment('TLS_REPORT_ADDRESS', tlsReportAddress)

@@ -82,7 +82,7 @@ export class MailflowStack extends Stack {
     })
     const rotate = new RotateCertificate(this, 'Rotation', { config, certificate, connectors })
     rotate.runBefore(ingress.service)
-    const pages = new PublicPages(this, 'Pages', { config, connectors, notices: rotate.notices })
+    const pages = new PublicPages(this, 'Pages', { config, connectors })
 
     const functions = {
       evaluate: evaluate.handler,

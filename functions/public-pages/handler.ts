@@ -23,7 +23,6 @@ export const handler = createPublicPages({
   publisher: {
     organisation: environment.ORGANISATION,
     contact: environment.CONTACT_ADDRESS,
-    topicArn: environment.CERTIFICATE_NOTICES_TOPIC_ARN,
   },
   logger: new Logger({ serviceName: 'public-pages' }),
 })

@@ -3,7 +3,7 @@ import { Rule, Schedule } from 'aws-cdk-lib/aws-events'
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets'
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import { Alias } from 'aws-cdk-lib/aws-kms'
-import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns'
+import { Topic } from 'aws-cdk-lib/aws-sns'
 import { Construct } from 'constructs'
 import type { Config } from '../config.ts'
 import type { ConnectorsTable } from '../storage/connectors-table.ts'
@@ -26,8 +26,6 @@ const retryOptions = { retryAttempts: 2, maxEventAge: Duration.hours(1) }
 /** Announces the ingress's next certificate, switches to it at its date, and notifies partners. */
 export class RotateCertificate extends Construct {
   readonly handler: UnitFunction
-  /** Topic to which partners subscribe. */
-  readonly notices: ITopic
   private readonly target: LambdaFunction
   private readonly acmArns: readonly string[]
   private readonly secretArn: string
@@ -47,7 +45,7 @@ export class RotateCertificate extends Construct {
     grantCertificateEvents(this.handler)
     this.handler.addEnvironment('MAIL_HOSTNAME', config.hostname)
     this.handler.addEnvironment('NOTICE_DAYS', String(config.certificate.noticeDays))
-    this.notices = this.createNoticesTopic()
+    this.createNoticesTopic()
     this.target = new LambdaFunction(this.handler, retryOptions)
     new Rule(this, 'Schedule', {
       description: 'When the certificates of the ingress are checked: each hour',
@@ -86,7 +84,8 @@ export class RotateCertificate extends Construct {
     })
   }
 
-  private createNoticesTopic(): ITopic {
+  /** Creates the topic to which partners subscribe. */
+  private createNoticesTopic(): void {
     const topic = new Topic(this, 'Notices', {
       enforceSSL: true,
       masterKey: Alias.fromAliasName(this, 'Key', 'alias/aws/sns'),
@@ -99,6 +98,5 @@ export class RotateCertificate extends Construct {
     new CfnOutput(this, 'Arn', { value: topic.topicArn, description }).overrideLogicalId(
       'CertificateNoticesTopic',
     )
-    return topic
   }
 }

@@ -9,7 +9,7 @@ import {
 } from 'aws-cdk-lib/aws-ecs'
 import type { Construct } from 'constructs'
 import { acknowledge } from '../acknowledge.ts'
-import { type Config, ingressMemory } from '../config.ts'
+import { type Config, ingressMemory, postmasterEnvironment } from '../config.ts'
 import { type Unit, UnitLogs } from '../unit.ts'
 import { ingressImage } from './ingress-image.ts'
 import { healthPort, smtpPort } from './ports.ts'
@@ -78,9 +78,9 @@ export class IngressTask extends FargateTaskDefinition implements Unit {
 }
 
 function environment(config: Config): Record<string, string> {
-  const { hostname, ingress, certificate, dnsServers, privateMxNetworks } = config
+  const { ingress, certificate, dnsServers, privateMxNetworks } = config
   return {
-    MAIL_HOSTNAME: hostname,
+    ...postmasterEnvironment(config),
     DNS_SERVERS: dnsServers.join(','),
     PRIVATE_MX_NETWORKS: privateMxNetworks.join(','),
     SMTP_PORT: String(smtpPort),

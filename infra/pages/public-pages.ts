@@ -15,7 +15,6 @@ import {
 } from 'aws-cdk-lib/aws-apigatewayv2'
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations'
 import { Certificate } from 'aws-cdk-lib/aws-certificatemanager'
-import type { ITopic } from 'aws-cdk-lib/aws-sns'
 import { Construct } from 'constructs'
 import { daySeconds } from '../../shared/contract/durations.ts'
 import { policyPath } from '../../shared/contract/public-pages.ts'
@@ -28,8 +27,6 @@ import { PagesDistribution } from './pages-distribution.ts'
 export interface PublicPagesProps {
   readonly config: Config
   readonly connectors: ConnectorsTable
-  /** SNS topic that announces changes of the ingress's certificates. */
-  readonly notices: ITopic
 }
 
 /** Pages without authentication: the ingress's certificates, and the MTA-STS policy of the organisation's domains. */
@@ -37,7 +34,7 @@ export class PublicPages extends Construct {
   readonly handler: UnitFunction
   readonly api: HttpApi
 
-  constructor(scope: Construct, id: string, { config, connectors, notices }: PublicPagesProps) {
+  constructor(scope: Construct, id: string, { config, connectors }: PublicPagesProps) {
     super(scope, id)
     this.handler = new UnitFunction(this, 'Function', {
       unit: 'public-pages',
@@ -47,7 +44,7 @@ export class PublicPages extends Construct {
       memoryMiB: 256,
     })
     connectors.grantPublic(this.handler)
-    this.setEnvironment(config, notices)
+    this.setEnvironment(config)
     const integration = new HttpLambdaIntegration('Handler', this.handler)
     this.api = new HttpApi(this, 'Api', {
       createDefaultStage: false,
@@ -62,12 +59,11 @@ export class PublicPages extends Construct {
     new CfnOutput(this, 'Url', { value: url, description }).overrideLogicalId('PagesUrl')
   }
 
-  private setEnvironment(config: Config, { topicArn }: ITopic): void {
+  private setEnvironment(config: Config): void {
     const { organisation, address } = reporterOf(config)
     this.handler.addEnvironment('MAIL_HOSTNAME', config.hostname)
     this.handler.addEnvironment('ORGANISATION', organisation)
     this.handler.addEnvironment('CONTACT_ADDRESS', address)
-    this.handler.addEnvironment('CERTIFICATE_NOTICES_TOPIC_ARN', topicArn)
     if (config.mtaSts === undefined) return
     this.handler.addEnvironment('MTA_STS_MODE', config.mtaSts.mode)
     this.handler.addEnvironment('MTA_STS_MAX_AGE_SECONDS', String(config.mtaSts.maxAgeDays * daySeconds))

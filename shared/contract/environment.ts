@@ -27,12 +27,33 @@ const cidrList = commaSeparated.pipe(z.array(z.union([z.cidrv4(), z.cidrv6()])))
 /** 0 means no limit. */
 const optionalLimit = z.coerce.number().int().min(0).default(0)
 
+/** Empty means none. */
+const optionalAddress = z
+  .string()
+  .default('')
+  .transform((address) => (address === '' ? null : address))
+
+const postmasterVariables = {
+  /** The gateway's host name, in the greeting, in EHLO and in the `by` clause of `Received`. */
+  MAIL_HOSTNAME: z.string().min(1),
+  /** The mailbox for mail to the gateway's postmaster; empty means postmaster of an accepted domain. */
+  POSTMASTER_ADDRESS: optionalAddress,
+}
+
+/** Returns the `PostmasterSettings` (shared/policy/postmaster.ts) of a unit's environment. */
+export const postmasterSettings = ({
+  MAIL_HOSTNAME: hostname,
+  POSTMASTER_ADDRESS: mailbox,
+}: {
+  MAIL_HOSTNAME: string
+  POSTMASTER_ADDRESS: string | null
+}) => ({ hostname, mailbox })
+
 /** Every unit that reads connectors needs these variables. */
 export const ConnectorsEnvironment = z.object({ CONNECTORS_TABLE: z.string().min(1) })
 
 export const IngressEnvironment = ConnectorsEnvironment.extend({
-  /** The name in the greeting, in EHLO and in the `by` clause of `Received`. */
-  MAIL_HOSTNAME: z.string().min(1),
+  ...postmasterVariables,
   TRANSPORT_TABLE: z.string().min(1),
   CONTENT_BUCKET: z.string().min(1),
   EVALUATION_QUEUE_URL: z.url(),
@@ -114,14 +135,12 @@ export const RotateEnvironment = ConnectorsEnvironment.extend({
 
 /** Settings on which decisions depend, besides connectors. The API needs them to explain decisions. */
 const DecisionEnvironment = ConnectorsEnvironment.extend({
+  ...postmasterVariables,
   /** The route of mail that no connector matches. */
   DEFAULT_ROUTE: z.enum(['Mx', 'Ses']),
   DELAY_NOTIFICATION_HOURS: z.coerce.number().positive().default(4),
   /** The address for other domains' reports on TLS with this deployment (RFC 8460); empty means none. */
-  TLS_REPORT_ADDRESS: z
-    .string()
-    .default('')
-    .transform((address) => (address === '' ? null : address)),
+  TLS_REPORT_ADDRESS: optionalAddress,
 })
 
 /** Returns the settings of `evaluate` from a unit's environment. */
@@ -130,6 +149,7 @@ export function decisionSettings(environment: z.output<typeof DecisionEnvironmen
     defaultRoute: environment.DEFAULT_ROUTE,
     delayNotificationHours: environment.DELAY_NOTIFICATION_HOURS,
     tlsReportAddress: environment.TLS_REPORT_ADDRESS,
+    postmaster: postmasterSettings(environment),
   }
 }
 
@@ -266,8 +286,6 @@ export const PagesEnvironment = ConnectorsEnvironment.extend({
   ORGANISATION: z.string().min(1),
   /** The contact for partners. */
   CONTACT_ADDRESS: z.email(),
-  /** The topic that announces changes of certificates. */
-  CERTIFICATE_NOTICES_TOPIC_ARN: z.string().startsWith('arn:'),
   /** MTA_STS_MODE and MTA_STS_MAX_AGE_SECONDS are set together. Without them no MTA-STS policy is published. */
   MTA_STS_MODE: z.enum(['enforce', 'testing', 'none']).optional(),
   MTA_STS_MAX_AGE_SECONDS: z.coerce.number().int().min(0).max(31_557_600).optional(),

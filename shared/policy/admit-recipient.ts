@@ -4,6 +4,7 @@ import type { Reply } from '../contract/message.ts'
 import { domainOf } from '../mail/address.ts'
 import { reply } from '../mail/reply.ts'
 import type { InboundEvaluation } from './inbound.ts'
+import { isPostmasterMailbox, type PostmasterSettings } from './postmaster.ts'
 import type { Reason } from './reasons.ts'
 import type { Snapshot } from './snapshot.ts'
 import { revocationUndeterminedReply } from './violation.ts'
@@ -15,13 +16,16 @@ export type RcptResult =
 /**
  * A violation of a connector with `onViolation: Defer` is not refused here: evaluate-policy holds the message, and an
  * administrator can release it. Only the organisation's own servers may send to a recipient outside the accepted
- * domains.
+ * domains, except to the configured postmaster.
  * @param evaluation the evaluation of the sender, the same for every recipient
+ * @param rcptTo the recipient, as `resolvePostmaster` returns it
+ * @param postmaster if absent, no postmaster is configured
  */
 export function admitRecipient(
   snapshot: Snapshot,
   evaluation: InboundEvaluation,
   rcptTo: string,
+  postmaster?: PostmasterSettings,
 ): RcptResult {
   const { violation, attributedTo, revocationUndetermined, unreadableSender } = evaluation
   if (unreadableSender) {
@@ -46,7 +50,7 @@ export function admitRecipient(
       explanation: `${rcptTo} names no domain, so no connector can match it.`,
     }
   }
-  if (attributedTo === null && !isAcceptedRecipient(snapshot, rcptTo)) {
+  if (attributedTo === null && !isAcceptedRecipient(snapshot, rcptTo, postmaster)) {
     if (revocationUndetermined !== null) return deferForRevocation(revocationUndetermined, rcptTo)
     return {
       action: 'Refuse',
@@ -79,7 +83,16 @@ export const notRoutableReply = reply(550, '5.1.2', 'Recipient has no domain nam
 
 export const relayDeniedReply = reply(550, '5.7.64', 'Relay access denied')
 
-export function isAcceptedRecipient(snapshot: Snapshot, address: string): boolean {
+/** Whether mail to the address is accepted from every client that no connector restricts. */
+export function isAcceptedRecipient(
+  snapshot: Snapshot,
+  address: string,
+  postmaster?: PostmasterSettings,
+): boolean {
   const domain = domainOf(address)
-  return domain !== null && snapshot.acceptedDomains.has(domain)
+  if (domain === null) return false
+  return (
+    snapshot.acceptedDomains.has(domain) ||
+    (postmaster !== undefined && isPostmasterMailbox(address, postmaster))
+  )
 }

@@ -8,7 +8,7 @@ import type { Route, TlsRequirement } from '../contract/jobs.ts'
 import type { Attempt, Message, Recipient, Reply } from '../contract/message.ts'
 import { domainOf } from '../mail/address.ts'
 import { asPermanent, asTemporary, formatReply, reply } from '../mail/reply.ts'
-import { badSenderReply, notRoutableReply, relayDeniedReply } from './admit-recipient.ts'
+import { badSenderReply, isAcceptedRecipient, notRoutableReply, relayDeniedReply } from './admit-recipient.ts'
 import {
   type ConnectorViolation,
   evaluateInbound,
@@ -27,6 +27,7 @@ import {
 } from './kept-requirement.ts'
 import { shouldNotifySender } from './notification.ts'
 import { opportunistic, requirementOf, routeOf, selectOutbound } from './outbound.ts'
+import type { PostmasterSettings } from './postmaster.ts'
 import type { Reason } from './reasons.ts'
 import { mayReturnContent } from './returned-content.ts'
 import {
@@ -44,6 +45,8 @@ export interface Settings {
   delayNotificationHours?: number
   /** The address to which other organisations send reports on TLS (RFC 8460). mailflow stores the reports. */
   tlsReportAddress?: string | null
+  /** If absent, no postmaster is configured. */
+  postmaster?: PostmasterSettings
 }
 
 interface VerdictFields {
@@ -191,7 +194,7 @@ function decideFor(
     return bounce(common, 'NotRoutable', notRoutableReply, `${recipient.address} names no domain.`)
   const isAcceptedDomain = snapshot.acceptedDomains.has(domain)
   const isFromOrganisation = message.source === null || inbound.attributedTo !== null
-  if (!isAcceptedDomain && !isFromOrganisation)
+  if (!isFromOrganisation && !isAcceptedRecipient(snapshot, recipient.address, input.settings.postmaster))
     return bounce(
       common,
       'RelayDenied',

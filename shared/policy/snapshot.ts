@@ -8,6 +8,7 @@ import { byName, byRestrictionsThenName, byStrengthThenName } from './order.ts'
 
 export interface Snapshot {
   version: number
+  /** In alphabetical order. */
   acceptedDomains: ReadonlySet<string>
   /** Separate by mode, because a report-only connector never replaces an enforced one. */
   partners: ByMode<DomainIndex<InboundRule>>
@@ -65,7 +66,7 @@ export function compileSnapshot({ version, inbound, outbound, acceptedDomains }:
   const partners = rules.filter(isPartner)
   return {
     version,
-    acceptedDomains: new Set(acceptedDomains.map(({ domain }) => domain)),
+    acceptedDomains: new Set(acceptedDomains.map(({ domain }) => domain).sort()),
     partners: byMode((mode) => indexByDomain(partners.filter(hasMode(mode)), senderDomains)),
     onPremises: compileOnPremises(rules.filter((rule) => !isPartner(rule))),
     outbound: byMode((mode) =>

@@ -81,6 +81,12 @@ const faults: [string, Record<string, unknown>, RegExp][] = [
     { ingress: { cpu: 2048 } },
     /mailflow\.ingress\.cpu: must be 256, 512 or 1024: .* more mail means more tasks \(maximumTasks\)/,
   ],
+  ['a postmaster without a domain', { postmaster: 'postmaster' }, /mailflow\.postmaster: /],
+  [
+    'a postmaster at the host name',
+    { postmaster: 'Postmaster@MX.Ours.Example' },
+    /mailflow\.postmaster: must not be at hostname: its mail would return to mailflow/,
+  ],
   ['a line limit below 1000', { ingress: { maximumLineLength: 998 } }, /ingress\.maximumLineLength: /],
   ['an unknown value of bareNewlines', { ingress: { bareNewlines: 'Keep' } }, /ingress\.bareNewlines: /],
   [

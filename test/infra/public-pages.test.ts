@@ -260,8 +260,8 @@ for (const [name, value, fault] of [
       (error) => error instanceof ConfigurationError && fault.test(error.message),
     ))
 
-test('the function of the public pages gets the ARN of the topic to which partners subscribe', () => {
-  const { CERTIFICATE_NOTICES_TOPIC_ARN } = environmentOf({})
-  const [topic] = resourcesOfType('AWS::SNS::Topic').filter(({ id }) => id.startsWith('Rotation'))
-  assert.equal(text(CERTIFICATE_NOTICES_TOPIC_ARN), `<${topic?.id}>`)
+test('the function of the public pages gets no ARN, so that no page can show the number of the account', () => {
+  const environment = environmentOf({ mtaSts })
+  assert.equal(environment.CONTACT_ADDRESS, 'postmaster@mail.example.com')
+  assert.doesNotMatch(JSON.stringify(environment), /arn/i)
 })

@@ -80,6 +80,21 @@ test('the settings of DSNs reach the functions that decide on, explain and write
   assert.equal(environmentOf('BounceFunction')?.MAX_RETURNED_SIZE, '5000')
 })
 
+test('the setting postmaster reaches the ingress and the functions that decide and explain', () => {
+  const mailflow = { hostname: 'mx.ours.example', postmaster: 'ops@operator.example' }
+  const [container] = onlyResource('AWS::ECS::TaskDefinition', mailflow).Properties.ContainerDefinitions
+  const environments = [
+    Object.fromEntries(container.Environment.map(({ Name, Value }: Json) => [Name, Value])),
+    ...['PolicyFunction', 'ApiFunction'].map(
+      (name) =>
+        resourcesOfType('AWS::Lambda::Function', mailflow).find(({ id }) => id.startsWith(name))?.Properties
+          .Environment.Variables,
+    ),
+  ]
+  for (const { MAIL_HOSTNAME, POSTMASTER_ADDRESS } of environments)
+    assert.deepEqual([MAIL_HOSTNAME, POSTMASTER_ADDRESS], [mailflow.hostname, mailflow.postmaster])
+})
+
 test('every function runs on Node 24 and arm64, and the ingress task on arm64', () => {
   const all = resourcesOfType('AWS::Lambda::Function')
   assert.equal(all.length, 9)

@@ -316,6 +316,18 @@ test('mail that the partner refuses with 550 bounces, and the DSN contains that 
   assert.match(notification, /No such user here/)
 })
 
+test('a reply to the From address of a DSN arrives at the mailbox server, for postmaster of the accepted domain', async () => {
+  await sendFromOurServer('other@strict.example')
+  const notification = await notificationAbout('other@strict.example')
+  const [, sender = ''] = /^From: .*<(postmaster@[^>]+)>/m.exec(notification) ?? []
+  const content = message('bob@plain.example', sender)
+  const reply = await sendMessage(runner.endpoints, 'bob@plain.example', sender, content)
+  await api.settled(messageIdIn(reply), ['Delivered'])
+  assert.notEqual(sender, 'postmaster@ours.example')
+  const [received] = receivedBy(partners.mailbox, content)
+  assert.match(received?.recipients.join() ?? '', /^RCPT TO:<postmaster@ours\.example>/)
+})
+
 test('DSNs follow the parameters NOTIFY, RET, ENVID and ORCPT of the message', async () => {
   const client = await SmtpClient.open(runner.endpoints, ourServer)
   const commands = [

@@ -51,9 +51,19 @@ test('the public page, its JSON, its PEM and the API show the certificate that t
   const page = await fetchPage('/')
   assert.deepEqual([page.status, page.type], [200, 'text/html; charset=utf-8'])
   assert.ok(page.body.includes(`${fingerprint}`))
-  assert.match(page.body, /SNS topic <code>arn:aws:sns:/)
   const pem = await fetchPage(`/certificates/${fingerprint}.pem`)
   assert.equal(new X509Certificate(pem.body).fingerprint256, certificate?.fingerprint256)
+})
+
+test('no public page contains an ARN or the number of the account', async () => {
+  const pages = await Promise.all(
+    ['/', '/certificates.json', '/.well-known/mta-sts.txt', '/nothing'].map(async (path) => {
+      const response = await fetch(new URL(path, running.endpoints.pages))
+      return `${[...response.headers].join('\n')}\n${await response.text()}`
+    }),
+  )
+  for (const page of pages) assert.doesNotMatch(page, /arn:|\b\d{12}\b/)
+  assert.match(pages[0] ?? '', /To subscribe, write to/)
 })
 
 test('the MTA-STS policy is served at the policy host of an accepted domain', async () => {

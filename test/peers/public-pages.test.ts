@@ -40,7 +40,6 @@ before(async () => {
     publisher: {
       organisation: 'Ours, Inc.',
       contact: `postmaster@${hostname}`,
-      topicArn: 'arn:aws:sns:eu-west-1:123456789012:Mailflow-CertificatesNoticesTopic0A1B2C3D-abcdefGHIJKL',
     },
     logger: { error: (...results: unknown[]) => assert.fail(String(results)) },
     now: () => now.getTime(),

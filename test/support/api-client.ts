@@ -50,7 +50,7 @@ export function createTestApi(
     evaluation,
     explain: {
       snapshot: () => new SnapshotReader(documents, 'connectors').current(),
-      settings: { defaultRoute: 'Mx' },
+      settings: { defaultRoute: 'Mx', postmaster: { hostname: 'mx.ours.example', mailbox: null } },
       publicRoots,
     },
     deployment: { defaultRoute: 'Mx', deliversInVpc: true, ...deployment },

@@ -68,7 +68,11 @@ export const ExplanationAnswer = z.strictObject({
   warnings: z.array(z.string()).describe('sentences on what the decision does not cover'),
   recipients: z.array(
     z.strictObject({
-      address: z.string(),
+      address: z
+        .string()
+        .describe(
+          "as the ingress stores it: in place of the gateway's postmaster the mailbox that gets the mail",
+        ),
       inSession: z.string().describe('the reply to RCPT TO'),
       verdict: VerdictEntry.pick({
         action: true,

@@ -8,10 +8,8 @@ import { type Html, html } from './html.ts'
 /** The organisation whose certificates the page shows. */
 export interface Publisher {
   organisation: string
-  /** Mail address for questions. */
+  /** Mail address for questions and subscriptions. */
   contact: string
-  /** SNS topic that announces changes. */
-  topicArn: string
 }
 
 export function certificatesPage(published: PublishedCertificates, publisher: Publisher): string {
@@ -127,13 +125,13 @@ our zone contains them and is signed by DNSSEC.</p>
 ${codeList(tlsaRecords)}
 </section>`
 
-const noticeSection = ({ contact, topicArn }: Publisher): Html => html`<section>
+const noticeSection = ({ contact }: Publisher): Html => html`<section>
 <h2>How to learn of changes</h2>
 <ul>
 <li>A program that reads <a href="certificates.json">certificates.json</a> once a day sees every change in
 time: <code>changedAt</code> changes with it.</li>
-<li>Changes are announced by the Amazon SNS topic <code>${topicArn}</code>. Ask us to subscribe you.</li>
-<li>Questions go to <a href="mailto:${contact}">${contact}</a>.</li>
+<li>Changes are announced by mail, through Amazon SNS. To subscribe, write to
+<a href="mailto:${contact}">${contact}</a>. Questions go there too.</li>
 </ul>
 </section>`
 

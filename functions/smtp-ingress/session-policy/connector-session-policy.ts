@@ -4,7 +4,7 @@
  */
 import type { TLSSocket } from 'node:tls'
 import type { z } from 'zod'
-import type { IngressEnvironment } from '../../../shared/contract/environment.ts'
+import { type IngressEnvironment, postmasterSettings } from '../../../shared/contract/environment.ts'
 import {
   newRecipient,
   noTls,
@@ -23,6 +23,7 @@ import {
 } from '../../../shared/policy/admit-recipient.ts'
 import { connectorsCheckingRevocation, withRevocation } from '../../../shared/policy/client-revocation.ts'
 import { evaluateInbound, type InboundEvaluation, type Session } from '../../../shared/policy/inbound.ts'
+import { type PostmasterSettings, resolvePostmaster } from '../../../shared/policy/postmaster.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
 import type { ConnectionPolicy, Peer } from '../connection/connection.ts'
 import type { MessageWithoutContent } from '../intake/evaluation-jobs.ts'
@@ -56,7 +57,6 @@ import {
 import { handshakeFailure, type TlsService } from '../tls/tls-service.ts'
 import { checkClientRevocation } from './client-revocation.ts'
 import { newMessageId } from './message-id.ts'
-import { postmasterAddress } from './postmaster.ts'
 import type { UnknownCertificateNotifier } from './unknown-certificate-notifier.ts'
 import type { WatchedConnectors } from './watched-connectors.ts'
 
@@ -90,6 +90,7 @@ interface SenderAssessment {
 export class ConnectorSessionPolicy implements ConnectionPolicy {
   readonly #parts: SessionPolicyParts
   readonly #peer: Peer
+  readonly #postmaster: PostmasterSettings
   #tls: TlsFacts = noTls
   /** False in a resumed session, and after a handshake that was expensive for the ingress. */
   #wasCertificateRequested = true
@@ -107,6 +108,7 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
   constructor(parts: SessionPolicyParts, peer: Peer) {
     this.#parts = parts
     this.#peer = peer
+    this.#postmaster = postmasterSettings(parts.environment)
   }
 
   get isAttributed(): boolean {
@@ -176,7 +178,7 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
       tls: this.#tls,
       envelope: mail.envelope,
     }
-    const distinctRecipients = uniqueRecipients(recipients, snapshot, environment.MAIL_HOSTNAME)
+    const distinctRecipients = uniqueRecipients(recipients, snapshot, this.#postmaster)
     const header = receivedHeader({
       helo: greeting.name,
       ip: this.#peer.ip,
@@ -322,15 +324,15 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
     mail: MailCommand,
     isLatest: boolean,
   ): RecipientReply {
-    const { environment, rates, now } = this.#parts
-    const address = postmasterAddress(recipient.address, snapshot, environment.MAIL_HOSTNAME)
+    const { rates, now } = this.#parts
+    const address = resolvePostmaster(recipient.address, snapshot, this.#postmaster)
     const at = now()
     if (this.#assessment?.snapshot !== snapshot) {
       const session = this.#policySession(mail)
       this.#assessment = { snapshot, session, evaluation: evaluateInbound(snapshot, session) }
     }
     const { evaluation } = this.#assessment
-    const decision = admitRecipient(snapshot, evaluation, address)
+    const decision = admitRecipient(snapshot, evaluation, address, this.#postmaster)
     if (this.#tls.clientCertificate === null && dependsOnCertificate(evaluation, decision)) {
       this.#parts.handshakeCosts.requestNext(this.#peer.ip)
       if (this.#couldPresentCertificate()) return this.#requestFullHandshake(recipient.address)
@@ -392,16 +394,24 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
   }
 }
 
-/** Two spellings of one mailbox are one recipient. */
+/**
+ * Two spellings of one mailbox are one recipient. A recipient whose address changes keeps the address of RCPT TO as
+ * ORCPT (RFC 3461 §5.2.1), so that its sender recognises it in a DSN.
+ */
 function uniqueRecipients(
   recipients: Transaction['recipients'],
   snapshot: Snapshot,
-  hostname: string,
+  postmaster: PostmasterSettings,
 ): Recipient[] {
   const distinctRecipients = new Map<string, Recipient>()
   for (const { address, notify, orcpt } of recipients) {
-    const resolved = postmasterAddress(address, snapshot, hostname)
-    distinctRecipients.set(comparableMailbox(resolved), { ...newRecipient(resolved), notify, orcpt })
+    const resolved = resolvePostmaster(address, snapshot, postmaster)
+    distinctRecipients.set(comparableMailbox(resolved), {
+      ...newRecipient(resolved),
+      notify,
+      // No character of this address needs escaping in xtext. `postmaster` without a domain is not of type rfc822.
+      orcpt: orcpt ?? (resolved !== address && address.includes('@') ? `rfc822;${address}` : null),
+    })
   }
   return [...distinctRecipients.values()]
 }

@@ -17,6 +17,7 @@ import { admitRecipient } from '../admit-recipient.ts'
 import { evaluate, evaluateInboundForMessage, type Settings, sessionOf, type Verdict } from '../evaluate.ts'
 import type { InboundEvaluation } from '../inbound.ts'
 import { bestPattern } from '../order.ts'
+import { resolvePostmaster } from '../postmaster.ts'
 import type { Snapshot } from '../snapshot.ts'
 import type { Considered } from './considered.ts'
 import { consideredInbound } from './considered-inbound.ts'
@@ -39,6 +40,7 @@ export interface Explanation {
 }
 
 export interface RecipientExplanation {
+  /** As `resolvePostmaster` returns it. */
   address: string
   /** The reply to RCPT TO. */
   inSession: Reply
@@ -68,7 +70,10 @@ export function explain(
 ): Explanation {
   const message = toMessage(hypotheticalMessage, now)
   const evaluation = evaluateInboundForMessage(snapshot, message)
-  const recipients = hypotheticalMessage.rcptTo.map(newRecipient)
+  const { postmaster } = settings
+  const recipients = hypotheticalMessage.rcptTo.map((address) =>
+    newRecipient(postmaster ? resolvePostmaster(address, snapshot, postmaster) : address),
+  )
   const verdicts = evaluate({ snapshot, settings, message, recipients, now })
   const maxOutbound = Math.min(maxConnectorsInList, Math.floor(maxConnectorsInResponse / recipients.length))
   return {
@@ -79,7 +84,7 @@ export function explain(
       const isDelivered = verdict.action === 'Deliver'
       return {
         address,
-        inSession: rcptReply(snapshot, evaluation, address),
+        inSession: rcptReply(snapshot, evaluation, address, postmaster),
         verdict,
         route: isDelivered ? verdict.route : null,
         tls: isDelivered ? verdict.tls : null,
@@ -158,8 +163,13 @@ const loweredText = (lowered: Verdict['lowered']): string =>
 /** The ingress's reply to an accepted RCPT TO. */
 const accepted = reply(250, '2.1.5', 'Accepted')
 
-function rcptReply(snapshot: Snapshot, evaluation: InboundEvaluation, address: string): Reply {
-  const rcptResult = admitRecipient(snapshot, evaluation, address)
+function rcptReply(
+  snapshot: Snapshot,
+  evaluation: InboundEvaluation,
+  address: string,
+  postmaster: Settings['postmaster'],
+): Reply {
+  const rcptResult = admitRecipient(snapshot, evaluation, address, postmaster)
   return rcptResult.action === 'Refuse' ? rcptResult.reply : accepted
 }
 

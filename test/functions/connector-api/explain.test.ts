@@ -160,6 +160,24 @@ test("POST /explain shows which connector grants relay to the organisation's ser
   assert.deepEqual(outcomes(own.considered), ['Mailboxes: Decides'])
 })
 
+test("POST /explain shows the mailbox that gets mail to the gateway's postmaster, and its connector", async () => {
+  const rcptTo = ['postmaster', '"Postmaster"@MX.ours.example', 'abuse@mx.ours.example']
+  const { body } = await call({ ...fromContoso, mailFrom: 'a@elsewhere.example', rcptTo })
+  assert.deepEqual(
+    body.recipients.map((recipient: ApiResult['body']) => [
+      recipient.address,
+      recipient.inSession,
+      recipient.verdict.action,
+      ...outcomes(recipient.considered),
+    ]),
+    [
+      ['postmaster@ours.example', '250 2.1.5 Accepted', 'Deliver', 'Mailboxes: Decides'],
+      ['postmaster@ours.example', '250 2.1.5 Accepted', 'Deliver', 'Mailboxes: Decides'],
+      ['abuse@mx.ours.example', '550 5.7.64 Relay access denied', 'Bounce'],
+    ],
+  )
+})
+
 test('POST /explain sends and stores nothing', async () => {
   const before = (await api.call('GET /inbound-connectors')).body
   await call(fromContoso)

@@ -61,6 +61,7 @@ before(async () => {
     BOUNCE_QUEUE_URL: `${queues.url}/bounce`,
     NOTICES_TOPIC_ARN: 'arn:aws:sns:eu-central-1:000000000000:notices',
     DEFAULT_ROUTE: 'Mx',
+    MAIL_HOSTNAME: 'mx.ours.example',
     TRACE_RETENTION_DAYS: '90',
   })
   handler = (await import('../../../functions/evaluate-policy/handler.ts')).handler

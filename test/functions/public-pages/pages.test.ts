@@ -16,8 +16,9 @@ const { text: policy } = formatPolicy({ mode: 'enforce', mxHosts: [hostname], ma
 const publisher = {
   organisation: 'Ours, Inc.',
   contact: `postmaster@${hostname}`,
-  topicArn: 'arn:aws:sns:eu-west-1:123456789012:Notices',
 }
+
+const arn = 'arn:aws:sns:eu-west-1:123456789012:Notices'
 
 let published: PublishedCertificates
 
@@ -118,6 +119,34 @@ test('the page of certificates names the organisation of the certificate, or "We
   assert.match((await request('/')).body ?? '', /<p>Ours, Inc\. receives mail at <strong>mx\.ours\.example</)
   const { request: requestUnnamed } = pagesWith({ organisation: hostname })
   assert.match((await requestUnnamed('/')).body ?? '', /<p>We receive mail at <strong>mx\.ours\.example</)
+})
+
+test('no response contains an ARN or the number of an AWS account', async () => {
+  const { request: requestFailing } = pagesWith({ read: async () => Promise.reject(new Error(arn)) })
+  const answers = await Promise.all([
+    ...['/', '/certificates.json', '/nothing'].map((path) => request(path)),
+    ...published.certificates.map(({ fingerprint256 }) => request(`/certificates/${fingerprint256}.pem`)),
+    request('/.well-known/mta-sts.txt', { host: 'mta-sts.ours.example' }),
+    request('/.well-known/mta-sts.txt', { host: 'mta-sts.theirs.example' }),
+    request('/', { method: 'POST' }),
+    request('/', { method: 'HEAD' }),
+    requestFailing('/'),
+  ])
+  assert.deepEqual(
+    answers.map(({ statusCode }) => statusCode),
+    [200, 200, 404, 200, 200, 200, 404, 405, 200, 503],
+  )
+  for (const answer of answers) {
+    const text = `${Object.entries(headersOf(answer)).join('\n')}\n${answer.body}`
+    assert.doesNotMatch(text, /arn:|\b\d{12}\b/)
+  }
+})
+
+test('the page of certificates says how a partner subscribes to notices of changes', async () => {
+  assert.match(
+    (await request('/')).body ?? '',
+    /To subscribe, write to\s+<a href="mailto:postmaster@mx\.ours\.example">/,
+  )
 })
 
 test('/certificates.json returns the published certificates, and permits other origins to read them', async () => {

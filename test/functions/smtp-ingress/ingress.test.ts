@@ -145,6 +145,56 @@ test('recipients in the job have domains as A-labels, and `postmaster` without a
   )
 })
 
+test("the gateway's postmaster is one of 100 recipients, however many of them name it, and keeps the address of RCPT TO as ORCPT", async () => {
+  const ingress = await ingressWith({ acceptedDomains: ['ours.example', 'alpha.example'] })
+  const wire = await Wire.greet(ingress.smtpPort)
+  const mailboxes = Array.from({ length: 97 }, (_, index) => `user${index}@ours.example`)
+  const postmasters = ['postmaster', 'postmaster@ours.example', 'PostMaster@mx.ours.example']
+  assert.match(
+    await wire.send('Subject: x\r\n', 'a@elsewhere.example', [...mailboxes, ...postmasters]),
+    /^250 /,
+  )
+  const recipients = ingress.queue.jobs[0]?.recipients ?? []
+  assert.deepEqual(
+    recipients.map(({ address }) => address),
+    [...mailboxes, 'postmaster@ours.example'],
+  )
+  assert.equal(recipients.at(-1)?.orcpt, 'rfc822;PostMaster@mx.ours.example')
+})
+
+const orcpts: [rcptTo: string, orcpt: string | null][] = [
+  ['<postmaster@mx.ours.example>', 'rfc822;postmaster@mx.ours.example'],
+  ['<"postmaster"@mx.ours.example>', 'rfc822;"postmaster"@mx.ours.example'],
+  ['<postmaster@mx.ours.example> ORCPT=rfc822;x+2By@forward.example', 'rfc822;x+2By@forward.example'],
+  ['<postmaster>', null],
+  ['<postmaster@ours.example>', null],
+]
+for (const [rcptTo, orcpt] of orcpts)
+  test(`the job for RCPT TO:${rcptTo} has ${orcpt === null ? 'no ORCPT' : `the ORCPT ${orcpt}`}`, async () => {
+    const ingress = await ingressWith()
+    const wire = await Wire.greet(ingress.smtpPort)
+    await wire.command('MAIL FROM:<a@elsewhere.example>')
+    await wire.command(`RCPT TO:${rcptTo} NOTIFY=FAILURE`)
+    await wire.command('DATA')
+    assert.match(await wire.command('Subject: x\r\n\r\n.'), /^250 /)
+    assert.deepEqual(
+      ingress.queue.jobs[0]?.recipients.map((recipient) => [
+        recipient.address,
+        recipient.notify,
+        recipient.orcpt,
+      ]),
+      [['postmaster@ours.example', ['FAILURE'], orcpt]],
+    )
+  })
+
+test("the gateway's postmaster is refused when there are neither accepted domains nor a configured mailbox", async () => {
+  const ingress = await ingressWith({ acceptedDomains: [] })
+  const wire = await Wire.greet(ingress.smtpPort)
+  await wire.command('MAIL FROM:<a@elsewhere.example>')
+  assert.match(await wire.command('RCPT TO:<postmaster@mx.ours.example>'), /^550 5\.7\.64 /)
+  assert.match(await wire.command('RCPT TO:<postmaster>'), /^550 5\.1\.2 /)
+})
+
 test('a refused MAIL leaves no parameters for the next MAIL', async () => {
   const ingress = await ingressWith()
   const wire = await Wire.greet(ingress.smtpPort)

@@ -28,6 +28,7 @@ afterEach(async () => {
 
 const noon = new Date('2026-01-15T12:00:00.000Z')
 const tooMany = '451 4.7.0 Too many messages per minute for this connector, try again later'
+const tooManyFromAddress = '451 4.7.0 Too many messages per minute from your address, try again later'
 
 interface Task extends TestIngress {
   /** Resolves when all counts so far are in the table. */
@@ -70,9 +71,9 @@ const limitedTo = (messageRateLimit: number, fields: Partial<InboundConnector> =
   inbound({ id: `connector-${tasks}`, requireTls: false, messageRateLimit, ...fields })
 
 /** @returns the reply to RCPT if it is a refusal, otherwise the reply to the data */
-async function send(wire: Wire, mailFrom = 'a@contoso.example'): Promise<string> {
+async function send(wire: Wire, mailFrom = 'a@contoso.example', rcptTo = 'b@ours.example'): Promise<string> {
   await wire.command(`MAIL FROM:<${mailFrom}>`)
-  const accepted = await wire.command('RCPT TO:<b@ours.example>')
+  const accepted = await wire.command(`RCPT TO:<${rcptTo}>`)
   if (!accepted.startsWith('250')) {
     await wire.command('RSET')
     return accepted
@@ -159,6 +160,15 @@ test('two tasks share the messageRateLimit of a connector', async () => {
   assert.equal(await send(first), tooMany)
 })
 
+test("the message rate limit of an address applies to mail to the gateway's postmaster", async () => {
+  const task = await startTask({ perAddress: 2 })
+  const wire = await Wire.greet(task.smtpPort)
+  const replies: string[] = []
+  for (const address of ['postmaster@mx.ours.example', 'postmaster', 'PostMaster@mx.ours.example'])
+    replies.push(await send(wire, `${replies.length}@elsewhere.example`, address))
+  assert.deepEqual(replies, [queued, queued, tooManyFromAddress])
+})
+
 test('the message rate limit of an address applies to all its senders together', async () => {
   const task = await startTask({ perAddress: 2 })
   const wire = await Wire.greet(task.smtpPort)
@@ -167,6 +177,5 @@ test('the message rate limit of an address applies to all its senders together',
     await send(wire, ''),
     await send(wire, 'a@contoso.example'),
   ]
-  const fromAddress = '451 4.7.0 Too many messages per minute from your address, try again later'
-  assert.deepEqual(replies, [queued, queued, fromAddress])
+  assert.deepEqual(replies, [queued, queued, tooManyFromAddress])
 })

@@ -3,7 +3,7 @@
  *
  *     # a comment
  *     connector {json}          an inbound connector; {fingerprint} stands for the client certificate's
- *     set NAME NUMBER           a setting of the ingress
+ *     set NAME VALUE            a setting of the ingress
  *     fails storage|connectors  storage or connectors fail from the start
  *     C: text                   the client sends text and CRLF; \r \n \0 \xHH \\ are octets, \x not above 7f;
  *                               consecutive lines are sent in one write
@@ -62,7 +62,7 @@ async function prepare(steps: readonly string[]): Promise<TestIngress> {
     settings: Object.fromEntries(
       values('set')
         .map((setting) => setting.split(' '))
-        .map(([name, value]) => [name, Number(value)]),
+        .map(([name, value = '']) => [name, /^\d+$/.test(value) ? Number(value) : value]),
     ),
   })
   const fails = values('fails')

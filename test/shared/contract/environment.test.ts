@@ -9,6 +9,7 @@ const minimalEnvironment = {
   TRANSPORT_TABLE: 'transport',
   DEFAULT_ROUTE: 'Mx',
   DELIVERS_IN_VPC: 'true',
+  MAIL_HOSTNAME: 'mx.ours.example',
 }
 const settings = (more: Record<string, string> = {}) =>
   decisionSettings(readEnvironment(ApiEnvironment, { ...minimalEnvironment, ...more }))

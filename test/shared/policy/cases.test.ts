@@ -63,6 +63,7 @@ function checkSession(row: Case, snapshot: Snapshot, verdict: Verdict): void {
     snapshot,
     evaluateInboundForMessage(snapshot, messageOf(row)),
     addressOf(row),
+    settingsOf(row).postmaster,
   )
   const answer = decision.action === 'Refuse' ? formatReply(decision.reply) : accepted
   assert.equal(answer, row.expected.inSession)

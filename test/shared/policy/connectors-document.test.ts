@@ -22,6 +22,7 @@ import {
   isInbound,
   messageOf,
   recipientOf,
+  settingsOf,
 } from './cases/run-case.ts'
 
 const root = join(import.meta.dirname, '../../..')
@@ -77,6 +78,7 @@ function collectReplies() {
       connectors,
       evaluateInboundForMessage(connectors, messageOf(row)),
       addressOf(row),
+      settingsOf(row).postmaster,
     )
     if (decision.action === 'Refuse')
       replies.push({ reason: decision.reason, kind: 'inSession', reply: formatReply(decision.reply) })
@@ -283,7 +285,10 @@ function questions(row: Case, connectors: Snapshot, verdict: Verdict): Record<st
     heldLong: expired,
     recipient: () => domain !== null,
     accepted: () => isAcceptedRecipient(connectors, addressOf(row)),
-    own: () => row.createdByMailflow === true || evaluation.attributedTo !== null,
+    own: () =>
+      row.createdByMailflow === true ||
+      evaluation.attributedTo !== null ||
+      addressOf(row).toLowerCase() === row.postmaster,
     report: () => addressOf(row).toLowerCase() === row.tlsReportAddress,
     routed: () => outbound !== undefined || verdict.lowered.length > 0,
     unroutedLong: expired,

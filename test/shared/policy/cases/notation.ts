@@ -40,6 +40,8 @@ export interface Case {
   defaultRoute?: 'Mx' | 'Ses'
   /** The address for reports on TLS. */
   tlsReportAddress?: string | null
+  /** The configured mailbox for mail to the gateway's postmaster. */
+  postmaster?: string
   /** Minutes between receipt and the decision. */
   minutes?: number
   /** The result of the last attempt. */

@@ -132,6 +132,41 @@ export const recipientsAndRoutes: Chapter = {
         verdict: 'Bounce InboundTlsRequired: 550 5.7.10 Encryption needed',
       },
     },
+    {
+      name: "mail to the configured mailbox of the gateway's postmaster is accepted outside the accepted domains",
+      postmaster: 'ops@operator.example',
+      to: 'Ops@Operator.example',
+      outbound: {},
+      expected: deliversBy('DefaultRoute by MX of operator.example with opportunistic TLS'),
+    },
+    {
+      name: "a connector applies to the configured mailbox of the gateway's postmaster",
+      connectors: [outboundTo('operator.example', viaSmartHosts('a.relay.example'))],
+      postmaster: 'ops@operator.example',
+      to: 'ops@operator.example',
+      outbound: { 'To operator.example': 'Decides' },
+      expected: deliversBy('ConnectorMatched by a.relay.example:25 with opportunistic TLS'),
+    },
+    {
+      name: "another mailbox in the domain of the configured mailbox of the gateway's postmaster is refused",
+      postmaster: 'ops@operator.example',
+      to: 'b@operator.example',
+      outbound: {},
+      expected: relayDenied,
+    },
+    {
+      name: "mail from a partner to the gateway's postmaster must meet the requirements of the partner's connector",
+      connectors: [partner('contoso.example')],
+      from: 'a@contoso.example',
+      postmaster: 'ops@operator.example',
+      to: 'ops@operator.example',
+      inbound: { 'From contoso.example': 'Decides' },
+      outbound: {},
+      expected: {
+        inSession: '530 5.7.0 Must issue a STARTTLS command first',
+        verdict: 'Bounce InboundTlsRequired: 550 5.7.10 Encryption needed',
+      },
+    },
     // Routes of connectors.
     {
       name: 'a connector with the route SmartHosts routes to all its smart hosts',

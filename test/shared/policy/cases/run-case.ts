@@ -42,9 +42,14 @@ export function recipientOf(row: Case): Recipient {
   })
 }
 
-export const settingsOf = ({ defaultRoute = 'Mx', tlsReportAddress = null }: Case): Settings => ({
+export const settingsOf = ({
+  defaultRoute = 'Mx',
+  tlsReportAddress = null,
+  postmaster: mailbox,
+}: Case): Settings => ({
   defaultRoute,
   tlsReportAddress,
+  ...(mailbox !== undefined && { postmaster: { hostname: 'mx.ours.example', mailbox } }),
 })
 
 export function decideCase(row: Case, given: Snapshot): Verdict {

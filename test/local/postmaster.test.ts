@@ -1,0 +1,71 @@
+/** Tests the setting `postmaster` end to end, in a deployment that has no accepted domain yet. */
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { Api, messageIdIn, type RunnerProcess, sendMessage, startRunner } from '../support/local/runner.ts'
+import { type Partner, startPartner } from '../support/smtp-partner.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'mailflow-test-'))
+const settings = join(folder, 'settings.json')
+writeFileSync(settings, JSON.stringify({ hostname: 'mx.ours.example', postmaster: 'ops@operator.example' }))
+
+let operator: Partner
+let runner: RunnerProcess
+let api: Api
+
+before(
+  async () => {
+    operator = await startPartner({ extensions: ['DSN'] })
+    const zone = {
+      names: {
+        'operator.example': { MX: [[10, 'mx.operator.example']] },
+        'mx.operator.example': { A: ['127.0.0.11'] },
+      },
+      ports: { '127.0.0.11': `127.0.0.1:${operator.port}` },
+    }
+    runner = await startRunner(zone, ['--no-demo', '--settings', settings])
+    api = new Api(runner.endpoints)
+  },
+  { timeout: 120_000 },
+)
+
+after(async () => {
+  await operator?.stop()
+  rmSync(folder, { recursive: true })
+  assert.equal(await runner?.stop(), 0, 'SIGTERM is a clean stop')
+})
+
+test("mail to the gateway's postmaster is relayed to the configured mailbox with the address of RCPT TO as ORCPT, as POST /explain says", async () => {
+  const from = 'bob@elsewhere.example'
+  const explained = await api.call<{ recipients: { address: string; verdict: { action: string } }[] }>(
+    'POST',
+    '/explain',
+    { mailFrom: from, rcptTo: ['postmaster@mx.ours.example'], ip: '127.0.0.1' },
+  )
+  assert.deepEqual(
+    explained.recipients.map(({ address, verdict }) => [address, verdict.action]),
+    [['ops@operator.example', 'Deliver']],
+  )
+  const content = 'Subject: your certificate\r\n\r\nbody\r\n'
+  const reply = await sendMessage(runner.endpoints, from, 'Postmaster@mx.ours.example', content)
+  const trace = await api.settled(messageIdIn(reply))
+  assert.deepEqual(
+    trace.recipients.map(({ address, state }) => [address, state]),
+    [['ops@operator.example', 'Delivered']],
+  )
+  const [received] = operator.received
+  assert.deepEqual(received?.recipients, [
+    'RCPT TO:<ops@operator.example> ORCPT=rfc822;Postmaster@mx.ours.example',
+  ])
+  assert.ok(received?.content.toString().endsWith(content))
+})
+
+test('mail to another mailbox of the host name, or in the domain of the configured mailbox, is refused', async () => {
+  for (const to of ['abuse@mx.ours.example', 'b@operator.example'])
+    assert.equal(
+      await sendMessage(runner.endpoints, 'bob@elsewhere.example', to, 'Subject: x\r\n\r\n'),
+      '550 5.7.64 Relay access denied',
+    )
+})
