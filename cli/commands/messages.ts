@@ -46,8 +46,7 @@ export const messages = defineCommand({
   },
   details: `
 TIME is ISO 8601 (2026-02-03, 2026-02-03T11:00:00Z), or a duration before now: 30m, 2h, 3d. The period is at most 31
-days. Messages that were refused in the SMTP session are not listed. A DSN is listed by the time of the message that it
-reports.
+days. Messages that were refused in the SMTP session are not listed.
 `,
   async run({ values, positionals: [id], io, api }) {
     if (id !== undefined) return showOne(api, id, values.json, io)
