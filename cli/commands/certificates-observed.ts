@@ -32,8 +32,6 @@ type ObservedHost = z.output<typeof ObservedHost>
 const maxPageSize = 100
 
 export const observedCertificates = defineCommand({
-  name: 'certificates observed',
-  summary: 'List observed certificates of partners and this gateway, with days until expiry',
   usesApi: true,
   options: {
     connector: {

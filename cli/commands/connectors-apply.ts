@@ -24,8 +24,6 @@ import { readText } from '../input/read-file.ts'
 import { jsonText, printable } from '../text/format.ts'
 
 export const applyConnectors = defineCommand({
-  name: 'connectors apply',
-  summary: 'Make the connectors and accepted domains match a file',
   requiredOptions: '-f FILE',
   usesApi: true,
   options: {

@@ -9,8 +9,6 @@ import { jsonText } from '../text/format.ts'
 import { table } from '../text/table.ts'
 
 export const listConnectors = defineCommand({
-  name: 'connectors list',
-  summary: 'List the connectors of both directions',
   usesApi: true,
   options: jsonOption,
   async run({ values, io, api }) {

@@ -17,8 +17,6 @@ import { type Attempt, TraceEntry, type Verdict } from '../trace/trace-entry.ts'
 const defaultLimit = 50
 
 export const messages = defineCommand({
-  name: 'messages',
-  summary: "List messages, newest first, or show a message's trace",
   positionalUsage: { usage: '[ID]', minCount: 0, maxCount: 1 },
   usesApi: true,
   options: {

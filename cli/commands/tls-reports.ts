@@ -55,8 +55,6 @@ const Report = Summary.omit({ acceptedDomain: true }).extend({
 type Report = z.output<typeof Report>
 
 export const tlsReports = defineCommand({
-  name: 'tls-reports',
-  summary: 'List TLS reports received from other organisations, latest day first, or show one report',
   positionalUsage: { usage: '[ID]', minCount: 0, maxCount: 1 },
   usesApi: true,
   options: {
