@@ -12,6 +12,8 @@ export interface Io {
   readInput(): Promise<Buffer>
   /** Prints the question and reads a line; missing when standard input is not a terminal. */
   prompt?(question: string): Promise<string>
+  /** The width of the terminal; missing when standard output is not a terminal. */
+  readonly columns?: number
   /** Milliseconds since the epoch. */
   now(): number
 }
@@ -68,6 +70,14 @@ export const defineCommand = <const O extends Options>(definition: CommandDefini
   definition as unknown as CommandDefinition
 
 export const jsonOption = { json: { type: 'boolean', description: 'print JSON' } } as const
+
+/** The option of commands that print a table. */
+export const wideOption = {
+  wide: { type: 'boolean', description: 'print each row whole on one line, also in a narrow terminal' },
+} as const
+
+export const tableWidth = ({ wide }: { wide: boolean }, { columns }: Io): number | undefined =>
+  wide ? undefined : columns
 
 export const apiOptions = {
   api: {

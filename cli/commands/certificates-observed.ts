@@ -1,11 +1,11 @@
 /** `certificates observed`: lists certificates that partners and this gateway present, with their expiry. */
 import { z } from 'zod'
 import { parseResponse } from '../api/parse-response.ts'
-import { defineCommand, jsonOption } from '../command.ts'
+import { defineCommand, jsonOption, tableWidth, wideOption } from '../command.ts'
 import { exitStatus, UsageError } from '../command-error.ts'
 import { findConnectors } from '../connectors/find-connectors.ts'
 import { jsonText } from '../text/format.ts'
-import { table } from '../text/table.ts'
+import { type Column, table } from '../text/table.ts'
 
 /** The fields that the command prints. Others are ignored, so that newer gateways work. */
 const ObservedHost = z.object({
@@ -48,6 +48,7 @@ export const observedCertificates = defineCommand({
       type: 'boolean',
       description: 'include certificates that were superseded, or not observed for 30 days',
     },
+    ...wideOption,
     ...jsonOption,
   },
   details: `
@@ -71,7 +72,9 @@ mail uses them. The certificates of the ingress are also listed; "npx mailflow c
     const rows = hosts.flatMap((host) =>
       rowsOf(parseResponse(ObservedHost, host, 'certificate'), all, within),
     )
-    io.out(rows.length === 0 ? 'No certificates found.\n' : `${table(heading, rows)}\n`)
+    io.out(
+      rows.length === 0 ? 'No certificates found.\n' : `${table(columns, rows, tableWidth(values, io))}\n`,
+    )
     return exitStatus.ok
   },
 })
@@ -82,16 +85,17 @@ function parseDays(text: string | undefined): string | undefined {
   throw new UsageError(`--expiring-within ${text}: not a number of days from 0 to 9999`)
 }
 
-const heading = [
-  'Presented by',
-  'Connector',
-  'Host',
-  'Days left',
-  'Expires',
-  'Observed',
-  'Changed on',
-  'Issuer',
-  'SHA-256',
+/** The digest is never cut, because connectors take it as a pin. */
+const columns: readonly Column[] = [
+  { heading: 'Presented by' },
+  { heading: 'Connector', minWidth: 16 },
+  { heading: 'Host', minWidth: 24 },
+  { heading: 'Days left' },
+  { heading: 'Expires' },
+  { heading: 'Observed', minWidth: 10 },
+  { heading: 'Changed on', minWidth: 10 },
+  { heading: 'Issuer', minWidth: 20 },
+  { heading: 'SHA-256' },
 ]
 
 const presenterText: Readonly<Record<string, string>> = {

@@ -6,6 +6,8 @@ import { readFileSync, watch, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { promisify } from 'node:util'
+import { assertFitsTerminal } from '../support/cli/fits-terminal.ts'
+import { mailflow } from '../support/cli/mailflow.ts'
 import { listenSilently } from '../support/listen.ts'
 import { launch, type RunnerProcess, runToEnd, startRunner } from '../support/local/runner.ts'
 import { folderOfTests, remainingIn, temporaryFolder } from '../support/local/temporary-folder.ts'
@@ -137,6 +139,16 @@ describe('the demo of npm start', { timeout: 90_000 }, () => {
     const start = lines.findIndex((line) => line.startsWith('  npx mailflow check '))
     const { stdout } = await inShell(lines.slice(start, start + 2).join('\n'))
     assert.match(stdout, /^OK {4}name +for mx\.bank\.example$/m)
+  })
+
+  test('has tables that fit the terminal, with whole addresses and ids', async () => {
+    const around = { env: { MAILFLOW_API: runner.endpoints.api } }
+    const { out } = await mailflow(['messages', '--json'], around)
+    const listed: { id: string; envelope: { mailFrom: string; rcptTo: string[] } }[] = JSON.parse(out)
+    const uncut = listed.flatMap(({ id, envelope }) => [id, envelope.mailFrom, ...envelope.rcptTo])
+    await assertFitsTerminal(['messages'], around, uncut)
+    await assertFitsTerminal(['connectors', 'list'], around, ['From the bank', 'mx.vault.example'])
+    await assertFitsTerminal(['certificates', 'observed'], around, ['mx.bank.example'])
   })
 
   const readme = readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8')
