@@ -12,6 +12,8 @@ export interface Io {
   readInput(): Promise<Buffer>
   /** Prints the question and reads a line; missing when standard input is not a terminal. */
   prompt?(question: string): Promise<string>
+  /** The width of the terminal; missing when standard output is not a terminal. */
+  readonly columns?: number
   /** Milliseconds since the epoch. */
   now(): number
 }
@@ -44,10 +46,7 @@ export interface CommandInvocation<O extends Options> {
   readonly api: ApiClient
 }
 
-export interface Command<O extends Options = Options> {
-  /** One or two words: `connectors apply`. */
-  readonly name: string
-  readonly summary: string
+export interface CommandDefinition<O extends Options = Options> {
   /** Positional arguments as the help shows them, such as `[ID]`, and their minimum and maximum number. */
   readonly positionalUsage?: { readonly usage: string; readonly minCount: number; readonly maxCount: number }
   /** Required options, as the usage line shows them. */
@@ -60,11 +59,25 @@ export interface Command<O extends Options = Options> {
   run(invocation: CommandInvocation<O>): Promise<ExitStatus>
 }
 
+export interface Command extends CommandDefinition {
+  /** One or two words: `connectors apply`. */
+  readonly name: string
+  readonly summary: string
+}
+
 /** Lets the compiler check that `run` reads only the described options. The returned type omits the options. */
-export const defineCommand = <const O extends Options>(spec: Command<O>): Command =>
-  spec as unknown as Command
+export const defineCommand = <const O extends Options>(definition: CommandDefinition<O>): CommandDefinition =>
+  definition as unknown as CommandDefinition
 
 export const jsonOption = { json: { type: 'boolean', description: 'print JSON' } } as const
+
+/** The option of commands that print a table. */
+export const wideOption = {
+  wide: { type: 'boolean', description: 'print each row whole on one line, also in a narrow terminal' },
+} as const
+
+export const tableWidth = ({ wide }: { wide: boolean }, { columns }: Io): number | undefined =>
+  wide ? undefined : columns
 
 export const apiOptions = {
   api: {

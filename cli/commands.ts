@@ -1,45 +1,118 @@
-/** Lists all commands in the order of the help. A new command is a file in commands/ and a line in this list. */
-import type { Command } from './command.ts'
-import { certificates } from './commands/certificates.ts'
-import { observedCertificates } from './commands/certificates-observed.ts'
-import { check } from './commands/check.ts'
-import { applyConnectors } from './commands/connectors-apply.ts'
-import { deleteConnector } from './commands/connectors-delete.ts'
-import { disableConnector } from './commands/connectors-disable.ts'
-import { enableConnector } from './commands/connectors-enable.ts'
-import { exportConnectors } from './commands/connectors-export.ts'
-import { getConnector } from './commands/connectors-get.ts'
-import { importExchange } from './commands/connectors-import-exchange.ts'
-import { listConnectors } from './commands/connectors-list.ts'
-import { setConnector } from './commands/connectors-set.ts'
-import { validateConnector } from './commands/connectors-validate.ts'
-import { dns } from './commands/dns.ts'
-import { explain } from './commands/explain.ts'
-import { messages } from './commands/messages.ts'
-import { releaseMessages } from './commands/messages-release.ts'
-import { returnMessages } from './commands/messages-return.ts'
-import { retry } from './commands/retry.ts'
-import { tlsReports } from './commands/tls-reports.ts'
+/**
+ * Lists all commands in the order of the help. A new command is a file in commands/ and an entry in this list. A
+ * command's file is loaded when it runs, because loading all files takes longer than most commands.
+ */
+import type { Command, CommandDefinition } from './command.ts'
 
-export const commands: readonly Command[] = [
-  listConnectors,
-  getConnector,
-  validateConnector,
-  applyConnectors,
-  setConnector,
-  enableConnector,
-  disableConnector,
-  deleteConnector,
-  exportConnectors,
-  importExchange,
-  explain,
-  check,
-  messages,
-  releaseMessages,
-  returnMessages,
-  retry,
-  tlsReports,
-  certificates,
-  observedCertificates,
-  dns,
+export interface ListedCommand extends Pick<Command, 'name' | 'summary'> {
+  load(): Promise<CommandDefinition>
+}
+
+export const commands: readonly ListedCommand[] = [
+  {
+    name: 'connectors list',
+    summary: 'List the connectors of both directions',
+    load: async () => (await import('./commands/connectors-list.ts')).listConnectors,
+  },
+  {
+    name: 'connectors get',
+    summary: 'Show a connector in the file format of "connectors apply"',
+    load: async () => (await import('./commands/connectors-get.ts')).getConnector,
+  },
+  {
+    name: 'connectors validate',
+    summary: 'Validate an outbound connector with a test message, or an inbound one with received mail',
+    load: async () => (await import('./commands/connectors-validate.ts')).validateConnector,
+  },
+  {
+    name: 'connectors apply',
+    summary: 'Make the connectors and accepted domains match a file',
+    load: async () => (await import('./commands/connectors-apply.ts')).applyConnectors,
+  },
+  {
+    name: 'connectors set',
+    summary: 'Change fields of a connector, or of all',
+    load: async () => (await import('./commands/connectors-set.ts')).setConnector,
+  },
+  {
+    name: 'connectors enable',
+    summary: 'Enable a connector',
+    load: async () => (await import('./commands/connectors-enable.ts')).enableConnector,
+  },
+  {
+    name: 'connectors disable',
+    summary: 'Disable a connector',
+    load: async () => (await import('./commands/connectors-disable.ts')).disableConnector,
+  },
+  {
+    name: 'connectors delete',
+    summary: 'Delete a connector',
+    load: async () => (await import('./commands/connectors-delete.ts')).deleteConnector,
+  },
+  {
+    name: 'connectors export',
+    summary: 'Write all connectors and accepted domains as a file for "connectors apply"',
+    load: async () => (await import('./commands/connectors-export.ts')).exportConnectors,
+  },
+  {
+    name: 'connectors import-exchange',
+    summary: 'Convert an export of Exchange Online\'s connectors to a file for "connectors apply"',
+    load: async () => (await import('./commands/connectors-import-exchange.ts')).importExchange,
+  },
+  {
+    name: 'explain',
+    summary: 'Show the decision for a hypothetical message, and the connectors considered',
+    load: async () => (await import('./commands/explain.ts')).explain,
+  },
+  {
+    name: 'check',
+    summary: "Check a mail server's TLS and certificate, or a certificate in a file",
+    load: async () => (await import('./commands/check.ts')).check,
+  },
+  {
+    name: 'messages',
+    summary: "List messages, newest first, or show a message's trace",
+    load: async () => (await import('./commands/messages.ts')).messages,
+  },
+  {
+    name: 'messages release',
+    summary: 'Send waiting mail with the current connectors, even if they require less than before',
+    load: async () => (await import('./commands/messages-release.ts')).releaseMessages,
+  },
+  {
+    name: 'messages return',
+    summary: 'Bounce waiting mail now, with a DSN to its sender',
+    load: async () => (await import('./commands/messages-return.ts')).returnMessages,
+  },
+  {
+    name: 'retry',
+    summary: 'Retry deferred mail now: one message, or all messages of a connector',
+    load: async () => (await import('./commands/retry.ts')).retry,
+  },
+  {
+    name: 'tls-reports',
+    summary: 'List TLS reports received from other organisations, latest day first, or show one report',
+    load: async () => (await import('./commands/tls-reports.ts')).tlsReports,
+  },
+  {
+    name: 'certificates',
+    summary: 'Show the published certificates of this gateway: current, next and deprecated',
+    load: async () => (await import('./commands/certificates.ts')).certificates,
+  },
+  {
+    name: 'certificates observed',
+    summary: 'List observed certificates of partners and this gateway, with days until expiry',
+    load: async () => (await import('./commands/certificates-observed.ts')).observedCertificates,
+  },
+  {
+    name: 'dns',
+    summary: 'Show the DNS records to publish for a domain, and check the published ones',
+    load: async () => (await import('./commands/dns.ts')).dns,
+  },
 ]
+
+export const loadCommand = async ({ name, summary, load }: ListedCommand): Promise<Command> => ({
+  name,
+  summary,
+  ...(await load()),
+})

@@ -2,7 +2,7 @@
 import { apiOptions, type Command, helpOption, type Options } from './command.ts'
 import { alignColumns } from './text/table.ts'
 
-export function generalHelp(commands: readonly Command[]): string {
+export function generalHelp(commands: readonly Pick<Command, 'name' | 'summary'>[]): string {
   const rows = commands.map(({ name, summary }) => [`  ${name}`, summary])
   return `Manages a mailflow gateway: connectors, decisions and messages.
 

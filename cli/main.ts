@@ -26,5 +26,6 @@ process.exitCode = await run(process.argv.slice(2), {
   err: (text) => void process.stderr.write(text),
   readInput: () => buffer(process.stdin),
   ...(process.stdin.isTTY && { prompt }),
+  ...(process.stdout.columns > 0 && { columns: process.stdout.columns }),
   now: Date.now,
 })

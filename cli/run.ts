@@ -2,7 +2,6 @@
 import { readFileSync } from 'node:fs'
 import { inspect, parseArgs } from 'node:util'
 import { errorMessage } from '../shared/contract/error-message.ts'
-import { createApiClient } from './api/create-api-client.ts'
 import {
   apiOptions,
   type Command,
@@ -13,7 +12,7 @@ import {
   type Values,
 } from './command.ts'
 import { CommandError, type ExitStatus, exitStatus, UsageError } from './command-error.ts'
-import { commands } from './commands.ts'
+import { commands, type ListedCommand, loadCommand } from './commands.ts'
 import { commandHelp, generalHelp, usageOf } from './help.ts'
 import { printable, terminalText } from './text/format.ts'
 
@@ -48,16 +47,19 @@ async function dispatch(args: readonly string[], io: Io): Promise<ExitStatus> {
   }
   if (first === undefined || first === '--help' || first === 'help') {
     const topic = args[1] === undefined ? undefined : findCommand(args.slice(1))
-    io.out(topic ? commandHelp(topic.command) : generalHelp(commands))
+    io.out(topic ? commandHelp(await loadCommand(topic.listed)) : generalHelp(commands))
     return first === undefined ? exitStatus.usage : exitStatus.ok
   }
-  const { command, rest } = findCommand(args)
+  const { listed, rest } = findCommand(args)
+  const command = await loadCommand(listed)
   const { values, positionals } = parse(command, rest)
   if (values.help) {
     io.out(commandHelp(command))
     return exitStatus.ok
   }
   checkArgumentCount(command, positionals)
+  // Loaded only for a command that runs, because loading is slow.
+  const { createApiClient } = await import('./api/create-api-client.ts')
   return command.run({ values, positionals, io, api: createApiClient(values, io.env) })
 }
 
@@ -65,11 +67,11 @@ function packageVersion(): string {
   return JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version
 }
 
-function findCommand(args: readonly string[]): { command: Command; rest: readonly string[] } {
+function findCommand(args: readonly string[]): { listed: ListedCommand; rest: readonly string[] } {
   for (const words of [2, 1]) {
     const name = args.slice(0, words).join(' ')
-    const command = commands.find((candidate) => candidate.name === name)
-    if (command) return { command, rest: args.slice(words) }
+    const listed = commands.find((candidate) => candidate.name === name)
+    if (listed) return { listed, rest: args.slice(words) }
   }
   const group = commands.filter(({ name }) => name.startsWith(`${args[0]} `))
   if (args[0]?.startsWith('-'))
@@ -81,7 +83,7 @@ function findCommand(args: readonly string[]): { command: Command; rest: readonl
   throw new UsageError(`unknown command "${args[0]} ${args[1]}"; the commands are ${commandNames(group)}`)
 }
 
-const commandNames = (group: readonly Command[]): string => group.map(({ name }) => name).join(', ')
+const commandNames = (group: readonly ListedCommand[]): string => group.map(({ name }) => name).join(', ')
 
 /** @throws UsageError naming the wrong option */
 function parse(command: Command, args: readonly string[]) {

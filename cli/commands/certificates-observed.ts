@@ -3,11 +3,11 @@ import { z } from 'zod'
 import { CertificateFacts } from '../../shared/contract/certificate.ts'
 import { factsSummary } from '../../shared/tls/certificate-facts-text.ts'
 import { parseResponse } from '../api/parse-response.ts'
-import { defineCommand, jsonOption } from '../command.ts'
+import { defineCommand, jsonOption, tableWidth, wideOption } from '../command.ts'
 import { exitStatus, UsageError } from '../command-error.ts'
 import { findConnectors } from '../connectors/find-connectors.ts'
 import { jsonText } from '../text/format.ts'
-import { table } from '../text/table.ts'
+import { type Column, table } from '../text/table.ts'
 
 /** The fields that the command prints. Others are ignored, so that newer gateways work. */
 const ObservedHost = z.object({
@@ -35,8 +35,6 @@ type ObservedHost = z.output<typeof ObservedHost>
 const maxPageSize = 100
 
 export const observedCertificates = defineCommand({
-  name: 'certificates observed',
-  summary: 'List observed certificates of partners and this gateway, with days until expiry',
   usesApi: true,
   options: {
     connector: {
@@ -53,6 +51,7 @@ export const observedCertificates = defineCommand({
       type: 'boolean',
       description: 'include certificates that were superseded, or not observed for 30 days',
     },
+    ...wideOption,
     ...jsonOption,
   },
   details: `
@@ -77,7 +76,9 @@ For a client, the last column says what issued the certificate and whether the c
     const rows = hosts.flatMap((host) =>
       rowsOf(parseResponse(ObservedHost, host, 'certificate'), all, within),
     )
-    io.out(rows.length === 0 ? 'No certificates found.\n' : `${table(heading, rows)}\n`)
+    io.out(
+      rows.length === 0 ? 'No certificates found.\n' : `${table(columns, rows, tableWidth(values, io))}\n`,
+    )
     return exitStatus.ok
   },
 })
@@ -88,17 +89,18 @@ function parseDays(text: string | undefined): string | undefined {
   throw new UsageError(`--expiring-within ${text}: not a number of days from 0 to 9999`)
 }
 
-const heading = [
-  'Presented by',
-  'Connector',
-  'Host',
-  'Days left',
-  'Expires',
-  'Observed',
-  'Changed on',
-  'Issuer',
-  'SHA-256',
-  'At the connector',
+/** The digest is never cut, because connectors take it as a pin. */
+const columns: readonly Column[] = [
+  { heading: 'Presented by' },
+  { heading: 'Connector', minWidth: 16 },
+  { heading: 'Host', minWidth: 24 },
+  { heading: 'Days left' },
+  { heading: 'Expires' },
+  { heading: 'Observed', minWidth: 10 },
+  { heading: 'Changed on', minWidth: 10 },
+  { heading: 'Issuer', minWidth: 20 },
+  { heading: 'SHA-256' },
+  { heading: 'At the connector', minWidth: 20 },
 ]
 
 const presenterText: Readonly<Record<string, string>> = {

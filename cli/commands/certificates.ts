@@ -12,8 +12,6 @@ import { alignColumns } from '../text/table.ts'
 const LoosePublishedCertificates = PublishedCertificates.loose()
 
 export const certificates = defineCommand({
-  name: 'certificates',
-  summary: 'Show the published certificates of this gateway: current, next and deprecated',
   usesApi: true,
   options: jsonOption,
   async run({ values, io, api }) {

@@ -1,6 +1,6 @@
 /** `check`: checks a mail server's TLS and certificate, or a certificate in a file. */
 import { normaliseDomain } from '../../shared/mail/domain.ts'
-import type { CheckOptions } from '../check/check-tls.ts'
+import { type CheckOptions, checkFile, checkServer } from '../check/check-tls.ts'
 import { findingsText } from '../check/findings-text.ts'
 import { parseTarget } from '../check/target.ts'
 import { defineCommand, jsonOption } from '../command.ts'
@@ -11,8 +11,6 @@ const defaultTimeoutSeconds = '10'
 const maxTimeoutSeconds = 300
 
 export const check = defineCommand({
-  name: 'check',
-  summary: "Check a mail server's TLS and certificate, or a certificate in a file",
   positionalUsage: { usage: 'HOST[:PORT]', minCount: 0, maxCount: 1 },
   usesApi: false,
   options: {
@@ -53,8 +51,6 @@ seen, advice.
       authorities: ca,
       timeoutMs: parseTimeoutSeconds(timeout ?? defaultTimeoutSeconds) * 1000,
     }
-    // Loaded only by this command, because loading is slow.
-    const { checkFile, checkServer } = await import('../check/check-tls.ts')
     const findings = target
       ? await checkServer(target, options, io)
       : await checkFile(certificate ?? '', options, io)

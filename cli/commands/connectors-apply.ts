@@ -8,8 +8,6 @@ import { readConfiguration } from '../connectors/read-configuration.ts'
 import { readText } from '../input/read-file.ts'
 
 export const applyConnectors = defineCommand({
-  name: 'connectors apply',
-  summary: 'Make the connectors and accepted domains match a file',
   requiredOptions: '-f FILE',
   usesApi: true,
   options: {

@@ -4,8 +4,6 @@ import { editOptions, planFor, removal } from '../connectors/edit-connectors.ts'
 import { changeQuestion, makeChanges } from '../connectors/make-changes.ts'
 
 export const deleteConnector = defineCommand({
-  name: 'connectors delete',
-  summary: 'Delete a connector',
   positionalUsage: { usage: 'NAME|ID', minCount: 1, maxCount: 1 },
   usesApi: true,
   options: editOptions,

@@ -4,8 +4,6 @@ import { editChange, editOptions, planFor } from '../connectors/edit-connectors.
 import { changeQuestion, makeChanges } from '../connectors/make-changes.ts'
 
 export const disableConnector = defineCommand({
-  name: 'connectors disable',
-  summary: 'Disable a connector',
   positionalUsage: { usage: 'NAME|ID', minCount: 1, maxCount: 1 },
   usesApi: true,
   options: editOptions,

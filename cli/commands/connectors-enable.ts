@@ -4,8 +4,6 @@ import { editChange, editOptions, planFor } from '../connectors/edit-connectors.
 import { changeQuestion, makeChanges } from '../connectors/make-changes.ts'
 
 export const enableConnector = defineCommand({
-  name: 'connectors enable',
-  summary: 'Enable a connector',
   positionalUsage: { usage: 'NAME|ID', minCount: 1, maxCount: 1 },
   usesApi: true,
   options: editOptions,

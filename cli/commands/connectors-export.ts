@@ -5,8 +5,6 @@ import { readCurrentConfiguration } from '../connectors/read-current-configurati
 import { writeConfiguration } from '../connectors/write-configuration.ts'
 
 export const exportConnectors = defineCommand({
-  name: 'connectors export',
-  summary: 'Write all connectors and accepted domains as a file for "connectors apply"',
   usesApi: true,
   options: {},
   details: `

@@ -7,8 +7,6 @@ import { writeConfiguration } from '../connectors/write-configuration.ts'
 import { formatTime, jsonText } from '../text/format.ts'
 
 export const getConnector = defineCommand({
-  name: 'connectors get',
-  summary: 'Show a connector in the file format of "connectors apply"',
   positionalUsage: { usage: 'NAME|ID', minCount: 1, maxCount: 1 },
   usesApi: true,
   options: jsonOption,

@@ -12,8 +12,6 @@ import { readOctets } from '../input/read-file.ts'
 import { printable } from '../text/format.ts'
 
 export const importExchange = defineCommand({
-  name: 'connectors import-exchange',
-  summary: 'Convert an export of Exchange Online\'s connectors to a file for "connectors apply"',
   positionalUsage: { usage: 'FILE …', minCount: 1, maxCount: Number.POSITIVE_INFINITY },
   usesApi: false,
   options: modeOption,

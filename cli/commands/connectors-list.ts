@@ -1,28 +1,34 @@
 /** `connectors list`: lists all connectors in a table. */
 
 import { countText, firstNames } from '../../shared/policy/text-lists.ts'
-import { defineCommand, jsonOption } from '../command.ts'
+import { defineCommand, jsonOption, tableWidth, wideOption } from '../command.ts'
 import { exitStatus } from '../command-error.ts'
 import { inboundConnectors, outboundConnectors } from '../connectors/entry-kinds.ts'
 import { type FoundConnector, readAllConnectors } from '../connectors/find-connectors.ts'
 import { jsonText } from '../text/format.ts'
-import { table } from '../text/table.ts'
+import { type Column, table } from '../text/table.ts'
 
 export const listConnectors = defineCommand({
-  name: 'connectors list',
-  summary: 'List the connectors of both directions',
   usesApi: true,
-  options: jsonOption,
+  options: { ...wideOption, ...jsonOption },
   async run({ values, io, api }) {
     const all = await readAllConnectors(api)
     if (values.json) io.out(jsonText(toJson(all)))
     else if (all.length === 0) io.out('No connectors found.\n')
-    else io.out(`${table(heading, all.map(row))}\n`)
+    else io.out(`${table(columns, all.map(row), tableWidth(values, io))}\n`)
     return exitStatus.ok
   },
 })
 
-const heading = ['Direction', 'Name', 'Type', 'State', 'Domains', 'Requires']
+/** The name is never cut, because other commands take it. */
+const columns: readonly Column[] = [
+  { heading: 'Direction' },
+  { heading: 'Name' },
+  { heading: 'Type' },
+  { heading: 'State' },
+  { heading: 'Domains', minWidth: 16 },
+  { heading: 'Requires', minWidth: 20 },
+]
 
 const toJson = (all: readonly FoundConnector[]) =>
   Object.fromEntries(

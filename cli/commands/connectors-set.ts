@@ -14,8 +14,6 @@ import { connectorKinds } from '../connectors/entry-kinds.ts'
 import { changeQuestion, makeChanges } from '../connectors/make-changes.ts'
 
 export const setConnector = defineCommand({
-  name: 'connectors set',
-  summary: 'Change fields of a connector',
   positionalUsage: { usage: 'NAME|ID FIELD=VALUE …', minCount: 1, maxCount: Number.POSITIVE_INFINITY },
   usesApi: true,
   options: {

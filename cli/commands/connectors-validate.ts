@@ -30,8 +30,6 @@ interface Result {
 }
 
 export const validateConnector = defineCommand({
-  name: 'connectors validate',
-  summary: 'Validate an outbound connector with a test message, or an inbound one with received mail',
   positionalUsage: { usage: 'NAME|ID', minCount: 1, maxCount: 1 },
   usesApi: true,
   options: {

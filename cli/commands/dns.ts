@@ -8,8 +8,6 @@ import { reportJson, reportText } from '../dns/report.ts'
 import { jsonText } from '../text/format.ts'
 
 export const dns = defineCommand({
-  name: 'dns',
-  summary: 'Show the DNS records to publish for a domain, and check the published ones',
   positionalUsage: { usage: 'DOMAIN', minCount: 1, maxCount: 1 },
   usesApi: true,
   options: {

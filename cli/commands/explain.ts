@@ -11,8 +11,6 @@ import { Explanation, explanationText } from '../trace/explanation.ts'
 const protocols = /^TLSv1\.[23]$/
 
 export const explain = defineCommand({
-  name: 'explain',
-  summary: 'Show the decision for a hypothetical message, and the connectors considered',
   requiredOptions: '--from ADDRESS --to ADDRESS --ip ADDRESS',
   usesApi: true,
   options: {

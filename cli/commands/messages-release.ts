@@ -3,8 +3,6 @@ import { defineCommand } from '../command.ts'
 import { findOutboundConnector, mailRequestOptions, requestForMail } from '../connectors/request-for-mail.ts'
 
 export const releaseMessages = defineCommand({
-  name: 'messages release',
-  summary: 'Send waiting mail with the current connectors, even if they require less than before',
   positionalUsage: { usage: '[ID]', minCount: 0, maxCount: 1 },
   usesApi: true,
   options: mailRequestOptions,

@@ -3,8 +3,6 @@ import { defineCommand } from '../command.ts'
 import { findOutboundConnector, mailRequestOptions, requestForMail } from '../connectors/request-for-mail.ts'
 
 export const returnMessages = defineCommand({
-  name: 'messages return',
-  summary: 'Bounce waiting mail now, with a DSN to its sender',
   positionalUsage: { usage: '[ID]', minCount: 0, maxCount: 1 },
   usesApi: true,
   options: mailRequestOptions,

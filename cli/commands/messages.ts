@@ -4,12 +4,12 @@ import { dayMs, minuteMs } from '../../shared/contract/durations.ts'
 import type { ApiClient, Query } from '../api/api-client.ts'
 import { encodeUrlPart } from '../api/api-client.ts'
 import { parseResponse } from '../api/parse-response.ts'
-import { defineCommand, type Io, jsonOption } from '../command.ts'
+import { defineCommand, type Io, jsonOption, tableWidth, wideOption } from '../command.ts'
 import { CommandError, exitStatus, UsageError } from '../command-error.ts'
 import { findConnectors } from '../connectors/find-connectors.ts'
 import { parseInstant } from '../input/parse-instant.ts'
-import { formatTime, jsonText, printable } from '../text/format.ts'
-import { table } from '../text/table.ts'
+import { formatTime, jsonText } from '../text/format.ts'
+import { type Column, table } from '../text/table.ts'
 import { messageText } from '../trace/message-text.ts'
 import { inboundSessionText, outboundSessionText, senderText } from '../trace/session-text.ts'
 import { type Attempt, TraceEntry, type Verdict } from '../trace/trace-entry.ts'
@@ -17,8 +17,6 @@ import { type Attempt, TraceEntry, type Verdict } from '../trace/trace-entry.ts'
 const defaultLimit = 50
 
 export const messages = defineCommand({
-  name: 'messages',
-  summary: "List messages, newest first, or show a message's trace",
   positionalUsage: { usage: '[ID]', minCount: 0, maxCount: 1 },
   usesApi: true,
   options: {
@@ -42,12 +40,12 @@ export const messages = defineCommand({
     },
     limit: { type: 'string', value: 'N', description: `list at most N messages (default: ${defaultLimit})` },
     all: { type: 'boolean', description: 'list all messages of the period' },
+    ...wideOption,
     ...jsonOption,
   },
   details: `
 TIME is ISO 8601 (2026-02-03, 2026-02-03T11:00:00Z), or a duration before now: 30m, 2h, 3d. The period is at most 31
-days. Messages that were refused in the SMTP session are not listed. A DSN is listed by the time of the message that it
-reports.
+days. Messages that were refused in the SMTP session are not listed.
 `,
   async run({ values, positionals: [id], io, api }) {
     if (id !== undefined) return showOne(api, id, values.json, io)
@@ -55,7 +53,7 @@ reports.
     const { entries, more } = await takeEntries(api, await queryOf(values, api, io.now()), limit)
     if (values.json) io.out(jsonText(entries))
     else if (entries.length === 0) io.out('No messages found.\n')
-    else io.out(`${listText(entries.map(parseEntry))}\n`)
+    else io.out(`${listText(entries.map(parseEntry), tableWidth(values, io))}\n`)
     if (more) io.err(`There are more messages: use --limit N or --all.\n`)
     return exitStatus.ok
   },
@@ -136,8 +134,18 @@ async function takeEntries(api: ApiClient, query: Query, limit: number) {
   return { entries, more: false }
 }
 
+const columns: readonly Column[] = [
+  { heading: 'Received' },
+  { heading: 'State' },
+  { heading: 'From', minWidth: 30 },
+  { heading: 'To', minWidth: 30 },
+  { heading: 'Inbound', minWidth: 12 },
+  { heading: 'Outbound, or reason', minWidth: 19 },
+  { heading: 'Id' },
+]
+
 /** Writes a row for each recipient. */
-function listText(entries: readonly TraceEntry[]): string {
+function listText(entries: readonly TraceEntry[], width: number | undefined): string {
   const rows = entries.flatMap((entry) =>
     entry.recipients.map((recipient) => [
       formatTime(entry.receivedAt),
@@ -149,7 +157,7 @@ function listText(entries: readonly TraceEntry[]): string {
       entry.id,
     ]),
   )
-  return table(['Received', 'State', 'From', 'To', 'Inbound', 'Outbound, or reason', 'Id'], rows)
+  return table(columns, rows, width)
 }
 
 /** Describes the session that delivered the message, or the reason for the delay or bounce. */
@@ -165,7 +173,7 @@ function outboundText({ state, verdict, attempts }: TraceEntry['recipients'][num
 /** Returns the reply of the last attempt if it explains the state, else the reason. */
 function reasonText({ reason, reply }: Verdict): string {
   const hasReply = reply !== null && (reason === 'RetryLater' || reason === 'RefusedByNextHop')
-  return hasReply ? printable(reply).slice(0, 60) : reason
+  return hasReply ? reply : reason
 }
 
 function sessionOf(attempt: Attempt): string {

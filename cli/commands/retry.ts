@@ -7,8 +7,6 @@ import {
 } from '../connectors/request-for-mail.ts'
 
 export const retry = defineCommand({
-  name: 'retry',
-  summary: 'Retry deferred mail now: one message, or all messages of a connector',
   positionalUsage: { usage: '[ID]', minCount: 0, maxCount: 1 },
   usesApi: true,
   options: mailRequestOptions,

@@ -3,11 +3,11 @@ import { z } from 'zod'
 import { countText } from '../../shared/policy/text-lists.ts'
 import { type ApiClient, encodeUrlPart } from '../api/api-client.ts'
 import { parseResponse } from '../api/parse-response.ts'
-import { defineCommand, type Io, jsonOption } from '../command.ts'
+import { defineCommand, type Io, jsonOption, tableWidth, wideOption } from '../command.ts'
 import { exitStatus } from '../command-error.ts'
 import { parseInstant } from '../input/parse-instant.ts'
 import { formatTime, jsonText, printable } from '../text/format.ts'
-import { indentParagraph, table } from '../text/table.ts'
+import { type Column, indentParagraph, table } from '../text/table.ts'
 
 /** The fields that the command prints. Others are ignored, so that newer gateways work. */
 const Summary = z.object({
@@ -55,8 +55,6 @@ const Report = Summary.omit({ acceptedDomain: true }).extend({
 type Report = z.output<typeof Report>
 
 export const tlsReports = defineCommand({
-  name: 'tls-reports',
-  summary: 'List TLS reports received from other organisations, latest day first, or show one report',
   positionalUsage: { usage: '[ID]', minCount: 0, maxCount: 1 },
   usesApi: true,
   options: {
@@ -71,6 +69,7 @@ export const tlsReports = defineCommand({
       description: 'first reported day (default: 30 days before --until)',
     },
     until: { type: 'string', value: 'DAY', description: 'last reported day (default: today)' },
+    ...wideOption,
     ...jsonOption,
   },
   details: `
@@ -90,7 +89,13 @@ signature of the sender's domain may be forged.
     for await (const report of api.list(z.unknown(), '/tls-reports', query)) reports.push(report)
     if (values.json) io.out(jsonText(reports))
     else if (reports.length === 0) io.out('No reports found.\n')
-    else io.out(`${listText(reports.map((report) => parseResponse(Summary, report, 'report')))}\n`)
+    else
+      io.out(
+        `${listText(
+          reports.map((report) => parseResponse(Summary, report, 'report')),
+          tableWidth(values, io),
+        )}\n`,
+      )
     return exitStatus.ok
   },
 })
@@ -101,7 +106,17 @@ async function showOne(api: ApiClient, id: string, json: boolean, io: Io) {
   return exitStatus.ok
 }
 
-function listText(reports: readonly Summary[]): string {
+const columns: readonly Column[] = [
+  { heading: 'Day' },
+  { heading: 'Reported by', minWidth: 16 },
+  { heading: 'Signed', minWidth: 12 },
+  { heading: 'Domains', minWidth: 20 },
+  { heading: 'Successful' },
+  { heading: 'Failed' },
+  { heading: 'Id' },
+]
+
+function listText(reports: readonly Summary[], width: number | undefined): string {
   const rows = reports.map((report) => [
     report.day,
     report.organisation,
@@ -111,7 +126,7 @@ function listText(reports: readonly Summary[]): string {
     String(report.failedSessions),
     report.id,
   ])
-  return table(['Day', 'Reported by', 'Signed', 'Domains', 'Successful', 'Failed', 'Id'], rows)
+  return table(columns, rows, width)
 }
 
 const signatureOf = ({ authenticated, signedBy }: Pick<Summary, 'authenticated' | 'signedBy'>): string =>

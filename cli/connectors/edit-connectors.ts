@@ -12,8 +12,8 @@ import {
 import type { FoundConnector } from './find-connectors.ts'
 import { changeOptions, type Plan } from './make-changes.ts'
 import { type Change, changeOf } from './plan-changes.ts'
-import { toDesiredEntry } from './read-configuration.ts'
 import type { CurrentConfiguration } from './read-current-configuration.ts'
+import { toDesiredEntry } from './to-desired-entry.ts'
 
 export const editOptions = {
   direction: {

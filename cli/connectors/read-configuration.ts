@@ -16,6 +16,7 @@ import {
   entryKinds,
   inputInFile,
 } from './entry-kinds.ts'
+import { toDesiredEntry } from './to-desired-entry.ts'
 import { offsetOf, type Path } from './yaml-offset.ts'
 
 interface FileFault {
@@ -166,15 +167,6 @@ const AcceptedDomainEntry = z.preprocess(
 
 const schemaOf = (kind: EntryKind, defaultRoute: DefaultRoute | null): z.ZodType =>
   kind === acceptedDomains ? AcceptedDomainEntry : inputInFile(kind, defaultRoute)
-
-/** @param parsed the output of the kind's schema */
-export function toDesiredEntry(kind: EntryKind, parsed: unknown): DesiredEntry {
-  const fields = parsed as Record<string, unknown>
-  if (kind !== acceptedDomains)
-    return { key: comparableName(String(fields.name)), label: String(fields.name), fields }
-  const { domain, ...rest } = fields
-  return { key: String(domain), label: String(domain), fields: rest }
-}
 
 function titleOf({ singular }: EntryKind, entry: unknown, index: number): string {
   const label = labelOf(entry)

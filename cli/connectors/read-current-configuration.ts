@@ -11,7 +11,7 @@ import {
   type EntryKindName,
   entryKinds,
 } from './entry-kinds.ts'
-import { toDesiredEntry } from './read-configuration.ts'
+import { toDesiredEntry } from './to-desired-entry.ts'
 
 /** One entry of the gateway. `response` is the API's response, with the fields that the server assigns. */
 export interface CurrentEntry extends DesiredEntry {

@@ -3,7 +3,7 @@ import type { z } from 'zod'
 import { cleanName, maxNameLength } from '../../shared/connectors/connector-name.ts'
 import { faultsOf } from '../../shared/contract/schema-faults.ts'
 import type { connectorKinds, DesiredEntry } from '../connectors/entry-kinds.ts'
-import { toDesiredEntry } from '../connectors/read-configuration.ts'
+import { toDesiredEntry } from '../connectors/to-desired-entry.ts'
 import type { ExchangeSettings } from './exchange-settings.ts'
 import type { Notice, NoticeCollector } from './import-notices.ts'
 

@@ -1,28 +1,80 @@
 /** Formats text in columns and paragraphs. */
+import { cutToWidth, displayWidth, fillToWidth } from './display-width.ts'
 import { printable } from './format.ts'
 
+type Rows = readonly (readonly string[])[]
+
+const gap = '  '
+/** Indents the second and each further line of a row. */
+const indent = '  '
+
 /**
- * Pads each column to the length of its longest cell, and separates columns by two spaces. All rows have the same
- * number of cells. No cell is cut, so that users can copy the text.
+ * Pads each column to the width of its widest cell, and separates columns by two spaces. All rows have the same number
+ * of cells. No cell is cut, so that users can copy the text.
  */
-export function alignColumns(rows: readonly (readonly string[])[]): string {
-  const widths = rows.reduce<number[]>(
-    (maxWidths, row) => row.map((cell, column) => Math.max(maxWidths[column] ?? 0, cell.length)),
-    [],
-  )
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n')
+export const alignColumns = (rows: Rows): string => formatRows(rows, [uncut(rows)])
+
+export interface Column {
+  readonly heading: string
+  /** The width to which a narrow terminal may cut the column. A column without it is never cut. */
+  readonly minWidth?: number
 }
 
-/** Each cell is text from outside. */
-export const table = (heading: readonly string[], rows: readonly (readonly string[])[]): string =>
-  alignColumns([heading, ...rows.map((row) => row.map(printable))])
+/**
+ * Fits rows to a terminal. If a row is too wide even with cut columns, its last columns continue on further lines. On
+ * each line the columns to the right are cut first.
+ * @param rows text from outside
+ * @param width columns of the terminal; undefined: each row is one line, and no cell is cut
+ */
+export function table(columns: readonly Column[], rows: Rows, width: number | undefined): string {
+  const cells = [columns.map(({ heading }) => heading), ...rows.map((row) => row.map(printable))]
+  const widest = uncut(cells)
+  return formatRows(cells, width === undefined ? [widest] : fitLines(widest, columns, width))
+}
+
+interface PlacedColumn {
+  readonly index: number
+  readonly width: number
+}
+/** The columns of one line, in order. */
+type Line = readonly PlacedColumn[]
+
+const uncut = (rows: Rows): Line =>
+  (rows[0] ?? []).map((_, index) => ({
+    index,
+    width: Math.max(...rows.map((row) => displayWidth(row[index] ?? ''))),
+  }))
+
+/** Puts as many columns on each line as fit when they are cut, then widens them from left to right. */
+function fitLines(widest: Line, columns: readonly Column[], width: number): Line[] {
+  const lines: PlacedColumn[][] = [[]]
+  for (const { index, width: wanted } of widest) {
+    const column = { index, width: Math.min(wanted, columns[index]?.minWidth ?? wanted) }
+    const line = lines.at(-1) ?? []
+    if (line.length === 0 || lineWidth([...line, column], lines.length - 1) <= width) line.push(column)
+    else lines.push([column])
+  }
+  return lines.map((line, number) => {
+    let spare = Math.max(0, width - lineWidth(line, number))
+    return line.map(({ index, width: cut }) => {
+      const added = Math.min(spare, (widest[index]?.width ?? cut) - cut)
+      spare -= added
+      return { index, width: cut + added }
+    })
+  })
+}
+
+const lineWidth = (line: Line, number: number): number =>
+  (number === 0 ? 0 : indent.length) +
+  line.reduce((sum, { width }) => sum + width, (line.length - 1) * gap.length)
+
+const formatRows = (rows: Rows, lines: readonly Line[]): string =>
+  rows.flatMap((row) => lines.map((line, number) => formatLine(row, line, number))).join('\n')
+
+function formatLine(row: readonly string[], line: Line, number: number): string {
+  const cells = line.map(({ index, width }) => fillToWidth(cutToWidth(row[index] ?? '', width), width))
+  return `${number === 0 ? '' : indent}${cells.join(gap)}`.trimEnd()
+}
 
 /** Breaks text at spaces into lines of at most `width` characters. A longer word is a line of its own. */
 export function wrapText(text: string, width: number): string[] {

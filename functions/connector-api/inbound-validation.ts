@@ -66,7 +66,7 @@ export async function validateInbound(
   let next: HistoryPosition | null = null
   do {
     const step = await history.find(span, isFromSenderDomain(connector), next, messagesPerStep)
-    const messages = await history.messages(step.positions.map(({ before }) => before))
+    const messages = await history.messages(step.messages.map(({ id }) => id))
     for (const message of messages.filter((message) => isWithinSpan(message, span)).sort(newestFirst))
       if (message.source !== null) tally.add(message, check(message, message.source.ip))
     next = step.next

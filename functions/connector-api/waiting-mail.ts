@@ -109,9 +109,9 @@ export async function requestForConnector(
   dependencies: Dependencies,
 ): Promise<ConnectorResult> {
   const result: ConnectorResult = { recipients: 0, messages: 0, next: from }
-  result.next = await forEachWaiting(connector.id, from, dependencies, async (found) => {
-    for (let start = 0; start < found.length; start += messagesPerBatch) {
-      const batch = found.slice(start, start + messagesPerBatch)
+  result.next = await forEachWaiting(connector.id, from, dependencies, async (ids) => {
+    for (let start = 0; start < ids.length; start += messagesPerBatch) {
+      const batch = ids.slice(start, start + messagesPerBatch)
       const recipientCounts = await requestForMessages(batch, connector, request, dependencies)
       result.recipients += recipientCounts.reduce((sum, count) => sum + count, 0)
       result.messages += recipientCounts.filter((count) => count > 0).length
@@ -129,8 +129,8 @@ export async function countWaiting(
   dependencies: Dependencies,
 ): Promise<{ messages: number; isComplete: boolean }> {
   let messages = 0
-  const next = await forEachWaiting(connector, null, dependencies, async (found) => {
-    messages += found.length
+  const next = await forEachWaiting(connector, null, dependencies, async (ids) => {
+    messages += ids.length
   })
   return { messages, isComplete: next === null }
 }
@@ -140,7 +140,7 @@ async function forEachWaiting(
   connector: string,
   from: HistoryPosition | null,
   { history, now }: Dependencies,
-  handle: (found: readonly HistoryPosition[]) => Promise<void>,
+  handle: (ids: readonly string[]) => Promise<void>,
 ): Promise<HistoryPosition | null> {
   const startedAt = now()
   // The clock of the ingress that received a message may be ahead of this function's clock.
@@ -150,7 +150,7 @@ async function forEachWaiting(
   let next = from
   do {
     const search = await history.find(span, isDeferredByConnector, next, messagesPerSearch)
-    await handle(search.positions)
+    await handle(search.messages.map(({ id }) => id))
     next = search.next
   } while (next !== null && now() - startedAt < maxRunMs)
   return next
@@ -158,14 +158,12 @@ async function forEachWaiting(
 
 /** @returns the number of recipients of each message to which the request applies */
 async function requestForMessages(
-  positions: readonly HistoryPosition[],
+  ids: readonly string[],
   { direction, id }: DecidingConnector,
   request: MailRequest,
   { history, evaluation, now }: Dependencies,
 ): Promise<number[]> {
-  const tracedMessages = await Promise.all(
-    positions.map(({ before }) => history.messageWithRecipients(before)),
-  )
+  const tracedMessages = await Promise.all(ids.map((id) => history.messageWithRecipients(id)))
   const at = now()
   // The index is eventually consistent, so it only selects the messages to read.
   const requested = await Promise.all(

@@ -38,7 +38,7 @@ async function run(options: Options): Promise<void> {
     const network = await startDemoPartners(authority)
     return { ...network, zone: mergeZones(network.zone, userZone) }
   })
-  process.stdout.write(await runDemo(runner.endpoints, runner.authority))
+  process.stdout.write(await runDemo(runner.endpoints, runner.authority, runner.network.bankServer))
 }
 
 async function start<W extends PartnerNetwork>(

@@ -4,14 +4,13 @@
  * yields short or empty pages, each with the position at which the next page starts.
  */
 import { BatchGetCommand, type DynamoDBDocumentClient, type QueryCommandInput } from '@aws-sdk/lib-dynamodb'
-import { encodeTime } from 'ulid'
 import { dayMs, hourMs } from '../contract/durations.ts'
 import { Message, Recipient } from '../contract/message.ts'
 import { queryItems } from '../dynamodb/query-items.ts'
 import { domainOf } from '../mail/address.ts'
 import { normaliseDomain } from '../mail/domain.ts'
 import type { ClaimKey } from './claims.ts'
-import { bucketsOfDay, byTime, messageKey, recipientKey } from './message-keys.ts'
+import { bucketsOfDay, byTime, messageKey, recipientKey, ulidTime } from './message-keys.ts'
 import { RequirementStore } from './requirement-store.ts'
 import type { RecipientState } from './trace.ts'
 import { type TraceEntry, type TraceItem, traceEntry } from './trace-entry.ts'
@@ -33,12 +32,13 @@ export interface HistoryFilter extends TimeSpan {
 export type AddressFilter = { kind: 'address'; address: string } | { kind: 'domain'; domain: string }
 
 /**
- * The position of a message in the list: its day and, as `before`, its id. After a page that ends with this message,
- * the next page continues with smaller ids of that day, then with earlier days.
+ * The position of a message in the list: its day and, as `before`, its position in the index. After a page that ends
+ * with this message, the next page continues with smaller positions of that day, then with earlier days.
  */
 export interface HistoryPosition {
   /** `YYYY-MM-DD` */
   day: string
+  /** A ULID with the time of receipt. */
   before: string
 }
 
@@ -47,9 +47,14 @@ export interface HistoryPage {
   next: HistoryPosition | null
 }
 
-/** Positions of matching messages. The messages are not loaded. */
+/** A matching message, which is not loaded. */
+interface MatchingMessage {
+  id: string
+  position: HistoryPosition
+}
+
 export interface MatchingMessages {
-  positions: HistoryPosition[]
+  messages: MatchingMessage[]
   /** The position from which the next search continues; null at the end of the span. */
   next: HistoryPosition | null
 }
@@ -70,7 +75,7 @@ export interface MessageWithRecipients {
 export interface IndexRow {
   /** Message id. */
   pk: string
-  /** `ID#ADDRESS` */
+  /** `POSITION#ADDRESS`; the position has the length of an id. */
   order: string
   sender: string
   state: RecipientState
@@ -84,8 +89,8 @@ const maxBatchGetKeys = 100
 const maxPageOctets = 4_000_000
 const maxConcurrentEntries = 8
 /**
- * An id may be created shortly before or after receipt, so the index is read for a span that is longer by this time at
- * each end.
+ * An earlier release ordered the index by message id. An id may be created shortly before or after receipt, so the
+ * index is read for a span that is longer by this time at each end.
  */
 const idSkewMs = hourMs
 
@@ -231,7 +236,7 @@ export class History {
 
   /** @param from end of the previous page, null for the first */
   async page(filter: HistoryFilter, from: HistoryPosition | null, limit: number): Promise<HistoryPage> {
-    const { positions: found, next: stoppedAt } = await this.find(
+    const { messages: found, next: stoppedAt } = await this.find(
       filter,
       (row) => rowMatches(row, filter),
       from,
@@ -241,12 +246,12 @@ export class History {
     let size = 0
     for (let start = 0; start < found.length; start += maxConcurrentEntries) {
       const batch = found.slice(start, start + maxConcurrentEntries)
-      const loaded = await Promise.all(batch.map(({ before }) => this.entry(before)))
+      const loaded = await Promise.all(batch.map(({ id }) => this.entry(id)))
       const matching = loaded.filter((entry) => entry !== null && isWithinSpan(entry, filter)) as TraceEntry[]
       entries.push(...matching)
       size += JSON.stringify(matching).length
       const last = batch.at(-1)
-      if (size > maxPageOctets && last && last !== found.at(-1)) return { entries, next: last }
+      if (size > maxPageOctets && last && last !== found.at(-1)) return { entries, next: last.position }
     }
     return { entries, next: stoppedAt }
   }
@@ -261,27 +266,28 @@ export class History {
     from: HistoryPosition | null,
     limit: number,
   ): Promise<MatchingMessages> {
-    const found: HistoryPosition[] = []
+    const found: MatchingMessage[] = []
     let rows = 0
-    let current = null as HistoryPosition | null
+    let current = null as MatchingMessage | null
     for await (const { day, row } of this.#rows(span, from)) {
-      if (current?.before !== row.pk) {
+      if (current?.id !== row.pk) {
         // A page ends only between messages, because all recipients of a message must be checked together.
-        if (found.length === limit || rows >= this.#rowsPerPage) return { positions: found, next: current }
-        current = { day, before: row.pk }
+        if (found.length === limit || rows >= this.#rowsPerPage)
+          return { messages: found, next: current?.position ?? null }
+        current = { id: row.pk, position: { day, before: positionOf(row) } }
       }
       rows += 1
       if (found.at(-1) !== current && matches(row)) found.push(current)
     }
-    return { positions: found, next: null }
+    return { messages: found, next: null }
   }
 
   async *#rows(
     { since, until }: TimeSpan,
     from: HistoryPosition | null,
   ): AsyncGenerator<{ day: string; row: IndexRow }> {
-    const low = idPrefix(since.getTime() - idSkewMs)
-    const high = idPrefix(until.getTime() + idSkewMs)
+    const low = ulidTime(since.getTime() - idSkewMs)
+    const high = ulidTime(until.getTime() + idSkewMs)
     for (const day of daysBetween(since, until)) {
       if (from && day > from.day) continue
       const end = from?.day === day && from.before < high ? from.before : high
@@ -293,7 +299,7 @@ export class History {
 
   /**
    * Reads the rows of one index partition with `low` <= order < `high`. `BETWEEN` includes `high`, but an order is
-   * longer than an id and so never equals `high`.
+   * longer than a position and so never equals `high`.
    */
   #shard(bucket: string, low: string, high: string): AsyncGenerator<IndexRow> {
     return this.#query<IndexRow>({
@@ -327,8 +333,7 @@ export async function* mergeNewestFirst<T extends { order: string }>(
   }
 }
 
-/** Returns the prefix of ids created at a time. @param at ms since the epoch; earlier times have no ids */
-const idPrefix = (at: number): string => encodeTime(Math.max(0, at), 10)
+const positionOf = ({ pk, order }: IndexRow): string => order.slice(0, pk.length)
 
 /** Returns the UTC days of the span, newest first. */
 function daysBetween(since: Date, until: Date): string[] {

@@ -5,6 +5,7 @@
  * rate of mail does not exceed the limit of one partition. Each connector that expects certificates has a partition
  * with its notices of unknown certificates, and each kept requirement has a partition of one item.
  */
+import { encodeTime } from 'ulid'
 import type { DsnKind } from '../contract/jobs.ts'
 import type { LimitGroup, NoticeEffect } from '../contract/notice-groups.ts'
 
@@ -48,13 +49,20 @@ export const dailyNoticeLimitKey = (connector: string, day: string, group: Limit
   sk: `notices#${day}#${group}`,
 })
 
+/** Length of the time with which a ULID begins. */
+const timeLength = 10
+
+/** Returns the time as a ULID begins with it. @param at ms since the epoch; earlier times have no ULIDs */
+export const ulidTime = (at: number): string => encodeTime(Math.max(0, at), timeLength)
+
 /**
- * Index keys of a recipient. `order` sorts by time of receipt, because message ids are ULIDs. The id of a DSN begins
- * with the time of the reported message, so within its day a DSN is sorted by that earlier time.
+ * Index keys of a recipient. `order` is `POSITION#ADDRESS`. The position is the message's id with the time of receipt
+ * as its time, because the id of a DSN begins with the time of the reported message.
  */
 export function indexKeys(id: string, receivedAt: string, address: string) {
   const shard = id.charCodeAt(id.length - 1) % shardsPerDay
-  return { bucket: `${receivedAt.slice(0, 10)}#${shard}`, order: `${id}#${address}` }
+  const position = `${ulidTime(Date.parse(receivedAt))}${id.slice(timeLength)}`
+  return { bucket: `${receivedAt.slice(0, 10)}#${shard}`, order: `${position}#${address}` }
 }
 
 /** Returns the index partitions of one day. @param day `YYYY-MM-DD` */

@@ -284,8 +284,8 @@ export class Trace {
 const isHeld = ({ action, reason }: Verdict): boolean =>
   action === 'Defer' && reason !== 'RetryLater' && reason !== 'OutboundTlsNotMet'
 
-/** Fields that keep their first value. */
-const writeOnceFields = new Set(['firstHeld', 'requirement'])
+/** Fields that keep their first value. A list that is read page by page must not meet a message at two positions. */
+const writeOnceFields = new Set(['firstHeld', 'requirement', 'bucket', 'order'])
 
 /**
  * A bounce that did not know of a kept requirement, such as that of a repeated first job, must not return the content

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { ObservedTable } from '../../shared/transport/observed-table.ts'
+import { assertFitsTerminal } from '../support/cli/fits-terminal.ts'
 import { type HttpApi, startApi } from '../support/cli/mailflow.ts'
 import { certificateFactsWith } from '../support/fixtures.ts'
 import { daysAfter, newObservation, observedCertificate } from '../support/observed.ts'
@@ -71,6 +72,11 @@ test('certificates in use are listed, the gateway’s own first', async () => {
     `server|none (unknown.example)|mx.unknown.example|99|2026-05-20|2026-02-10|CN=Issuer One|${'d'.repeat(64)}`,
     `client|From the bank|mail.bank.example|99|2026-05-20|2026-02-10|CN=Issuer One|${'e'.repeat(64)}|issued by the connector's authority, under another name in the sender domains, pinned`,
   ])
+})
+
+test('the table fits the terminal, with whole digests', async () => {
+  const digests = ['b', 'c', 'd'].map((letter) => letter.repeat(64))
+  await assertFitsTerminal(['certificates', 'observed'], { env: { MAILFLOW_API: api.url } }, digests)
 })
 
 test('--all also lists superseded certificates', async () => {

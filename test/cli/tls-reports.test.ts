@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { readReport, toReceivedReport } from '../../shared/tls-reports/received-report.ts'
 import { ReceivedReports } from '../../shared/tls-reports/received-reports.ts'
+import { assertFitsTerminal } from '../support/cli/fits-terminal.ts'
 import { type HttpApi, startApi } from '../support/cli/mailflow.ts'
 
 const now = Date.parse('2026-02-10T12:00:00.000Z')
@@ -59,6 +60,10 @@ test('`tls-reports` lists reports in columns, the latest day first', async () =>
   assert.equal(lines[0], 'Day|Reported by|Signed|Domains|Successful|Failed|Id')
   assert.equal(lines[1], `2026-02-08|Sender Ltd|by sender.example|ours.example|5326|3|${id}`)
   assert.match(lines[2] ?? '', /^2026-02-02\|Sender Ltd\|no\|ours\.example\|5326\|3\|2026-02-02-/)
+})
+
+test('`tls-reports` fits its list to the terminal, with the whole id', async () => {
+  await assertFitsTerminal(['tls-reports'], { env: { MAILFLOW_API: api.url }, now: () => now }, [id])
 })
 
 test('`tls-reports` finds reports by domain and by day', async () => {

@@ -1,8 +1,10 @@
-import { commands } from '../../cli/commands.ts'
+import { commands, loadCommand } from '../../cli/commands.ts'
 import { commandHelp, generalHelp } from '../../cli/help.ts'
 import { page } from './markdown.ts'
 
 const block = (text: string): string => `\`\`\`text\n${text.trim()}\n\`\`\``
+
+const loadedCommands = await Promise.all(commands.map(loadCommand))
 
 export const commandsPage = (): string =>
   page(
@@ -10,5 +12,5 @@ export const commandsPage = (): string =>
     '`cli/`',
     'The output of `npx mailflow --help` and `npx mailflow COMMAND --help`. [The command line](../command-line.md) describes the use of each command.',
     block(generalHelp(commands)),
-    ...commands.map((command) => `## ${command.name}\n\n${block(commandHelp(command))}`),
+    ...loadedCommands.map((command) => `## ${command.name}\n\n${block(commandHelp(command))}`),
   )

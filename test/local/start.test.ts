@@ -1,11 +1,15 @@
 /** Tests the start of `npm start`: one ready line, one-line errors, the demo. */
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { watch, writeFileSync } from 'node:fs'
+import { readFileSync, watch, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { test } from 'node:test'
+import { after, before, describe, test } from 'node:test'
+import { promisify } from 'node:util'
+import { assertFitsTerminal } from '../support/cli/fits-terminal.ts'
+import { mailflow } from '../support/cli/mailflow.ts'
 import { listenSilently } from '../support/listen.ts'
-import { launch, runToEnd, startRunner } from '../support/local/runner.ts'
+import { launch, type RunnerProcess, runToEnd, startRunner } from '../support/local/runner.ts'
 import { folderOfTests, remainingIn, temporaryFolder } from '../support/local/temporary-folder.ts'
 import { within } from '../support/within.ts'
 
@@ -87,36 +91,77 @@ test('npm start leaves no temporary files when it is interrupted during the star
   assert.deepEqual(remainingIn(temporary), [])
 })
 
-test('the demo of npm start prints a line for each decision', { timeout: 90_000 }, async (t) => {
-  const runner = await startRunner({ names: {} }, [])
-  t.after(() => runner.stop())
-  const text = async () => {
+describe('the demo of npm start', { timeout: 90_000 }, () => {
+  let runner: RunnerProcess
+  let lines: string[]
+
+  before(async () => {
+    runner = await startRunner({ names: {} }, [])
     while (!runner.output.some((line) => line.startsWith('Press Ctrl-C')))
       await once(runner.process.stdout as never, 'data')
-    return runner.output
-  }
-  const lines = await text()
-  assert.deepEqual(
-    lines.filter((line) => line.length > 110 && !line.includes(dirname(folder))),
-    [],
-  )
-  const decided = lines
-    .filter((line) => /^\d+ /.test(line))
-    .map((line) => line.slice(3).split(/ {2,}|(?<=in the clear) /))
-  assert.deepEqual(
-    decided.map((cells) => cells.slice(2)),
-    [
-      ['Our mailboxes', 'Delivered', 'TLSv1.3, verified'],
-      ['From the bank', 'Delivered', 'TLSv1.3, verified'],
-      ['From the bank', 'Refused', 'not accepted'],
-      ['none', 'Delivered', 'in the clear'],
-      ['none', 'Delivered', 'TLSv1.3, not verified'],
-      ['none (DANE)', 'Delivered', 'TLSv1.3, verified'],
-      ['none (DANE)', 'Deferred', 'not sent yet'],
-      ['To the bank', 'Delivered', 'TLSv1.3, verified'],
-      ['To the clinic', 'Deferred', 'not sent yet'],
-      ['To the vault', 'Bounced', 'not sent'],
-      ['Our mailboxes', 'Delivered', 'TLSv1.3, verified'],
-    ],
-  )
+    lines = runner.output
+  })
+  after(() => runner.stop())
+
+  /** Runs a line of a page or of the demo in a shell, as a user does. */
+  const inShell = (line: string) =>
+    promisify(execFile)('sh', ['-c', line], {
+      env: { ...process.env, MAILFLOW_API: runner.endpoints.api },
+    })
+
+  test('prints a line for each decision', () => {
+    assert.deepEqual(
+      lines.filter((line) => line.length > 110 && !line.includes(dirname(folder))),
+      [],
+    )
+    const decided = lines
+      .filter((line) => /^\d+ /.test(line))
+      .map((line) => line.slice(3).split(/ {2,}|(?<=in the clear) /))
+    assert.deepEqual(
+      decided.map((cells) => cells.slice(2)),
+      [
+        ['Our mailboxes', 'Delivered', 'TLSv1.3, verified'],
+        ['From the bank', 'Delivered', 'TLSv1.3, verified'],
+        ['From the bank', 'Refused', 'not accepted'],
+        ['none', 'Delivered', 'in the clear'],
+        ['none', 'Delivered', 'TLSv1.3, not verified'],
+        ['none (DANE)', 'Delivered', 'TLSv1.3, verified'],
+        ['none (DANE)', 'Deferred', 'not sent yet'],
+        ['To the bank', 'Delivered', 'TLSv1.3, verified'],
+        ['To the clinic', 'Deferred', 'not sent yet'],
+        ['To the vault', 'Bounced', 'not sent'],
+        ['Our mailboxes', 'Delivered', 'TLSv1.3, verified'],
+      ],
+    )
+  })
+
+  test('prints a command that checks the server of the bank, and the command succeeds', async () => {
+    const start = lines.findIndex((line) => line.startsWith('  npx mailflow check '))
+    const { stdout } = await inShell(lines.slice(start, start + 2).join('\n'))
+    assert.match(stdout, /^OK {4}name +for mx\.bank\.example$/m)
+  })
+
+  test('has tables that fit the terminal, with whole addresses and ids', async () => {
+    const around = { env: { MAILFLOW_API: runner.endpoints.api } }
+    const { out } = await mailflow(['messages', '--json'], around)
+    const listed: { id: string; envelope: { mailFrom: string; rcptTo: string[] } }[] = JSON.parse(out)
+    const uncut = listed.flatMap(({ id, envelope }) => [id, envelope.mailFrom, ...envelope.rcptTo])
+    await assertFitsTerminal(['messages'], around, uncut)
+    await assertFitsTerminal(['connectors', 'list'], around, ['From the bank', 'mx.vault.example'])
+    await assertFitsTerminal(['certificates', 'observed'], around, ['mx.bank.example'])
+  })
+
+  const readme = readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8')
+  const needsFile = /^npx mailflow connectors (import-exchange|apply)/
+  const commands = readme
+    .split('\n')
+    .filter((line) => line.startsWith('npx mailflow ') && !needsFile.test(line))
+
+  test('runs every command of README.md that needs no file', async () => {
+    assert(commands.length > 1, 'README.md has such commands')
+    for (const line of commands) {
+      const { stdout } = await inShell(line)
+      assert(stdout !== '', line)
+    }
+  })
 })

@@ -59,7 +59,7 @@ export function messageRoutes(history: History, now: () => number): Route[] {
       {
         method: 'GET',
         path: '/messages',
-        summary: 'List messages by UTC day, newest first; a DSN is ordered by the time of its message',
+        summary: 'List messages, newest first',
         query: MessageQuery,
         answers: { 200: MessageList },
       },

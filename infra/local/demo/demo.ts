@@ -12,10 +12,17 @@ import type { MessageTrace } from './trace.ts'
 /** Milliseconds before the demo stops waiting for decisions. */
 const timeoutMs = 45_000
 
-/** @returns the text to print: the table, unless an earlier state was found, and the next commands to try */
-export async function runDemo(endpoints: Endpoints, authority: LocalAuthority): Promise<string> {
+/**
+ * @param bankServer address and port of the bank's server
+ * @returns the text to print: the table, unless an earlier state was found, and the next commands to try
+ */
+export async function runDemo(
+  endpoints: Endpoints,
+  authority: LocalAuthority,
+  bankServer: string,
+): Promise<string> {
   const api = new ApiClient(endpoints.api)
-  if (!(await seed(api, authority))) return nextSteps(endpoints, null)
+  if (!(await seed(api, authority))) return nextSteps(endpoints, bankServer, null)
   const startedAt = new Date()
   const deadline = Date.now() + timeoutMs
   const rows: Row[] = []
@@ -27,7 +34,10 @@ export async function runDemo(endpoints: Endpoints, authority: LocalAuthority): 
   }
   const notification = await waitForDsn(api, startedAt, deadline)
   const names = await connectorNames(api)
-  return [renderTable(rows, notification, names), nextSteps(endpoints, rows[0]?.result.id ?? null)].join('\n')
+  return [
+    renderTable(rows, notification, names),
+    nextSteps(endpoints, bankServer, rows[0]?.result.id ?? null),
+  ].join('\n')
 }
 
 async function send(step: Step, endpoints: Endpoints, authority: LocalAuthority): Promise<SendResult> {

@@ -10,10 +10,17 @@ import { startMailServer } from './mail-server.ts'
 /** The host name of the mailbox server for ours.example, behind the gateway. */
 export const mailboxName = 'mailbox.ours.example'
 
-/** Partners with a certificate of the local authority. The last two are for manual tests. */
+export const bankName = 'mx.bank.example'
+
+export interface DemoNetwork extends PartnerNetwork {
+  /** Address and port at which the bank's server listens. */
+  readonly bankServer: string
+}
+
+/** Partners with a certificate of the local authority, the bank first. The last two are for manual tests. */
 const trustedPartners = ['bank.example', 'northwind.example', 'contoso.example']
 
-export async function startDemoPartners(authority: LocalAuthority): Promise<PartnerNetwork> {
+export async function startDemoPartners(authority: LocalAuthority): Promise<DemoNetwork> {
   const startTrusted = async (name: string) => startMailServer(name, await authority.issue(name))
   const mailbox = await startTrusted(mailboxName)
   const paper = await startMailServer('mx.paper.example', null)
@@ -25,6 +32,7 @@ export async function startDemoPartners(authority: LocalAuthority): Promise<Part
   const archiveAddress = 3 + trustedServers.length
   const address = (index: number) => `127.0.0.${10 + index}`
   return {
+    bankServer: `127.0.0.1:${trustedServers[0]?.port}`,
     zone: {
       names: {
         [mailboxName]: { A: [address(0)] },

@@ -2,7 +2,7 @@
 import { dirname, join } from 'node:path'
 import type { Endpoints } from '../endpoints.ts'
 import type { SendResult } from '../send-mail.ts'
-import { mailboxName } from './partners.ts'
+import { bankName, mailboxName } from './partners.ts'
 import type { Step } from './scenario.ts'
 import type { MessageTrace, RecipientTrace } from './trace.ts'
 
@@ -132,9 +132,10 @@ function wrap(text: string, width: number): string[] {
 
 /**
  * Returns commands to copy. `npx node` is the Node.js of this repository.
+ * @param bankServer address and port of the bank's server
  * @param id the id of a demo message; null when the demo sent none, because an earlier state exists
  */
-export function nextSteps(endpoints: Endpoints, id: string | null): string {
+export function nextSteps(endpoints: Endpoints, bankServer: string, id: string | null): string {
   const port = endpoints.smtp.split(':')[1]
   const api = endpoints.api === defaultApi ? '' : ` --api ${endpoints.api}`
   const certificate = join(dirname(endpoints.authority), `${mailboxName}.pem`)
@@ -152,6 +153,10 @@ Show one message, list messages, list connectors, explain a decision:
   npx mailflow messages${api}
   npx mailflow connectors list${api}
   npx mailflow explain --from teller@bank.example --to ann@ours.example --ip 192.0.2.1${api && ` \\\n   ${api}`}
+Test the connector to the bank, check the certificate of the bank's server:
+  npx mailflow connectors validate "To the bank"${api}
+  npx mailflow check ${bankServer} --servername ${bankName} \\
+    --ca ${endpoints.authority}
 
 Web page with the published certificates of this gateway:
   ${endpoints.pages}

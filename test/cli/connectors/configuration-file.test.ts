@@ -8,7 +8,8 @@ import {
   outboundConnectors,
 } from '../../../cli/connectors/entry-kinds.ts'
 import { planChanges } from '../../../cli/connectors/plan-changes.ts'
-import { readConfiguration, toDesiredEntry } from '../../../cli/connectors/read-configuration.ts'
+import { readConfiguration } from '../../../cli/connectors/read-configuration.ts'
+import { toDesiredEntry } from '../../../cli/connectors/to-desired-entry.ts'
 import { writeConfiguration } from '../../../cli/connectors/write-configuration.ts'
 import { cleanName } from '../../../shared/connectors/connector-name.ts'
 import { outboundSchema } from '../../support/connectors.ts'

@@ -13,6 +13,7 @@ import { RequirementStore } from '../../../shared/messages/requirement-store.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
 import type { Verdict } from '../../../shared/policy/evaluate.ts'
 import { keptRequirementOf } from '../../../shared/policy/kept-requirement.ts'
+import { assertFitsTerminal } from '../../support/cli/fits-terminal.ts'
 import { type HttpApi, mailflow, startAnsweringServer, startApi } from '../../support/cli/mailflow.ts'
 import { outboundInput } from '../../support/connectors.ts'
 import { circumstances, message, recipient } from '../../support/fixtures.ts'
@@ -526,6 +527,11 @@ outboundConnectors:
       'nothing; relays if identified by: 192.0.2.1, 192.0.2.2, 192.0.2.3 and 1 more',
       'TLS; relays if identified by: mail.ours.example, 1 pinned certificate',
       'EncryptionOnly, TLSv1.3',
+    ])
+    await assertFitsTerminal(['connectors', 'list'], { env: { MAILFLOW_API: api.url } }, [
+      'Mailboxes',
+      'Pinned',
+      'Newer',
     ])
   })
 

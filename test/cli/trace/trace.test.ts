@@ -13,6 +13,7 @@ import { Trace } from '../../../shared/messages/trace.ts'
 import type { Verdict } from '../../../shared/policy/evaluate.ts'
 import type { KeptRequirement } from '../../../shared/policy/kept-requirement.ts'
 import { opportunistic } from '../../../shared/policy/outbound.ts'
+import { assertFitsTerminal } from '../../support/cli/fits-terminal.ts'
 import { type HttpApi, mailflow, startAnsweringServer, startApi } from '../../support/cli/mailflow.ts'
 import { attempt, circumstances, message, overTlsWith, recipient } from '../../support/fixtures.ts'
 import { createPki } from '../../support/pki.ts'
@@ -204,7 +205,7 @@ describe('`messages`', () => {
     assert.deepEqual(rowsOf(out)[1]?.slice(-3), ['created by mailflow', 'OutboundTlsNotMet', deferred.id])
   })
 
-  test('shows the beginning of the reply by which the next hop deferred a message', async () => {
+  test('shows the reply by which the next hop deferred a message', async () => {
     const busy = { code: 451, enhanced: '4.3.2', text: `Busy\u001b[2J ${'x'.repeat(99)}` }
     await recordReceived(
       50,
@@ -212,7 +213,22 @@ describe('`messages`', () => {
       { 'bob@busy.example': { reason: 'RetryLater', reply: busy } as Partial<Verdict> },
     )
     const { out } = await api.mailflow('messages', '--recipient', 'busy.example', '--since', '3d')
-    assert.equal(rowsOf(out)[1]?.at(-2), `451 4.3.2 Busy?[2J ${'x'.repeat(41)}`)
+    assert.equal(rowsOf(out)[1]?.at(-2), `451 4.3.2 Busy?[2J ${'x'.repeat(99)}`)
+  })
+
+  test('fits the terminal, with the whole id', async () => {
+    const sender = { mailFrom: `${'long'.repeat(15)}@日本.example` }
+    const { id } = await recordReceived(60, sender, {
+      'bob@busy.example': {
+        reason: 'RetryLater',
+        reply: { code: 451, enhanced: '4.3.2', text: 'x'.repeat(99) },
+      } as Partial<Verdict>,
+    })
+    const period = ['--since', '3d', '--until', '55h']
+    await assertFitsTerminal(['messages', ...period], { env: { MAILFLOW_API: api.url }, now: () => now }, [
+      id,
+      'bob@busy.example',
+    ])
   })
 
   test('marks mail that a report-only connector would have refused', async () => {

@@ -261,7 +261,7 @@ describe('requestForConnector', () => {
     })
     await trace.recordDelivered(id, 'settled@ours.example')
     const history = {
-      find: async () => ({ positions: [{ day: '2026-02-03', before: id }], next: null }),
+      find: async () => ({ messages: [{ id, position: { day: '2026-02-03', before: id } }], next: null }),
       messageWithRecipients: (messageId: string) => stored.messageWithRecipients(messageId),
     }
     const result = await requestForConnector(decider, null, retryNow, { history, evaluation, now: () => now })

@@ -304,7 +304,10 @@ describe('the count of waiting mail when the time is over before the end of the 
         { get: async () => forced },
         {
           history: {
-            find: async () => ({ positions: Array(found).fill(position), next: position }),
+            find: async () => ({
+              messages: Array(found).fill({ id: position.before, position }),
+              next: position,
+            }),
             messageWithRecipients: async () => null,
           },
           evaluation: api.evaluation,

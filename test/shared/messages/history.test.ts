@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { DeleteCommand, ScanCommand } from '@aws-sdk/lib-dynamodb'
+import { DeleteCommand, ScanCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import fc from 'fast-check'
 import { encodeTime } from 'ulid'
 import type { Attempt, Message } from '../../../shared/contract/message.ts'
@@ -13,7 +13,7 @@ import {
   mergeNewestFirst,
   parseAddressFilter,
 } from '../../../shared/messages/history.ts'
-import { attemptKey, dsnKey } from '../../../shared/messages/message-keys.ts'
+import { attemptKey, dsnKey, recipientKey } from '../../../shared/messages/message-keys.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
 import { TraceEntry } from '../../../shared/messages/trace-entry.ts'
 import { relayDeniedReply } from '../../../shared/policy/admit-recipient.ts'
@@ -335,6 +335,56 @@ describe('the list of messages', () => {
         found.map((n) => ids[n]),
       )
     })
+})
+
+describe('a DSN, whose id begins with the time of the message that it reports', () => {
+  const reported = receivedAt('2026-02-02T10:05Z', 1)
+  const dsnAt = (time: string, n: number): Message =>
+    receivedAt('2026-02-02T10:05Z', n, { receivedAt: new Date(time).toISOString(), mailFrom: '' })
+  const dsns = [dsnAt('2026-02-02T10:30Z', 2), dsnAt('2026-02-03T10:05Z', 3)]
+  const others = [receivedAt('2026-02-02T10:20Z', 4), receivedAt('2026-02-02T10:59Z', 5)]
+  const newestFirst = [dsns[1], others[1], dsns[0], others[0], reported].map((one) => one?.id)
+  const address = 'b@ours.example'
+
+  before(async () => {
+    await empty()
+    for (const one of [reported, ...dsns, ...others]) await record(one, verdict(address))
+  })
+
+  for (const limit of [1, 2, 3, 50])
+    test(`is listed at its own time of receipt, once, with the page limit ${limit}`, async () => {
+      assert.deepEqual((await pages(everyMessage, limit)).flat(), newestFirst)
+    })
+
+  const rows: { since: string; until: string; found: number[] }[] = [
+    { since: '2026-02-02T10:30Z', until: '2026-02-02T11:00Z', found: [1, 2] },
+    { since: '2026-02-02T13:00Z', until: '2026-02-04T00:00Z', found: [0] },
+    { since: '2026-02-02T10:00Z', until: '2026-02-02T10:30Z', found: [3, 4] },
+  ]
+  for (const { since, until, found } of rows)
+    test(`is found by that time from ${since} until ${until}`, async () => {
+      const span = { since: new Date(since), until: new Date(until) }
+      assert.deepEqual(
+        (await pages({ ...everyMessage, ...span }, 1)).flat(),
+        found.map((n) => newestFirst[n]),
+      )
+    })
+
+  test('is still listed once at the time in its id when an earlier release stored it, also after a new verdict', async () => {
+    const [stored] = dsns as [Message]
+    await database.documents.send(
+      new UpdateCommand({
+        TableName: 'messages',
+        Key: recipientKey(stored.id, address),
+        UpdateExpression: 'SET #order = :order',
+        ExpressionAttributeNames: { '#order': 'order' },
+        ExpressionAttributeValues: { ':order': `${stored.id}#${address}` },
+      }),
+    )
+    await record(stored, verdict(address))
+    const listed = [dsns[1], others[1], others[0], stored, reported].map((one) => one?.id)
+    assert.deepEqual((await pages(everyMessage, 1)).flat(), listed)
+  })
 })
 
 describe('the number of items that are read for one page of messages', () => {

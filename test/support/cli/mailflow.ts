@@ -98,6 +98,8 @@ export interface CommandOptions {
   input?: string
   /** Answers a question; missing without a terminal. */
   prompt?: (question: string) => Promise<string>
+  /** The width of the terminal; missing without a terminal. */
+  columns?: number
   now?: () => number
 }
 
@@ -113,6 +115,7 @@ export async function mailflow(args: readonly string[], around: CommandOptions =
     },
     readInput: async () => Buffer.from(around.input ?? ''),
     ...(around.prompt && { prompt: around.prompt }),
+    ...(around.columns !== undefined && { columns: around.columns }),
     now: around.now ?? Date.now,
   })
   return { status, ...output }
