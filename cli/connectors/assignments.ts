@@ -36,7 +36,7 @@ export async function readValueFile(assignment: Assignment): Promise<Assignment>
 
 /** @throws UsageError for an unknown field, and for += and -= of a field that is no list */
 export function assign(kind: EntryKind, fields: Fields, { field, operator, text }: Assignment): Fields {
-  const schema = kind.input.shape[field]
+  const schema = Object.hasOwn(kind.input.shape, field) ? kind.input.shape[field] : undefined
   if (schema === undefined)
     throw new UsageError(
       `"${field}" is not a field of an ${kind.singular}; the fields are ${Object.keys(kind.input.shape).join(', ')}`,
@@ -71,8 +71,8 @@ function toValue(text: string, isAccepted: (value: unknown) => boolean): unknown
 function toItems(field: string, text: string): unknown[] {
   const json = parseJson(text)
   if (Array.isArray(json)) return json
-  const certificates = text.match(/-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n?/gs)
-  if (certificates !== null) return certificates
+  const certificates = text.match(/-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----/gs)
+  if (certificates !== null) return certificates.map((pem) => `${pem}\n`)
   const texts = text
     .split(',')
     .map((part) => part.trim())

@@ -11,7 +11,7 @@ type Fields = Record<string, unknown>
 /** @returns the input's schema with the fields that only the stored resource has */
 export function withReadOnlyFields(input: z.ZodObject, stored: z.ZodObject): z.ZodObject {
   const readOnly = Object.entries(stored.shape as Record<string, z.ZodType>)
-    .filter(([name]) => !(name in input.shape))
+    .filter(([name]) => !Object.hasOwn(input.shape, name))
     .map(([name, field]) => [name, field.optional().describe('read-only: absent, or as GET returned it')])
   return input.safeExtend(Object.fromEntries(readOnly))
 }
@@ -20,9 +20,9 @@ export function withReadOnlyFields(input: z.ZodObject, stored: z.ZodObject): z.Z
 export function separateReadOnly(input: z.ZodObject, body: Fields): { fields: Fields; readOnly: Fields } {
   const entries = Object.entries(body)
   return {
-    fields: Object.fromEntries(entries.filter(([name]) => name in input.shape)),
+    fields: Object.fromEntries(entries.filter(([name]) => Object.hasOwn(input.shape, name))),
     readOnly: Object.fromEntries(
-      entries.filter(([name, value]) => !(name in input.shape) && value !== undefined),
+      entries.filter(([name, value]) => !Object.hasOwn(input.shape, name) && value !== undefined),
     ),
   }
 }
@@ -50,7 +50,9 @@ export const MergePatch = z
  * @throws Problem 422 for unknown and changed read-only fields
  */
 export function applyMergePatch(patch: Fields, current: Fields, input: z.ZodObject): Fields {
-  const unknown = Object.keys(patch).filter((name) => !(name in current) && !(name in input.shape))
+  const unknown = Object.keys(patch).filter(
+    (name) => !Object.hasOwn(current, name) && !Object.hasOwn(input.shape, name),
+  )
   if (unknown.length > 0)
     throw new Problem(422, 'The body is not valid.', {
       errors: unknown.map((path) => ({ path, message: 'is not a known field' })),

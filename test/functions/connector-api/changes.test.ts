@@ -85,6 +85,11 @@ for (const { path, create: createResource } of resources)
 
     const rows: { name: string; json?: unknown; headers?: Record<string, string>; answer: unknown[] }[] = [
       { name: 'an unknown field', json: { colour: null }, answer: [422, 'colour: is not a known field'] },
+      {
+        name: 'the name of a property that every object has',
+        json: { constructor: null },
+        answer: [422, 'constructor: is not a known field'],
+      },
       { name: 'a list', json: [], answer: [422, ': must be an object, not a list'] },
       { name: 'no body', answer: [400] },
       {
