@@ -114,7 +114,7 @@ describe('connectors set', () => {
     {
       name: 'certificates of a file',
       args: [`certificateAuthorities=@${pemFile}`],
-      fields: { certificateAuthorities: [pem, otherPem] },
+      fields: { certificateAuthorities: [`${pem}\n`, `${otherPem}\n`] },
     },
     {
       name: 'smart hosts',
