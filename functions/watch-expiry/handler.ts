@@ -46,10 +46,11 @@ const dependencies: Dependencies = {
 // Called by AWS.
 
 /** @throws when a read or a notice failed; Lambda then repeats the run */
-export async function handler(): Promise<Omit<ExpiryRun, 'gauges'>> {
+export async function handler(): Promise<Omit<ExpiryRun, 'gauges' | 'openRelays'>> {
   try {
-    const { gauges, ...run } = await watchExpiry(now(), dependencies)
+    const { gauges, openRelays, ...run } = await watchExpiry(now(), dependencies)
     publishGauges(gauges)
+    publishOpenRelays(openRelays)
     logger.info('Certificates checked for expiry', { ...run, inUse: gauges.length })
     if (run.failed > 0) throw new Error(`${run.failed} notices could not be published`)
     return run
@@ -93,6 +94,11 @@ function publishGauges(gauges: readonly ExpiryGauge[]): void {
       metric.addMetric(name, MetricUnit.NoUnit, minDaysLeft(group))
     }
   }
+}
+
+function publishOpenRelays(connectors: readonly string[]): void {
+  metrics.addMetric(Metric.openRelays, MetricUnit.Count, connectors.length)
+  if (connectors.length > 0) logger.error('Connectors make the gateway an open relay', { connectors })
 }
 
 const minDaysLeft = (gauges: readonly ExpiryGauge[]): number =>

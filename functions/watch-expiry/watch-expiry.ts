@@ -4,6 +4,7 @@
  * before expiry; fewer if it is renewed automatically). A notice is claimed before it is published, so a second or
  * repeated run does not publish it again. The next run publishes a notice that could not be published.
  */
+import { openRelayFault } from '../../shared/connectors/open-relay.ts'
 import type { InboundConnector, OutboundConnector } from '../../shared/connectors/schema.ts'
 import type { PublishedCertificates } from '../../shared/contract/certificates.ts'
 import { daySeconds } from '../../shared/contract/durations.ts'
@@ -45,6 +46,8 @@ export interface ExpiryRun {
   /** Number of locations where certificates were observed. */
   locations: number
   gauges: ExpiryGauge[]
+  /** Names of the connectors that make the gateway an open relay. */
+  openRelays: string[]
   published: number
   /** Notices that another run published or is publishing. */
   alreadyPublished: number
@@ -68,8 +71,9 @@ export async function watchExpiry(now: Date, dependencies: Dependencies): Promis
   const published = stored && descriptionAt(stored, now)
   for (const newObservation of published ? observationsOfServed(published, now) : [])
     await dependencies.recordServed(newObservation)
+  const connectors = await dependencies.connectors()
   const connectorsAndServed = {
-    connectors: await dependencies.connectors(),
+    connectors,
     servedCertificates: published ? servedCertificatesOf(published) : [],
   }
   const inUse: CertificateInUse[] = []
@@ -79,7 +83,18 @@ export async function watchExpiry(now: Date, dependencies: Dependencies): Promis
     inUse.push(...findCertificatesInUse(observation, connectorsAndServed, now))
   }
   const { gauges, notices } = findExpiringCertificates(inUse, now)
-  const run: ExpiryRun = { locations, gauges, published: 0, alreadyPublished: 0, failed: 0, leftToNextRun: 0 }
+  const openRelays = connectors.inbound
+    .filter((connector) => openRelayFault(connector) !== null)
+    .map(({ name }) => name)
+  const run: ExpiryRun = {
+    locations,
+    gauges,
+    openRelays,
+    published: 0,
+    alreadyPublished: 0,
+    failed: 0,
+    leftToNextRun: 0,
+  }
   for (const notice of notices) await publishOnce(notice, now, run, dependencies)
   return run
 }

@@ -245,6 +245,15 @@ export class Alarms extends Construct {
       threshold: 3,
       comparison: LESS_THAN_OR_EQUAL_TO_THRESHOLD,
     })
+    this.add('OpenRelays', {
+      title: 'A connector is an open relay',
+      impact: 'Strangers may send mail through the gateway, and other systems then refuse its addresses.',
+      metric: functionMetric('watch-expiry', Metric.openRelays, {
+        statistic: Stats.MAXIMUM,
+        period: Duration.days(1),
+      }),
+      threshold: 1,
+    })
     this.add('OwnCertificateExpires', {
       title: 'An ingress or client certificate expires',
       impact:

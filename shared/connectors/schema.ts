@@ -11,6 +11,7 @@ import { RevocationCheck } from '../contract/revocation.ts'
 import { normaliseDomain, normaliseDomainPattern } from '../mail/domain.ts'
 import { hasDates } from '../tls/validity.ts'
 import { maxNameLength, nameFault } from './connector-name.ts'
+import { openRelayFault } from './open-relay.ts'
 import { type SpanningRule, withSpanningRules } from './spanning-rules.ts'
 import { OutboundValidation } from './validation.ts'
 
@@ -226,6 +227,12 @@ const inboundRules: SpanningRule<Inbound>[] = [
       connector.senderIpAddresses.length === 0,
     message:
       'an OnPremises connector grants relay, so it needs senderIpAddresses, tlsSenderCertificateNames or certificateFingerprints',
+  },
+  {
+    at: 'senderIpAddresses',
+    reads: ['connectorType', 'enabled', 'senderIpAddresses'],
+    isBroken: (connector) => openRelayFault(connector) !== null,
+    message: (connector) => openRelayFault(connector) ?? '',
   },
   {
     at: 'treatMessagesAsInternal',

@@ -102,6 +102,8 @@ export const Metric = {
    * client certificate of that connector.
    */
   ownCertificateDaysLeft: 'OwnCertificateDaysLeft',
+  /** Expiry watch: enabled connectors whose addresses make the gateway an open relay (gauge). */
+  openRelays: 'OpenRelays',
   /** Bounce: DSNs sent, dimension `kind` = `failed` | `delayed` | `relayed` | `delivered`. */
   dsnsSent: 'DsnsSent',
   /**

@@ -2,8 +2,9 @@
  * Connectors compiled into maps by domain, wildcard suffix, certificate and address. The cost of a decision depends on
  * the labels of a domain and the names in a certificate, not on the number of connectors.
  */
+
+import { IpRanges } from '../connectors/ip-ranges.ts'
 import type { AcceptedDomain, InboundConnector, OutboundConnector } from '../connectors/schema.ts'
-import { IpRanges } from './ip-ranges.ts'
 import { byName, byRestrictionsThenName, byStrengthThenName } from './order.ts'
 
 export interface Snapshot {

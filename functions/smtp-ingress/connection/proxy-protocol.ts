@@ -6,7 +6,7 @@
  * program that can connect from those addresses can forge a client's address; security groups must prevent that.
  */
 import ipaddr from 'ipaddr.js'
-import { IpRanges } from '../../../shared/policy/ip-ranges.ts'
+import { IpRanges } from '../../../shared/connectors/ip-ranges.ts'
 
 export type ProxyHeader =
   /** Total octets needed before the header can be parsed. */

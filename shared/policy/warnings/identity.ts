@@ -1,7 +1,8 @@
 /** Checks whether two OnPremises connectors can identify the same client. */
+
+import { IpRanges } from '../../connectors/ip-ranges.ts'
 import type { InboundConnector } from '../../connectors/schema.ts'
 import { anyNameMatches } from '../../tls/names.ts'
-import { IpRanges } from '../ip-ranges.ts'
 
 export function canIdentifySameClient(first: InboundConnector, second: InboundConnector): boolean {
   const pinnedFingerprints = new Set(first.certificateFingerprints)

@@ -1,6 +1,7 @@
 /** Warnings about one connector, without comparison to others. */
 import { X509Certificate } from 'node:crypto'
 import ipaddr from 'ipaddr.js'
+import { openRelayFault } from '../../connectors/open-relay.ts'
 import type { AcceptedDomain, InboundConnector, OutboundConnector } from '../../connectors/schema.ts'
 import { dayMs } from '../../contract/durations.ts'
 import { validFrom, validTo } from '../../tls/validity.ts'
@@ -26,6 +27,7 @@ export function inboundOwnWarnings(connector: InboundConnector, now: Date): Warn
     ...purposeWarning(connector),
     ...revocationWarning(connector, uncheckedReasonInbound(connector)),
     ...rateLimitWarning(connector),
+    ...openRelayWarning(connector),
     ...connector.senderIpAddresses.flatMap((range, index) => wideRangeWarning(connector, range, index)),
   ]
 }
@@ -73,6 +75,12 @@ function missedRequirementText(connector: InboundConnector): string {
   if (connector.restrictDomainsToCertificate) return 'does not present the certificate'
   if (connector.restrictDomainsToIpAddresses) return 'does not come from the listed addresses'
   return `does not use TLS${connector.minimumTlsVersion === 'TLSv1.3' ? ' 1.3' : ''}`
+}
+
+/** Concerns connectors that were saved before the API refused them. */
+function openRelayWarning(connector: InboundConnector): Warning[] {
+  const message = openRelayFault(connector)
+  return message === null ? [] : [{ path: 'senderIpAddresses', message: `open relay: ${message}` }]
 }
 
 /** Exchange accepts no IPv4 range wider than /24. In IPv6, one site usually gets a /48. */

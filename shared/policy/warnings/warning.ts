@@ -19,6 +19,10 @@ export type WarningScope = 'Everything' | 'WhatWeakens'
 
 export interface WarningOptions {
   scope?: WarningScope
-  /** Whether deliveries leave from the VPC. Outside it, AWS Lambda has no outbound port 25. */
+  /**
+   * Whether deliveries leave from the VPC. Outside it, a Lambda function has no outbound port 25, and AWS does not lift
+   * that limit (AWS re:Post, "How do I remove the restriction on port 25 from my Amazon EC2 instance or Lambda
+   * function?").
+   */
   deliversInVpc?: boolean
 }

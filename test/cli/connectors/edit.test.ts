@@ -4,7 +4,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, test } from 'node:test'
+import { ConnectorRepository } from '../../../shared/connectors-table/repository.ts'
 import { type HttpApi, mailflow, startApi } from '../../support/cli/mailflow.ts'
+import { inboundInput } from '../../support/connectors.ts'
 import { createPki } from '../../support/pki.ts'
 
 let api: HttpApi
@@ -293,6 +295,23 @@ describe('connectors enable and disable', () => {
     const back = await connectors('enable', 'To the bank', '--yes')
     assert.match(back.out, /Without TLS \(DomainValidation\) it is deferred\./)
   })
+})
+
+test('a stored connector that is an open relay is readable, can be disabled, and cannot be enabled again', async () => {
+  const repository = new ConnectorRepository(api.database.documents, api.database.connectorsTable)
+  const input = inboundInput({
+    name: 'Everybody',
+    connectorType: 'OnPremises',
+    senderIpAddresses: ['0.0.0.0/0'],
+    enabled: false,
+  })
+  await repository.inbound.create({ ...input, enabled: true })
+  assert.equal((await connectors('list')).status, 0)
+  const changed = await connectors('set', 'Everybody', 'comment=x', '--yes')
+  assert.deepEqual([changed.status, writes()], [1, []])
+  assert.match(changed.err, /senderIpAddresses: the ranges together are wider than an IPv4 \/8/)
+  assert.equal((await connectors('disable', 'Everybody', '--yes')).status, 0)
+  assert.equal((await connectors('enable', 'Everybody', '--yes')).status, 1)
 })
 
 describe('connectors delete', () => {

@@ -1,6 +1,7 @@
 /** watch-expiry as AWS invokes it: its notices and metrics about observed and published certificates. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { InboundConnectorInput } from '../../../shared/connectors/schema.ts'
 import { PublishedCertificatesItem } from '../../../shared/connectors-table/published-certificates.ts'
 import { ConnectorRepository } from '../../../shared/connectors-table/repository.ts'
 import { describeCertificates } from '../../../shared/tls/describe-certificates.ts'
@@ -73,13 +74,13 @@ async function recordObservation(connector: { id: string; name: string }, { cert
 async function run(work: () => Promise<unknown> = handler) {
   topic.requests.splice(0)
   lines = []
-  const { log } = console
-  console.log = (line: string) => lines.push(line)
+  const { log, error } = console
+  console.log = console.error = (line: string) => lines.push(line)
   try {
     const outcome = await work().catch((error: Error) => error.message)
     return { outcome, subjects: topic.requests.map((request) => request.get('Subject') ?? '') }
   } finally {
-    console.log = log
+    Object.assign(console, { log, error })
   }
 }
 
@@ -156,4 +157,20 @@ test('a certificate of the ingress that expires in 12 days causes a notice and a
     own.map(({ host, certificates }) => [host, certificates.map(({ fingerprint256 }) => fingerprint256)]),
     [['mx.ours.example', [fingerprintOf(current)]]],
   )
+})
+
+test('the metric OpenRelays counts the stored connectors that make the gateway an open relay, and the log names them', async () => {
+  await run()
+  assert.deepEqual(metricValues('OpenRelays'), { all: 0 })
+  const input = InboundConnectorInput.parse({
+    name: 'Everybody',
+    connectorType: 'OnPremises',
+    senderDomains: ['*'],
+    senderIpAddresses: ['192.0.2.1'],
+  })
+  const saved = await repository.inbound.create({ ...input, senderIpAddresses: ['0.0.0.0/1', '128.0.0.0/1'] })
+  assert.equal(saved.kind, 'Saved')
+  await run()
+  assert.deepEqual(metricValues('OpenRelays'), { all: 1 })
+  assert.ok(lines.some((line) => line.includes('open relay') && line.includes('"Everybody"')))
 })

@@ -36,6 +36,15 @@ export class IpRanges<T> {
     return !this.valuesFor(ip).next().done
   }
 
+  /** Counts the addresses of each family, each address once. */
+  addressCounts(): { ipv4: bigint; ipv6: bigint } {
+    const counts = { ipv4: 0n, ipv6: 0n }
+    for (const { first, last, enclosing } of this.#ranges)
+      if (enclosing === null)
+        counts[first.startsWith('4') ? 'ipv4' : 'ipv6'] += addressNumber(last) - addressNumber(first) + 1n
+    return counts
+  }
+
   #lastStartingAtOrBefore(address: string): Range<T> | null {
     let [low, high] = [0, this.#ranges.length]
     while (low < high) {
@@ -105,6 +114,8 @@ function ipv4Key(ip: string): string {
   const number = ip.split('.').reduce((sum, octet) => sum * 256 + Number(octet), 0)
   return `4${number.toString(16).padStart(8, '0')}`
 }
+
+const addressNumber = (key: string): bigint => BigInt(`0x${key.slice(1)}`)
 
 const octetsKey = (octets: number[]): string =>
   `${octets.length === 4 ? 4 : 6}${Buffer.from(octets).toString('hex')}`
