@@ -2,7 +2,7 @@
 import type { z } from 'zod'
 import { cleanName, maxNameLength } from '../../shared/connectors/connector-name.ts'
 import { faultsOf } from '../../shared/contract/schema-faults.ts'
-import type { connectorKinds, DesiredEntry } from '../connectors/entry-kinds.ts'
+import { type connectorKinds, type DesiredEntry, outboundConnectors } from '../connectors/entry-kinds.ts'
 import { toDesiredEntry } from '../connectors/to-desired-entry.ts'
 import type { ExchangeSettings } from './exchange-settings.ts'
 import type { Notice, NoticeCollector } from './import-notices.ts'
@@ -136,12 +136,37 @@ export function validateImport(
   fields: Readonly<Record<string, unknown>>,
   collector: NoticeCollector,
 ): ImportedObject {
-  const parsed = kind.input.safeParse(fields)
+  const parsed = kind.input.safeParse(disableIfWeaker(kind, fields, collector))
   if (!parsed.success && collector.leftOut().length === 0) collector.add('Left out', faultsText(parsed.error))
   const { about, notices } = collector
   const leftOut = collector.leftOut()
   if (!parsed.success || leftOut.length > 0) return { about, entry: null, notices: leftOut }
   return { about, entry: toDesiredEntry(kind, parsed.data), notices }
+}
+
+/** An administrator decides about a connector that requires less than in Exchange, before it is enforced. */
+function disableIfWeaker(
+  kind: (typeof connectorKinds)[number],
+  fields: Readonly<Record<string, unknown>>,
+  collector: NoticeCollector,
+): Readonly<Record<string, unknown>> {
+  const isWeaker = collector.notices.some(({ weight }) => weight === 'Weaker than in Exchange')
+  if (!isWeaker || fields.enabled !== true) return fields
+  collector.add(
+    'Disabled',
+    `it is weaker than in Exchange. Correct it, or accept it as it is, and enable it ("connectors enable"). Until then ${withoutConnector(kind, fields)}.`,
+  )
+  return { ...fields, enabled: false }
+}
+
+function withoutConnector(
+  kind: (typeof connectorKinds)[number],
+  { connectorType }: Record<string, unknown>,
+): string {
+  if (kind === outboundConnectors) return 'its mail takes another route, perhaps without forced TLS'
+  return connectorType === 'OnPremises'
+    ? 'its servers may not relay'
+    : 'mail from its domains needs neither TLS nor a certificate'
 }
 
 const faultsText = (error: z.core.$ZodError): string =>

@@ -547,11 +547,21 @@ for (const [direction, make, rows] of [
     for (const { shows, from, fields = {}, expectedNotices = [] } of rows)
       test(shows, () => {
         const { fields: importedFields, notices } = imported(make(from))
+        const has = (weight: string) => expectedNotices.some((notice) => notice.startsWith(weight))
+        // Nothing that is weaker than in Exchange is enabled, whatever else the row shows.
+        const isDisabledAsWeaker = fields !== null && has('Weaker') && !has('Disabled') && !has('Left out')
+        const all = [
+          ...expectedNotices,
+          ...(isDisabledAsWeaker ? ['Disabled: it is weaker than in Exchange.'] : []),
+        ]
         if (fields === null) assert.equal(importedFields, null)
-        else assert.deepEqual({ ...importedFields, ...fields }, importedFields)
+        else {
+          const enabled = isDisabledAsWeaker ? { enabled: false } : {}
+          assert.deepEqual({ ...importedFields, ...fields, ...enabled }, importedFields)
+        }
         assert.deepEqual(
-          notices.map((notice) => expectedNotices.find((start) => notice.startsWith(start)) ?? notice).sort(),
-          [...expectedNotices].sort(),
+          notices.map((notice) => all.find((start) => notice.startsWith(start)) ?? notice).sort(),
+          all.toSorted(),
         )
       })
   })
@@ -596,7 +606,7 @@ describe('`connectors import-exchange`', () => {
     )
     assert.match(
       err,
-      /2 × Left out, 3 × Disabled, 6 × Weaker than in Exchange\.\nNo accepted domain was imported\. .*\n$/,
+      /2 × Left out, 9 × Disabled, 6 × Weaker than in Exchange\.\nNo accepted domain was imported\. .*\n$/,
     )
   })
 
@@ -604,7 +614,7 @@ describe('`connectors import-exchange`', () => {
     const { out } = await mailflow(['connectors', 'import-exchange', inboundFile, outboundFile])
     assert.match(out, /^# Imported from .*\n# Left out: inbound connector "Anyone": /)
     assert.match(out, /\n {2}# Disabled: IsTransportRuleScoped.*\n {2}- name: Encryption gateway\n/)
-    assert.match(out, /\n {2}# Weaker than in Exchange: .*addresses are not\.\n {2}- name: From Adatum\n/)
+    assert.match(out, /\n {2}# Weaker than in Exchange: .*addresses are not\.\n {2}# Disabled: it is weaker than in Exchange\. .*\n {2}- name: From Adatum\n/)
     assert.doesNotMatch(out, /# Note/)
   })
 
