@@ -60,6 +60,11 @@ export function changeEffects(
 ): string[] {
   const isEnforced = ({ enabled, mode }: Fields) => enabled === true && mode === 'Enforce'
   if (before.enabled === true && after.enabled === false) return [removalEffect(kind, before)]
+  if (isEnforced(before) && after.mode === 'ReportOnly')
+    return [
+      reportOnlyEffect(kind, before),
+      ...weakenedRequirements(changes.filter(({ field }) => field !== 'mode')),
+    ]
   const enforced = !isEnforced(before) && isEnforced(after) ? [enforcementEffect(kind, after)] : []
   return [...enforced, ...weakenedRequirements(changes)]
 }
@@ -73,6 +78,16 @@ function enforcementEffect(kind: EntryKind, fields: Fields): string {
   const requirements = requirementsOf(fields)
   if (requirements.length === 0) return `It requires nothing of mail from ${domains}.`
   return `Mail from ${domains} without ${requirements.join(' and ')} is ${fields.onViolation === 'Defer' ? 'held' : 'refused'}.`
+}
+
+function reportOnlyEffect(kind: EntryKind, fields: Fields): string {
+  if (kind.name === 'outboundConnectors')
+    return fields.tlsSettings === null
+      ? 'It forces no TLS, so mail is not affected.'
+      : `It no longer forces TLS (${fields.tlsSettings}): what it requires is only recorded.`
+  if (fields.connectorType === 'OnPremises')
+    return 'The servers that it identifies may still relay, also without TLS; violations are only recorded.'
+  return inboundRemovalEffect(fields).replace(/\.$/, '; violations are only recorded.')
 }
 
 function outboundEnforcementEffect(fields: Fields): string {

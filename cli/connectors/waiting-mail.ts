@@ -49,27 +49,45 @@ export async function findLoweringChanges(
       change.kind === 'Replace' ? (change.desired.fields as unknown as OutboundConnectorInput) : null
     const lowered = loweredByChange(before, after)
     if (lowered.length > 0)
-      found.push({ change, lowered, messages: await countDeferred(api, change.current.id, now) })
+      found.push({
+        change,
+        lowered,
+        messages: await countDeferred(api, change.current.id, now, z.unknown(), () => true),
+      })
   }
   return found
 }
 
-async function countDeferred(api: ApiClient, connector: string | null, now: number): Promise<number> {
+async function countDeferred<T>(
+  api: ApiClient,
+  connector: string | null,
+  now: number,
+  message: z.ZodType<T>,
+  isCounted: (message: T) => boolean,
+): Promise<number> {
   const query = { state: 'Deferred', connector, since: new Date(now - maxWaitMs).toISOString() }
   let count = 0
-  for await (const _ of api.list(z.unknown(), '/messages', query, maxCounted))
-    if (++count === maxCounted) break
+  for await (const found of api.list(message, '/messages', query, maxCounted))
+    if (isCounted(found) && ++count === maxCounted) break
   return count
 }
 
-/** A change of an inbound connector under which mail waits. */
+/** An inbound connector that holds mail, and that a plan changes or removes. */
 export interface HeldMail {
   readonly connector: string
   /** Number of messages, at most `maxCounted`. */
   readonly messages: number
 }
 
-/** Finds the mail that waits under inbound connectors which a plan changes or removes. */
+const heldReasons = [
+  'InboundTlsRequired',
+  'InboundTlsVersion',
+  'InboundCertificateRestriction',
+  'InboundAddressRestriction',
+]
+const Recipient = z.looseObject({ verdict: z.looseObject({ reason: z.string() }).nullable() })
+const DeferredMessage = z.looseObject({ recipients: z.array(Recipient) })
+
 export async function findHeldMail(
   api: ApiClient,
   changes: readonly Change[],
@@ -79,22 +97,26 @@ export async function findHeldMail(
   for (const change of changes) {
     if (change.entryKind !== inboundConnectors) continue
     if (change.kind !== 'Replace' && change.kind !== 'Remove') continue
-    const messages = await countDeferred(api, change.current.id, now)
+    const isHeld = ({ recipients }: z.output<typeof DeferredMessage>) =>
+      recipients.some(({ verdict }) => heldReasons.includes(verdict?.reason ?? ''))
+    const messages = await countDeferred(api, change.current.id, now, DeferredMessage, isHeld)
     if (messages > 0) found.push({ connector: change.current.label, messages })
   }
   return found
 }
 
-export const heldText = ({ connector, messages }: HeldMail): string =>
-  `${waitingCount(messages)} under inbound connector "${printable(connector)}". The changed connectors decide about this mail at its next evaluation, which "npx mailflow retry" requests.`
+export function heldText({ connector, messages }: HeldMail): string {
+  const name = printable(connector)
+  return `Inbound connector "${name}" holds ${countOf(messages)}. The changed connectors decide about this mail at its next retry; to request it now: npx mailflow retry --connector "${name}".`
+}
 
 export function waitingText({ change, lowered, messages }: LoweringChange): string {
   const effect = change.kind === 'Remove' ? 'which is removed' : `which is lowered (${loweredText(lowered)})`
-  return `${waitingCount(messages)} under outbound connector "${printable(change.current.label)}", ${effect}`
+  return `${countOf(messages)} ${messages === 1 ? 'waits' : 'wait'} under outbound connector "${printable(change.current.label)}", ${effect}`
 }
 
-const waitingCount = (messages: number): string =>
-  `${messages === maxCounted ? `${maxCounted} or more messages` : countText(messages, 'message')} ${messages === 1 ? 'waits' : 'wait'}`
+const countOf = (messages: number): string =>
+  messages === maxCounted ? `${maxCounted} or more messages` : countText(messages, 'message')
 
 const loweredText = (lowered: readonly LoweredField[]): string =>
   lowered.map((field) => (field === 'connector' ? 'disabled, or a domain fewer' : field)).join(', ')

@@ -4,9 +4,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, test } from 'node:test'
+import { encodeTime } from 'ulid'
 import { ConnectorRepository } from '../../../shared/connectors-table/repository.ts'
+import { Trace } from '../../../shared/messages/trace.ts'
+import type { Verdict } from '../../../shared/policy/evaluate.ts'
 import { type HttpApi, mailflow, startApi } from '../../support/cli/mailflow.ts'
 import { inboundInput } from '../../support/connectors.ts'
+import { circumstances, message, recipient } from '../../support/fixtures.ts'
 import { createPki } from '../../support/pki.ts'
 
 let api: HttpApi
@@ -296,6 +300,68 @@ describe('connectors enable and disable', () => {
     assert.match(back.out, /Without TLS \(DomainValidation\) it is deferred\./)
   })
 })
+
+describe('the effect of a mode', () => {
+  const rows: { name: string; args: string[]; effect: RegExp }[] = [
+    {
+      name: 'of an inbound Partner connector',
+      args: ['From the bank'],
+      effect:
+        /It no longer requires TLS and a listed certificate of mail from bank\.example; violations are only\s+recorded\./,
+    },
+    {
+      name: 'of an outbound connector',
+      args: ['To the bank'],
+      effect: /It no longer forces TLS \(DomainValidation\): what it requires is only recorded\./,
+    },
+  ]
+  for (const { name, args, effect } of rows)
+    test(`${name} is shown`, async () => {
+      const { out } = await connectors('set', ...args, 'mode=ReportOnly', '--yes')
+      assert.match(out, effect)
+      const back = await connectors('set', ...args, 'mode=Enforce', '--yes')
+      assert.match(back.out, /ReportOnly → Enforce\n {6}Mail (from|to) bank\.example .*(refused|deferred)\./s)
+    })
+})
+
+test('a change of an inbound connector says how many messages it holds, and no other waiting mail', async () => {
+  const { id } = (await inbound()) ?? {}
+  const trace = new Trace(api.database.documents, api.database.messagesTable)
+  const receivedAt = new Date(Date.now() - 3_600_000)
+  for (const [index, reason] of (
+    ['InboundTlsRequired', 'InboundTlsRequired', 'RetryLater'] as const
+  ).entries()) {
+    const held = message({
+      id: `${encodeTime(receivedAt.getTime(), 10)}${String(index).padStart(16, '0')}`,
+      receivedAt: receivedAt.toISOString(),
+    })
+    await trace.recordMessage(held, 4_000_000_000)
+    await trace.recordVerdict(held, deferral(reason, String(id)), circumstances, 4_000_000_000, null)
+  }
+  const { out } = await connectors('set', 'From the bank', 'mode=ReportOnly', '--dry-run')
+  assert.match(
+    out,
+    /\nInbound connector "From the bank" holds 2 messages\. The changed connectors decide about/,
+  )
+})
+
+function deferral(reason: Verdict['reason'], inboundId: string): Verdict {
+  return {
+    action: 'Defer',
+    recipient: recipient({ address: 'ann@ours.example' }),
+    reason,
+    explanation: '',
+    connectors: { inbound: inboundId, outbound: null },
+    decidedBy: null,
+    reportOnly: null,
+    lowered: [],
+    newRequirement: null,
+    reply: { code: 451, enhanced: '4.7.0', text: 'later' },
+    until: new Date(),
+    expiresAt: new Date(),
+    notifyDelay: false,
+  }
+}
 
 test('a stored connector that is an open relay is readable, can be disabled, and cannot be enabled again', async () => {
   const repository = new ConnectorRepository(api.database.documents, api.database.connectorsTable)

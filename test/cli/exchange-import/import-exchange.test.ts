@@ -614,7 +614,10 @@ describe('`connectors import-exchange`', () => {
     const { out } = await mailflow(['connectors', 'import-exchange', inboundFile, outboundFile])
     assert.match(out, /^# Imported from .*\n# Left out: inbound connector "Anyone": /)
     assert.match(out, /\n {2}# Disabled: IsTransportRuleScoped.*\n {2}- name: Encryption gateway\n/)
-    assert.match(out, /\n {2}# Weaker than in Exchange: .*addresses are not\.\n {2}# Disabled: it is weaker than in Exchange\. .*\n {2}- name: From Adatum\n/)
+    assert.match(
+      out,
+      /\n {2}# Weaker than in Exchange: .*addresses are not\.\n {2}# Disabled: it is weaker than in Exchange\. .*\n {2}- name: From Adatum\n/,
+    )
     assert.doesNotMatch(out, /# Note/)
   })
 
