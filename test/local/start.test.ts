@@ -11,6 +11,7 @@ import { mailflow } from '../support/cli/mailflow.ts'
 import { listenSilently } from '../support/listen.ts'
 import { launch, type RunnerProcess, runToEnd, startRunner } from '../support/local/runner.ts'
 import { folderOfTests, remainingIn, temporaryFolder } from '../support/local/temporary-folder.ts'
+import { comparable, runInShell, transcriptsOf } from '../support/local/transcripts.ts'
 import { within } from '../support/within.ts'
 
 const folder = folderOfTests()
@@ -163,5 +164,18 @@ describe('the demo of npm start', { timeout: 90_000 }, () => {
       const { stdout } = await inShell(line)
       assert(stdout !== '', line)
     }
+  })
+
+  // The last test, because it changes connectors.
+  test('answers the commands of docs/tasks.md with the output that the page shows', async () => {
+    const page = readFileSync(join(import.meta.dirname, '../../docs/tasks.md'), 'utf8')
+    const transcripts = transcriptsOf(page)
+    assert.equal(transcripts.length, 6)
+    const cwd = temporaryFolder(folder, 'tasks')
+    for (const { commands, outputs } of transcripts)
+      for (const [index, command] of commands.entries()) {
+        const output = await runInShell(command, cwd, { MAILFLOW_API: runner.endpoints.api })
+        assert.equal(comparable(output), comparable(outputs[index] ?? ''), command)
+      }
   })
 })

@@ -176,7 +176,7 @@ describe('connectors set', () => {
       err: /would not be valid\. Nothing was written\n {2}mode: must be .*\n {2}senderDomains\[0\]: /,
     },
     { args: ['From the bank', 'certificateAuthorities=@/none'], status: 1, err: /cannot read \/none: / },
-    { args: ['Nobody', 'mode=Enforce'], status: 1, err: /no connector "Nobody"/ },
+    { args: ['Unknown', 'mode=Enforce'], status: 1, err: /no connector "Unknown"/ },
     {
       args: ['To the bank', 'mode=Enforce', '--direction', 'inbound'],
       status: 1,
@@ -366,18 +366,18 @@ function deferral(reason: Verdict['reason'], inboundId: string): Verdict {
 test('a stored connector that is an open relay is readable, can be disabled, and cannot be enabled again', async () => {
   const repository = new ConnectorRepository(api.database.documents, api.database.connectorsTable)
   const input = inboundInput({
-    name: 'Everybody',
+    name: 'Open relay',
     connectorType: 'OnPremises',
     senderIpAddresses: ['0.0.0.0/0'],
     enabled: false,
   })
   await repository.inbound.create({ ...input, enabled: true })
   assert.equal((await connectors('list')).status, 0)
-  const changed = await connectors('set', 'Everybody', 'comment=x', '--yes')
+  const changed = await connectors('set', 'Open relay', 'comment=x', '--yes')
   assert.deepEqual([changed.status, writes()], [1, []])
   assert.match(changed.err, /senderIpAddresses: the ranges together are wider than an IPv4 \/8/)
-  assert.equal((await connectors('disable', 'Everybody', '--yes')).status, 0)
-  assert.equal((await connectors('enable', 'Everybody', '--yes')).status, 1)
+  assert.equal((await connectors('disable', 'Open relay', '--yes')).status, 0)
+  assert.equal((await connectors('enable', 'Open relay', '--yes')).status, 1)
 })
 
 describe('connectors delete', () => {

@@ -163,7 +163,7 @@ test('the metric OpenRelays counts the stored connectors that make the gateway a
   await run()
   assert.deepEqual(metricValues('OpenRelays'), { all: 0 })
   const input = InboundConnectorInput.parse({
-    name: 'Everybody',
+    name: 'Open relay',
     connectorType: 'OnPremises',
     senderDomains: ['*'],
     senderIpAddresses: ['192.0.2.1'],
