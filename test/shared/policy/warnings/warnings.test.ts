@@ -160,7 +160,7 @@ describe('an inbound connector', () => {
     },
     {
       name: "for the organisation's servers causes a warning if it was saved before an open relay was refused",
-      saved: ownServer({ senderIpAddresses: ['0.0.0.0/1', '128.0.0.0/1'] }),
+      saved: { ...ownServer(), senderIpAddresses: ['0.0.0.0/1', '128.0.0.0/1'] },
       warnings: [
         'senderIpAddresses: open relay: the ranges together are wider than an IPv4 /8, and each address in them may relay: list only the addresses of your servers, or identify the servers by certificate alone',
         "senderIpAddresses[0]: 0.0.0.0/1 is wide: each of 2147483648 addresses may relay as the organisation's own server; /24 or longer is usual",
