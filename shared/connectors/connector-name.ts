@@ -4,7 +4,7 @@
  * defence: no invisible character, no spaces at the ends or two in a row. Not covered: letters that look like others,
  * and connectors that an earlier version stored; outputs show their invisible characters as `?`.
  */
-import { invisibleCharacter, mapInvisible } from '../contract/visible-text.ts'
+import { invisibleFault, mapInvisible } from '../contract/visible-text.ts'
 
 /** In UTF-16 code units. */
 export const maxNameLength = 64
@@ -14,10 +14,7 @@ export const maxNameLength = 64
  * @returns the fault of the name, or null
  */
 export function nameFault(name: string): string | null {
-  const codePoint = invisibleCharacter.exec(name)?.[0].codePointAt(0)
-  if (codePoint !== undefined)
-    return `has the invisible character U+${codePoint.toString(16).toUpperCase().padStart(4, '0')}`
-  return name.includes('  ') ? 'has two spaces in a row' : null
+  return invisibleFault(name) ?? (name.includes('  ') ? 'has two spaces in a row' : null)
 }
 
 /** Returns the nearest valid name, or an empty text. The second pass removes half of a character that the cut split. */

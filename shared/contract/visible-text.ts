@@ -15,6 +15,13 @@
 export const invisibleCharacter =
   /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800\u{16FE4}\u{1D159}]|(?! )\p{Zs}/u
 
+/** @returns the fault of a text that must not have invisible characters, or null */
+export function invisibleFault(text: string): string | null {
+  const codePoint = invisibleCharacter.exec(text)?.[0].codePointAt(0)
+  if (codePoint === undefined) return null
+  return `has the invisible character U+${codePoint.toString(16).toUpperCase().padStart(4, '0')}`
+}
+
 const invisibleCharacters = new RegExp(invisibleCharacter, 'gu')
 
 /** Returns the text with each invisible character replaced by the result of `convert`. */

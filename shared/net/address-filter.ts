@@ -6,14 +6,20 @@
  */
 import ipaddr from 'ipaddr.js'
 
+/**
+ * Metadata services at addresses that are not link-local: Amazon EC2 and ECS by IPv6 (fd00:ec2::254, fd00:ec2::23), and
+ * Alibaba Cloud. No listed network permits them.
+ */
+const metadataNetworks = ['fd00:ec2::/32', '100.100.100.200/32'].map((cidr) => ipaddr.parseCIDR(cidr))
+
 /** @param privateNetworks CIDRs of permitted private networks */
 export function createAddressFilter(privateNetworks: readonly string[]): (ip: string) => boolean {
   const networks = privateNetworks.map((cidr) => ipaddr.parseCIDR(cidr))
   return (ip) => {
     const address = ipaddr.process(ip)
-    if (address.range() === 'unicast') return true
-    return networks.some(
-      ([network, bits]) => network.kind() === address.kind() && address.match(network, bits),
-    )
+    const isIn = ([network, bits]: [ipaddr.IPv4 | ipaddr.IPv6, number]) =>
+      network.kind() === address.kind() && address.match(network, bits)
+    if (metadataNetworks.some(isIn)) return false
+    return address.range() === 'unicast' || networks.some(isIn)
   }
 }

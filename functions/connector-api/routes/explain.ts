@@ -4,6 +4,7 @@ import { isIP } from 'node:net'
 import { z } from 'zod'
 import { DeliveryJob } from '../../../shared/contract/jobs.ts'
 import { ClientCertificate, noTls, type TlsFacts } from '../../../shared/contract/message.ts'
+import { invisibleFault } from '../../../shared/contract/visible-text.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
 import { VerdictEntry } from '../../../shared/messages/trace-entry.ts'
 import type { Settings } from '../../../shared/policy/evaluate.ts'
@@ -44,13 +45,20 @@ const TlsInput = z
         })
   })
 
+/** The ingress refuses addresses with invisible characters before any connector is considered. */
+function refuseInvisible(text: string, context: z.core.$RefinementCtx): void {
+  const message = invisibleFault(text)
+  if (message !== null) context.addIssue({ code: 'custom', message })
+}
+
 export const ExplanationInput = z.strictObject({
   mailFrom: z
     .string()
     .max(320)
+    .superRefine(refuseInvisible)
     .transform((text) => (text === '<>' ? '' : text))
     .describe('reverse path; empty or <> is the null reverse path'),
-  rcptTo: z.array(z.string().min(1).max(320)).min(1).max(100),
+  rcptTo: z.array(z.string().min(1).max(320).superRefine(refuseInvisible)).min(1).max(100),
   ip: z
     .string()
     .refine((text) => isIP(text) !== 0, 'is not an IP address')

@@ -229,3 +229,16 @@ for (const [name, change, path, message] of faults)
     assert.equal(fault.path, path)
     assert.match(fault.message, message)
   })
+
+test('POST /explain refuses addresses with invisible characters, as the ingress does', async () => {
+  const { status, body } = await call({
+    ...fromContoso,
+    mailFrom: 'a\u00adb@contoso.example',
+    rcptTo: ['b@ours.example', 'c\u202e@ours.example'],
+  })
+  assert.equal(status, 422)
+  assert.deepEqual(body.errors, [
+    { path: 'mailFrom', message: 'has the invisible character U+00AD' },
+    { path: 'rcptTo[1]', message: 'has the invisible character U+202E' },
+  ])
+})
