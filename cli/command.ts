@@ -94,7 +94,7 @@ export const apiOptions = {
 } as const satisfies Options
 
 export const helpOption = {
-  help: { type: 'boolean', description: 'print this help' },
+  help: { type: 'boolean', short: 'h', description: 'print this help' },
 } as const satisfies Options
 
 /** Converts options to the form that node:util's parseArgs takes. */

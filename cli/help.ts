@@ -12,8 +12,8 @@ ${alignColumns(rows)}
 
 Run "npx mailflow COMMAND --help" for the options of one command, and "npx mailflow --version" for the version.
 
-Exit status: 0 success, 1 failure, 2 wrong arguments, 3 differences found ("connectors apply --dry-run", "connectors
-import-exchange" and "dns").
+Exit status: 0 success, 1 failure, 2 wrong arguments, 3 differences found (--dry-run, "connectors import-exchange"
+and "dns").
 `
 }
 
@@ -22,7 +22,7 @@ export function commandHelp(command: Command): string {
   return [
     `${summary}.\n\n  ${usageOf(command)}\n`,
     optionLines({ ...options, ...(command.usesApi && apiOptions), ...helpOption }),
-    ...(details === undefined ? [] : [`\n${details.trim()}\n`]),
+    ...(details === undefined ? [] : [`${details.trim()}\n`]),
   ].join('\n')
 }
 

@@ -1,6 +1,7 @@
 /** Runs the command line with the streams and the exit status of this process. `mailflow.js` starts it. */
 import { createInterface } from 'node:readline/promises'
 import { buffer } from 'node:stream/consumers'
+import { CommandError } from './command-error.ts'
 import { run } from './run.ts'
 
 // A reader such as `head` closes the pipe when it has read enough. That is not an error: the command goes on without
@@ -13,8 +14,16 @@ for (const stream of [process.stdout, process.stderr])
 /** The question goes to standard error, so that standard output holds only the result. */
 async function prompt(question: string): Promise<string> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr })
+  const { promise: closed, reject } = Promise.withResolvers<never>()
+  // Ctrl-D, or a terminal that goes away.
+  terminal.once('close', () => reject(new CommandError('cancelled; nothing was written')))
   try {
-    return await terminal.question(question)
+    return await Promise.race([terminal.question(question), closed])
+  } catch (error) {
+    // Ctrl-C.
+    if (error instanceof Error && error.name === 'AbortError')
+      throw new CommandError('cancelled; nothing was written')
+    throw error
   } finally {
     terminal.close()
   }

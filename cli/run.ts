@@ -45,10 +45,15 @@ async function dispatch(args: readonly string[], io: Io): Promise<ExitStatus> {
     io.out(`mailflow ${packageVersion()}\n`)
     return exitStatus.ok
   }
-  if (first === undefined || first === '--help' || first === 'help') {
+  if (first === undefined || isHelp(first) || first === 'help') {
     const topic = args[1] === undefined ? undefined : findCommand(args.slice(1))
     io.out(topic ? commandHelp(await loadCommand(topic.listed)) : generalHelp(commands))
     return first === undefined ? exitStatus.usage : exitStatus.ok
+  }
+  const group = commands.filter(({ name }) => name.startsWith(`${first} `))
+  if (isHelp(args[1]) && group.length > 0 && !commands.some(({ name }) => name === first)) {
+    io.out(generalHelp(group))
+    return exitStatus.ok
   }
   const { listed, rest } = findCommand(args)
   const command = await loadCommand(listed)
@@ -62,6 +67,8 @@ async function dispatch(args: readonly string[], io: Io): Promise<ExitStatus> {
   const { createApiClient } = await import('./api/create-api-client.ts')
   return command.run({ values, positionals, io, api: createApiClient(values, io.env) })
 }
+
+const isHelp = (arg: string | undefined): boolean => arg === '--help' || arg === '-h'
 
 function packageVersion(): string {
   return JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version
@@ -78,7 +85,7 @@ function findCommand(args: readonly string[]): { listed: ListedCommand; rest: re
     throw new UsageError(`put ${args[0]} after the command; the commands are ${commandNames(commands)}`)
   if (group.length === 0)
     throw new UsageError(`unknown command "${args[0]}"; the commands are ${commandNames(commands)}`)
-  if (args[1] === undefined || args[1] === '--help')
+  if (args[1] === undefined)
     throw new UsageError(`incomplete command "${args[0]}"; the commands are ${commandNames(group)}`)
   throw new UsageError(`unknown command "${args[0]} ${args[1]}"; the commands are ${commandNames(group)}`)
 }

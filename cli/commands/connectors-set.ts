@@ -30,7 +30,12 @@ The command shows the differences, the warnings and what happens to waiting mail
   async run({ values, positionals, io, api }) {
     const [first = ''] = positionals
     const texts = values.all ? positionals : positionals.slice(1)
-    if (texts.length === 0) throw new UsageError('connectors set requires FIELD=VALUE')
+    if (texts.length === 0)
+      throw new UsageError(
+        /^\w+[+-]?=/.test(first)
+          ? 'connectors set requires a NAME before FIELD=VALUE, or --all'
+          : 'connectors set requires FIELD=VALUE',
+      )
     const assignments = await Promise.all(texts.map((text) => readValueFile(parseAssignment(text))))
     const edit: Edit = (kind, fields) =>
       assignments.reduce((edited, assignment) => assign(kind, edited, assignment), fields)

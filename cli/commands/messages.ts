@@ -7,6 +7,7 @@ import { parseResponse } from '../api/parse-response.ts'
 import { defineCommand, type Io, jsonOption, tableWidth, wideOption } from '../command.ts'
 import { CommandError, exitStatus, UsageError } from '../command-error.ts'
 import { findConnectors } from '../connectors/find-connectors.ts'
+import { messageId } from '../input/message-id.ts'
 import { parseInstant } from '../input/parse-instant.ts'
 import { formatTime, jsonText } from '../text/format.ts'
 import { type Column, table } from '../text/table.ts'
@@ -29,7 +30,7 @@ export const messages = defineCommand({
     sender: {
       type: 'string',
       value: 'ADDRESS',
-      description: 'an address, a domain, or <> for delivery status notifications',
+      description: 'an address, a domain without its subdomains, or <> for delivery status notifications',
     },
     recipient: { type: 'string', value: 'ADDRESS', description: 'an address or a domain' },
     state: { type: 'string', value: 'STATE', description: 'Pending, Delivered, Deferred or Bounced' },
@@ -60,7 +61,7 @@ days. Messages that were refused in the SMTP session are not listed.
 })
 
 async function showOne(api: ApiClient, id: string, json: boolean, io: Io) {
-  const response = await api.get(z.unknown(), `/messages/${encodeUrlPart(id)}`)
+  const response = await api.get(z.unknown(), `/messages/${encodeUrlPart(messageId(id))}`)
   if (json) io.out(jsonText(response))
   else io.out(`${messageText(parseEntry(response))}\n`)
   return exitStatus.ok
@@ -152,7 +153,7 @@ function listText(entries: readonly TraceEntry[], width: number | undefined): st
       recipient.state,
       senderText(entry.envelope.mailFrom),
       recipient.address,
-      inboundSessionText(entry),
+      `${inboundSessionText(entry)}${recipient.verdict?.reportOnly ? reportOnlyText : ''}`,
       outboundText(recipient),
       entry.id,
     ]),
@@ -165,10 +166,10 @@ function outboundText({ state, verdict, attempts }: TraceEntry['recipients'][num
   if (state === 'Deferred' || state === 'Bounced') return verdict === null ? '' : reasonText(verdict)
   const last = attempts.at(-1)
   if (state !== 'Delivered' || last === undefined) return ''
-  const reportOnlyText =
-    (verdict?.reportOnly ?? last.reportOnly) === null ? '' : ', report only: requirement not met'
-  return `${sessionOf(last)}${reportOnlyText}`
+  return `${sessionOf(last)}${last.reportOnly === null ? '' : reportOnlyText}`
 }
+
+const reportOnlyText = ', report only: requirement not met'
 
 /** Returns the reply of the last attempt if it explains the state, else the reason. */
 function reasonText({ reason, reply }: Verdict): string {

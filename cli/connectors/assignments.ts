@@ -35,11 +35,16 @@ export async function readValueFile(assignment: Assignment): Promise<Assignment>
 }
 
 /** @throws UsageError for an unknown field, and for += and -= of a field that is no list */
-export function assign(kind: EntryKind, fields: Fields, { field, operator, text }: Assignment): Fields {
-  const schema = Object.hasOwn(kind.input.shape, field) ? kind.input.shape[field] : undefined
-  if (schema === undefined)
+export function assign(kind: EntryKind, fields: Fields, assignment: Assignment): Fields {
+  const { operator, text } = assignment
+  // Exchange writes RequireTls.
+  const field = Object.keys(kind.input.shape).find(
+    (name) => name.toLowerCase() === assignment.field.toLowerCase(),
+  )
+  const schema = field === undefined ? undefined : kind.input.shape[field]
+  if (field === undefined || schema === undefined)
     throw new UsageError(
-      `"${field}" is not a field of an ${kind.singular}; the fields are ${Object.keys(kind.input.shape).join(', ')}`,
+      `"${assignment.field}" is not a field of an ${kind.singular}; the fields are ${Object.keys(kind.input.shape).join(', ')}`,
     )
   const current = fields[field]
   if (!Array.isArray(current)) {
@@ -70,6 +75,7 @@ function toValue(text: string, isAccepted: (value: unknown) => boolean): unknown
 /** A JSON list, certificates in PEM, or texts with commas between them. A smart host is `HOST` or `HOST:PORT`. */
 function toItems(field: string, text: string): unknown[] {
   const json = parseJson(text)
+  if (json === null) return []
   if (Array.isArray(json)) return json
   const certificates = text.match(/-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----/gs)
   if (certificates !== null) return certificates.map((pem) => `${pem}\n`)

@@ -39,7 +39,10 @@ function outboundRemovalEffect(fields: Fields): string {
     fields.tlsSettings === null || fields.mode === 'ReportOnly'
       ? ''
       : ` It no longer forces TLS (${fields.tlsSettings}): mail may be sent in the clear.`
-  return `Mail to ${domains} is no longer sent through ${routeText(fields)}.${tlsEffect}`
+  const effect = `Mail to ${domains} is no longer sent through ${routeText(fields)}.`
+  if (fields.allAcceptedDomains === true)
+    return `${effect} Without another connector it is deferred, and bounces after 24 hours.`
+  return `${effect}${tlsEffect}`
 }
 
 const routeText = ({ route, smartHosts }: Fields): string =>
@@ -95,7 +98,7 @@ function outboundEnforcementEffect(fields: Fields): string {
     fields.allAcceptedDomains === true ? 'the accepted domains' : domainList(fields.recipientDomains)
   const route = `Mail to ${domains} is sent through ${routeText(fields)}.`
   if (fields.tlsSettings === null) return route
-  return `${route} Without TLS (${fields.tlsSettings}) it is ${fields.onTlsFailure === 'Bounce' ? 'bounced' : 'deferred'}.`
+  return `${route} Where a server does not meet ${fields.tlsSettings}, it is ${fields.onTlsFailure === 'Bounce' ? 'bounced' : 'deferred'}.`
 }
 
 /** Values of each field, from the weakest requirement to the strongest. */

@@ -4,7 +4,7 @@ import { fingerprintOf } from '../../shared/tls/fingerprint.ts'
 import { printable } from '../text/format.ts'
 import { indentParagraph } from '../text/table.ts'
 import { changeEffects, removalEffect } from './change-effects.ts'
-import { defaultsOf, type EntryKind, entryKinds, type Fields } from './entry-kinds.ts'
+import { alwaysShown, defaultsOf, type EntryKind, entryKinds, type Fields } from './entry-kinds.ts'
 import type { Change } from './plan-changes.ts'
 
 export function diffText(changes: readonly Change[]): string {
@@ -45,11 +45,15 @@ function changeText(change: Change): string {
 const formatLine = (sign: string, label: string, status: string): string =>
   `  ${sign} ${printable(label)}: ${status}`
 
-/** Lists the fields that differ from their defaults. */
+/** Lists the fields that differ from their defaults, and those that are always shown. */
 function settingLines(kind: EntryKind, fields: Fields): string[] {
   const defaults = defaultsOf(kind)
   return Object.entries(fields)
-    .filter(([name, value]) => name !== 'name' && JSON.stringify(value) !== JSON.stringify(defaults[name]))
+    .filter(
+      ([name, value]) =>
+        name !== 'name' &&
+        (alwaysShown.includes(name) || JSON.stringify(value) !== JSON.stringify(defaults[name])),
+    )
     .map(([name, value]) => `      ${name}: ${formatValue(value)}`)
 }
 

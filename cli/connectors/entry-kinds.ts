@@ -62,6 +62,9 @@ export function inputInFile(kind: EntryKind, defaultRoute: DefaultRoute | null):
   return defaultRoute === null ? OutboundConnectorDraft : outboundConnectorInput(defaultRoute)
 }
 
+/** A reader must see whether TLS is required, and where mail goes, without knowing the defaults. */
+export const alwaysShown: readonly string[] = ['requireTls', 'tlsSettings', 'route']
+
 /** The API's input fields of one entry, validated, with defaults. */
 export type Fields = Readonly<Record<string, unknown>>
 

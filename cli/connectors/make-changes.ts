@@ -2,11 +2,13 @@
  * Shows planned changes, asks, and writes them: the part that `connectors apply` and the commands for one connector
  * share. A plan is made from one version of the configuration, and is written only at that version.
  */
+import { comparableName } from '../../shared/connectors/comparable-name.ts'
 import { faultText } from '../../shared/contract/schema-faults.ts'
 import { countText, firstNames } from '../../shared/policy/text-lists.ts'
 import type { ApiClient } from '../api/api-client.ts'
 import { type Io, jsonOption } from '../command.ts'
 import { CommandError, type ExitStatus, exitStatus, UsageError } from '../command-error.ts'
+import { confirm, yesOption } from '../input/confirm.ts'
 import { jsonText, printable } from '../text/format.ts'
 import { applyChanges, labelOf, type WaitingResult } from './apply-changes.ts'
 import { weakenedRequirements } from './change-effects.ts'
@@ -36,7 +38,7 @@ export const changeOptions = {
     value: 'N',
     description: 'write only if the configuration still has version N, which a dry run prints',
   },
-  yes: { type: 'boolean', description: 'write without a question' },
+  ...yesOption,
   ...waitingOption,
   ...jsonOption,
 } as const
@@ -71,16 +73,19 @@ export async function makeChanges(
   if (expectedVersion !== undefined && expectedVersion !== gateway.version && changes.some(isWritten))
     throw changedError(expectedVersion, gateway.version)
   const warnings = collectWarnings(changes, gateway, new Date(io.now()))
-  for (const warning of warnings) io.err(`${warningText(warning)}\n`)
+  for (const text of warningTexts(warnings)) io.err(`${text}\n`)
   const lowering = await findLoweringChanges(api, changes, io.now())
   for (const held of await findHeldMail(api, changes, io.now())) print(`${heldText(held)}\n\n`)
   const waiting = lowering.filter(({ messages }) => messages > 0)
   const dryRun = values['dry-run']
   let results: WaitingResult[] = []
-  if (dryRun) for (const each of waiting) print(`${waitingText(each)}; --waiting is then required.\n\n`)
+  if (dryRun)
+    for (const each of waiting)
+      print(`${waitingText(each)}${choice === undefined ? '; --waiting is then required' : ''}.\n\n`)
   else {
-    if (!values.yes) await confirm(question(changes), io)
     const choices = await chooseForWaiting(lowering, choice, io)
+    const asked = values.yes ? null : question(changes)
+    if (asked !== null) await confirm(asked, io)
     if (changes.some(isWritten)) await checkVersion(gateway, plan, print, api)
     results = await applyChanges(api, changes, choices)
   }
@@ -97,15 +102,6 @@ function parseVersion(text: string | undefined): number | undefined {
   if (text === undefined) return undefined
   if (/^\d{1,15}$/.test(text)) return Number(text)
   throw new UsageError(`--if-version ${text}: not a version, which is a whole number`)
-}
-
-/** @throws CommandError when the user does not agree, or there is no terminal */
-async function confirm(question: string | null, io: Io): Promise<void> {
-  if (question === null) return
-  if (io.prompt === undefined)
-    throw new CommandError(`${question}? Without a terminal, give --yes. Nothing was written`)
-  const answer = (await io.prompt(`${question}? Type yes: `)).trim()
-  if (answer !== 'yes') throw new CommandError(`"${answer}" is not yes. Nothing was written`)
 }
 
 /**
@@ -131,9 +127,19 @@ const changedError = (expected: number, actual: number): CommandError =>
     [`The last differences above are the current ones. If they are right: --if-version ${actual}`],
   )
 
+/** The names; with the kind where two entries have the same name. */
+function titlesOf(changes: readonly Change[]): string[] {
+  const labels = changes.map((change) => printable(labelOf(change)))
+  return changes.map(({ entryKind }, index) => {
+    const label = labels[index] ?? ''
+    const isShared = labels.filter((other) => comparableName(other) === comparableName(label)).length > 1
+    return isShared ? `${entryKind.singular} ${label}` : label
+  })
+}
+
 /** Lists the entries that --prune removes. */
 export function removalQuestion(changes: readonly Change[]): string | null {
-  const names = changes.filter(({ kind }) => kind === 'Remove').map((change) => printable(labelOf(change)))
+  const names = titlesOf(changes.filter(({ kind }) => kind === 'Remove'))
   if (names.length === 0) return null
   return `Remove ${countText(names.length, 'entry', 'entries')} (${firstNames(names, maxNamesInQuestion)})`
 }
@@ -142,7 +148,7 @@ export function removalQuestion(changes: readonly Change[]): string | null {
 const maxNamesInQuestion = 10
 
 export function changeQuestion(changes: readonly Change[]): string | null {
-  const names = changes.filter(isWritten).map((change) => printable(labelOf(change)))
+  const names = titlesOf(changes.filter(isWritten))
   if (names.length === 0) return null
   return (
     removalQuestion(changes) ??
@@ -150,8 +156,21 @@ export function changeQuestion(changes: readonly Change[]): string | null {
   )
 }
 
-const warningText = (warning: ConfigurationWarning): string =>
-  `warning: ${warning.of} "${printable(warning.name)}": ${printable(faultText(warning))}`
+/** Writes equal warnings about several entries as one line. Those that nothing is enforced come last. */
+function warningTexts(warnings: readonly ConfigurationWarning[]): string[] {
+  const groups = [...Map.groupBy(warnings, ({ of, path, message }) => `${of} ${path} ${message}`).values()]
+  const isExpected = ([first]: readonly ConfigurationWarning[]) => expectedPaths.includes(first?.path ?? '')
+  return [...groups.filter((group) => !isExpected(group)), ...groups.filter(isExpected)].flatMap((group) => {
+    const [first] = group
+    if (first === undefined) return []
+    const names = group.map(({ name }) => `"${printable(name)}"`)
+    const title =
+      group.length === 1 ? `${first.of} ${names[0]}` : `${first.of}s ${firstNames(names, maxNamesInQuestion)}`
+    return [`warning: ${title}: ${printable(faultText(first))}`]
+  })
+}
+
+const expectedPaths = ['mode', 'enabled']
 
 /** @param dryRunVersion the version that a dry run read; null when the changes were written */
 function summaryText(changes: readonly Change[], dryRunVersion: number | null): string {

@@ -102,7 +102,10 @@ const sectionNames = entryKinds.map(({ name }) => name)
 
 function sectionsOf(content: unknown, locate: Locate, faults: FileFault[]): Record<string, unknown> {
   if (typeof content !== 'object' || content === null || Array.isArray(content)) {
-    faults.push({ offset: 0, message: `the file is not a map with the sections ${sectionNames.join(', ')}` })
+    faults.push({
+      offset: 0,
+      message: `the file is not a map with the sections ${sectionNames.join(', ')}${Array.isArray(content) ? '; for an export of Exchange, use "connectors import-exchange"' : ''}`,
+    })
     return {}
   }
   const { partial, ...sections } = content as Record<string, unknown>

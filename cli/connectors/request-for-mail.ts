@@ -6,6 +6,8 @@ import type { ApiClient } from '../api/api-client.ts'
 import { encodeUrlPart } from '../api/api-client.ts'
 import { type CommandInvocation, jsonOption } from '../command.ts'
 import { CommandError, type ExitStatus, exitStatus, UsageError } from '../command-error.ts'
+import { confirm, yesOption } from '../input/confirm.ts'
+import { messageId } from '../input/message-id.ts'
 import { jsonText, printable } from '../text/format.ts'
 import { outboundConnectors } from './entry-kinds.ts'
 import { type FoundConnector, findConnectors } from './find-connectors.ts'
@@ -31,19 +33,64 @@ export const mailRequestOptions = {
   ...jsonOption,
 } as const
 
+/** Options of requests that cannot be undone. */
+export const confirmedRequestOptions = { ...mailRequestOptions, ...yesOption } as const
+
+type RequestInvocation = CommandInvocation<typeof mailRequestOptions>
+
 /** @param find finds the connectors of --connector */
 export async function requestForMail(
   request: MailRequestName,
   command: string,
-  { values, positionals: [id], io, api }: CommandInvocation<typeof mailRequestOptions>,
+  invocation: RequestInvocation,
   find: (api: ApiClient, nameOrId: string) => Promise<RequestedConnector[]>,
 ): Promise<ExitStatus> {
-  if ((id === undefined) === (values.connector === undefined))
-    throw new UsageError(`${command} needs a message id, or --connector NAME|ID`)
+  return send(request, invocation, await targetOf(command, invocation, find))
+}
+
+/** Asks before the request, which cannot be undone. */
+export async function confirmAndRequest(
+  request: 'release' | 'return',
+  { values: { yes, ...values }, ...rest }: CommandInvocation<typeof confirmedRequestOptions>,
+): Promise<ExitStatus> {
+  const invocation = { values, ...rest }
+  const target = await targetOf(`messages ${request}`, invocation, findOutboundConnector)
+  const mail =
+    target.kind === 'Message'
+      ? `message ${printable(target.id)}`
+      : `the mail that waits under ${target.connectors.map(({ name }) => `"${printable(name)}"`).join(' and ')}`
+  const question =
+    request === 'return'
+      ? `Bounce ${mail}`
+      : `Send ${mail}, even if the current connectors require less than before`
+  if (!yes) await confirm(question, rest.io)
+  return send(request, invocation, target)
+}
+
+type Target =
+  | { readonly kind: 'Message'; readonly id: string }
+  | { readonly kind: 'Connectors'; readonly connectors: readonly RequestedConnector[] }
+
+async function targetOf(
+  command: string,
+  { values, positionals: [id], api }: RequestInvocation,
+  find: (api: ApiClient, nameOrId: string) => Promise<RequestedConnector[]>,
+): Promise<Target> {
+  if (id === undefined && values.connector !== undefined)
+    return { kind: 'Connectors', connectors: await find(api, values.connector) }
+  if (id !== undefined && values.connector === undefined) return { kind: 'Message', id: messageId(id) }
+  throw new UsageError(`${command} needs a message id, or --connector NAME|ID`)
+}
+
+async function send(
+  request: MailRequestName,
+  { values, io, api }: RequestInvocation,
+  target: Target,
+): Promise<ExitStatus> {
   const { json, text } =
-    id === undefined
-      ? await requestForConnectors(api, request, await find(api, values.connector ?? ''))
-      : await requestForMessage(api, request, id)
+    target.kind === 'Message'
+      ? await requestForMessage(api, request, target.id)
+      : await requestForConnectors(api, request, target.connectors)
   io.out(values.json ? jsonText(json) : `${text}\n`)
   return exitStatus.ok
 }

@@ -8,8 +8,9 @@ import type { ApiClient } from '../api/api-client.ts'
 import type { Io } from '../command.ts'
 import { CommandError, UsageError } from '../command-error.ts'
 import { printable } from '../text/format.ts'
+import { weakenedRequirements } from './change-effects.ts'
 import { inboundConnectors, outboundConnectors } from './entry-kinds.ts'
-import type { Change } from './plan-changes.ts'
+import type { Change, FieldChange } from './plan-changes.ts'
 
 const choices = ['hold', 'return', 'release'] as const
 export type WaitingChoice = (typeof choices)[number]
@@ -52,31 +53,40 @@ export async function findLoweringChanges(
       found.push({
         change,
         lowered,
-        messages: await countDeferred(api, change.current.id, now, z.unknown(), () => true),
+        messages: await countDeferred(api, change.current.id, now),
       })
   }
   return found
 }
 
-async function countDeferred<T>(
+async function countDeferred(api: ApiClient, connector: string | null, now: number): Promise<number> {
+  let count = 0
+  for await (const _ of deferredMessages(api, connector, now, z.unknown())) count++
+  return count
+}
+
+/** Yields at most `maxCounted` messages. */
+async function* deferredMessages<T>(
   api: ApiClient,
   connector: string | null,
   now: number,
   message: z.ZodType<T>,
-  isCounted: (message: T) => boolean,
-): Promise<number> {
+): AsyncGenerator<T> {
   const query = { state: 'Deferred', connector, since: new Date(now - maxWaitMs).toISOString() }
   let count = 0
-  for await (const found of api.list(message, '/messages', query, maxCounted))
-    if (isCounted(found) && ++count === maxCounted) break
-  return count
+  for await (const found of api.list(message, '/messages', query, maxCounted)) {
+    yield found
+    if (++count === maxCounted) return
+  }
 }
 
 /** An inbound connector that holds mail, and that a plan changes or removes. */
 export interface HeldMail {
   readonly connector: string
-  /** Number of messages, at most `maxCounted`. */
-  readonly messages: number
+  /** Ids of messages, at most `maxCounted`. */
+  readonly messages: readonly string[]
+  /** Whether the change lowers the requirement, so that the mail may be delivered. */
+  readonly isLowered: boolean
 }
 
 const heldReasons = [
@@ -86,7 +96,7 @@ const heldReasons = [
   'InboundAddressRestriction',
 ]
 const Recipient = z.looseObject({ verdict: z.looseObject({ reason: z.string() }).nullable() })
-const DeferredMessage = z.looseObject({ recipients: z.array(Recipient) })
+const DeferredMessage = z.looseObject({ id: z.string(), recipients: z.array(Recipient) })
 
 export async function findHeldMail(
   api: ApiClient,
@@ -97,29 +107,50 @@ export async function findHeldMail(
   for (const change of changes) {
     if (change.entryKind !== inboundConnectors) continue
     if (change.kind !== 'Replace' && change.kind !== 'Remove') continue
-    const isHeld = ({ recipients }: z.output<typeof DeferredMessage>) =>
-      recipients.some(({ verdict }) => heldReasons.includes(verdict?.reason ?? ''))
-    const messages = await countDeferred(api, change.current.id, now, DeferredMessage, isHeld)
-    if (messages > 0) found.push({ connector: change.current.label, messages })
+    const messages: string[] = []
+    for await (const message of deferredMessages(api, change.current.id, now, DeferredMessage))
+      if (message.recipients.some(({ verdict }) => heldReasons.includes(verdict?.reason ?? '')))
+        messages.push(message.id)
+    const isLowered = change.kind === 'Remove' || weakenedRequirements(change.fields).length > 0
+    if (messages.length > 0) found.push({ connector: change.current.label, messages, isLowered })
   }
   return found
 }
 
-export function heldText({ connector, messages }: HeldMail): string {
-  const name = printable(connector)
-  return `Inbound connector "${name}" holds ${countOf(messages)}. The changed connectors decide about this mail at its next retry; to request it now: npx mailflow retry --connector "${name}".`
+const maxIdsInText = 3
+
+/** Names the messages by id, because a command cannot name a removed connector. */
+export function heldText({ connector, messages, isLowered }: HeldMail): string {
+  const [first] = messages
+  const more = messages.length > maxIdsInText ? ', …' : ''
+  const ids = `${messages.slice(0, maxIdsInText).join(', ')}${more}`
+  return [
+    `Inbound connector "${printable(connector)}" holds ${countOf(messages.length)} (${ids}), decided again at the next retry.`,
+    isLowered
+      ? `  ${messages.length === 1 ? 'It is' : 'They are'} then delivered, unless the remaining rules forbid it. To return mail to its sender instead, before this change:`
+      : '  To decide now, after this change:',
+    `  npx mailflow ${isLowered ? 'messages return' : 'retry'} ${first}`,
+  ].join('\n')
 }
 
 export function waitingText({ change, lowered, messages }: LoweringChange): string {
-  const effect = change.kind === 'Remove' ? 'which is removed' : `which is lowered (${loweredText(lowered)})`
+  const effect =
+    change.kind === 'Remove'
+      ? 'which is removed'
+      : `which is lowered (${loweredText(change.fields, lowered)})`
   return `${countOf(messages)} ${messages === 1 ? 'waits' : 'wait'} under outbound connector "${printable(change.current.label)}", ${effect}`
 }
 
 const countOf = (messages: number): string =>
   messages === maxCounted ? `${maxCounted} or more messages` : countText(messages, 'message')
 
-const loweredText = (lowered: readonly LoweredField[]): string =>
-  lowered.map((field) => (field === 'connector' ? 'disabled, or a domain fewer' : field)).join(', ')
+const loweredText = (changes: readonly FieldChange[], lowered: readonly LoweredField[]): string =>
+  lowered
+    .map((field) => {
+      if (field !== 'connector') return field
+      return changes.some((change) => change.field === 'enabled') ? 'disabled' : 'a domain fewer'
+    })
+    .join(', ')
 
 /** @throws UsageError for any other text */
 export function parseWaitingChoice(text: string | undefined): WaitingChoice | undefined {
@@ -146,11 +177,14 @@ export async function chooseForWaiting(
   return chosen
 }
 
+const choicesText =
+  'hold (it keeps its requirement), return (it bounces now) or release (it leaves with the changed connectors)'
+
 async function choose(lowering: LoweringChange, io: Io): Promise<WaitingChoice> {
   const text = waitingText(lowering)
   if (io.prompt === undefined)
     throw new CommandError(`${text}; give --waiting hold, return or release. Nothing was written`)
-  const answer = (await io.prompt(`${text}.\nhold, return or release it? `)).trim()
+  const answer = (await io.prompt(`${text}.\n${choicesText}? `)).trim()
   const choice = choices.find((known) => known === answer)
   if (choice !== undefined) return choice
   throw new CommandError(`"${answer}" is not hold, return or release. Nothing was written`)

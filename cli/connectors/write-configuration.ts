@@ -1,21 +1,19 @@
 /**
  * Writes a configuration as the file that `apply` reads. A field that has its default value is omitted, unless the
- * field is in `alwaysWritten`. Fields that the server assigns (ids, versions, times) are omitted.
+ * field is in `alwaysShown`. Fields that the server assigns (ids, versions, times) are omitted.
  */
 import { isDeepStrictEqual } from 'node:util'
 import { Document, isNode, visit } from 'yaml'
 import { invisibleCharacter, mapInvisible } from '../../shared/contract/visible-text.ts'
 import {
   acceptedDomains,
+  alwaysShown,
   type Configuration,
   type DesiredEntry,
   defaultsOf,
   type EntryKind,
   entryKinds,
 } from './entry-kinds.ts'
-
-/** A reader of the file must see whether TLS is required, and where mail goes, without knowing the defaults. */
-const alwaysWritten = ['requireTls', 'tlsSettings', 'route']
 
 /**
  * @param heading the comment at the beginning of the file
@@ -72,7 +70,7 @@ const commentOf = (text: string): string => text.replace(/^/gm, ' ')
 function contentOf(kind: EntryKind, { label, fields }: DesiredEntry): unknown {
   const defaults = defaultsOf(kind)
   const writtenFields = Object.entries(fields).filter(
-    ([name, value]) => alwaysWritten.includes(name) || !isDeepStrictEqual(value, defaults[name]),
+    ([name, value]) => alwaysShown.includes(name) || !isDeepStrictEqual(value, defaults[name]),
   )
   if (kind !== acceptedDomains) return Object.fromEntries(writtenFields)
   return writtenFields.length === 0 ? label : { domain: label, ...Object.fromEntries(writtenFields) }

@@ -1,7 +1,7 @@
 /** Imports the settings that Exchange's inbound and outbound connectors share. */
 import type { z } from 'zod'
 import { cleanName, maxNameLength } from '../../shared/connectors/connector-name.ts'
-import { faultsOf } from '../../shared/contract/schema-faults.ts'
+import { faultsOf, faultText } from '../../shared/contract/schema-faults.ts'
 import { type connectorKinds, type DesiredEntry, outboundConnectors } from '../connectors/entry-kinds.ts'
 import { toDesiredEntry } from '../connectors/to-desired-entry.ts'
 import type { ExchangeSettings } from './exchange-settings.ts'
@@ -169,7 +169,4 @@ function withoutConnector(
     : 'mail from its domains needs neither TLS nor a certificate'
 }
 
-const faultsText = (error: z.core.$ZodError): string =>
-  `${faultsOf(error)
-    .map(({ path, message }) => `${path} ${message}`)
-    .join('; ')}.`
+const faultsText = (error: z.core.$ZodError): string => `${faultsOf(error).map(faultText).join('; ')}.`

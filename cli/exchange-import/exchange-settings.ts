@@ -7,8 +7,11 @@
 export class ExchangeSettings {
   readonly #values: Map<string, { name: string; value: unknown }>
   readonly #readNames = new Set<string>()
+  /** The object as JSON, for comparison with another. */
+  readonly content: string
 
   constructor(object: Readonly<Record<string, unknown>>) {
+    this.content = JSON.stringify(object)
     this.#values = new Map(
       Object.entries(object).map(([name, value]) => [name.toLowerCase(), { name, value: unwrapList(value) }]),
     )

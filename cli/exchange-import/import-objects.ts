@@ -59,13 +59,13 @@ export function importObjects(objects: readonly ExchangeObject[], mode?: Mode): 
   return { configuration: sections, notices, noticesByEntry }
 }
 
-/** Removes duplicates: two files may contain the same object. */
+/** Removes duplicates: two files may contain the same object. Objects that differ are kept, even with one Guid. */
 function removeDuplicates(objects: readonly ExchangeObject[]): ExchangeObject[] {
-  const identities = objects.map(({ settings }) => settings.text('Guid'))
-  return objects.filter((_, index) => {
-    const guid = identities[index] ?? null
-    return guid === null || identities.indexOf(guid) === index
-  })
+  const identities = objects.map(({ kind, settings: { content } }) => `${kind} ${content}`)
+  return objects.filter(
+    ({ settings }, index) =>
+      settings.text('Guid') === null || identities.indexOf(identities[index] ?? '') === index,
+  )
 }
 
 /** Makes names unique: Exchange also identifies connectors by GUID, mailflow only by name. */

@@ -27,7 +27,7 @@ export function certificateNames(
       'Weaker than in Exchange',
       `${setting} also names the issuer; mailflow accepts any public authority. Add the issuer's certificate to certificateAuthorities.`,
     )
-  else if (commonName !== undefined)
+  else if (commonName !== undefined && normaliseDomainPattern(commonName) !== null)
     collector.note(`${setting} "${text}" is a subject; only its common name, "${commonName}", is imported.`)
   const names = namesOf(commonName ?? text, collector)
   if (names.length === 0)

@@ -132,3 +132,24 @@ test('connectors apply writes every change, and its exit status says so, when th
     assert.deepEqual([status, writes], [expected, failsAt ?? entries.length], await err)
   }
 })
+
+describe('a question on a terminal', () => {
+  for (const [key, octet] of [
+    ['Ctrl-C', '\x03'],
+    ['Ctrl-D', '\x04'],
+  ] as const)
+    test(`is cancelled by ${key}, with one line`, async () => {
+      const { url, stop } = await startAnsweringServer(() => ({ body: '{}' }))
+      const command = `'${process.execPath}' '${launcher}' messages return 01M8NS0EZ40000000000000001 --api ${url}`
+      const child = spawn('script', ['-qec', command, '/dev/null'], { cwd: root })
+      const output = text(child.stdout)
+      child.stdout.on('data', (chunk) => {
+        if (String(chunk).includes('Type yes: ')) child.stdin.write(octet)
+      })
+      const [status] = await bounded(child, once(child, 'close'))
+      stop()
+      assert.equal(status, 1)
+      assert.match(await output, /Type yes: [^\n]*\n?.*mailflow: cancelled; nothing was written\r\n$/s)
+      assert.doesNotMatch(await output, / at |AbortError/)
+    })
+})

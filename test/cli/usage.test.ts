@@ -33,6 +33,15 @@ for (const { name, options, usesApi } of await Promise.all(commands.map(loadComm
     assert.ok(out.split('\n').every((line) => line.length <= 120))
   })
 
+test('-h prints the help, also of a group of commands', async () => {
+  assert.deepEqual(await mailflow(['-h']), await mailflow(['--help']))
+  assert.deepEqual(await mailflow(['dns', '-h']), await mailflow(['dns', '--help']))
+  const { status, out } = await mailflow(['connectors', '--help'])
+  assert.equal(status, 0)
+  assert.match(out, /connectors apply /)
+  assert.doesNotMatch(out, /explain/)
+})
+
 describe('mailflow with wrong arguments exits with 2 and names the error', () => {
   const rows: [string[], RegExp][] = [
     [

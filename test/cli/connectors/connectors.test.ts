@@ -642,7 +642,15 @@ describe('`connectors apply` while mail waits under a connector that it lowers',
   test('asks on a terminal, and sends the answer', async () => {
     const questions: string[] = []
     const { status } = await onTerminal(changed, 'hold', questions)
-    assert.deepEqual([status, questions], [0, [`${question}.\nhold, return or release it? `]])
+    assert.deepEqual(
+      [status, questions],
+      [
+        0,
+        [
+          `${question}.\nhold (it keeps its requirement), return (it bounces now) or release (it leaves with the changed connectors)? `,
+        ],
+      ],
+    )
     assert.deepEqual(writes(), [`PUT /outbound-connectors/${id}?waiting=hold`])
     assert.deepEqual(requested(), [])
   })

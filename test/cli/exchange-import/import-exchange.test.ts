@@ -657,6 +657,13 @@ describe('`connectors import-exchange`', () => {
     assert.deepEqual([configuration.inboundConnectors?.length, notices], [1, []])
   })
 
+  test('imports both of two different objects with the same Guid', () => {
+    const objects = [inbound({ Guid: 'a' }), inbound({ Guid: 'a', Name: 'Other' }), outbound({ Guid: 'a' })]
+    const { configuration } = importObjects(readExport(Buffer.from(JSON.stringify(objects)), 'x'))
+    const { inboundConnectors, outboundConnectors } = configuration
+    assert.deepEqual([inboundConnectors?.length, outboundConnectors?.length], [2, 1])
+  })
+
   test('imports accepted domains except onmicrosoft.com', async () => {
     const domains = ['Ours.example', 'ours.onmicrosoft.com'].map((DomainName) => ({
       Name: DomainName,

@@ -576,7 +576,7 @@ for (const [name, mark] of [
         (await api.mailflow('messages', id)).out,
         /\n {2}Requires {3}keeps the requirement of connector "To the bank" from 2026-01-15 12:00:00.*: DomainValidation; the current connector lowers tlsSettings\n/,
       )
-      const { status, out } = await api.mailflow('messages', name, id)
+      const { status, out } = await api.mailflow('messages', name, id.toLowerCase(), '--yes')
       assert.deepEqual([status, out], [0, `Requested a ${name} for a@bank.example.\n`])
       const shown = (await api.mailflow('messages', id)).out
       assert.match(
@@ -588,7 +588,9 @@ for (const [name, mark] of [
 
     test('takes the id of a deleted connector', async () => {
       const { id } = await recordWaiting()
-      const { status, out } = await api.mailflow('messages', name, '--connector', connectorId, '--json')
+      const { status, out } = await api.mailflow(
+        ...['messages', name, '--connector', connectorId, '--json', '--yes'],
+      )
       assert.equal(status, 0)
       assert.deepEqual(JSON.parse(out)[0].messages > 0, true)
       const [entry] = (await api.call(`GET /messages/${id}`)).body.recipients
@@ -601,9 +603,31 @@ for (const [name, mark] of [
       assert.match(err, /^mailflow: no outbound connector "Nowhere"\n/)
     })
 
+    test('asks first, and without a terminal needs --yes', async () => {
+      const { id } = await recordWaiting()
+      const questions: string[] = []
+      const { status, err } = await mailflow(['messages', name, id], {
+        env: { MAILFLOW_API: api.url },
+        async prompt(question) {
+          questions.push(question)
+          return 'no'
+        },
+      })
+      assert.deepEqual([status, err], [1, 'mailflow: "no" is not yes. Nothing was written\n'])
+      assert.match(
+        questions.join(),
+        name === 'return'
+          ? /^Bounce message \w{26}\? Type yes: $/
+          : /^Send message \w{26}, even if the current connectors require less than before\? Type yes: $/,
+      )
+      assert.match((await api.mailflow('messages', name, id)).err, /\? Without a terminal, give --yes\. /)
+      const [entry] = (await api.call(`GET /messages/${id}`)).body.recipients
+      assert.equal(entry[mark], null)
+    })
+
     test('ends with an error when nothing waits', async () => {
       const { id } = await recordReceived(1, {}, { 'a@bank.example': { action: 'Bounce', decidedBy: null } })
-      const { status, err } = await api.mailflow('messages', name, id)
+      const { status, err } = await api.mailflow('messages', name, id, '--yes')
       assert.equal(status, 1)
       assert.match(
         err,
