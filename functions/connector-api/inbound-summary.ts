@@ -40,8 +40,17 @@ export function summaryOf(
     messages === 0
       ? `No message came from ${firstNames(connector.senderDomains, 3)} ${span}, so the connector could not be checked.`
       : `Of ${countText(messages, 'message')} ${span}, ${passing || 'none'} would pass${failing.map(failureText).join('')}.`
-  return refusesInSession(connector) ? `${resultText} ${refusedNotCounted}` : resultText
+  const remarks = [
+    ...(failing.length > 0 && hasWildcard(connector) ? [othersNotConsidered] : []),
+    ...(refusesInSession(connector) ? [refusedNotCounted] : []),
+  ]
+  return [resultText, ...remarks].join(' ')
 }
+
+/** A more specific connector may decide the mail that a wildcard matches. */
+const othersNotConsidered = 'The check ignores other connectors, which may decide some of these messages.'
+const hasWildcard = ({ senderDomains }: InboundConnector): boolean =>
+  senderDomains.some((pattern) => pattern.startsWith('*'))
 
 /** Without this sentence, a connector that refuses much mail would seem to accept all of it. */
 const refusedNotCounted =

@@ -7,6 +7,7 @@ import type { InboundConnector, OutboundConnector } from '../../connectors/schem
 import { selectOutbound } from '../outbound.ts'
 import { compileSnapshot, firstOrNull, matchesByDomain, type Snapshot } from '../snapshot.ts'
 import { proseList } from '../text-lists.ts'
+import { inboundCandidates, outboundCandidates } from './overlap-candidates.ts'
 import { exampleDomain, narrowerPattern, PatternIndex } from './pattern-index.ts'
 import type { ComparedConnectors, Warning } from './warning.ts'
 
@@ -14,7 +15,8 @@ import type { ComparedConnectors, Warning } from './warning.ts'
 export function unprotectedOutbound(connector: InboundConnector, all: ComparedConnectors): Warning[] {
   if (connector.connectorType !== 'Partner') return []
   const patternsOf = ({ recipientDomains }: OutboundConnector) => recipientDomains
-  const counterpart = counterpartOf(connector.senderDomains, all.outbound, patternsOf)
+  const candidates = [...outboundCandidates(all, connector.senderDomains)]
+  const counterpart = counterpartOf(connector.senderDomains, candidates, patternsOf)
   const acceptedDomainConnectors = all.outbound.filter((other) => other.enabled && other.allAcceptedDomains)
   const outbound = [...new Set([...counterpart.connectors, ...acceptedDomainConnectors])]
   const snapshot = compileSnapshot({ ...all, version: 0, inbound: [], outbound })
@@ -27,7 +29,8 @@ export function unprotectedOutbound(connector: InboundConnector, all: ComparedCo
 /** Warns about domains of the partner for which no inbound connector requires TLS. */
 export function unprotectedInbound(connector: OutboundConnector, all: ComparedConnectors): Warning[] {
   if (connector.connectorType !== 'Partner') return []
-  const partners = all.inbound.filter(({ connectorType }) => connectorType === 'Partner')
+  const candidates = [...inboundCandidates(all, connector.recipientDomains)]
+  const partners = candidates.filter(({ connectorType }) => connectorType === 'Partner')
   const counterpart = counterpartOf(connector.recipientDomains, partners, (partner) => partner.senderDomains)
   const snapshot = compileSnapshot({ ...all, version: 0, inbound: counterpart.connectors, outbound: [] })
   return warningsFor('recipientDomains', counterpart, (domain) => inboundGap(snapshot, domain), {

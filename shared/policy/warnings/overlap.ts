@@ -10,6 +10,7 @@ import { requirementStrength, restrictionCount, revocationRank } from '../order.
 import { outboundByPrecedence } from '../outbound.ts'
 import { compileSnapshot, matchesByDomain } from '../snapshot.ts'
 import { canIdentifySameClient } from './identity.ts'
+import { inboundCandidates, outboundCandidates } from './overlap-candidates.ts'
 import { describeOverlaps, type Selected } from './precedence.ts'
 import { findOverlaps } from './shared-domains.ts'
 import { unverifiedReasonOutbound } from './single-connector.ts'
@@ -26,8 +27,10 @@ export function inboundOverlaps(
   scope: WarningScope,
 ): Warning[] {
   const { connectorType, mode, senderDomains } = connector
+  const candidates = inboundCandidates(all, senderDomains)
   const others = all.inbound.filter(
     (other) =>
+      candidates.has(other) &&
       isOtherEnabled(connector, other) &&
       other.connectorType === connectorType &&
       (connectorType === 'OnPremises' || other.mode === mode),
@@ -62,7 +65,11 @@ export function outboundOverlaps(
       ? accepted.map((pattern) => ({ pattern, path: 'allAcceptedDomains' }))
       : []),
   ]
-  const others = all.outbound.filter((other) => isOtherEnabled(connector, other))
+  const candidates = outboundCandidates(
+    all,
+    fieldPatterns.map(({ pattern }) => pattern),
+  )
+  const others = all.outbound.filter((other) => candidates.has(other) && isOtherEnabled(connector, other))
   const patternsOf = ({ recipientDomains, allAcceptedDomains }: OutboundConnector) =>
     allAcceptedDomains ? [...recipientDomains, ...accepted] : recipientDomains
   return describeOverlaps(
