@@ -16,6 +16,8 @@ export interface Io {
   readonly columns?: number
   /** Milliseconds since the epoch. */
   now(): number
+  /** Sets the text that is printed when a signal ends the process; null for none. */
+  setProgress?(text: string | null): void
 }
 
 export interface Option {

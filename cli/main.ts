@@ -8,7 +8,19 @@ import { run } from './run.ts'
 // output, because its work must not end halfway.
 for (const stream of [process.stdout, process.stderr])
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error
+    if (error.code === 'EPIPE') return
+    process.stderr.write(`mailflow: cannot write the output: ${error.message}\n`)
+    process.exit(1)
+  })
+
+let progress: string | null = null
+for (const [signal, status] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const)
+  process.once(signal, () => {
+    if (progress !== null) process.stderr.write(`mailflow: interrupted; ${progress}\n`)
+    process.exit(status)
   })
 
 /** The question goes to standard error, so that standard output holds only the result. */
@@ -37,4 +49,7 @@ process.exitCode = await run(process.argv.slice(2), {
   ...(process.stdin.isTTY && { prompt }),
   ...(process.stdout.columns > 0 && { columns: process.stdout.columns }),
   now: Date.now,
+  setProgress(text) {
+    progress = text
+  },
 })

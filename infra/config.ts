@@ -273,7 +273,7 @@ export const Config = z
     /**
      * Mailbox for mail to `postmaster` and to `postmaster@` and `hostname`, such as replies to DSNs. Outside the
      * accepted domains it needs `defaultRoute` `Mx` or an outbound connector, because SES refuses foreign senders.
-     * @default postmaster of the longest accepted domain that contains `hostname`; if none does, of the first
+     * @default postmaster of the longest accepted domain that contains `hostname`; if none does, of the first that was accepted
      */
     postmaster: z.email().optional(),
     /** The TLS reports that mailflow sends to other domains (RFC 8460). */

@@ -1,7 +1,7 @@
 /** `connectors apply`: makes the gateway's configuration match a file. */
 import { defineCommand } from '../command.ts'
 import { UsageError } from '../command-error.ts'
-import { changeOptions, makeChanges, removalQuestion } from '../connectors/make-changes.ts'
+import { changeOptions, loweringQuestion, makeChanges } from '../connectors/make-changes.ts'
 import { configurationWithMode, modeOption, parseMode } from '../connectors/mode-option.ts'
 import { planChanges } from '../connectors/plan-changes.ts'
 import { readConfiguration } from '../connectors/read-configuration.ts'
@@ -23,9 +23,11 @@ export const applyConnectors = defineCommand({
   },
   details: `
 Connectors are matched by direction and name; letter case is ignored. Entries of the gateway that are not in the file
-are listed and kept. --prune removes them, shows the effect on mail and asks first; without a terminal it needs --yes.
-It refuses a file that "connectors get" wrote, which is a part of the configuration. When a section (acceptedDomains,
-inboundConnectors, outboundConnectors) is missing from the file, its entries stay unchanged, also with --prune.
+are listed and kept. --prune removes them; it refuses a file that "connectors get" wrote, which is a part of the
+configuration. When a section (acceptedDomains, inboundConnectors, outboundConnectors) is missing from the file, its
+entries stay unchanged, also with --prune.
+
+The command asks before it removes an entry or weakens a requirement; without a terminal this needs --yes.
 
 An outbound connector without a route gets the default route of the deployment.
 
@@ -51,7 +53,7 @@ the option the command asks on a terminal, and otherwise stops before it writes.
         const file = mode === undefined ? asWritten : configurationWithMode(asWritten, mode)
         return planChanges(file, current, values.prune)
       },
-      removalQuestion,
+      loweringQuestion,
       values,
       { api, io },
     )

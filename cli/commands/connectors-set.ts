@@ -37,6 +37,12 @@ The command shows the differences, the warnings and what happens to waiting mail
           : 'connectors set requires FIELD=VALUE',
       )
     const assignments = await Promise.all(texts.map((text) => readValueFile(parseAssignment(text))))
+    const repeated = assignments.find(
+      ({ field, operator }, index) =>
+        operator === '=' &&
+        assignments.slice(0, index).some((earlier) => earlier.field.toLowerCase() === field.toLowerCase()),
+    )
+    if (repeated) throw new UsageError(`${repeated.field} is given twice`)
     const edit: Edit = (kind, fields) =>
       assignments.reduce((edited, assignment) => assign(kind, edited, assignment), fields)
     const kinds = parseDirection(values.direction)

@@ -49,7 +49,7 @@ TIME is ISO 8601 (2026-02-03, 2026-02-03T11:00:00Z), or a duration before now: 3
 days. Messages that were refused in the SMTP session are not listed.
 `,
   async run({ values, positionals: [id], io, api }) {
-    if (id !== undefined) return showOne(api, id, values.json, io)
+    if (id !== undefined) return showOne(api, checkedId(id, values), values.json, io)
     const limit = values.all ? Number.POSITIVE_INFINITY : parseLimit(values.limit)
     const { entries, more } = await takeEntries(api, await queryOf(values, api, io.now()), limit)
     if (values.json) io.out(jsonText(entries))
@@ -59,6 +59,14 @@ days. Messages that were refused in the SMTP session are not listed.
     return exitStatus.ok
   },
 })
+
+/** @throws UsageError for a filter beside the id, which would have no effect */
+function checkedId(id: string, values: Readonly<Record<string, unknown>>): string {
+  const filters = ['since', 'until', 'sender', 'recipient', 'state', 'connector', 'limit', 'all']
+  const given = filters.find((name) => values[name] !== undefined && values[name] !== false)
+  if (given === undefined) return id
+  throw new UsageError(`--${given} has no effect beside a message id`)
+}
 
 async function showOne(api: ApiClient, id: string, json: boolean, io: Io) {
   const response = await api.get(z.unknown(), `/messages/${encodeUrlPart(messageId(id))}`)

@@ -4,6 +4,7 @@ import { countText } from '../../shared/policy/text-lists.ts'
 import type { ApiClient } from '../api/api-client.ts'
 import { encodeUrlPart } from '../api/api-client.ts'
 import { ApiError } from '../api/api-error.ts'
+import type { Io } from '../command.ts'
 import { CommandError } from '../command-error.ts'
 import { acceptedDomains } from './entry-kinds.ts'
 import { type Change, inOrderOfWriting } from './plan-changes.ts'
@@ -29,16 +30,21 @@ export async function applyChanges(
   api: ApiClient,
   changes: readonly Change[],
   choices: ReadonlyMap<Change, WaitingChoice>,
+  io: Pick<Io, 'setProgress'>,
 ): Promise<WaitingResult[]> {
   const results: WaitingResult[] = []
   const writes = inOrderOfWriting(changes)
   for (const [writtenCount, change] of writes.entries()) {
+    io.setProgress?.(
+      `${countText(writtenCount, 'change')} of ${writes.length} written, perhaps one more; the same command writes the rest`,
+    )
     try {
       results.push(...(await write(api, change, choices.get(change))))
     } catch (error) {
       throw applyError(error, change, writtenCount, writes.length)
     }
   }
+  io.setProgress?.(null)
   return results
 }
 

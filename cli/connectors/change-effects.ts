@@ -1,8 +1,8 @@
 /** Describes the effect of removed or weaker rules, such as mail in the clear or refused mail. */
 import type { EntryKind, Fields } from './entry-kinds.ts'
-import type { FieldChange } from './plan-changes.ts'
+import type { Change, FieldChange } from './plan-changes.ts'
 
-export function removalEffect(kind: EntryKind, fields: Fields): string {
+function removalEffect(kind: EntryKind, fields: Fields): string {
   switch (kind.name) {
     case 'acceptedDomains':
       return 'Mail from outside for this domain will be refused.'
@@ -21,7 +21,7 @@ function inboundRemovalEffect(fields: Fields): string {
   if (fields.mode === 'ReportOnly') return 'It is report only, so mail is not affected.'
   const requirements = requirementsOf(fields)
   if (requirements.length === 0) return `It requires nothing of mail from ${domains}.`
-  return `It no longer requires ${requirements.join(' and ')} of mail from ${domains}.`
+  return `It no longer requires ${requirements.join(' and ')} of mail from ${domains}; another connector may.`
 }
 
 const requirementsOf = (fields: Fields): string[] =>
@@ -38,7 +38,7 @@ function outboundRemovalEffect(fields: Fields): string {
   const tlsEffect =
     fields.tlsSettings === null || fields.mode === 'ReportOnly'
       ? ''
-      : ` It no longer forces TLS (${fields.tlsSettings}): mail may be sent in the clear.`
+      : ` It no longer forces TLS (${fields.tlsSettings}): mail may be sent in the clear, unless another connector forces it.`
   const effect = `Mail to ${domains} is no longer sent through ${routeText(fields)}.`
   if (fields.allAcceptedDomains === true)
     return `${effect} Without another connector it is deferred, and bounces after 24 hours.`
@@ -54,8 +54,14 @@ const disabledText = 'It is disabled, so mail is not affected.'
 
 const domainList = (domains: unknown): string => (domains as string[]).join(', ')
 
-/** @returns a sentence for each effect on mail of a changed entry */
-export function changeEffects(
+/** @returns a sentence for each effect of a change on mail; the effect of other connectors is not considered */
+export function effectsOf(change: Change): string[] {
+  if (change.kind === 'Remove') return [removalEffect(change.entryKind, change.current.fields)]
+  if (change.kind !== 'Replace') return []
+  return changeEffects(change.entryKind, change.current.fields, change.desired.fields, change.fields)
+}
+
+function changeEffects(
   kind: EntryKind,
   before: Fields,
   after: Fields,

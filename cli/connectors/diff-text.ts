@@ -3,7 +3,7 @@ import { X509Certificate } from 'node:crypto'
 import { fingerprintOf } from '../../shared/tls/fingerprint.ts'
 import { printable } from '../text/format.ts'
 import { indentParagraph } from '../text/table.ts'
-import { changeEffects, removalEffect } from './change-effects.ts'
+import { effectsOf } from './change-effects.ts'
 import { alwaysShown, defaultsOf, type EntryKind, entryKinds, type Fields } from './entry-kinds.ts'
 import type { Change } from './plan-changes.ts'
 
@@ -26,21 +26,19 @@ function changeText(change: Change): string {
       return [
         formatLine('~', change.desired.label, 'changed'),
         ...change.fields.flatMap(({ field, from, to }) => fieldLines(field, from, to)),
-        ...changeEffects(change.entryKind, change.current.fields, change.desired.fields, change.fields).map(
-          (sentence) => indentParagraph(sentence, 6),
-        ),
+        ...effectLines(change),
       ].join('\n')
     case 'Unchanged':
       return formatLine('=', change.current.label, 'unchanged')
     case 'NotInFile':
       return formatLine('?', change.current.label, 'not in the file, kept (--prune removes it)')
     case 'Remove':
-      return [
-        formatLine('-', change.current.label, 'removed'),
-        indentParagraph(removalEffect(change.entryKind, change.current.fields), 6),
-      ].join('\n')
+      return [formatLine('-', change.current.label, 'removed'), ...effectLines(change)].join('\n')
   }
 }
+
+const effectLines = (change: Change): string[] =>
+  effectsOf(change).map((sentence) => indentParagraph(sentence, 6))
 
 const formatLine = (sign: string, label: string, status: string): string =>
   `  ${sign} ${printable(label)}: ${status}`

@@ -3,7 +3,6 @@
  * share. A plan is made from one version of the configuration, and is written only at that version.
  */
 import { comparableName } from '../../shared/connectors/comparable-name.ts'
-import { faultText } from '../../shared/contract/schema-faults.ts'
 import { countText, firstNames } from '../../shared/policy/text-lists.ts'
 import type { ApiClient } from '../api/api-client.ts'
 import { type Io, jsonOption } from '../command.ts'
@@ -11,7 +10,7 @@ import { CommandError, type ExitStatus, exitStatus, UsageError } from '../comman
 import { confirm, yesOption } from '../input/confirm.ts'
 import { jsonText, printable } from '../text/format.ts'
 import { applyChanges, labelOf, type WaitingResult } from './apply-changes.ts'
-import { weakenedRequirements } from './change-effects.ts'
+import { effectsOf, weakenedRequirements } from './change-effects.ts'
 import { type ConfigurationWarning, collectWarnings } from './configuration-warnings.ts'
 import { diffText } from './diff-text.ts'
 import { type Change, isWritten } from './plan-changes.ts'
@@ -27,6 +26,8 @@ import {
   waitingOption,
   waitingText,
 } from './waiting-mail.ts'
+
+import { warningTexts } from './warning-text.ts'
 
 export const changeOptions = {
   'dry-run': {
@@ -87,13 +88,15 @@ export async function makeChanges(
     const asked = values.yes ? null : question(changes)
     if (asked !== null) await confirm(asked, io)
     if (changes.some(isWritten)) await checkVersion(gateway, plan, print, api)
-    results = await applyChanges(api, changes, choices)
+    results = await applyChanges(api, changes, choices, io)
   }
   for (const { connector, choice, ...total } of results)
     print(`${totalText(choice, { kind: 'outbound connector', name: connector, ...total })}\n`)
   print(`${summaryText(changes, dryRun ? gateway.version : null)}\n`)
   if (values.json)
-    io.out(jsonText({ version: gateway.version, ...report(changes, !dryRun, warnings, waiting, results) }))
+    io.out(
+      jsonText({ basedOnVersion: gateway.version, ...report(changes, !dryRun, warnings, waiting, results) }),
+    )
   return dryRun && changes.some(isWritten) ? exitStatus.differences : exitStatus.ok
 }
 
@@ -137,12 +140,24 @@ function titlesOf(changes: readonly Change[]): string[] {
   })
 }
 
-/** Lists the entries that --prune removes. */
-export function removalQuestion(changes: readonly Change[]): string | null {
-  const names = titlesOf(changes.filter(({ kind }) => kind === 'Remove'))
-  if (names.length === 0) return null
-  return `Remove ${countText(names.length, 'entry', 'entries')} (${firstNames(names, maxNamesInQuestion)})`
+/** Asks only for changes after which less is required, or an entry is missing. */
+export function loweringQuestion(changes: readonly Change[]): string | null {
+  const removed = titlesOf(changes.filter(({ kind }) => kind === 'Remove'))
+  const weakened = titlesOf(changes.filter(isWeakened))
+  const clauses = [
+    ...(removed.length === 0 ? [] : [`remove ${entriesText(removed)}`]),
+    ...(weakened.length === 0 ? [] : [`weaken the requirements of ${entriesText(weakened)}`]),
+  ]
+  return clauses.length === 0 ? null : capitalised(clauses.join(' and '))
 }
+
+const entriesText = (names: readonly string[]): string =>
+  `${countText(names.length, 'entry', 'entries')} (${firstNames(names, maxNamesInQuestion)})`
+
+const capitalised = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
+
+const isWeakened = (change: Change): boolean =>
+  change.kind === 'Replace' && weakenedRequirements(change.fields).length > 0
 
 /** The list of differences above the question has all names, but not with --json. */
 const maxNamesInQuestion = 10
@@ -151,26 +166,10 @@ export function changeQuestion(changes: readonly Change[]): string | null {
   const names = titlesOf(changes.filter(isWritten))
   if (names.length === 0) return null
   return (
-    removalQuestion(changes) ??
+    loweringQuestion(changes) ??
     `Change ${countText(names.length, 'connector')} (${firstNames(names, maxNamesInQuestion)})`
   )
 }
-
-/** Writes equal warnings about several entries as one line. Those that nothing is enforced come last. */
-function warningTexts(warnings: readonly ConfigurationWarning[]): string[] {
-  const groups = [...Map.groupBy(warnings, ({ of, path, message }) => `${of} ${path} ${message}`).values()]
-  const isExpected = ([first]: readonly ConfigurationWarning[]) => expectedPaths.includes(first?.path ?? '')
-  return [...groups.filter((group) => !isExpected(group)), ...groups.filter(isExpected)].flatMap((group) => {
-    const [first] = group
-    if (first === undefined) return []
-    const names = group.map(({ name }) => `"${printable(name)}"`)
-    const title =
-      group.length === 1 ? `${first.of} ${names[0]}` : `${first.of}s ${firstNames(names, maxNamesInQuestion)}`
-    return [`warning: ${title}: ${printable(faultText(first))}`]
-  })
-}
-
-const expectedPaths = ['mode', 'enabled']
 
 /** @param dryRunVersion the version that a dry run read; null when the changes were written */
 function summaryText(changes: readonly Change[], dryRunVersion: number | null): string {
@@ -178,9 +177,7 @@ function summaryText(changes: readonly Change[], dryRunVersion: number | null): 
   const notInFileCount = count('NotInFile')
   const notInFileText = notInFileCount === 0 ? '' : `; ${notInFileCount} not in the file, kept`
   if (!changes.some(isWritten)) return `No differences${notInFileText}.`
-  const weakenedChanges = changes.filter(
-    (change) => change.kind === 'Replace' && weakenedRequirements(change.fields).length > 0,
-  )
+  const weakenedChanges = changes.filter(isWeakened)
   const weakenedText =
     weakenedChanges.length === 0 ? '' : ` (${weakenedChanges.length} with weaker requirements)`
   const countsText = [
@@ -206,6 +203,8 @@ function report(
       of: change.entryKind.name,
       name: labelOf(change),
       ...(change.kind === 'Replace' && { fields: change.fields }),
+      effects: effectsOf(change),
+      isWeaker: change.kind === 'Remove' || isWeakened(change),
     })),
     warnings,
     waiting: waiting.map(({ change, lowered, messages }) => ({

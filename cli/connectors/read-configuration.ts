@@ -104,7 +104,7 @@ function sectionsOf(content: unknown, locate: Locate, faults: FileFault[]): Reco
   if (typeof content !== 'object' || content === null || Array.isArray(content)) {
     faults.push({
       offset: 0,
-      message: `the file is not a map with the sections ${sectionNames.join(', ')}${Array.isArray(content) ? '; for an export of Exchange, use "connectors import-exchange"' : ''}`,
+      message: `the file ${content === null ? 'is empty; it needs' : 'is not a map with'} the sections ${sectionNames.join(', ')}${Array.isArray(content) ? '; for an export of Exchange, use "connectors import-exchange"' : ''}`,
     })
     return {}
   }

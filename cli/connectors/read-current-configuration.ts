@@ -1,4 +1,5 @@
 /** Reads the gateway's current configuration from its API. */
+import { setTimeout } from 'node:timers/promises'
 import { z } from 'zod'
 import { faultsOf, faultText } from '../../shared/contract/schema-faults.ts'
 import type { ApiClient } from '../api/api-client.ts'
@@ -34,8 +35,9 @@ export interface Gateway extends Readonly<z.output<typeof GatewaySettings>> {
 
 export const readGatewaySettings = (api: ApiClient) => api.get(GatewaySettings, '/configuration')
 
-/** A writer that changes the configuration more often than this is another program under way. */
-const maxReads = 5
+/** With the pauses, about a minute: longer than another client takes to write a large file. */
+const maxReads = 20
+const pauseMs = 300
 
 /**
  * Reads the configuration between two readings of its version, and again when the version changed meanwhile.
@@ -48,8 +50,11 @@ export async function readGateway(api: ApiClient): Promise<Gateway> {
     const after = await readGatewaySettings(api)
     if (after.version === before.version) return { ...after, current }
     before = after
+    await setTimeout(pauseMs * reads)
   }
-  throw new CommandError('another client changes the configuration all the time; try again later')
+  throw new CommandError(
+    'another client changes the configuration all the time; try again later. Nothing was written',
+  )
 }
 
 export type CurrentConfiguration = Readonly<Record<EntryKindName, readonly CurrentEntry[]>>

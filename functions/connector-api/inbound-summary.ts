@@ -40,11 +40,11 @@ export function summaryOf(
     messages === 0
       ? `No message came from ${firstNames(connector.senderDomains, 3)} ${span}, so the connector could not be checked.`
       : `Of ${countText(messages, 'message')} ${span}, ${passing || 'none'} would pass${failing.map(failureText).join('')}.`
-  const remarks = [
+  const additions = [
     ...(failing.length > 0 && hasWildcard(connector) ? [othersNotConsidered] : []),
     ...(refusesInSession(connector) ? [refusedNotCounted] : []),
   ]
-  return [resultText, ...remarks].join(' ')
+  return [resultText, ...additions].join(' ')
 }
 
 /** A more specific connector may decide the mail that a wildcard matches. */

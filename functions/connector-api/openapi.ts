@@ -91,9 +91,7 @@ function operation(route: RouteDescription) {
     ...(route.body && {
       requestBody: {
         required: !route.bodyOptional,
-        content: {
-          [route.bodyType ?? 'application/json']: { schema: bodySchema(route.body, route.bodyName) },
-        },
+        content: bodyContent(route.body, route),
       },
     }),
     responses: { ...answers(route), ...problems(route) },
@@ -131,7 +129,7 @@ function queryParameters({ query }: RouteDescription) {
 
 function headerParameters({ ifMatch }: RouteDescription) {
   if (!ifMatch) return []
-  const description = 'the ETag of a GET, POST or PUT, or * for any version'
+  const description = 'the ETag of a GET, POST, PUT or PATCH, or * for any version'
   const required = ifMatch === 'required'
   return [{ name: 'If-Match', in: 'header', required, description, schema: { type: 'string' } }]
 }
@@ -161,8 +159,20 @@ const json = (schema: JsonSchema) => ({ 'application/json': { schema } })
 
 const referenceTo = (name: string): JsonSchema => ({ $ref: `#/components/schemas/${name}` })
 
-const bodySchema = (schema: z.ZodType, name: string | undefined): JsonSchema =>
-  name === undefined ? jsonSchema(schema, 'input') : referenceTo(name)
+function bodyContent(schema: z.ZodType, { bodyName, patchOf }: RouteDescription) {
+  if (patchOf === undefined)
+    return json(bodyName === undefined ? jsonSchema(schema, 'input') : referenceTo(bodyName))
+  const { required: _, properties, ...patched } = jsonSchema(patchOf, 'input')
+  const description = 'the fields to change; null gives a field its default (RFC 7396)'
+  const patch = {
+    ...patched,
+    properties: mapValues(properties as Record<string, JsonSchema>, withoutDefault),
+    description,
+  }
+  return { 'application/merge-patch+json': { schema: patch }, 'application/json': { schema: patch } }
+}
+
+const withoutDefault = ({ default: _, ...schema }: JsonSchema): JsonSchema => schema
 
 function reference(schema: z.ZodType): JsonSchema {
   const name = Object.entries(outputs).find(([, component]) => component === schema)?.[0]

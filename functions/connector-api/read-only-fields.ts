@@ -4,6 +4,7 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
+import { type Fault, faultsOf } from '../../shared/contract/schema-faults.ts'
 import { Problem } from '../../shared/http-api/problem.ts'
 
 type Fields = Record<string, unknown>
@@ -29,15 +30,14 @@ export function separateReadOnly(input: z.ZodObject, body: Fields): { fields: Fi
 
 /** @throws Problem 422 that names every changed field */
 export function checkReadOnly(readOnly: Fields, current: Fields): void {
-  const changed = Object.keys(readOnly).filter((name) => !isDeepStrictEqual(readOnly[name], current[name]))
-  if (changed.length === 0) return
-  throw new Problem(422, 'The body changes a read-only field.', {
-    errors: changed.map((path) => ({
-      path,
-      message: 'is read-only: leave it out, or send it as GET returned it',
-    })),
-  })
+  const errors = readOnlyFaults(readOnly, current)
+  if (errors.length > 0) throw new Problem(422, 'The body changes a read-only field.', { errors })
 }
+
+const readOnlyFaults = (readOnly: Fields, current: Fields): Fault[] =>
+  Object.keys(readOnly)
+    .filter((name) => !isDeepStrictEqual(readOnly[name], current[name]))
+    .map((path) => ({ path, message: 'is read-only: leave it out, or send it as GET returned it' }))
 
 /** A JSON merge patch (RFC 7396). No field of a resource is an object, so the patch is one level deep. */
 export const MergePatch = z
@@ -46,19 +46,27 @@ export const MergePatch = z
 
 /**
  * @param current the stored resource
- * @returns the patched body, not yet validated
- * @throws Problem 422 for unknown and changed read-only fields
+ * @returns the patched input
+ * @throws Problem 422 that names every fault
  */
-export function applyMergePatch(patch: Fields, current: Fields, input: z.ZodObject): Fields {
-  const unknown = Object.keys(patch).filter(
-    (name) => !Object.hasOwn(current, name) && !Object.hasOwn(input.shape, name),
-  )
-  if (unknown.length > 0)
-    throw new Problem(422, 'The body is not valid.', {
-      errors: unknown.map((path) => ({ path, message: 'is not a known field' })),
-    })
-  const { fields, readOnly } = separateReadOnly(input, patch)
-  checkReadOnly(readOnly, current)
+export function applyMergePatch<T extends z.ZodObject>(
+  patch: Fields,
+  current: Fields,
+  input: T,
+): z.output<T> {
+  const isKnown = (name: string) => Object.hasOwn(current, name) || Object.hasOwn(input.shape, name)
+  const unknown = Object.keys(patch).filter((name) => !isKnown(name))
+  const known = Object.fromEntries(Object.entries(patch).filter(([name]) => isKnown(name)))
+  const { fields, readOnly } = separateReadOnly(input, known)
   const merged = { ...separateReadOnly(input, current).fields, ...fields }
-  return Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== null))
+  const parsed = input.safeParse(
+    Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== null)),
+  )
+  const errors = [
+    ...unknown.map((path) => ({ path, message: 'is not a known field' })),
+    ...readOnlyFaults(readOnly, current),
+    ...(parsed.success ? [] : faultsOf(parsed.error)),
+  ]
+  if (!parsed.success || errors.length > 0) throw new Problem(422, 'The body is not valid.', { errors })
+  return parsed.data
 }

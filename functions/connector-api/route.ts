@@ -26,8 +26,8 @@ export interface RouteDescription<Query extends z.ZodType = z.ZodType, Body exte
   body?: Body
   /** The name of the body's schema in the OpenAPI document. Without a name, the document has the schema in place. */
   bodyName?: string
-  /** The media type of the body. @default application/json */
-  bodyType?: string
+  /** The input that a JSON merge patch changes (RFC 7396). */
+  patchOf?: z.ZodObject
   /** A missing body is read as an empty object. */
   bodyOptional?: boolean
   /** `required`: a request without If-Match gets 428. */

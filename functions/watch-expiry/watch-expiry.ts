@@ -4,7 +4,7 @@
  * before expiry; fewer if it is renewed automatically). A notice is claimed before it is published, so a second or
  * repeated run does not publish it again. The next run publishes a notice that could not be published.
  */
-import { openRelayFault } from '../../shared/connectors/open-relay.ts'
+import { openRelayFaults } from '../../shared/connectors/open-relay.ts'
 import type { InboundConnector, OutboundConnector } from '../../shared/connectors/schema.ts'
 import type { PublishedCertificates } from '../../shared/contract/certificates.ts'
 import { daySeconds } from '../../shared/contract/durations.ts'
@@ -84,7 +84,7 @@ export async function watchExpiry(now: Date, dependencies: Dependencies): Promis
   }
   const { gauges, notices } = findExpiringCertificates(inUse, now)
   const openRelays = connectors.inbound
-    .filter((connector) => openRelayFault(connector) !== null)
+    .filter((connector) => openRelayFaults(connector).length > 0)
     .map(({ name }) => name)
   const run: ExpiryRun = {
     locations,

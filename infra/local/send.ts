@@ -55,6 +55,11 @@ interface Values {
 /** @returns the exit code */
 async function send({ from, to, port, subject, tls, certificate }: Values): Promise<number> {
   if (from === undefined || to === undefined) throw new Error(usage)
+  // The SMTP library would send an address that it cannot parse as another one.
+  const faulty = [from, ...to].find(
+    (address) => address !== '' && address !== '<>' && !/^[^\s@<>]+@[^\s@<>]+$/.test(address),
+  )
+  if (faulty !== undefined) throw new Error(`"${faulty}" is not an address such as ann@ours.example`)
   const { reply, accepted } = await sendMail(
     { from, to, subject, text: 'A message sent by hand.' },
     {

@@ -3,6 +3,7 @@
  * version of the table. A reader reads that version consistently before a decision, and loads the connectors again when
  * the version has changed. So a final decision that begins after a write was confirmed never uses an older connector.
  */
+import { isDeepStrictEqual } from 'node:util'
 import { DeleteCommand, type DynamoDBDocumentClient, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { ulid } from 'ulid'
 import { comparableName } from '../connectors/comparable-name.ts'
@@ -131,6 +132,9 @@ const onlyAtVersion = (current: number) => ({
 const isExpected = ({ version }: ServerFields, expected: ExpectedVersions): boolean =>
   expected === 'any' || expected.includes(version)
 
+const hasFields = (current: object, input: object): boolean =>
+  isDeepStrictEqual({ ...current, ...input }, current)
+
 interface NamedItem extends ServerFields {
   id: string
   name: string
@@ -168,6 +172,8 @@ export class Connectors<T extends NamedItem, Input extends { name: string }> {
     const current = await this.#items.get(id)
     if (!current) return { kind: 'NotFound' }
     if (!isExpected(current, expected)) return { kind: 'VersionMismatch' }
+    // A write would change the version, and so the plan of another administrator, for nothing.
+    if (hasFields(current, input)) return { kind: 'Saved', value: current }
     if (!(await this.#names.reserve(input.name, id))) return { kind: 'NameTaken' }
     const saved = await this.#items.replace(id, this.#fields(id, input), current)
     if (saved.kind === 'Saved') await this.#releaseUnless(current.name, input.name, id)
@@ -251,6 +257,7 @@ export class AcceptedDomains {
     const current = await this.#items.get(domain)
     if (!current) return { kind: 'NotFound' }
     if (!isExpected(current, expected)) return { kind: 'VersionMismatch' }
+    if (hasFields(current, input)) return { kind: 'Saved', value: current }
     return this.#items.replace(domain, { domain, ...input }, current)
   }
 

@@ -11,7 +11,7 @@ import { RevocationCheck } from '../contract/revocation.ts'
 import { normaliseDomain, normaliseDomainPattern } from '../mail/domain.ts'
 import { hasDates } from '../tls/validity.ts'
 import { maxNameLength, nameFault } from './connector-name.ts'
-import { openRelayFault } from './open-relay.ts'
+import { openRelayByAddress, openRelayByName } from './open-relay.ts'
 import { type SpanningRule, withSpanningRules } from './spanning-rules.ts'
 import { OutboundValidation } from './validation.ts'
 
@@ -229,10 +229,16 @@ const inboundRules: SpanningRule<Inbound>[] = [
       'an OnPremises connector grants relay, so it needs senderIpAddresses, tlsSenderCertificateNames or certificateFingerprints',
   },
   {
+    at: 'tlsSenderCertificateNames',
+    reads: ['connectorType', 'enabled', 'tlsSenderCertificateNames', 'certificateAuthorities'],
+    isBroken: (connector) => openRelayByName(connector) !== null,
+    message: (connector) => openRelayByName(connector) ?? '',
+  },
+  {
     at: 'senderIpAddresses',
     reads: ['connectorType', 'enabled', 'senderIpAddresses'],
-    isBroken: (connector) => openRelayFault(connector) !== null,
-    message: (connector) => openRelayFault(connector) ?? '',
+    isBroken: (connector) => openRelayByAddress(connector) !== null,
+    message: (connector) => openRelayByAddress(connector) ?? '',
   },
   {
     at: 'treatMessagesAsInternal',

@@ -41,7 +41,10 @@ function isGatewayPostmaster(address: string, hostname: string): boolean {
     : postmasterLocalPart.test(address.slice(0, at)) && domainOf(address) === hostname
 }
 
-/** The longest accepted domain that is or contains the host name; otherwise the first in alphabetical order. */
+/**
+ * The longest accepted domain that is or contains the host name; otherwise the domain that was accepted first, which
+ * stays the same when another is added.
+ */
 function postmasterDomain({ acceptedDomains }: Snapshot, hostname: string): string | null {
   for (let domain = hostname; ; ) {
     if (acceptedDomains.has(domain)) return domain

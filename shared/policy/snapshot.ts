@@ -9,7 +9,7 @@ import { byName, byRestrictionsThenName, byStrengthThenName } from './order.ts'
 
 export interface Snapshot {
   version: number
-  /** In alphabetical order. */
+  /** In the order in which they were accepted. */
   acceptedDomains: ReadonlySet<string>
   /** Separate by mode, because a report-only connector never replaces an enforced one. */
   partners: ByMode<DomainIndex<InboundRule>>
@@ -58,8 +58,19 @@ export interface ConnectorSet {
   version: number
   inbound: readonly InboundConnector[]
   outbound: readonly OutboundConnector[]
-  acceptedDomains: readonly Pick<AcceptedDomain, 'domain'>[]
+  /** `createdAt` orders the domains of a snapshot. */
+  acceptedDomains: readonly (Pick<AcceptedDomain, 'domain'> & Partial<Pick<AcceptedDomain, 'createdAt'>>)[]
 }
+
+/** By name where the time is equal or unknown. */
+const inOrderOfCreation = (
+  acceptedDomains: ConnectorSet['acceptedDomains'],
+): ConnectorSet['acceptedDomains'] =>
+  acceptedDomains.toSorted(
+    (a, b) => compareText(a.createdAt ?? '', b.createdAt ?? '') || compareText(a.domain, b.domain),
+  )
+
+const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
 export function compileSnapshot({ version, inbound, outbound, acceptedDomains }: ConnectorSet): Snapshot {
   const rules = inbound.filter(isEnabled).sort(byRestrictionsThenName).map(compileRule)
@@ -67,7 +78,7 @@ export function compileSnapshot({ version, inbound, outbound, acceptedDomains }:
   const partners = rules.filter(isPartner)
   return {
     version,
-    acceptedDomains: new Set(acceptedDomains.map(({ domain }) => domain).sort()),
+    acceptedDomains: new Set(inOrderOfCreation(acceptedDomains).map(({ domain }) => domain)),
     partners: byMode((mode) => indexByDomain(partners.filter(hasMode(mode)), senderDomains)),
     onPremises: compileOnPremises(rules.filter((rule) => !isPartner(rule))),
     outbound: byMode((mode) =>

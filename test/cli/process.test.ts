@@ -153,3 +153,41 @@ describe('a question on a terminal', () => {
       assert.doesNotMatch(await output, / at |AbortError/)
     })
 })
+
+test('connectors apply that is interrupted says how many changes were written', async () => {
+  const entries = Array.from(
+    { length: 50 },
+    (_, number) =>
+      `  - { name: P${number}, connectorType: Partner, recipientDomains: [p${number}.example] }\n`,
+  )
+  const file = join(cache, 'interrupted.yaml')
+  writeFileSync(file, `outboundConnectors:\n${entries.join('')}`)
+  let writes = 0
+  let child: ChildProcess | undefined
+  const { url, stop } = await startAnsweringServer(({ method, url: target }) => {
+    if (target === '/configuration')
+      return { body: JSON.stringify({ version: 1, defaultRoute: 'Mx', deliversInVpc: true }) }
+    if (method === 'GET') return { body: JSON.stringify({ items: [], nextCursor: null }) }
+    if (++writes === 20) child?.kill('SIGINT')
+    return { status: 201, body: '{}' }
+  })
+  child = spawn(process.execPath, [launcher, 'connectors', 'apply', '-f', file, '--api', url], { cwd: root })
+  const err = text(child.stderr as NonNullable<ChildProcess['stderr']>)
+  child.stdout?.resume()
+  const [status] = await bounded(child, once(child, 'close'))
+  stop()
+  assert.equal(status, 130)
+  assert.match(
+    await err,
+    /mailflow: interrupted; \d+ changes of 50 written, perhaps one more; the same command writes the rest\n$/,
+  )
+  assert.ok(writes < 50)
+})
+
+test('a command whose output cannot be written ends with one line', async () => {
+  const child = spawn('sh', ['-c', `'${process.execPath}' '${launcher}' --help > /dev/full`], { cwd: root })
+  const err = text(child.stderr)
+  const [status] = await bounded(child, once(child, 'close'))
+  assert.equal(status, 1)
+  assert.match(await err, /^mailflow: cannot write the output: ENOSPC[^\n]*\n$/)
+})

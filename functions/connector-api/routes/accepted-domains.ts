@@ -1,7 +1,6 @@
 /** `/accepted-domains`: a collection keyed by domain name. */
 import { AcceptedDomain, AcceptedDomainInput } from '../../../shared/connectors/schema.ts'
 import type { AcceptedDomains, ExpectedVersions } from '../../../shared/connectors-table/repository.ts'
-import { readBody } from '../../../shared/http-api/json-body.ts'
 import { Problem } from '../../../shared/http-api/problem.ts'
 import { normaliseDomain } from '../../../shared/mail/domain.ts'
 import {
@@ -100,7 +99,7 @@ const patchRoute = (domains: AcceptedDomains): Route =>
       path: itemPath,
       summary: 'Change the comment of an accepted domain',
       body: MergePatch,
-      bodyType: 'application/merge-patch+json',
+      patchOf: AcceptedDomainInput,
       ifMatch: 'required',
       answers: { 200: AcceptedDomain },
       problems: [404],
@@ -108,7 +107,7 @@ const patchRoute = (domains: AcceptedDomains): Route =>
     async ({ parameter, body, ifMatch }) => {
       const domain = existingDomain(parameter)
       const current = await currentDomain(domains, domain, ifMatch ?? [])
-      const input = readBody(AcceptedDomainInput, applyMergePatch(body, current, AcceptedDomainInput))
+      const input = applyMergePatch(body, current, AcceptedDomainInput)
       return replaceDomain(domains, domain, input, [current.version])
     },
   )

@@ -13,7 +13,6 @@ import type {
   RemoveResult,
   SaveResult,
 } from '../../../shared/connectors-table/repository.ts'
-import { readBody } from '../../../shared/http-api/json-body.ts'
 import { Warning } from '../../../shared/policy/warnings/warning.ts'
 import { inboundWarnings, outboundWarnings } from '../../../shared/policy/warnings/warnings.ts'
 import { createWarningFinder, type WarningDependencies } from '../connector-warnings.ts'
@@ -236,7 +235,7 @@ const patchRoute = (resource: Resource): Route => {
       path: itemPath,
       summary: `Change fields of an ${resourceName}`,
       body: MergePatch,
-      bodyType: 'application/merge-patch+json',
+      patchOf: input,
       ifMatch: 'required',
       ...queryOf(resource),
       answers: { 200: saved },
@@ -244,7 +243,7 @@ const patchRoute = (resource: Resource): Route => {
     },
     async ({ parameter: id, body, ifMatch, query, caller }) => {
       const current = await currentConnector(resource, id, ifMatch ?? [])
-      const after = readBody(input, applyMergePatch(body, current, input))
+      const after = applyMergePatch(body, current, input)
       return replace(resource, { id, after, expected: [current.version], choice: query.waiting }, caller)
     },
   )

@@ -1,7 +1,7 @@
 /** Warnings about one connector, without comparison to others. */
 import { X509Certificate } from 'node:crypto'
 import ipaddr from 'ipaddr.js'
-import { openRelayFault } from '../../connectors/open-relay.ts'
+import { openRelayFaults } from '../../connectors/open-relay.ts'
 import type { AcceptedDomain, InboundConnector, OutboundConnector } from '../../connectors/schema.ts'
 import { dayMs } from '../../contract/durations.ts'
 import { validFrom, validTo } from '../../tls/validity.ts'
@@ -79,8 +79,7 @@ function missedRequirementText(connector: InboundConnector): string {
 
 /** Concerns connectors that were saved before the API refused them. */
 function openRelayWarning(connector: InboundConnector): Warning[] {
-  const message = openRelayFault(connector)
-  return message === null ? [] : [{ path: 'senderIpAddresses', message: `open relay: ${message}` }]
+  return openRelayFaults(connector).map(({ path, message }) => ({ path, message: `open relay: ${message}` }))
 }
 
 /** Exchange accepts no IPv4 range wider than /24. In IPv6, one site usually gets a /48. */

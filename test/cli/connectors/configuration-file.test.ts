@@ -37,7 +37,7 @@ const rows: { shows: string; file: string; faults: RegExp[] }[] = [
   {
     shows: 'an empty file',
     file: '',
-    faults: [/^c\.yaml:1: the file is not a map with the sections acceptedDomains, inbound/],
+    faults: [/^c\.yaml:1: the file is empty; it needs the sections acceptedDomains, inbound/],
   },
   { shows: 'a file that is a list', file: '- a\n', faults: [/is not a map/] },
   { shows: 'broken YAML', file: 'a: [b\nc: d\n', faults: [/^c\.yaml:[12]: /] },

@@ -37,7 +37,10 @@ const file = (content: string, name = 'connectors.yaml'): string => {
   writeFileSync(join(folder, name), content)
   return join(folder, name)
 }
+/** Applies a file, also where it weakens a requirement. */
 const apply = (content: string, ...options: string[]) =>
+  api.mailflow('connectors', 'apply', '-f', file(content), '--yes', ...options)
+const applyWithoutYes = (content: string, ...options: string[]) =>
   api.mailflow('connectors', 'apply', '-f', file(content), ...options)
 const writes = () => api.requests.filter((request) => !request.startsWith('GET'))
 
@@ -185,7 +188,7 @@ inboundConnectors:
       'outboundConnectors: []',
       'outboundConnectors:\n  - {name: New, connectorType: Partner, recipientDomains: [new.example]}',
     )
-    const { status, out } = await apply(changedFile, '--prune', '--yes')
+    const { status, out } = await apply(changedFile, '--prune')
     assert.equal(status, 0)
     assert.match(out, /Applied: 1 new, 0 changed, 3 removed\.\n$/)
     assert.deepEqual(
@@ -218,6 +221,23 @@ inboundConnectors:
     )
   })
 
+  test('asks before it weakens a requirement, but not before another change', async () => {
+    await apply(bank)
+    api.requests.length = 0
+    const weaker = await applyWithoutYes(changed)
+    assert.deepEqual(
+      [weaker.status, weaker.err, writes()],
+      [
+        1,
+        'mailflow: Weaken the requirements of 1 entry (To the bank)? Without a terminal, give --yes. Nothing was written\n',
+        [],
+      ],
+    )
+    const reportOnly = await applyWithoutYes(bank, '--mode', 'ReportOnly')
+    assert.match(reportOnly.err, /Weaken the requirements of 2 entries \(From the bank, To the bank\)\?/)
+    assert.equal((await applyWithoutYes(bank.replace('ours.example', 'other.example'))).status, 0)
+  })
+
   test('with --prune asks before it removes, and writes nothing without a yes', async () => {
     await apply(bank)
     api.requests.length = 0
@@ -230,7 +250,7 @@ inboundConnectors:
           return answer
         },
       })
-    const silent = await apply(without, '--prune')
+    const silent = await applyWithoutYes(without, '--prune')
     assert.deepEqual(
       [silent.status, silent.err, writes()],
       [1, `mailflow: Remove ${entries}? Without a terminal, give --yes. Nothing was written\n`, []],
@@ -248,7 +268,7 @@ inboundConnectors:
     await apply(bank)
     const { out } = await api.mailflow('connectors', 'get', 'To the bank')
     api.requests.length = 0
-    const { status, err } = await apply(out, '--prune', '--yes')
+    const { status, err } = await apply(out, '--prune')
     assert.deepEqual([status, api.requests], [1, []])
     assert.match(
       err,
@@ -270,7 +290,7 @@ inboundConnectors:
   test('does not change a section that is missing from the file, even with --prune', async () => {
     await apply(bank)
     api.requests.length = 0
-    const { status, out } = await apply('outboundConnectors: []\n', '--prune', '--yes')
+    const { status, out } = await apply('outboundConnectors: []\n', '--prune')
     assert.equal(status, 0)
     assert.doesNotMatch(out, /From the bank|ours\.example/)
     assert.deepEqual(writes().length, 1)
@@ -335,6 +355,8 @@ inboundConnectors:
         { field: 'tlsSettings', from: 'DomainValidation', to: 'EncryptionOnly' },
         { field: 'tlsDomain', from: 'mx.bank.example', to: null },
       ],
+      effects: ['tlsSettings is weaker than before'],
+      isWeaker: true,
     })
   })
 
@@ -615,7 +637,7 @@ describe('`connectors apply` while mail waits under a connector that it lowers',
   const requested = () =>
     api.evaluation.take().flatMap(({ job }) => job.recipients.map((each) => each.address))
   const onTerminal = (content: string, answer: string, questions: string[], ...options: string[]) =>
-    mailflow(['connectors', 'apply', '-f', file(content), ...options], {
+    mailflow(['connectors', 'apply', '-f', file(content), '--yes', ...options], {
       env: { MAILFLOW_API: api.url },
       async prompt(text) {
         questions.push(text)
@@ -677,10 +699,10 @@ describe('`connectors apply` while mail waits under a connector that it lowers',
     })
 
   test('removes a connector with --prune only after a choice, and requests the return', async () => {
-    const refused = await apply(removed, '--prune', '--yes')
+    const refused = await apply(removed, '--prune')
     assert.deepEqual([refused.status, writes()], [1, []])
     assert.match(refused.err, /"To the bank", which is removed; give --waiting/)
-    const { status, out } = await apply(removed, '--prune', '--yes', '--waiting', 'return')
+    const { status, out } = await apply(removed, '--prune', '--waiting', 'return')
     assert.deepEqual([status, requested()], [0, [address]])
     assert.match(out, /requested a return for 1 recipient of 1 message/)
   })
@@ -700,7 +722,7 @@ describe('`connectors apply` while mail waits under a connector that it lowers',
     })
     const outboundOnly = changed.slice(changed.indexOf('outboundConnectors:'))
     const { out } = await mailflow(
-      ['connectors', 'apply', '-f', file(outboundOnly), '--waiting', 'release'],
+      ['connectors', 'apply', '-f', file(outboundOnly), '--waiting', 'release', '--yes'],
       { env: { MAILFLOW_API: url } },
     )
     stop()

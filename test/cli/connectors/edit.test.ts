@@ -167,6 +167,7 @@ describe('connectors set', () => {
       err: /connectors set requires a NAME before FIELD=VALUE, or --all/,
     },
     { args: ['From the bank', 'mode'], status: 2, err: /"mode" is not FIELD=VALUE/ },
+    { args: ['From the bank', 'comment=a', 'Comment=b'], status: 2, err: /Comment is given twice/ },
     {
       args: ['From the bank', 'tls=1'],
       status: 2,
@@ -278,7 +279,7 @@ describe('connectors set', () => {
     )
     assert.deepEqual(
       [declined.status, declined.questions, writes()],
-      [1, ['Change 1 connector (To the bank)? Type yes: '], []],
+      [1, ['Weaken the requirements of 1 entry (To the bank)? Type yes: '], []],
     )
     assert.match(
       declined.out,
@@ -316,7 +317,7 @@ describe('connectors enable and disable', () => {
     const disabled = await connectors('disable', 'From the bank', '--yes')
     assert.match(
       disabled.out,
-      /enabled: true → false\n {6}It no longer requires TLS and a listed certificate of mail from bank\.example\.\n/,
+      /enabled: true → false\n {6}It no longer requires TLS and a listed certificate of mail from bank\.example; another\s+connector may\.\n/,
     )
     assert.equal((await inbound())?.enabled, false)
     const enabled = await connectors('enable', 'From the bank', '--yes')
@@ -340,7 +341,7 @@ describe('the effect of a mode', () => {
       name: 'of an inbound Partner connector',
       args: ['From the bank'],
       effect:
-        /It no longer requires TLS and a listed certificate of mail from bank\.example; violations are only\s+recorded\./,
+        /It no longer requires TLS and a listed certificate of mail from bank\.example; another connector may;\s+violations are only recorded\./,
     },
     {
       name: 'of an outbound connector',

@@ -99,6 +99,11 @@ async function recordAttempt(to: Message, address: string, fields: Partial<Attem
 }
 
 describe('`messages`', () => {
+  test('refuses a filter beside an id, which would have no effect', async () => {
+    const { status, err } = await api.mailflow('messages', '--since', '2h', '01KGHJHGW00000000000000014')
+    assert.deepEqual([status, err], [2, 'mailflow: --since has no effect beside a message id\n'])
+  })
+
   let delivered: Message
   let deferred: Message
 

@@ -62,6 +62,16 @@ for (const { path, create: createResource } of resources)
       assert.deepEqual((await api.call(`GET ${location}`)).body, body, 'nothing is written')
     })
 
+    test('keeps the versions when it changes nothing', async () => {
+      const { location, body, ifMatch } = await readNew()
+      const configuration = (await api.call('GET /configuration')).body
+      const put = await api.call(`PUT ${location}`, { json: body, headers: ifMatch })
+      const patch = await api.call(`PATCH ${location}`, { json: {}, headers: ifMatch })
+      assert.deepEqual([put.status, put.headers.etag], [200, ifMatch['if-match']])
+      assert.deepEqual([patch.status, patch.headers.etag], [200, ifMatch['if-match']])
+      assert.deepEqual((await api.call('GET /configuration')).body, configuration)
+    })
+
     test('gets 412 when it read an older version', async () => {
       const { location, body, ifMatch } = await readNew()
       await api.call(`PATCH ${location}`, { json: { comment: 'other' }, headers: ifMatch })
@@ -91,6 +101,16 @@ for (const { path, create: createResource } of resources)
         answer: [422, 'constructor: is not a known field'],
       },
       { name: 'a list', json: [], answer: [422, ': must be an object, not a list'] },
+      {
+        name: 'several faults',
+        json: { comment: 7, colour: 1, version: 9 },
+        answer: [
+          422,
+          'colour: is not a known field',
+          'version: is read-only: leave it out, or send it as GET returned it',
+          'comment: must be a string, not a number',
+        ],
+      },
       { name: 'no body', answer: [400] },
       {
         name: 'an invalid value',

@@ -45,3 +45,13 @@ test('send.ts refuses an option that is given twice', async () => {
     err: '--from is given twice\n',
   })
 })
+
+test('send.ts refuses what is no address, instead of sending something else', async () => {
+  const to = ['--to', 'b@ours.example']
+  assert.deepEqual(await send('--from', 'not an address', ...to), {
+    status: 2,
+    out: '',
+    err: '"not an address" is not an address such as ann@ours.example\n',
+  })
+  assert.equal((await send('--from', '', ...to)).status, 0, 'the null reverse path')
+})

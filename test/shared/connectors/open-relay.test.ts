@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { IpRanges } from '../../../shared/connectors/ip-ranges.ts'
-import { openRelayFault } from '../../../shared/connectors/open-relay.ts'
+import { openRelayFaults } from '../../../shared/connectors/open-relay.ts'
 import { InboundConnectorInput } from '../../../shared/connectors/schema.ts'
 import { faultsOf } from '../../../shared/contract/schema-faults.ts'
+import { createPki } from '../../support/pki.ts'
 
+const { ca } = await createPki()
 const [ipv4, ipv6] = [/wider than an IPv4 \/8,/, /wider than an IPv6 \/32,/]
 const both = /wider than an IPv4 \/8 and an IPv6 \/32,/
 
@@ -55,7 +57,38 @@ describe('an OnPremises connector', () => {
       if (fault) {
         assert.equal(faults[0]?.path, 'senderIpAddresses')
         assert.match(faults[0]?.message ?? '', fault)
-      } else assert.equal(openRelayFault(data as InboundConnectorInput), null)
+      } else assert.deepEqual(openRelayFaults(data as InboundConnectorInput), [])
+    })
+
+  const nameRows: { name: string; fields: object; fault: boolean }[] = [
+    {
+      name: 'a wildcard for a top-level domain',
+      fields: { tlsSenderCertificateNames: ['*.com'] },
+      fault: true,
+    },
+    {
+      name: 'it as the second name',
+      fields: { tlsSenderCertificateNames: ['mx.ours.example', '*.com'] },
+      fault: true,
+    },
+    {
+      name: 'a wildcard for a domain',
+      fields: { tlsSenderCertificateNames: ['*.ours.example'] },
+      fault: false,
+    },
+    {
+      name: 'it under an authority of its own',
+      fields: { tlsSenderCertificateNames: ['*.com'], certificateAuthorities: [ca] },
+      fault: false,
+    },
+  ]
+  for (const { name, fields, fault } of nameRows)
+    test(`with ${name} is ${fault ? '' : 'not '}an open relay by certificate`, () => {
+      const { error } = InboundConnectorInput.safeParse({ ...onPremises, ...fields })
+      assert.deepEqual(
+        error ? faultsOf(error).map(({ path }) => path) : [],
+        fault ? ['tlsSenderCertificateNames'] : [],
+      )
     })
 
   test('that is disabled is not an open relay', () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { resolvePostmaster } from '../../../shared/policy/postmaster.ts'
+import { compileSnapshot } from '../../../shared/policy/snapshot.ts'
 import { snapshot } from '../../support/fixtures.ts'
 
 interface Row {
@@ -101,3 +102,14 @@ for (const {
 } of rows)
   test(`the mailbox for ${title} is ${expected}`, () =>
     assert.equal(resolvePostmaster(address, snapshot({ acceptedDomains }), { hostname, mailbox }), expected))
+
+test("the host name's postmaster does not move when another domain is accepted", () => {
+  const domain = (name: string, createdAt: string) => ({ domain: name, createdAt })
+  const acceptedDomains = [
+    domain('zeta.example', '2026-01-01T00:00:00Z'),
+    domain('alpha.example', '2026-02-01T00:00:00Z'),
+  ]
+  const connectors = compileSnapshot({ version: 1, inbound: [], outbound: [], acceptedDomains })
+  const settings = { hostname: 'mx.ours.example', mailbox: null }
+  assert.equal(resolvePostmaster('postmaster', connectors, settings), 'postmaster@zeta.example')
+})

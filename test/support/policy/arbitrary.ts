@@ -97,14 +97,15 @@ export const anyInbound: fc.Arbitrary<InboundConnector> = fc
       ...rest,
       ...identity,
       senderIpAddresses: senderIpAddresses.length > 0 ? ['192.0.2.1'] : [],
+      tlsSenderCertificateNames: identity.tlsSenderCertificateNames.length > 0 ? ['mx.ours.example'] : [],
       id: `inbound ${rest.name}`,
       requireTls: tls,
       minimumTlsVersion: tls && tls13 ? 'TLSv1.3' : 'TLSv1.2',
       restrictDomainsToCertificate: restricts === 'certificate' && hasCertificate,
       restrictDomainsToIpAddresses: restricts === 'addresses' && identity.senderIpAddresses.length > 0,
     })
-    // A stored connector may have ranges that the schema refuses today.
-    return { ...saved, senderIpAddresses }
+    // A stored connector may have ranges and names that the schema refuses today.
+    return { ...saved, senderIpAddresses, tlsSenderCertificateNames: identity.tlsSenderCertificateNames }
   })
 
 export const anyOutbound: fc.Arbitrary<OutboundConnector> = fc
