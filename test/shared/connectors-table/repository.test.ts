@@ -81,7 +81,7 @@ describe('a connector', () => {
   test('is either replaced or removed, not both, when two concurrent writers name the same version', async () => {
     const { id } = await createConnector()
     const [replaced, removed] = await Promise.all([
-      repository.inbound.replace(id, inboundInput(), [1]),
+      repository.inbound.replace(id, inboundInput({ comment: 'new' }), [1]),
       repository.inbound.remove(id, [1]),
     ])
     assert.equal([replaced.kind === 'Saved', removed.kind === 'Removed'].filter(Boolean).length, 1)
