@@ -38,7 +38,12 @@ after(async () => {
   await api.stop()
   rmSync(folder, { recursive: true })
 })
+/** Whether no test has changed the connectors since they were created. */
+let isFresh = false
 beforeEach(async () => {
+  isFresh &&= writes().length === 0
+  api.requests.length = 0
+  if (isFresh) return
   await api.clear()
   await api.call('POST /inbound-connectors', { json: { name: 'From the bank', ...bank } })
   await api.call('POST /outbound-connectors', { json: { name: 'To the bank', ...toBank } })
@@ -49,6 +54,7 @@ beforeEach(async () => {
     json: { name: 'pair', ...toBank, recipientDomains: ['pair.example'] },
   })
   api.requests.length = 0
+  isFresh = true
 })
 
 const writes = () => api.requests.filter((request) => !request.startsWith('GET'))
@@ -398,6 +404,7 @@ function deferral(reason: Verdict['reason'], inboundId: string): Verdict {
 }
 
 test('a stored connector that is an open relay is readable, can be disabled, and cannot be enabled again', async () => {
+  isFresh = false
   const repository = new ConnectorRepository(api.database.documents, api.database.connectorsTable)
   const input = inboundInput({
     name: 'Open relay',
@@ -437,6 +444,7 @@ describe('a plan', () => {
   )
   const version = async () => String((await api.call('GET /configuration')).body.version)
   const otherChange = async () => {
+    isFresh = false
     const { id } = (await outbound()) ?? {}
     const headers = { 'if-match': '*' }
     await api.call(`PATCH /outbound-connectors/${id}`, { json: { comment: 'other' }, headers })
