@@ -39,11 +39,11 @@ after(async () => {
   rmSync(folder, { recursive: true })
 })
 /** Whether no test has changed the connectors since they were created. */
-let isFresh = false
+let isUnchanged = false
 beforeEach(async () => {
-  isFresh &&= writes().length === 0
+  isUnchanged &&= writes().length === 0
   api.requests.length = 0
-  if (isFresh) return
+  if (isUnchanged) return
   await api.clear()
   await api.call('POST /inbound-connectors', { json: { name: 'From the bank', ...bank } })
   await api.call('POST /outbound-connectors', { json: { name: 'To the bank', ...toBank } })
@@ -54,7 +54,7 @@ beforeEach(async () => {
     json: { name: 'pair', ...toBank, recipientDomains: ['pair.example'] },
   })
   api.requests.length = 0
-  isFresh = true
+  isUnchanged = true
 })
 
 const writes = () => api.requests.filter((request) => !request.startsWith('GET'))
@@ -404,7 +404,7 @@ function deferral(reason: Verdict['reason'], inboundId: string): Verdict {
 }
 
 test('a stored connector that is an open relay is readable, can be disabled, and cannot be enabled again', async () => {
-  isFresh = false
+  isUnchanged = false
   const repository = new ConnectorRepository(api.database.documents, api.database.connectorsTable)
   const input = inboundInput({
     name: 'Open relay',
@@ -444,7 +444,7 @@ describe('a plan', () => {
   )
   const version = async () => String((await api.call('GET /configuration')).body.version)
   const otherChange = async () => {
-    isFresh = false
+    isUnchanged = false
     const { id } = (await outbound()) ?? {}
     const headers = { 'if-match': '*' }
     await api.call(`PATCH /outbound-connectors/${id}`, { json: { comment: 'other' }, headers })
