@@ -26,7 +26,6 @@ import {
   waitingOption,
   waitingText,
 } from './waiting-mail.ts'
-
 import { warningTexts } from './warning-text.ts'
 
 export const changeOptions = {
@@ -132,11 +131,11 @@ const changedError = (expected: number, actual: number): CommandError =>
 
 /** The names; with the kind where two entries have the same name. */
 function titlesOf(changes: readonly Change[]): string[] {
-  const labels = changes.map((change) => printable(labelOf(change)))
-  return changes.map(({ entryKind }, index) => {
-    const label = labels[index] ?? ''
-    const isShared = labels.filter((other) => comparableName(other) === comparableName(label)).length > 1
-    return isShared ? `${entryKind.singular} ${label}` : label
+  const byName = Map.groupBy(changes, (change) => comparableName(labelOf(change)))
+  return changes.map((change) => {
+    const label = printable(labelOf(change))
+    const isShared = (byName.get(comparableName(labelOf(change))) ?? []).length > 1
+    return isShared ? `${change.entryKind.singular} ${label}` : label
   })
 }
 
