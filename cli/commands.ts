@@ -105,6 +105,11 @@ export const commands: readonly ListedCommand[] = [
     load: async () => (await import('./commands/certificates-observed.ts')).observedCertificates,
   },
   {
+    name: 'doctor',
+    summary: "Compare the AWS account's quotas with the settings of a deployment",
+    load: async () => (await import('./commands/doctor.ts')).doctor,
+  },
+  {
     name: 'dns',
     summary: 'Show the DNS records to publish for a domain, and check the published ones',
     load: async () => (await import('./commands/dns.ts')).dns,

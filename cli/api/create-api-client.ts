@@ -54,7 +54,8 @@ function chooseAuthorisation(base: URL, options: ApiOptions, env: Environment): 
   if (region === undefined && !shouldSign) return null
   const signingRegion = region ?? env.AWS_REGION ?? env.AWS_DEFAULT_REGION
   if (!signingRegion) throw new UsageError('--sign needs a region: use --region or set AWS_REGION')
-  return async (request) => (await import('./sign-request.ts')).signRequest(request, signingRegion)
+  return async (request) =>
+    (await import('./sign-request.ts')).signAwsRequest(request, signingRegion, 'execute-api')
 }
 
 const bearerToken =

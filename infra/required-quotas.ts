@@ -1,0 +1,90 @@
+/**
+ * The AWS service quotas that a deployment with these settings needs, besides what else the account uses. Codes and
+ * defaults: AWS General Reference, "Service endpoints and quotas", and the Service Quotas console.
+ */
+import { type Config, deliversInVpc, deliveryConcurrency } from './config.ts'
+
+export interface RequiredQuota {
+  /** Code of the service in Service Quotas. */
+  service: string
+  code: string
+  name: string
+  required: number
+  /** Value of most accounts. New accounts may have less. */
+  awsDefault: number
+  /** What a lower quota means. */
+  effect: string
+}
+
+/** Lambda keeps this number of executions without reservation (AWS Lambda Developer Guide, "Reserved concurrency"). */
+const unreservedExecutions = 100
+
+export function requiredQuotas(config: Config): RequiredQuota[] {
+  const { ingress, reserveConcurrency } = config
+  const executions = maxExecutions(config)
+  const addresses = deliversInVpc(config) ? 4 : 2
+  return [
+    {
+      service: 'lambda',
+      code: 'L-B99A9384',
+      name: 'Lambda: Concurrent executions',
+      required: executions + (reserveConcurrency ? unreservedExecutions : 0),
+      awsDefault: 1000,
+      effect: reserveConcurrency
+        ? 'the deployment fails: the functions reserve their concurrency'
+        : 'mail waits when the functions reach the quota',
+    },
+    {
+      service: 'fargate',
+      code: 'L-3032A538',
+      name: 'Fargate: On-Demand vCPU resource count',
+      required: (ingress.maximumTasks * ingress.cpu) / 1024,
+      awsDefault: 6,
+      effect: 'fewer ingress tasks than ingress.maximumTasks can run',
+    },
+    {
+      service: 'ec2',
+      code: 'L-0263D0A3',
+      name: 'EC2: EC2-VPC Elastic IPs',
+      required: addresses,
+      awsDefault: 5,
+      effect: 'the deployment fails',
+    },
+    {
+      service: 'vpc',
+      code: 'L-F678F1CE',
+      name: 'VPC: VPCs per Region',
+      required: 1,
+      awsDefault: 5,
+      effect: 'the deployment fails',
+    },
+    {
+      service: 'vpc',
+      code: 'L-A4707A72',
+      name: 'VPC: Internet gateways per Region',
+      required: 1,
+      awsDefault: 5,
+      effect: 'the deployment fails',
+    },
+    ...(deliversInVpc(config)
+      ? [
+          {
+            service: 'vpc',
+            code: 'L-FE5A380F',
+            name: 'VPC: NAT gateways per Availability Zone',
+            required: 1,
+            awsDefault: 5,
+            effect: 'the deployment fails',
+          },
+        ]
+      : []),
+  ]
+}
+
+function maxExecutions(config: Config): number {
+  const { deliver: _, ...others } = config.functions
+  return Object.values(others).reduce(
+    (sum, { concurrency }) => sum + (concurrency ?? 1),
+    deliveryConcurrency(config),
+  )
+}

@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { readConfig } from '../../infra/config.ts'
+import { requiredQuotas } from '../../infra/required-quotas.ts'
+
+const base = {
+  hostname: 'mail.ours.example',
+  tlsSecretArn: 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:tls-AbCdEf',
+}
+const required = (settings: object, code: string): number | undefined =>
+  requiredQuotas(readConfig({ ...base, ...settings })).find((quota) => quota.code === code)?.required
+
+const executions = 'L-B99A9384'
+const vcpus = 'L-3032A538'
+const addresses = 'L-0263D0A3'
+const natGateways = 'L-FE5A380F'
+
+describe('the quotas that a deployment needs', () => {
+  const rows: { name: string; settings: object; code: string; required: number | undefined }[] = [
+    { name: 'half a vCPU for each of 20 tasks', settings: {}, code: vcpus, required: 10 },
+    {
+      name: 'a vCPU for each of 100 tasks',
+      settings: { ingress: { cpu: 1024, maximumTasks: 100 } },
+      code: vcpus,
+      required: 100,
+    },
+    { name: 'two addresses', settings: {}, code: addresses, required: 2 },
+    {
+      name: 'four addresses with deliveries in the VPC',
+      settings: { deliverInVpc: true },
+      code: addresses,
+      required: 4,
+    },
+    { name: 'four addresses with route Mx', settings: { defaultRoute: 'Mx' }, code: addresses, required: 4 },
+    { name: 'no NAT gateway', settings: {}, code: natGateways, required: undefined },
+    { name: 'a NAT gateway per zone', settings: { deliverInVpc: true }, code: natGateways, required: 1 },
+  ]
+  for (const { name, settings, code, required: expected } of rows)
+    test(`are ${name}`, () => assert.equal(required(settings, code), expected))
+
+  test('are the concurrency of all functions, and what must stay unreserved if it is reserved', () => {
+    const shared = { reserveConcurrency: false }
+    const all = required(shared, executions) ?? 0
+    assert.equal(required({ reserveConcurrency: true }, executions), all + 100)
+    assert.equal(required({ ...shared, functions: { evaluate: { concurrency: 60 } } }, executions), all + 10)
+    assert.equal(required({ ...shared, functions: { deliver: { concurrency: 60 } } }, executions), all + 16)
+  })
+})
