@@ -186,12 +186,22 @@ async function runConcurrently(
   return failure
 }
 
-/** Unique mailboxes; postmaster without a domain belongs to the only accepted domain (RFC 5321 §4.5.1). */
+/** The postmaster of the gateway, without a domain or at its host name, in the comparable form of an address. */
+const gatewayPostmaster = /^(?:postmaster|(?:postmaster|"postmaster")@mx\.ours\.example)$/
+
+/**
+ * Unique mailboxes; the gateway's postmaster belongs to the only accepted domain (RFC 5321 §4.5.1). The original
+ * recipient of a DSN is then the address that the client wrote.
+ */
 function mailboxes(recipients: Transaction['recipients']): string {
   const parametersByMailbox = new Map<string, unknown>()
   for (const { address, notify, orcpt } of recipients) {
     const mailbox = comparableMailbox(address)
-    parametersByMailbox.set(mailbox === 'postmaster' ? 'postmaster@ours.example' : mailbox, { notify, orcpt })
+    const isMoved = gatewayPostmaster.test(mailbox)
+    parametersByMailbox.set(isMoved ? 'postmaster@ours.example' : mailbox, {
+      notify,
+      orcpt: orcpt ?? (isMoved && address.includes('@') ? `rfc822;${address}` : null),
+    })
   }
   return JSON.stringify([...parametersByMailbox])
 }
