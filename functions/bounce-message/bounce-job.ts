@@ -3,6 +3,7 @@
  * message.
  */
 import { createHash } from 'node:crypto'
+import { isContentDeleted } from '../../shared/content/content-reader.ts'
 import { daySeconds } from '../../shared/contract/durations.ts'
 import type { BounceJob, EvaluationJob } from '../../shared/contract/jobs.ts'
 import {
@@ -190,7 +191,7 @@ async function limitedDsn(
   { hostname, limits, readHeaders }: BounceDependencies,
 ): Promise<LimitedDsn | null> {
   const { message } = job
-  const header = await unlessDeleted(readHeaders(message.content))
+  const header = await unlessDenied(readHeaders(message.content))
   const maxOctets = message.size - receivedFieldOctets(header)
   const fitting = fitDsn(job, hostname, header, maxOctets - (await limits.sentOctets(message.id)))
   return fitting && { ...fitting, maxOctets }
@@ -213,22 +214,26 @@ function receivedFieldOctets(header: Buffer | null): number {
   return field.length
 }
 
-async function unlessDeleted<T>(reading: Promise<T>): Promise<T | null> {
+/**
+ * Returns null when the content has been deleted or may not be read: a DSN without the returned content is better than
+ * none (RFC 6522 §3). After another error a retry may read the content.
+ */
+async function unlessDenied<T>(reading: Promise<T>): Promise<T | null> {
   try {
     return await reading
   } catch (error) {
-    if ((error as Error).name === 'NoSuchKey') return null
+    if (isContentDeleted(error) || (error as Error).name === 'AccessDenied') return null
     throw error
   }
 }
 
-/** Returns null when the content has been deleted; the DSN is then sent without the content. */
+/** Returns null for a DSN without the content. */
 async function readOriginal(
   { message: { content }, returnsContent = false }: BounceJob,
   { read, readHeaders, maxReturnedOctets }: BounceDependencies,
 ): Promise<Parameters<typeof buildDsn>[2]> {
   const isWhole = returnsContent && content.length <= maxReturnedOctets
-  const octets = await unlessDeleted(isWhole ? read(content) : readHeaders(content))
+  const octets = await unlessDenied(isWhole ? read(content) : readHeaders(content))
   return octets && { kind: isWhole ? 'Message' : 'Headers', octets }
 }
 

@@ -10,6 +10,7 @@ import { BounceEnvironment, readEnvironment } from '../../shared/contract/enviro
 import { BounceJob } from '../../shared/contract/jobs.ts'
 import { Metric } from '../../shared/contract/metrics.ts'
 import { clientDefaults } from '../../shared/lambda/aws-clients.ts'
+import { JobSource } from '../../shared/lambda/job-source.ts'
 import { sqsHandler } from '../../shared/lambda/sqs-handler.ts'
 import { headerSection } from '../../shared/mail/header-section.ts'
 import { Claims } from '../../shared/messages/claims.ts'
@@ -28,10 +29,11 @@ const environment = readEnvironment(BounceEnvironment, process.env)
 const documents = DynamoDBDocumentClient.from(new DynamoDBClient(clientDefaults))
 const resolver = createResolver(environment.DNS_SERVERS)
 const s3 = new S3Client(clientDefaults)
+const sqs = new SQSClient(clientDefaults)
 const reader = new ContentReader(s3)
 const dependencies: BounceDependencies = {
   claims: new Claims<SentDsn>(documents, environment.MESSAGES_TABLE),
-  evaluation: new JobQueue(new SQSClient(clientDefaults), environment.EVALUATION_QUEUE_URL),
+  evaluation: new JobQueue(sqs, environment.EVALUATION_QUEUE_URL),
   readHeaders: async (content) => headerSection(await reader.readStart(content, maxHeaderSectionOctets)),
   read: (content) => reader.read(content),
   maxReturnedOctets: environment.MAX_RETURNED_SIZE,
@@ -50,6 +52,9 @@ const dependencies: BounceDependencies = {
 export const handler = sqsHandler({
   job: BounceJob,
   unit: 'bounce-message',
+  source: new JobSource(sqs, [
+    { queue: environment.BOUNCE_QUEUE_URL, deadLetters: environment.BOUNCE_DEAD_LETTERS_URL },
+  ]),
   async process(job, { logger, metrics }) {
     const result = await bounceJob(job, new Date(), dependencies)
     const { id: messageId } = job.message

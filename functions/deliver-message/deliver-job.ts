@@ -3,10 +3,12 @@
  * evaluate-policy. The result is written immediately after the next hop's reply, because a second attempt after the
  * reply 250 would create a duplicate.
  */
+import { isContentDeleted } from '../../shared/content/content-reader.ts'
 import { daySeconds, minuteMs } from '../../shared/contract/durations.ts'
 import { type DeliveryJob, splitForJobs } from '../../shared/contract/jobs.ts'
-import type { Attempt, ContentReference, Recipient } from '../../shared/contract/message.ts'
+import type { Attempt, ContentReference, Recipient, Reply } from '../../shared/contract/message.ts'
 import { expiryAfter } from '../../shared/dynamodb/expiry-after.ts'
+import { reply } from '../../shared/mail/reply.ts'
 import type { Cancelled, Claim, ClaimKey, Claims } from '../../shared/messages/claims.ts'
 import { attemptKey } from '../../shared/messages/message-keys.ts'
 import { jobPosition, type Trace } from '../../shared/messages/trace.ts'
@@ -77,18 +79,17 @@ export async function deliverJob(receivedJob: DeliveryJob, dependencies: Depende
   if (recipients.length === 0) return { ...emptyDelivery, returnedForDecision }
   const job = { ...receivedJob, recipients }
   const { content } = job.message
-  const preloaded = content.length <= maxPreloadOctets ? await dependencies.read(content) : null
+  const preloaded = content.length <= maxPreloadOctets ? await readContent(content, dependencies) : null
   let result = await dependencies.runExclusive(async () =>
-    attempt(job, preloaded ?? (await dependencies.read(content)), dependencies),
+    attempt(job, preloaded ?? (await readContent(content, dependencies)), dependencies),
   )
   if (typeof result === 'string') {
-    const reply = replyWhenGivenUp(job, result)
-    if (reply === null) {
+    const givenUpReply = replyWhenGivenUp(job, result)
+    if (givenUpReply === null) {
       await returnToQueue(job, result, dependencies)
       return { ...emptyDelivery, returnedForDecision, returnedToQueue: result }
     }
-    const transmit: Dependencies['transmit'] = async (_, mail) => outcomesWithoutHop(mail, reply)
-    result = await attempt(job, Buffer.alloc(0), { ...dependencies, transmit })
+    result = await attempt(job, givenUpReply, dependencies)
   }
   const { claims, tried } = result
   const attemptedBefore = claims.flatMap(({ recipient, claim }) =>
@@ -122,12 +123,28 @@ const emptyDelivery: Delivery = {
 }
 
 /**
+ * A message whose content was deleted can never be delivered. X.3.0 is a fault of the mail system (RFC 3463 §3.4). The
+ * content outlives the retention of the queues, so only an administrator, or a late redrive, causes this.
+ */
+const deletedReply = reply(554, '5.3.0', 'The content of the message was deleted before its delivery')
+
+/** @returns the content, or the reply for a message without content */
+async function readContent(reference: ContentReference, { read }: Dependencies): Promise<Buffer | Reply> {
+  try {
+    return await read(reference)
+  } catch (error) {
+    if (isContentDeleted(error)) return deletedReply
+    throw error
+  }
+}
+
+/**
  * Claims the recipients and tries the claimed ones. Call this function only when the destination queue has reached the
  * job: a job that may still return to its queue must hold no claim.
  */
 async function attempt(
   job: DeliveryJob,
-  content: Buffer,
+  content: Buffer | Reply,
   dependencies: Dependencies,
 ): Promise<{ claims: RecipientClaim[]; tried: RecipientAttempt[] }> {
   const claims = await removeSettled(job, await claimAll(job, dependencies), dependencies)
@@ -186,12 +203,14 @@ async function removeSettled(
 async function tryOnce(
   job: DeliveryJob,
   recipients: Recipient[],
-  content: Buffer,
+  content: Buffer | Reply,
   { transmit, now }: Dependencies,
 ): Promise<RecipientAttempt[]> {
   const startedAt = now()
   const { message, tls } = job
-  const outcomes = await transmit(job.route, { message, recipients, content, tls })
+  const outcomes = Buffer.isBuffer(content)
+    ? await transmit(job.route, { message, recipients, content, tls })
+    : outcomesWithoutHop({ recipients, tls }, content)
   const timing = {
     number: job.attempt,
     at: startedAt.toISOString(),

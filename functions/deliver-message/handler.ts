@@ -16,16 +16,6 @@ import { connectStores } from './stores.ts'
 import { writeSessionCounts } from './tls-sessions.ts'
 import { type BatchContext, Transmission } from './transmission.ts'
 
-// AWS calls this.
-
-export const handler = sqsHandler({
-  unit: 'deliver-message',
-  job: DeliveryJob,
-  beforeBatch,
-  process: deliverRecord,
-  afterBatch,
-})
-
 // Runs at cold start.
 
 /** The function may run longer than `limitMs`, so that results can still be written. */
@@ -39,6 +29,17 @@ const sesSlots = new SesSlots()
 const standings = new StandingRecorder(stores.standings, (error) =>
   logger.warn("A domain's standing could not be recorded", error),
 )
+
+// AWS calls this.
+
+export const handler = sqsHandler({
+  unit: 'deliver-message',
+  job: DeliveryJob,
+  source: stores.jobs,
+  beforeBatch,
+  process: deliverRecord,
+  afterBatch,
+})
 
 // Batches and records.
 

@@ -12,6 +12,7 @@ import type { DeliverEnvironment } from '../../shared/contract/environment.ts'
 import type { EvaluationJob } from '../../shared/contract/jobs.ts'
 import type { Attempt, ContentReference } from '../../shared/contract/message.ts'
 import { clientDefaults, singleAttempt } from '../../shared/lambda/aws-clients.ts'
+import { JobSource } from '../../shared/lambda/job-source.ts'
 import { withoutForgedFields } from '../../shared/mail/forged-fields.ts'
 import { type Cancelled, Claims } from '../../shared/messages/claims.ts'
 import { Trace } from '../../shared/messages/trace.ts'
@@ -50,6 +51,17 @@ export function connectStores(environment: DeliverEnvironment) {
       read: async (reference: ContentReference) =>
         withoutForgedFields(await content.read(reference), environment.MAIL_HOSTNAME),
     },
+    jobs: new JobSource(queues, [
+      { queue: environment.DELIVERY_QUEUE_URL, deadLetters: environment.DELIVERY_DEAD_LETTERS_URL },
+      {
+        queue: environment.UNPROVEN_DELIVERY_QUEUE_URL,
+        deadLetters: environment.UNPROVEN_DELIVERY_DEAD_LETTERS_URL,
+      },
+      {
+        queue: environment.LOW_PRIORITY_DELIVERY_QUEUE_URL,
+        deadLetters: environment.LOW_PRIORITY_DELIVERY_DEAD_LETTERS_URL,
+      },
+    ]),
     readConnectorsVersion: () => readVersion(documents, CONNECTORS_TABLE),
     policies: new PolicyTable(documents, TRANSPORT_TABLE),
     revocations: new RevocationTable(documents, TRANSPORT_TABLE, 'delivery'),

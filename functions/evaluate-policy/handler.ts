@@ -10,6 +10,7 @@ import { decisionSettings, EvaluateEnvironment, readEnvironment } from '../../sh
 import { type CertificateNotice, type EvaluationJob, EvaluationQueueJob } from '../../shared/contract/jobs.ts'
 import type { Attempt } from '../../shared/contract/message.ts'
 import { clientDefaults } from '../../shared/lambda/aws-clients.ts'
+import { JobSource } from '../../shared/lambda/job-source.ts'
 import { sqsHandler } from '../../shared/lambda/sqs-handler.ts'
 import { type Cancelled, Claims } from '../../shared/messages/claims.ts'
 import { DailyNoticeLimit } from '../../shared/messages/daily-notice-limit.ts'
@@ -72,10 +73,14 @@ const noticeDependencies: NoticeDependencies = {
 export const handler = sqsHandler({
   job: EvaluationQueueJob,
   unit: 'evaluate-policy',
+  source: new JobSource(sqs, [
+    { queue: environment.EVALUATION_QUEUE_URL, deadLetters: environment.EVALUATION_DEAD_LETTERS_URL },
+  ]),
   beforeBatch: async () => ({ now: new Date(), snapshot: await connectors.current() }),
   async process(job, { batch: { now, snapshot }, logger, metrics }) {
     const tools = { logger, metrics }
-    if ('kind' in job) return reportNotice(job, await publishNotice(job, now, noticeDependencies), tools)
+    if (job.kind !== undefined)
+      return reportNotice(job, await publishNotice(job, now, noticeDependencies), tools)
     const verdicts = await evaluateJob(job, snapshot, now, dependencies)
     for (const verdict of verdicts) reportVerdict(job.message, verdict, tools)
     await watchCertificates(job, verdicts, snapshot, now, watch, tools)

@@ -28,6 +28,7 @@ export class Alarms extends Construct {
     this.watchIngress(parts)
     this.watchQueues(parts)
     this.watchFunctions(parts)
+    this.watchFailingJobs()
     this.watchPolicy()
     this.watchReports()
     this.watchExpiry()
@@ -184,6 +185,16 @@ export class Alarms extends Construct {
     })
   }
 
+  /** A failed record is no error of its function, and SQS leaves it out of the age of the oldest message. */
+  private watchFailingJobs(): void {
+    this.add('JobsFailing', {
+      title: 'Jobs keep failing',
+      impact: 'Mail or DSNs wait, because their jobs have failed for a quarter of an hour and are retried.',
+      metric: failingJobs(),
+      threshold: 1,
+    })
+  }
+
   private watchErrors(unit: string, handler: UnitFunction, impact: string): void {
     const metric = handler.metricErrors({ statistic: Stats.SUM, period: Duration.minutes(5) })
     this.add(`Errors-${unit}`, { title: `Errors in ${unit}`, impact, metric, threshold: 3 })
@@ -305,6 +316,22 @@ function deadLetters(queues: readonly MailQueue[]): IMetric {
     label: 'Dead letters',
     expression: names.map((name) => `FILL(${name}, 0)`).join(' + '),
     usingMetrics: Object.fromEntries(metrics.map((metric, index) => [names[index] as string, metric])),
+  })
+}
+
+/** Sums over half an hour, because a job may fail only once in that time. */
+function failingJobs(): IMetric {
+  const period = Duration.minutes(30)
+  const ofUnit = (unit: string) => functionMetric(unit, Metric.jobsFailing, { period })
+  return new MathExpression({
+    label: 'Failing jobs',
+    expression: 'FILL(evaluation, 0) + FILL(delivery, 0) + FILL(bounce, 0)',
+    usingMetrics: {
+      evaluation: ofUnit('evaluate-policy'),
+      delivery: ofUnit('deliver-message'),
+      bounce: ofUnit('bounce-message'),
+    },
+    period,
   })
 }
 

@@ -1,20 +1,20 @@
 import { Duration } from 'aws-cdk-lib'
-import type { IFunction } from 'aws-cdk-lib/aws-lambda'
 import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources'
 import { Queue, QueueEncryption, RedrivePermission } from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
 import { acknowledge } from '../acknowledge.ts'
-import type { Unit } from '../unit.ts'
+import type { Unit, UnitFunction } from '../unit.ts'
 
 /** The longest retention of SQS. */
 const retentionPeriod = Duration.days(14)
 
 /**
- * A deferral or a retry is a new message with a delay. So `maxReceives` is reached only after crashes, timeouts,
- * unreachable AWS services and jobs that cannot be read. Thirty receives, one visibility timeout apart, outlast most
- * outages.
+ * The maximum of SQS. An outage of AWS must not move accepted mail to the dead letters. A failed job waits longer each
+ * time (shared/lambda/retry-delay.ts), so that a thousand receives take at least five days. If the wait cannot be set,
+ * they take a thousand visibility timeouts: 16 hours in evaluation. A deferral is a new message, and a job that cannot be
+ * read goes to the dead letters at once.
  */
-const maxReceives = 30
+const maxReceives = 1000
 
 /**
  * A message reappears after this many function timeouts when its worker has crashed. AWS advises six, which leave
@@ -24,8 +24,8 @@ const maxReceives = 30
 const visibilityTimeoutFactor = 2
 
 export interface MailQueueProps {
-  /** Environment variable with the URL of this queue, for units that send. */
-  readonly urlVariable: string
+  /** The names of the environment variables with the queue's URLs begin with this text. */
+  readonly variablePrefix: string
   /** Limits of the function that consumes the queue. */
   readonly consumer: { readonly timeoutSeconds: number; readonly concurrency: number }
 }
@@ -58,11 +58,17 @@ export class MailQueue extends Construct {
   /** Lets the unit send. */
   grantSend(unit: Unit): void {
     this.queue.grantSendMessages(unit)
-    unit.addEnvironment(this.props.urlVariable, this.queue.queueUrl)
+    this.setUrl(unit)
   }
 
-  /** Invokes the function for each batch. Records that the function reports as failed reappear. */
-  consume(consumer: IFunction): void {
+  /**
+   * Invokes the function for each batch. Records that the function reports as failed reappear. The function delays them,
+   * and sends records that cannot be read to the dead letters.
+   */
+  consume(consumer: UnitFunction): void {
+    this.setUrl(consumer)
+    this.deadLetters.grantSendMessages(consumer)
+    consumer.addEnvironment(`${this.props.variablePrefix}_DEAD_LETTERS_URL`, this.deadLetters.queueUrl)
     consumer.addEventSource(
       new SqsEventSource(this.queue, {
         batchSize: 10,
@@ -70,5 +76,9 @@ export class MailQueue extends Construct {
         maxConcurrency: this.props.consumer.concurrency,
       }),
     )
+  }
+
+  private setUrl(unit: Unit): void {
+    unit.addEnvironment(`${this.props.variablePrefix}_QUEUE_URL`, this.queue.queueUrl)
   }
 }

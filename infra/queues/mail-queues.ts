@@ -18,19 +18,19 @@ export class MailQueues extends Construct {
     super(scope, id)
     const { evaluate, deliver, bounce } = config.functions
     this.evaluation = new MailQueue(this, 'Evaluation', {
-      urlVariable: 'EVALUATION_QUEUE_URL',
+      variablePrefix: 'EVALUATION',
       consumer: evaluate,
     })
-    this.delivery = new MailQueue(this, 'Delivery', { urlVariable: 'DELIVERY_QUEUE_URL', consumer: deliver })
+    this.delivery = new MailQueue(this, 'Delivery', { variablePrefix: 'DELIVERY', consumer: deliver })
     this.unprovenDelivery = new MailQueue(this, 'UnprovenDelivery', {
-      urlVariable: 'UNPROVEN_DELIVERY_QUEUE_URL',
+      variablePrefix: 'UNPROVEN_DELIVERY',
       consumer: { ...deliver, concurrency: deliver.unprovenConcurrency },
     })
     this.lowPriorityDelivery = new MailQueue(this, 'LowPriorityDelivery', {
-      urlVariable: 'LOW_PRIORITY_DELIVERY_QUEUE_URL',
+      variablePrefix: 'LOW_PRIORITY_DELIVERY',
       consumer: { ...deliver, concurrency: deliver.lowPriorityConcurrency },
     })
     this.deliveries = [this.delivery, this.unprovenDelivery, this.lowPriorityDelivery]
-    this.bounce = new MailQueue(this, 'Bounce', { urlVariable: 'BOUNCE_QUEUE_URL', consumer: bounce })
+    this.bounce = new MailQueue(this, 'Bounce', { variablePrefix: 'BOUNCE', consumer: bounce })
   }
 }

@@ -16,6 +16,16 @@ import type { Unit } from '../unit.ts'
 const allObjectsReason =
   'A key holds a ULID made when the message arrives, so only all keys of this one bucket can be named.'
 
+const ulidPattern = '?'.repeat(26)
+
+/** Patterns of whole keys: segments, large messages, TLS reports, DSNs. */
+const contentKeyPatterns = [
+  `segments/${ulidPattern}`,
+  `messages/${ulidPattern}`,
+  `reports/${ulidPattern}`,
+  `dsn/${ulidPattern}-${'?'.repeat(16)}`,
+]
+
 /**
  * The content of messages in transit. An object is written once under a new key and never changed. It is not
  * versioned: an old version would keep mail beyond its retention.
@@ -59,9 +69,20 @@ export class ContentBucket extends Construct {
     this.bucket.encryptionKey?.grant(unit, 'kms:Decrypt')
   }
 
-  /** Lets the unit read messages. */
+  /**
+   * Lets the unit read messages, and learn that a message was deleted: S3 answers `NoSuchKey` only to a role that may
+   * list the key, and `AccessDenied` to others. The condition admits whole keys only, so that the unit cannot list the
+   * keys that it does not know.
+   */
   grantRead(unit: Unit): void {
     this.grant(unit, 's3:GetObject')
+    unit.grantPrincipal.addToPrincipalPolicy(
+      new PolicyStatement({
+        actions: ['s3:ListBucket'],
+        resources: [this.bucket.bucketArn],
+        conditions: { StringLike: { 's3:prefix': contentKeyPatterns } },
+      }),
+    )
     this.bucket.encryptionKey?.grant(unit, 'kms:Decrypt')
   }
 

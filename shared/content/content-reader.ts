@@ -15,6 +15,12 @@ export class ContentMismatchError extends Error {
   }
 }
 
+/**
+ * Whether an error means that the content does not exist any more. S3 answers so only to a role with `s3:ListBucket`
+ * for the key; other roles get `AccessDenied`, as after a changed policy or with a disabled key.
+ */
+export const isContentDeleted = (error: unknown): boolean => (error as Error).name === 'NoSuchKey'
+
 export class ContentReader {
   readonly #s3: Pick<S3Client, 'send'>
 

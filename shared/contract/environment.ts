@@ -165,6 +165,7 @@ export const EvaluateEnvironment = DecisionEnvironment.extend({
   TRANSPORT_TABLE: z.string().min(1),
   EVALUATION_QUEUE_URL: z.url(),
   ...deliveryQueues,
+  EVALUATION_DEAD_LETTERS_URL: z.url(),
   BOUNCE_QUEUE_URL: z.url(),
   /** The topic for notices of unknown certificates. */
   NOTICES_TOPIC_ARN: z.string().startsWith('arn:'),
@@ -212,6 +213,9 @@ export const DeliverEnvironment = OutboundMailEnvironment.extend({
   CONTENT_BUCKET: z.string().min(1),
   EVALUATION_QUEUE_URL: z.url(),
   ...deliveryQueues,
+  DELIVERY_DEAD_LETTERS_URL: z.url(),
+  UNPROVEN_DELIVERY_DEAD_LETTERS_URL: z.url(),
+  LOW_PRIORITY_DELIVERY_DEAD_LETTERS_URL: z.url(),
   /** Maximum number of concurrent deliveries to one destination. */
   DELIVERIES_PER_DESTINATION: z.coerce.number().int().min(1).default(10),
   /** Timeouts while a next hop sends nothing: `connect,greeting,command,data`. */
@@ -227,6 +231,8 @@ export const BounceEnvironment = z.object({
   MESSAGES_TABLE: z.string().min(1),
   CONTENT_BUCKET: z.string().min(1),
   EVALUATION_QUEUE_URL: z.url(),
+  BOUNCE_QUEUE_URL: z.url(),
+  BOUNCE_DEAD_LETTERS_URL: z.url(),
   /** Name servers for SPF and DKIM of senders, written as for outbound mail. */
   DNS_SERVERS: commaSeparated,
   /**

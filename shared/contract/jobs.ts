@@ -1,10 +1,34 @@
-/** The jobs of the three queues. Each body is JSON, parsed once on receipt. */
+/**
+ * The jobs of the three queues. Each body is JSON, parsed once on receipt. During a deployment, and after a rollback,
+ * one version reads the jobs of another. So a version may add optional fields to a job, but it may not remove fields or
+ * give them another meaning. A reader ignores fields that it does not know, and leaves them out of the jobs that it
+ * sends. Routes and TLS requirements are exceptions: without an unknown field of theirs, mail could leave without the
+ * protection that it needs. A job that must not be read without a new field, or that has a new kind, names a feature in
+ * `requires`. A reader that does not know the feature, or a field of a route or requirement, leaves the job on the queue
+ * (shared/lambda/read-job.ts).
+ */
 import { z } from 'zod'
 import { CertificateFacts, CertificateSummary } from './certificate.ts'
 import { Message, Recipient, Reply } from './message.ts'
 import { splitIntoParts } from './parts.ts'
 import { RevocationCheck } from './revocation.ts'
 import { toUnicodeEscapes } from './visible-text.ts'
+
+const jobFields = {
+  /** Features without which the job must not be read. */
+  requires: z.array(z.string()).optional(),
+}
+
+/** The features that this version knows. */
+const knownFeatures: ReadonlySet<string> = new Set()
+
+const JobWithFeatures = z.object({ requires: z.array(z.string()) })
+
+/** Returns the features that a job requires and this version does not know. */
+export function unknownFeatures(body: unknown): string[] {
+  const { success, data } = JobWithFeatures.safeParse(body)
+  return success ? data.requires.filter((feature) => !knownFeatures.has(feature)) : []
+}
 
 export const SmartHost = z.strictObject({ host: z.string().min(1), port: z.int().min(1).max(65535) })
 export type SmartHost = z.infer<typeof SmartHost>
@@ -41,7 +65,7 @@ export const TlsRequirement = z.strictObject({
 export type TlsRequirement = z.infer<typeof TlsRequirement>
 
 /** A connector's id, and its name when the job was created. */
-export const ConnectorName = z.strictObject({ id: z.string(), name: z.string() })
+export const ConnectorName = z.object({ id: z.string(), name: z.string() })
 export type ConnectorName = z.infer<typeof ConnectorName>
 
 /**
@@ -49,7 +73,8 @@ export type ConnectorName = z.infer<typeof ConnectorName>
  * deliver-message for the result of an attempt and for a stale decision; evaluate-policy for a deferred message, as a
  * timer; the API for an administrator.
  */
-export const EvaluationJob = z.strictObject({
+export const EvaluationJob = z.object({
+  ...jobFields,
   message: Message,
   recipients: z.array(Recipient).min(1),
   /** Before this time the job returns to the queue. Null for a new message and for the result of an attempt. */
@@ -70,7 +95,8 @@ export const DeliveryPriority = z.enum(['Normal', 'Unproven', 'Low'])
 export type DeliveryPriority = z.infer<typeof DeliveryPriority>
 
 /** Requests one attempt for these recipients. They share destination, route, requirement and attempt number. */
-export const DeliveryJob = z.strictObject({
+export const DeliveryJob = z.object({
+  ...jobFields,
   message: Message,
   recipients: z.array(Recipient).min(1),
   /**
@@ -100,7 +126,8 @@ export const DsnKind = z.enum(['failed', 'delayed', 'relayed', 'delivered'])
 export type DsnKind = z.infer<typeof DsnKind>
 
 /** Requests a DSN to the sender. */
-export const BounceJob = z.strictObject({
+export const BounceJob = z.object({
+  ...jobFields,
   message: Message,
   kind: DsnKind,
   /** Whether a failure DSN may return the whole message; otherwise it returns the headers. */
@@ -108,7 +135,7 @@ export const BounceJob = z.strictObject({
   at: z.iso.datetime(),
   recipients: z
     .array(
-      z.strictObject({
+      z.object({
         recipient: Recipient,
         reply: Reply,
         /** One sentence for the human-readable part. */
@@ -128,21 +155,22 @@ export type BounceJob = z.infer<typeof BounceJob>
  * that a client presented. The ingress sends this job for refused mail, evaluate-policy for decided mail. The
  * evaluation queue carries it.
  */
-export const CertificateNotice = z.strictObject({
+export const CertificateNotice = z.object({
+  ...jobFields,
   kind: z.literal('UnknownCertificate'),
   /** When the certificate was presented. */
   at: z.iso.datetime(),
-  connector: z.strictObject({
+  connector: z.object({
     id: z.string(),
     name: z.string(),
     connectorType: z.enum(['Partner', 'OnPremises']),
     mode: z.enum(['Enforce', 'ReportOnly']),
     onViolation: z.enum(['Bounce', 'Defer']),
   }),
-  presented: CertificateSummary,
+  presented: CertificateSummary.strip(),
   /** Clauses that describe the faults of the certificate. */
   why: z.string(),
-  facts: CertificateFacts,
+  facts: CertificateFacts.strip(),
   /**
    * True when the connector would accept the certificate if it listed those of the certificate's names that are in its
    * sender domains. So an authority that the connector trusts issued the certificate for such a name, and the
@@ -158,7 +186,7 @@ export const CertificateNotice = z.strictObject({
    * connector accept the certificate. Empty if none can, as after expiry.
    */
   remedies: z.array(
-    z.strictObject({
+    z.object({
       field: z.enum(['certificateFingerprints', 'tlsSenderCertificateNames']),
       add: z.string(),
       /** The certificates that the connector accepts after the addition: this one, or every one with the name. */
@@ -174,7 +202,10 @@ export const CertificateNotice = z.strictObject({
 export type CertificateNotice = z.infer<typeof CertificateNotice>
 
 /** The evaluation queue carries mail and notices; only notices have a `kind`. */
-export const EvaluationQueueJob = z.union([EvaluationJob, CertificateNotice])
+export const EvaluationQueueJob = z.discriminatedUnion('kind', [
+  EvaluationJob.extend({ kind: z.undefined().optional() }),
+  CertificateNotice,
+])
 
 /**
  * Returns the JSON of a job or of its part, with only characters that every implementation of SQS accepts. XML 1.0

@@ -6,7 +6,7 @@ import { TlsResult } from './tls-result.ts'
 const timestamp = z.iso.datetime({ offset: false })
 
 /** The certificate that a client presented. Its names are spelled as in the certificate, not in comparable form. */
-export const ClientCertificate = z.strictObject({
+export const ClientCertificate = z.object({
   subject: z.string(),
   commonName: z.string().nullable(),
   /** dNSName entries of the subject alternative name. */
@@ -36,7 +36,7 @@ export const ClientCertificate = z.strictObject({
 export type ClientCertificate = z.infer<typeof ClientCertificate>
 
 /** The result of a session's TLS handshake. */
-export const TlsFacts = z.strictObject({
+export const TlsFacts = z.object({
   negotiated: z.boolean(),
   /** `TLSv1.2` or `TLSv1.3`. */
   protocol: z.string().nullable(),
@@ -60,7 +60,7 @@ export const noTls: TlsFacts = {
 }
 
 /** The octets of a message: a range of an S3 object, which may be a segment with several messages. */
-export const ContentReference = z.strictObject({
+export const ContentReference = z.object({
   bucket: z.string(),
   key: z.string(),
   offset: z.int().nonnegative(),
@@ -70,13 +70,13 @@ export const ContentReference = z.strictObject({
 })
 export type ContentReference = z.infer<typeof ContentReference>
 
-export const Envelope = z.strictObject({
+export const Envelope = z.object({
   mailFrom: z.string().describe('reverse path; empty for a DSN'),
   smtpUtf8: z.boolean(),
   eightBitMime: z.boolean(),
   requireTls: z.boolean().describe('REQUIRETLS (RFC 8689)'),
   dsn: z
-    .strictObject({ ret: z.enum(['FULL', 'HDRS']).nullable(), envid: z.string().nullable() })
+    .object({ ret: z.enum(['FULL', 'HDRS']).nullable(), envid: z.string().nullable() })
     .describe('RET and ENVID (RFC 3461)'),
 })
 export type Envelope = z.infer<typeof Envelope>
@@ -90,12 +90,12 @@ export const basicEnvelope = (mailFrom: string): Envelope => ({
   dsn: { ret: null, envid: null },
 })
 
-export const Message = z.strictObject({
+export const Message = z.object({
   /** ULID. */
   id: z.string().length(26),
   receivedAt: timestamp,
   /** The client; null for a message that this deployment created (a DSN, a report). */
-  source: z.strictObject({ ip: z.string(), port: z.int(), helo: z.string() }).nullable(),
+  source: z.object({ ip: z.string(), port: z.int(), helo: z.string() }).nullable(),
   direction: z.enum(['Originating', 'Incoming']).describe('Originating: from the organisation'),
   attributedTo: z
     .string()
@@ -124,7 +124,7 @@ export const createOwnMessage = (
 })
 
 /** An SMTP reply (RFC 5321 §4.2) with its enhanced status code (RFC 3463). */
-export const Reply = z.strictObject({
+export const Reply = z.object({
   code: z.int().min(200).max(599),
   /** `class.subject.detail`; empty when the next hop gave none. */
   enhanced: z.string(),
@@ -133,7 +133,7 @@ export const Reply = z.strictObject({
 export type Reply = z.infer<typeof Reply>
 
 /** The TLS session of one outbound attempt. */
-export const AttemptTls = z.strictObject({
+export const AttemptTls = z.object({
   protocol: z.string(),
   cipher: z.string(),
   group: z.string().nullable().describe('key exchange group'),
@@ -162,7 +162,7 @@ export const PolicySource = z.enum(['Connector', 'Dane', 'MtaSts', 'RequireTls',
 export type PolicySource = z.infer<typeof PolicySource>
 
 /** One attempt to transmit a message to its next hop, for one recipient. */
-export const Attempt = z.strictObject({
+export const Attempt = z.object({
   number: z.int().positive(),
   at: timestamp,
   /** `TlsNotMet`: the next hop's TLS did not satisfy the requirement, so no part of the message was sent. */
@@ -192,7 +192,7 @@ export const Attempt = z.strictObject({
 export type Attempt = z.infer<typeof Attempt>
 
 /** One recipient and its last attempt; the trace holds all attempts. */
-export const Recipient = z.strictObject({
+export const Recipient = z.object({
   address: z.string().min(1),
   /** NOTIFY (RFC 3461 §4.1); null when the sender gave none. */
   notify: z.array(z.enum(['NEVER', 'SUCCESS', 'FAILURE', 'DELAY'])).nullable(),

@@ -24,6 +24,8 @@ export const Metric = {
   certificateReadsFailed: 'CertificateReadsFailed',
   /** Ingress: messages refused because content or job could not be stored, or the spool failed. */
   storageFailures: 'StorageFailures',
+  /** Evaluation, delivery and bounce: jobs that have failed for about a quarter of an hour, at each further failure. */
+  jobsFailing: 'JobsFailing',
   /** Evaluation: one for each recipient, dimension `action` = `Deliver` | `Defer` | `Bounce`. */
   verdicts: 'Verdicts',
   /** Evaluation: recipients held or bounced because forced TLS was not met. */

@@ -18,7 +18,7 @@ export type RevocationSource = z.output<typeof RevocationSource>
  * or OCSP responders, and none of them gave a statement. A certificate that names neither is treated as `Good`, because
  * no statement about it can exist.
  */
-export const Revocation = z.strictObject({
+export const Revocation = z.object({
   status: z.enum(['Good', 'Revoked', 'Unknown']),
   detail: z.string().describe('the source of the status, or why it is unknown'),
 })

@@ -1,17 +1,18 @@
 /**
  * Builds the Lambda function of a job queue. Each record is independent: a failed record is reported by its id and is
- * retried until the maximum receive count moves it to the dead-letter queue; the other records are done.
+ * retried after a delay (`retryDelaySeconds`), until the maximum receive count moves it to the dead-letter queue; the
+ * other records are done. A job that no version can read goes to the dead-letter queue at once.
  */
 import { BatchProcessor, EventType, processPartialResponse } from '@aws-lambda-powertools/batch'
 import { Logger } from '@aws-lambda-powertools/logger'
-import { Metrics } from '@aws-lambda-powertools/metrics'
+import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
 import middy from '@middy/core'
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
 import type { z } from 'zod'
-import { metricNamespace } from '../contract/metrics.ts'
-import { parseJson } from '../contract/parse-json.ts'
-import { formatPath } from '../contract/schema-faults.ts'
+import { Metric, metricNamespace } from '../contract/metrics.ts'
 import { concurrencyLimiter } from '../limits/concurrency-limiter.ts'
+import { type JobSource, receivesOf } from './job-source.ts'
+import { readJob } from './read-job.ts'
 
 /** The tools for the processing of one record. */
 export interface JobTools<B = unknown> {
@@ -28,8 +29,10 @@ export interface JobTools<B = unknown> {
 }
 
 export interface SqsHandlerOptions<T extends z.ZodType, B> {
-  /** Schema of a record's body. A body that does not match is reported as failed and never processed. */
+  /** Schema of a record's body. A body that does not match is never processed. */
   job: T
+  /** The queues that invoke the function. */
+  source: Pick<JobSource, 'delay' | 'sendToDeadLetters'>
   /** The unit's name in logs and metrics. */
   unit: string
   /** Rejects when the record must be retried. */
@@ -78,22 +81,46 @@ async function processBatch<T extends z.ZodType, B>(
     batch = (await options.beforeBatch?.()) as B
   } catch (error) {
     tools.logger.error('The batch could not be prepared; its records are retried', error as Error)
+    await delayFailed(options, event.Records, tools)
     return { batchItemFailures: event.Records.map(({ messageId }) => ({ itemIdentifier: messageId })) }
   }
   const limiter = concurrencyLimiter(maxConcurrentRecords)
   const processor = new BatchProcessor(EventType.SQS)
-  try {
-    return await processPartialResponse(
-      event,
-      (record: SQSRecord) => limiter(() => processRecord(options, record, { ...tools, batch })),
-      processor,
-      { throwOnFullBatchFailure: false },
-    )
-  } finally {
-    await options.afterBatch?.(batch, tools).catch((error: unknown) => {
-      tools.logger.error('The work at the end of a batch failed', error as Error)
-    })
-  }
+  const response = await processPartialResponse(
+    event,
+    (record: SQSRecord) => limiter(() => processRecord(options, record, { ...tools, batch })),
+    processor,
+    { throwOnFullBatchFailure: false },
+  )
+  const failedIds = new Set(response.batchItemFailures.map(({ itemIdentifier }) => itemIdentifier))
+  const failed = event.Records.filter(({ messageId }) => failedIds.has(messageId))
+  await Promise.all([delayFailed(options, failed, tools), endBatch(options, batch, tools)])
+  return response
+}
+
+/** A job counts as `JobsFailing` from this receive on, about a quarter of an hour after its first failure. */
+const failingReceives = 7
+
+async function delayFailed(
+  { source }: Pick<SqsHandlerOptions<z.ZodType, unknown>, 'source'>,
+  failed: readonly SQSRecord[],
+  { logger, metrics }: Pick<JobTools, 'logger' | 'metrics'>,
+): Promise<void> {
+  if (failed.length === 0) return
+  const failing = failed.filter((record) => receivesOf(record) >= failingReceives).length
+  if (failing > 0) metrics.addMetric(Metric.jobsFailing, MetricUnit.Count, failing)
+  const causes = await source.delay(failed)
+  if (causes.length > 0) logger.warn('The delay of failed records could not be set', { causes })
+}
+
+async function endBatch<T extends z.ZodType, B>(
+  { afterBatch }: SqsHandlerOptions<T, B>,
+  batch: B,
+  tools: Pick<JobTools, 'logger' | 'metrics'>,
+): Promise<void> {
+  await afterBatch?.(batch, tools).catch((error: unknown) => {
+    tools.logger.error('The work at the end of a batch failed', error as Error)
+  })
 }
 
 async function processRecord<T extends z.ZodType, B>(
@@ -103,29 +130,13 @@ async function processRecord<T extends z.ZodType, B>(
 ): Promise<void> {
   const logger = tools.logger.createChild({ persistentKeys: { sqsMessageId: record.messageId } })
   try {
-    const job = readJob(options.job, record.body)
-    await options.process(job, { ...tools, logger, record })
+    const result = readJob(options.job, record.body)
+    if (result.kind === 'FeatureUnknown') throw new Error(result.reason)
+    if (result.kind === 'Job') return await options.process(result.job, { ...tools, logger, record })
+    await options.source.sendToDeadLetters(record, result.reason)
+    logger.error('The record was moved to the dead-letter queue', { reason: result.reason })
   } catch (error) {
     logger.error('The record failed and is retried', error as Error)
     throw error
   }
-}
-
-/** @throws Error that names each fault by its path, without values, because the values may be private mail */
-function readJob<T extends z.ZodType>(schema: T, body: string): z.output<T> {
-  const parsed = schema.safeParse(parseJson(body))
-  if (parsed.success) return parsed.data
-  const faults = parsed.error.issues
-    .flatMap(nearestFaults)
-    .map(({ path, code }) => `${formatPath(path) || 'body'} (${code})`)
-  throw new Error(`The record is not a job of this queue: ${faults.join(', ')}`)
-}
-
-/**
- * Returns the faults; for a queue with several kinds of jobs, the faults against the kind that the body matches best.
- */
-function nearestFaults(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
-  if (issue.code !== 'invalid_union') return [issue]
-  const [fewest] = [...issue.errors].sort((first, second) => first.length - second.length)
-  return fewest?.map((fault) => ({ ...fault, path: [...issue.path, ...fault.path] })) ?? [issue]
 }

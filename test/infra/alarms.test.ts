@@ -60,7 +60,8 @@ test('functions publish metrics with the namespace and dimension that alarms rea
   const countOne = async (_: unknown, { metrics }: JobTools) => {
     metrics.addMetric(Metric.forcedTlsFailures, MetricUnit.Count, 1)
   }
-  const handler = sqsHandler({ job: z.unknown(), unit: 'evaluate-policy', process: countOne })
+  const source = { delay: async () => [], sendToDeadLetters: async () => {} }
+  const handler = sqsHandler({ job: z.unknown(), unit: 'evaluate-policy', source, process: countOne })
   await handler({ Records: [{ messageId: '1', body: '{}' } as SQSRecord] })
   const [metric] = consoleLog.mock.calls.flatMap(({ arguments: [line] }) => embeddedMetrics(line))
   const alarm = mailflowAlarms.find(({ Properties }) => Properties.MetricName === Metric.forcedTlsFailures)

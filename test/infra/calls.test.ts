@@ -85,6 +85,8 @@ const actions: Readonly<Record<string, string>> = {
   GetObject: 's3:GetObject',
   AbortMultipartUpload: 's3:AbortMultipartUpload',
   SendMessageBatch: 'sqs:SendMessage',
+  SendMessage: 'sqs:SendMessage',
+  ChangeMessageVisibilityBatch: 'sqs:ChangeMessageVisibility',
   GetQueueAttributes: 'sqs:GetQueueAttributes',
   SendRawEmail: 'ses:SendRawEmail',
   Publish: 'sns:Publish',
@@ -96,9 +98,12 @@ const actions: Readonly<Record<string, string>> = {
   ExportCertificate: 'acm:ExportCertificate',
 }
 
-/** Grants for AWS services around the code: logs, the event source, network interfaces, the client of a queue. */
+/**
+ * Grants without a call in the code: logs, the event source, network interfaces, the client of a queue. S3 answers
+ * `NoSuchKey` only to a role with `s3:ListBucket`.
+ */
 const notOfTheCode =
-  /^(logs|ec2):|^sqs:(ReceiveMessage|DeleteMessage|ChangeMessageVisibility|GetQueueAttributes|GetQueueUrl)$/
+  /^(logs|ec2):|^s3:ListBucket$|^sqs:(ReceiveMessage|DeleteMessage|ChangeMessageVisibility|GetQueueAttributes|GetQueueUrl)$/
 
 for (const { unit, entry, role, notGranted = [] } of units)
   test(`${unit} is granted every AWS call that its code makes, and no other`, async () => {

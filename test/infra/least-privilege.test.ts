@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { contentReference } from '../../functions/bounce-message/bounce-job.ts'
+import { SegmentWriter } from '../../shared/content/segment-writer.ts'
 import { deployments, type Json, resourcesOfType, text, toList } from '../support/synthesis.ts'
 
 /** Grants with a wildcard as resource, each with the reason why it cannot be narrower. */
@@ -138,6 +140,36 @@ test('each unit has only the permissions for the content key that its use of the
     'ReportsFunctionRole kms:GenerateDataKey',
   ])
   for (const { resource } of kms) assert.match(resource, /^<ContentKey\w+\.Arn>$/)
+})
+
+test('deliver-message and bounce-message may list only keys that they name as a whole', async () => {
+  const lists = resourcesOfType('AWS::IAM::Policy').flatMap(({ Properties }) =>
+    Properties.PolicyDocument.Statement.filter(({ Action }: Json) => Action === 's3:ListBucket').map(
+      (statement: Json) => ({ role: Properties.Roles[0].Ref.replace(/[0-9A-F]{8}$/, ''), ...statement }),
+    ),
+  )
+  assert.deepEqual(lists.map(({ role }) => role).sort(), ['BounceFunctionRole', 'DeliveryFunctionRole'])
+  const ulid = '01KF0CVZT0ABCDEFGHJKMNPQRS'
+  const segments = new SegmentWriter({ put: async () => {} }, 'content')
+  const [segment] = await segments.write([Buffer.from('x')])
+  for (const { Resource, Condition } of lists) {
+    assert.match(text(Resource), /^<ContentBucket\w+\.Arn>$/)
+    const patterns = toList<string>(Condition.StringLike['s3:prefix'])
+    const matches = (key: string) =>
+      patterns.some((pattern) => new RegExp(`^${pattern.replaceAll('?', '.')}$`).test(key))
+    assert.ok(patterns.every((pattern) => !pattern.includes('*')))
+    const keys = [
+      segment?.key ?? '',
+      `messages/${ulid}`,
+      `reports/${ulid}`,
+      contentReference('content', ulid, Buffer.from('x')).key,
+    ]
+    for (const key of keys) {
+      assert.ok(matches(key), key)
+      assert.ok(!matches(key.slice(0, -1)), `${key} without its last character`)
+    }
+    assert.ok(!matches(''))
+  }
 })
 
 test('only the ingress and rotation may use the KMS key of the TLS secret', () => {

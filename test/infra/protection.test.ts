@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { retryDelaySeconds } from '../../shared/lambda/retry-delay.ts'
 import {
   type Json,
   onlyResource,
@@ -72,12 +73,48 @@ test('the five queues and their dead-letter queues are encrypted, keep messages 
   }
 })
 
-test('each queue moves a job to its own dead-letter queue after 30 receives', () => {
-  const queues = resourcesOfType('AWS::SQS::Queue').filter(({ Properties }) => Properties.RedrivePolicy)
-  const targets = queues.map(({ Properties }) => text(Properties.RedrivePolicy.deadLetterTargetArn))
-  assert.equal(queues.length, 5)
+const sourceQueues = resourcesOfType('AWS::SQS::Queue').filter(({ Properties }) => Properties.RedrivePolicy)
+
+test('each queue has its own dead-letter queue', () => {
+  const targets = sourceQueues.map(({ Properties }) => text(Properties.RedrivePolicy.deadLetterTargetArn))
+  assert.equal(sourceQueues.length, 5)
   assert.equal(new Set(targets).size, 5)
-  for (const { Properties } of queues) assert.equal(Properties.RedrivePolicy.maxReceiveCount, 30)
+})
+
+const hourSeconds = 3600
+
+for (const { id, Properties } of sourceQueues) {
+  const { VisibilityTimeout, MessageRetentionPeriod, RedrivePolicy } = Properties
+  const { maxReceiveCount } = RedrivePolicy
+  const functionTimeout = VisibilityTimeout / 2
+  const name = id.replace(/[0-9A-F]{8}$/, '')
+  /** The time from the first to the last receive of a job that always fails. */
+  const secondsOfRetries = (random: number) =>
+    Array.from({ length: maxReceiveCount - 1 }, (_, index) => retryDelaySeconds(index + 1, random)).reduce(
+      (sum, seconds) => sum + seconds,
+    )
+
+  test(`no job of ${name} becomes a dead letter in an outage of five days`, () => {
+    assert.ok(secondsOfRetries(0) > 5 * 24 * hourSeconds)
+  })
+
+  test(`no job of ${name} becomes a dead letter in an outage of three hours while its delays cannot be set`, () => {
+    assert.ok((maxReceiveCount - 1) * VisibilityTimeout > 3 * hourSeconds)
+  })
+
+  test(`a job of ${name} that always fails becomes a dead letter before the end of its retention`, () => {
+    const maxSeconds = secondsOfRetries(1) + maxReceiveCount * functionTimeout
+    assert.ok(maxSeconds < MessageRetentionPeriod, `${maxSeconds} seconds`)
+  })
+}
+
+test('each function that consumes a queue may send to its dead-letter queue', () => {
+  const receivers = resourcesOfType('AWS::IAM::Policy')
+    .flatMap(({ Properties }) => Properties.PolicyDocument.Statement)
+    .filter(({ Action }) => toList<string>(Action).includes('sqs:SendMessage'))
+    .flatMap(({ Resource }) => toList<Json>(Resource).map(text))
+  for (const { Properties } of sourceQueues)
+    assert.ok(receivers.includes(text(Properties.RedrivePolicy.deadLetterTargetArn)))
 })
 
 test("a queue's visibility timeout is twice its function's timeout; that of deliveries also exceeds the lease of a claim", () => {

@@ -8,6 +8,7 @@ export interface SqsEntry {
   MessageBody: string
   DelaySeconds?: number
   MessageGroupId?: string
+  MessageAttributes?: Record<string, { StringValue?: string }>
 }
 
 /** Returns the operation, which AWS's JSON protocols name in a header. S3 has none: the text is empty. */

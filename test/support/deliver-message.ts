@@ -6,7 +6,7 @@ import { opportunistic } from '../../shared/policy/outbound.ts'
 import { startDynamoDb, type TestDynamoDb } from './dynamodb.ts'
 import { type FakeS3AndSqs, startS3AndSqs } from './fake-s3-sqs.ts'
 import { message, recipient } from './fixtures.ts'
-import { failedIds, type SqsHandler, setEnvironment, sqsEvent } from './lambda.ts'
+import { eventOfQueue, failedIds, type SqsHandler, setEnvironment } from './lambda.ts'
 
 export interface DeliverMessage {
   database: TestDynamoDb
@@ -36,6 +36,9 @@ export async function startDeliverMessage(variables: Record<string, string> = {}
     DELIVERY_QUEUE_URL: `${storage.url}/delivery`,
     UNPROVEN_DELIVERY_QUEUE_URL: `${storage.url}/unproven-delivery`,
     LOW_PRIORITY_DELIVERY_QUEUE_URL: `${storage.url}/low-priority-delivery`,
+    DELIVERY_DEAD_LETTERS_URL: `${storage.url}/delivery-dead-letters`,
+    UNPROVEN_DELIVERY_DEAD_LETTERS_URL: `${storage.url}/unproven-delivery-dead-letters`,
+    LOW_PRIORITY_DELIVERY_DEAD_LETTERS_URL: `${storage.url}/low-priority-delivery-dead-letters`,
     SES_CONFIGURATION_SET_REQUIRE_TLS: 'require',
     SES_CONFIGURATION_SET_OPTIONAL_TLS: 'optional',
     ...variables,
@@ -64,7 +67,7 @@ export async function startDeliverMessage(variables: Record<string, string> = {}
       connectorsVersion: 0,
       ...fields,
     }),
-    deliver: (...jobs) => failedIds(handler, sqsEvent(...jobs)),
+    deliver: (...jobs) => failedIds(handler, eventOfQueue('delivery', ...jobs)),
     async stop() {
       await storage.stop()
       await database.stop()

@@ -1,7 +1,7 @@
 /** S3 and SQS in this process, over HTTP. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { buffer, json } from 'node:stream/consumers'
-import { acceptedEntry, type SqsEntry } from './aws-answers.ts'
+import { acceptedEntry, md5Of, operationOf, type SqsEntry } from './aws-answers.ts'
 import { listen } from './listen.ts'
 
 export interface FakeS3AndSqs {
@@ -10,26 +10,44 @@ export interface FakeS3AndSqs {
   objects: Map<string, Buffer>
   /** Messages that the queues received, oldest first. `queue` is the last part of the queue's URL. */
   sent: (SqsEntry & { queue: string })[]
+  /** Failed records that a function delayed, oldest first. */
+  delayed: { queue: string; receipt: string; seconds: number }[]
+  /** The code of S3's answer when there is no such object. */
+  codeOfMissingObject: 'NoSuchKey' | 'AccessDenied'
   stop(): Promise<void>
 }
 
 export async function startS3AndSqs(): Promise<FakeS3AndSqs> {
   const objects: FakeS3AndSqs['objects'] = new Map()
   const sent: FakeS3AndSqs['sent'] = []
+  const delayed: FakeS3AndSqs['delayed'] = []
   const { url, stop } = await listen(
     createServer(async (request, response) => {
-      if (request.method === 'POST') return take(await json(request), response)
+      if (request.method === 'POST') {
+        const answer = answerOfQueue(operationOf(request), await json(request))
+        const headers = { 'content-type': 'application/x-amz-json-1.0' }
+        return void response.writeHead(200, headers).end(JSON.stringify(answer))
+      }
       const [, , ...key] = new URL(request.url ?? '', 'http://s3').pathname.split('/')
       return keep(key.join('/'), request, response)
     }),
   )
 
-  function take(batch: unknown, response: ServerResponse): void {
-    const { Entries, QueueUrl } = batch as { Entries: SqsEntry[]; QueueUrl: string }
+  function answerOfQueue(operation: string, body: unknown): object {
+    const { QueueUrl, Entries = [], ...message } = body as QueueRequest
     const queue = QueueUrl.split('/').at(-1) ?? ''
-    sent.push(...Entries.map((entry) => ({ ...entry, queue })))
-    const answer = { Successful: Entries.map((entry) => acceptedEntry(entry)), Failed: [] }
-    response.writeHead(200, { 'content-type': 'application/x-amz-json-1.0' }).end(JSON.stringify(answer))
+    switch (operation) {
+      case 'SendMessage':
+        sent.push({ ...message, Id: '0', queue })
+        return { MessageId: '0', MD5OfMessageBody: md5Of(message.MessageBody) }
+      case 'ChangeMessageVisibilityBatch':
+        for (const { ReceiptHandle: receipt, VisibilityTimeout: seconds } of Entries)
+          delayed.push({ queue, receipt, seconds })
+        return { Successful: Entries.map(({ Id }) => ({ Id })), Failed: [] }
+      default:
+        sent.push(...Entries.map((entry) => ({ ...entry, queue })))
+        return { Successful: Entries.map((entry) => acceptedEntry(entry)), Failed: [] }
+    }
   }
 
   async function keep(key: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -38,10 +56,20 @@ export async function startS3AndSqs(): Promise<FakeS3AndSqs> {
       return void response.writeHead(200, { etag: '"1"' }).end()
     }
     const object = objects.get(key)
-    if (!object) return void response.writeHead(404).end('<Error><Code>NoSuchKey</Code></Error>')
+    if (!object) {
+      const code = storage.codeOfMissingObject
+      const status = code === 'NoSuchKey' ? 404 : 403
+      return void response.writeHead(status).end(`<Error><Code>${code}</Code></Error>`)
+    }
     const [, from = 0, to = object.length - 1] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '') ?? []
     response.writeHead(206).end(object.subarray(Number(from), Number(to) + 1))
   }
 
-  return { url, objects, sent, stop }
+  const storage: FakeS3AndSqs = { url, objects, sent, delayed, codeOfMissingObject: 'NoSuchKey', stop }
+  return storage
+}
+
+type QueueRequest = SqsEntry & {
+  QueueUrl: string
+  Entries?: (SqsEntry & { ReceiptHandle: string; VisibilityTimeout: number })[]
 }

@@ -24,9 +24,10 @@ before(async () => {
 after(() => database.stop())
 
 const whole = 'Subject: Hello\r\n\r\nBody\r\n'
-const missing = async (): Promise<never> => {
-  throw Object.assign(new Error('The specified key does not exist.'), { name: 'NoSuchKey' })
+const refusing = (name: string) => async (): Promise<never> => {
+  throw Object.assign(new Error(`S3 answers ${name}`), { name })
 }
+const missing = refusing('NoSuchKey')
 
 function unit(fields: Partial<BounceDependencies> = {}) {
   const evaluation = recordingQueue<EvaluationJob>()
@@ -196,12 +197,25 @@ describe('a DSN returns', () => {
     assert.equal(await returned({ returnsContent: true }, { read: missing }), undefined)
   })
 
-  test('nothing while the store fails: the job fails, so that SQS retries it', async () => {
-    const fails = async () => {
-      throw new Error('the store is away')
-    }
-    await assert.rejects(returned({}, { readHeaders: fails }), /the store is away/)
+  test('nothing of a message that may not be read, and is sent without it', async () => {
+    const denied = refusing('AccessDenied')
+    assert.equal(await returned({}, { readHeaders: denied }), undefined)
+    assert.equal(await returned({ returnsContent: true }, { read: denied }), undefined)
   })
+
+  for (const name of [
+    'RequestTimeTooSkewed',
+    'ExpiredToken',
+    'InvalidAccessKeyId',
+    'SlowDown',
+    'InternalError',
+    'KMS.DisabledException',
+    'TimeoutError',
+  ])
+    test(`nothing while S3 answers ${name}: the job fails, so that SQS retries it`, async () => {
+      await assert.rejects(returned({}, { readHeaders: refusing(name) }), { name })
+      await assert.rejects(returned({ returnsContent: true }, { read: refusing(name) }), { name })
+    })
 })
 
 describe('the envelope of a DSN', () => {

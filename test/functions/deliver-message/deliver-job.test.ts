@@ -277,6 +277,31 @@ describe('a delivery job', () => {
     await assert.rejects(deliverJob(job, worker({}, { read: dies })), Died)
     assert.deepEqual((await deliverJob(job, worker({}))).busyRecipients, [])
   })
+
+  for (const octets of [1_000, 30_000_000])
+    it(`reports a permanent failure, without an attempt, when its content of ${octets} octets was deleted`, async () => {
+      const deleted = worker(
+        {},
+        {
+          read: async () => {
+            throw Object.assign(new Error('no such key'), { name: 'NoSuchKey' })
+          },
+        },
+      )
+      const { newAttempts } = await deliverJob(ofLength(octets), deleted)
+      assert.deepEqual(deleted.transmitted, [])
+      assert.deepEqual(
+        newAttempts.map(({ attempt: { outcome, host, reply } }) => [
+          outcome,
+          host,
+          reply.code,
+          reply.enhanced,
+        ]),
+        [['PermanentFailure', null, 554, '5.3.0']],
+      )
+      const [reported] = deleted.evaluation.take()
+      assert.equal(reported?.job.recipients[0]?.lastAttempt?.outcome, 'PermanentFailure')
+    })
 })
 
 describe('a job that has waited long for a slot', () => {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { ConnectorRepository } from '../../../shared/connectors-table/repository.ts'
-import type { DeliveryJob } from '../../../shared/contract/jobs.ts'
+import { type DeliveryJob, EvaluationJob } from '../../../shared/contract/jobs.ts'
 import type { Attempt, ContentReference } from '../../../shared/contract/message.ts'
 import { Claims } from '../../../shared/messages/claims.ts'
 import { attemptKey } from '../../../shared/messages/message-keys.ts'
@@ -114,6 +114,26 @@ describe('deliver-message', () => {
     assert.equal(partner.received.length, before + 1)
   })
 
+  it('reports a permanent failure of a message whose content was deleted', async () => {
+    unit.storage.sent.length = 0
+    const deleted = job(7, { ...reference, key: `segments/${'0'.repeat(26)}` })
+    assert.deepEqual(await failedIds(deleted), [])
+    const [{ MessageBody = '' } = {}] = unit.storage.sent.filter(({ queue }) => queue === 'queue')
+    const { lastAttempt } = EvaluationJob.parse(JSON.parse(MessageBody)).recipients[0] ?? {}
+    assert.deepEqual([lastAttempt?.outcome, lastAttempt?.reply.code], ['PermanentFailure', 554])
+  })
+
+  it('reports a job as failed, and delays it, when S3 denies its content: a policy or key may have changed', async () => {
+    unit.storage.codeOfMissingObject = 'AccessDenied'
+    unit.storage.delayed.length = 0
+    assert.deepEqual(await failedIds(job(8, { ...reference, key: 'segments/denied' }), job(9)), ['m0'])
+    unit.storage.codeOfMissingObject = 'NoSuchKey'
+    assert.deepEqual(
+      unit.storage.delayed.map(({ queue, receipt }) => [queue, receipt]),
+      [['delivery', 'receipt of m0']],
+    )
+  })
+
   it('reports a job as failed when another worker has claimed its recipient', async () => {
     const claims = new Claims<Attempt>(db.documents, db.messagesTable)
     const busy = job(5)
@@ -131,7 +151,14 @@ describe('deliver-message', () => {
     assert.equal(partner.connections(), before + 1)
   })
 
-  it('reports a record that is no delivery job as failed', async () => {
-    assert.deepEqual(await failedIds({ hello: 'world' }), ['m0'])
+  it('moves a record that is no delivery job to the dead letters of its queue, with the reason', async () => {
+    unit.storage.sent.length = 0
+    assert.deepEqual(await failedIds({ hello: 'world' }), [])
+    const [{ queue, MessageBody, MessageAttributes } = assert.fail('no dead letter')] = unit.storage.sent
+    assert.deepEqual([queue, MessageBody], ['delivery-dead-letters', '{"hello":"world"}'])
+    assert.match(
+      MessageAttributes?.reason?.StringValue ?? '',
+      /not a job of this queue: message \(invalid_type\)/,
+    )
   })
 })

@@ -59,6 +59,7 @@ before(async () => {
     UNPROVEN_DELIVERY_QUEUE_URL: `${queues.url}/unproven-delivery`,
     LOW_PRIORITY_DELIVERY_QUEUE_URL: `${queues.url}/low-priority-delivery`,
     BOUNCE_QUEUE_URL: `${queues.url}/bounce`,
+    EVALUATION_DEAD_LETTERS_URL: `${queues.url}/evaluation-dead-letters`,
     NOTICES_TOPIC_ARN: 'arn:aws:sns:eu-central-1:000000000000:notices',
     DEFAULT_ROUTE: 'Mx',
     MAIL_HOSTNAME: 'mx.ours.example',

@@ -182,10 +182,16 @@ export class SimulatedDeployment {
     const ended = this.#workers.filter(({ ending }) => ending !== null)
     this.#workers = this.#workers.filter(({ ending }) => ending === null)
     for (const { ending, entry } of ended) {
-      if (ending === 'Failed') continue
-      if (this.#fault(this.#settings.faults.duplicates)) this.#duplicate(entry)
+      if (ending === 'Failed') this.#delay(entry)
+      else if (this.#fault(this.#settings.faults.duplicates)) this.#duplicate(entry)
       else this.queues.delete(entry)
     }
+  }
+
+  /** A failed function delays its job. A client of the API has its own timeout. */
+  #delay(entry: Entry): void {
+    if (isAdministratorUnit(entry.unit)) return
+    this.queues.delay(entry, this.#now, this.#random.integerBelow(1_000) / 1_000)
   }
 
   #duplicate(entry: Entry): void {

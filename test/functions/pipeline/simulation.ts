@@ -168,6 +168,8 @@ export interface History {
   /** Returns the state of a recipient in the trace at the end. */
   state(messageId: string, address: string): string | undefined
   log: string[]
+  /** Every job that was sent, in order. */
+  sent: readonly { unit: string; body: string }[]
 }
 
 const toNorthwind = outbound({ expirationHours: 12, tlsSettings: 'EncryptionOnly' })
@@ -229,6 +231,7 @@ export async function simulate(
     ended: setup.queues.nextVisible() === null,
     state: await readStates(table, sent, recipients, setup.witness),
     log: setup.log,
+    sent: setup.queues.sent,
   }
 }
 

@@ -9,12 +9,16 @@ import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3
 import { SNSClient } from '@aws-sdk/client-sns'
 import { GetQueueAttributesCommand, SendMessageBatchCommand, SQSClient } from '@aws-sdk/client-sqs'
 import type { SQSEvent } from 'aws-lambda'
+import { z } from 'zod'
 import type { Clients } from '../../../infra/local/aws/clients.ts'
 import { type Emulators, startEmulators } from '../../../infra/local/aws/emulators.ts'
 import { createResources, type Resources } from '../../../infra/local/aws/resources.ts'
 import { type EventSource, failuresIn, startPoller } from '../../../infra/local/lambda/poller.ts'
 import { restoreSnapshot, saveSnapshot } from '../../../infra/local/state.ts'
 import { Resolver, type Template } from '../../../infra/local/template.ts'
+import { JobSource } from '../../../shared/lambda/job-source.ts'
+import { sqsHandler } from '../../../shared/lambda/sqs-handler.ts'
+import { setEnvironment } from '../../support/lambda.ts'
 import { within } from '../../support/within.ts'
 
 const queue = (properties: object) => ({ Type: 'AWS::SQS::Queue', Properties: { ...properties } })
@@ -27,6 +31,8 @@ const template: Template = {
     }),
     Dead: queue({ MessageRetentionPeriod: 1_209_600 }),
     Kept: queue({}),
+    Delayed: queue({ VisibilityTimeout: 1 }),
+    Unreadable: queue({}),
     Content: { Type: 'AWS::S3::Bucket', Properties: { VersioningConfiguration: {} } },
     Traces: {
       Type: 'AWS::DynamoDB::Table',
@@ -135,6 +141,37 @@ test('a failed record of a batch is received up to maxReceiveCount, then moved t
     ['bad'],
   )
   assert.deepEqual(batches, [['bad', 'good'], ['bad']])
+})
+
+test('a function delays its failed record, and moves its unreadable record with the reason to the dead letters', async () => {
+  setEnvironment({})
+  const { clients, emulators } = machine
+  const urls = { queue: urlOf('Delayed'), deadLetters: urlOf('Unreadable') }
+  const handled = new EventTarget()
+  const handler = sqsHandler({
+    unit: 'test',
+    job: z.object({ n: z.int() }),
+    source: new JobSource(clients.sqs, [urls], () => 0),
+    process: async ({ n }) => {
+      if (n === 13) throw new Error('unlucky')
+    },
+    afterBatch: async () => void handled.dispatchEvent(new Event('handled')),
+  })
+  await send(urls.queue, ['{"n":1}', '{"n":13}', 'no job'])
+  const ended = once(handled, 'handled')
+  const poller = startPoller(clients.sqs, sourceOf('Delayed'), handler, assert.fail)
+  await within(30_000, ended, 'the invocation')
+  await poller.stop()
+
+  const { ready, inflight } = emulators.queues.getQueueByName('Delayed')?.inspectMessages() ?? assert.fail()
+  assert.deepEqual([ready, inflight.map(({ message }) => message.body)], [[], ['{"n":13}']])
+  const hiddenMs = (inflight[0]?.visibilityDeadline ?? 0) - Date.now()
+  assert.ok(hiddenMs > 1_000, "longer than the queue's visibility timeout")
+  const dead = emulators.queues.getQueueByName('Unreadable')?.inspectMessages().ready ?? []
+  assert.deepEqual(
+    dead.map(({ body, messageAttributes }) => [body, messageAttributes.reason?.StringValue]),
+    [['no job', 'The record is not a job of this queue: body (invalid_type)']],
+  )
 })
 
 test('stop() of a poller waits for its running batch, and a failed invocation is reported', async () => {

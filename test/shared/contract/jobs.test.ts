@@ -5,19 +5,22 @@ import { certificateNotice, message, recipient } from '../../support/fixtures.ts
 
 const mail = { message: message(), recipients: [recipient()], notBefore: null }
 
-const bodies: [name: string, body: object, isJob: boolean][] = [
-  ['a message', mail, true],
-  ['a notice of an unknown certificate', certificateNotice(), true],
-  ['a message with the kind of a notice', { ...mail, kind: 'UnknownCertificate' }, false],
-  ['a notice with the fields of a message', { ...certificateNotice(), ...mail }, false],
-  ['a notice of an unknown kind', { ...certificateNotice(), kind: 'Other' }, false],
-  ['a notice without a certificate', { ...certificateNotice(), presented: null }, false],
+const notice = certificateNotice()
+const bodies: [name: string, body: object, job: object | null][] = [
+  ['a message', mail, mail],
+  ['a notice of an unknown certificate', notice, notice],
+  ['a message with a field of a later version', { ...mail, later: 1 }, mail],
+  ['a message with a feature', { ...mail, requires: ['later'] }, { ...mail, requires: ['later'] }],
+  ['a notice with the fields of a message', { ...notice, ...mail }, notice],
+  ['a message with the kind of a notice', { ...mail, kind: 'UnknownCertificate' }, null],
+  ['a notice of an unknown kind', { ...notice, kind: 'Other' }, null],
+  ['a notice without a certificate', { ...notice, presented: null }, null],
 ]
-for (const [name, body, isJob] of bodies)
-  test(`${name} is ${isJob ? 'accepted' : 'refused'} as a job of the evaluation queue`, () => {
+for (const [name, body, job] of bodies)
+  test(`${name} is ${job === null ? 'refused' : 'accepted'} as a job of the evaluation queue`, () => {
     const { success, data } = EvaluationQueueJob.safeParse(JSON.parse(JSON.stringify(body)))
-    assert.equal(success, isJob)
-    if (isJob) assert.deepEqual(data, body)
+    assert.equal(success, job !== null)
+    if (job !== null) assert.deepEqual(data, job)
   })
 
 test('splitForJobs returns parts of at most a hundred items, in order', () => {

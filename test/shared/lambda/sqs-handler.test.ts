@@ -1,15 +1,32 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { MetricUnit } from '@aws-lambda-powertools/metrics'
-import type { Context } from 'aws-lambda'
+import type { Context, SQSRecord } from 'aws-lambda'
 import { z } from 'zod'
 import { type SqsHandlerOptions, sqsHandler } from '../../../shared/lambda/sqs-handler.ts'
-import { failedIds, sqsEvent } from '../../support/lambda.ts'
+import { failedIds, sqsEvent, sqsRecord } from '../../support/lambda.ts'
 
-const Job = z.strictObject({ n: z.int() })
+const Job = z.object({ n: z.int() })
+
+/** A source that records which records were delayed, and which moved to the dead letters. */
+function recordingSource() {
+  const delayed: string[] = []
+  const deadLetters: [string, string][] = []
+  return {
+    delayed,
+    deadLetters,
+    async delay(records: readonly SQSRecord[]) {
+      delayed.push(...records.map(({ messageId }) => messageId))
+      return []
+    },
+    async sendToDeadLetters({ messageId }: SQSRecord, reason: string) {
+      deadLetters.push([messageId, reason])
+    },
+  }
+}
 
 const handlerWith = (options: Partial<SqsHandlerOptions<typeof Job, string>>) =>
-  sqsHandler({ job: Job, unit: 'test', process: async () => {}, ...options })
+  sqsHandler({ job: Job, unit: 'test', source: recordingSource(), process: async () => {}, ...options })
 
 /** Returns the JSON lines written while the task ran; the test runner's output passes. */
 async function linesOf(task: () => Promise<unknown>): Promise<string[]> {
@@ -35,20 +52,21 @@ const laterThanAnyTimer = () => new Promise((resolve) => setTimeout(resolve, 20)
 describe('a handler of queue jobs', () => {
   const rows = [
     { name: 'nothing when every job is done', bodies: ['{"n":1}', '{"n":2}'], failed: [] },
-    { name: 'only a record that is not JSON', bodies: ['{"n":1}', '{"n":'], failed: ['m1'] },
+    { name: 'no record with an unknown field', bodies: ['{"n":1,"extra":1}'], failed: [] },
     {
-      name: 'only a record with a field of another type',
-      bodies: ['{"n":"one"}', '{"n":2}'],
+      name: 'only a record that requires an unknown feature',
+      bodies: ['{"n":1,"requires":["later"]}', '{"n":2}'],
       failed: ['m0'],
     },
-    { name: 'a record with an unknown field', bodies: ['{"n":1,"extra":1}'], failed: ['m0'] },
     { name: 'only the record whose job failed', bodies: ['{"n":1}', '{"n":13}', '{"n":2}'], failed: ['m1'] },
     { name: 'all records when all jobs fail', bodies: ['{"n":13}', '{"n":13}'], failed: ['m0', 'm1'] },
   ]
   for (const { name, bodies, failed } of rows) {
-    test(`reports as failed: ${name}`, async () => {
+    test(`reports as failed, and delays: ${name}`, async () => {
       const processedJobs: number[] = []
+      const source = recordingSource()
       const handler = handlerWith({
+        source,
         async process({ n }) {
           if (n === 13) throw new Error('unlucky')
           processedJobs.push(n)
@@ -56,12 +74,38 @@ describe('a handler of queue jobs', () => {
       })
       await linesOf(async () => assert.deepEqual(await failedIds(handler, sqsEvent(...bodies)), failed))
       assert.equal(processedJobs.length, bodies.length - failed.length, 'every other job is done')
+      assert.deepEqual(source.delayed, failed)
+      assert.deepEqual(source.deadLetters, [])
     })
   }
 
+  test('moves an unreadable record to the dead letters with its faults, and reports no record as failed', async () => {
+    const source = recordingSource()
+    const event = sqsEvent('{"n":1}', '{"n":', '{"n":"one"}')
+    await linesOf(async () => assert.deepEqual(await failedIds(handlerWith({ source }), event), []))
+    const faults = 'The record is not a job of this queue: '
+    assert.deepEqual(source.deadLetters, [
+      ['m1', `${faults}body (invalid_type)`],
+      ['m2', `${faults}n (invalid_type)`],
+    ])
+  })
+
+  test('reports an unreadable record as failed while the dead-letter queue does not accept it', async () => {
+    const source = {
+      ...recordingSource(),
+      sendToDeadLetters: () => Promise.reject(new Error('the queue is away')),
+    }
+    await linesOf(async () =>
+      assert.deepEqual(await failedIds(handlerWith({ source }), sqsEvent('{"n":', '{"n":1}')), ['m0']),
+    )
+    assert.deepEqual(source.delayed, ['m0'])
+  })
+
   test('reports the whole batch as failed and processes nothing when beforeBatch rejects', async () => {
     let processed = 0
+    const source = recordingSource()
     const handler = handlerWith({
+      source,
       beforeBatch: () => Promise.reject(new Error('no rules')),
       process: async () => {
         processed += 1
@@ -71,6 +115,7 @@ describe('a handler of queue jobs', () => {
       assert.deepEqual(await failedIds(handler, sqsEvent('{"n":1}', '{"n":2}')), ['m0', 'm1']),
     )
     assert.equal(processed, 0)
+    assert.deepEqual(source.delayed, ['m0', 'm1'])
   })
 
   test('calls afterBatch after the last record, and reports no further record as failed when afterBatch throws', async () => {
@@ -133,12 +178,20 @@ describe('a handler of queue jobs', () => {
     assert.doesNotMatch(lines.join(''), /secret@bank/)
   })
 
-  test('logs the faults of an invalid record against the most similar kind when a queue has several kinds of jobs', async () => {
-    const Other = z.strictObject({ kind: z.literal('Other'), of: z.strictObject({ a: z.int() }), b: z.int() })
-    const handler = sqsHandler({ job: z.union([Job, Other]), unit: 'test', process: async () => {} })
-    const [line = ''] = await linesOf(() => handler(sqsEvent('{"kind":"Other","of":{"a":"x"},"b":1}')))
-    assert.match(line, /not a job of this queue: of\.a \(invalid_type\)"/)
-  })
+  const receives = [
+    { receives: [1, 6], failing: undefined },
+    { receives: [1, 7, 30], failing: 2 },
+  ]
+  for (const { receives: each, failing } of receives)
+    test(`counts ${failing ?? 'no'} failing jobs when failed records were received ${each.join(', ')} times`, async () => {
+      const handler = handlerWith({ process: () => Promise.reject(new Error('unlucky')) })
+      const Records = each.map((receives, index) =>
+        sqsRecord({ messageId: `m${index}`, body: '{"n":1}', receives }),
+      )
+      const lines = await linesOf(() => handler({ Records }))
+      const metrics = lines.map((line) => JSON.parse(line)).filter((line) => line._aws)
+      assert.equal(metrics[0]?.JobsFailing, failing)
+    })
 
   test('runs the jobs of a batch concurrently, at most ten at a time', async () => {
     let running = 0

@@ -3,6 +3,7 @@
  * processing. The queues also hold the administrator's requests, because a client that gets no response repeats its
  * request.
  */
+import { retryDelaySeconds } from '../../../shared/lambda/retry-delay.ts'
 
 /** The last three are requests of an administrator to the API. */
 export type Unit = 'evaluate' | 'deliver' | 'bounce' | 'retry' | 'release' | 'return'
@@ -20,7 +21,7 @@ export const timeoutMs: Record<Unit, number> = {
 }
 
 const visibilityMs = (unit: Unit): number => 2 * timeoutMs[unit]
-const maxReceives = 30
+const maxReceives = 1000
 
 export interface Entry {
   number: number
@@ -32,11 +33,13 @@ export interface Entry {
 
 export class Queues {
   readonly deadLetters: Entry[] = []
+  /** Every job that was sent, in order. */
+  readonly sent: Pick<Entry, 'unit' | 'body'>[] = []
   readonly #entries = new Set<Entry>()
-  #sent = 0
 
   send(unit: Unit, job: unknown, visibleAt: number): Entry {
-    const entry = { number: ++this.#sent, unit, body: JSON.stringify(job), visibleAt, receives: 0 }
+    const body = JSON.stringify(job)
+    const entry = { number: this.sent.push({ unit, body }), unit, body, visibleAt, receives: 0 }
     this.#entries.add(entry)
     return entry
   }
@@ -61,6 +64,11 @@ export class Queues {
     this.delete(entry)
     this.deadLetters.push(entry)
     return false
+  }
+
+  /** Hides an entry after a failure, as the function does. */
+  delay(entry: Entry, now: number, random: number): void {
+    entry.visibleAt = now + retryDelaySeconds(entry.receives, random) * second
   }
 
   delete(entry: Entry): void {
