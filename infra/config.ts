@@ -9,6 +9,7 @@ const queueRetentionDays = 14
 const secretArn = /^arn:[\w-]+:secretsmanager:[\w-]+:\d{12}:secret:[\w/+=.@-]+-[A-Za-z0-9]{6}$/
 const keyArn = /^arn:[\w-]+:kms:[\w-]+:\d{12}:key\/[\w-]+$/
 const certificateArn = /^arn:[\w-]+:acm:[\w-]+:\d{12}:certificate\/[\w-]+$/
+const topicArn = /^arn:[\w-]+:sns:[\w-]+:\d{12}:[\w-]{1,256}$/
 const identityArn = /^arn:[\w-]+:ses:[\w-]+:\d{12}:identity\/\S+$/
 const hostName = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}$/
 
@@ -300,6 +301,12 @@ export const Config = z
     /** Mail address for alarms and notices; not a mailbox behind this deployment. @default none */
     alarmEmail: z.email().optional(),
     /**
+     * ARN of an SNS topic for alarms; `alarmEmail` then receives notices only. The policies of the topic and of its KMS
+     * key must admit `cloudwatch.amazonaws.com`.
+     * @default a topic of the stack
+     */
+    alarmsTopicArn: z.string().regex(topicArn, 'must be the ARN of an SNS topic').optional(),
+    /**
      * Resolvers to use instead of the VPC's or Lambda's. DANE needs a resolver that validates DNSSEC and sets the AD
      * bit. mailflow trusts that bit, so the path to the resolver must be secure. Amazon's VPC resolver sets no AD bit:
      * with it, no domain is treated as signed.
@@ -448,6 +455,10 @@ export const deliveryConcurrency = ({ functions: { deliver } }: Pick<Config, 'fu
 export function deliversInVpc(config: Config): boolean {
   return config.defaultRoute === 'Mx' || config.deliverInVpc
 }
+
+/** Whether the settings name a receiver of alarms. */
+export const notifiesAdministrators = ({ alarmEmail, alarmsTopicArn }: Config): boolean =>
+  alarmEmail !== undefined || alarmsTopicArn !== undefined
 
 /** Returns the settings that still have the example values of cdk.json. A stack with these values does not work. */
 export function exampleSettings(config: Config): string[] {

@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { App, Validations } from 'aws-cdk-lib'
-import { ConfigurationError, exampleSettings, readConfig } from './config.ts'
+import { ConfigurationError, exampleSettings, notifiesAdministrators, readConfig } from './config.ts'
 import { MailflowStack } from './mailflow-stack.ts'
 import { repositoryRoot } from './repository.ts'
 
@@ -49,6 +49,11 @@ export function buildApp(options: CreateAppOptions = {}): App {
     Validations.of(stack).addWarning(
       `example-${name}`,
       `mailflow.${name} still has the example value of cdk.json: change it before you deploy`,
+    )
+  if (!notifiesAdministrators(config))
+    Validations.of(stack).addWarning(
+      'no-subscription',
+      'Alarms notify no administrator: set mailflow.alarmEmail, or mailflow.alarmsTopicArn, or subscribe to the topics AlarmsTopic and NoticesTopic',
     )
   return app
 }

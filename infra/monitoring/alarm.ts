@@ -26,7 +26,7 @@ export interface AlarmProps {
 
 /** An alarm whose description states its effect and its runbook entry. */
 export class Alarm extends CloudWatchAlarm {
-  constructor(scope: Construct, id: string, props: AlarmProps, topic?: ITopic) {
+  constructor(scope: Construct, id: string, props: AlarmProps, topic: ITopic) {
     super(scope, id, {
       alarmName: `${Stack.of(scope).stackName}: ${props.title}`,
       alarmDescription: `${props.impact} What to do: docs/runbook.md, "${props.title}".`,
@@ -36,7 +36,7 @@ export class Alarm extends CloudWatchAlarm {
       evaluationPeriods: props.periods ?? 1,
       treatMissingData: props.missingData ?? TreatMissingData.NOT_BREACHING,
     })
-    if (topic) this.addAlarmAction(new SnsAction(topic))
-    if (topic) this.addOkAction(new SnsAction(topic))
+    this.addAlarmAction(new SnsAction(topic))
+    this.addOkAction(new SnsAction(topic))
   }
 }

@@ -20,9 +20,9 @@ const { LESS_THAN_THRESHOLD, LESS_THAN_OR_EQUAL_TO_THRESHOLD } = ComparisonOpera
 
 /** Every alarm of the deployment. Each has its heading in docs/runbook.md. */
 export class Alarms extends Construct {
-  private readonly topic: ITopic | undefined
+  private readonly topic: ITopic
 
-  constructor(scope: Construct, id: string, parts: MonitoredParts, topic?: ITopic) {
+  constructor(scope: Construct, id: string, parts: MonitoredParts, topic: ITopic) {
     super(scope, id)
     this.topic = topic
     this.watchIngress(parts)

@@ -9,6 +9,7 @@ const outputs = (mailflow: Record<string, unknown>): string[] => {
 
 test('the stack has exactly the outputs of these lists, EgressAddresses only with the default route Mx', () => {
   assert.deepEqual(outputs({}), [
+    'AlarmsTopic',
     'ApiUrl',
     'CertificateNoticesTopic',
     'LoadBalancerName',
@@ -17,6 +18,7 @@ test('the stack has exactly the outputs of these lists, EgressAddresses only wit
     'PagesUrl',
   ])
   assert.deepEqual(outputs({ defaultRoute: 'Mx' }), [
+    'AlarmsTopic',
     'ApiUrl',
     'CertificateNoticesTopic',
     'EgressAddresses',

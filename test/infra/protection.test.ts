@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
+  deployments,
   type Json,
   onlyResource,
   type Resource,
@@ -45,9 +46,9 @@ for (const [how, mailflow, algorithm] of encryptions)
   })
 
 test('the KMS key of the content bucket rotates and is retained when the stack is deleted', () => {
-  const { Properties, DeletionPolicy } = onlyResource('AWS::KMS::Key', kms)
-  assert.equal(Properties.EnableKeyRotation, true)
-  assert.equal(DeletionPolicy, 'Retain')
+  const key = resourcesOfType('AWS::KMS::Key', kms).find(({ id }) => id.startsWith('ContentKey'))
+  assert.equal(key?.Properties.EnableKeyRotation, true)
+  assert.equal(key?.DeletionPolicy, 'Retain')
 })
 
 test('content expires after 14 days, an unfinished upload after one day', () => {
@@ -179,7 +180,7 @@ test('the topics of alarms and notices are encrypted and refuse plain HTTP', () 
     assert.deepEqual(denial?.Condition, { Bool: { 'aws:SecureTransport': 'false' } })
 })
 
-test('alarms and notices are mailed to alarmEmail; without this setting the topic of notices still exists', () => {
+test('alarms and notices are mailed to alarmEmail; without this setting their topics still exist', () => {
   const subscribed = resourcesOfType('AWS::SNS::Subscription', mailed).map(({ Properties }) => Properties)
   assert.deepEqual(
     subscribed.map(({ Protocol, Endpoint, TopicArn }) => [Protocol, Endpoint, text(TopicArn).slice(1, 8)]),
@@ -190,14 +191,32 @@ test('alarms and notices are mailed to alarmEmail; without this setting the topi
   )
   assert.deepEqual(
     [resourcesOfType('AWS::SNS::Topic').length, resourcesOfType('AWS::SNS::Subscription').length],
-    [2, 0],
+    [3, 0],
   )
 })
 
-test('each alarm has an action when alarmEmail is set', () => {
-  for (const { id, Properties } of resourcesOfType('AWS::CloudWatch::Alarm', mailed))
-    assert.equal(Properties.AlarmActions.length, 1, id)
+const alarmsTopicArn = 'arn:aws:sns:eu-west-1:210987654321:operations'
+
+test('with alarmsTopicArn, alarms go to that topic only, and alarmEmail receives notices', () => {
+  const mailflow = { ...mailed, alarmsTopicArn }
+  for (const { id, Properties } of resourcesOfType('AWS::CloudWatch::Alarm', mailflow))
+    assert.deepEqual(
+      [Properties.AlarmActions, Properties.OKActions],
+      [[alarmsTopicArn], [alarmsTopicArn]],
+      id,
+    )
+  const subscribed = resourcesOfType('AWS::SNS::Subscription', mailflow)
+  assert.deepEqual(
+    subscribed.map(({ Properties }) => text(Properties.TopicArn).slice(1, 8)),
+    ['Notices'],
+  )
 })
+
+for (const [name, mailflow] of Object.entries({ ...deployments, 'with a topic': { alarmsTopicArn } }))
+  test(`each alarm has an action in a deployment ${name}`, () => {
+    for (const { id, Properties } of resourcesOfType('AWS::CloudWatch::Alarm', mailflow))
+      assert.equal(Properties.AlarmActions?.length, 1, id)
+  })
 
 function denied({ Properties }: Resource): Json[] {
   return Properties.PolicyDocument.Statement.filter(({ Effect }: Json) => Effect === 'Deny')
