@@ -294,6 +294,12 @@ export const Config = z
     logRetentionDays: z
       .union([7, 14, 30, 60, 90, 180, 365, 731].map((value) => z.literal(value)))
       .default(90),
+    /**
+     * Protects the tables and the load balancer against deletion. Turn it on after the first successful deployment: a
+     * failed first deployment cannot remove a protected resource, so it cannot be repeated.
+     * @default false
+     */
+    deletionProtection: z.boolean().default(false),
     /** Identities that may send through SES; empty means every identity of the account in its Region. @default [] */
     sesIdentityArns: z.array(z.string().regex(identityArn, 'must be the ARN of an SES identity')).default([]),
     /** Administrators sign in with tokens of this issuer instead of AWS signatures. @default AWS signatures */
@@ -455,6 +461,10 @@ export const deliveryConcurrency = ({ functions: { deliver } }: Pick<Config, 'fu
 export function deliversInVpc(config: Config): boolean {
   return config.defaultRoute === 'Mx' || config.deliverInVpc
 }
+
+/** How to protect the tables and the load balancer. */
+export const deletionProtectionAdvice =
+  'off: after the first successful deployment, set mailflow.deletionProtection to true and deploy again'
 
 /** Whether the settings name a receiver of alarms. */
 export const notifiesAdministrators = ({ alarmEmail, alarmsTopicArn }: Config): boolean =>

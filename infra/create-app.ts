@@ -3,8 +3,14 @@
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { App, Validations } from 'aws-cdk-lib'
-import { ConfigurationError, exampleSettings, notifiesAdministrators, readConfig } from './config.ts'
+import { Annotations, App, Validations } from 'aws-cdk-lib'
+import {
+  ConfigurationError,
+  deletionProtectionAdvice,
+  exampleSettings,
+  notifiesAdministrators,
+  readConfig,
+} from './config.ts'
 import { MailflowStack } from './mailflow-stack.ts'
 import { repositoryRoot } from './repository.ts'
 
@@ -54,6 +60,12 @@ export function buildApp(options: CreateAppOptions = {}): App {
     Validations.of(stack).addWarning(
       'no-subscription',
       'Alarms notify no administrator: set mailflow.alarmEmail, or mailflow.alarmsTopicArn, or subscribe to the topics AlarmsTopic and NoticesTopic',
+    )
+  // Information, not a warning: each first deployment has this state, and a warning would stop `cdk deploy --strict`.
+  if (!config.deletionProtection)
+    Annotations.of(stack).addInfoV2(
+      'deletion-protection',
+      `Deletion protection is ${deletionProtectionAdvice}`,
     )
   return app
 }

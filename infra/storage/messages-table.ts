@@ -14,7 +14,7 @@ export class MessagesTable extends Construct {
   constructor(scope: Construct, id: string, config: Config) {
     super(scope, id)
     this.retentionDays = config.traceRetentionDays
-    this.table = new ItemTable(this, 'Table', { timeToLiveAttribute: 'expiresAt' })
+    this.table = new ItemTable(this, 'Table', config, { timeToLiveAttribute: 'expiresAt' })
     this.table.addGlobalSecondaryIndex({
       indexName: byTime,
       partitionKey: { name: 'bucket', type: AttributeType.STRING },

@@ -12,6 +12,7 @@ test('the stack has exactly the outputs of these lists, EgressAddresses only wit
     'AlarmsTopic',
     'ApiUrl',
     'CertificateNoticesTopic',
+    'DeletionProtection',
     'LoadBalancerName',
     'MxAddresses',
     'NoticesTopic',
@@ -21,10 +22,17 @@ test('the stack has exactly the outputs of these lists, EgressAddresses only wit
     'AlarmsTopic',
     'ApiUrl',
     'CertificateNoticesTopic',
+    'DeletionProtection',
     'EgressAddresses',
     'LoadBalancerName',
     'MxAddresses',
     'NoticesTopic',
     'PagesUrl',
   ])
+})
+
+test('the output DeletionProtection says how to turn it on, until it is on', () => {
+  const template: Json = assemble().getStackByName('Mailflow').template
+  assert.match(template.Outputs.DeletionProtection.Value, /^off: .* set mailflow\.deletionProtection to true/)
+  assert.ok(!outputs({ deletionProtection: true }).includes('DeletionProtection'))
 })

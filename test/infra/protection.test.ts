@@ -5,6 +5,7 @@ import {
   type Json,
   onlyResource,
   type Resource,
+  resources,
   resourcesOfType,
   text,
   toList,
@@ -48,7 +49,7 @@ for (const [how, mailflow, algorithm] of encryptions)
 test('the KMS key of the content bucket rotates and is retained when the stack is deleted', () => {
   const key = resourcesOfType('AWS::KMS::Key', kms).find(({ id }) => id.startsWith('ContentKey'))
   assert.equal(key?.Properties.EnableKeyRotation, true)
-  assert.equal(key?.DeletionPolicy, 'Retain')
+  assert.equal(key?.DeletionPolicy, 'RetainExceptOnCreate')
 })
 
 test('content expires after 14 days, an unfinished upload after one day', () => {
@@ -129,10 +130,40 @@ test('the tables are billed per request, restorable to a point in time, and outl
   for (const { id, Properties, DeletionPolicy } of tables) {
     assert.equal(Properties.BillingMode, 'PAY_PER_REQUEST', id)
     assert.equal(Properties.PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled, true, id)
-    assert.equal(Properties.DeletionProtectionEnabled, true, id)
-    assert.equal(DeletionPolicy, 'Retain', id)
+    assert.equal(DeletionPolicy, 'RetainExceptOnCreate', id)
   }
 })
+
+for (const [name, mailflow] of Object.entries(deployments)) {
+  const withSecret = { tlsSecretArn: undefined, certificate: { acm: {} } }
+  test(`data outlives the stack but not a failed first deployment ${name}`, () => {
+    const all = [...resources(mailflow), ...resources({ ...mailflow, ...withSecret })]
+    for (const { id, DeletionPolicy } of all) assert.notEqual(DeletionPolicy, 'Retain', id)
+    const keeps = ({ DeletionPolicy }: Resource) => DeletionPolicy === 'RetainExceptOnCreate'
+    const types = new Set(all.filter(keeps).map(({ Type }) => Type))
+    for (const type of ['AWS::DynamoDB::Table', 'AWS::S3::Bucket', 'AWS::SecretsManager::Secret'])
+      assert.ok(types.has(type), type)
+    for (const { id, UpdateReplacePolicy } of all.filter(keeps))
+      assert.equal(UpdateReplacePolicy, 'Retain', id)
+  })
+}
+
+for (const [deletionProtection, title] of [
+  [undefined, 'nothing is protected against deletion by default, so a failed first deployment can roll back'],
+  [true, 'the setting deletionProtection protects the tables and the load balancer'],
+] as const)
+  test(title, () => {
+    const mailflow = { deletionProtection }
+    const tables = resourcesOfType('AWS::DynamoDB::Table', mailflow)
+    assert.equal(tables.length, 3)
+    for (const { id, Properties } of tables)
+      assert.equal(Properties.DeletionProtectionEnabled ?? false, deletionProtection ?? false, id)
+    const balancer = onlyResource('AWS::ElasticLoadBalancingV2::LoadBalancer', mailflow)
+    const { Value } = balancer.Properties.LoadBalancerAttributes.find(
+      ({ Key }: Json) => Key === 'deletion_protection.enabled',
+    )
+    assert.equal(Value, String(deletionProtection ?? false))
+  })
 
 test('items of the transport table expire', () => {
   const transport = resourcesOfType('AWS::DynamoDB::Table').find(({ id }) => id.startsWith('Transport'))

@@ -34,6 +34,14 @@ test('cdk synth warns only of the example values of cdk.json, and of alarms with
   assert.deepEqual(settings.sort(), ['mailflow.alarmEmail', 'mailflow.hostname', 'mailflow.tlsSecretArn'])
 })
 
+test('cdk synth says how to turn on deletion protection', () => {
+  const { stdout, stderr } = shippedSynth()
+  assert.match(
+    `${stdout}${stderr}`,
+    /Deletion protection is off: .* set mailflow\.deletionProtection to true/,
+  )
+})
+
 for (const [name, mailflow] of Object.entries(deployments).filter(([name]) => name !== 'as shipped'))
   test(`a deployment ${name} satisfies CloudFormation's schema`, () => {
     const { directory } = assemble(mailflow, { validate: true })

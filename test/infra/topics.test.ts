@@ -5,15 +5,15 @@ import { deployments, type Json, type Resource, resources, text, toList } from '
 
 for (const [name, mailflow] of Object.entries(deployments))
   test(`each publisher may publish to its topic in a deployment ${name}`, () => {
-    assert.deepEqual(publishingFaults(resources(mailflow)), [])
+    assert.deepEqual(publishFaults(resources(mailflow)), [])
   })
 
 test('alarms and three functions are the publishers of the topics', () => {
   const all = resources()
   const publishers = topicsOf(all).map(({ id }) => [
     withoutHash(id),
-    ...servicesPublishingTo(id, all),
-    ...rolesPublishingTo(id, all).map(withoutHash),
+    ...servicePublishers(id, all),
+    ...rolePublishers(id, all).map(withoutHash),
   ])
   assert.deepEqual(publishers.sort(), [
     ['MonitoringTopic', 'cloudwatch.amazonaws.com'],
@@ -85,7 +85,7 @@ for (const [what, mutate, faults] of mutations)
   test(`${what} is a fault`, () => {
     const all = structuredClone(resources())
     mutate(mutable(all))
-    assert.deepEqual(publishingFaults(all), faults)
+    assert.deepEqual(publishFaults(all), faults)
   })
 
 /** Parts of a template that the mutations change. */
@@ -125,10 +125,10 @@ const allowOf = (statements: Json[]): Json => statements.find(({ Effect }) => Ef
 
 const topicsOf = (all: readonly Resource[]) => all.filter(({ Type }) => Type === 'AWS::SNS::Topic')
 
-function publishingFaults(all: readonly Resource[]): string[] {
+function publishFaults(all: readonly Resource[]): string[] {
   return topicsOf(all).flatMap((topic) => {
-    const services = servicesPublishingTo(topic.id, all)
-    const publishers = [...services, ...rolesPublishingTo(topic.id, all)]
+    const services = servicePublishers(topic.id, all)
+    const publishers = [...services, ...rolePublishers(topic.id, all)]
     return [
       ...services.flatMap((service) => policyFaults(service, topic, all)),
       ...publishers.flatMap((publisher) => keyFaults(publisher, topic, all)),
@@ -185,7 +185,7 @@ function keyStatementsFor(
   )
 }
 
-function servicesPublishingTo(topic: string, all: readonly Resource[]): string[] {
+function servicePublishers(topic: string, all: readonly Resource[]): string[] {
   const actions = ({ Properties }: Resource): Json[] =>
     ['AlarmActions', 'OKActions', 'InsufficientDataActions'].flatMap((name) => Properties[name] ?? [])
   const hasAlarm = all.some(
@@ -204,7 +204,7 @@ function servicesPublishingTo(topic: string, all: readonly Resource[]): string[]
 }
 
 /** Logical ids of the roles that are granted `sns:Publish` on the topic. */
-function rolesPublishingTo(topic: string, all: readonly Resource[]): string[] {
+function rolePublishers(topic: string, all: readonly Resource[]): string[] {
   return all
     .filter(({ Type }) => Type === 'AWS::IAM::Role')
     .map(({ id }) => id)
