@@ -15,7 +15,11 @@ const hostName = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]
 
 const days = z.int().min(1).max(3650)
 
-/** SQS accepts a maximum concurrency from 2. */
+/**
+ * The maximum concurrency of an SQS event source, from 2 to 1000
+ * (https://docs.aws.amazon.com/lambda/latest/dg/API_ScalingConfig.html). It bounds a function without reserving
+ * concurrency for it.
+ */
 const concurrency = z.int().min(2).max(1000)
 
 const unit = (timeoutSeconds: number, defaultConcurrency: number, maxTimeoutSeconds = 900) =>
@@ -23,7 +27,7 @@ const unit = (timeoutSeconds: number, defaultConcurrency: number, maxTimeoutSeco
     .strictObject({
       /** Seconds that one invocation may take. */
       timeoutSeconds: z.int().min(1).max(maxTimeoutSeconds).default(timeoutSeconds),
-      /** Concurrent invocations. */
+      /** Concurrent invocations; a function without a queue is limited only with `reserveConcurrency`. */
       concurrency: concurrency.default(defaultConcurrency),
     })
     .prefault({})
@@ -32,7 +36,7 @@ const unit = (timeoutSeconds: number, defaultConcurrency: number, maxTimeoutSeco
 const fixedTimeoutUnit = (timeoutSeconds: number, defaultConcurrency: number) =>
   z
     .strictObject({
-      /** Concurrent invocations. */
+      /** Concurrent invocations, with `reserveConcurrency`. */
       concurrency: concurrency.default(defaultConcurrency),
     })
     .prefault({})
@@ -366,10 +370,11 @@ export const Config = z
       })
       .prefault({}),
     /**
-     * Reserves concurrency for each function. Switch it off if the account's limit leaves none to reserve (new
-     * accounts start at 10). @default true
+     * Reserves its concurrency for each function, so that no other function of the account can take it. AWS refuses a
+     * reservation that leaves less than 100 unreserved, so new accounts cannot reserve.
+     * @default false
      */
-    reserveConcurrency: z.boolean().default(true),
+    reserveConcurrency: z.boolean().default(false),
   })
   .refine((config) => config.ingress.minimumTasks <= config.ingress.maximumTasks, {
     path: ['ingress', 'minimumTasks'],
@@ -452,6 +457,28 @@ export function setDecisionEnvironment(
   unit.addEnvironment('DELAY_NOTIFICATION_HOURS', String(delayNotificationHours))
   if (tlsReportAddress !== undefined) unit.addEnvironment('TLS_REPORT_ADDRESS', tlsReportAddress)
 }
+
+/**
+ * Quotas of the account that the settings can use up in a Region. Lambda's default quota is 1,000 concurrent executions,
+ * but new accounts have less (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html), some only 10.
+ * @returns concurrent executions of Lambda, and vCPUs of Fargate
+ */
+export function requiredQuotas(config: Config): { lambdaConcurrency: number; vcpus: number } {
+  const { functions, ingress, reserveConcurrency } = config
+  const { evaluate, deliver: _, bounce, ...withoutQueue } = functions
+  const ofQueues = evaluate.concurrency + deliveryConcurrency(config) + bounce.concurrency
+  const ofOthers = Object.values(withoutQueue).reduce((sum, { concurrency }) => sum + concurrency, 0)
+  return {
+    lambdaConcurrency: reserveConcurrency ? ofQueues + ofOthers + unreservedConcurrency : ofQueues,
+    vcpus: (ingress.maximumTasks * ingress.cpu) / 1024,
+  }
+}
+
+/**
+ * Concurrency that must stay unreserved in an account
+ * (https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html).
+ */
+const unreservedConcurrency = 100
 
 /** Concurrent invocations of deliver-message for all its queues. */
 export const deliveryConcurrency = ({ functions: { deliver } }: Pick<Config, 'functions'>): number =>

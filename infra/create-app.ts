@@ -10,6 +10,7 @@ import {
   exampleSettings,
   notifiesAdministrators,
   readConfig,
+  requiredQuotas,
 } from './config.ts'
 import { MailflowStack } from './mailflow-stack.ts'
 import { repositoryRoot } from './repository.ts'
@@ -67,6 +68,11 @@ export function buildApp(options: CreateAppOptions = {}): App {
       'deletion-protection',
       `Deletion protection is ${deletionProtectionAdvice}`,
     )
+  const { lambdaConcurrency, vcpus } = requiredQuotas(config)
+  Annotations.of(stack).addInfoV2(
+    'quotas',
+    `Under load the stack uses up to ${lambdaConcurrency} concurrent executions of Lambda (quota L-B99A9384) and ${vcpus} vCPUs of Fargate (quota L-3032A538). New accounts have less: request more, or lower mailflow.functions.{evaluate,deliver,bounce}.concurrency (2 each: 10 together) and mailflow.ingress.maximumTasks`,
+  )
   return app
 }
 

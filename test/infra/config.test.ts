@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { exampleSettings, notifiesAdministrators, readConfig } from '../../infra/config.ts'
+import { exampleSettings, notifiesAdministrators, readConfig, requiredQuotas } from '../../infra/config.ts'
 
 const shipped = JSON.parse(readFileSync('cdk.json', 'utf8')).context.mailflow
 const real = {
@@ -46,6 +46,28 @@ test('only hostname and tlsSecretArn are required; the other settings have safe 
     smtpTimeouts: { connect: 30, greeting: 60, command: 60, data: 120 },
   })
 })
+
+const quotas: [string, Record<string, unknown>, ReturnType<typeof requiredQuotas>][] = [
+  ['the default settings', {}, { lambdaConcurrency: 140, vcpus: 10 }],
+  [
+    'reserved concurrency, for which 100 must stay unreserved',
+    { reserveConcurrency: true },
+    { lambdaConcurrency: 280, vcpus: 10 },
+  ],
+  [
+    'two invocations of each function and one small task',
+    {
+      functions: { evaluate: { concurrency: 2 }, deliver: { concurrency: 2 }, bounce: { concurrency: 2 } },
+      ingress: { cpu: 256, minimumTasks: 1, maximumTasks: 1 },
+    },
+    { lambdaConcurrency: 10, vcpus: 0.25 },
+  ],
+]
+
+for (const [what, settings, required] of quotas)
+  test(`the quotas that ${what} require follow from the settings`, () => {
+    assert.deepEqual(requiredQuotas(readConfig({ ...real, ...settings })), required)
+  })
 
 const receivers: [string, Record<string, unknown>, boolean][] = [
   ['no receiver', {}, false],

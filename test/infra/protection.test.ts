@@ -105,11 +105,64 @@ test('batches may fail in part', () => {
   }
 })
 
-test('a function has reserved what its queues may start together, so no queue takes the share of another', () => {
-  const mappings = resourcesOfType('AWS::Lambda::EventSourceMapping')
+const accountQuota = 1000
+
+test('by default no concurrency is reserved, so that new accounts accept the functions', () => {
+  for (const mailflow of Object.values(deployments))
+    for (const { id, Properties } of resourcesOfType('AWS::Lambda::Function', mailflow))
+      assert.equal(Properties.ReservedConcurrentExecutions, undefined, id)
+})
+
+/** Sums the maximum concurrency of the queues. */
+const queueConcurrency = (mailflow: Record<string, unknown> = {}): number =>
+  resourcesOfType('AWS::Lambda::EventSourceMapping', mailflow)
+    .map(({ Properties }) => Properties.ScalingConfig.MaximumConcurrency)
+    .reduce((sum, value) => sum + value, 0)
+
+test("by default all queues at their maximum and a flood of the public pages fit Lambda's default quota, so none takes the share of another", () => {
+  const stage = resourcesOfType('AWS::ApiGatewayV2::Stage').find(({ id }) => id.startsWith('Pages'))
+  const pages = resourcesOfType('AWS::Lambda::Function').find(({ id }) => id.startsWith('Pages'))
+  const throttles = [
+    stage?.Properties.DefaultRouteSettings,
+    ...Object.values(stage?.Properties.RouteSettings),
+  ]
+  const flood = throttles
+    .map(
+      ({ ThrottlingRateLimit, ThrottlingBurstLimit }: Json) =>
+        ThrottlingBurstLimit + ThrottlingRateLimit * pages?.Properties.Timeout,
+    )
+    .reduce((sum, value) => sum + value, 0)
+  assert.deepEqual([queueConcurrency(), flood], [140, 600])
+  assert.ok(queueConcurrency() + flood <= accountQuota)
+})
+
+test('the settings can fit the queues into an account with ten concurrent executions', () => {
+  const two = { concurrency: 2 }
+  assert.equal(queueConcurrency({ functions: { evaluate: two, deliver: two, bounce: two } }), 10)
+})
+
+test('unproven and low-priority mail together have fewer invocations than other deliveries', () => {
+  const maxima = resourcesOfType('AWS::Lambda::EventSourceMapping')
+    .filter(({ id }) => id.startsWith('Delivery'))
+    .map(({ Properties }) => [
+      text(Properties.EventSourceArn).replace(/^<Queues(\w+?)Queue.*$/, '$1'),
+      Properties.ScalingConfig.MaximumConcurrency,
+    ])
+  assert.deepEqual(maxima.sort(), [
+    ['Delivery', 50],
+    ['LowPriorityDelivery', 10],
+    ['UnprovenDelivery', 20],
+  ])
+})
+
+test('with reserveConcurrency, a function has reserved what its queues may start together', () => {
+  const mailflow = { reserveConcurrency: true }
+  const functions = resourcesOfType('AWS::Lambda::Function', mailflow)
+  for (const { id, Properties } of functions) assert.ok(Properties.ReservedConcurrentExecutions > 0, id)
+  const mappings = resourcesOfType('AWS::Lambda::EventSourceMapping', mailflow)
   const byFunction = Map.groupBy(mappings, ({ Properties }) => text(Properties.FunctionName))
   for (const [name, its] of byFunction) {
-    const consumer = resourcesOfType('AWS::Lambda::Function').find(({ id }) => name === `<${id}>`)
+    const consumer = functions.find(({ id }) => name === `<${id}>`)
     const concurrency = its.map(({ Properties }) => Properties.ScalingConfig.MaximumConcurrency)
     assert.equal(
       concurrency.reduce((sum, value) => sum + value, 0),
@@ -117,11 +170,6 @@ test('a function has reserved what its queues may start together, so no queue ta
     )
   }
   assert.deepEqual([...byFunction.values()].map((its) => its.length).sort(), [1, 1, 3])
-})
-
-test('no concurrency is reserved when reserveConcurrency is false', () => {
-  for (const { Properties } of resourcesOfType('AWS::Lambda::Function', { reserveConcurrency: false }))
-    assert.equal(Properties.ReservedConcurrentExecutions, undefined)
 })
 
 test('the tables are billed per request, restorable to a point in time, and outlive the stack', () => {

@@ -34,8 +34,9 @@ test('cdk synth warns only of the example values of cdk.json, and of alarms with
   assert.deepEqual(settings.sort(), ['mailflow.alarmEmail', 'mailflow.hostname', 'mailflow.tlsSecretArn'])
 })
 
-test('cdk synth says how to turn on deletion protection', () => {
+test('cdk synth says how to turn on deletion protection, and which quotas the stack can use up', () => {
   const { stdout, stderr } = shippedSynth()
+  assert.match(`${stdout}${stderr}`, /up to 140 concurrent executions of Lambda/)
   assert.match(
     `${stdout}${stderr}`,
     /Deletion protection is off: .* set mailflow\.deletionProtection to true/,
