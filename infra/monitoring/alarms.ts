@@ -5,7 +5,6 @@ import {
   type IMetric,
   MathExpression,
   Stats,
-  TreatMissingData,
 } from 'aws-cdk-lib/aws-cloudwatch'
 import type { ITopic } from 'aws-cdk-lib/aws-sns'
 import { Construct } from 'constructs'
@@ -35,7 +34,7 @@ export class Alarms extends Construct {
 
   private watchIngress({ config, ingress }: MonitoredParts): void {
     const minute = Duration.minutes(1)
-    this.add('NoHealthyTasks', {
+    const noHealthyTasks = this.add('NoHealthyTasks', {
       title: 'No healthy ingress task',
       impact: 'No mail can be received; senders retry, most for days, so mail is late rather than lost.',
       metric: ingress.loadBalancer.targets.metrics.healthyHostCount({
@@ -44,9 +43,15 @@ export class Alarms extends Construct {
       }),
       threshold: 1,
       comparison: LESS_THAN_THRESHOLD,
-      periods: 2,
-      missingData: TreatMissingData.BREACHING,
+      periods: 3,
+      // The balancer reports this metric only while tasks are registered. Missing data, treated as breaching, would raise
+      // the alarm in each first deployment. A new alarm has the state INSUFFICIENT_DATA, and its actions follow a change
+      // of state, so missing data notifies only after the first data.
+      // (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html)
+      notifiesOfMissingData: true,
     })
+    // The first tasks are registered for minutes before they are healthy. The alarm is created after they are.
+    noHealthyTasks.node.addDependency(ingress.service)
     this.add('TooFewTasks', {
       title: 'Too few ingress tasks',
       impact: 'Mail still arrives, but the loss of one more task or zone could stop it.',
@@ -264,8 +269,8 @@ export class Alarms extends Construct {
     })
   }
 
-  private add(id: string, props: AlarmProps): void {
-    new Alarm(this, id, props, this.topic)
+  private add(id: string, props: AlarmProps): Alarm {
+    return new Alarm(this, id, props, this.topic)
   }
 }
 
@@ -283,14 +288,9 @@ function runningTasks({ cluster, serviceName }: MonitoredParts['ingress']['servi
 /** Sums over two hours: rotate-certificate runs only once per hour, and the alarm must not end between two runs. */
 function certificatesRefused(): IMetric {
   const period = Duration.hours(2)
-  return new MathExpression({
-    label: 'Certificates refused',
-    expression: 'FILL(ingress, 0) + FILL(rotation, 0)',
-    usingMetrics: {
-      ingress: ingressMetric(Metric.certificatesRefused, { period }),
-      rotation: functionMetric('rotate-certificate', Metric.certificatesRefused, { period }),
-    },
-    period,
+  return sum('Certificates refused', period, {
+    ingress: ingressMetric(Metric.certificatesRefused, { period }),
+    rotation: functionMetric('rotate-certificate', Metric.certificatesRefused, { period }),
   })
 }
 
@@ -300,12 +300,11 @@ function deadLetters(queues: readonly MailQueue[]): IMetric {
     deadLetters.metricApproximateNumberOfMessagesVisible({ statistic: Stats.MAXIMUM }),
   )
   if (metrics.length === 1) return metrics[0] as IMetric
-  const names = metrics.map((_, index) => `dead${index}`)
-  return new MathExpression({
-    label: 'Dead letters',
-    expression: names.map((name) => `FILL(${name}, 0)`).join(' + '),
-    usingMetrics: Object.fromEntries(metrics.map((metric, index) => [names[index] as string, metric])),
-  })
+  return sum(
+    'Dead letters',
+    Duration.minutes(5),
+    Object.fromEntries(metrics.map((metric, index) => [`dead${index}`, metric])),
+  )
 }
 
 /** The age of the oldest mail to unproven destinations; DSNs to them may wait four times as long. */
@@ -324,10 +323,13 @@ function throttles(functions: MonitoredParts['functions']): IMetric {
     name,
     handler.metricThrottles({ statistic: Stats.SUM }),
   ])
-  return new MathExpression({
-    label: 'Throttles',
-    expression: Object.keys(functions).join(' + '),
-    usingMetrics: Object.fromEntries(metricEntries),
-    period: Duration.minutes(5),
-  })
+  return sum('Throttles', Duration.minutes(5), Object.fromEntries(metricEntries))
+}
+
+/** A sum of metrics. A missing value counts as 0: in metric math, the sum with a missing value is missing. */
+function sum(label: string, period: Duration, metrics: Readonly<Record<string, IMetric>>): IMetric {
+  const expression = Object.keys(metrics)
+    .map((name) => `FILL(${name}, 0)`)
+    .join(' + ')
+  return new MathExpression({ label, expression, usingMetrics: { ...metrics }, period })
 }
