@@ -94,7 +94,15 @@ export class MailflowStack extends Stack {
       expiryWatch: expiryWatch.handler,
       rotate: rotate.handler,
     }
-    new Monitoring(this, 'Monitoring', { config, ingress, queues, functions, api, pages })
+    new Monitoring(this, 'Monitoring', {
+      config,
+      ingress,
+      queues,
+      functions,
+      tables: { messages, connectors, transport },
+      api,
+      pages,
+    })
     if (!config.deletionProtection)
       new CfnOutput(this, 'DeletionProtection', { value: deletionProtectionAdvice })
   }

@@ -11,6 +11,7 @@ import { Construct } from 'constructs'
 import { Metric } from '../../shared/contract/metrics.ts'
 import { functionMetric, ingressMetric } from '../mail-metric.ts'
 import type { MailQueue } from '../queues/mail-queue.ts'
+import { MessagesTable } from '../storage/messages-table.ts'
 import type { UnitFunction } from '../unit.ts'
 import { Alarm, type AlarmProps } from './alarm.ts'
 import type { MonitoredParts } from './monitored-parts.ts'
@@ -27,6 +28,7 @@ export class Alarms extends Construct {
     this.watchIngress(parts)
     this.watchQueues(parts)
     this.watchFunctions(parts)
+    this.watchTables(parts)
     this.watchPolicy()
     this.watchReports()
     this.watchExpiry()
@@ -189,6 +191,16 @@ export class Alarms extends Construct {
     })
   }
 
+  private watchTables({ tables }: MonitoredParts): void {
+    this.add('TableThrottles', {
+      title: 'Tables are throttled',
+      impact: 'Mail waits, because DynamoDB refuses some requests, which are repeated.',
+      metric: tableThrottleEvents(tables),
+      threshold: 10,
+      periods: 3,
+    })
+  }
+
   private watchErrors(unit: string, handler: UnitFunction, impact: string): void {
     const metric = handler.metricErrors({ statistic: Stats.SUM, period: Duration.minutes(5) })
     this.add(`Errors-${unit}`, { title: `Errors in ${unit}`, impact, metric, threshold: 3 })
@@ -324,6 +336,31 @@ function throttles(functions: MonitoredParts['functions']): IMetric {
     handler.metricThrottles({ statistic: Stats.SUM }),
   ])
   return sum('Throttles', Duration.minutes(5), Object.fromEntries(metricEntries))
+}
+
+/**
+ * Counts refused reads and writes. The events of an index have a dimension of their own
+ * (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/metrics-dimensions.html).
+ */
+function tableThrottleEvents({ messages, connectors, transport }: MonitoredParts['tables']): IMetric {
+  const period = Duration.minutes(5)
+  const throttleEvents = (
+    name: string,
+    metricName: string,
+    tableName: string,
+    index?: string,
+  ): [string, IMetric] => {
+    const dimensionsMap = { TableName: tableName, ...(index && { GlobalSecondaryIndexName: index }) }
+    const options = { namespace: 'AWS/DynamoDB', metricName, dimensionsMap, statistic: Stats.SUM, period }
+    return [name, new CloudWatchMetric(options)]
+  }
+  const ofTables = Object.entries({ messages, connectors, transport }).flatMap(([name, { table }]) => [
+    throttleEvents(`${name}Reads`, 'ReadThrottleEvents', table.tableName),
+    throttleEvents(`${name}Writes`, 'WriteThrottleEvents', table.tableName),
+  ])
+  const { byTime } = MessagesTable
+  const ofIndex = throttleEvents('byTimeWrites', 'WriteThrottleEvents', messages.table.tableName, byTime)
+  return sum('Throttle events', period, Object.fromEntries([...ofTables, ofIndex]))
 }
 
 /** A sum of metrics. A missing value counts as 0: in metric math, the sum with a missing value is missing. */

@@ -7,7 +7,7 @@ import { z } from 'zod'
 import { Metrics as IngressMetrics } from '../../functions/smtp-ingress/metrics.ts'
 import { Metric, metricNamespace } from '../../shared/contract/metrics.ts'
 import { type JobTools, sqsHandler } from '../../shared/lambda/sqs-handler.ts'
-import { deployments, type Json, onlyResource, resourcesOfType } from '../support/synthesis.ts'
+import { deployments, type Json, onlyResource, resourcesOfType, text } from '../support/synthesis.ts'
 
 const runbook = readFileSync('docs/runbook.md', 'utf8')
 const sections = new Map(
@@ -105,6 +105,25 @@ test('an alarm on several metrics counts a missing one as 0', () => {
   assert.notEqual(expressions.length, 0)
   for (const { Expression } of expressions)
     assert.doesNotMatch(Expression.replace(/FILL\(\w+, 0\)/g, ''), /[a-z]/, Expression)
+})
+
+test('the alarm "Tables are throttled" watches reads and writes of every table, and writes of every index', () => {
+  const alarm = resourcesOfType('AWS::CloudWatch::Alarm').find(
+    ({ Properties }) => Properties.AlarmName === 'Mailflow: Tables are throttled',
+  )
+  const watched: string[] = (alarm?.Properties.Metrics ?? [])
+    .filter(({ MetricStat }: Json) => MetricStat)
+    .map(({ MetricStat: { Metric } }: Json) =>
+      [Metric.MetricName, ...Metric.Dimensions.map(({ Value }: Json) => text(Value)).sort()].join(' '),
+    )
+  const expected = resourcesOfType('AWS::DynamoDB::Table').flatMap(({ id, Properties }) => [
+    `ReadThrottleEvents <${id}>`,
+    `WriteThrottleEvents <${id}>`,
+    ...(Properties.GlobalSecondaryIndexes ?? []).map(
+      ({ IndexName }: Json) => `WriteThrottleEvents <${id}> ${IndexName}`,
+    ),
+  ])
+  assert.deepEqual(watched.sort(), expected.sort())
 })
 
 /** Returns namespace and dimensions of a line in CloudWatch's embedded metric format; nothing for other lines. */

@@ -122,11 +122,8 @@ const queueConcurrency = (mailflow: Record<string, unknown> = {}): number =>
 test("by default all queues at their maximum and a flood of the public pages fit Lambda's default quota, so none takes the share of another", () => {
   const stage = resourcesOfType('AWS::ApiGatewayV2::Stage').find(({ id }) => id.startsWith('Pages'))
   const pages = resourcesOfType('AWS::Lambda::Function').find(({ id }) => id.startsWith('Pages'))
-  const throttles = [
-    stage?.Properties.DefaultRouteSettings,
-    ...Object.values(stage?.Properties.RouteSettings),
-  ]
-  const flood = throttles
+  const limits = [stage?.Properties.DefaultRouteSettings, ...Object.values(stage?.Properties.RouteSettings)]
+  const flood = limits
     .map(
       ({ ThrottlingRateLimit, ThrottlingBurstLimit }: Json) =>
         ThrottlingBurstLimit + ThrottlingRateLimit * pages?.Properties.Timeout,
