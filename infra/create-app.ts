@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Annotations, App, Validations } from 'aws-cdk-lib'
 import {
+  type Config,
   ConfigurationError,
   deletionProtectionAdvice,
   exampleSettings,
@@ -52,6 +53,15 @@ export function buildApp(options: CreateAppOptions = {}): App {
   })
   const config = readConfig(mergeSettings(app.node.tryGetContext('mailflow'), options.mailflow))
   const stack = new MailflowStack(app, 'Mailflow', config)
+  addMessages(stack, config)
+  return app
+}
+
+/**
+ * Adds what `cdk synth` and `cdk deploy` say about the settings. What each first deployment has is information, because a
+ * warning would stop `cdk deploy --strict`.
+ */
+function addMessages(stack: MailflowStack, config: Config): void {
   for (const name of exampleSettings(config))
     Validations.of(stack).addWarning(
       `example-${name}`,
@@ -62,7 +72,6 @@ export function buildApp(options: CreateAppOptions = {}): App {
       'no-subscription',
       'Alarms notify no administrator: set mailflow.alarmEmail, or mailflow.alarmsTopicArn, or subscribe to the topics AlarmsTopic and NoticesTopic',
     )
-  // Information, not a warning: each first deployment has this state, and a warning would stop `cdk deploy --strict`.
   if (!config.deletionProtection)
     Annotations.of(stack).addInfoV2(
       'deletion-protection',
@@ -73,7 +82,6 @@ export function buildApp(options: CreateAppOptions = {}): App {
     'quotas',
     `Under load the stack uses up to ${lambdaConcurrency} concurrent executions of Lambda (quota L-B99A9384) and ${vcpus} vCPUs of Fargate (quota L-3032A538). New accounts have less: request more, or lower mailflow.functions.{evaluate,deliver,bounce}.concurrency (2 each: 10 together) and mailflow.ingress.maximumTasks`,
   )
-  return app
 }
 
 /** `--context mailflow=…` gives text, which the parser then refuses. */
