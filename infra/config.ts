@@ -9,12 +9,17 @@ const queueRetentionDays = 14
 const secretArn = /^arn:[\w-]+:secretsmanager:[\w-]+:\d{12}:secret:[\w/+=.@-]+-[A-Za-z0-9]{6}$/
 const keyArn = /^arn:[\w-]+:kms:[\w-]+:\d{12}:key\/[\w-]+$/
 const certificateArn = /^arn:[\w-]+:acm:[\w-]+:\d{12}:certificate\/[\w-]+$/
+const topicArn = /^arn:[\w-]+:sns:[\w-]+:\d{12}:[\w-]{1,256}$/
 const identityArn = /^arn:[\w-]+:ses:[\w-]+:\d{12}:identity\/\S+$/
 const hostName = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}$/
 
 const days = z.int().min(1).max(3650)
 
-/** SQS accepts a maximum concurrency from 2. */
+/**
+ * The maximum concurrency of an SQS event source, from 2 to 1000
+ * (https://docs.aws.amazon.com/lambda/latest/dg/API_ScalingConfig.html). It bounds a function without reserving
+ * concurrency for it.
+ */
 const concurrency = z.int().min(2).max(1000)
 
 const unit = (timeoutSeconds: number, defaultConcurrency: number, maxTimeoutSeconds = 900) =>
@@ -22,7 +27,7 @@ const unit = (timeoutSeconds: number, defaultConcurrency: number, maxTimeoutSeco
     .strictObject({
       /** Seconds that one invocation may take. */
       timeoutSeconds: z.int().min(1).max(maxTimeoutSeconds).default(timeoutSeconds),
-      /** Concurrent invocations. */
+      /** Concurrent invocations; a function without a queue is limited only with `reserveConcurrency`. */
       concurrency: concurrency.default(defaultConcurrency),
     })
     .prefault({})
@@ -31,7 +36,7 @@ const unit = (timeoutSeconds: number, defaultConcurrency: number, maxTimeoutSeco
 const fixedTimeoutUnit = (timeoutSeconds: number, defaultConcurrency: number) =>
   z
     .strictObject({
-      /** Concurrent invocations. */
+      /** Concurrent invocations, with `reserveConcurrency`. */
       concurrency: concurrency.default(defaultConcurrency),
     })
     .prefault({})
@@ -293,12 +298,24 @@ export const Config = z
     logRetentionDays: z
       .union([7, 14, 30, 60, 90, 180, 365, 731].map((value) => z.literal(value)))
       .default(90),
+    /**
+     * Protects the tables and the load balancer against deletion. Turn it on after the first successful deployment: a
+     * failed first deployment cannot remove a protected resource, so it cannot be repeated.
+     * @default false
+     */
+    deletionProtection: z.boolean().default(false),
     /** Identities that may send through SES; empty means every identity of the account in its Region. @default [] */
     sesIdentityArns: z.array(z.string().regex(identityArn, 'must be the ARN of an SES identity')).default([]),
     /** Administrators sign in with tokens of this issuer instead of AWS signatures. @default AWS signatures */
     jwt: Jwt.optional(),
     /** Mail address for alarms and notices; not a mailbox behind this deployment. @default none */
     alarmEmail: z.email().optional(),
+    /**
+     * ARN of an SNS topic for alarms; `alarmEmail` then receives notices only. The policies of the topic and of its KMS
+     * key must admit `cloudwatch.amazonaws.com`.
+     * @default a topic of the stack
+     */
+    alarmsTopicArn: z.string().regex(topicArn, 'must be the ARN of an SNS topic').optional(),
     /**
      * Resolvers to use instead of the VPC's or Lambda's. DANE needs a resolver that validates DNSSEC and sets the AD
      * bit. mailflow trusts that bit, so the path to the resolver must be secure. Amazon's VPC resolver sets no AD bit:
@@ -353,10 +370,11 @@ export const Config = z
       })
       .prefault({}),
     /**
-     * Reserves concurrency for each function. Switch it off if the account's limit leaves none to reserve (new
-     * accounts start at 10). @default true
+     * Reserves its concurrency for each function, so that no other function of the account can take it. AWS refuses a
+     * reservation that leaves less than 100 unreserved, so new accounts cannot reserve.
+     * @default false
      */
-    reserveConcurrency: z.boolean().default(true),
+    reserveConcurrency: z.boolean().default(false),
   })
   .refine((config) => config.ingress.minimumTasks <= config.ingress.maximumTasks, {
     path: ['ingress', 'minimumTasks'],
@@ -448,6 +466,14 @@ export const deliveryConcurrency = ({ functions: { deliver } }: Pick<Config, 'fu
 export function deliversInVpc(config: Config): boolean {
   return config.defaultRoute === 'Mx' || config.deliverInVpc
 }
+
+/** How to protect the tables and the load balancer. */
+export const deletionProtectionAdvice =
+  'off: after the first successful deployment, set mailflow.deletionProtection to true and deploy again'
+
+/** Whether the settings name a receiver of alarms. */
+export const notifiesAdministrators = ({ alarmEmail, alarmsTopicArn }: Config): boolean =>
+  alarmEmail !== undefined || alarmsTopicArn !== undefined
 
 /** Returns the settings that still have the example values of cdk.json. A stack with these values does not work. */
 export function exampleSettings(config: Config): string[] {

@@ -3,10 +3,18 @@
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { App, Validations } from 'aws-cdk-lib'
-import { ConfigurationError, exampleSettings, readConfig } from './config.ts'
+import { Annotations, App, Validations } from 'aws-cdk-lib'
+import {
+  type Config,
+  ConfigurationError,
+  deletionProtectionAdvice,
+  exampleSettings,
+  notifiesAdministrators,
+  readConfig,
+} from './config.ts'
 import { MailflowStack } from './mailflow-stack.ts'
 import { repositoryRoot } from './repository.ts'
+import { requiredQuotas } from './required-quotas.ts'
 
 export interface CreateAppOptions {
   /** Folder of the cloud assembly. @default CDK's choice */
@@ -45,12 +53,37 @@ export function buildApp(options: CreateAppOptions = {}): App {
   })
   const config = readConfig(mergeSettings(app.node.tryGetContext('mailflow'), options.mailflow))
   const stack = new MailflowStack(app, 'Mailflow', config)
+  addMessages(stack, config)
+  return app
+}
+
+/**
+ * Adds what `cdk synth` and `cdk deploy` say about the settings. What each first deployment has is information, because a
+ * warning would stop `cdk deploy --strict`.
+ */
+function addMessages(stack: MailflowStack, config: Config): void {
   for (const name of exampleSettings(config))
     Validations.of(stack).addWarning(
       `example-${name}`,
       `mailflow.${name} still has the example value of cdk.json: change it before you deploy`,
     )
-  return app
+  if (!notifiesAdministrators(config))
+    Validations.of(stack).addWarning(
+      'no-subscription',
+      'Alarms notify no administrator: set mailflow.alarmEmail, or mailflow.alarmsTopicArn, or subscribe to the topics AlarmsTopic and NoticesTopic',
+    )
+  if (!config.deletionProtection)
+    Annotations.of(stack).addInfoV2(
+      'deletion-protection',
+      `Deletion protection is ${deletionProtectionAdvice}`,
+    )
+  const quotas = requiredQuotas(config)
+    .map(({ name, code, required }) => `${required} of ${name} (${code})`)
+    .slice(0, 2)
+  Annotations.of(stack).addInfoV2(
+    'quotas',
+    `Under load the stack uses up to ${quotas.join(' and ')}. New accounts have less: request more, or lower mailflow.functions.{evaluate,deliver,bounce}.concurrency (2 each: 10 together) and mailflow.ingress.maximumTasks`,
+  )
 }
 
 /** `--context mailflow=…` gives text, which the parser then refuses. */

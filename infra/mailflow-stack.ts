@@ -1,9 +1,9 @@
-import { Stack } from 'aws-cdk-lib'
+import { CfnOutput, Stack } from 'aws-cdk-lib'
 import type { Construct } from 'constructs'
 import { RotateCertificate } from './certificates/rotate-certificate.ts'
 import { TlsCertificate } from './certificates/tls-certificate.ts'
 import { WatchExpiry } from './certificates/watch-expiry.ts'
-import type { Config } from './config.ts'
+import { type Config, deletionProtectionAdvice } from './config.ts'
 import { ConnectorApi } from './connectors/connector-api.ts'
 import { BounceMessage } from './delivery/bounce-message.ts'
 import { DeliverMessage } from './delivery/deliver-message.ts'
@@ -31,8 +31,8 @@ export class MailflowStack extends Stack {
     const queues = new MailQueues(this, 'Queues', config)
     const content = new ContentBucket(this, 'Content', config)
     const messages = new MessagesTable(this, 'Messages', config)
-    const connectors = new ConnectorsTable(this, 'Connectors')
-    const transport = new TransportTable(this, 'Transport')
+    const connectors = new ConnectorsTable(this, 'Connectors', config)
+    const transport = new TransportTable(this, 'Transport', config)
     const certificate = new TlsCertificate(this, 'Certificate', config)
     const notices = new NoticesTopic(this, 'Notices', config)
 
@@ -94,6 +94,16 @@ export class MailflowStack extends Stack {
       expiryWatch: expiryWatch.handler,
       rotate: rotate.handler,
     }
-    new Monitoring(this, 'Monitoring', { config, ingress, queues, functions, api, pages })
+    new Monitoring(this, 'Monitoring', {
+      config,
+      ingress,
+      queues,
+      functions,
+      tables: { messages, connectors, transport },
+      api,
+      pages,
+    })
+    if (!config.deletionProtection)
+      new CfnOutput(this, 'DeletionProtection', { value: deletionProtectionAdvice })
   }
 }

@@ -16,7 +16,10 @@ export interface RequiredQuota {
   effect: string
 }
 
-/** Lambda keeps this number of executions without reservation (AWS Lambda Developer Guide, "Reserved concurrency"). */
+/**
+ * Concurrency that must stay unreserved in an account
+ * (https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html).
+ */
 const unreservedExecutions = 100
 
 export function requiredQuotas(config: Config): RequiredQuota[] {
@@ -28,7 +31,8 @@ export function requiredQuotas(config: Config): RequiredQuota[] {
       service: 'lambda',
       code: 'L-B99A9384',
       name: 'Lambda: Concurrent executions',
-      required: executions + (reserveConcurrency ? unreservedExecutions : 0),
+      required: executions,
+      // https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html; some new accounts have 10.
       awsDefault: 1000,
       effect: reserveConcurrency
         ? 'the deployment fails: the functions reserve their concurrency'
@@ -81,10 +85,11 @@ export function requiredQuotas(config: Config): RequiredQuota[] {
   ]
 }
 
+/** Without reservations, only the maximum concurrency of the queues bounds functions. */
 function maxExecutions(config: Config): number {
-  const { deliver: _, ...others } = config.functions
-  return Object.values(others).reduce(
-    (sum, { concurrency }) => sum + (concurrency ?? 1),
-    deliveryConcurrency(config),
-  )
+  const { evaluate, deliver: _, bounce, ...withoutQueue } = config.functions
+  const ofQueues = evaluate.concurrency + deliveryConcurrency(config) + bounce.concurrency
+  if (!config.reserveConcurrency) return ofQueues
+  const ofOthers = Object.values(withoutQueue).reduce((sum, { concurrency }) => sum + concurrency, 0)
+  return ofQueues + ofOthers + unreservedExecutions
 }

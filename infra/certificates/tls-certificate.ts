@@ -1,9 +1,9 @@
-import { RemovalPolicy } from 'aws-cdk-lib'
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import { CfnSecret } from 'aws-cdk-lib/aws-secretsmanager'
 import { Construct } from 'constructs'
 import { acknowledge } from '../acknowledge.ts'
 import type { Config } from '../config.ts'
+import { retained } from '../storage/retained.ts'
 import type { Unit } from '../unit.ts'
 import { AcmCertificates } from './acm-certificates.ts'
 
@@ -53,7 +53,7 @@ export class TlsCertificate extends Construct {
       description: 'Certificates of the SMTP ingress with their private keys, written by rotate-certificate',
       ...(this.keyArn && { kmsKeyId: this.keyArn }),
     })
-    secret.applyRemovalPolicy(RemovalPolicy.RETAIN)
+    secret.applyRemovalPolicy(retained)
     acknowledge(
       secret,
       'ACM renews the certificates, and rotate-certificate writes them into the secret.',

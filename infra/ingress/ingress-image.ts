@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { IgnoreMode } from 'aws-cdk-lib'
-import { Platform } from 'aws-cdk-lib/aws-ecr-assets'
 import { ContainerImage } from 'aws-cdk-lib/aws-ecs'
 import { repositoryRoot } from '../repository.ts'
 
@@ -9,12 +8,12 @@ const dockerfile = 'functions/smtp-ingress/Dockerfile'
 
 /**
  * The image of the ingress, built from the repository root. The asset's hash uses the Dockerfile's ignore file, so
- * that unrelated changes deploy no new task.
+ * that unrelated changes deploy no new task. The Dockerfile sets the platform, because the platform of an asset would
+ * also apply to the build stage, which then ran under emulation.
  */
 export function ingressImage(): ContainerImage {
   return ContainerImage.fromAsset(repositoryRoot, {
     file: dockerfile,
-    platform: Platform.LINUX_ARM64,
     ignoreMode: IgnoreMode.DOCKER,
     exclude: parseIgnoreFile(readFileSync(join(repositoryRoot, `${dockerfile}.dockerignore`), 'utf8')),
   })

@@ -30,7 +30,7 @@ export class MailLoadBalancer extends Construct {
   constructor(scope: Construct, id: string, network: MailNetwork, config: Config) {
     super(scope, id)
     this.securityGroup = this.createSecurityGroup(network)
-    this.balancer = this.createBalancer(network)
+    this.balancer = this.createBalancer(network, config)
     this.balancerNetworks = network.vpc.publicSubnets.map(({ ipv4CidrBlock }) => ipv4CidrBlock)
     this.targets = this.createTargets(network, config)
     this.balancer.addListener('Smtp', {
@@ -57,21 +57,25 @@ export class MailLoadBalancer extends Construct {
     return group
   }
 
-  private createBalancer({ vpc }: MailNetwork): NetworkLoadBalancer {
+  private createBalancer({ vpc }: MailNetwork, { deletionProtection }: Config): NetworkLoadBalancer {
     const description = 'Addresses for the A record that the MX record names'
     const addresses = MailNetwork.createAddresses(this, 'MxAddress', description)
     const balancer = new NetworkLoadBalancer(this, 'Balancer', {
       vpc,
       internetFacing: true,
       crossZoneEnabled: true,
-      deletionProtection: true,
+      deletionProtection,
       securityGroups: [this.securityGroup],
       subnetMappings: vpc.publicSubnets.map((subnet, zone) => ({
         subnet,
         allocationId: addresses[zone]?.attrAllocationId ?? '',
       })),
     })
-    balancer.node.addDependency(vpc.internetConnectivityEstablished)
+    // The dependable of the VPC contains the internet gateway without its attachment, and the balancer needs both
+    // (https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-dependson.html, "When a
+    // DependsOn attribute is required"). Each subnet's default route depends on the attachment.
+    for (const { internetConnectivityEstablished } of vpc.publicSubnets)
+      balancer.node.addDependency(internetConnectivityEstablished)
     acknowledge(
       balancer,
       'A Network Load Balancer logs TLS listeners only; STARTTLS is TCP to it, and the ingress logs every session.',

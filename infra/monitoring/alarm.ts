@@ -20,13 +20,16 @@ export interface AlarmProps {
   readonly comparison?: ComparisonOperator
   /** Consecutive periods that must breach. @default 1 */
   readonly periods?: number
-  /** How missing data is treated. @default not breaching, because the metrics count events */
-  readonly missingData?: TreatMissingData
+  /**
+   * Notifies administrators when data that the alarm has had is missing. @default false: missing data is within the
+   * threshold, because the metrics count events
+   */
+  readonly notifiesOfMissingData?: boolean
 }
 
 /** An alarm whose description states its effect and its runbook entry. */
 export class Alarm extends CloudWatchAlarm {
-  constructor(scope: Construct, id: string, props: AlarmProps, topic?: ITopic) {
+  constructor(scope: Construct, id: string, props: AlarmProps, topic: ITopic) {
     super(scope, id, {
       alarmName: `${Stack.of(scope).stackName}: ${props.title}`,
       alarmDescription: `${props.impact} What to do: docs/runbook.md, "${props.title}".`,
@@ -34,9 +37,12 @@ export class Alarm extends CloudWatchAlarm {
       threshold: props.threshold,
       comparisonOperator: props.comparison ?? ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
       evaluationPeriods: props.periods ?? 1,
-      treatMissingData: props.missingData ?? TreatMissingData.NOT_BREACHING,
+      treatMissingData: props.notifiesOfMissingData
+        ? TreatMissingData.MISSING
+        : TreatMissingData.NOT_BREACHING,
     })
-    if (topic) this.addAlarmAction(new SnsAction(topic))
-    if (topic) this.addOkAction(new SnsAction(topic))
+    if (props.notifiesOfMissingData) this.addInsufficientDataAction(new SnsAction(topic))
+    this.addAlarmAction(new SnsAction(topic))
+    this.addOkAction(new SnsAction(topic))
   }
 }

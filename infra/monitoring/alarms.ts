@@ -5,13 +5,13 @@ import {
   type IMetric,
   MathExpression,
   Stats,
-  TreatMissingData,
 } from 'aws-cdk-lib/aws-cloudwatch'
 import type { ITopic } from 'aws-cdk-lib/aws-sns'
 import { Construct } from 'constructs'
 import { Metric } from '../../shared/contract/metrics.ts'
 import { functionMetric, ingressMetric } from '../mail-metric.ts'
 import type { MailQueue } from '../queues/mail-queue.ts'
+import { MessagesTable } from '../storage/messages-table.ts'
 import type { UnitFunction } from '../unit.ts'
 import { Alarm, type AlarmProps } from './alarm.ts'
 import type { MonitoredParts } from './monitored-parts.ts'
@@ -20,15 +20,16 @@ const { LESS_THAN_THRESHOLD, LESS_THAN_OR_EQUAL_TO_THRESHOLD } = ComparisonOpera
 
 /** Every alarm of the deployment. Each has its heading in docs/runbook.md. */
 export class Alarms extends Construct {
-  private readonly topic: ITopic | undefined
+  private readonly topic: ITopic
 
-  constructor(scope: Construct, id: string, parts: MonitoredParts, topic?: ITopic) {
+  constructor(scope: Construct, id: string, parts: MonitoredParts, topic: ITopic) {
     super(scope, id)
     this.topic = topic
     this.watchIngress(parts)
     this.watchQueues(parts)
     this.watchFunctions(parts)
     this.watchFailingJobs()
+    this.watchTables(parts)
     this.watchPolicy()
     this.watchReports()
     this.watchExpiry()
@@ -36,7 +37,7 @@ export class Alarms extends Construct {
 
   private watchIngress({ config, ingress }: MonitoredParts): void {
     const minute = Duration.minutes(1)
-    this.add('NoHealthyTasks', {
+    const noHealthyTasks = this.add('NoHealthyTasks', {
       title: 'No healthy ingress task',
       impact: 'No mail can be received; senders retry, most for days, so mail is late rather than lost.',
       metric: ingress.loadBalancer.targets.metrics.healthyHostCount({
@@ -45,9 +46,15 @@ export class Alarms extends Construct {
       }),
       threshold: 1,
       comparison: LESS_THAN_THRESHOLD,
-      periods: 2,
-      missingData: TreatMissingData.BREACHING,
+      periods: 3,
+      // The balancer reports this metric only while tasks are registered. Missing data, treated as breaching, would raise
+      // the alarm in each first deployment. A new alarm has the state INSUFFICIENT_DATA, and its actions follow a change
+      // of state, so missing data notifies only after the first data.
+      // (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html)
+      notifiesOfMissingData: true,
     })
+    // The first tasks are registered for minutes before they are healthy. The alarm is created after they are.
+    noHealthyTasks.node.addDependency(ingress.service)
     this.add('TooFewTasks', {
       title: 'Too few ingress tasks',
       impact: 'Mail still arrives, but the loss of one more task or zone could stop it.',
@@ -195,6 +202,16 @@ export class Alarms extends Construct {
     })
   }
 
+  private watchTables({ tables }: MonitoredParts): void {
+    this.add('TableThrottles', {
+      title: 'Tables are throttled',
+      impact: 'Mail waits, because DynamoDB refuses some requests, which are repeated.',
+      metric: tableThrottleEvents(tables),
+      threshold: 10,
+      periods: 3,
+    })
+  }
+
   private watchErrors(unit: string, handler: UnitFunction, impact: string): void {
     const metric = handler.metricErrors({ statistic: Stats.SUM, period: Duration.minutes(5) })
     this.add(`Errors-${unit}`, { title: `Errors in ${unit}`, impact, metric, threshold: 3 })
@@ -275,8 +292,8 @@ export class Alarms extends Construct {
     })
   }
 
-  private add(id: string, props: AlarmProps): void {
-    new Alarm(this, id, props, this.topic)
+  private add(id: string, props: AlarmProps): Alarm {
+    return new Alarm(this, id, props, this.topic)
   }
 }
 
@@ -294,14 +311,9 @@ function runningTasks({ cluster, serviceName }: MonitoredParts['ingress']['servi
 /** Sums over two hours: rotate-certificate runs only once per hour, and the alarm must not end between two runs. */
 function certificatesRefused(): IMetric {
   const period = Duration.hours(2)
-  return new MathExpression({
-    label: 'Certificates refused',
-    expression: 'FILL(ingress, 0) + FILL(rotation, 0)',
-    usingMetrics: {
-      ingress: ingressMetric(Metric.certificatesRefused, { period }),
-      rotation: functionMetric('rotate-certificate', Metric.certificatesRefused, { period }),
-    },
-    period,
+  return sum('Certificates refused', period, {
+    ingress: ingressMetric(Metric.certificatesRefused, { period }),
+    rotation: functionMetric('rotate-certificate', Metric.certificatesRefused, { period }),
   })
 }
 
@@ -311,12 +323,11 @@ function deadLetters(queues: readonly MailQueue[]): IMetric {
     deadLetters.metricApproximateNumberOfMessagesVisible({ statistic: Stats.MAXIMUM }),
   )
   if (metrics.length === 1) return metrics[0] as IMetric
-  const names = metrics.map((_, index) => `dead${index}`)
-  return new MathExpression({
-    label: 'Dead letters',
-    expression: names.map((name) => `FILL(${name}, 0)`).join(' + '),
-    usingMetrics: Object.fromEntries(metrics.map((metric, index) => [names[index] as string, metric])),
-  })
+  return sum(
+    'Dead letters',
+    Duration.minutes(5),
+    Object.fromEntries(metrics.map((metric, index) => [`dead${index}`, metric])),
+  )
 }
 
 /** Sums over half an hour, because a job may fail only once in that time. */
@@ -351,10 +362,38 @@ function throttles(functions: MonitoredParts['functions']): IMetric {
     name,
     handler.metricThrottles({ statistic: Stats.SUM }),
   ])
-  return new MathExpression({
-    label: 'Throttles',
-    expression: Object.keys(functions).join(' + '),
-    usingMetrics: Object.fromEntries(metricEntries),
-    period: Duration.minutes(5),
-  })
+  return sum('Throttles', Duration.minutes(5), Object.fromEntries(metricEntries))
+}
+
+/**
+ * Counts refused reads and writes. The events of an index have a dimension of their own
+ * (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/metrics-dimensions.html).
+ */
+function tableThrottleEvents({ messages, connectors, transport }: MonitoredParts['tables']): IMetric {
+  const period = Duration.minutes(5)
+  const throttleEvents = (
+    name: string,
+    metricName: string,
+    tableName: string,
+    index?: string,
+  ): [string, IMetric] => {
+    const dimensionsMap = { TableName: tableName, ...(index && { GlobalSecondaryIndexName: index }) }
+    const options = { namespace: 'AWS/DynamoDB', metricName, dimensionsMap, statistic: Stats.SUM, period }
+    return [name, new CloudWatchMetric(options)]
+  }
+  const ofTables = Object.entries({ messages, connectors, transport }).flatMap(([name, { table }]) => [
+    throttleEvents(`${name}Reads`, 'ReadThrottleEvents', table.tableName),
+    throttleEvents(`${name}Writes`, 'WriteThrottleEvents', table.tableName),
+  ])
+  const { byTime } = MessagesTable
+  const ofIndex = throttleEvents('byTimeWrites', 'WriteThrottleEvents', messages.table.tableName, byTime)
+  return sum('Throttle events', period, Object.fromEntries([...ofTables, ofIndex]))
+}
+
+/** A sum of metrics. A missing value counts as 0: in metric math, the sum with a missing value is missing. */
+function sum(label: string, period: Duration, metrics: Readonly<Record<string, IMetric>>): IMetric {
+  const expression = Object.keys(metrics)
+    .map((name) => `FILL(${name}, 0)`)
+    .join(' + ')
+  return new MathExpression({ label, expression, usingMetrics: { ...metrics }, period })
 }

@@ -3,6 +3,9 @@ import type { ConnectorApi } from '../connectors/connector-api.ts'
 import type { SmtpIngress } from '../ingress/smtp-ingress.ts'
 import type { PublicPages } from '../pages/public-pages.ts'
 import type { MailQueues } from '../queues/mail-queues.ts'
+import type { ConnectorsTable } from '../storage/connectors-table.ts'
+import type { MessagesTable } from '../storage/messages-table.ts'
+import type { TransportTable } from '../storage/transport-table.ts'
 import type { UnitFunction } from '../unit.ts'
 
 /** The parts that the dashboard and the alarms watch. */
@@ -16,6 +19,11 @@ export interface MonitoredParts {
       UnitFunction
     >
   >
+  readonly tables: {
+    readonly messages: MessagesTable
+    readonly connectors: ConnectorsTable
+    readonly transport: TransportTable
+  }
   readonly api: ConnectorApi
   readonly pages: PublicPages
 }

@@ -18,8 +18,9 @@ const maxReceives = 1000
 
 /**
  * A message reappears after this many function timeouts when its worker has crashed. AWS advises six, which leave
- * Lambda time to retry a throttled batch. In mailflow, the maximum concurrency of the event source prevents throttling,
- * and a message that reappears early finds its claim taken. For the delivery queue, six would be half an hour.
+ * Lambda time to retry a throttled batch. In mailflow, the maximum concurrency of the event source prevents throttling
+ * while the account's quota exceeds the sum of all maxima, and a message that reappears early finds its claim taken. For
+ * the delivery queue, six would be half an hour.
  */
 const visibilityTimeoutFactor = 2
 

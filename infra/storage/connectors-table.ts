@@ -1,4 +1,5 @@
 import { Construct } from 'constructs'
+import type { Config } from '../config.ts'
 import type { Unit } from '../unit.ts'
 import { ItemTable } from './item-table.ts'
 
@@ -6,9 +7,9 @@ import { ItemTable } from './item-table.ts'
 export class ConnectorsTable extends Construct {
   readonly table: ItemTable
 
-  constructor(scope: Construct, id: string) {
+  constructor(scope: Construct, id: string, config: Config) {
     super(scope, id)
-    this.table = new ItemTable(this, 'Table')
+    this.table = new ItemTable(this, 'Table', config)
   }
 
   /** Lets the unit load a snapshot. */

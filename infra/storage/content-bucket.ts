@@ -1,4 +1,4 @@
-import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib'
+import { Duration, Stack } from 'aws-cdk-lib'
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import { Key } from 'aws-cdk-lib/aws-kms'
 import {
@@ -12,6 +12,7 @@ import { Construct } from 'constructs'
 import { acknowledge } from '../acknowledge.ts'
 import type { Config } from '../config.ts'
 import type { Unit } from '../unit.ts'
+import { retained } from './retained.ts'
 
 const allObjectsReason =
   'A key holds a ULID made when the message arrives, so only all keys of this one bucket can be named.'
@@ -42,7 +43,7 @@ export class ContentBucket extends Construct {
       enforceSSL: true,
       minimumTLSVersion: 1.2,
       versioned: false,
-      removalPolicy: RemovalPolicy.RETAIN,
+      removalPolicy: retained,
       lifecycleRules: [
         { expiration: Duration.days(config.contentRetentionDays) },
         { abortIncompleteMultipartUploadAfter: Duration.days(1) },
@@ -102,7 +103,7 @@ export class ContentBucket extends Construct {
     if (config.contentEncryption === 'S3Managed') return { encryption: BucketEncryption.S3_MANAGED }
     const encryptionKey = new Key(this, 'Key', {
       enableKeyRotation: true,
-      removalPolicy: RemovalPolicy.RETAIN,
+      removalPolicy: retained,
     })
     return { encryption: BucketEncryption.KMS, encryptionKey, bucketKeyEnabled: true }
   }

@@ -1,19 +1,20 @@
-import { RemovalPolicy } from 'aws-cdk-lib'
 import { AttributeType, BillingMode, Table, type TableProps } from 'aws-cdk-lib/aws-dynamodb'
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import type { Construct } from 'constructs'
+import type { Config } from '../config.ts'
 import type { Unit } from '../unit.ts'
+import { retained } from './retained.ts'
 
 /** A DynamoDB table with the keys `pk` and `sk`, billed per request, restorable to any second of the last 35 days. */
 export class ItemTable extends Table {
-  constructor(scope: Construct, id: string, props: Partial<TableProps> = {}) {
+  constructor(scope: Construct, id: string, { deletionProtection }: Config, props: Partial<TableProps> = {}) {
     super(scope, id, {
       partitionKey: { name: 'pk', type: AttributeType.STRING },
       sortKey: { name: 'sk', type: AttributeType.STRING },
       billingMode: BillingMode.PAY_PER_REQUEST,
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
-      deletionProtection: true,
-      removalPolicy: RemovalPolicy.RETAIN,
+      deletionProtection,
+      removalPolicy: retained,
       ...props,
     })
   }

@@ -4,19 +4,19 @@ import type { Config } from '../config.ts'
 import type { Unit } from '../unit.ts'
 import { ItemTable } from './item-table.ts'
 
-const byTime = 'byTime'
-
 /** The message trace, and claims: each makes one side effect happen once. Items expire by `expiresAt`. */
 export class MessagesTable extends Construct {
+  /** The index of messages by time. */
+  static readonly byTime = 'byTime'
   readonly table: ItemTable
   private readonly retentionDays: number
 
   constructor(scope: Construct, id: string, config: Config) {
     super(scope, id)
     this.retentionDays = config.traceRetentionDays
-    this.table = new ItemTable(this, 'Table', { timeToLiveAttribute: 'expiresAt' })
+    this.table = new ItemTable(this, 'Table', config, { timeToLiveAttribute: 'expiresAt' })
     this.table.addGlobalSecondaryIndex({
-      indexName: byTime,
+      indexName: MessagesTable.byTime,
       partitionKey: { name: 'bucket', type: AttributeType.STRING },
       sortKey: { name: 'order', type: AttributeType.STRING },
       projectionType: ProjectionType.INCLUDE,
@@ -41,7 +41,7 @@ export class MessagesTable extends Construct {
   /** Lets the unit read messages by id and by time. */
   grantHistory(unit: Unit): void {
     this.table.grantCalls(unit, 'Query', 'BatchGetItem')
-    this.table.grantIndexQuery(unit, byTime)
+    this.table.grantIndexQuery(unit, MessagesTable.byTime)
     this.setTableEnvironment(unit)
   }
 

@@ -1,4 +1,5 @@
 import { Construct } from 'constructs'
+import type { Config } from '../config.ts'
 import type { Unit } from '../unit.ts'
 import { ItemTable } from './item-table.ts'
 
@@ -12,9 +13,9 @@ const observed = 'observed#'
 export class TransportTable extends Construct {
   readonly table: ItemTable
 
-  constructor(scope: Construct, id: string) {
+  constructor(scope: Construct, id: string, config: Config) {
     super(scope, id)
-    this.table = new ItemTable(this, 'Table', { timeToLiveAttribute: 'expiresAt' })
+    this.table = new ItemTable(this, 'Table', config, { timeToLiveAttribute: 'expiresAt' })
   }
 
   /**

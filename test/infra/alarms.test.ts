@@ -7,7 +7,7 @@ import { z } from 'zod'
 import { Metrics as IngressMetrics } from '../../functions/smtp-ingress/metrics.ts'
 import { Metric, metricNamespace } from '../../shared/contract/metrics.ts'
 import { type JobTools, sqsHandler } from '../../shared/lambda/sqs-handler.ts'
-import { deployments, type Json, resourcesOfType } from '../support/synthesis.ts'
+import { deployments, type Json, onlyResource, resourcesOfType, text } from '../support/synthesis.ts'
 
 const runbook = readFileSync('docs/runbook.md', 'utf8')
 const sections = new Map(
@@ -80,12 +80,51 @@ test('the ingress publishes metrics with the namespace that alarms read, and wit
   assert.equal(alarm?.Properties.Dimensions, undefined)
 })
 
-test('missing data raises only the alarm "No healthy ingress task"', () => {
-  const alarms = resourcesOfType('AWS::CloudWatch::Alarm').map(
-    ({ Properties }) => [Properties.AlarmName, Properties.TreatMissingData] as const,
+test('missing data raises no alarm, and only the loss of the data of "No healthy ingress task" notifies administrators', () => {
+  for (const { id, Properties } of resourcesOfType('AWS::CloudWatch::Alarm')) {
+    const { AlarmName, TreatMissingData, InsufficientDataActions = [] } = Properties
+    const notifies = AlarmName === 'Mailflow: No healthy ingress task'
+    assert.deepEqual(
+      [TreatMissingData, InsufficientDataActions.length],
+      notifies ? ['missing', 1] : ['notBreaching', 0],
+      id,
+    )
+  }
+})
+
+test('the alarm "No healthy ingress task" is created after the first tasks are healthy', () => {
+  const alarm = resourcesOfType('AWS::CloudWatch::Alarm').find(
+    ({ Properties }) => Properties.AlarmName === 'Mailflow: No healthy ingress task',
   )
-  const breaching = alarms.filter(([, missing]) => missing === 'breaching').map(([title]) => title)
-  assert.deepEqual(breaching, ['Mailflow: No healthy ingress task'])
+  assert.ok(alarm?.DependsOn?.includes(onlyResource('AWS::ECS::Service').id))
+})
+
+test('an alarm on several metrics counts a missing one as 0', () => {
+  const expressions = resourcesOfType('AWS::CloudWatch::Alarm').flatMap(({ Properties }) =>
+    (Properties.Metrics ?? []).filter(({ Expression }: Json) => Expression),
+  )
+  assert.notEqual(expressions.length, 0)
+  for (const { Expression } of expressions)
+    assert.doesNotMatch(Expression.replace(/FILL\(\w+, 0\)/g, ''), /[a-z]/, Expression)
+})
+
+test('the alarm "Tables are throttled" watches reads and writes of every table, and writes of every index', () => {
+  const alarm = resourcesOfType('AWS::CloudWatch::Alarm').find(
+    ({ Properties }) => Properties.AlarmName === 'Mailflow: Tables are throttled',
+  )
+  const watched: string[] = (alarm?.Properties.Metrics ?? [])
+    .filter(({ MetricStat }: Json) => MetricStat)
+    .map(({ MetricStat: { Metric } }: Json) =>
+      [Metric.MetricName, ...Metric.Dimensions.map(({ Value }: Json) => text(Value)).sort()].join(' '),
+    )
+  const expected = resourcesOfType('AWS::DynamoDB::Table').flatMap(({ id, Properties }) => [
+    `ReadThrottleEvents <${id}>`,
+    `WriteThrottleEvents <${id}>`,
+    ...(Properties.GlobalSecondaryIndexes ?? []).map(
+      ({ IndexName }: Json) => `WriteThrottleEvents <${id}> ${IndexName}`,
+    ),
+  ])
+  assert.deepEqual(watched.sort(), expected.sort())
 })
 
 /** Returns namespace and dimensions of a line in CloudWatch's embedded metric format; nothing for other lines. */

@@ -82,7 +82,7 @@ test('the template contains no value of the TLS secret, and the secret outlives 
   const { Properties, DeletionPolicy } = onlyResource('AWS::SecretsManager::Secret', withAcmCertificates)
   assert.deepEqual(
     [Properties.SecretString, Properties.GenerateSecretString, DeletionPolicy],
-    [undefined, undefined, 'Retain'],
+    [undefined, undefined, 'RetainExceptOnCreate'],
   )
   assert.deepEqual(resourcesOfType('AWS::SecretsManager::Secret', withAdministratorSecret), [])
 })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { exampleSettings, readConfig } from '../../infra/config.ts'
+import { exampleSettings, notifiesAdministrators, readConfig } from '../../infra/config.ts'
 
 const shipped = JSON.parse(readFileSync('cdk.json', 'utf8')).context.mailflow
 const real = {
@@ -47,6 +47,17 @@ test('only hostname and tlsSecretArn are required; the other settings have safe 
   })
 })
 
+const receivers: [string, Record<string, unknown>, boolean][] = [
+  ['no receiver', {}, false],
+  ['a mail address', { alarmEmail: 'operator@example.net' }, true],
+  ['a topic', { alarmsTopicArn: 'arn:aws:sns:eu-west-1:210987654321:operations' }, true],
+]
+
+for (const [what, settings, notifies] of receivers)
+  test(`settings with ${what} ${notifies ? 'have' : 'lack'} a receiver of alarms`, () => {
+    assert.equal(notifiesAdministrators(readConfig({ ...real, ...settings })), notifies)
+  })
+
 test('every permitted cpu has memory for the default of maximumConnections', () => {
   for (const cpu of [256, 512, 1024]) assert.equal(readConfig({ ...real, ingress: { cpu } }).ingress.cpu, cpu)
 })
@@ -86,6 +97,11 @@ const faults: [string, Record<string, unknown>, RegExp][] = [
     'a postmaster at the host name',
     { postmaster: 'Postmaster@MX.Ours.Example' },
     /mailflow\.postmaster: must not be at hostname: its mail would return to mailflow/,
+  ],
+  [
+    'the name of a topic instead of its ARN',
+    { alarmsTopicArn: 'operations' },
+    /mailflow\.alarmsTopicArn: must be/,
   ],
   ['a line limit below 1000', { ingress: { maximumLineLength: 998 } }, /ingress\.maximumLineLength: /],
   ['an unknown value of bareNewlines', { ingress: { bareNewlines: 'Keep' } }, /ingress\.bareNewlines: /],

@@ -69,6 +69,23 @@ test('the load balancer and the NAT gateways have elastic addresses, so MX and e
     assert.match(text(Properties.AllocationId), /EgressAddress/)
 })
 
+test('the load balancer is created after the default route and its gateway attachment in each of its subnets', () => {
+  const { DependsOn = [], Properties } = onlyResource('AWS::ElasticLoadBalancingV2::LoadBalancer')
+  const routes = resourcesOfType('AWS::EC2::Route')
+  const [attachment] = resourcesOfType('AWS::EC2::VPCGatewayAttachment')
+  const associations = resourcesOfType('AWS::EC2::SubnetRouteTableAssociation')
+  for (const { SubnetId } of Properties.SubnetMappings) {
+    const association = associations.find((resource) => text(resource.Properties.SubnetId) === text(SubnetId))
+    const route = routes.find(
+      (resource) => text(resource.Properties.RouteTableId) === text(association?.Properties.RouteTableId),
+    )
+    assert.equal(route?.Properties.DestinationCidrBlock, '0.0.0.0/0')
+    assert.ok(DependsOn.includes(route?.id ?? ''))
+    assert.ok(DependsOn.includes(association?.id ?? ''))
+    assert.ok(attachment && route?.DependsOn?.includes(attachment.id))
+  }
+})
+
 test('the internet reaches only port 25', () => {
   const open = resourcesOfType('AWS::EC2::SecurityGroup').flatMap(
     ({ Properties }) => Properties.SecurityGroupIngress ?? [],

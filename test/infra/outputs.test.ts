@@ -9,20 +9,30 @@ const outputs = (mailflow: Record<string, unknown>): string[] => {
 
 test('the stack has exactly the outputs of these lists, EgressAddresses only with the default route Mx', () => {
   assert.deepEqual(outputs({}), [
+    'AlarmsTopic',
     'ApiUrl',
     'CertificateNoticesTopic',
+    'DeletionProtection',
     'LoadBalancerName',
     'MxAddresses',
     'NoticesTopic',
     'PagesUrl',
   ])
   assert.deepEqual(outputs({ defaultRoute: 'Mx' }), [
+    'AlarmsTopic',
     'ApiUrl',
     'CertificateNoticesTopic',
+    'DeletionProtection',
     'EgressAddresses',
     'LoadBalancerName',
     'MxAddresses',
     'NoticesTopic',
     'PagesUrl',
   ])
+})
+
+test('the output DeletionProtection says how to turn it on, until it is on', () => {
+  const template: Json = assemble().getStackByName('Mailflow').template
+  assert.match(template.Outputs.DeletionProtection.Value, /^off: .* set mailflow\.deletionProtection to true/)
+  assert.ok(!outputs({ deletionProtection: true }).includes('DeletionProtection'))
 })

@@ -2,9 +2,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { retryDelaySeconds } from '../../shared/lambda/retry-delay.ts'
 import {
+  deployments,
   type Json,
   onlyResource,
   type Resource,
+  resources,
   resourcesOfType,
   text,
   toList,
@@ -46,9 +48,9 @@ for (const [how, mailflow, algorithm] of encryptions)
   })
 
 test('the KMS key of the content bucket rotates and is retained when the stack is deleted', () => {
-  const { Properties, DeletionPolicy } = onlyResource('AWS::KMS::Key', kms)
-  assert.equal(Properties.EnableKeyRotation, true)
-  assert.equal(DeletionPolicy, 'Retain')
+  const key = resourcesOfType('AWS::KMS::Key', kms).find(({ id }) => id.startsWith('ContentKey'))
+  assert.equal(key?.Properties.EnableKeyRotation, true)
+  assert.equal(key?.DeletionPolicy, 'RetainExceptOnCreate')
 })
 
 test('content expires after 14 days, an unfinished upload after one day', () => {
@@ -140,11 +142,61 @@ test('batches may fail in part', () => {
   }
 })
 
-test('a function has reserved what its queues may start together, so no queue takes the share of another', () => {
-  const mappings = resourcesOfType('AWS::Lambda::EventSourceMapping')
+const accountQuota = 1000
+
+test('by default no concurrency is reserved, so that new accounts accept the functions', () => {
+  for (const mailflow of Object.values(deployments))
+    for (const { id, Properties } of resourcesOfType('AWS::Lambda::Function', mailflow))
+      assert.equal(Properties.ReservedConcurrentExecutions, undefined, id)
+})
+
+/** Sums the maximum concurrency of the queues. */
+const queueConcurrency = (mailflow: Record<string, unknown> = {}): number =>
+  resourcesOfType('AWS::Lambda::EventSourceMapping', mailflow)
+    .map(({ Properties }) => Properties.ScalingConfig.MaximumConcurrency)
+    .reduce((sum, value) => sum + value, 0)
+
+test("by default all queues at their maximum and a flood of the public pages fit Lambda's default quota, so none takes the share of another", () => {
+  const stage = resourcesOfType('AWS::ApiGatewayV2::Stage').find(({ id }) => id.startsWith('Pages'))
+  const pages = resourcesOfType('AWS::Lambda::Function').find(({ id }) => id.startsWith('Pages'))
+  const limits = [stage?.Properties.DefaultRouteSettings, ...Object.values(stage?.Properties.RouteSettings)]
+  const flood = limits
+    .map(
+      ({ ThrottlingRateLimit, ThrottlingBurstLimit }: Json) =>
+        ThrottlingBurstLimit + ThrottlingRateLimit * pages?.Properties.Timeout,
+    )
+    .reduce((sum, value) => sum + value, 0)
+  assert.deepEqual([queueConcurrency(), flood], [140, 600])
+  assert.ok(queueConcurrency() + flood <= accountQuota)
+})
+
+test('the settings can fit the queues into an account with ten concurrent executions', () => {
+  const two = { concurrency: 2 }
+  assert.equal(queueConcurrency({ functions: { evaluate: two, deliver: two, bounce: two } }), 10)
+})
+
+test('unproven and low-priority mail together have fewer invocations than other deliveries', () => {
+  const maxima = resourcesOfType('AWS::Lambda::EventSourceMapping')
+    .filter(({ id }) => id.startsWith('Delivery'))
+    .map(({ Properties }) => [
+      text(Properties.EventSourceArn).replace(/^<Queues(\w+?)Queue.*$/, '$1'),
+      Properties.ScalingConfig.MaximumConcurrency,
+    ])
+  assert.deepEqual(maxima.sort(), [
+    ['Delivery', 50],
+    ['LowPriorityDelivery', 10],
+    ['UnprovenDelivery', 20],
+  ])
+})
+
+test('with reserveConcurrency, a function has reserved what its queues may start together', () => {
+  const mailflow = { reserveConcurrency: true }
+  const functions = resourcesOfType('AWS::Lambda::Function', mailflow)
+  for (const { id, Properties } of functions) assert.ok(Properties.ReservedConcurrentExecutions > 0, id)
+  const mappings = resourcesOfType('AWS::Lambda::EventSourceMapping', mailflow)
   const byFunction = Map.groupBy(mappings, ({ Properties }) => text(Properties.FunctionName))
   for (const [name, its] of byFunction) {
-    const consumer = resourcesOfType('AWS::Lambda::Function').find(({ id }) => name === `<${id}>`)
+    const consumer = functions.find(({ id }) => name === `<${id}>`)
     const concurrency = its.map(({ Properties }) => Properties.ScalingConfig.MaximumConcurrency)
     assert.equal(
       concurrency.reduce((sum, value) => sum + value, 0),
@@ -154,21 +206,46 @@ test('a function has reserved what its queues may start together, so no queue ta
   assert.deepEqual([...byFunction.values()].map((its) => its.length).sort(), [1, 1, 3])
 })
 
-test('no concurrency is reserved when reserveConcurrency is false', () => {
-  for (const { Properties } of resourcesOfType('AWS::Lambda::Function', { reserveConcurrency: false }))
-    assert.equal(Properties.ReservedConcurrentExecutions, undefined)
-})
-
 test('the tables are billed per request, restorable to a point in time, and outlive the stack', () => {
   const tables = resourcesOfType('AWS::DynamoDB::Table')
   assert.equal(tables.length, 3)
   for (const { id, Properties, DeletionPolicy } of tables) {
     assert.equal(Properties.BillingMode, 'PAY_PER_REQUEST', id)
     assert.equal(Properties.PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled, true, id)
-    assert.equal(Properties.DeletionProtectionEnabled, true, id)
-    assert.equal(DeletionPolicy, 'Retain', id)
+    assert.equal(DeletionPolicy, 'RetainExceptOnCreate', id)
   }
 })
+
+for (const [name, mailflow] of Object.entries(deployments)) {
+  const withSecret = { tlsSecretArn: undefined, certificate: { acm: {} } }
+  test(`data outlives the stack but not a failed first deployment ${name}`, () => {
+    const all = [...resources(mailflow), ...resources({ ...mailflow, ...withSecret })]
+    for (const { id, DeletionPolicy } of all) assert.notEqual(DeletionPolicy, 'Retain', id)
+    const keeps = ({ DeletionPolicy }: Resource) => DeletionPolicy === 'RetainExceptOnCreate'
+    const types = new Set(all.filter(keeps).map(({ Type }) => Type))
+    for (const type of ['AWS::DynamoDB::Table', 'AWS::S3::Bucket', 'AWS::SecretsManager::Secret'])
+      assert.ok(types.has(type), type)
+    for (const { id, UpdateReplacePolicy } of all.filter(keeps))
+      assert.equal(UpdateReplacePolicy, 'Retain', id)
+  })
+}
+
+for (const [deletionProtection, title] of [
+  [undefined, 'nothing is protected against deletion by default, so a failed first deployment can roll back'],
+  [true, 'the setting deletionProtection protects the tables and the load balancer'],
+] as const)
+  test(title, () => {
+    const mailflow = { deletionProtection }
+    const tables = resourcesOfType('AWS::DynamoDB::Table', mailflow)
+    assert.equal(tables.length, 3)
+    for (const { id, Properties } of tables)
+      assert.equal(Properties.DeletionProtectionEnabled ?? false, deletionProtection ?? false, id)
+    const balancer = onlyResource('AWS::ElasticLoadBalancingV2::LoadBalancer', mailflow)
+    const { Value } = balancer.Properties.LoadBalancerAttributes.find(
+      ({ Key }: Json) => Key === 'deletion_protection.enabled',
+    )
+    assert.equal(Value, String(deletionProtection ?? false))
+  })
 
 test('items of the transport table expire', () => {
   const transport = resourcesOfType('AWS::DynamoDB::Table').find(({ id }) => id.startsWith('Transport'))
@@ -216,7 +293,7 @@ test('the topics of alarms and notices are encrypted and refuse plain HTTP', () 
     assert.deepEqual(denial?.Condition, { Bool: { 'aws:SecureTransport': 'false' } })
 })
 
-test('alarms and notices are mailed to alarmEmail; without this setting the topic of notices still exists', () => {
+test('alarms and notices are mailed to alarmEmail; without this setting their topics still exist', () => {
   const subscribed = resourcesOfType('AWS::SNS::Subscription', mailed).map(({ Properties }) => Properties)
   assert.deepEqual(
     subscribed.map(({ Protocol, Endpoint, TopicArn }) => [Protocol, Endpoint, text(TopicArn).slice(1, 8)]),
@@ -227,14 +304,32 @@ test('alarms and notices are mailed to alarmEmail; without this setting the topi
   )
   assert.deepEqual(
     [resourcesOfType('AWS::SNS::Topic').length, resourcesOfType('AWS::SNS::Subscription').length],
-    [2, 0],
+    [3, 0],
   )
 })
 
-test('each alarm has an action when alarmEmail is set', () => {
-  for (const { id, Properties } of resourcesOfType('AWS::CloudWatch::Alarm', mailed))
-    assert.equal(Properties.AlarmActions.length, 1, id)
+const alarmsTopicArn = 'arn:aws:sns:eu-west-1:210987654321:operations'
+
+test('with alarmsTopicArn, alarms go to that topic only, and alarmEmail receives notices', () => {
+  const mailflow = { ...mailed, alarmsTopicArn }
+  for (const { id, Properties } of resourcesOfType('AWS::CloudWatch::Alarm', mailflow))
+    assert.deepEqual(
+      [Properties.AlarmActions, Properties.OKActions],
+      [[alarmsTopicArn], [alarmsTopicArn]],
+      id,
+    )
+  const subscribed = resourcesOfType('AWS::SNS::Subscription', mailflow)
+  assert.deepEqual(
+    subscribed.map(({ Properties }) => text(Properties.TopicArn).slice(1, 8)),
+    ['Notices'],
+  )
 })
+
+for (const [name, mailflow] of Object.entries({ ...deployments, 'with a topic': { alarmsTopicArn } }))
+  test(`each alarm has an action in a deployment ${name}`, () => {
+    for (const { id, Properties } of resourcesOfType('AWS::CloudWatch::Alarm', mailflow))
+      assert.equal(Properties.AlarmActions?.length, 1, id)
+  })
 
 function denied({ Properties }: Resource): Json[] {
   return Properties.PolicyDocument.Statement.filter(({ Effect }: Json) => Effect === 'Deny')

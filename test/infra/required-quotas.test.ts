@@ -24,6 +24,14 @@ describe('the quotas that a deployment needs', () => {
       code: vcpus,
       required: 100,
     },
+    {
+      name: 'ten executions at the smallest concurrency of the queues',
+      settings: {
+        functions: { evaluate: { concurrency: 2 }, deliver: { concurrency: 2 }, bounce: { concurrency: 2 } },
+      },
+      code: executions,
+      required: 10,
+    },
     { name: 'two addresses', settings: {}, code: addresses, required: 2 },
     {
       name: 'four addresses with deliveries in the VPC',
@@ -38,10 +46,11 @@ describe('the quotas that a deployment needs', () => {
   for (const { name, settings, code, required: expected } of rows)
     test(`are ${name}`, () => assert.equal(required(settings, code), expected))
 
-  test('are the concurrency of all functions, and what must stay unreserved if it is reserved', () => {
+  test('are the concurrency of the queues, or of all functions and what must stay unreserved, if it is reserved', () => {
     const shared = { reserveConcurrency: false }
     const all = required(shared, executions) ?? 0
-    assert.equal(required({ reserveConcurrency: true }, executions), all + 100)
+    assert.equal(all, 140)
+    assert.equal(required({ reserveConcurrency: true }, executions), 280)
     assert.equal(required({ ...shared, functions: { evaluate: { concurrency: 60 } } }, executions), all + 10)
     assert.equal(required({ ...shared, functions: { deliver: { concurrency: 60 } } }, executions), all + 16)
   })

@@ -27,11 +27,23 @@ test('cdk synth needs neither Docker nor AWS credentials, and bundles each funct
   }
 })
 
-test('cdk synth warns only of settings that still have the example values of cdk.json', () => {
+test('cdk synth warns only of the example values of cdk.json, and of alarms without a receiver', () => {
   const { stdout, stderr } = shippedSynth()
   const warnings = `${stdout}${stderr}`.split('\n').filter((line) => line.startsWith('WARNING'))
   const settings = warnings.map((line) => line.match(/mailflow\.\w+/)?.[0] ?? line)
-  assert.deepEqual(settings.sort(), ['mailflow.hostname', 'mailflow.tlsSecretArn'])
+  assert.deepEqual(settings.sort(), ['mailflow.alarmEmail', 'mailflow.hostname', 'mailflow.tlsSecretArn'])
+})
+
+test('cdk synth says how to turn on deletion protection, and which quotas the stack can use up', () => {
+  const { stdout, stderr } = shippedSynth()
+  assert.match(
+    `${stdout}${stderr}`,
+    /up to 140 of Lambda: Concurrent executions \(L-B99A9384\) and 10 of Fargate/,
+  )
+  assert.match(
+    `${stdout}${stderr}`,
+    /Deletion protection is off: .* set mailflow\.deletionProtection to true/,
+  )
 })
 
 for (const [name, mailflow] of Object.entries(deployments).filter(([name]) => name !== 'as shipped'))

@@ -13,17 +13,19 @@ export interface Resource {
   readonly Type: string
   readonly Properties: Json
   readonly DeletionPolicy?: string
+  readonly UpdateReplacePolicy?: string
   readonly DependsOn?: readonly string[]
 }
 
 /** The default settings, and other settings that together cause every optional resource. */
 export const deployments: Readonly<Record<string, Record<string, unknown>>> = {
   'as shipped': {},
-  'with MX lookup, KMS, JWT and mailed alarms': {
+  'with MX lookup, KMS, JWT, mailed alarms and deletion protection': {
     defaultRoute: 'Mx',
     contentEncryption: 'Kms',
     tlsSecretKeyArn: 'arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d-0000-4000-8000-000000000000',
     alarmEmail: 'operator@example.net',
+    deletionProtection: true,
     jwt: { issuer: 'https://login.example.net/', audience: ['mailflow'], scopes: ['mailflow/admin'] },
   },
   'with certificates of ACM and CloudFront': {

@@ -68,7 +68,7 @@ export function readFunctions(
       handler,
       translation,
       timeoutSeconds: properties.Timeout,
-      concurrency: Math.min(properties.ReservedConcurrentExecutions ?? maxThreads, 2 * maxThreads),
+      concurrency: Math.min(properties.ReservedConcurrentExecutions ?? Infinity, 2 * maxThreads),
       environment: {
         ...base,
         ...properties.Environment?.Variables,
