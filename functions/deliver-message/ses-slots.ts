@@ -1,6 +1,6 @@
 /**
  * Limits concurrent requests to SES. The attack: ten large messages in one batch. During a request a message is in
- * memory raw, in base64, and twice as a form with escapes: four times its size or more. The defence: at most three
+ * memory raw, in base64, and twice as a form with escapes or as JSON: four times its size or more. The defence: at most three
  * large messages are read and sent at the same time. Not covered: small messages, which need no slot.
  */
 import { concurrencyLimiter } from '../../shared/limits/concurrency-limiter.ts'

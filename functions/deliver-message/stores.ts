@@ -3,7 +3,6 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { EventBridgeClient } from '@aws-sdk/client-eventbridge'
 import { S3Client } from '@aws-sdk/client-s3'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
-import { SESClient } from '@aws-sdk/client-ses'
 import { SQSClient } from '@aws-sdk/client-sqs'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { readVersion } from '../../shared/connectors-table/version.ts'
@@ -16,6 +15,7 @@ import { withoutForgedFields } from '../../shared/mail/forged-fields.ts'
 import { type Cancelled, Claims } from '../../shared/messages/claims.ts'
 import { Trace } from '../../shared/messages/trace.ts'
 import { ClientCertificates } from '../../shared/net/client-certificates.ts'
+import { SesApi } from '../../shared/net/ses-api.ts'
 import { connectDeliveryQueue } from '../../shared/queues/delivery-queue.ts'
 import { JobQueue } from '../../shared/queues/job-queue.ts'
 import { SessionCounters } from '../../shared/tls-reports/counters.ts'
@@ -66,6 +66,6 @@ export function connectStores(environment: DeliverEnvironment) {
     reports: new ReceivedReports(documents, TRANSPORT_TABLE),
     certificates: new ClientCertificates(new SecretsManagerClient(clientDefaults)),
     // If this client repeated a request after a lost response, the mail could be sent twice. Only the queue retries.
-    ses: new SESClient(singleAttempt),
+    ses: new SesApi(singleAttempt),
   }
 }

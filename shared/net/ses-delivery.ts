@@ -2,17 +2,17 @@
  * One attempt through Amazon SES. SES connects to the recipients' servers later, so it reports no address and no TLS
  * session. The configuration set of the message only decides whether SES requires TLS.
  */
-import { type SESClient, SendRawEmailCommand } from '@aws-sdk/client-ses'
 import { asError } from '../contract/error-message.ts'
 import type { TlsRequirement } from '../contract/jobs.ts'
 import type { Recipient, Reply } from '../contract/message.ts'
 import { reply } from '../mail/reply.ts'
 import { isEnforced } from '../policy/transport-security.ts'
+import { maxSesMessageOctets, type SesApi, sesApiFor } from './ses-api.ts'
 import { fieldsWithoutSession, type OutboundMessage, type Outcome, type Outcomes } from './smtp-delivery.ts'
 import { outcomeOf } from './smtp-errors.ts'
 
 export interface SesOptions {
-  ses: SESClient
+  ses: Pick<SesApi, 'send'>
   configurationSets: { requireTls: string; optionalTls: string }
   /** Aborts at the attempt's time limit. */
   signal: AbortSignal
@@ -32,10 +32,19 @@ export async function deliverThroughSes(mail: OutboundMessage, options: SesOptio
 }
 
 /**
- * Refuses what SES cannot guarantee: REQUIRETLS, and levels that verify the next hop's certificate. The API does not
- * save a connector with such a level and SES.
+ * Refuses what SES cannot carry: a message above its size limit, REQUIRETLS, and levels that verify the next hop's
+ * certificate. The API does not save a connector with such a level and SES.
  */
-function checkSesSupport({ message, tls }: OutboundMessage): Pick<Outcome, 'outcome' | 'reply'> | null {
+function checkSesSupport({
+  message,
+  tls,
+  content,
+}: OutboundMessage): Pick<Outcome, 'outcome' | 'reply'> | null {
+  if (sesApiFor(content.length) === null)
+    return {
+      outcome: 'PermanentFailure',
+      reply: reply(552, '5.3.4', tooLargeText(content.length)),
+    }
   // RFC 8689 §5: a DSN is sent without REQUIRETLS, but not in the clear.
   if (message.envelope.requireTls && message.envelope.mailFrom !== '')
     return {
@@ -47,6 +56,9 @@ function checkSesSupport({ message, tls }: OutboundMessage): Pick<Outcome, 'outc
   return { outcome: 'TlsNotMet', reply: reply(451, '4.7.320', text) }
 }
 
+const tooLargeText = (octets: number): string =>
+  `The message has ${octets} octets; Amazon SES accepts at most ${maxSesMessageOctets}`
+
 async function send(
   mail: OutboundMessage,
   recipients: readonly Recipient[],
@@ -54,16 +66,16 @@ async function send(
 ): Promise<Outcomes> {
   const { mailFrom, requireTls: isTlsRequested } = mail.message.envelope
   const { requireTls, optionalTls } = options.configurationSets
-  const command = new SendRawEmailCommand({
-    // SES accepts no null reverse path; without Source it takes the sender from the From field.
-    ...(mailFrom === '' ? {} : { Source: mailFrom }),
-    Destinations: recipients.map(({ address }) => address),
-    RawMessage: { Data: mail.content },
-    ConfigurationSetName: isEnforced(mail.tls) || isTlsRequested ? requireTls : optionalTls,
-  })
+  const configurationSet = isEnforced(mail.tls) || isTlsRequested ? requireTls : optionalTls
+  const request = {
+    mailFrom,
+    recipients: recipients.map(({ address }) => address),
+    content: mail.content,
+    configurationSet,
+  }
   try {
-    const { MessageId } = await options.ses.send(command, { abortSignal: options.signal })
-    const acceptedReply = reply(250, '2.0.0', `Amazon SES accepted it as ${MessageId}`)
+    const id = await options.ses.send(request, options.signal)
+    const acceptedReply = reply(250, '2.0.0', `Amazon SES accepted it as ${id}`)
     return outcomesFor(recipients, { ...commonFields(mail.tls), outcome: 'Delivered', reply: acceptedReply })
   } catch (error) {
     const answer = replyForSesError(error)
