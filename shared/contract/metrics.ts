@@ -53,6 +53,11 @@ export const Metric = {
   delivered: 'Delivered',
   /** Delivery: recipients whose attempt failed because a connector's client certificate is unusable. */
   clientCertificatesUnusable: 'ClientCertificatesUnusable',
+  /**
+   * Delivery: recipients whose attempt failed because of the SES account: identity, pause, configuration set or
+   * permission.
+   */
+  sesUnavailable: 'SesUnavailable',
   /** Delivery: attempts that did not deliver. */
   attemptsFailed: 'AttemptsFailed',
   /**

@@ -4,10 +4,11 @@
  */
 import { asError } from '../contract/error-message.ts'
 import type { TlsRequirement } from '../contract/jobs.ts'
-import type { Recipient, Reply } from '../contract/message.ts'
+import type { Recipient } from '../contract/message.ts'
 import { reply } from '../mail/reply.ts'
 import { isEnforced } from '../policy/transport-security.ts'
 import { maxSesMessageOctets, type SesApi, sesApiFor } from './ses-api.ts'
+import { replyForSesError, sesHost } from './ses-errors.ts'
 import { fieldsWithoutSession, type OutboundMessage, type Outcome, type Outcomes } from './smtp-delivery.ts'
 import { outcomeOf } from './smtp-errors.ts'
 
@@ -78,33 +79,15 @@ async function send(
     const acceptedReply = reply(250, '2.0.0', `Amazon SES accepted it as ${id}`)
     return outcomesFor(recipients, { ...commonFields(mail.tls), outcome: 'Delivered', reply: acceptedReply })
   } catch (error) {
-    const answer = replyForSesError(error)
+    const answer = replyForSesError(asError(error))
     return outcomesFor(recipients, { ...commonFields(mail.tls), outcome: outcomeOf(answer), reply: answer })
   }
-}
-
-/** Errors that recur in every attempt with the same message. */
-const permanentErrors = new Set([
-  'MessageRejected',
-  'MailFromDomainNotVerified',
-  'MailFromDomainNotVerifiedException',
-  'InvalidParameterValue',
-])
-
-/**
- * Throttling, failures of SES or the network, and a paused or misconfigured account are temporary; a refusal of the
- * message itself is permanent.
- */
-function replyForSesError(error: unknown): Reply {
-  const { name, message } = asError(error)
-  const text = `Amazon SES: ${name}: ${message}`.replace(/\s+/g, ' ').slice(0, 500)
-  return permanentErrors.has(name) ? reply(554, '5.6.0', text) : reply(451, '4.4.0', text)
 }
 
 /** SES does not report the next hop's address and TLS session. */
 const commonFields = (tls: TlsRequirement): Omit<Outcome, 'outcome' | 'reply'> => ({
   ...fieldsWithoutSession(tls),
-  host: 'Amazon SES',
+  host: sesHost,
 })
 
 function outcomesFor(recipients: readonly Recipient[], outcome: Outcome): Outcomes {

@@ -68,6 +68,16 @@ describe('a failed attempt is', () => {
   it('not counted in ClientCertificatesUnusable when a host sent 4.3.5', () =>
     assert.deepEqual(unusable({ host: 'mx.partner.example', reply }), [0]))
 
+  it('counted in SesUnavailable, not in ClientCertificatesUnusable, when Amazon SES refuses the account', () =>
+    assert.deepEqual(
+      metricsOf(
+        [{ ...failed, host: 'Amazon SES', reply }, failed],
+        'SesUnavailable',
+        'ClientCertificatesUnusable',
+      ),
+      [1, 0],
+    ))
+
   it('not counted in ClientCertificatesUnusable with another code and without a host', () =>
     assert.deepEqual(unusable({ host: null, reply: { ...reply, enhanced: '4.4.312' } }), [0]))
 })

@@ -155,30 +155,32 @@ describe('a delivery through Amazon SES', () => {
     ])
   })
 
-  const errors: [number, string, string][] = [
-    [400, 'Throttling', 'TemporaryFailure'],
-    [400, 'LimitExceeded', 'TemporaryFailure'],
-    [400, 'AccountSendingPausedException', 'TemporaryFailure'],
-    [400, 'ConfigurationSetSendingPausedException', 'TemporaryFailure'],
-    [400, 'ConfigurationSetDoesNotExist', 'TemporaryFailure'],
-    [403, 'AccessDenied', 'TemporaryFailure'],
-    [403, 'ExpiredToken', 'TemporaryFailure'],
-    [500, 'InternalFailure', 'TemporaryFailure'],
-    [503, 'ServiceUnavailable', 'TemporaryFailure'],
-    [400, 'MessageRejected', 'PermanentFailure'],
-    [400, 'MailFromDomainNotVerifiedException', 'PermanentFailure'],
-    [400, 'InvalidParameterValue', 'PermanentFailure'],
-  ]
-  for (const [status, code, outcomeName] of errors) {
-    it(`ends in ${outcomeName}, with the error in its reply, when SES returns ${code}`, async () => {
-      service.answer = () => ({ status, name: code })
-      const outcome = (await send()).get('b@partner.example')
-      assert.equal(outcome?.outcome, outcomeName)
-      assert.match(
-        outcome?.reply.text ?? '',
-        new RegExp(`^Amazon SES: ${code.replace('Exception', '')}.*because`),
+  for (const [api, stored] of [
+    ['V1', content],
+    ['V2', Buffer.alloc(8_000_000, 'x')],
+  ] as const) {
+    it(`bounces when API ${api} rejects the content, and defers when the identity is not verified`, async () => {
+      const replyTo = async (text: string) => {
+        service.answer = () => ({ status: 400, name: 'MessageRejected', message: text })
+        const outcome = (await send({ content: stored })).get('b@partner.example')
+        return [outcome?.outcome, outcome && formatReply(outcome.reply), outcome?.host]
+      }
+      assert.deepEqual(
+        [await replyTo('Transaction failed: virus'), await replyTo('Email address is not verified.')],
+        [
+          [
+            'PermanentFailure',
+            '554 5.6.0 Amazon SES: MessageRejected: Transaction failed: virus',
+            'Amazon SES',
+          ],
+          [
+            'TemporaryFailure',
+            '451 4.3.5 Amazon SES: MessageRejected: Email address is not verified.',
+            'Amazon SES',
+          ],
+        ],
       )
-      assert.equal(service.requests.length, 1)
+      assert.equal(service.requests.length, 2)
     })
   }
 
