@@ -58,7 +58,10 @@ export function countDelivery(
   if (reportOnly > 0) metrics.addMetric(Metric.reportOnlyViolations, MetricUnit.Count, reportOnly)
   const unusable = newAttempts.filter(lacksClientCertificate).length
   if (unusable > 0) metrics.addMetric(Metric.clientCertificatesUnusable, MetricUnit.Count, unusable)
-  const sesFailures = newAttempts.filter(({ attempt }) => isSesAccountFailure(attempt)).length
+  const sesFailures =
+    returnedToQueue === 'SesDailyQuota'
+      ? job.recipients.length
+      : newAttempts.filter(({ attempt }) => isSesAccountFailure(attempt)).length
   if (sesFailures > 0) metrics.addMetric(Metric.sesUnavailable, MetricUnit.Count, sesFailures)
   if (returnedForDecision > 0)
     metrics.addMetric(Metric.returnedForDecision, MetricUnit.Count, returnedForDecision)

@@ -25,6 +25,7 @@ import { DestinationStandings } from '../../shared/transport/destination-standin
 import { ObservedTable } from '../../shared/transport/observed-table.ts'
 import { PolicyTable } from '../../shared/transport/policy-table.ts'
 import { RevocationTable } from '../../shared/transport/revocation-table.ts'
+import { SesRateLimiter } from '../../shared/transport/ses-rate-limiter.ts'
 import { Slots } from '../../shared/transport/slots.ts'
 
 /**
@@ -33,12 +34,20 @@ import { Slots } from '../../shared/transport/slots.ts'
  */
 const slotOptions = { leaseMs: 300_000, timeoutMs: 2_000 }
 
+const quotaTimeoutMs = 3_000
+
 export type Stores = ReturnType<typeof connectStores>
 
-export function connectStores(environment: DeliverEnvironment) {
+/** @param onQuotaError called when the quota of SES cannot be read */
+export function connectStores(
+  environment: DeliverEnvironment,
+  onQuotaError: (error: Error) => void = () => {},
+) {
   const documents = DynamoDBDocumentClient.from(new DynamoDBClient(clientDefaults))
   const queues = new SQSClient(clientDefaults)
   const content = new ContentReader(new S3Client(clientDefaults))
+  // If this client repeated a request after a lost response, the mail could be sent twice. Only the queue retries.
+  const ses = new SesApi(singleAttempt)
   const { CONNECTORS_TABLE, MESSAGES_TABLE, TRANSPORT_TABLE } = environment
   return {
     /** Dependencies of `deliverJob`. */
@@ -65,7 +74,11 @@ export function connectStores(environment: DeliverEnvironment) {
     },
     reports: new ReceivedReports(documents, TRANSPORT_TABLE),
     certificates: new ClientCertificates(new SecretsManagerClient(clientDefaults)),
-    // If this client repeated a request after a lost response, the mail could be sent twice. Only the queue retries.
-    ses: new SesApi(singleAttempt),
+    ses,
+    sesLimiter: new SesRateLimiter(documents, TRANSPORT_TABLE, {
+      readQuota: () => ses.readQuota(AbortSignal.timeout(quotaTimeoutMs)),
+      onError: onQuotaError,
+      timeoutMs: slotOptions.timeoutMs,
+    }),
   }
 }

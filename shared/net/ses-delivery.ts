@@ -2,13 +2,14 @@
  * One attempt through Amazon SES. SES connects to the recipients' servers later, so it reports no address and no TLS
  * session. The configuration set of the message only decides whether SES requires TLS.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { asError } from '../contract/error-message.ts'
 import type { TlsRequirement } from '../contract/jobs.ts'
 import type { Recipient } from '../contract/message.ts'
 import { reply } from '../mail/reply.ts'
 import { isEnforced } from '../policy/transport-security.ts'
 import { maxSesMessageOctets, type SesApi, sesApiFor } from './ses-api.ts'
-import { replyForSesError, sesHost } from './ses-errors.ts'
+import { classifySesError, replyForSesError, sesHost } from './ses-errors.ts'
 import { fieldsWithoutSession, type OutboundMessage, type Outcome, type Outcomes } from './smtp-delivery.ts'
 import { outcomeOf } from './smtp-errors.ts'
 
@@ -17,7 +18,17 @@ export interface SesOptions {
   configurationSets: { requireTls: string; optionalTls: string }
   /** Aborts at the attempt's time limit. */
   signal: AbortSignal
+  /** Called when SES refuses a message because the quota of 24 hours is used up. */
+  onDailyQuotaUsedUp?(): Promise<void>
+  /** Waits before a throttled request is repeated; rejects when the signal aborts. @default a timer */
+  wait?(milliseconds: number, signal: AbortSignal): Promise<unknown>
 }
+
+/**
+ * Times before a throttled request is repeated, about a minute in all. SES has not accepted a message whose request it
+ * throttles, so a repetition creates no duplicate.
+ */
+const throttleDelaysMs = [1_000, 2_000, 4_000, 8_000, 16_000, 16_000, 16_000]
 
 /** SES's limit of recipients in one request. */
 const maxDestinations = 50
@@ -60,29 +71,60 @@ function checkSesSupport({
 const tooLargeText = (octets: number): string =>
   `The message has ${octets} octets; Amazon SES accepts at most ${maxSesMessageOctets}`
 
+/** Repeats a throttled request. */
 async function send(
   mail: OutboundMessage,
   recipients: readonly Recipient[],
   options: SesOptions,
 ): Promise<Outcomes> {
+  for (const delayMs of throttleDelaysMs) {
+    const outcome = await sendOnce(mail, recipients, options)
+    if (!outcome.isThrottled || !(await retryAfter(delayMs, options)))
+      return outcomesFor(recipients, outcome.outcome)
+  }
+  return outcomesFor(recipients, (await sendOnce(mail, recipients, options)).outcome)
+}
+
+async function sendOnce(
+  mail: OutboundMessage,
+  recipients: readonly Recipient[],
+  options: SesOptions,
+): Promise<{ outcome: Outcome; isThrottled: boolean }> {
   const { mailFrom, requireTls: isTlsRequested } = mail.message.envelope
   const { requireTls, optionalTls } = options.configurationSets
-  const configurationSet = isEnforced(mail.tls) || isTlsRequested ? requireTls : optionalTls
   const request = {
     mailFrom,
     recipients: recipients.map(({ address }) => address),
     content: mail.content,
-    configurationSet,
+    configurationSet: isEnforced(mail.tls) || isTlsRequested ? requireTls : optionalTls,
   }
+  const common = commonFields(mail.tls)
   try {
     const id = await options.ses.send(request, options.signal)
     const acceptedReply = reply(250, '2.0.0', `Amazon SES accepted it as ${id}`)
-    return outcomesFor(recipients, { ...commonFields(mail.tls), outcome: 'Delivered', reply: acceptedReply })
-  } catch (error) {
-    const answer = replyForSesError(asError(error))
-    return outcomesFor(recipients, { ...commonFields(mail.tls), outcome: outcomeOf(answer), reply: answer })
+    return { outcome: { ...common, outcome: 'Delivered', reply: acceptedReply }, isThrottled: false }
+  } catch (thrown) {
+    const error = asError(thrown)
+    const errorClass = classifySesError(error)
+    if (errorClass === 'DailyQuota') await options.onDailyQuotaUsedUp?.()
+    const answer = replyForSesError(error)
+    const outcome = { ...common, outcome: outcomeOf(answer), reply: answer }
+    return { outcome, isThrottled: errorClass === 'Rate' }
   }
 }
+
+/** Waits with jitter. @returns false when the attempt's time limit comes first */
+async function retryAfter(
+  delayMs: number,
+  { signal, wait = waitUnlessAborted }: SesOptions,
+): Promise<boolean> {
+  return wait(delayMs * (0.5 + Math.random() / 2), signal).then(
+    () => true,
+    () => false,
+  )
+}
+
+const waitUnlessAborted = (milliseconds: number, signal: AbortSignal) => sleep(milliseconds, null, { signal })
 
 /** SES does not report the next hop's address and TLS session. */
 const commonFields = (tls: TlsRequirement): Omit<Outcome, 'outcome' | 'reply'> => ({

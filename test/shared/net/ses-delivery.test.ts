@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import type { TlsRequirement } from '../../../shared/contract/jobs.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
 import { maxSesMessageOctets, SesApi } from '../../../shared/net/ses-api.ts'
-import { deliverThroughSes } from '../../../shared/net/ses-delivery.ts'
+import { deliverThroughSes, type SesOptions } from '../../../shared/net/ses-delivery.ts'
 import type { OutboundMessage, Outcomes } from '../../../shared/net/smtp-delivery.ts'
 import { opportunistic } from '../../../shared/policy/outbound.ts'
 import { type FakeSes, startSes } from '../../support/fake-ses.ts'
@@ -29,6 +30,7 @@ after(() => service.stop())
 const send = (
   fields: Partial<OutboundMessage> = {},
   signal = AbortSignal.timeout(20_000),
+  options: Partial<SesOptions> = {},
 ): Promise<Outcomes> =>
   deliverThroughSes(
     {
@@ -38,7 +40,7 @@ const send = (
       tls: opportunistic,
       ...fields,
     },
-    { ses, configurationSets, signal },
+    { ses, configurationSets, signal, ...options },
   )
 
 const requiring = (level: TlsRequirement['level'], mode: TlsRequirement['mode'] = 'Enforce') => ({
@@ -183,6 +185,52 @@ describe('a delivery through Amazon SES', () => {
       assert.equal(service.requests.length, 2)
     })
   }
+
+  it('repeats a throttled request after growing delays, and delivers when SES accepts it', async () => {
+    const delays: number[] = []
+    service.answer = () =>
+      service.requests.length > 4
+        ? 'accepted'
+        : { status: 400, name: 'Throttling', message: 'Maximum sending rate exceeded.' }
+    const outcomes = await send({}, undefined, { wait: async (milliseconds) => delays.push(milliseconds) })
+    assert.equal(outcomes.get('b@partner.example')?.outcome, 'Delivered')
+    const limits = [1_000, 2_000, 4_000, 8_000]
+    assert.equal(delays.length, limits.length)
+    for (const [index, limit] of limits.entries()) {
+      const delay = delays[index] ?? 0
+      assert.ok(delay >= limit / 2 && delay <= limit, `${delay} of ${limit}`)
+    }
+  })
+
+  it('defers with 451 4.4.5 after the eighth throttled request, or when the attempt times out', async () => {
+    service.answer = () => ({ status: 400, name: 'Throttling', message: 'Rate exceeded' })
+    const replyOf = (outcomes: Outcomes) => outcomes.get('b@partner.example')?.reply
+    const expected = { code: 451, enhanced: '4.4.5', text: 'Amazon SES: Throttling: Rate exceeded' }
+    assert.deepEqual(replyOf(await send({}, undefined, { wait: async () => {} })), expected)
+    assert.equal(service.requests.length, 8)
+    const abort = new AbortController()
+    const wait = async () => abort.signal.throwIfAborted()
+    service.answer = () => {
+      setImmediate(() => abort.abort())
+      return { status: 400, name: 'Throttling', message: 'Rate exceeded' }
+    }
+    const timedOut = replyOf(
+      await send({}, abort.signal, { wait: () => once(abort.signal, 'abort').then(wait) }),
+    )
+    assert.deepEqual([timedOut?.code, service.requests.length], [451, 9])
+  })
+
+  it('does not repeat a request when the quota of 24 hours is used up, and reports that', async () => {
+    let reports = 0
+    service.answer = () => ({ status: 400, name: 'Throttling', message: 'Daily message quota exceeded.' })
+    const outcomes = await send({}, undefined, {
+      onDailyQuotaUsedUp: async () => {
+        reports += 1
+      },
+    })
+    assert.equal(outcomes.get('b@partner.example')?.outcome, 'TemporaryFailure')
+    assert.deepEqual([reports, service.requests.length], [1, 1])
+  })
 
   it('ends in TemporaryFailure when the attempt times out', async () => {
     const abort = new AbortController()
