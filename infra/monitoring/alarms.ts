@@ -220,7 +220,7 @@ export class Alarms extends Construct {
     this.add('SesUnavailable', {
       title: 'Amazon SES refuses the account',
       impact:
-        'Mail through Amazon SES is deferred, because the account, an identity or a configuration set cannot send.',
+        'Mail through Amazon SES waits: the account, an identity or a configuration set cannot send, or the daily quota is used up.',
       metric: functionMetric('deliver-message', Metric.sesUnavailable),
       threshold: 1,
     })
