@@ -8,7 +8,7 @@
 import { BatchSessions } from '../../shared/net/batch-sessions.ts'
 import { findNextHops, type NextHopsResult } from '../../shared/net/next-hops.ts'
 import type { Slot, Slots } from '../../shared/transport/slots.ts'
-import type { QueueReturnReason } from './return-to-queue.ts'
+import type { QueueReturn } from './return-to-queue.ts'
 import { slowHostsDestination } from './slow-hosts.ts'
 
 export interface BatchOptions {
@@ -24,7 +24,7 @@ export interface BatchOptions {
 
 export interface QueueEntry {
   /** Runs the work after the earlier records of its destination, or returns why it cannot run. */
-  runExclusive<T>(work: () => Promise<T>): Promise<T | QueueReturnReason>
+  runExclusive<T>(work: () => Promise<T>): Promise<T | QueueReturn>
   /**
    * Call this method when the record has ended. When the last record of the destination leaves, the slot is released.
    */
@@ -99,13 +99,13 @@ export class Batch {
     await Promise.all([this.sessions.close(), ...this.#releases])
   }
 
-  async #reasonNotToRun(queue: DestinationQueue): Promise<QueueReturnReason | null> {
+  async #reasonNotToRun(queue: DestinationQueue): Promise<QueueReturn | null> {
     if (this.#remainingMs < this.#options.minRemainingMs) return 'NoTime'
     queue.slot ??= this.#acquire(queue.destination)
     return (await queue.slot) === null ? 'NoSlot' : null
   }
 
-  async #runAsSlowHost<T>(work: () => Promise<T>): Promise<T | QueueReturnReason> {
+  async #runAsSlowHost<T>(work: () => Promise<T>): Promise<T | QueueReturn> {
     const slot = await this.#acquire(slowHostsDestination)
     if (slot === null) return 'NoSlotForSlowHost'
     try {

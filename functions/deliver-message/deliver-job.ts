@@ -15,8 +15,10 @@ import { jobPosition, type Trace } from '../../shared/messages/trace.ts'
 import { type OutboundMessage, type Outcomes, outcomesWithoutHop } from '../../shared/net/smtp-delivery.ts'
 import { returnStaleDecisions, type StaleDependencies } from './return-stale-decisions.ts'
 import {
+  type QueueReturn,
   type QueueReturnDependencies,
   type QueueReturnReason,
+  reasonOf,
   replyWhenGivenUp,
   returnToQueue,
 } from './return-to-queue.ts'
@@ -29,7 +31,7 @@ export interface Dependencies extends QueueReturnDependencies, StaleDependencies
   /** Makes one attempt; never throws because of a next hop. */
   transmit(route: DeliveryJob['route'], mail: OutboundMessage): Promise<Outcomes>
   /** Runs the work after the batch's earlier jobs for the same destination, or returns why it cannot run now. */
-  runExclusive<T>(work: () => Promise<T>): Promise<T | QueueReturnReason>
+  runExclusive<T>(work: () => Promise<T>): Promise<T | QueueReturn>
   /** Current version of the connectors. */
   connectorsVersion: number
   /** Days for which attempts are kept, like the rest of the trace. */
@@ -79,15 +81,17 @@ export async function deliverJob(receivedJob: DeliveryJob, dependencies: Depende
   if (recipients.length === 0) return { ...emptyDelivery, returnedForDecision }
   const job = { ...receivedJob, recipients }
   const { content } = job.message
-  const preloaded = content.length <= maxPreloadOctets ? await readContent(content, dependencies) : null
+  // A message for SES often returns to the queue, so it is read when it may be sent.
+  const isPreloaded = content.length <= maxPreloadOctets && job.route.kind !== 'Ses'
+  const preloaded = isPreloaded ? await readContent(content, dependencies) : null
   let result = await dependencies.runExclusive(async () =>
     attempt(job, preloaded ?? (await readContent(content, dependencies)), dependencies),
   )
-  if (typeof result === 'string') {
+  if (typeof result === 'string' || 'reason' in result) {
     const givenUpReply = replyWhenGivenUp(job, result)
     if (givenUpReply === null) {
       await returnToQueue(job, result, dependencies)
-      return { ...emptyDelivery, returnedForDecision, returnedToQueue: result }
+      return { ...emptyDelivery, returnedForDecision, returnedToQueue: reasonOf(result) }
     }
     result = await attempt(job, givenUpReply, dependencies)
   }

@@ -23,9 +23,18 @@ const limits = { limitMs: 270_000, minRemainingMs: 90_000 }
 
 const environment = readEnvironment(DeliverEnvironment, process.env)
 const logger = new Logger({ serviceName: 'deliver-message' })
-const stores = connectStores(environment)
+const stores = connectStores(environment, (error) =>
+  logger.warn('The quota of Amazon SES could not be read', error),
+)
 const transmission = new Transmission(environment, stores, logger)
-const sesSlots = new SesSlots()
+const sesSlots = new SesSlots({
+  limiter: stores.sesLimiter,
+  now: Date.now,
+  random: Math.random,
+  onError: (error) => logger.warn('No time could be reserved for Amazon SES', error),
+  onDailyQuotaUsedUp: (max24HourSend) =>
+    logger.warn('The quota of Amazon SES for 24 hours is used up; mail waits', { max24HourSend }),
+})
 const standings = new StandingRecorder(stores.standings, (error) =>
   logger.warn("A domain's standing could not be recorded", error),
 )
@@ -83,9 +92,7 @@ async function deliverRecord(job: DeliveryJob, tools: JobTools<BatchState>): Pro
 
 function enqueueJob(job: DeliveryJob, { shared }: BatchState): QueueEntry {
   const key = destinationKey(job.route)
-  return key === null
-    ? sesSlots.slotFor(job.message.content.length)
-    : shared.enqueue(key, needsSlowHostSlot(job))
+  return key === null ? sesSlots.slotFor(job) : shared.enqueue(key, needsSlowHostSlot(job))
 }
 
 async function afterBatch(

@@ -5,6 +5,7 @@ import type { DeliveryJob } from '../../shared/contract/jobs.ts'
 import type { Attempt } from '../../shared/contract/message.ts'
 import { Metric } from '../../shared/contract/metrics.ts'
 import { formatReply } from '../../shared/mail/reply.ts'
+import { isSesAccountFailure } from '../../shared/net/ses-errors.ts'
 import { isEnforced } from '../../shared/policy/transport-security.ts'
 import type { Delivery } from './deliver-job.ts'
 import type { StoreReportResult } from './store-report.ts'
@@ -57,6 +58,11 @@ export function countDelivery(
   if (reportOnly > 0) metrics.addMetric(Metric.reportOnlyViolations, MetricUnit.Count, reportOnly)
   const unusable = newAttempts.filter(lacksClientCertificate).length
   if (unusable > 0) metrics.addMetric(Metric.clientCertificatesUnusable, MetricUnit.Count, unusable)
+  const sesFailures =
+    returnedToQueue === 'SesDailyQuota'
+      ? job.recipients.length
+      : newAttempts.filter(({ attempt }) => isSesAccountFailure(attempt)).length
+  if (sesFailures > 0) metrics.addMetric(Metric.sesUnavailable, MetricUnit.Count, sesFailures)
   if (returnedForDecision > 0)
     metrics.addMetric(Metric.returnedForDecision, MetricUnit.Count, returnedForDecision)
   if (leasesExpired > 0) metrics.addMetric(Metric.leasesExpired, MetricUnit.Count, leasesExpired)

@@ -16,6 +16,26 @@ export type QueueReturnReason =
   | 'NoSlot'
   /** All slots of the slow hosts are in use. */
   | 'NoSlotForSlowHost'
+  /** The quota of Amazon SES per second permits the message later. */
+  | 'SesRate'
+  /** The quota of Amazon SES for 24 hours is used up. */
+  | 'SesDailyQuota'
+
+/** Why a message does not go to Amazon SES now, and when its job tries again. */
+export interface SesWait {
+  reason: 'SesRate' | 'SesDailyQuota'
+  /** The time that is reserved for the message; null when none could be reserved. */
+  sendAt: Date | null
+  /** From 0 to 900. */
+  delaySeconds: number
+  /** A clause about Amazon SES, for the sender. */
+  text: string
+}
+
+export type QueueReturn = Exclude<QueueReturnReason, SesWait['reason']> | SesWait
+
+export const reasonOf = (queueReturn: QueueReturn): QueueReturnReason =>
+  typeof queueReturn === 'string' ? queueReturn : queueReturn.reason
 
 export interface QueueReturnDependencies {
   delivery: JobSender<DeliveryJob>
@@ -26,20 +46,25 @@ export interface QueueReturnDependencies {
 /** Maximum number of waits for a slot. They take about five minutes in all. */
 export const maxWaits = 10
 const maxBackoffSeconds = 60
+/** Maximum number of waits without a reserved time for Amazon SES. They take two to three hours. */
+export const maxSesWaits = 12
 
 /** @throws when the queue fails; SQS then retries the job */
 export async function returnToQueue(
   job: DeliveryJob,
-  reason: QueueReturnReason,
+  queueReturn: QueueReturn,
   dependencies: QueueReturnDependencies,
 ): Promise<void> {
   const { delivery, random } = dependencies
   const { waits = 0 } = job
-  if (reason === 'NoTime') return delivery.send([{ job, group: job.destination }])
-  const nextJob = { ...job, waits: waits + 1 }
-  return delivery.send([
-    { job: nextJob, delaySeconds: backoffSeconds(waits, random()), group: job.destination },
-  ])
+  const group = job.destination
+  if (queueReturn === 'NoTime') return delivery.send([{ job, group }])
+  const waited = { ...job, waits: waits + 1 }
+  if (typeof queueReturn === 'string')
+    return delivery.send([{ job: waited, delaySeconds: backoffSeconds(waits, random()), group }])
+  const { sendAt, delaySeconds } = queueReturn
+  const nextJob = sendAt === null ? waited : { ...job, sendAt: sendAt.toISOString() }
+  return delivery.send([{ job: nextJob, delaySeconds, group }])
 }
 
 /**
@@ -49,10 +74,14 @@ export async function returnToQueue(
  */
 export function replyWhenGivenUp(
   { waits = 0, destination }: DeliveryJob,
-  reason: QueueReturnReason,
+  queueReturn: QueueReturn,
 ): Reply | null {
-  if (reason === 'NoTime' || waits < maxWaits) return null
-  if (reason === 'NoSlotForSlowHost')
+  if (typeof queueReturn !== 'string')
+    return queueReturn.sendAt === null && waits >= maxSesWaits
+      ? reply(451, '4.4.5', `Amazon SES cannot take the message yet: ${queueReturn.text}`)
+      : null
+  if (queueReturn === 'NoTime' || waits < maxWaits) return null
+  if (queueReturn === 'NoSlotForSlowHost')
     return reply(
       451,
       '4.4.5',

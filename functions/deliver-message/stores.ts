@@ -3,7 +3,6 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { EventBridgeClient } from '@aws-sdk/client-eventbridge'
 import { S3Client } from '@aws-sdk/client-s3'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
-import { SESClient } from '@aws-sdk/client-ses'
 import { SQSClient } from '@aws-sdk/client-sqs'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { readVersion } from '../../shared/connectors-table/version.ts'
@@ -17,6 +16,7 @@ import { withoutForgedFields } from '../../shared/mail/forged-fields.ts'
 import { type Cancelled, Claims } from '../../shared/messages/claims.ts'
 import { Trace } from '../../shared/messages/trace.ts'
 import { ClientCertificates } from '../../shared/net/client-certificates.ts'
+import { SesApi } from '../../shared/net/ses-api.ts'
 import { connectDeliveryQueue } from '../../shared/queues/delivery-queue.ts'
 import { JobQueue } from '../../shared/queues/job-queue.ts'
 import { SessionCounters } from '../../shared/tls-reports/counters.ts'
@@ -26,6 +26,7 @@ import { DestinationStandings } from '../../shared/transport/destination-standin
 import { ObservedTable } from '../../shared/transport/observed-table.ts'
 import { PolicyTable } from '../../shared/transport/policy-table.ts'
 import { RevocationTable } from '../../shared/transport/revocation-table.ts'
+import { SesRateLimiter } from '../../shared/transport/ses-rate-limiter.ts'
 import { Slots } from '../../shared/transport/slots.ts'
 
 /**
@@ -34,12 +35,20 @@ import { Slots } from '../../shared/transport/slots.ts'
  */
 const slotOptions = { leaseMs: 300_000, timeoutMs: 2_000 }
 
+const quotaTimeoutMs = 3_000
+
 export type Stores = ReturnType<typeof connectStores>
 
-export function connectStores(environment: DeliverEnvironment) {
+/** @param onQuotaError called when the quota of SES cannot be read */
+export function connectStores(
+  environment: DeliverEnvironment,
+  onQuotaError: (error: Error) => void = () => {},
+) {
   const documents = DynamoDBDocumentClient.from(new DynamoDBClient(clientDefaults))
   const queues = new SQSClient(clientDefaults)
   const content = new ContentReader(new S3Client(clientDefaults))
+  // If this client repeated a request after a lost response, the mail could be sent twice. Only the queue retries.
+  const ses = new SesApi(singleAttempt)
   const { CONNECTORS_TABLE, MESSAGES_TABLE, TRANSPORT_TABLE } = environment
   return {
     /** Dependencies of `deliverJob`. */
@@ -77,7 +86,11 @@ export function connectStores(environment: DeliverEnvironment) {
     },
     reports: new ReceivedReports(documents, TRANSPORT_TABLE),
     certificates: new ClientCertificates(new SecretsManagerClient(clientDefaults)),
-    // If this client repeated a request after a lost response, the mail could be sent twice. Only the queue retries.
-    ses: new SESClient(singleAttempt),
+    ses,
+    sesLimiter: new SesRateLimiter(documents, TRANSPORT_TABLE, {
+      readQuota: () => ses.readQuota(AbortSignal.timeout(quotaTimeoutMs)),
+      onError: onQuotaError,
+      timeoutMs: slotOptions.timeoutMs,
+    }),
   }
 }

@@ -73,6 +73,10 @@ export class Transmission {
         requireTls: environment.SES_CONFIGURATION_SET_REQUIRE_TLS,
         optionalTls: environment.SES_CONFIGURATION_SET_OPTIONAL_TLS,
       },
+      onDailyQuotaUsedUp: () =>
+        stores.sesLimiter
+          .recordDailyQuotaUsedUp()
+          .catch((error: Error) => logger.warn('The used quota of Amazon SES could not be recorded', error)),
     }
     this.#reportDependencies = {
       reports: stores.reports,

@@ -6,7 +6,6 @@ import { networkInterfaces } from 'node:os'
 import { Logger } from '@aws-lambda-powertools/logger'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
-import { SESClient } from '@aws-sdk/client-ses'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { ConnectorRepository } from '../../shared/connectors-table/repository.ts'
 import { readEnvironment, ValidateEnvironment } from '../../shared/contract/environment.ts'
@@ -17,6 +16,7 @@ import { MtaStsSource } from '../../shared/net/mta-sts/source.ts'
 import { createResolver } from '../../shared/net/resolver.ts'
 import { RevocationChecker } from '../../shared/net/revocation/checker.ts'
 import { noStore } from '../../shared/net/revocation/revocation-store.ts'
+import { SesApi } from '../../shared/net/ses-api.ts'
 import { PolicyTable } from '../../shared/transport/policy-table.ts'
 import { createValidationApi } from './api.ts'
 import { type Options, validate } from './validate.ts'
@@ -68,7 +68,7 @@ const options: Options = {
     ipv6: hasIpv6(),
   },
   ses: {
-    ses: new SESClient(singleAttempt),
+    ses: new SesApi(singleAttempt),
     configurationSets: {
       requireTls: environment.SES_CONFIGURATION_SET_REQUIRE_TLS,
       optionalTls: environment.SES_CONFIGURATION_SET_OPTIONAL_TLS,

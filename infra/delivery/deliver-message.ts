@@ -41,6 +41,7 @@ export class DeliverMessage extends Construct {
     grantCertificateEvents(this.handler)
     props.content.grantRead(this.handler)
     outboundMail.grantSend(this.handler)
+    outboundMail.grantReadSesQuota(this.handler)
     queues.evaluation.grantSend(this.handler)
     for (const queue of queues.deliveries) {
       // A job that cannot start now returns to its queue.

@@ -37,6 +37,11 @@ export class OutboundMail extends Construct {
     this.grantClientCertificates(sender)
   }
 
+  /** Lets the function read the sending quota of SES. */
+  grantReadSesQuota(sender: UnitFunction): void {
+    this.ses.grantReadQuota(sender)
+  }
+
   /** Sets the resolvers, and the private networks in which MX hosts may have addresses. */
   setNetworkEnvironment(unit: UnitFunction): void {
     this.setResolverEnvironment(unit)

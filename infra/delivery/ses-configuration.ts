@@ -37,10 +37,20 @@ export class SesConfiguration extends Construct {
     const sets = [this.requireTls, this.optionalTls]
     const setArns = sets.map((set) => this.arn('configuration-set', set.configurationSetName))
     sender.addToRolePolicy(
-      new PolicyStatement({ actions: ['ses:SendRawEmail'], resources: [...identities, ...setArns] }),
+      // API v2 checks ses:SendEmail, and for raw messages also ses:SendRawEmail.
+      new PolicyStatement({
+        actions: ['ses:SendRawEmail', 'ses:SendEmail'],
+        resources: [...identities, ...setArns],
+      }),
     )
     sender.addEnvironment('SES_CONFIGURATION_SET_REQUIRE_TLS', this.requireTls.configurationSetName)
     sender.addEnvironment('SES_CONFIGURATION_SET_OPTIONAL_TLS', this.optionalTls.configurationSetName)
+  }
+
+  /** Lets the function read the sending quota of the account, which is no resource with an ARN. */
+  grantReadQuota(sender: UnitFunction): void {
+    sender.addToRolePolicy(new PolicyStatement({ actions: ['ses:GetSendQuota'], resources: ['*'] }))
+    acknowledge(sender.permissions, 'The sending quota belongs to the account.', 'IAM5[Resource::*]')
   }
 
   private arn(resource: string, resourceName: string): string {

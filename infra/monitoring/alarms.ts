@@ -245,6 +245,13 @@ export class Alarms extends Construct {
       metric: functionMetric('deliver-message', Metric.clientCertificatesUnusable),
       threshold: 1,
     })
+    this.add('SesUnavailable', {
+      title: 'Amazon SES refuses the account',
+      impact:
+        'Mail through Amazon SES waits: the account, an identity or a configuration set cannot send, or the daily quota is used up.',
+      metric: functionMetric('deliver-message', Metric.sesUnavailable),
+      threshold: 1,
+    })
     this.add('LeasesExpired', {
       title: 'Deliveries repeated',
       impact: 'A delivery crashed and was repeated, so a recipient may get a message twice.',

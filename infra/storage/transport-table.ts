@@ -7,7 +7,7 @@ const observed = 'observed#'
 
 /**
  * Data whose loss loses no mail: policies of other domains, revocation statuses, session counts, TLS reports received
- * and sent, delivery slots, message rates, observed certificates (partners' and mailflow's own), and claims on notices.
+ * and sent, delivery slots, reservations in the quota of SES, message rates, observed certificates (partners' and mailflow's own), and claims on notices.
  * Items expire by `expiresAt`.
  */
 export class TransportTable extends Construct {
@@ -20,7 +20,7 @@ export class TransportTable extends Construct {
 
   /**
    * Lets the unit read and write single items of every kind: to cache policies and revocation statuses, count sessions,
-   * claim slots, store received reports, and record observed certificates.
+   * claim slots, reserve in the quota of SES, store received reports, and record observed certificates.
    */
   grantDelivery(unit: Unit): void {
     this.table.grantCalls(unit, 'GetItem', 'PutItem', 'UpdateItem')

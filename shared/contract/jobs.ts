@@ -114,8 +114,13 @@ export const DeliveryJob = z.object({
    * get a new decision.
    */
   connectorsVersion: z.int().nonnegative().optional(),
-  /** Number of returns to the queue because all slots of the next hop, or of the slow hosts, were in use. */
+  /**
+   * Number of returns to the queue because all slots of the next hop, or of the slow hosts, were in use, or because no
+   * time could be reserved for Amazon SES.
+   */
   waits: z.int().nonnegative().optional(),
+  /** The time that is reserved in the quota of Amazon SES for this job; absent when none is. */
+  sendAt: z.iso.datetime().optional(),
   /** Absent when an administrator chose the servers; then the job counts as `Normal` and its attempts have no limit. */
   priority: DeliveryPriority.optional(),
 })

@@ -55,6 +55,11 @@ export const Metric = {
   delivered: 'Delivered',
   /** Delivery: recipients whose attempt failed because a connector's client certificate is unusable. */
   clientCertificatesUnusable: 'ClientCertificatesUnusable',
+  /**
+   * Delivery: recipients that SES does not take because of the account: identity, pause, configuration set, permission,
+   * or the quota of 24 hours.
+   */
+  sesUnavailable: 'SesUnavailable',
   /** Delivery: attempts that did not deliver. */
   attemptsFailed: 'AttemptsFailed',
   /**
@@ -67,7 +72,7 @@ export const Metric = {
   returnedForDecision: 'ReturnedForDecision',
   /**
    * Delivery: jobs returned to the queue before an attempt, dimension `reason` = `NoSlot` | `NoSlotForSlowHost` |
-   * `NoTime`.
+   * `NoTime` | `SesRate` | `SesDailyQuota`.
    */
   returnedToQueue: 'ReturnedToQueue',
   /** Delivery: sessions, dimension `result` = `success` or a result type of RFC 8460 §4.3. */

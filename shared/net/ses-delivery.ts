@@ -2,21 +2,33 @@
  * One attempt through Amazon SES. SES connects to the recipients' servers later, so it reports no address and no TLS
  * session. The configuration set of the message only decides whether SES requires TLS.
  */
-import { type SESClient, SendRawEmailCommand } from '@aws-sdk/client-ses'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { asError } from '../contract/error-message.ts'
 import type { TlsRequirement } from '../contract/jobs.ts'
-import type { Recipient, Reply } from '../contract/message.ts'
+import type { Recipient } from '../contract/message.ts'
 import { reply } from '../mail/reply.ts'
 import { isEnforced } from '../policy/transport-security.ts'
+import { maxSesMessageOctets, type SesApi, sesApiFor } from './ses-api.ts'
+import { classifySesError, replyForSesError, sesHost } from './ses-errors.ts'
 import { fieldsWithoutSession, type OutboundMessage, type Outcome, type Outcomes } from './smtp-delivery.ts'
 import { outcomeOf } from './smtp-errors.ts'
 
 export interface SesOptions {
-  ses: SESClient
+  ses: Pick<SesApi, 'send'>
   configurationSets: { requireTls: string; optionalTls: string }
   /** Aborts at the attempt's time limit. */
   signal: AbortSignal
+  /** Called when SES refuses a message because the quota of 24 hours is used up. */
+  onDailyQuotaUsedUp?(): Promise<void>
+  /** Waits before a throttled request is repeated; rejects when the signal aborts. @default a timer */
+  wait?(milliseconds: number, signal: AbortSignal): Promise<unknown>
 }
+
+/**
+ * Times before a throttled request is repeated, about a minute in all. SES has not accepted a message whose request it
+ * throttles, so a repetition creates no duplicate.
+ */
+const throttleDelaysMs = [1_000, 2_000, 4_000, 8_000, 16_000, 16_000, 16_000]
 
 /** SES's limit of recipients in one request. */
 const maxDestinations = 50
@@ -32,10 +44,19 @@ export async function deliverThroughSes(mail: OutboundMessage, options: SesOptio
 }
 
 /**
- * Refuses what SES cannot guarantee: REQUIRETLS, and levels that verify the next hop's certificate. The API does not
- * save a connector with such a level and SES.
+ * Refuses what SES cannot carry: a message above its size limit, REQUIRETLS, and levels that verify the next hop's
+ * certificate. The API does not save a connector with such a level and SES.
  */
-function checkSesSupport({ message, tls }: OutboundMessage): Pick<Outcome, 'outcome' | 'reply'> | null {
+function checkSesSupport({
+  message,
+  tls,
+  content,
+}: OutboundMessage): Pick<Outcome, 'outcome' | 'reply'> | null {
+  if (sesApiFor(content.length) === null)
+    return {
+      outcome: 'PermanentFailure',
+      reply: reply(552, '5.3.4', tooLargeText(content.length)),
+    }
   // RFC 8689 §5: a DSN is sent without REQUIRETLS, but not in the clear.
   if (message.envelope.requireTls && message.envelope.mailFrom !== '')
     return {
@@ -47,52 +68,68 @@ function checkSesSupport({ message, tls }: OutboundMessage): Pick<Outcome, 'outc
   return { outcome: 'TlsNotMet', reply: reply(451, '4.7.320', text) }
 }
 
+const tooLargeText = (octets: number): string =>
+  `The message has ${octets} octets; Amazon SES accepts at most ${maxSesMessageOctets}`
+
+/** Repeats a throttled request. */
 async function send(
   mail: OutboundMessage,
   recipients: readonly Recipient[],
   options: SesOptions,
 ): Promise<Outcomes> {
+  for (const delayMs of throttleDelaysMs) {
+    const outcome = await sendOnce(mail, recipients, options)
+    if (!outcome.isThrottled || !(await retryAfter(delayMs, options)))
+      return outcomesFor(recipients, outcome.outcome)
+  }
+  return outcomesFor(recipients, (await sendOnce(mail, recipients, options)).outcome)
+}
+
+async function sendOnce(
+  mail: OutboundMessage,
+  recipients: readonly Recipient[],
+  options: SesOptions,
+): Promise<{ outcome: Outcome; isThrottled: boolean }> {
   const { mailFrom, requireTls: isTlsRequested } = mail.message.envelope
   const { requireTls, optionalTls } = options.configurationSets
-  const command = new SendRawEmailCommand({
-    // SES accepts no null reverse path; without Source it takes the sender from the From field.
-    ...(mailFrom === '' ? {} : { Source: mailFrom }),
-    Destinations: recipients.map(({ address }) => address),
-    RawMessage: { Data: mail.content },
-    ConfigurationSetName: isEnforced(mail.tls) || isTlsRequested ? requireTls : optionalTls,
-  })
+  const request = {
+    mailFrom,
+    recipients: recipients.map(({ address }) => address),
+    content: mail.content,
+    configurationSet: isEnforced(mail.tls) || isTlsRequested ? requireTls : optionalTls,
+  }
+  const common = commonFields(mail.tls)
   try {
-    const { MessageId } = await options.ses.send(command, { abortSignal: options.signal })
-    const acceptedReply = reply(250, '2.0.0', `Amazon SES accepted it as ${MessageId}`)
-    return outcomesFor(recipients, { ...commonFields(mail.tls), outcome: 'Delivered', reply: acceptedReply })
-  } catch (error) {
+    const id = await options.ses.send(request, options.signal)
+    const acceptedReply = reply(250, '2.0.0', `Amazon SES accepted it as ${id}`)
+    return { outcome: { ...common, outcome: 'Delivered', reply: acceptedReply }, isThrottled: false }
+  } catch (thrown) {
+    const error = asError(thrown)
+    const errorClass = classifySesError(error)
+    if (errorClass === 'DailyQuota') await options.onDailyQuotaUsedUp?.()
     const answer = replyForSesError(error)
-    return outcomesFor(recipients, { ...commonFields(mail.tls), outcome: outcomeOf(answer), reply: answer })
+    const outcome = { ...common, outcome: outcomeOf(answer), reply: answer }
+    return { outcome, isThrottled: errorClass === 'Rate' }
   }
 }
 
-/** Errors that recur in every attempt with the same message. */
-const permanentErrors = new Set([
-  'MessageRejected',
-  'MailFromDomainNotVerified',
-  'MailFromDomainNotVerifiedException',
-  'InvalidParameterValue',
-])
-
-/**
- * Throttling, failures of SES or the network, and a paused or misconfigured account are temporary; a refusal of the
- * message itself is permanent.
- */
-function replyForSesError(error: unknown): Reply {
-  const { name, message } = asError(error)
-  const text = `Amazon SES: ${name}: ${message}`.replace(/\s+/g, ' ').slice(0, 500)
-  return permanentErrors.has(name) ? reply(554, '5.6.0', text) : reply(451, '4.4.0', text)
+/** Waits with jitter. @returns false when the attempt's time limit comes first */
+async function retryAfter(
+  delayMs: number,
+  { signal, wait = waitUnlessAborted }: SesOptions,
+): Promise<boolean> {
+  return wait(delayMs * (0.5 + Math.random() / 2), signal).then(
+    () => true,
+    () => false,
+  )
 }
+
+const waitUnlessAborted = (milliseconds: number, signal: AbortSignal) => sleep(milliseconds, null, { signal })
 
 /** SES does not report the next hop's address and TLS session. */
 const commonFields = (tls: TlsRequirement): Omit<Outcome, 'outcome' | 'reply'> => ({
   ...fieldsWithoutSession(tls),
-  host: 'Amazon SES',
+  host: sesHost,
 })
 
 function outcomesFor(recipients: readonly Recipient[], outcome: Outcome): Outcomes {

@@ -3,6 +3,7 @@
  * - `policy#`: MTA-STS policies, by domain
  * - `sessions#`: counted sessions, by day and shard
  * - `destination#`: leases of concurrent deliveries, by destination
+ * - `ses#`: quota of Amazon SES, and its reservations
  * - `standing#`: which domains have proved that their servers accept mail
  * - `sent#`, `report#`: TLS reports sent and received, by day
  * - `rate#`: message counts, by connector
@@ -42,6 +43,9 @@ export const sentReportKey = (day: string, domain: string, addressDigest: string
 
 /** The leases of the deliveries to a destination. */
 export const slotsKey = (destination: string) => ({ pk: `destination#${destination}`, sk: 'slots' })
+
+/** The quota of Amazon SES, and the time from which the next recipient may be sent. */
+export const sesQuotaKey = { pk: 'ses#quota', sk: 'quota' }
 
 /** Whether a domain's servers have accepted mail. */
 export const standingKey = (domain: string) => ({ pk: `standing#${domain}`, sk: 'standing' })

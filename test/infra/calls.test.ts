@@ -59,7 +59,8 @@ const units: UnderTest[] = [
     unit: 'validate-connector',
     entry: 'handler.ts',
     role: 'ValidationFunctionRole',
-    notGranted: ['dynamodb:PutItem', 'dynamodb:DeleteItem'],
+    // A validation sends one message, which needs no quota.
+    notGranted: ['dynamodb:PutItem', 'dynamodb:DeleteItem', 'ses:GetSendQuota'],
   },
   {
     unit: 'public-pages',
@@ -89,6 +90,8 @@ const actions: Readonly<Record<string, string>> = {
   ChangeMessageVisibilityBatch: 'sqs:ChangeMessageVisibility',
   GetQueueAttributes: 'sqs:GetQueueAttributes',
   SendRawEmail: 'ses:SendRawEmail',
+  SendEmail: 'ses:SendEmail',
+  GetSendQuota: 'ses:GetSendQuota',
   Publish: 'sns:Publish',
   PutEvents: 'events:PutEvents',
   GetSecretValue: 'secretsmanager:GetSecretValue',

@@ -21,9 +21,15 @@ const unscoped: readonly { role: RegExp; actions: RegExp; resource: RegExp; reas
   },
   {
     role: /^(Delivery|Validation)FunctionRole/,
-    actions: /^ses:SendRawEmail$/,
+    actions: /^ses:Send(Raw)?Email$/,
     resource: /:<AWS::AccountId>:identity\/\*$/,
     reason: 'identities are verified outside the stack; sesIdentityArns narrows it',
+  },
+  {
+    role: /^DeliveryFunctionRole/,
+    actions: /^ses:GetSendQuota$/,
+    resource: /^\*$/,
+    reason: 'the quota belongs to the account, and the call names no resource',
   },
   {
     role: /^(Delivery|Validation)FunctionRole/,
@@ -73,9 +79,20 @@ test('only delivery and validation may send through SES, and only with the two c
   const setsOf = (unit: string) =>
     sets
       .filter(({ role }) => role.startsWith(unit))
-      .map(({ resource }) => resource.replace(/^.*configuration-set\/<OutboundMailSes(\w+?Tls).*$/, '$1'))
+      .map(({ action, resource }) =>
+        [action, resource.replace(/^.*configuration-set\/<OutboundMailSes(\w+?Tls).*$/, '$1')].join(' '),
+      )
   for (const unit of ['Delivery', 'Validation'])
-    assert.deepEqual(setsOf(unit).sort(), ['OptionalTls', 'RequireTls'], unit)
+    assert.deepEqual(
+      setsOf(unit).sort(),
+      [
+        'ses:SendEmail OptionalTls',
+        'ses:SendEmail RequireTls',
+        'ses:SendRawEmail OptionalTls',
+        'ses:SendRawEmail RequireTls',
+      ],
+      unit,
+    )
 })
 
 test('validation may read only outbound connectors, accepted domains and cached policies, and write only its results', () => {
@@ -123,7 +140,7 @@ test('each unit that publishes notices may publish only to its own topic', () =>
 test('the setting sesIdentityArns replaces the wildcard in the grants of SES', () => {
   const identity = 'arn:aws:ses:eu-west-1:123456789012:identity/ours.example'
   const resources = grants({ sesIdentityArns: [identity] })
-    .filter(({ action }) => action === 'ses:SendRawEmail')
+    .filter(({ action }) => /^ses:Send(Raw)?Email$/.test(action))
     .map(({ resource }) => resource)
   assert.ok(resources.includes(identity))
   assert.ok(!resources.some((resource) => resource.includes('*')))

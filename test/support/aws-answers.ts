@@ -1,6 +1,7 @@
 /** Responses of AWS's services, for servers that stand in for them. */
 import { createHash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
+import type { SesQuota } from '../../shared/net/ses-api.ts'
 
 /** An entry of `SendMessageBatch`. */
 export interface SqsEntry {
@@ -63,6 +64,12 @@ export const snsPublished = (id: string): string =>
 export const sesAccepted = (id: string): string =>
   `<SendRawEmailResponse xmlns="http://ses.amazonaws.com/doc/2010-12-01/">
   <SendRawEmailResult><MessageId>${id}</MessageId></SendRawEmailResult></SendRawEmailResponse>`
+
+/** The response of SES to `GetSendQuota`. */
+export const sesQuota = ({ maxSendRate, max24HourSend, sentLast24Hours }: SesQuota): string =>
+  `<GetSendQuotaResponse xmlns="http://ses.amazonaws.com/doc/2010-12-01/"><GetSendQuotaResult>
+  <MaxSendRate>${maxSendRate.toFixed(1)}</MaxSendRate><Max24HourSend>${max24HourSend.toFixed(1)}</Max24HourSend>
+  <SentLast24Hours>${sentLast24Hours.toFixed(1)}</SentLast24Hours></GetSendQuotaResult></GetSendQuotaResponse>`
 
 /** The response of SNS or SES to a request that it refuses. */
 export const queryError = (code: string, message = 'because', type = 'Sender'): string =>

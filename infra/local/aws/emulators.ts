@@ -1,7 +1,6 @@
 /** Starts embedded emulators of the AWS services that the stack calls, on loopback. */
 import { once } from 'node:events'
 import type { Server } from 'node:http'
-import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import dynalite from 'dynalite'
@@ -9,6 +8,7 @@ import { type BuildAppOptions, buildApp } from 'fauxqs'
 import { accountId, region } from '../template.ts'
 import { type EventEntry, eventsServer } from './events.ts'
 import { CreatedSecrets, secretsServer } from './secrets.ts'
+import { startSes } from './ses.ts'
 
 type Stores = NonNullable<BuildAppOptions['stores']>
 
@@ -99,11 +99,6 @@ async function startTables(stateDirectory: string | null): Promise<Server> {
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   return server
-}
-
-async function startSes(): Promise<Server> {
-  const { default: startServer } = createRequire(import.meta.url)('aws-ses-v2-local')
-  return startServer({ host: '127.0.0.1', port: 0 })
 }
 
 function endpointOf(server: Server): string {

@@ -212,9 +212,15 @@ export const advice: readonly AdviceRow[] = [
   },
   {
     code: '3.5', // 4.3.5, 5.3.5
+    ownDecisionOnly: true,
     happened:
       "This system could not present the certificate that was agreed with the recipient's organisation.",
     remedy: 'Your mail administrator can store the certificate where the connector expects it.',
+  },
+  {
+    code: '3.5', // 4.3.5, 5.3.5
+    happened: 'A mail system on the way is not configured correctly.',
+    remedy: 'Your mail administrator can see which system, and its fault, in the details below.',
   },
   {
     code: '4.*',

@@ -7,7 +7,7 @@ import {
   deliverJob,
   leaseMs,
 } from '../../../functions/deliver-message/deliver-job.ts'
-import { maxWaits } from '../../../functions/deliver-message/return-to-queue.ts'
+import { maxSesWaits, maxWaits } from '../../../functions/deliver-message/return-to-queue.ts'
 import type { DeliveryJob, EvaluationJob } from '../../../shared/contract/jobs.ts'
 import type { Attempt } from '../../../shared/contract/message.ts'
 import { type Cancelled, Claims } from '../../../shared/messages/claims.ts'
@@ -302,6 +302,35 @@ describe('a delivery job', () => {
       const [reported] = deleted.evaluation.take()
       assert.equal(reported?.job.recipients[0]?.lastAttempt?.outcome, 'PermanentFailure')
     })
+})
+
+describe('a job that waits for the quota of Amazon SES', () => {
+  const wait = { reason: 'SesRate', sendAt: receivedAt, delaySeconds: 7, text: '' } as const
+
+  it('returns to the queue without a claim, an attempt or a read of its content', async () => {
+    const job = jobFor(['a@partner.example'], { route: { kind: 'Ses' } })
+    const waiting = worker({}, { runExclusive: async () => wait, read: dies })
+    const { returnedToQueue, newAttempts } = await deliverJob(job, waiting)
+    assert.deepEqual([returnedToQueue, newAttempts, waiting.evaluation.take()], ['SesRate', [], []])
+    const free = worker({})
+    assert.deepEqual(addressesOf((await deliverJob(job, free)).newAttempts), ['a@partner.example'])
+  })
+
+  it('is reported as a failed attempt, with the quota in its reply, after its last permitted wait', async () => {
+    const job = jobFor(['a@partner.example'], { route: { kind: 'Ses' }, waits: maxSesWaits })
+    const refused = worker(
+      {},
+      {
+        runExclusive: async () => ({ ...wait, sendAt: null, text: 'it takes 200 recipients in 24 hours' }),
+      },
+    )
+    await deliverJob(job, refused)
+    const [reported] = refused.evaluation.take()
+    assert.equal(
+      reported?.job.recipients[0]?.lastAttempt?.reply.text,
+      'Amazon SES cannot take the message yet: it takes 200 recipients in 24 hours',
+    )
+  })
 })
 
 describe('a job that has waited long for a slot', () => {

@@ -12,6 +12,7 @@ import { type DeliverMessage, smartHost, startDeliverMessage } from '../../suppo
 import type { TestDynamoDb } from '../../support/dynamodb.ts'
 import { eventually } from '../../support/eventually.ts'
 import { type FakeSecrets, startSecrets } from '../../support/fake-secrets.ts'
+import { type FakeSes, startSes } from '../../support/fake-ses.ts'
 import { createPki } from '../../support/pki.ts'
 import { type Partner, startPartner } from '../../support/smtp-partner.ts'
 
@@ -20,18 +21,25 @@ let unit: DeliverMessage
 let db: TestDynamoDb
 let secrets: FakeSecrets
 let partner: Partner
+let ses: FakeSes
 let reference: ContentReference
 
 before(async () => {
   partner = await startPartner()
   secrets = await startSecrets()
-  unit = await startDeliverMessage({ AWS_ENDPOINT_URL_SECRETS_MANAGER: secrets.url })
+  ses = await startSes()
+  unit = await startDeliverMessage({
+    AWS_ENDPOINT_URL_SECRETS_MANAGER: secrets.url,
+    AWS_ENDPOINT_URL_SES: ses.url,
+    AWS_ENDPOINT_URL_SESV2: ses.url,
+  })
   db = unit.database
   reference = unit.store(content)
 })
 after(async () => {
   await unit.stop()
   await secrets.stop()
+  await ses.stop()
   await partner.stop()
 })
 
@@ -82,6 +90,21 @@ describe('deliver-message', () => {
     const free = await slots.acquire(destination, new Date())
     assert.ok(free, 'its slot is free again')
     await Promise.all([...heldSlots, free].map((slot) => slot?.release()))
+  })
+
+  it('sends through Amazon SES what its quota of 24 hours permits, and returns the rest without an attempt', async () => {
+    ses.quota = { maxSendRate: 14, max24HourSend: 200, sentLast24Hours: 197 }
+    const jobs = [1, 2, 3, 4, 5].map((number) =>
+      unit.job(500 + number, reference, { route: { kind: 'Ses' } }),
+    )
+    assert.deepEqual(await failedIds(...jobs), [])
+    assert.deepEqual([ses.requests.length, ses.quotaRequests], [3, 1])
+    const returned = unit.storage.sent.splice(0).filter(({ queue }) => queue === 'delivery')
+    assert.deepEqual(
+      returned.map(({ MessageBody }) => JSON.parse(MessageBody)),
+      jobs.slice(3).map((each) => ({ ...each, waits: 1 })),
+    )
+    for (const { DelaySeconds = 0 } of returned) assert.ok(DelaySeconds >= 450 && DelaySeconds <= 900)
   })
 
   it("presents the connector's certificate to a partner that requests one", async () => {

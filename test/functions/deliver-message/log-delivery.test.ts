@@ -36,20 +36,31 @@ describe('the protection that a delivery is counted with', () => {
 
 /** Returns the metrics of a delivery with these attempts; 0 for a metric that was not counted. */
 function metricsOf(attempts: Partial<Attempt>[], ...names: string[]): unknown[] {
+  return metricsOfDelivery({ newAttempts: attempts.map(attemptOf) }, names)
+}
+
+const attemptOf = (fields: Partial<Attempt>) => ({
+  recipient: newRecipient('a@partner.example'),
+  attempt: attempt(fields),
+})
+
+function metricsOfDelivery(
+  fields: Partial<Delivery>,
+  names: string[],
+  job: Partial<DeliveryJob> = { route: mxRoute, tls: opportunistic },
+): unknown[] {
   const metrics = new Metrics({ namespace: 'mailflow', serviceName: 'deliver-message' })
   const delivery: Delivery = {
-    newAttempts: attempts.map((fields) => ({
-      recipient: newRecipient('a@partner.example'),
-      attempt: attempt(fields),
-    })),
+    newAttempts: [],
     earlierAttempts: [],
     leasesExpired: 0,
     writeErrors: [],
     returnedForDecision: 0,
     returnedToQueue: null,
     busyRecipients: [],
+    ...fields,
   }
-  countDelivery(metrics, { route: mxRoute, tls: opportunistic } as DeliveryJob, delivery)
+  countDelivery(metrics, job as DeliveryJob, delivery)
   const serialized = metrics.serializeMetrics() as Record<string, unknown>
   metrics.clearMetrics()
   return names.map((name) => serialized[name] ?? 0)
@@ -68,8 +79,34 @@ describe('a failed attempt is', () => {
   it('not counted in ClientCertificatesUnusable when a host sent 4.3.5', () =>
     assert.deepEqual(unusable({ host: 'mx.partner.example', reply }), [0]))
 
+  it('counted in SesUnavailable, not in ClientCertificatesUnusable, when Amazon SES refuses the account', () =>
+    assert.deepEqual(
+      metricsOf(
+        [{ ...failed, host: 'Amazon SES', reply }, failed],
+        'SesUnavailable',
+        'ClientCertificatesUnusable',
+      ),
+      [1, 0],
+    ))
+
   it('not counted in ClientCertificatesUnusable with another code and without a host', () =>
     assert.deepEqual(unusable({ host: null, reply: { ...reply, enhanced: '4.4.312' } }), [0]))
+})
+
+describe('the metric SesUnavailable', () => {
+  const job = {
+    route: sesRoute,
+    tls: opportunistic,
+    recipients: ['a', 'b'].map((name) => newRecipient(`${name}@partner.example`)),
+  }
+  for (const [reason, count] of [
+    ['SesDailyQuota', 2],
+    ['SesRate', 0],
+  ] as const)
+    it(`counts ${count} recipients of a job that returned because of ${reason}`, (context) => {
+      context.mock.method(console, 'log', () => {})
+      assert.deepEqual(metricsOfDelivery({ returnedToQueue: reason }, ['SesUnavailable'], job), [count])
+    })
 })
 
 describe('the metric RepliesLost', () => {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import {
+  maxSesWaits,
   maxWaits,
-  type QueueReturnReason,
+  type QueueReturn,
   replyWhenGivenUp,
   returnToQueue,
 } from '../../../functions/deliver-message/return-to-queue.ts'
@@ -23,7 +24,7 @@ const job = (waits?: number): DeliveryJob => ({
   ...(waits === undefined ? {} : { waits }),
 })
 
-async function returnJob(original: DeliveryJob, reason: QueueReturnReason, random = 0) {
+async function returnJob(original: DeliveryJob, reason: QueueReturn, random = 0) {
   const delivery = recordingQueue<DeliveryJob>()
   await returnToQueue(original, reason, { delivery, random: () => random })
   return { delivered: delivery.take() }
@@ -56,6 +57,28 @@ describe('a delivery job that has not begun', () => {
     assert.equal(
       finalReply && formatReply(finalReply),
       '451 4.4.5 All slots for deliveries to partner.example are in use',
+    )
+  })
+
+  const wait = { reason: 'SesRate', sendAt: null, delaySeconds: 600, text: 'it takes 14' } as const
+
+  it('returns to the queue with its reserved time, without a counted wait, when Amazon SES may take it later', async () => {
+    const sendAt = new Date('2026-07-01T12:00:07.123Z')
+    const { delivered } = await returnJob(job(2), { ...wait, sendAt, delaySeconds: 7 })
+    const reserved = { ...job(2), sendAt: '2026-07-01T12:00:07.123Z' }
+    assert.deepEqual(delivered, [{ job: reserved, delaySeconds: 7, group: 'partner.example' }])
+    assert.deepEqual(DeliveryJob.parse(delivered[0]?.job), reserved)
+    assert.equal(replyWhenGivenUp(job(1_000), { ...wait, sendAt }), null)
+  })
+
+  it('returns to the queue with its wait counted when no time can be reserved, and fails with 451 4.4.5 after hours', async () => {
+    const { delivered } = await returnJob(job(2), wait)
+    assert.deepEqual(delivered, [{ job: job(3), delaySeconds: 600, group: 'partner.example' }])
+    assert.equal(replyWhenGivenUp(job(maxSesWaits - 1), wait), null)
+    const finalReply = replyWhenGivenUp(job(maxSesWaits), wait)
+    assert.equal(
+      finalReply && formatReply(finalReply),
+      '451 4.4.5 Amazon SES cannot take the message yet: it takes 14',
     )
   })
 

@@ -9,7 +9,7 @@ import {
   returnToSender,
 } from '../../../functions/connector-api/waiting-mail.ts'
 import { deliverJob } from '../../../functions/deliver-message/deliver-job.ts'
-import type { QueueReturnReason } from '../../../functions/deliver-message/return-to-queue.ts'
+import type { QueueReturn } from '../../../functions/deliver-message/return-to-queue.ts'
 import { evaluateJob } from '../../../functions/evaluate-policy/evaluate-job.ts'
 import { BounceJob, DeliveryJob, EvaluationJob } from '../../../shared/contract/jobs.ts'
 import type { ContentReference } from '../../../shared/contract/message.ts'
@@ -34,7 +34,7 @@ export interface Ports {
   /** @param connectorsVersion the connectors' version when the worker began */
   transmit(mail: OutboundMessage, job: DeliveryJob, connectorsVersion: number): Promise<Outcomes>
   /** The reason why a delivery cannot begin now; null when it can. */
-  reasonNotToRun(): QueueReturnReason | null
+  reasonNotToRun(): QueueReturn | null
   connectors(): Snapshot
   now(): Date
   settings?: Settings

@@ -25,6 +25,8 @@ test('every final code that can occur after a message was accepted has its own r
   assert.match(adviceFor('5.4.8', 'MtaSts', false).happened, /MTA-STS/)
   assert.match(adviceFor('5.7.0', null, false).happened, /administrator of this system returned/)
   assert.match(adviceFor('5.7.0', null, true).happened, /^The recipient's mail server refused/)
+  assert.match(adviceFor('4.3.5', null, false).happened, /certificate/)
+  assert.match(adviceFor('4.3.5', null, true).happened, /not configured correctly/)
 })
 
 test('every code in the source of net, policy and tls has its own row of advice, but for listed exceptions', () => {
