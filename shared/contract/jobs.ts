@@ -1,5 +1,5 @@
 /** The jobs of the three queues. Each body is JSON, parsed once on receipt. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { CertificateFacts, CertificateSummary } from './certificate.ts'
 import { Message, Recipient, Reply } from './message.ts'
 import { splitIntoParts } from './parts.ts'
