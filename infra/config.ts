@@ -1,5 +1,5 @@
 /** The settings of a deployment: the `mailflow` object in the context of cdk.json, parsed once. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { mailMemoryOctets } from '../shared/contract/ingress-memory.ts'
 import { parseNameServer, parseNameServers } from '../shared/contract/name-server.ts'
 

@@ -2,17 +2,23 @@
  * Units: deployed functions and containers. The `grant…` methods of other constructs give a unit permissions, and set
  * the environment variables that name the resources.
  */
-import { join } from 'node:path'
-import { Duration, RemovalPolicy } from 'aws-cdk-lib'
+import { dirname } from 'node:path'
+import { AssetHashType, DockerImage, Duration, RemovalPolicy } from 'aws-cdk-lib'
 import type { ISecurityGroup, IVpc, SubnetSelection } from 'aws-cdk-lib/aws-ec2'
 import { type IGrantable, type IRole, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
-import { Architecture, RecursiveLoop, Runtime } from 'aws-cdk-lib/aws-lambda'
-import { type BundlingOptions, LogLevel, NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs'
+import {
+  Architecture,
+  Code,
+  Function as LambdaFunction,
+  RecursiveLoop,
+  Runtime,
+} from 'aws-cdk-lib/aws-lambda'
 import { LogGroup } from 'aws-cdk-lib/aws-logs'
 import type { Construct } from 'constructs'
 import { acknowledge } from './acknowledge.ts'
+import { bundleUnit } from './bundle-unit.ts'
 import type { Config } from './config.ts'
-import { handlerPath, repositoryRoot } from './repository.ts'
+import { handlerPath } from './repository.ts'
 
 /** A Lambda function or a container. */
 export interface Unit extends IGrantable {
@@ -38,7 +44,7 @@ export interface UnitFunctionProps {
 }
 
 /** A Lambda function bundled from its handler, with its own role and log group. */
-export class UnitFunction extends NodejsFunction implements Unit {
+export class UnitFunction extends LambdaFunction implements Unit {
   readonly permissions: IRole
 
   constructor(scope: Construct, id: string, props: UnitFunctionProps) {
@@ -46,18 +52,14 @@ export class UnitFunction extends NodejsFunction implements Unit {
     const role = functionRole(scope, `${id}Role`, logs, props.network !== undefined)
     super(scope, id, {
       description: props.description,
-      entry: handlerPath(props.unit),
-      handler: 'handler',
-      projectRoot: repositoryRoot,
-      depsLockFilePath: join(repositoryRoot, 'package-lock.json'),
-      bundling: { ...bundling, ...reusableAsset(scope, props.unit) },
+      code: codeOf(scope, props.unit),
+      handler: 'index.handler',
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
       memorySize: props.memoryMiB ?? 512,
       timeout: Duration.seconds(props.limits.timeoutSeconds),
       ...(props.allowRecursiveInvocation && { recursiveLoop: RecursiveLoop.ALLOW }),
       ...(props.config.reserveConcurrency && { reservedConcurrentExecutions: props.limits.concurrency }),
-      environment: { NODE_OPTIONS: '--enable-source-maps' },
       role,
       logGroup: logs,
       ...props.network,
@@ -76,21 +78,19 @@ export class UnitLogs extends LogGroup {
 /** Context key: its value is a digest of all sources. With the same digest, CDK uses an earlier bundle again. */
 export const sourcesContext = 'mailflow:sources'
 
-function reusableAsset(scope: Construct, unit: string): Pick<BundlingOptions, 'assetHash'> {
+function codeOf(scope: Construct, unit: string): Code {
   const digest: unknown = scope.node.tryGetContext(sourcesContext)
-  return typeof digest === 'string' ? { assetHash: `${digest}-${unit}` } : {}
-}
-
-const bundling: BundlingOptions = {
-  logLevel: LogLevel.WARNING,
-  format: OutputFormat.ESM,
-  target: 'node24',
-  sourceMap: true,
-  // The bundle contains the SDK of the lock file, which was tested, instead of the SDK of the Lambda runtime.
-  bundleAwsSDK: true,
-  mainFields: ['module', 'main'],
-  // Dependencies in CommonJS call `require`, which an ES module lacks.
-  banner: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+  const tryBundle = (folder: string) => {
+    bundleUnit(unit, folder)
+    return true
+  }
+  return Code.fromAsset(dirname(handlerPath(unit)), {
+    ...(typeof digest === 'string'
+      ? { assetHash: `${digest}-${unit}`, assetHashType: AssetHashType.CUSTOM }
+      : { assetHashType: AssetHashType.OUTPUT }),
+    // CDK requires an image, and uses it only if tryBundle returns false.
+    bundling: { image: DockerImage.fromRegistry('unused'), local: { tryBundle } },
+  })
 }
 
 /**

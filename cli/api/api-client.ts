@@ -1,5 +1,5 @@
 /** The commands' client of the HTTP API. Checks responses by a schema; an error response becomes an ApiError. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { percentEncode } from '../../shared/aws/signer.ts'
 import { errorMessage } from '../../shared/contract/error-message.ts'
 import { faultsOf, faultText } from '../../shared/contract/schema-faults.ts'

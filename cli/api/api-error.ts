@@ -1,6 +1,6 @@
 /** Turns error responses of the API (RFC 9457) and of API Gateway into an ApiError. */
 import { STATUS_CODES } from 'node:http'
-import { z } from 'zod'
+import * as z from 'zod'
 import { faultText } from '../../shared/contract/schema-faults.ts'
 import { CommandError } from '../command-error.ts'
 

@@ -1,5 +1,5 @@
 /** Checks API responses before they are printed as text, so that a missing field is an error. */
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { faultsOf, faultText } from '../../shared/contract/schema-faults.ts'
 import { CommandError } from '../command-error.ts'
 

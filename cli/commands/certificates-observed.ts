@@ -1,5 +1,5 @@
 /** `certificates observed`: lists certificates that partners and this gateway present, with their expiry. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { CertificateFacts } from '../../shared/contract/certificate.ts'
 import { factsSummary } from '../../shared/tls/certificate-facts-text.ts'
 import { parseResponse } from '../api/parse-response.ts'

@@ -1,5 +1,5 @@
 /** `certificates`: shows the published certificates of this gateway. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { type PublishedCertificate, PublishedCertificates } from '../../shared/contract/certificates.ts'
 import { attributesOf, utcText } from '../../shared/tls/published-attributes.ts'
 import { parseResponse } from '../api/parse-response.ts'

@@ -1,5 +1,5 @@
 /** `connectors validate`: validates outbound connectors with a test message, and inbound ones with received mail. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { OutboundValidation, type ValidationStep } from '../../shared/connectors/validation.ts'
 import type { ApiClient } from '../api/api-client.ts'
 import { ApiError } from '../api/api-error.ts'

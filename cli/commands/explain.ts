@@ -1,5 +1,5 @@
 /** `explain`: shows the decision about a message that is not sent, and its reason. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { certificatesIn } from '../../shared/tls/pem.ts'
 import { parseResponse } from '../api/parse-response.ts'
 import { defineCommand, type Io, jsonOption } from '../command.ts'

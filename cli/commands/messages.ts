@@ -1,5 +1,5 @@
 /** `messages`: lists messages, or shows the trace of one message. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { dayMs, minuteMs } from '../../shared/contract/durations.ts'
 import type { ApiClient, Query } from '../api/api-client.ts'
 import { encodeUrlPart } from '../api/api-client.ts'

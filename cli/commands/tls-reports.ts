@@ -1,5 +1,5 @@
 /** `tls-reports`: shows the TLS reports (RFC 8460) that other organisations sent. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { countText } from '../../shared/policy/text-lists.ts'
 import { type ApiClient, encodeUrlPart } from '../api/api-client.ts'
 import { parseResponse } from '../api/parse-response.ts'

@@ -1,5 +1,5 @@
 /** Writes the changes of a plan one after another. Each write replaces only the version that the plan was made from. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { countText } from '../../shared/policy/text-lists.ts'
 import type { ApiClient } from '../api/api-client.ts'
 import { encodeUrlPart } from '../api/api-client.ts'

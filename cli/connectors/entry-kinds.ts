@@ -1,5 +1,5 @@
 /** The three kinds of configuration entries, each with its section in the file and its path in the API. */
-import type { z } from 'zod'
+import type * as z from 'zod'
 import {
   AcceptedDomainInput,
   type DefaultRoute,

@@ -1,6 +1,6 @@
 /** Reads and checks a whole connectors file before the first write, and reports every fault with its line. JSON is YAML. */
 import { isMap, LineCounter, parseDocument } from 'yaml'
-import { z } from 'zod'
+import * as z from 'zod'
 import { comparableName } from '../../shared/connectors/comparable-name.ts'
 import { AcceptedDomainInput, type DefaultRoute } from '../../shared/connectors/schema.ts'
 import { errorMessage } from '../../shared/contract/error-message.ts'

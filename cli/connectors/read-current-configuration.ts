@@ -1,6 +1,6 @@
 /** Reads the gateway's current configuration from its API. */
 import { setTimeout } from 'node:timers/promises'
-import { z } from 'zod'
+import * as z from 'zod'
 import { faultsOf, faultText } from '../../shared/contract/schema-faults.ts'
 import type { ApiClient } from '../api/api-client.ts'
 import { encodeUrlPart } from '../api/api-client.ts'

@@ -1,5 +1,5 @@
 /** Requests a retry, a release or a return of deferred mail: of one message, or of all mail of connectors. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { comparableName } from '../../shared/connectors/comparable-name.ts'
 import { countText } from '../../shared/policy/text-lists.ts'
 import type { ApiClient } from '../api/api-client.ts'

@@ -1,5 +1,5 @@
 /** Mail that waits under outbound connectors which a plan lowers, and what the user chooses for it. */
-import { z } from 'zod'
+import * as z from 'zod'
 import type { OutboundConnector, OutboundConnectorInput } from '../../shared/connectors/schema.ts'
 import { dayMs } from '../../shared/contract/durations.ts'
 import { type LoweredField, loweredByChange } from '../../shared/policy/kept-requirement.ts'

@@ -1,5 +1,5 @@
 /** Reads an account's quotas and its state at Amazon SES. Each fact that cannot be read has the reason in its place. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { errorMessage } from '../../shared/contract/error-message.ts'
 import { signAwsRequest } from '../api/sign-request.ts'
 

@@ -1,5 +1,5 @@
 /** Imports the settings that Exchange's inbound and outbound connectors share. */
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { cleanName, maxNameLength } from '../../shared/connectors/connector-name.ts'
 import { faultsOf, faultText } from '../../shared/contract/schema-faults.ts'
 import { type connectorKinds, type DesiredEntry, outboundConnectors } from '../connectors/entry-kinds.ts'

@@ -1,5 +1,5 @@
 /** Formats the considered connectors in order, with the outcome of each. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { printable } from '../text/format.ts'
 import { indentParagraph } from '../text/table.ts'
 

@@ -1,5 +1,5 @@
 /** Formats an explanation: the verdict first, then the considered connectors with their reasons. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { printable } from '../text/format.ts'
 import { indentParagraph } from '../text/table.ts'
 import { ConsideredConnector, consideredConnectorsText } from './considered-connectors.ts'

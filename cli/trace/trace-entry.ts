@@ -1,5 +1,5 @@
 /** The fields of a message's trace that are printed. Others are ignored, so that newer gateways work. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { ConsideredConnector } from './considered-connectors.ts'
 
 /** Null when revocation was not checked. */

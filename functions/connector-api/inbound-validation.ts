@@ -5,7 +5,7 @@
  * stored.
  */
 import { decodeTime } from 'ulid'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { InboundConnector } from '../../shared/connectors/schema.ts'
 import { dayMs } from '../../shared/contract/durations.ts'
 import type { Message } from '../../shared/contract/message.ts'

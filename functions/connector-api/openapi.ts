@@ -1,5 +1,5 @@
 /** Builds the OpenAPI 3.1 document from the routes and the schemas that validate them. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { AcceptedDomain, InboundConnector, OutboundConnector } from '../../shared/connectors/schema.ts'
 import { OutboundValidation } from '../../shared/connectors/validation.ts'
 import { PublishedCertificates } from '../../shared/contract/certificates.ts'

@@ -1,5 +1,5 @@
 /** Parses a request. Malformed input is refused before any lookup. */
-import { z } from 'zod'
+import * as z from 'zod'
 import type { ExpectedVersions } from '../../shared/connectors-table/repository.ts'
 import { faultsOf } from '../../shared/contract/schema-faults.ts'
 import { Problem } from '../../shared/http-api/problem.ts'

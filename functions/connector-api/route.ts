@@ -2,7 +2,7 @@
  * Describes routes by their input and their responses. The router and the OpenAPI document read these descriptions.
  */
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { ExpectedVersions } from '../../shared/connectors-table/repository.ts'
 import { readBody, readJson, readOptionalJson } from '../../shared/http-api/json-body.ts'
 import { Problem } from '../../shared/http-api/problem.ts'

@@ -3,7 +3,7 @@
  * the connector's requirement is refused while mail waits. The count may be a moment old: what protects the mail is the
  * requirement that each recipient keeps.
  */
-import { z } from 'zod'
+import * as z from 'zod'
 import type { OutboundConnectorInput } from '../../shared/connectors/schema.ts'
 import type { ExpectedVersions, OutboundConnectors } from '../../shared/connectors-table/repository.ts'
 import { Problem } from '../../shared/http-api/problem.ts'

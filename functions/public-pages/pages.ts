@@ -12,7 +12,7 @@ import type { PublishedCertificates } from '../../shared/contract/certificates.t
 import { daySeconds } from '../../shared/contract/durations.ts'
 import { certificatesPath, policyHostHeader, policyPath } from '../../shared/contract/public-pages.ts'
 import { normaliseDomain } from '../../shared/mail/domain.ts'
-import { descriptionAt } from '../../shared/tls/describe-certificates.ts'
+import { descriptionAt } from '../../shared/tls/description-at.ts'
 import { certificatesPage, type Publisher } from './page/certificates-page.ts'
 import { messagePage } from './page/document.ts'
 import { type Content, notModified, toGatewayResult } from './response.ts'

@@ -1,6 +1,6 @@
 /** Reads the DKIM key, with which reports are signed, from Secrets Manager. */
 import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
-import { z } from 'zod'
+import * as z from 'zod'
 import { parseJson } from '../../shared/contract/parse-json.ts'
 import type { DkimKey } from '../../shared/tls-reports/report-mail.ts'
 

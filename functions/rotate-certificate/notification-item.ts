@@ -4,7 +4,7 @@
  * the next run may send a notice again.
  */
 import { type DynamoDBDocumentClient, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
-import { z } from 'zod'
+import * as z from 'zod'
 import { unlessConditionFails } from '../../shared/dynamodb/unless-condition-fails.ts'
 import type { NotifiedState } from './certificate-changes.ts'
 

@@ -18,7 +18,7 @@ import {
   findCertificateFault,
   nextServedFrom,
 } from '../../shared/tls/certificate-choice.ts'
-import { descriptionAt } from '../../shared/tls/describe-certificates.ts'
+import { descriptionAt } from '../../shared/tls/description-at.ts'
 import { fingerprintOf } from '../../shared/tls/fingerprint.ts'
 import { certificatesIn } from '../../shared/tls/pem.ts'
 import { serverIdentities } from '../../shared/tls/server-identity.ts'

@@ -3,7 +3,7 @@
  * reads the secret. The event names the response URL. Only hosts of AWS are accepted, so that no other host receives
  * the response.
  */
-import { z } from 'zod'
+import * as z from 'zod'
 
 const CustomResourceRequest = z.object({
   RequestType: z.enum(['Create', 'Update', 'Delete']),

@@ -1,6 +1,6 @@
 /** Assembles the ingress: starts its listeners and stops them. */
 import type { S3Client } from '@aws-sdk/client-s3'
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { sdkObjectStore } from '../../shared/content/segment-writer.ts'
 import type { IngressEnvironment } from '../../shared/contract/environment.ts'
 import { Metric } from '../../shared/contract/metrics.ts'

@@ -2,7 +2,7 @@
 import type { Logger } from '@aws-lambda-powertools/logger'
 import middy from '@middy/core'
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { OutboundConnector } from '../../shared/connectors/schema.ts'
 import { type OutboundValidation, validateOutboundConnector } from '../../shared/connectors/validation.ts'
 import type { AcceptedDomains, OutboundConnectors } from '../../shared/connectors-table/repository.ts'

@@ -2,7 +2,6 @@
  * Composes and sends the test message, which tests the whole path. Its text explains its purpose, and its headers keep
  * programs from replying.
  */
-import MimeNode from 'nodemailer/lib/mime-node'
 import { ulid } from 'ulid'
 import type { OutboundConnector } from '../../shared/connectors/schema.ts'
 import type { ValidationStep } from '../../shared/connectors/validation.ts'
@@ -26,6 +25,8 @@ export async function composeTestMessage(
   tls: TlsRequirement,
   { from, recipients, hostname, at }: TestMessage,
 ): Promise<OutboundMessage> {
+  // Loaded on first use: most validations send no test message.
+  const { default: MimeNode } = await import('nodemailer/lib/mime-node')
   const node = new MimeNode('text/plain; charset=utf-8', { newline: '\r\n' })
   node.setHeader({
     from: { name: 'mailflow validation', address: from },

@@ -18,7 +18,7 @@ import {
   findExpiringCertificates,
 } from '../../shared/policy/certificate-expiry.ts'
 import type { Announcement } from '../../shared/queues/topic-publisher.ts'
-import { descriptionAt } from '../../shared/tls/describe-certificates.ts'
+import { descriptionAt } from '../../shared/tls/description-at.ts'
 import type { NewObservation, Observation } from '../../shared/tls/observed/observation.ts'
 import { expiryNoticeKey } from '../../shared/transport/keys.ts'
 import { expiryAnnouncement } from './notice-text.ts'

@@ -5,7 +5,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import type { APIGatewayEventRequestContextV2, APIGatewayProxyEventV2WithRequestContext } from 'aws-lambda'
-import { z } from 'zod'
+import * as z from 'zod'
 import { parse } from './aws/resources.ts'
 import { firstErrorLine, StartError } from './start-error.ts'
 import { accountId, type Resolver, resourcesOfType, type Template } from './template.ts'

@@ -23,7 +23,12 @@ import { repositoryRoot } from '../repository.ts'
 import { isAlive } from './is-alive.ts'
 
 const cache = join(repositoryRoot, 'node_modules', '.cache', 'mailflow')
-const bundledFiles = ['{functions,shared}/**/*.ts', 'infra/unit.ts', 'package-lock.json', 'tsconfig.json']
+const bundledFiles = [
+  '{functions,shared}/**/*.ts',
+  'infra/bundle-unit.ts',
+  'package-lock.json',
+  'tsconfig.json',
+]
 const synthesisFiles = ['infra/*.ts', 'infra/!(local)/**/*.ts', 'cdk.json']
 /** Limit of cached folders. Folders that a running process uses stay in addition. */
 const maxFolders = 3

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { z } from 'zod'
+import * as z from 'zod'
 import { firstErrorLine, StartError } from './start-error.ts'
 
 /** Port 0 chooses a free port. */

@@ -1,7 +1,7 @@
 /** Synthesises the stack with CDK: the template, and the folders of the functions' bundles. */
 import { mkdtempSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import {
   cacheBundles,
   cacheFolder,

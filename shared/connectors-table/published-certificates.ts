@@ -21,7 +21,7 @@ export class PublishedCertificatesItem {
   }
 
   /**
-   * Reads the item consistently, as it was written. `descriptionAt` (shared/tls/describe-certificates.ts) adapts the
+   * Reads the item consistently, as it was written. `descriptionAt` (shared/tls/description-at.ts) adapts the
    * result to the present time.
    * @returns null before anything was published
    * @throws when the table fails or the item does not match the schema

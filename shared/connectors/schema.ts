@@ -5,7 +5,7 @@
  */
 import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
-import { z } from 'zod'
+import * as z from 'zod'
 import { SmartHost } from '../contract/jobs.ts'
 import { RevocationCheck } from '../contract/revocation.ts'
 import { normaliseDomain, normaliseDomainPattern } from '../mail/domain.ts'

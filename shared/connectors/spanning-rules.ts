@@ -2,7 +2,7 @@
  * Rules that span fields of an object. A rule is checked even when other fields have faults, so that one response
  * names every fault. A rule is skipped only when a field that it reads is invalid or missing.
  */
-import type { z } from 'zod'
+import type * as z from 'zod'
 
 export interface SpanningRule<T> {
   /** The field that the issue names. */

@@ -2,7 +2,7 @@
  * The result of an outbound connector's validation, as the API returns it and as the connector stores it. This file
  * also defines the API route that starts a validation. One Lambda function serves the route, and another documents it.
  */
-import { z } from 'zod'
+import * as z from 'zod'
 import { CertificateSummary } from '../contract/certificate.ts'
 import { normaliseDomain } from '../mail/domain.ts'
 

@@ -1,5 +1,5 @@
 /** The fields that an administrator compares between two certificates. */
-import { z } from 'zod'
+import * as z from 'zod'
 
 export const CertificateSummary = z.strictObject({
   subject: z.string(),

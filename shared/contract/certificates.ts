@@ -1,5 +1,5 @@
 /** The certificates of the ingress, as its secret holds them and as they are published to partners. */
-import { z } from 'zod'
+import * as z from 'zod'
 
 const pem = z.string().includes('-----BEGIN CERTIFICATE-----')
 const keyPem = z.string().includes('PRIVATE KEY-----')

@@ -2,7 +2,7 @@
  * The environment variables of each unit. The stack sets them, each unit parses them once at cold start, and the local
  * runner passes them on unchanged.
  */
-import { z } from 'zod'
+import * as z from 'zod'
 
 const commaSeparated = z
   .string()

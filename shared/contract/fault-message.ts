@@ -1,5 +1,5 @@
 /** Returns the text of a schema's issue for the author of the value. A message that the schema defines is unchanged. */
-import type { z } from 'zod'
+import type * as z from 'zod'
 
 export function faultMessage(issue: z.core.$ZodIssue): string {
   if (!/^(Invalid|Too) /.test(issue.message)) return issue.message

@@ -7,7 +7,7 @@
  * `requires`. A reader that does not know the feature, or a field of a route or requirement, leaves the job on the queue
  * (shared/lambda/read-job.ts).
  */
-import { z } from 'zod'
+import * as z from 'zod'
 import { CertificateFacts, CertificateSummary } from './certificate.ts'
 import { Message, Recipient, Reply } from './message.ts'
 import { splitIntoParts } from './parts.ts'

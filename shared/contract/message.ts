@@ -1,5 +1,5 @@
 /** A message with its envelope, as the ingress received it and as every later unit reads it. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { Revocation } from './revocation.ts'
 import { TlsResult } from './tls-result.ts'
 

@@ -1,5 +1,5 @@
 /** The revocation status of a certificate, and its effect under a connector. */
-import { z } from 'zod'
+import * as z from 'zod'
 
 /** The statement of one CRL or OCSP responder, or the reason why there is none. */
 export const RevocationSource = z.strictObject({

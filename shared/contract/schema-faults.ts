@@ -1,5 +1,5 @@
 /** Converts a schema's issues to faults, each with a path and a message. */
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { faultMessage } from './fault-message.ts'
 
 /** `path` is dotted, with indexes in brackets: `smartHosts[0].port`. It is empty for the whole input. */

@@ -1,5 +1,5 @@
 /** The result of a session's TLS: `success`, or a result type of RFC 8460 §4.3. */
-import { z } from 'zod'
+import * as z from 'zod'
 
 export const TlsResult = z.enum([
   'success',

@@ -1,6 +1,6 @@
 /** Reads a request's body. A malformed body is refused before any table is read. */
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { jsonFault } from '../contract/parse-json.ts'
 import { faultsOf } from '../contract/schema-faults.ts'
 import { Problem } from './problem.ts'

@@ -1,5 +1,5 @@
 /** Reads a job from the body of a queue's message. Pure. */
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { unknownFeatures } from '../contract/jobs.ts'
 import { parseJson } from '../contract/parse-json.ts'
 import { formatPath } from '../contract/schema-faults.ts'

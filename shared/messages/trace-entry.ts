@@ -2,7 +2,7 @@
  * Builds the trace of a message, as the API shows it, from the items of its partition. The trace omits the content's
  * location and the raw certificate chain, which are internal. Pure.
  */
-import { z } from 'zod'
+import * as z from 'zod'
 import { ConnectorName, DsnKind, SmartHost, TlsRequirement } from '../contract/jobs.ts'
 import {
   Attempt,

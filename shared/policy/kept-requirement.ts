@@ -6,7 +6,7 @@
  * messages that arrive after the change, and mail that an administrator releases.
  */
 import { X509Certificate } from 'node:crypto'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { OutboundConnector, OutboundConnectorInput } from '../connectors/schema.ts'
 import { ConnectorName, type Route, SmartHost, TlsRequirement } from '../contract/jobs.ts'
 import { fingerprintOf } from '../tls/fingerprint.ts'

@@ -5,7 +5,7 @@
  */
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
-import PostalMime, { type Attachment, type Email } from 'postal-mime'
+import type { Attachment, Email } from 'postal-mime'
 import { errorMessage } from '../contract/error-message.ts'
 import { concurrencyLimiter } from '../limits/concurrency-limiter.ts'
 import { toSingleLine } from '../mail/peer-text.ts'
@@ -45,6 +45,8 @@ export async function readReportMail(mail: Buffer): Promise<ReadResult> {
 const parseExclusive = concurrencyLimiter(1)
 
 async function parseMail(mail: Buffer): Promise<ReadResult> {
+  // Loaded on first use: most cold starts handle no report.
+  const { default: PostalMime } = await import('postal-mime')
   let email: Email
   try {
     email = await PostalMime.parse(mail, {

@@ -4,7 +4,7 @@
  * are ignored, lists and texts are cut, and the number of cut entries is recorded. Not covered: false content. Pure.
  */
 import { createHash } from 'node:crypto'
-import { z } from 'zod'
+import * as z from 'zod'
 import { dayMs } from '../contract/durations.ts'
 import { normaliseDomain } from '../mail/domain.ts'
 import { replaceInvisible, toSingleLine } from '../mail/peer-text.ts'

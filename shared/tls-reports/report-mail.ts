@@ -5,7 +5,6 @@
  */
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
-import MimeNode from 'nodemailer/lib/mime-node'
 import type { Reporter, TlsReport } from './report.ts'
 
 /** A DKIM key of a domain of the organisation; DNS holds the public key. */
@@ -44,6 +43,8 @@ export async function buildReportMessage(
   key: DkimKey | null,
 ): Promise<Buffer> {
   const { domain, day, filename } = report
+  // Loaded on first use: many reports are sent by HTTPS.
+  const { default: MimeNode } = await import('nodemailer/lib/mime-node')
   const mail = new MimeNode('multipart/report; report-type=tlsrpt', { baseBoundary: id, newline: '\r\n' })
   mail.setHeader({
     from: { name: '', address: reporter.address },

@@ -1,6 +1,6 @@
 /** Reads the observed certificates. Skips expired items that DynamoDB has not deleted yet. */
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { CertificateSummary } from '../contract/certificate.ts'
 import { queryItems } from '../dynamodb/query-items.ts'
 import { Observation, ObservedKind } from '../tls/observed/observation.ts'

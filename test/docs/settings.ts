@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { Config } from '../../infra/config.ts'
 import { docComments, parseComment } from './doc-comments.ts'
 import { code, page, table } from './markdown.ts'

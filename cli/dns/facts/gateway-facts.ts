@@ -1,5 +1,5 @@
 /** Requests the gateway's host name and certificates from its API, and whether the gateway accepts the domain. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { PublishedCertificate } from '../../../shared/contract/certificates.ts'
 import { type ApiClient, encodeUrlPart } from '../../api/api-client.ts'
 import { ApiError } from '../../api/api-error.ts'

@@ -1,5 +1,5 @@
 /** `/configuration`: the version of the configuration, and the settings of the deployment on which connectors depend. */
-import { z } from 'zod'
+import * as z from 'zod'
 import type { DefaultRoute } from '../../../shared/connectors/schema.ts'
 import type { ConnectorRepository } from '../../../shared/connectors-table/repository.ts'
 import { type Route, route } from '../route.ts'

@@ -1,5 +1,5 @@
 /** `/inbound-connectors` and `/outbound-connectors`. */
-import { z } from 'zod'
+import * as z from 'zod'
 import {
   InboundConnector,
   InboundConnectorInput,

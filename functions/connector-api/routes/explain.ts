@@ -1,7 +1,7 @@
 /** `POST /explain`: explains how mailflow would handle a message, and why. Sends and stores nothing. */
 import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
-import { z } from 'zod'
+import * as z from 'zod'
 import { DeliveryJob } from '../../../shared/contract/jobs.ts'
 import { ClientCertificate, noTls, type TlsFacts } from '../../../shared/contract/message.ts'
 import { invisibleFault } from '../../../shared/contract/visible-text.ts'

@@ -1,5 +1,5 @@
 /** Shared parts of all lists: queries, cursors and pages. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { cursorSchema, encodeCursor } from '../request.ts'
 import type { RouteResponse } from '../route.ts'
 

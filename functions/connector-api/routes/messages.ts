@@ -1,5 +1,5 @@
 /** `/messages`: the message trace. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { dayMs } from '../../../shared/contract/durations.ts'
 import { Problem } from '../../../shared/http-api/problem.ts'
 import {

@@ -1,5 +1,5 @@
 /** `/certificates/observed`: the certificates that partners and this gateway present, and their changes. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { Problem } from '../../../shared/http-api/problem.ts'
 import { assessCertificateUse, daysLeft } from '../../../shared/tls/observed/expiry.ts'
 import { Observation, ObservedCertificate } from '../../../shared/tls/observed/observation.ts'

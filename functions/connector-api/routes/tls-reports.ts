@@ -1,5 +1,5 @@
 /** `/tls-reports`: the TLS reports (RFC 8460) received from other organisations. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { dayMs } from '../../../shared/contract/durations.ts'
 import { Problem } from '../../../shared/http-api/problem.ts'
 import { normaliseDomain } from '../../../shared/mail/domain.ts'

@@ -1,5 +1,5 @@
 /** `POST /inbound-connectors/{id}/validate`: checks an inbound connector against received mail. */
-import { z } from 'zod'
+import * as z from 'zod'
 import type { ConnectorRepository } from '../../../shared/connectors-table/repository.ts'
 import { type Dependencies, InboundValidation, validateInbound } from '../inbound-validation.ts'
 import { type Route, route } from '../route.ts'

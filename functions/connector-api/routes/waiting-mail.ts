@@ -1,5 +1,5 @@
 /** `POST …/retry`, `…/release` and `…/return`: requests of an administrator for deferred mail. */
-import { z } from 'zod'
+import * as z from 'zod'
 import type { ConnectorRepository } from '../../../shared/connectors-table/repository.ts'
 import { Problem } from '../../../shared/http-api/problem.ts'
 import type { AdministratorRequest, Trace } from '../../../shared/messages/trace.ts'

@@ -3,7 +3,7 @@
  * refusals.
  */
 import type { TLSSocket } from 'node:tls'
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { type IngressEnvironment, postmasterSettings } from '../../../shared/contract/environment.ts'
 import {
   newRecipient,

@@ -1,7 +1,7 @@
 /** Emulates EventBridge: calls `onEvent` for each entry that is put on the bus. */
 import { createServer, type Server } from 'node:http'
 import { json } from 'node:stream/consumers'
-import { z } from 'zod'
+import * as z from 'zod'
 
 const Entry = z.object({ Source: z.string(), DetailType: z.string(), Detail: z.string() })
 export type EventEntry = z.infer<typeof Entry>

@@ -8,7 +8,7 @@ import {
 import { CreateBucketCommand, type S3Client } from '@aws-sdk/client-s3'
 import { CreateTopicCommand, type SNSClient } from '@aws-sdk/client-sns'
 import { CreateQueueCommand, type SQSClient } from '@aws-sdk/client-sqs'
-import { z } from 'zod'
+import * as z from 'zod'
 import { StartError } from '../start-error.ts'
 import { accountId, type Resolver, region, resourcesOfType, type Template } from '../template.ts'
 import type { Clients } from './clients.ts'

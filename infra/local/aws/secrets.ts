@@ -8,7 +8,7 @@ import { readFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import { join } from 'node:path'
 import { json } from 'node:stream/consumers'
-import { z } from 'zod'
+import * as z from 'zod'
 import { clientCertificateSecret } from '../../../shared/contract/secrets.ts'
 import { accountId, region } from '../template.ts'
 

@@ -1,7 +1,7 @@
 /** The DNS names that exist for the local stack. Any other name does not exist, so no query leaves the machine. */
 import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
-import { z } from 'zod'
+import * as z from 'zod'
 import { firstErrorLine, StartError } from '../start-error.ts'
 
 const port = z.int().min(1).max(65_535)

@@ -1,10 +1,11 @@
 /** Runs a Lambda execution environment in a worker thread: loads the handler, then runs one invocation at a time. */
+import { createRequire } from 'node:module'
 import { parentPort, workerData } from 'node:worker_threads'
 import { errorMessage } from '../../../shared/contract/error-message.ts'
 import { installTranslation, type Translation } from './nat.ts'
 
 export interface EnvironmentData {
-  /** File URL of the handler's module. */
+  /** The path of the handler's module. */
   readonly module: string
   /** The name of the handler's export. */
   readonly handler: string
@@ -29,7 +30,7 @@ const data = workerData as EnvironmentData
 const report = (message: Report) => parentPort?.postMessage(message)
 
 installTranslation(data.translation)
-const module = (await import(data.module)) as Record<string, Handler>
+const module: Record<string, Handler> = createRequire(import.meta.url)(data.module)
 const handler = module[data.handler]
 if (handler === undefined) throw new Error(`${data.module} does not export ${data.handler}`)
 

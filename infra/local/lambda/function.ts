@@ -122,7 +122,7 @@ export class LambdaFunction {
     const worker = new Worker(new URL('./bootstrap.ts', import.meta.url), {
       workerData: { module, handler, translation } satisfies EnvironmentData,
       env: { ...environment },
-      execArgv: ['--enable-source-maps'],
+      execArgv: [],
       stdout: true,
       stderr: true,
     })

@@ -2,8 +2,7 @@
 import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import { z } from 'zod'
+import * as z from 'zod'
 import { parse, type Queue } from '../aws/resources.ts'
 import { StartError } from '../start-error.ts'
 import { accountId, type Resolver, region, resourcesOfType, type Template } from '../template.ts'
@@ -88,11 +87,11 @@ function runnable(properties: Record<string, unknown>): Record<string, unknown> 
 
 function entryOf(specification: string, folder: string | undefined, logicalId: string) {
   const [file = '', handler = ''] = specification.split('.')
-  const candidates = ['mjs', 'cjs', 'js'].map((extension) => join(folder ?? '', `${file}.${extension}`))
+  const candidates = ['cjs', 'mjs', 'js'].map((extension) => join(folder ?? '', `${file}.${extension}`))
   const modulePath = folder === undefined ? undefined : candidates.find((path) => existsSync(path))
   if (modulePath === undefined)
-    throw new StartError(`template: function ${logicalId}: bundle has no ${file}.mjs`)
-  return { module: pathToFileURL(modulePath).href, handler }
+    throw new StartError(`template: function ${logicalId}: bundle has no ${file}.cjs`)
+  return { module: modulePath, handler }
 }
 
 /** Reads which queue invokes which function. */

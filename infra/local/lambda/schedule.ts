@@ -1,6 +1,6 @@
 /** Runs the template's scheduled EventBridge rules, in UTC. */
 import type { ScheduledEvent } from 'aws-lambda'
-import { z } from 'zod'
+import * as z from 'zod'
 import { parse } from '../aws/resources.ts'
 import { firstErrorLine, StartError } from '../start-error.ts'
 import { accountId, type Resolver, region, resourcesOfType, type Template } from '../template.ts'

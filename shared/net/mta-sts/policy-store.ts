@@ -1,5 +1,5 @@
 /** The interface of the store of MTA-STS policies, and the stored state of one domain. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { TlsResult } from '../../contract/tls-result.ts'
 
 /** Milliseconds since the epoch. */

@@ -1,5 +1,5 @@
 /** The interface of the store of revocation results, and the stored result of one source. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { RevocationSource } from '../../tls/revocation/status.ts'
 
 /** Milliseconds since the epoch. */

@@ -1,5 +1,5 @@
 /** The explanation of a decision: the connectors considered, in order of precedence, and the outcome of each. */
-import { z } from 'zod'
+import * as z from 'zod'
 import type { InboundConnector, OutboundConnector } from '../../connectors/schema.ts'
 
 export const Considered = z.strictObject({

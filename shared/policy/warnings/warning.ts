@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { ConnectorSet } from '../snapshot.ts'
 
 export const Warning = z.strictObject({

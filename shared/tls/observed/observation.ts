@@ -1,5 +1,5 @@
 /** The stored record of the certificates observed at one endpoint, and of their changes. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { CertificateFacts, CertificateSummary } from '../../contract/certificate.ts'
 import { ConnectorName } from '../../contract/jobs.ts'
 import { PolicySource } from '../../contract/message.ts'

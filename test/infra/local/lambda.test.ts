@@ -6,7 +6,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { after, test } from 'node:test'
-import { pathToFileURL } from 'node:url'
 import { InvocationError, LambdaFunction } from '../../../infra/local/lambda/function.ts'
 import { listen } from '../../support/listen.ts'
 import { within } from '../../support/within.ts'
@@ -38,7 +37,7 @@ function make(
   const lambda = new LambdaFunction(
     {
       name: 'test',
-      module: pathToFileURL(module).href,
+      module,
       handler: 'handler',
       translation: { ...overrides.ports },
       environment: { COLOR: 'blue', AWS_LAMBDA_FUNCTION_MEMORY_SIZE: '256' },

@@ -9,7 +9,7 @@ import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3
 import { SNSClient } from '@aws-sdk/client-sns'
 import { GetQueueAttributesCommand, SendMessageBatchCommand, SQSClient } from '@aws-sdk/client-sqs'
 import type { SQSEvent } from 'aws-lambda'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Clients } from '../../../infra/local/aws/clients.ts'
 import { type Emulators, startEmulators } from '../../../infra/local/aws/emulators.ts'
 import { createResources, type Resources } from '../../../infra/local/aws/resources.ts'

@@ -15,7 +15,7 @@ test('a second start with the same settings uses the stored template and the cac
   const second = await synthesise({}, folder)
   assert.deepEqual(second, first)
   assert.deepEqual(readdirSync(folder), assemblies, 'CDK synthesises once')
-  const bundles = [...second.assets.values()].filter((path) => existsSync(join(path, 'index.mjs')))
+  const bundles = [...second.assets.values()].filter((path) => existsSync(join(path, 'index.cjs')))
   assert.ok(bundles.length >= 5, 'the functions have no bundles')
   for (const path of bundles) assert.equal(dirname(path), cacheFolder(sourcesDigest()))
 })
@@ -24,7 +24,7 @@ test('a start with other settings synthesises another template with the same bun
   const [shipped, other] = [await synthesise({}, folder), await synthesise({ logRetentionDays: 7 }, folder)]
   assert.notDeepEqual(other.template, shipped.template)
   const bundles = ({ assets }: typeof shipped) =>
-    [...assets.values()].filter((path) => existsSync(join(path, 'index.mjs')))
+    [...assets.values()].filter((path) => existsSync(join(path, 'index.cjs')))
   assert.deepEqual(bundles(other), bundles(shipped))
 })
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { z } from 'zod'
+import * as z from 'zod'
 import { InboundConnectorInput } from '../../../shared/connectors/schema.ts'
 import { faultsOf } from '../../../shared/contract/schema-faults.ts'
 import { outboundSchema } from '../../support/connectors.ts'

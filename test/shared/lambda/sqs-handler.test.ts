@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { MetricUnit } from '@aws-lambda-powertools/metrics'
 import type { Context, SQSRecord } from 'aws-lambda'
-import { z } from 'zod'
+import * as z from 'zod'
 import { type SqsHandlerOptions, sqsHandler } from '../../../shared/lambda/sqs-handler.ts'
 import { failedIds, sqsEvent, sqsRecord } from '../../support/lambda.ts'
 

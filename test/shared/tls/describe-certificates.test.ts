@@ -10,7 +10,8 @@ import {
   SubjectAlternativeNameExtension,
 } from '@peculiar/x509'
 import { PublishedCertificates } from '../../../shared/contract/certificates.ts'
-import { describeCertificates, descriptionAt } from '../../../shared/tls/describe-certificates.ts'
+import { describeCertificates } from '../../../shared/tls/describe-certificates.ts'
+import { descriptionAt } from '../../../shared/tls/description-at.ts'
 import { certificateWith } from '../../support/odd-certificates.ts'
 import { createPki, selfSigned, withoutDates } from '../../support/pki.ts'
 
