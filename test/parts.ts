@@ -71,7 +71,7 @@ export const alone: readonly (readonly [reason: string, ...patterns: RegExp[]])[
 ]
 
 /** Maximum number of files that share a process only to load common imports once. */
-const maxFilesPerProcess = 10
+const maxFilesPerProcess = 24
 
 /** The files of each process, in the order in which processes start. */
 export function processesFor(files: readonly string[]): string[][] {

@@ -91,7 +91,7 @@ describe('the output of', () => {
           )
         },
       ),
-      { numRuns: 300 },
+      { numRuns: 150 },
     )
   })
 
@@ -172,7 +172,7 @@ describe('the output of', () => {
           ),
           async (input) => assertVisible(await mailflow(args, { env: { MAILFLOW_API: server.url }, input })),
         ),
-        { numRuns: 300 },
+        { numRuns: 150 },
       )
     })
 
