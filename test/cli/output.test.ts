@@ -91,7 +91,7 @@ describe('the output of', () => {
           )
         },
       ),
-      { numRuns: 150 },
+      { numRuns: 300 },
     )
   })
 
@@ -172,7 +172,7 @@ describe('the output of', () => {
           ),
           async (input) => assertVisible(await mailflow(args, { env: { MAILFLOW_API: server.url }, input })),
         ),
-        { numRuns: 150 },
+        { numRuns: 300 },
       )
     })
 

@@ -32,6 +32,12 @@ describe('the quotas that a deployment needs', () => {
       code: executions,
       required: 10,
     },
+    {
+      name: 'a quarter of a vCPU for one small task',
+      settings: { ingress: { cpu: 256, minimumTasks: 1, maximumTasks: 1 } },
+      code: vcpus,
+      required: 0.25,
+    },
     { name: 'two addresses', settings: {}, code: addresses, required: 2 },
     {
       name: 'four addresses with deliveries in the VPC',

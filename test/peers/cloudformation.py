@@ -22,8 +22,8 @@ ASSETS = f"cdk-hnb659fds-assets-{ACCOUNT}-{REGION}"
 def zipped(folder: Path) -> bytes:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as writer:
-        for file in sorted(folder.iterdir()):
-            writer.write(file, file.name)
+        for file in sorted(folder.rglob("*")):
+            writer.write(file, file.relative_to(folder))
     return archive.getvalue()
 
 
@@ -62,12 +62,17 @@ def bootstrap(client) -> None:
     client("s3").create_bucket(Bucket=ASSETS, CreateBucketConfiguration={"LocationConstraint": REGION})
 
 
-def upload(client, assembly: Path) -> None:
+def upload(client, assembly: Path) -> list:
+    """Returns the sizes of the archives, in octets."""
+    sizes = []
     manifest = json.loads((assembly / "Mailflow.assets.json").read_text())
     for asset in manifest["files"].values():
         body = content(assembly / asset["source"]["path"], asset["source"]["packaging"])
+        if asset["source"]["packaging"] == "zip":
+            sizes.append(len(body))
         for destination in asset["destinations"].values():
             client("s3").put_object(Bucket=ASSETS, Key=destination["objectKey"], Body=body)
+    return sizes
 
 
 def template_url(assembly: Path) -> str:
@@ -109,8 +114,8 @@ def main() -> None:
             return boto3.client(service, region_name=REGION)
 
         bootstrap(client)
-        upload(client, assembly)
-        json.dump(create(client, assembly), sys.stdout)
+        archives = upload(client, assembly)
+        json.dump({**create(client, assembly), "archives": archives}, sys.stdout)
 
 
 main()

@@ -51,9 +51,11 @@ test("moto's CloudFormation creates the stack, and its functions have code and t
   assert.deepEqual([...new Set(missingIds.map((id) => types[id]))].sort(), unsupportedTypes)
   assert.equal(stack.functions.length, 9)
   assert.equal(stack.queues.length, 10)
-  for (const { runtime, codeSize, environment } of stack.functions) {
+  // Each function has the whole archive of its own.
+  assert.deepEqual(stack.functions.map(({ codeSize }) => codeSize).toSorted(), stack.archives.toSorted())
+  assert.ok(Math.min(...stack.archives) > 500_000, String(stack.archives))
+  for (const { runtime, environment } of stack.functions) {
     assert.equal(runtime, 'nodejs24.x')
-    assert.ok(codeSize > 100_000)
     const urls = Object.entries(environment).filter(([name]) => name.endsWith('_QUEUE_URL'))
     for (const [name, url] of urls) assert.ok(stack.queues.includes(url), name)
   }
@@ -71,6 +73,8 @@ interface CreatedStack {
   created: string[]
   functions: { runtime: string; codeSize: number; environment: Record<string, string> }[]
   queues: string[]
+  /** Sizes in octets. */
+  archives: number[]
 }
 
 function create(): CreatedStack {

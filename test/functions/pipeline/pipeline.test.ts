@@ -10,7 +10,7 @@ import type { SimulationOptions } from './deployment.ts'
 import { brokenRules } from './invariants.ts'
 import { type Mode, modes, simulate } from './simulation.ts'
 
-const runs = Number(process.env.PIPELINE_SEEDS ?? 6)
+const runs = Number(process.env.PIPELINE_SEEDS ?? 10)
 
 /** Asserts that a run keeps all rules. A failure lists all events; the same mode and seed reproduce it. */
 async function assertRules(
