@@ -1,4 +1,7 @@
-/** Reads and checks a whole connectors file before the first write, and reports every fault with its line. JSON is YAML. */
+/**
+ * Reads and checks a whole connectors file before the first write, and reports every fault with its line. A JSON file is
+ * also YAML.
+ */
 import { isMap, LineCounter, parseDocument } from 'yaml'
 import * as z from 'zod'
 import { comparableName } from '../../shared/connectors/comparable-name.ts'

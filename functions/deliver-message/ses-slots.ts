@@ -2,9 +2,9 @@
  * Decides when a message without a destination queue may be sent: a message for Amazon SES, or a TLS report, which is
  * stored.
  *
- * The quota of SES: a message without a reserved time reserves one, together with the other messages of its batch. If that time
- * is near, the worker waits. Otherwise the job returns to its queue with the time, and is sent then, however late it
- * comes back. If no time can be reserved, the job returns without one.
+ * The quota of SES: a message without a reserved time reserves one, together with the other messages of its batch. If
+ * that time is near, the worker waits. Otherwise the job returns to its queue with the time, and is sent then, however
+ * late it comes back. If no time can be reserved, the job returns without one.
  *
  * Concurrent requests. The attack: ten large messages in one batch. During a request a message is in memory raw, in
  * base64, and twice as a form with escapes or as JSON: four times its size or more. The defence: at most three large

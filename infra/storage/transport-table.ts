@@ -7,7 +7,8 @@ const observed = 'observed#'
 
 /**
  * Data whose loss loses no mail: policies of other domains, revocation statuses, session counts, TLS reports received
- * and sent, delivery slots, reservations in the quota of SES, message rates, observed certificates (partners' and mailflow's own), and claims on notices.
+ * and sent, delivery slots, reservations in the quota of SES, message rates, observed certificates (partners' and
+ * mailflow's own), and claims on notices.
  * Items expire by `expiresAt`.
  */
 export class TransportTable extends Construct {
