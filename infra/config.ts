@@ -9,6 +9,7 @@ const queueRetentionDays = 14
 const secretArn = /^arn:[\w-]+:secretsmanager:[\w-]+:\d{12}:secret:[\w/+=.@-]+-[A-Za-z0-9]{6}$/
 const keyArn = /^arn:[\w-]+:kms:[\w-]+:\d{12}:key\/[\w-]+$/
 const certificateArn = /^arn:[\w-]+:acm:[\w-]+:\d{12}:certificate\/[\w-]+$/
+const policyArn = /^arn:[\w-]+:iam::(\d{12}|aws):policy\/[\w+=,.@/-]+$/
 const topicArn = /^arn:[\w-]+:sns:[\w-]+:\d{12}:[\w-]{1,256}$/
 const identityArn = /^arn:[\w-]+:ses:[\w-]+:\d{12}:identity\/\S+$/
 const hostName = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}$/
@@ -233,6 +234,19 @@ const MtaSts = z
 
 export const Config = z
   .strictObject({
+    /**
+     * Name of the stack. The name separates the metrics, alarms, secrets and events of several stacks in a Region. A new
+     * name creates a new stack, without the mail and the connectors of the old one.
+     * @default `Mailflow`, with `-` and the environment (`cdk deploy -c env=NAME`)
+     */
+    stackName: z
+      .string()
+      .regex(/^[A-Za-z][A-Za-z0-9-]{0,99}$/, 'must be letters, digits and hyphens, and begin with a letter')
+      .optional(),
+    /** Tags of every resource that can have tags. @default {} */
+    tags: z.record(z.string().min(1).max(128), z.string().max(256)).default({}),
+    /** ARN of an IAM policy that limits every role of the stack. @default none */
+    permissionsBoundary: z.string().regex(policyArn, 'must be the ARN of an IAM policy').optional(),
     /** Host name of the gateway in MX records, in the greeting and in EHLO. */
     hostname: z.string().regex(hostName, 'must be a fully qualified host name in lower case'),
     /**

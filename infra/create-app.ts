@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Annotations, App, Validations } from 'aws-cdk-lib'
+import { defaultStackName } from '../shared/contract/secrets.ts'
 import {
   type Config,
   ConfigurationError,
@@ -12,6 +13,7 @@ import {
   notifiesAdministrators,
   readConfig,
 } from './config.ts'
+import { environmentSettings } from './environment-settings.ts'
 import { MailflowStack } from './mailflow-stack.ts'
 import { repositoryRoot } from './repository.ts'
 import { requiredQuotas } from './required-quotas.ts'
@@ -51,8 +53,10 @@ export function buildApp(options: CreateAppOptions = {}): App {
     builtinCloudFormationValidation: options.validate ?? true,
     ...(options.outdir !== undefined && { outdir: options.outdir }),
   })
-  const config = readConfig(mergeSettings(app.node.tryGetContext('mailflow'), options.mailflow))
-  const stack = new MailflowStack(app, 'Mailflow', config)
+  const environment: unknown = app.node.tryGetContext('env')
+  const settings = mergeSettings(app.node.tryGetContext('mailflow'), environment, options.mailflow)
+  const config = readConfig(settings)
+  const stack = new MailflowStack(app, config.stackName ?? stackNameOf(environment), config)
   addMessages(stack, config)
   return app
 }
@@ -87,6 +91,14 @@ function addMessages(stack: MailflowStack, config: Config): void {
 }
 
 /** `--context mailflow=…` gives text, which the parser then refuses. */
-function mergeSettings(settings: unknown, overrides: CreateAppOptions['mailflow']): unknown {
-  return typeof settings === 'object' ? { ...settings, ...overrides } : settings
+function mergeSettings(
+  settings: unknown,
+  environment: unknown,
+  overrides: CreateAppOptions['mailflow'],
+): unknown {
+  if (typeof settings !== 'object') return settings
+  return environmentSettings({ ...settings, ...overrides }, environment)
 }
+
+const stackNameOf = (environment: unknown): string =>
+  environment === undefined ? defaultStackName : `${defaultStackName}-${environment}`

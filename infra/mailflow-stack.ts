@@ -1,4 +1,4 @@
-import { CfnOutput, Stack } from 'aws-cdk-lib'
+import { CfnOutput, PermissionsBoundary, Stack } from 'aws-cdk-lib'
 import type { Construct } from 'constructs'
 import { RotateCertificate } from './certificates/rotate-certificate.ts'
 import { TlsCertificate } from './certificates/tls-certificate.ts'
@@ -10,6 +10,7 @@ import { DeliverMessage } from './delivery/deliver-message.ts'
 import { OutboundMail } from './delivery/outbound-mail.ts'
 import { ValidateConnector } from './delivery/validate-connector.ts'
 import { SmtpIngress } from './ingress/smtp-ingress.ts'
+import { MailMetrics } from './mail-metrics.ts'
 import { MailNetwork } from './mail-network.ts'
 import { Monitoring } from './monitoring/monitoring.ts'
 import { NoticesTopic } from './notices-topic.ts'
@@ -25,7 +26,13 @@ import { TransportTable } from './storage/transport-table.ts'
 /** The gateway: its parts, and their permissions. */
 export class MailflowStack extends Stack {
   constructor(scope: Construct, id: string, config: Config) {
-    super(scope, id, { description: 'mailflow: a mail gateway that enforces TLS with partners' })
+    super(scope, id, {
+      description: 'mailflow: a mail gateway that enforces TLS with partners',
+      tags: config.tags,
+      ...(config.permissionsBoundary !== undefined && {
+        permissionsBoundary: PermissionsBoundary.fromArn(config.permissionsBoundary),
+      }),
+    })
 
     const network = new MailNetwork(this, 'Network', config)
     const queues = new MailQueues(this, 'Queues', config)
@@ -96,6 +103,7 @@ export class MailflowStack extends Stack {
     }
     new Monitoring(this, 'Monitoring', {
       config,
+      metrics: new MailMetrics(this),
       ingress,
       queues,
       functions,

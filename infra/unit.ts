@@ -3,7 +3,7 @@
  * the environment variables that name the resources.
  */
 import { dirname } from 'node:path'
-import { AssetHashType, DockerImage, Duration, RemovalPolicy } from 'aws-cdk-lib'
+import { AssetHashType, DockerImage, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib'
 import type { ISecurityGroup, IVpc, SubnetSelection } from 'aws-cdk-lib/aws-ec2'
 import { type IGrantable, type IRole, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import {
@@ -62,6 +62,7 @@ export class UnitFunction extends LambdaFunction implements Unit {
       ...(props.config.reserveConcurrency && { reservedConcurrentExecutions: props.limits.concurrency }),
       role,
       logGroup: logs,
+      environment: { STACK_NAME: Stack.of(scope).stackName },
       ...props.network,
     })
     this.permissions = role

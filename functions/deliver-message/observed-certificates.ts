@@ -5,6 +5,7 @@
  * failed a requirement may be an impostor's, so only the trace contains it.
  */
 import { clientCertificateSecret } from '../../shared/contract/secrets.ts'
+import { stackName } from '../../shared/lambda/stack-name.ts'
 import type { SessionRecord, SmtpDeliveryOptions } from '../../shared/net/smtp-delivery.ts'
 import type { ClientCredentials } from '../../shared/net/tls-client.ts'
 import { recordOfPem, recordOfServer } from '../../shared/tls/observed/certificate-record.ts'
@@ -84,7 +85,12 @@ function observeOwn(
   at: Date,
 ): NewObservation | null {
   const certificate = recordOfPem(pem)
-  const endpoint = { kind: 'Own' as const, connector, domain: null, host: clientCertificateSecret(name) }
+  const endpoint = {
+    kind: 'Own' as const,
+    connector,
+    domain: null,
+    host: clientCertificateSecret(name, stackName),
+  }
   return certificate && { endpoint, certificate, verifiedBy: null, at }
 }
 

@@ -85,7 +85,11 @@ export function connectStores(
       publish: createChangePublisher(new EventBridgeClient(clientDefaults)),
     },
     reports: new ReceivedReports(documents, TRANSPORT_TABLE),
-    certificates: new ClientCertificates(new SecretsManagerClient(clientDefaults)),
+    certificates: new ClientCertificates(
+      new SecretsManagerClient(clientDefaults),
+      undefined,
+      environment.STACK_NAME,
+    ),
     ses,
     sesLimiter: new SesRateLimiter(documents, TRANSPORT_TABLE, {
       readQuota: () => ses.readQuota(AbortSignal.timeout(quotaTimeoutMs)),

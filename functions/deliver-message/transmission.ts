@@ -65,6 +65,7 @@ export class Transmission {
       timeouts: environment.SMTP_TIMEOUT_SECONDS,
       mtaSts: (domain, signal) => this.#policies.policyFor(domain, signal),
       readCredentials: (name) => stores.certificates.read(name),
+      stackName: environment.STACK_NAME,
       checkRevocation: (chain, signal) => this.#revocation.checkSession(chain, signal),
     }
     this.#ses = {

@@ -8,7 +8,8 @@ import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
 import type { InboundConnector } from '../../shared/connectors/schema.ts'
 import type { CertificateNotice, EvaluationJob } from '../../shared/contract/jobs.ts'
 import type { ClientCertificate } from '../../shared/contract/message.ts'
-import { dimensionValue, Metric } from '../../shared/contract/metrics.ts'
+import { Metric } from '../../shared/contract/metrics.ts'
+import { countByConnector } from '../../shared/lambda/unit-metrics.ts'
 import { certificateFacts } from '../../shared/policy/certificate-facts.ts'
 import { toPresentedCertificate } from '../../shared/policy/client-certificate.ts'
 import { evaluateInboundForMessage, sessionOf, type Verdict } from '../../shared/policy/evaluate.ts'
@@ -75,7 +76,7 @@ export async function watchCertificates(
 
   async function sendNotice(notice: CertificateNotice): Promise<void> {
     // A held message is decided many times and counted once.
-    if (isFirstJob(job)) countUnknown(notice.connector.name, metrics)
+    if (isFirstJob(job)) countByConnector(metrics, Metric.unknownCertificates, notice.connector.name)
     if ((await notices.send(notice, now)) !== 'Failed') return
     metrics.addMetric(Metric.noticesFailed, MetricUnit.Count, 1)
     logger.error('The queue did not accept a notice of an unknown certificate', { notice })
@@ -88,16 +89,4 @@ function consequenceOf(verdicts: readonly Verdict[]): MailOutcome {
   return deferrals.length === 0
     ? { consequence: 'Bounced', heldUntil: null }
     : { consequence: 'Held', heldUntil: new Date(last).toISOString() }
-}
-
-/**
- * Counts once without dimensions and once with the connector's name. The dimension with the function's name is omitted:
- * the ingress counts refused mail in the same metric.
- */
-function countUnknown(connector: string, metrics: Metrics): void {
-  const metric = metrics.singleMetric()
-  metric.clearDefaultDimensions()
-  metric.addDimensions({})
-  metric.addDimensions({ connector: dimensionValue(connector) })
-  metric.addMetric(Metric.unknownCertificates, MetricUnit.Count, 1)
 }

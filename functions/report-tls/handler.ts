@@ -1,6 +1,6 @@
 /** report-tls: sends the TLS reports of the previous day, or of a given day. A schedule invokes it. */
 import { Logger } from '@aws-lambda-powertools/logger'
-import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
+import { MetricUnit } from '@aws-lambda-powertools/metrics'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
@@ -11,9 +11,10 @@ import { ulid } from 'ulid'
 import * as z from 'zod'
 import { dkimSettings, ReportEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
 import type { EvaluationJob } from '../../shared/contract/jobs.ts'
-import { Metric, metricNamespace } from '../../shared/contract/metrics.ts'
+import { Metric } from '../../shared/contract/metrics.ts'
 import { reportHours } from '../../shared/contract/report-schedule.ts'
 import { clientDefaults } from '../../shared/lambda/aws-clients.ts'
+import { unitMetrics } from '../../shared/lambda/unit-metrics.ts'
 import { domainOf } from '../../shared/mail/address.ts'
 import { Claims } from '../../shared/messages/claims.ts'
 import { createResolver } from '../../shared/net/resolver.ts'
@@ -43,7 +44,7 @@ const minRemainingMs = 90_000
 
 const environment = readEnvironment(ReportEnvironment, process.env)
 const logger = new Logger({ serviceName: 'report-tls' })
-const metrics = new Metrics({ namespace: metricNamespace, serviceName: 'report-tls' })
+const metrics = unitMetrics('report-tls')
 const documents = DynamoDBDocumentClient.from(new DynamoDBClient(clientDefaults))
 const s3 = new S3Client(clientDefaults)
 const secrets = new SecretsManagerClient(clientDefaults)

@@ -1,7 +1,7 @@
 /** rotate-certificate: rotates the ingress's certificates. A schedule, ACM's events and deployments invoke it. */
 import { createSecureContext } from 'node:tls'
 import { Logger } from '@aws-lambda-powertools/logger'
-import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
+import { MetricUnit } from '@aws-lambda-powertools/metrics'
 import { ACMClient } from '@aws-sdk/client-acm'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge'
@@ -11,8 +11,10 @@ import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { PublishedCertificatesItem } from '../../shared/connectors-table/published-certificates.ts'
 import { dayMs } from '../../shared/contract/durations.ts'
 import { RotateEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
-import { Metric, metricNamespace } from '../../shared/contract/metrics.ts'
+import { Metric } from '../../shared/contract/metrics.ts'
 import { clientDefaults } from '../../shared/lambda/aws-clients.ts'
+import { stackName } from '../../shared/lambda/stack-name.ts'
+import { unitMetrics } from '../../shared/lambda/unit-metrics.ts'
 import { topicPublisher } from '../../shared/queues/topic-publisher.ts'
 import { serverTlsOptions } from '../../shared/tls/server-options.ts'
 import { AcmCertificates } from './acm.ts'
@@ -26,7 +28,7 @@ import { type Dependencies, type RotationRun, rotate } from './run.ts'
 
 const environment = readEnvironment(RotateEnvironment, process.env)
 const logger = new Logger({ serviceName: 'rotate-certificate' })
-const metrics = new Metrics({ namespace: metricNamespace, serviceName: 'rotate-certificate' })
+const metrics = unitMetrics('rotate-certificate')
 const documents = DynamoDBDocumentClient.from(new DynamoDBClient(clientDefaults))
 const events = new EventBridgeClient(clientDefaults)
 const publish = topicPublisher(new SNSClient(clientDefaults), environment.CERTIFICATE_NOTICES_TOPIC_ARN)
@@ -71,7 +73,11 @@ async function run(): Promise<RotationRun> {
 
 /** @throws when the event bus does not accept the event */
 async function putEvent({ detailType, detail }: CertificateChange): Promise<void> {
-  const entry = { Source: 'mailflow', DetailType: detailType, Detail: JSON.stringify(detail) }
+  const entry = {
+    Source: 'mailflow',
+    DetailType: detailType,
+    Detail: JSON.stringify({ stack: stackName, ...detail }),
+  }
   const { Entries = [] } = await events.send(new PutEventsCommand({ Entries: [entry] }))
   // PutEvents returns 200 even when an entry failed.
   const failed = Entries.find(({ ErrorCode }) => ErrorCode !== undefined)

@@ -3,6 +3,7 @@
  * messages.
  */
 import { metricNamespace } from '../../shared/contract/metrics.ts'
+import { stackName } from '../../shared/lambda/stack-name.ts'
 
 type Dimension = readonly [name: string, value: string]
 
@@ -68,12 +69,13 @@ function emfLine(
 ): string {
   const directive = {
     Namespace: metricNamespace,
-    Dimensions: [dimension ? [dimension[0]] : []],
+    Dimensions: [['stack', ...(dimension ? [dimension[0]] : [])]],
     Metrics: entries.map(({ metric }) => ({ Name: metric, Unit: 'Count' })),
   }
   return `${JSON.stringify({
     _aws: { Timestamp: timestamp, CloudWatchMetrics: [directive] },
-    ...(dimension ? { [dimension[0]]: dimension[1] } : {}),
+    stack: stackName,
+    ...(dimension && { [dimension[0]]: dimension[1] }),
     ...Object.fromEntries(entries.map(({ metric, count }) => [metric, count])),
   })}\n`
 }

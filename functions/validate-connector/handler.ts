@@ -53,7 +53,11 @@ const createRevocationChecker = () =>
     now: () => new Date(),
   })
 
-const certificates = new ClientCertificates(new SecretsManagerClient(clientDefaults))
+const certificates = new ClientCertificates(
+  new SecretsManagerClient(clientDefaults),
+  undefined,
+  environment.STACK_NAME,
+)
 
 const options: Options = {
   smtp: {
@@ -64,6 +68,7 @@ const options: Options = {
     timeouts,
     mtaSts: (domain, signal) => policies.policyFor(domain, signal),
     readCredentials: (name) => certificates.read(name),
+    stackName: environment.STACK_NAME,
     checkRevocation: (chain, signal) => createRevocationChecker().checkSession(chain, signal),
     ipv6: hasIpv6(),
   },

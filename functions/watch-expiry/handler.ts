@@ -1,14 +1,15 @@
 /** Publishes notices of certificates that expire, before mail stops. A schedule invokes it daily. */
 import { Logger } from '@aws-lambda-powertools/logger'
-import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
+import { MetricUnit } from '@aws-lambda-powertools/metrics'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { SNSClient } from '@aws-sdk/client-sns'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { PublishedCertificatesItem } from '../../shared/connectors-table/published-certificates.ts'
 import { ConnectorRepository } from '../../shared/connectors-table/repository.ts'
 import { ExpiryWatchEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
-import { dimensionValue, Metric, metricNamespace } from '../../shared/contract/metrics.ts'
+import { dimensionValue, Metric } from '../../shared/contract/metrics.ts'
 import { clientDefaults } from '../../shared/lambda/aws-clients.ts'
+import { unitMetrics } from '../../shared/lambda/unit-metrics.ts'
 import { Claims } from '../../shared/messages/claims.ts'
 import type { ExpiryGauge, ExpiryNotice } from '../../shared/policy/certificate-expiry.ts'
 import { topicPublisher } from '../../shared/queues/topic-publisher.ts'
@@ -20,7 +21,7 @@ import { type Dependencies, type ExpiryRun, type SentNotice, watchExpiry } from 
 
 const environment = readEnvironment(ExpiryWatchEnvironment, process.env)
 const logger = new Logger({ serviceName: 'watch-expiry' })
-const metrics = new Metrics({ namespace: metricNamespace, serviceName: 'watch-expiry' })
+const metrics = unitMetrics('watch-expiry')
 const documents = DynamoDBDocumentClient.from(new DynamoDBClient(clientDefaults))
 const published = new PublishedCertificatesItem(documents, environment.CONNECTORS_TABLE)
 const connectors = new ConnectorRepository(documents, environment.CONNECTORS_TABLE)

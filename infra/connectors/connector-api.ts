@@ -1,4 +1,4 @@
-import { CfnOutput } from 'aws-cdk-lib'
+import { CfnOutput, Stack } from 'aws-cdk-lib'
 import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway'
 import { HttpApi, HttpMethod, HttpStage, LogGroupLogDestination } from 'aws-cdk-lib/aws-apigatewayv2'
 import { HttpIamAuthorizer, HttpJwtAuthorizer } from 'aws-cdk-lib/aws-apigatewayv2-authorizers'
@@ -74,7 +74,11 @@ export class ConnectorApi extends Construct {
     queues.evaluation.grantSend(this.handler)
     setDecisionEnvironment(config, this.handler)
     this.handler.addEnvironment('DELIVERS_IN_VPC', String(deliversInVpc(config)))
-    this.api = new HttpApi(this, 'Api', { ...authorisation(config), createDefaultStage: false })
+    this.api = new HttpApi(this, 'Api', {
+      apiName: `${Stack.of(this).stackName}-api`,
+      ...authorisation(config),
+      createDefaultStage: false,
+    })
     // One permission covers the whole API: one per route would exceed the size limit of the function's policy.
     const integration = new HttpLambdaIntegration('Handler', this.handler, { scopePermissionToRoute: false })
     for (const route of routes) this.api.addRoutes({ ...route, integration })

@@ -58,10 +58,12 @@ export class OutboundMail extends Construct {
    * deployment, and Secrets Manager adds a random suffix to each ARN, so the permission covers a prefix.
    */
   private grantClientCertificates(sender: UnitFunction): void {
-    const secrets = Stack.of(this).formatArn({
+    const stack = Stack.of(this)
+    const secretNames = clientCertificateSecret('*', stack.stackName)
+    const secrets = stack.formatArn({
       service: 'secretsmanager',
       resource: 'secret',
-      resourceName: clientCertificateSecret('*'),
+      resourceName: secretNames,
       arnFormat: ArnFormat.COLON_RESOURCE_NAME,
     })
     sender.addToRolePolicy(
@@ -70,7 +72,7 @@ export class OutboundMail extends Construct {
     acknowledge(
       sender.permissions,
       'Administrators create the secrets of client certificates; their names have a fixed prefix.',
-      `IAM5[Resource::arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:${clientCertificateSecret('*')}]`,
+      `IAM5[Resource::arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:${secretNames}]`,
     )
   }
 

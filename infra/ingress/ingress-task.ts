@@ -1,4 +1,4 @@
-import { Duration, Size } from 'aws-cdk-lib'
+import { Duration, Size, Stack } from 'aws-cdk-lib'
 import {
   AwsLogDriverMode,
   type ContainerDefinition,
@@ -46,7 +46,7 @@ export class IngressTask extends FargateTaskDefinition implements Unit {
       user: 'node',
       readonlyRootFilesystem: true,
       portMappings: [{ containerPort: smtpPort }, { containerPort: healthPort }],
-      environment: environment(config),
+      environment: { ...environment(config), STACK_NAME: Stack.of(this).stackName },
       stopTimeout,
       logging: logging(new UnitLogs(this, 'Logs', config)),
     })

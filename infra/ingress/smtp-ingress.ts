@@ -6,7 +6,7 @@ import { Construct } from 'constructs'
 import { Metric } from '../../shared/contract/metrics.ts'
 import type { TlsCertificate } from '../certificates/tls-certificate.ts'
 import type { Config } from '../config.ts'
-import { ingressMetric } from '../mail-metric.ts'
+import { MailMetrics } from '../mail-metrics.ts'
 import type { MailNetwork } from '../mail-network.ts'
 import type { MailQueues } from '../queues/mail-queues.ts'
 import type { ConnectorsTable } from '../storage/connectors-table.ts'
@@ -88,7 +88,10 @@ export class SmtpIngress extends Construct {
     })
     tasks.scaleOnCpuUtilization('Cpu', { targetUtilizationPercent: 50, ...cooldowns })
     tasks.scaleToTrackCustomMetric('Connections', {
-      metric: ingressMetric(Metric.connections, { statistic: Stats.AVERAGE, period: Duration.minutes(1) }),
+      metric: new MailMetrics(this).ingress(Metric.connections, {
+        statistic: Stats.AVERAGE,
+        period: Duration.minutes(1),
+      }),
       targetValue: Math.max(1, Math.floor(ingress.maximumConnections / 2)),
       ...cooldowns,
     })

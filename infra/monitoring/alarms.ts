@@ -9,7 +9,7 @@ import {
 import type { ITopic } from 'aws-cdk-lib/aws-sns'
 import { Construct } from 'constructs'
 import { Metric } from '../../shared/contract/metrics.ts'
-import { functionMetric, ingressMetric } from '../mail-metric.ts'
+import type { MailMetrics } from '../mail-metrics.ts'
 import type { MailQueue } from '../queues/mail-queue.ts'
 import { MessagesTable } from '../storage/messages-table.ts'
 import type { UnitFunction } from '../unit.ts'
@@ -21,10 +21,12 @@ const { LESS_THAN_THRESHOLD, LESS_THAN_OR_EQUAL_TO_THRESHOLD } = ComparisonOpera
 /** Every alarm of the deployment. Each has its heading in docs/runbook.md. */
 export class Alarms extends Construct {
   private readonly topic: ITopic
+  private readonly metrics: MailMetrics
 
   constructor(scope: Construct, id: string, parts: MonitoredParts, topic: ITopic) {
     super(scope, id)
     this.topic = topic
+    this.metrics = parts.metrics
     this.watchIngress(parts)
     this.watchQueues(parts)
     this.watchFunctions(parts)
@@ -67,7 +69,7 @@ export class Alarms extends Construct {
       title: "The ingress's certificate expires soon",
       impact:
         "Senders that verify the dates of the ingress's certificate (MTA-STS) will defer their mail from the day it expires.",
-      metric: ingressMetric(Metric.certificateDaysLeft, {
+      metric: this.metrics.ingress(Metric.certificateDaysLeft, {
         statistic: Stats.MINIMUM,
         period: Duration.hours(1),
       }),
@@ -78,20 +80,20 @@ export class Alarms extends Construct {
       title: 'An ingress certificate is refused',
       impact:
         'A new certificate cannot be served, or the served one is invalid: senders that verify it may defer their mail.',
-      metric: certificatesRefused(),
+      metric: certificatesRefused(this.metrics),
       threshold: 1,
     })
     this.add('CertificateReadsFailed', {
       title: 'The ingress cannot read its certificate',
       impact: 'A new certificate is not served; the old one is served until it expires. Mail flows.',
-      metric: ingressMetric(Metric.certificateReadsFailed, { period: Duration.minutes(15) }),
+      metric: this.metrics.ingress(Metric.certificateReadsFailed, { period: Duration.minutes(15) }),
       threshold: 1,
       periods: 4,
     })
     this.add('StorageFailures', {
       title: 'Ingress cannot store messages',
       impact: 'Senders get 451 and keep the message; mail is late until storage works again.',
-      metric: ingressMetric(Metric.storageFailures),
+      metric: this.metrics.ingress(Metric.storageFailures),
       threshold: 5,
     })
   }
@@ -197,7 +199,7 @@ export class Alarms extends Construct {
     this.add('JobsFailing', {
       title: 'Jobs keep failing',
       impact: 'Mail or DSNs wait, because their jobs have failed for a quarter of an hour and are retried.',
-      metric: failingJobs(),
+      metric: failingJobs(this.metrics),
       threshold: 1,
     })
   }
@@ -222,40 +224,40 @@ export class Alarms extends Construct {
       title: 'Forced TLS is not met',
       impact:
         'A connector holds or bounces mail of or to its partner: TLS, certificate or address does not meet its requirements.',
-      metric: functionMetric('evaluate-policy', Metric.forcedTlsFailures),
+      metric: this.metrics.function('evaluate-policy', Metric.forcedTlsFailures),
       threshold: 1,
     })
     this.add('UnknownCertificates', {
       title: 'A partner presents an unknown certificate',
       impact:
         'Mail of a partner, or of an impostor, is refused, held or bounced because of an unknown certificate.',
-      metric: ingressMetric(Metric.unknownCertificates),
+      metric: this.metrics.ingress(Metric.unknownCertificates),
       threshold: 1,
     })
     this.add('UnroutedRecipients', {
       title: 'Recipients without a route',
       impact:
         'Mail for an accepted domain is held, because no outbound connector routes it to its mailboxes.',
-      metric: functionMetric('evaluate-policy', Metric.unroutedRecipients),
+      metric: this.metrics.function('evaluate-policy', Metric.unroutedRecipients),
       threshold: 1,
     })
     this.add('ClientCertificatesUnusable', {
       title: 'A client certificate cannot be used',
       impact: 'Mail through a connector is deferred, because its client certificate is missing or unusable.',
-      metric: functionMetric('deliver-message', Metric.clientCertificatesUnusable),
+      metric: this.metrics.function('deliver-message', Metric.clientCertificatesUnusable),
       threshold: 1,
     })
     this.add('SesUnavailable', {
       title: 'Amazon SES refuses the account',
       impact:
         'Mail through Amazon SES waits: the account, an identity or a configuration set cannot send, or the daily quota is used up.',
-      metric: functionMetric('deliver-message', Metric.sesUnavailable),
+      metric: this.metrics.function('deliver-message', Metric.sesUnavailable),
       threshold: 1,
     })
     this.add('LeasesExpired', {
       title: 'Deliveries repeated',
       impact: 'A delivery crashed and was repeated, so a recipient may get a message twice.',
-      metric: functionMetric('deliver-message', Metric.leasesExpired),
+      metric: this.metrics.function('deliver-message', Metric.leasesExpired),
       threshold: 1,
     })
   }
@@ -264,14 +266,14 @@ export class Alarms extends Construct {
     this.add('TlsReportsFailed', {
       title: 'TLS reports are not sent',
       impact: 'Domains that request a daily TLS report get none for a day; mail flows on.',
-      metric: functionMetric('report-tls', Metric.tlsReportsFailed),
+      metric: this.metrics.function('report-tls', Metric.tlsReportsFailed),
       threshold: 1,
     })
   }
 
   private watchExpiry(): void {
     const daysLeft = (metric: string) =>
-      functionMetric('watch-expiry', metric, { statistic: Stats.MINIMUM, period: Duration.days(1) })
+      this.metrics.function('watch-expiry', metric, { statistic: Stats.MINIMUM, period: Duration.days(1) })
     this.add('PartnerCertificateExpires', {
       title: "A partner's certificate expires",
       impact:
@@ -283,7 +285,7 @@ export class Alarms extends Construct {
     this.add('OpenRelays', {
       title: 'A connector is an open relay',
       impact: 'Strangers may send mail through the gateway, and other systems then refuse its addresses.',
-      metric: functionMetric('watch-expiry', Metric.openRelays, {
+      metric: this.metrics.function('watch-expiry', Metric.openRelays, {
         statistic: Stats.MAXIMUM,
         period: Duration.days(1),
       }),
@@ -316,11 +318,11 @@ function runningTasks({ cluster, serviceName }: MonitoredParts['ingress']['servi
 }
 
 /** Sums over two hours: rotate-certificate runs only once per hour, and the alarm must not end between two runs. */
-function certificatesRefused(): IMetric {
+function certificatesRefused(metrics: MailMetrics): IMetric {
   const period = Duration.hours(2)
   return sum('Certificates refused', period, {
-    ingress: ingressMetric(Metric.certificatesRefused, { period }),
-    rotation: functionMetric('rotate-certificate', Metric.certificatesRefused, { period }),
+    ingress: metrics.ingress(Metric.certificatesRefused, { period }),
+    rotation: metrics.function('rotate-certificate', Metric.certificatesRefused, { period }),
   })
 }
 
@@ -338,9 +340,9 @@ function deadLetters(queues: readonly MailQueue[]): IMetric {
 }
 
 /** Sums over half an hour, because a job may fail only once in that time. */
-function failingJobs(): IMetric {
+function failingJobs(metrics: MailMetrics): IMetric {
   const period = Duration.minutes(30)
-  const ofUnit = (unit: string) => functionMetric(unit, Metric.jobsFailing, { period })
+  const ofUnit = (unit: string) => metrics.function(unit, Metric.jobsFailing, { period })
   return new MathExpression({
     label: 'Failing jobs',
     expression: 'FILL(evaluation, 0) + FILL(delivery, 0) + FILL(bounce, 0)',

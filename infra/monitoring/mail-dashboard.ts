@@ -4,20 +4,19 @@ import {
   GraphWidget,
   type IMetric,
   type IWidget,
-  MathExpression,
   type MetricOptions,
   Stats,
   TextWidget,
 } from 'aws-cdk-lib/aws-cloudwatch'
 import { Construct } from 'constructs'
-import { Metric, metricNamespace } from '../../shared/contract/metrics.ts'
+import { Metric } from '../../shared/contract/metrics.ts'
 import { TlsResult } from '../../shared/contract/tls-result.ts'
-import { functionMetric, ingressMetric } from '../mail-metric.ts'
+import type { MailMetrics } from '../mail-metrics.ts'
 import type { MonitoredParts } from './monitored-parts.ts'
 
 const width = 12
 
-type MailMetric = typeof ingressMetric
+type MailMetric = MailMetrics['ingress']
 
 /** The dashboard: first mail, in the order of a message's path, then infrastructure. */
 export class MailDashboard extends Construct {
@@ -28,8 +27,8 @@ export class MailDashboard extends Construct {
       widgets: [
         [heading('Mail')],
         arrivalWidgets(parts),
-        decisionWidgets(),
-        deliveryWidgets(),
+        decisionWidgets(parts),
+        deliveryWidgets(parts),
         [heading('Infrastructure')],
         queueWidgets(parts),
         functionWidgets(parts),
@@ -38,28 +37,34 @@ export class MailDashboard extends Construct {
   }
 }
 
-function arrivalWidgets({ ingress }: MonitoredParts): IWidget[] {
+function arrivalWidgets({ ingress, metrics }: MonitoredParts): IWidget[] {
   return [
     graph(
       'Messages accepted, by TLS',
-      metricsByDimension(ingressMetric, Metric.messagesAccepted, 'tls', 'negotiated', 'plaintext'),
+      metricsByDimension(
+        metrics.ingress.bind(metrics),
+        Metric.messagesAccepted,
+        'tls',
+        'negotiated',
+        'plaintext',
+      ),
     ),
     graph('Refused or failed at the ingress', [
-      ingressMetric(Metric.tlsHandshakesFailed, { label: 'TLS handshakes failed' }),
-      searchByDimension(Metric.refused, 'reason', 'Refused:'),
-      ingressMetric(Metric.storageFailures, { label: 'Could not be stored' }),
+      metrics.ingress(Metric.tlsHandshakesFailed, { label: 'TLS handshakes failed' }),
+      metrics.search(Metric.refused, 'reason', 'Refused:'),
+      metrics.ingress(Metric.storageFailures, { label: 'Could not be stored' }),
     ]),
-    graph('TLS handshakes failed, by cause', [searchByDimension(Metric.tlsHandshakesFailed, 'cause', '')]),
+    graph('TLS handshakes failed, by cause', [metrics.search(Metric.tlsHandshakesFailed, 'cause', '')]),
     graph('SMTP sessions in a task', [
-      ingressMetric(Metric.connections, { statistic: Stats.AVERAGE, label: 'Average' }),
-      ingressMetric(Metric.connections, { statistic: Stats.MAXIMUM, label: 'Maximum' }),
+      metrics.ingress(Metric.connections, { statistic: Stats.AVERAGE, label: 'Average' }),
+      metrics.ingress(Metric.connections, { statistic: Stats.MAXIMUM, label: 'Maximum' }),
     ]),
     graph('Ingress CPU, %', [ingress.service.metricCpuUtilization()]),
   ]
 }
 
-function decisionWidgets(): IWidget[] {
-  const metric = functionMetric.bind(null, 'evaluate-policy')
+function decisionWidgets({ metrics }: MonitoredParts): IWidget[] {
+  const metric = metrics.function.bind(metrics, 'evaluate-policy')
   return [
     graph(
       'Recipients decided',
@@ -69,41 +74,41 @@ function decisionWidgets(): IWidget[] {
       metric(Metric.forcedTlsFailures, { label: 'Forced TLS not met' }),
       metric(Metric.publishedTlsFailures, { label: 'DANE, MTA-STS or REQUIRETLS not met' }),
       metric(Metric.reportOnlyViolations, { label: 'Inbound: would not be met (report only)' }),
-      functionMetric('deliver-message', Metric.reportOnlyViolations, {
+      metrics.function('deliver-message', Metric.reportOnlyViolations, {
         label: 'Outbound: would not be met (report only)',
       }),
       metric(Metric.unroutedRecipients, { label: 'No route' }),
     ]),
     graph('Days until a certificate expires', [
-      expiryMetric(Metric.partnerCertificateDaysLeft, { label: 'Verified partner certificates' }),
-      expiryMetric(Metric.ownCertificateDaysLeft, { label: 'Ingress and client certificates' }),
-      ingressMetric(Metric.certificateDaysLeft, { statistic: Stats.MINIMUM, label: 'Ingress certificate' }),
+      expiryMetric(metrics, Metric.partnerCertificateDaysLeft, { label: 'Verified partner certificates' }),
+      expiryMetric(metrics, Metric.ownCertificateDaysLeft, { label: 'Ingress and client certificates' }),
+      metrics.ingress(Metric.certificateDaysLeft, { statistic: Stats.MINIMUM, label: 'Ingress certificate' }),
     ]),
     graph('Changed certificates', [
-      searchByDimension(Metric.partnerCertificatesChanged, 'connector', ''),
+      metrics.search(Metric.partnerCertificatesChanged, 'connector', ''),
       ...['evaluate-policy', 'deliver-message'].map((unit) =>
-        functionMetric(unit, Metric.certificatesUnwritten, { label: `Not recorded (${unit})` }),
+        metrics.function(unit, Metric.certificatesUnwritten, { label: `Not recorded (${unit})` }),
       ),
     ]),
     graph('Unknown certificates', [
-      searchByDimension(Metric.unknownCertificates, 'connector', ''),
-      ingressMetric(Metric.noticesFailed, { label: 'Notices not sent (ingress)' }),
+      metrics.search(Metric.unknownCertificates, 'connector', ''),
+      metrics.ingress(Metric.noticesFailed, { label: 'Notices not sent (ingress)' }),
       metric(Metric.noticesFailed, { label: 'Notices not published' }),
     ]),
   ]
 }
 
-const expiryMetric = (metric: string, options: MetricOptions) =>
-  functionMetric('watch-expiry', metric, {
+const expiryMetric = (metrics: MailMetrics, metric: string, options: MetricOptions) =>
+  metrics.function('watch-expiry', metric, {
     statistic: Stats.MINIMUM,
     period: Duration.days(1),
     ...options,
   })
 
-function deliveryWidgets(): IWidget[] {
-  const metric = functionMetric.bind(null, 'deliver-message')
-  const bounceMetric = functionMetric.bind(null, 'bounce-message')
-  const reportMetric = functionMetric.bind(null, 'report-tls')
+function deliveryWidgets({ metrics }: MonitoredParts): IWidget[] {
+  const metric = metrics.function.bind(metrics, 'deliver-message')
+  const bounceMetric = metrics.function.bind(metrics, 'bounce-message')
+  const reportMetric = metrics.function.bind(metrics, 'report-tls')
   return [
     graph(
       'Recipients delivered, by TLS',
@@ -122,7 +127,7 @@ function deliveryWidgets(): IWidget[] {
         'NoSlotForSlowHost',
         'NoTime',
       ),
-      functionMetric('evaluate-policy', Metric.ownMailUndelivered, {
+      metrics.function('evaluate-policy', Metric.ownMailUndelivered, {
         label: 'DSNs and reports not delivered',
       }),
       ...metricsByDimension(
@@ -177,12 +182,6 @@ function functionWidgets({ functions }: MonitoredParts): IWidget[] {
       handlers.map(([label, handler]) => handler.metricDuration({ label, statistic: 'p99' })),
     ),
   ]
-}
-
-/** Reasons and connectors are not known in advance, so the expression searches for them. */
-function searchByDimension(metricName: string, dimension: string, label: string): IMetric {
-  const expression = `SEARCH('{${metricNamespace},${dimension}} MetricName="${metricName}"', 'Sum', 300)`
-  return new MathExpression({ expression, usingMetrics: {}, label, period: Duration.minutes(5) })
 }
 
 /** Returns one metric per value of the dimension. */

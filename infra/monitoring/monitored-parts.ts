@@ -1,6 +1,7 @@
 import type { Config } from '../config.ts'
 import type { ConnectorApi } from '../connectors/connector-api.ts'
 import type { SmtpIngress } from '../ingress/smtp-ingress.ts'
+import type { MailMetrics } from '../mail-metrics.ts'
 import type { PublicPages } from '../pages/public-pages.ts'
 import type { MailQueues } from '../queues/mail-queues.ts'
 import type { ConnectorsTable } from '../storage/connectors-table.ts'
@@ -11,6 +12,7 @@ import type { UnitFunction } from '../unit.ts'
 /** The parts that the dashboard and the alarms watch. */
 export interface MonitoredParts {
   readonly config: Config
+  readonly metrics: MailMetrics
   readonly ingress: SmtpIngress
   readonly queues: MailQueues
   readonly functions: Readonly<

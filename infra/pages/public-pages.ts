@@ -1,4 +1,4 @@
-import { CfnOutput } from 'aws-cdk-lib'
+import { CfnOutput, Stack } from 'aws-cdk-lib'
 import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway'
 import {
   ApiMapping,
@@ -47,6 +47,7 @@ export class PublicPages extends Construct {
     this.setEnvironment(config)
     const integration = new HttpLambdaIntegration('Handler', this.handler)
     this.api = new HttpApi(this, 'Api', {
+      apiName: `${Stack.of(this).stackName}-pages`,
       createDefaultStage: false,
       ipAddressType: IpAddressType.DUAL_STACK,
       defaultIntegration: integration,

@@ -3,6 +3,7 @@
  * runner passes them on unchanged.
  */
 import * as z from 'zod'
+import { defaultStackName } from './secrets.ts'
 
 const commaSeparated = z
   .string()
@@ -49,8 +50,14 @@ export const postmasterSettings = ({
   POSTMASTER_ADDRESS: string | null
 }) => ({ hostname, mailbox })
 
+/** Every unit needs this variable. */
+const UnitEnvironment = z.object({
+  /** Separates the metrics, events and secrets of the stacks in one Region. */
+  STACK_NAME: z.string().min(1).default(defaultStackName),
+})
+
 /** Every unit that reads connectors needs these variables. */
-export const ConnectorsEnvironment = z.object({ CONNECTORS_TABLE: z.string().min(1) })
+export const ConnectorsEnvironment = UnitEnvironment.extend({ CONNECTORS_TABLE: z.string().min(1) })
 
 export const IngressEnvironment = ConnectorsEnvironment.extend({
   ...postmasterVariables,
@@ -226,7 +233,7 @@ export type DeliverEnvironment = z.output<typeof DeliverEnvironment>
 
 export const ValidateEnvironment = OutboundMailEnvironment
 
-export const BounceEnvironment = z.object({
+export const BounceEnvironment = UnitEnvironment.extend({
   MAIL_HOSTNAME: z.string().min(1),
   MESSAGES_TABLE: z.string().min(1),
   CONTENT_BUCKET: z.string().min(1),
@@ -249,7 +256,7 @@ export const ExpiryWatchEnvironment = ConnectorsEnvironment.extend({
   NOTICES_TOPIC_ARN: z.string().startsWith('arn:'),
 })
 
-export const ReportEnvironment = z.object({
+export const ReportEnvironment = UnitEnvironment.extend({
   TRANSPORT_TABLE: z.string().min(1),
   CONTENT_BUCKET: z.string().min(1),
   EVALUATION_QUEUE_URL: z.url(),

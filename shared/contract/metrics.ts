@@ -9,7 +9,7 @@ export const Metric = {
   /** Ingress: connections, commands, recipients and messages refused in session, dimension `reason`. */
   refused: 'Refused',
   /**
-   * Ingress: failed TLS handshakes; once without dimensions, and once with dimension `cause`
+   * Ingress: failed TLS handshakes; once for the stack, and once with dimension `cause`
    * (functions/smtp-ingress/tls/handshake-failure.ts).
    */
   tlsHandshakesFailed: 'TlsHandshakesFailed',
@@ -37,8 +37,8 @@ export const Metric = {
   /** Evaluation: recipients of an accepted domain that no outbound connector routes. */
   unroutedRecipients: 'UnroutedRecipients',
   /**
-   * Ingress and evaluation: messages with an unknown certificate at a connector that expects one; once without
-   * dimensions, and once with dimension `connector`, its name.
+   * Ingress and evaluation: messages with an unknown certificate at a connector that expects one; once for the stack,
+   * and once with dimension `connector`, its name.
    */
   unknownCertificates: 'UnknownCertificates',
   /**
@@ -92,7 +92,7 @@ export const Metric = {
   /** Evaluation: bounced messages that this deployment sent from `<>` (DSNs, TLS reports). No DSN follows. */
   ownMailUndelivered: 'OwnMailUndelivered',
   /**
-   * Delivery and evaluation: issuers or keys that a partner changed; once without dimensions, and once with dimension
+   * Delivery and evaluation: issuers or keys that a partner changed; once for the stack, and once with dimension
    * `connector`, its name.
    */
   partnerCertificatesChanged: 'PartnerCertificatesChanged',

@@ -5,14 +5,15 @@
  */
 import { BatchProcessor, EventType, processPartialResponse } from '@aws-lambda-powertools/batch'
 import { Logger } from '@aws-lambda-powertools/logger'
-import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
+import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
 import middy from '@middy/core'
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
 import type * as z from 'zod'
-import { Metric, metricNamespace } from '../contract/metrics.ts'
+import { Metric } from '../contract/metrics.ts'
 import { concurrencyLimiter } from '../limits/concurrency-limiter.ts'
 import { type JobSource, receivesOf } from './job-source.ts'
 import { readJob } from './read-job.ts'
+import { unitMetrics } from './unit-metrics.ts'
 
 /** The tools for the processing of one record. */
 export interface JobTools<B = unknown> {
@@ -58,7 +59,7 @@ type SqsHandler = (event: SQSEvent, context?: Context) => Promise<SQSBatchRespon
 /** @returns the Lambda handler; its response names the records to retry */
 export function sqsHandler<T extends z.ZodType, B = undefined>(options: SqsHandlerOptions<T, B>): SqsHandler {
   const logger = new Logger({ serviceName: options.unit })
-  const metrics = new Metrics({ namespace: metricNamespace, serviceName: options.unit })
+  const metrics = unitMetrics(options.unit)
   const flush = () => {
     if (metrics.hasStoredMetrics()) metrics.publishStoredMetrics()
   }

@@ -8,7 +8,7 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { createSecureContext } from 'node:tls'
 import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { minuteMs } from '../contract/durations.ts'
-import { clientCertificateSecret } from '../contract/secrets.ts'
+import { clientCertificateSecret, defaultStackName } from '../contract/secrets.ts'
 import { certificatesIn } from '../tls/pem.ts'
 import { validFrom, validTo } from '../tls/validity.ts'
 import type { ClientCredentials } from './tls-client.ts'
@@ -39,12 +39,19 @@ interface ValidatedCredentials extends ClientCredentials {
 export class ClientCertificates {
   readonly #secrets: SecretsManagerClient
   readonly #now: () => Date
+  readonly #stack: string
   readonly #cache = new Map<string, CacheEntry>()
   readonly #lastValid = new Map<string, ValidatedCredentials>()
 
-  constructor(secrets: SecretsManagerClient, now: () => Date = () => new Date()) {
+  /** @param stack the stack whose secrets are read */
+  constructor(
+    secrets: SecretsManagerClient,
+    now: () => Date = () => new Date(),
+    stack: string = defaultStackName,
+  ) {
     this.#secrets = secrets
     this.#now = now
+    this.#stack = stack
   }
 
   /**
@@ -88,7 +95,7 @@ export class ClientCertificates {
 
   /** @returns null for a temporary failure of the service */
   async #readSecret(name: string): Promise<string | null> {
-    const SecretId = clientCertificateSecret(name)
+    const SecretId = clientCertificateSecret(name, this.#stack)
     try {
       const response = await this.#secrets.send(new GetSecretValueCommand({ SecretId }), {
         abortSignal: AbortSignal.timeout(requestTimeoutMs),

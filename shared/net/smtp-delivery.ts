@@ -83,6 +83,8 @@ export interface SmtpDeliveryOptions extends Omit<RoutingOptions, 'dane'> {
   mtaSts(domain: string, signal: AbortSignal): Promise<MtaStsState>
   /** @throws Error whose message continues a sentence that begins with the secret's name */
   readCredentials(name: string): Promise<ClientCredentials>
+  /** The stack that has the secrets of client certificates; for messages. @default `defaultStackName` */
+  stackName?: string
   /** The `checkRevocation` of SessionOptions. */
   checkRevocation?: SessionOptions['checkRevocation']
   /** Called for each new session whose TLS was assessed, and for each host to which policies permit no session. */
@@ -196,7 +198,8 @@ export async function planAttempt(
     publishedPolicies.mtaSts ? options.mtaSts(domain, options.signal) : noMtaSts,
     credentialsFor(tls, options),
   ])
-  if (credentials instanceof Error) return { kind: 'Failed', reply: credentialsReply(tls, credentials) }
+  if (credentials instanceof Error)
+    return { kind: 'Failed', reply: credentialsReply(tls, credentials, options) }
   return { senderRequest, domain, publishedPolicies, mtaSts, credentials }
 }
 
@@ -205,8 +208,12 @@ function senderRequestOf({ message, content }: Pick<OutboundMessage, 'message' |
   return { requireTls, tlsRequiredNo: waivesTls(content), isNotification: mailFrom === '' }
 }
 
-function credentialsReply({ clientCertificate }: TlsRequirement, { message }: Error): Reply {
-  const secret = clientCertificateSecret(clientCertificate ?? '')
+function credentialsReply(
+  { clientCertificate }: TlsRequirement,
+  { message }: Error,
+  { stackName }: SmtpDeliveryOptions,
+): Reply {
+  const secret = clientCertificateSecret(clientCertificate ?? '', stackName)
   return reply(451, '4.3.5', `The secret ${secret} with the connector's client certificate ${message}`)
 }
 

@@ -5,7 +5,7 @@
  * hosts), and those that are no longer presented.
  */
 import type { InboundConnector, OutboundConnector } from '../connectors/schema.ts'
-import { clientCertificateSecret } from '../contract/secrets.ts'
+import { isClientCertificateSecret } from '../contract/secrets.ts'
 import { domainMatchesPattern } from '../mail/domain.ts'
 import { assessCertificateUse, daysLeft, dueNoticeDay } from '../tls/observed/expiry.ts'
 import type { Observation, ObservedCertificate, ObservedKind } from '../tls/observed/observation.ts'
@@ -152,7 +152,7 @@ function ownerOf(observation: Observation, { inbound, outbound }: ExpiryContext[
 }
 
 const isPresented = ({ host }: Observation, { clientCertificate }: OutboundConnector): boolean =>
-  clientCertificate !== null && clientCertificateSecret(clientCertificate) === host
+  clientCertificate !== null && isClientCertificateSecret(host, clientCertificate)
 
 function isAgreedPartner(
   { domain }: Observation,

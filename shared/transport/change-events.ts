@@ -1,5 +1,6 @@
 /** The event on the account's event bus that reports a partner's changed certificate. */
 import { type EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge'
+import { stackName } from '../lambda/stack-name.ts'
 import type { ObservedChange, ObservedEndpoint } from '../tls/observed/observation.ts'
 
 export const changeEventSource = 'mailflow'
@@ -20,7 +21,7 @@ export const createChangePublisher =
       Source: changeEventSource,
       DetailType: changeEventType,
       Time: new Date(change.at),
-      Detail: JSON.stringify({ ...endpoint, ...change }),
+      Detail: JSON.stringify({ stack: stackName, ...endpoint, ...change }),
     }
     const response = await events.send(new PutEventsCommand({ Entries: [entry] }), { abortSignal })
     // PutEvents responds with 200 even when it refuses an entry.

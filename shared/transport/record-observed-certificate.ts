@@ -1,7 +1,8 @@
 /** Records an observed certificate, and publishes an event when a partner's issuer or key has changed. */
 import type { Logger } from '@aws-lambda-powertools/logger'
 import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
-import { dimensionValue, Metric } from '../contract/metrics.ts'
+import { Metric } from '../contract/metrics.ts'
+import { countByConnector } from '../lambda/unit-metrics.ts'
 import type { NewObservation, ObservedChange, ObservedEndpoint } from '../tls/observed/observation.ts'
 import type { PublishChange } from './change-events.ts'
 import type { ObservedTable } from './observed-table.ts'
@@ -67,11 +68,7 @@ async function reportChange(
   { logger, metrics }: LogAndMetrics,
   signal: AbortSignal,
 ): Promise<void> {
-  const changeMetrics = metrics.singleMetric()
-  changeMetrics.clearDefaultDimensions()
-  changeMetrics.addDimensions({})
-  changeMetrics.addDimensions({ connector: dimensionValue(endpoint.connector?.name ?? '') })
-  changeMetrics.addMetric(Metric.partnerCertificatesChanged, MetricUnit.Count, 1)
+  countByConnector(metrics, Metric.partnerCertificatesChanged, endpoint.connector?.name ?? '')
   await publish(endpoint, change, signal).catch((error: Error) =>
     logger.warn('The event of a changed certificate could not be published', { host: endpoint.host, error }),
   )

@@ -27,7 +27,7 @@ export const metricsAndAlarmsPage = (): string =>
     'Metrics and alarms',
     '`shared/contract/metrics.ts` and the synthesised stack',
     '## Metrics',
-    `Namespace ${code(metricNamespace)}. Functions add the dimension \`service\`, the function's name. A metric is a sum unless it is a gauge.`,
+    `Namespace ${code(metricNamespace)}. The dimension \`stack\` is the stack's name. Functions add the dimension \`service\`, the function's name. A metric is a sum unless it is a gauge.`,
     table(
       ['Metric', 'Meaning'],
       Object.entries(Metric).map(([key, name]) => [

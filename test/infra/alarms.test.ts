@@ -46,7 +46,7 @@ const mailflowAlarms = resourcesOfType('AWS::CloudWatch::Alarm').filter(
 
 for (const { Properties } of mailflowAlarms) {
   const { MetricName, Dimensions = [] } = Properties
-  const unit = Dimensions[0]?.Value ?? 'smtp-ingress'
+  const unit = Dimensions.find(({ Name }: Json) => Name === 'service')?.Value ?? 'smtp-ingress'
   test(`${unit} publishes the metric ${MetricName}, which an alarm watches`, () => {
     const key = Object.entries(Metric).find(([, name]) => name === MetricName)?.[0]
     assert.ok(sources(unit).some((source) => source.includes(`Metric.${key}`)))
@@ -71,13 +71,13 @@ test('functions publish metrics with the namespace and dimension that alarms rea
   })
 })
 
-test('the ingress publishes metrics with the namespace that alarms read, and without dimensions', () => {
+test('the ingress publishes metrics with the namespace and dimension that alarms read', () => {
   const metrics = new IngressMetrics()
   metrics.count(Metric.storageFailures)
   const [metric] = metrics.flush({}, 0).flatMap(embeddedMetrics)
   const alarm = mailflowAlarms.find(({ Properties }) => Properties.MetricName === Metric.storageFailures)
-  assert.deepEqual(metric, { namespace: alarm?.Properties.Namespace, dimensions: [] })
-  assert.equal(alarm?.Properties.Dimensions, undefined)
+  assert.deepEqual(metric, { namespace: alarm?.Properties.Namespace, dimensions: [['stack', 'Mailflow']] })
+  assert.deepEqual(alarm?.Properties.Dimensions, [{ Name: 'stack', Value: 'Mailflow' }])
 })
 
 test('missing data raises no alarm, and only the loss of the data of "No healthy ingress task" notifies administrators', () => {

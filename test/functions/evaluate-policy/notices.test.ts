@@ -443,7 +443,7 @@ test('unknown certificates cause at most ten notices per connector and day', asy
   assert.equal(service.published.length, 10)
 })
 
-test('UnknownCertificates is published without dimensions and by connector, as by the ingress', async (context) => {
+test('UnknownCertificates is published by stack and by connector, as by the ingress', async (context) => {
   const lines: string[] = []
   context.mock.method(console, 'log', (line: string) => lines.push(line))
   Object.assign(process.env, { POWERTOOLS_DEV: 'true', POWERTOOLS_METRICS_DISABLED: 'false' })
@@ -452,7 +452,7 @@ test('UnknownCertificates is published without dimensions and by connector, as b
   const records = lines.filter((line) => line.includes('UnknownCertificates')).map((line) => JSON.parse(line))
   assert.equal(records.length, 1)
   for (const { _aws, connector, service, UnknownCertificates } of records) {
-    assert.deepEqual(_aws.CloudWatchMetrics[0].Dimensions, [[], ['connector']])
+    assert.deepEqual(_aws.CloudWatchMetrics[0].Dimensions, [['stack'], ['stack', 'connector']])
     assert.deepEqual([connector, service, UnknownCertificates], ['?Contoso S?d', undefined, 1])
   }
 })

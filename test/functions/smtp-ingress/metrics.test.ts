@@ -13,7 +13,7 @@ test('flush writes one line in embedded metric format for each dimension value, 
     CloudWatchMetrics: [
       {
         Namespace: 'mailflow',
-        Dimensions: [dimensions],
+        Dimensions: [['stack', ...dimensions]],
         Metrics: names.map((Name) => ({ Name, Unit: 'Count' })),
       },
     ],
@@ -21,9 +21,14 @@ test('flush writes one line in embedded metric format for each dimension value, 
   assert.deepEqual(
     metrics.flush({ Connections: 7 }, 5).map((line) => JSON.parse(line)),
     [
-      { _aws: directive([], 'Connections', 'StorageFailures'), Connections: 7, StorageFailures: 1 },
-      { _aws: directive(['reason'], 'Refused'), reason: 'RelayDenied', Refused: 2 },
-      { _aws: directive(['reason'], 'Refused'), reason: 'BareNewlines', Refused: 1 },
+      {
+        _aws: directive([], 'Connections', 'StorageFailures'),
+        stack: 'Mailflow',
+        Connections: 7,
+        StorageFailures: 1,
+      },
+      { _aws: directive(['reason'], 'Refused'), stack: 'Mailflow', reason: 'RelayDenied', Refused: 2 },
+      { _aws: directive(['reason'], 'Refused'), stack: 'Mailflow', reason: 'BareNewlines', Refused: 1 },
     ],
   )
   assert.equal(metrics.flush({}, 6).length, 0)

@@ -58,8 +58,8 @@ async function recordAndCollect(
 
 const results = [
   'info: Observed certificate changed',
-  '{}',
-  '{"connector":"To the bank"}',
+  '{"stack":"Mailflow"}',
+  '{"stack":"Mailflow","connector":"To the bank"}',
   'PartnerCertificatesChanged',
   'event published',
 ]
