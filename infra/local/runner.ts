@@ -5,6 +5,7 @@ import { readRoutes, startApiServer } from './api-server.ts'
 import { type Clients, connect, runtimeEnvironment } from './aws/clients.ts'
 import { type Emulators, startEmulators } from './aws/emulators.ts'
 import type { EventEntry } from './aws/events.ts'
+import { readPublishers } from './aws/publishers.ts'
 import { createResources, type Resources } from './aws/resources.ts'
 import { LocalAuthority } from './certificates.ts'
 import { type DnsServer, startDnsServer } from './dns/server.ts'
@@ -207,6 +208,7 @@ async function openStack(
   const template = withDnsServer(assembly.template, `127.0.0.1:${dns.port}`)
   const resolver = new Resolver(template)
   const resources = await createResources(template, resolver, clients)
+  emulators.limitPublishers(readPublishers(template, resolver))
   if (options.stateDirectory !== null) {
     await restoreSnapshot(folders.persistent, emulators.queues, clients.s3)
     onStop(() => saveSnapshot(folders.persistent, emulators.queues, clients.s3, resources.buckets))

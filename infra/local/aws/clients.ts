@@ -5,6 +5,7 @@ import { SNSClient } from '@aws-sdk/client-sns'
 import { SQSClient } from '@aws-sdk/client-sqs'
 import { region } from '../template.ts'
 import type { Emulators } from './emulators.ts'
+import { administratorKey } from './publishers.ts'
 
 export interface Clients {
   readonly sqs: SQSClient
@@ -13,7 +14,7 @@ export interface Clients {
   readonly dynamodb: DynamoDBClient
 }
 
-const credentials = { accessKeyId: 'local', secretAccessKey: 'local' }
+const credentials = { accessKeyId: administratorKey, secretAccessKey: 'local' }
 
 export function connect({ endpoints }: Emulators): Clients {
   return {
@@ -28,7 +29,7 @@ export function connect({ endpoints }: Emulators): Clients {
 export function runtimeEnvironment({ endpoints }: Emulators): Record<string, string> {
   return {
     AWS_REGION: region,
-    AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+    AWS_ACCESS_KEY_ID: 'ingress',
     AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
     AWS_ENDPOINT_URL_SQS: endpoints.sqs,
     AWS_ENDPOINT_URL_SNS: endpoints.sns,

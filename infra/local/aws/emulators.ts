@@ -7,6 +7,7 @@ import dynalite from 'dynalite'
 import { type BuildAppOptions, buildApp } from 'fauxqs'
 import { accountId, region } from '../template.ts'
 import { type EventEntry, eventsServer } from './events.ts'
+import { type Publishers, refusal } from './publishers.ts'
 import { CreatedSecrets, secretsServer } from './secrets.ts'
 import { startSes } from './ses.ts'
 
@@ -27,6 +28,8 @@ export interface Emulators {
   readonly objects: Stores['s3Store']
   /** Secrets that the runner creates. */
   readonly secrets: CreatedSecrets
+  /** Refuses from now on what the publishers may not publish. */
+  limitPublishers(publishers: Publishers): void
   close(): Promise<void>
 }
 
@@ -42,6 +45,13 @@ export async function startEmulators(
 ): Promise<Emulators> {
   const stores = await createStores()
   const queuesTopicsAndObjects = buildApp({ logger: false, defaultRegion: region, stores })
+  let publishers: Publishers | null = null
+  queuesTopicsAndObjects.addHook('preHandler', async ({ body, headers }, reply) => {
+    const { Action, TopicArn } = (body ?? {}) as Record<string, string | undefined>
+    if (Action !== 'Publish' || publishers === null) return
+    const error = refusal(headers.authorization, TopicArn ?? '', publishers)
+    if (error !== null) await reply.code(403).type('text/xml').send(error)
+  })
   const endpoint = await queuesTopicsAndObjects.listen({ port: 0, host: '127.0.0.1' })
   const tables = await startTables(stateDirectory)
   const mail = await startSes()
@@ -62,6 +72,9 @@ export async function startEmulators(
     queues: stores.sqsStore,
     objects: stores.s3Store,
     secrets: createdSecrets,
+    limitPublishers(limited) {
+      publishers = limited
+    },
     close: async () => {
       await Promise.all([
         queuesTopicsAndObjects.close(),

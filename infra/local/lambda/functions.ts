@@ -71,6 +71,8 @@ export function readFunctions(
       environment: {
         ...base,
         ...properties.Environment?.Variables,
+        // The caller's name, for the permissions of publishers.
+        AWS_ACCESS_KEY_ID: logicalId,
         AWS_LAMBDA_FUNCTION_NAME: logicalId,
         AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(properties.MemorySize),
       },

@@ -9,6 +9,7 @@ import { PublishCommand, SNSClient } from '@aws-sdk/client-sns'
 import { SQSClient } from '@aws-sdk/client-sqs'
 import type { Clients } from '../../../infra/local/aws/clients.ts'
 import { type Emulators, startEmulators } from '../../../infra/local/aws/emulators.ts'
+import { readPublishers } from '../../../infra/local/aws/publishers.ts'
 import { createResources, type Resources } from '../../../infra/local/aws/resources.ts'
 import { startNoticeReader } from '../../../infra/local/notices.ts'
 import { Resolver, type Template } from '../../../infra/local/template.ts'
@@ -20,6 +21,33 @@ const template: Template = {
       Type: 'AWS::SNS::Topic',
       Properties: { KmsMasterKeyId: { 'Fn::Join': ['', ['alias/aws/sns']] } },
     },
+  },
+}
+
+const policy = (role: string, ...Statement: object[]) => ({
+  Type: 'AWS::IAM::Policy',
+  Properties: { Roles: [{ Ref: role }], PolicyDocument: { Statement } },
+})
+const functionWith = (role: string) => ({
+  Type: 'AWS::Lambda::Function',
+  Properties: { Role: { 'Fn::GetAtt': [role, 'Arn'] } },
+})
+const publish = { Effect: 'Allow', Action: 'sns:Publish', Resource: { Ref: 'Notices' } }
+
+const withFunctions: Template = {
+  Resources: {
+    ...template.Resources,
+    Policy: functionWith('PolicyRole'),
+    PolicyRolePermissions: policy('PolicyRole', publish),
+    Deny: functionWith('DenyRole'),
+    DenyRolePermissions: policy('DenyRole', { ...publish, Effect: 'Deny' }),
+    Other: functionWith('OtherRole'),
+    OtherRolePermissions: policy('OtherRole', {
+      ...publish,
+      Resource: 'arn:aws:sns:us-east-1:000000000000:x',
+    }),
+    Bounce: functionWith('BounceRole'),
+    BounceRolePermissions: policy('BounceRole', { ...publish, Action: ['sqs:SendMessage'] }),
   },
 }
 
@@ -66,4 +94,24 @@ test('the subject of a notice is printed in one line, and the whole notice is wr
     /^\d{4}-[\d-]+T[\d:.]+Z mailflow: unknown .*\n\nConnector "Contoso" was shown\n\na certificate\.\n/,
   )
   assert.deepEqual(results, ['unknown certificate at connector "Contoso" (logs/notices.log)'])
+})
+
+test('a function whose role may not publish to a topic is refused, as on AWS', async () => {
+  const { endpoints } = emulators
+  emulators.limitPublishers(readPublishers(withFunctions, resolver))
+  const publishAs = async (accessKeyId: string) => {
+    const credentials = { accessKeyId, secretAccessKey: 'b' }
+    const sns = new SNSClient({ region: 'us-east-1', credentials, endpoint: endpoints.sns })
+    const command = new PublishCommand({ TopicArn: resources.topics[0], Message: 'A certificate.' })
+    return await sns.send(command).then(
+      () => 'published',
+      ({ name, message }: Error) => `${name}: ${message}`,
+    )
+  }
+  const refused = (caller: string) =>
+    `AuthorizationErrorException: User: ${caller} is not authorized to perform: SNS:Publish on resource: ${resources.topics[0]}`
+  assert.deepEqual(
+    await Promise.all(['Policy', 'Deny', 'Other', 'Bounce', 'ingress', 'local'].map(publishAs)),
+    ['published', refused('Deny'), refused('Other'), refused('Bounce'), refused('ingress'), 'published'],
+  )
 })
