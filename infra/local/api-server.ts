@@ -6,9 +6,9 @@ import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import type { APIGatewayEventRequestContextV2, APIGatewayProxyEventV2WithRequestContext } from 'aws-lambda'
 import * as z from 'zod'
-import { parse } from './aws/resources.ts'
+
 import { firstErrorLine, StartError } from './start-error.ts'
-import { accountId, type Resolver, resourcesOfType, type Template } from './template.ts'
+import { accountId, parse, type Resolver, resourcesOfType, type Template } from './template.ts'
 
 export interface Route {
   /** The template's route key: `GET /messages/{id}`, or `$default`. */

@@ -7,9 +7,9 @@ import { type AddressInfo, createServer } from 'node:net'
 import type { Writable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import * as z from 'zod'
-import { parse } from './aws/resources.ts'
+
 import { firstErrorLine, StartError } from './start-error.ts'
-import { type Resolver, resourcesOfType, type Template } from './template.ts'
+import { parse, type Resolver, resourcesOfType, type Template } from './template.ts'
 
 const Container = z.object({
   Environment: z.array(z.object({ Name: z.string(), Value: z.string() })).default([]),

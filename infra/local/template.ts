@@ -2,6 +2,7 @@
  * Reads the synthesised CloudFormation template: finds resources by type, and resolves intrinsic functions against the
  * local resources. A value that cannot be resolved is an error.
  */
+import type * as z from 'zod'
 import { StartError } from './start-error.ts'
 
 export interface Resource {
@@ -127,4 +128,12 @@ export class Resolver {
     const [separator, text] = argument as [string, unknown]
     return this.string(text).split(separator)
   }
+}
+
+/** @throws StartError when the runner does not support the template's properties */
+export function parse<T extends z.ZodType>(schema: T, value: unknown, logicalId: string): z.output<T> {
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return parsed.data
+  const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)
+  throw new StartError(`template: ${logicalId}: ${faults.join('; ')}`)
 }

@@ -130,11 +130,11 @@ describe('two stacks with different names in one Region', () => {
 const nameProperties =
   /^(AlarmName|DashboardName|\w*(Table|Queue|Topic|Role|Policy|Function|LogGroup|Bucket|Cluster|Service)Name|Family|Name)$/
 /** Names inside other resources. */
-const innerTypes = ['AWS::IAM::Policy']
+const policyTypes = ['AWS::IAM::Policy']
 
 const physicalNames = ({ Resources }: Json): string[] =>
   Object.values<Json>(Resources).flatMap(({ Type, Properties = {} }) =>
-    innerTypes.includes(Type) ? [] : namesIn(Type, Properties),
+    policyTypes.includes(Type) ? [] : namesIn(Type, Properties),
   )
 
 function namesIn(type: string, properties: Json): string[] {

@@ -1,7 +1,6 @@
 /** Which functions may publish to which SNS topics: those whose role has the permission in the template, as on AWS. */
 import * as z from 'zod'
-import { type Resolver, resourcesOfType, type Template } from '../template.ts'
-import { parse } from './resources.ts'
+import { parse, type Resolver, resourcesOfType, type Template } from '../template.ts'
 
 const oneOrMore = z.union([z.string(), z.array(z.string())]).transform((value) => [value].flat())
 

@@ -9,8 +9,7 @@ import { CreateBucketCommand, type S3Client } from '@aws-sdk/client-s3'
 import { CreateTopicCommand, type SNSClient } from '@aws-sdk/client-sns'
 import { CreateQueueCommand, type SQSClient } from '@aws-sdk/client-sqs'
 import * as z from 'zod'
-import { StartError } from '../start-error.ts'
-import { accountId, type Resolver, region, resourcesOfType, type Template } from '../template.ts'
+import { accountId, parse, type Resolver, region, resourcesOfType, type Template } from '../template.ts'
 import type { Clients } from './clients.ts'
 
 export interface Queue {
@@ -154,12 +153,4 @@ async function createTables(
     tables[id] = name
   }
   return tables
-}
-
-/** @throws StartError when the runner does not support the template's properties */
-export function parse<T extends z.ZodType>(schema: T, value: unknown, logicalId: string): z.output<T> {
-  const parsed = schema.safeParse(value)
-  if (parsed.success) return parsed.data
-  const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)
-  throw new StartError(`template: ${logicalId}: ${faults.join('; ')}`)
 }

@@ -1,9 +1,9 @@
 /** Runs the template's scheduled EventBridge rules, in UTC. */
 import type { ScheduledEvent } from 'aws-lambda'
 import * as z from 'zod'
-import { parse } from '../aws/resources.ts'
+
 import { firstErrorLine, StartError } from '../start-error.ts'
-import { accountId, type Resolver, region, resourcesOfType, type Template } from '../template.ts'
+import { accountId, parse, type Resolver, region, resourcesOfType, type Template } from '../template.ts'
 
 export interface Schedule {
   readonly logicalId: string
