@@ -233,13 +233,13 @@ for (const [name, mailflow] of Object.entries(deployments)) {
 const data = ['ConnectorsTable', 'ContentBucket', 'MessagesTable', 'TransportTable']
 const acm = { tlsSecretArn: undefined, certificate: { acm: {} } }
 
-const remaining: [how: string, mailflow: Record<string, unknown>, ids: string[]][] = [
+const retained: [how: string, mailflow: Record<string, unknown>, ids: string[]][] = [
   ['by default', {}, data],
   ['with a KMS key', kms, [...data, 'ContentKey']],
   ['with certificates of ACM', acm, [...data, 'CertificateSecret']],
 ]
 
-for (const [how, mailflow, ids] of remaining) {
+for (const [how, mailflow, ids] of retained) {
   const left = resources(mailflow).filter(({ DeletionPolicy = 'Delete' }) => DeletionPolicy !== 'Delete')
 
   test(`exactly ${ids.join(', ')} are left after cdk destroy ${how}`, () => {

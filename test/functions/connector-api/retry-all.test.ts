@@ -107,7 +107,7 @@ class Deployment {
 }
 
 describe('after all queues are lost, POST /messages/retry delivers', () => {
-  const losses: [what: string, runUntilLoss: () => Promise<void>, attempts: number][] = [
+  const cases: [what: string, runFirstJobs: () => Promise<void>, attempts: number][] = [
     ['mail whose delivery job was lost', () => deployment.run(1), 1],
     [
       'mail whose timer was lost',
@@ -126,10 +126,10 @@ describe('after all queues are lost, POST /messages/retry delivers', () => {
       2,
     ],
   ]
-  for (const [what, runUntilLoss, attempts] of losses)
+  for (const [what, runFirstJobs, attempts] of cases)
     test(`${what}, once, also when it is repeated`, async () => {
       const id = deployment.accept(address)
-      await runUntilLoss()
+      await runFirstJobs()
       deployment.loseQueues()
       deployment.now += 10 * minute
       deployment.isPartnerUp = true
