@@ -12,6 +12,7 @@ const under = (...folders: string[]) => testFiles.filter((file) => isUnder(file,
 /** Tests that start many programs: runners, ingresses, npm. */
 const programs = [
   'test/cli/process.test.ts',
+  'test/drill/restore.test.ts',
   'test/functions/smtp-ingress/main.test.ts',
   'test/functions/smtp-ingress/rotation.test.ts',
   'test/local/crashes.test.ts',

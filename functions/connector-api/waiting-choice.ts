@@ -9,13 +9,8 @@ import type { ExpectedVersions, OutboundConnectors } from '../../shared/connecto
 import { Problem } from '../../shared/http-api/problem.ts'
 import { loweredByChange } from '../../shared/policy/kept-requirement.ts'
 import { countText } from '../../shared/policy/text-lists.ts'
-import {
-  type ConnectorResult,
-  countWaiting,
-  type MailRequest,
-  requestForConnector,
-  type Dependencies as WaitingMailDependencies,
-} from './waiting-mail.ts'
+import { countWaiting, type RequestedMail, requestForConnector } from './mail-selection.ts'
+import type { MailRequest, Dependencies as WaitingMailDependencies } from './waiting-mail.ts'
 
 const WaitingChoice = z.enum(['hold', 'return', 'release'])
 export type WaitingChoice = z.infer<typeof WaitingChoice>
@@ -39,7 +34,7 @@ export interface WaitingMailOfChange {
     choice: WaitingChoice | undefined
   }): Promise<boolean>
   /** Call this function after the change. */
-  request(id: string, mailRequest: MailRequest): Promise<ConnectorResult>
+  request(id: string, mailRequest: MailRequest): Promise<RequestedMail>
 }
 
 function waitingText(messages: number, isComplete: boolean): string {
@@ -58,7 +53,7 @@ export const waitingMailOfChange = (
     const lowered = loweredByChange(before, after)
     if (lowered.length === 0) return false
     if (choice !== undefined) return true
-    const { messages, isComplete } = await countWaiting(id, dependencies)
+    const { messages, isComplete } = await countWaiting({ direction: 'outbound', id }, dependencies)
     if (messages === 0 && isComplete) return true
     const change = after === null ? 'deletion removes' : `change lowers (${lowered.join(', ')})`
     throw new Problem(

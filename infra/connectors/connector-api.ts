@@ -28,6 +28,7 @@ const routes: readonly { path: string; methods: HttpMethod[] }[] = [
   { path: '/accepted-domains/{domain}', methods: [GET, PUT, PATCH, DELETE] },
   { path: '/configuration', methods: [GET] },
   { path: '/messages', methods: [GET] },
+  { path: '/messages/retry', methods: [POST] },
   { path: '/messages/{id}', methods: [GET] },
   { path: '/messages/{id}/retry', methods: [POST] },
   { path: '/messages/{id}/release', methods: [POST] },

@@ -35,6 +35,7 @@ test('the API for administrators has exactly the routes of this list', () => {
     'POST /inbound-connectors',
     'POST /inbound-connectors/{id}/retry',
     'POST /inbound-connectors/{id}/validate',
+    'POST /messages/retry',
     'POST /messages/{id}/release',
     'POST /messages/{id}/retry',
     'POST /messages/{id}/return',

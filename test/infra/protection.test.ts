@@ -230,6 +230,38 @@ for (const [name, mailflow] of Object.entries(deployments)) {
   })
 }
 
+const data = ['ConnectorsTable', 'ContentBucket', 'MessagesTable', 'TransportTable']
+const acm = { tlsSecretArn: undefined, certificate: { acm: {} } }
+
+const retained: [how: string, mailflow: Record<string, unknown>, ids: string[]][] = [
+  ['by default', {}, data],
+  ['with a KMS key', kms, [...data, 'ContentKey']],
+  ['with certificates of ACM', acm, [...data, 'CertificateSecret']],
+]
+
+for (const [how, mailflow, ids] of retained) {
+  const left = resources(mailflow).filter(({ DeletionPolicy = 'Delete' }) => DeletionPolicy !== 'Delete')
+
+  test(`exactly ${ids.join(', ')} are left after cdk destroy ${how}`, () => {
+    assert.deepEqual(left.map(({ id }) => id.replace(/[0-9A-F]{8}$/, '')).sort(), ids.toSorted())
+  })
+
+  test(`what is left after cdk destroy ${how} can be imported into a stack that has nothing else`, () => {
+    const importedIds = new Set(left.map(({ id }) => id))
+    for (const { id, Properties, DependsOn = [] } of left)
+      for (const name of [...namesIn(Properties), ...DependsOn])
+        assert.ok(importedIds.has(name) || name.startsWith('AWS::'), `${id} needs ${name}`)
+  })
+}
+
+/** Returns the logical ids to which a value of the template refers. */
+function namesIn(value: Json): string[] {
+  if (typeof value !== 'object' || value === null) return []
+  if ('Ref' in value) return [value.Ref]
+  if ('Fn::GetAtt' in value) return [value['Fn::GetAtt'][0]]
+  return Object.values<Json>(value).flatMap(namesIn)
+}
+
 for (const [deletionProtection, title] of [
   [undefined, 'nothing is protected against deletion by default, so a failed first deployment can roll back'],
   [true, 'the setting deletionProtection protects the tables and the load balancer'],

@@ -3,16 +3,19 @@ import * as z from 'zod'
 import type { ConnectorRepository } from '../../../shared/connectors-table/repository.ts'
 import { Problem } from '../../../shared/http-api/problem.ts'
 import type { AdministratorRequest, Trace } from '../../../shared/messages/trace.ts'
+import {
+  type DecidingConnector,
+  type RequestedMail,
+  requestForConnector,
+  retryAll,
+} from '../mail-selection.ts'
 import { encodeCursor } from '../request.ts'
 import { type Route, route } from '../route.ts'
 import {
-  type ConnectorResult,
-  type DecidingConnector,
   type Dependencies,
   type MailRequest,
   type MessageResult,
   release,
-  requestForConnector,
   requestForMessage,
   retryNow,
   returnToSender,
@@ -74,6 +77,7 @@ export function waitingMailRoutes(
     messageRoute('retry', dependencies),
     messageRoute('release', dependencies),
     messageRoute('return', dependencies),
+    retryAllRoute(dependencies),
     connectorRetryRoute('inbound', (id) => inbound.get(id), dependencies),
     connectorRetryRoute('outbound', (id) => outbound.get(id), dependencies),
     connectorRoute(
@@ -106,6 +110,22 @@ const messageRoute = (name: RequestName, dependencies: WaitingMailDependencies):
       const { recipients } = result
       return { status: 202, body: { requested: recipients.length, recipients } }
     },
+  )
+
+const retryAllRoute = (dependencies: Dependencies): Route =>
+  route(
+    {
+      method: 'POST',
+      path: '/messages/retry',
+      summary:
+        'Retry now all deferred and pending recipients of the last 14 days, also those whose jobs were lost with a queue',
+      query: WaitingMailQuery,
+      answers: { 202: WaitingMail },
+    },
+    async ({ query }) => ({
+      status: 202,
+      body: waitingMail(await retryAll(query.cursor ?? null, dependencies)),
+    }),
   )
 
 function connectorRetryRoute(
@@ -156,11 +176,7 @@ const connectorRoute = (
     },
   )
 
-export const waitingMail = ({
-  recipients,
-  messages,
-  next,
-}: ConnectorResult): z.output<typeof WaitingMail> => ({
+export const waitingMail = ({ recipients, messages, next }: RequestedMail): z.output<typeof WaitingMail> => ({
   requested: recipients,
   messages,
   nextCursor: next === null ? null : encodeCursor(next),

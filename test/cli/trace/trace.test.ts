@@ -433,6 +433,40 @@ describe('`retry`', () => {
       assert.match(err, /retry needs a message id, or --connector/)
     }
   })
+
+  test('rejects --all with an id or --connector', async () => {
+    for (const args of [['01ARZ3NDEKTSV4RRFFQ69G5FAV'], ['--connector', 'x']]) {
+      const { status, err } = await api.mailflow('retry', '--all', ...args)
+      assert.equal(status, 2)
+      assert.match(err, /retry --all concerns all mail/)
+    }
+    assert.deepEqual(jobs(), [])
+  })
+
+  test('with --all, requests all pages of the API, and prints their sum', async () => {
+    const requests: string[] = []
+    const { url, stop } = await startAnsweringServer(({ method, url = '' }) => {
+      const nextCursor = requests.push(`${method} ${url}`) < 2 ? 'next' : null
+      return { status: 202, body: JSON.stringify({ requested: 2, messages: 1, nextCursor }) }
+    })
+    const { status, out } = await mailflow(['retry', '--all'], { env: { MAILFLOW_API: url } })
+    const { out: json } = await mailflow(['retry', '--all', '--json'], { env: { MAILFLOW_API: url } })
+    stop()
+    assert.deepEqual([status, out], [0, 'Requested a retry for 4 recipients of 2 messages.\n'])
+    assert.deepEqual(JSON.parse(json), { requested: 2, messages: 1 })
+    const path = 'POST /messages/retry'
+    assert.deepEqual(requests, [path, `${path}?cursor=next`, path])
+  })
+
+  test('with --all, says when no mail waits', async () => {
+    const { url, stop } = await startAnsweringServer(() => ({
+      status: 202,
+      body: JSON.stringify({ requested: 0, messages: 0, nextCursor: null }),
+    }))
+    const { out } = await mailflow(['retry', '--all'], { env: { MAILFLOW_API: url } })
+    stop()
+    assert.equal(out, 'No mail waits.\n')
+  })
 })
 
 describe('`explain`', () => {

@@ -63,6 +63,7 @@ const routes = [
   'POST /outbound-connectors/{id}/return',
   'GET /messages',
   'GET /messages/{id}',
+  'POST /messages/retry',
   'POST /messages/{id}/retry',
   'POST /messages/{id}/release',
   'POST /messages/{id}/return',
