@@ -3,6 +3,7 @@ import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources'
 import { Queue, QueueEncryption, RedrivePermission } from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
 import { acknowledge } from '../acknowledge.ts'
+import { retained } from '../storage/retained.ts'
 import type { Unit, UnitFunction } from '../unit.ts'
 
 /** The longest retention of SQS. */
@@ -43,7 +44,13 @@ export class MailQueue extends Construct {
   constructor(scope: Construct, id: string, props: MailQueueProps) {
     super(scope, id)
     this.props = props
-    const common = { encryption: QueueEncryption.SQS_MANAGED, enforceSSL: true, retentionPeriod }
+    const common = {
+      encryption: QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+      retentionPeriod,
+      // The only record of mail that is accepted and not yet decided.
+      removalPolicy: retained,
+    }
     this.deadLetters = new Queue(this, 'DeadLetters', {
       ...common,
       redriveAllowPolicy: { redrivePermission: RedrivePermission.ALLOW_ALL },

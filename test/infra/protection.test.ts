@@ -223,14 +223,26 @@ for (const [name, mailflow] of Object.entries(deployments)) {
     for (const { id, DeletionPolicy } of all) assert.notEqual(DeletionPolicy, 'Retain', id)
     const keeps = ({ DeletionPolicy }: Resource) => DeletionPolicy === 'RetainExceptOnCreate'
     const types = new Set(all.filter(keeps).map(({ Type }) => Type))
-    for (const type of ['AWS::DynamoDB::Table', 'AWS::S3::Bucket', 'AWS::SecretsManager::Secret'])
+    for (const type of [
+      'AWS::DynamoDB::Table',
+      'AWS::S3::Bucket',
+      'AWS::SQS::Queue',
+      'AWS::SecretsManager::Secret',
+    ])
       assert.ok(types.has(type), type)
     for (const { id, UpdateReplacePolicy } of all.filter(keeps))
       assert.equal(UpdateReplacePolicy, 'Retain', id)
   })
 }
 
-const data = ['ConnectorsTable', 'ContentBucket', 'MessagesTable', 'TransportTable']
+const queueNames = ['Bounce', 'Delivery', 'Evaluation', 'LowPriorityDelivery', 'UnprovenDelivery']
+const data = [
+  'ConnectorsTable',
+  'ContentBucket',
+  'MessagesTable',
+  ...queueNames.flatMap((name) => [`Queues${name}DeadLetters`, `Queues${name}Queue`]),
+  'TransportTable',
+]
 const acm = { tlsSecretArn: undefined, certificate: { acm: {} } }
 
 const retained: [how: string, mailflow: Record<string, unknown>, ids: string[]][] = [
@@ -242,7 +254,7 @@ const retained: [how: string, mailflow: Record<string, unknown>, ids: string[]][
 for (const [how, mailflow, ids] of retained) {
   const left = resources(mailflow).filter(({ DeletionPolicy = 'Delete' }) => DeletionPolicy !== 'Delete')
 
-  test(`exactly ${ids.join(', ')} are left after cdk destroy ${how}`, () => {
+  test(`exactly the tables, the bucket, the queues and their keys and secrets are left after cdk destroy ${how}`, () => {
     assert.deepEqual(left.map(({ id }) => id.replace(/[0-9A-F]{8}$/, '')).sort(), ids.toSorted())
   })
 
