@@ -42,10 +42,9 @@ export interface WaitingMailDependencies extends Dependencies {
 
 type RequestName = 'retry' | 'release' | 'return'
 
-/** @param caller the administrator; null when the API has no authorizer */
 export function mailRequest(
   name: RequestName,
-  caller: string | null,
+  caller: string,
   { trace, now }: WaitingMailDependencies,
 ): MailRequest {
   const request: AdministratorRequest = { at: new Date(now()).toISOString(), by: caller }
@@ -94,6 +93,7 @@ const messageRoute = (name: RequestName, dependencies: WaitingMailDependencies):
     {
       method: 'POST',
       path: `/messages/{id}/${name}`,
+      role: 'operate',
       summary: messageSummaries[name],
       answers: { 202: WaitingRecipients },
       problems: [404, 409],
@@ -118,6 +118,7 @@ function connectorRetryRoute(
     {
       method: 'POST',
       path: `/${direction}-connectors/{id}/retry`,
+      role: 'operate',
       summary: `Retry now the deferred recipients that an ${resourceName} applies to`,
       query: WaitingMailQuery,
       answers: { 202: WaitingMail },
@@ -142,6 +143,7 @@ const connectorRoute = (
     {
       method: 'POST',
       path: `/outbound-connectors/{id}/${name}`,
+      role: 'operate',
       summary,
       query: WaitingMailQuery,
       answers: { 202: WaitingMail },
