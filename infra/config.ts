@@ -2,6 +2,7 @@
 import * as z from 'zod'
 import { mailMemoryOctets } from '../shared/contract/ingress-memory.ts'
 import { parseNameServer, parseNameServers } from '../shared/contract/name-server.ts'
+import { Role, type RoleMapping } from '../shared/contract/roles.ts'
 
 /** Content must outlive its job, which can stay this long on a queue or dead-letter queue. */
 const queueRetentionDays = 14
@@ -136,6 +137,9 @@ function addIssueOnThrow(parse: () => unknown, context: z.RefinementCtx): void {
   }
 }
 
+/** The roles share the 4 KB of a function's environment variables with its other settings. */
+const maxRolesOctets = 2048
+
 const Jwt = z.strictObject({
   /** HTTPS URL of the token issuer. */
   issuer: z.url({ protocol: /^https$/ }),
@@ -143,6 +147,26 @@ const Jwt = z.strictObject({
   audience: z.array(z.string().min(1)).min(1),
   /** A token must carry one of these scopes; an empty list accepts every token of the audience. @default [] */
   scopes: z.array(z.string().min(1)).default([]),
+  /** How tokens give roles. A person whose token gives none can use no route. */
+  roles: z
+    .strictObject({
+      /** Name of a claim at the top level of the token, such as `groups`, `roles`, `cognito:groups` or `scope`. */
+      claim: z.string().min(1),
+      /**
+       * The role, or a list of roles, for each value of the claim: `read`, `operate`, `administer` or `audit`. Letter
+       * case counts. A person has the roles of all values.
+       */
+      mapping: z
+        .record(z.string().min(1), z.union([Role.transform((role) => [role]), z.array(Role).min(1)]))
+        .refine(
+          (mapping) => Object.keys(mapping).length > 0,
+          'must map a value of the claim to a role: without one, no person has a role',
+        ),
+    })
+    .refine(
+      (roles) => Buffer.byteLength(JSON.stringify(roles)) <= maxRolesOctets,
+      `must not exceed ${maxRolesOctets} octets as JSON`,
+    ),
 })
 
 const TlsReporting = z.strictObject({
@@ -320,7 +344,11 @@ export const Config = z
     deletionProtection: z.boolean().default(false),
     /** Identities that may send through SES; empty means every identity of the account in its Region. @default [] */
     sesIdentityArns: z.array(z.string().regex(identityArn, 'must be the ARN of an SES identity')).default([]),
-    /** Administrators sign in with tokens of this issuer instead of AWS signatures. @default AWS signatures */
+    /**
+     * People sign in with tokens of this issuer, at the URL of the output `SignInUrl`. Machines sign their requests at
+     * `ApiUrl`, as without this setting.
+     * @default AWS signatures only
+     */
     jwt: Jwt.optional(),
     /** Mail address for alarms and notices; not a mailbox behind this deployment. @default none */
     alarmEmail: z.email().optional(),
@@ -459,6 +487,16 @@ export const postmasterEnvironment = ({ hostname, postmaster }: Config): Record<
   MAIL_HOSTNAME: hostname,
   ...(postmaster !== undefined && { POSTMASTER_ADDRESS: postmaster }),
 })
+
+/** Sets the environment variable with the roles of people who sign in. */
+export function setSignInEnvironment(
+  { jwt }: Pick<Config, 'jwt'>,
+  unit: { addEnvironment(name: string, value: string): unknown },
+): void {
+  if (jwt === undefined) return
+  const roles: RoleMapping = jwt.roles
+  unit.addEnvironment('SIGN_IN_ROLES', JSON.stringify(roles))
+}
 
 /** Sets the environment variables on which decisions depend, in addition to the connectors. */
 export function setDecisionEnvironment(

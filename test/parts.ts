@@ -60,6 +60,7 @@ export const alone: readonly (readonly [reason: string, ...patterns: RegExp[]])[
     /aws\/transports/,
     /cli\/dns/,
     /report-tls\/send-reports/,
+    /infra\/local\/sign-in/,
   ],
   [
     'reads its environment when it is loaded, as in Lambda',

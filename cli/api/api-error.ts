@@ -44,10 +44,12 @@ export function toApiError(status: number, json: unknown, target: string): ApiEr
 }
 
 function hintsFor(status: number): string[] {
-  if (status === 401) return ['The API requires a token: use --token, or set MAILFLOW_TOKEN.']
+  if (status === 401)
+    return ['The API requires a token that has not expired: use --token, or set MAILFLOW_TOKEN.']
   if (status === 403)
     return [
       'The API requires a request signed by an authorised AWS identity: use --region, and set AWS credentials.',
+      'With a token, the token must have a required scope.',
     ]
   return []
 }

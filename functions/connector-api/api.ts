@@ -6,6 +6,7 @@ import * as z from 'zod'
 import { validateOutboundConnector } from '../../shared/connectors/validation.ts'
 import type { ConnectorRepository } from '../../shared/connectors-table/repository.ts'
 import type { EvaluationJob } from '../../shared/contract/jobs.ts'
+import type { RoleMapping } from '../../shared/contract/roles.ts'
 import { problemJson } from '../../shared/http-api/problem.ts'
 import { requestLog } from '../../shared/http-api/request-log.ts'
 import type { History } from '../../shared/messages/history.ts'
@@ -34,6 +35,8 @@ export interface Dependencies {
   reports: TlsReportDependencies['reports']
   published: CertificateDependencies['published']
   observed: ObservedDependencies['observed']
+  /** Null when the deployment has no sign-in. */
+  roles: RoleMapping | null
   logger: Logger
   /** Milliseconds since the epoch. */
   now?: () => number
@@ -54,6 +57,7 @@ export function createConnectorApi({
   reports,
   published,
   observed,
+  roles,
   logger,
   now = Date.now,
 }: Dependencies): Api {
@@ -71,11 +75,12 @@ export function createConnectorApi({
       explainRoute({ ...explain, now }),
       validateInboundRoute(repository, { history, now }),
     ]),
+    roles,
   )
   const handler = middy<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2>(
     async (event: APIGatewayProxyEventV2) => toGatewayResult(await routeRequest(event)),
   )
-    .use(requestLog(logger, now))
+    .use(requestLog(logger, roles, now))
     .use(problemJson(logger))
   return (event, context) => handler(event, context ?? ({} as Context))
 }
@@ -87,6 +92,7 @@ function addOpenApiRoute(routes: readonly Route[]): Route[] {
   const description = {
     method: 'GET',
     path: '/openapi.json',
+    role: 'read',
     summary: 'This document',
     answers: { 200: z.unknown() },
   } as const

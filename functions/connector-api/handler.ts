@@ -7,6 +7,7 @@ import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { PublishedCertificatesItem } from '../../shared/connectors-table/published-certificates.ts'
 import { ConnectorRepository, SnapshotReader } from '../../shared/connectors-table/repository.ts'
 import { ApiEnvironment, decisionSettings, readEnvironment } from '../../shared/contract/environment.ts'
+import { readRoleMapping } from '../../shared/contract/roles.ts'
 import { clientDefaults } from '../../shared/lambda/aws-clients.ts'
 import { History } from '../../shared/messages/history.ts'
 import { Trace } from '../../shared/messages/trace.ts'
@@ -33,5 +34,6 @@ export const handler = createConnectorApi({
   reports: new ReceivedReports(documents, environment.TRANSPORT_TABLE),
   published: new PublishedCertificatesItem(documents, environment.CONNECTORS_TABLE),
   observed: new ObservedList(documents, environment.TRANSPORT_TABLE),
+  roles: readRoleMapping(environment.SIGN_IN_ROLES),
   logger: new Logger({ serviceName: 'connector-api' }),
 })

@@ -87,6 +87,7 @@ function operation(route: RouteDescription) {
   return {
     summary: route.summary,
     operationId: operationId(route),
+    'x-role': route.role,
     parameters: [...pathParameters(route), ...queryParameters(route), ...headerParameters(route)],
     ...(route.body && {
       requestBody: {
@@ -144,7 +145,7 @@ function answers({ answers }: RouteDescription) {
 
 /** Returns the problem responses: those that the route lists, and those that its inputs can cause. */
 function problems({ query, body, ifMatch, problems = [] }: RouteDescription) {
-  const statuses = new Set<number>([400, ...problems])
+  const statuses = new Set<number>([400, 403, ...problems])
   if (!query && !body && !ifMatch) statuses.delete(400)
   if (body) for (const status of [413, 415, 422]) statuses.add(status)
   if (ifMatch) for (const status of [412, 428]) statuses.add(status)

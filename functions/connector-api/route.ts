@@ -4,9 +4,9 @@
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
 import * as z from 'zod'
 import type { ExpectedVersions } from '../../shared/connectors-table/repository.ts'
+import type { Role } from '../../shared/contract/roles.ts'
 import { readBody, readJson, readOptionalJson } from '../../shared/http-api/json-body.ts'
 import { Problem } from '../../shared/http-api/problem.ts'
-import { callerOf } from '../../shared/http-api/request-log.ts'
 import { parseIfMatch, parseQuery } from './request.ts'
 
 export interface RouteResponse {
@@ -21,6 +21,8 @@ export interface RouteDescription<Query extends z.ZodType = z.ZodType, Body exte
   method: Method
   /** Path template; `{name}` is a parameter. */
   path: string
+  /** The least role that may use the route. */
+  role: Role
   summary: string
   query?: Query
   body?: Body
@@ -44,12 +46,12 @@ export interface RouteRequest<Query, Body> {
   body: Body
   /** Null when If-Match is optional and absent. */
   ifMatch: ExpectedVersions | null
-  /** IAM principal, or subject of the token; null when the API has no authorizer. */
-  caller: string | null
+  /** IAM principal, or subject of the token. */
+  caller: string
 }
 
 export interface Route extends RouteDescription {
-  run(event: APIGatewayProxyEventV2, parameter: string): Promise<RouteResponse>
+  run(event: APIGatewayProxyEventV2, parameter: string, caller: string): Promise<RouteResponse>
 }
 
 const emptyQuery = z.strictObject({})
@@ -64,7 +66,7 @@ export function route<Query extends z.ZodType = typeof emptyQuery, Body extends 
 ): Route {
   return {
     ...description,
-    async run(event, parameter) {
+    async run(event, parameter, caller) {
       const query = parseQuery(description.query ?? emptyQuery, event.rawQueryString ?? '') as z.output<Query>
       const readJsonBody = description.bodyOptional ? readOptionalJson : readJson
       const json = description.body && readJsonBody(event)
@@ -72,7 +74,7 @@ export function route<Query extends z.ZodType = typeof emptyQuery, Body extends 
       if (description.ifMatch === 'required' && ifMatch === null)
         throw new Problem(428, 'If-Match is missing. Send the ETag of a GET in it.')
       const body = (description.body && readBody(description.body, json)) as z.output<Body>
-      return handle({ parameter, query, body, ifMatch, caller: callerOf(event) })
+      return handle({ parameter, query, body, ifMatch, caller })
     },
   }
 }

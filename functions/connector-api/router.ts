@@ -1,11 +1,17 @@
-/** Finds the route for a request. */
+/** Finds the route for a request, and authorises its caller. */
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
+import type { RoleMapping } from '../../shared/contract/roles.ts'
+import { authorise } from '../../shared/http-api/caller.ts'
 import { Problem } from '../../shared/http-api/problem.ts'
 import type { Route, RouteResponse } from './route.ts'
 
-/** @throws Problem 404 for an unknown path, 405 for another method, 400 for wrong percent-encoding */
+/**
+ * @throws Problem 404 for an unknown path, 405 for another method, 400 for wrong percent-encoding, 403 for a caller
+ * without the route's role
+ */
 export function createRouter(
   routes: readonly Route[],
+  mapping: RoleMapping | null,
 ): (event: APIGatewayProxyEventV2) => Promise<RouteResponse> {
   return async (event) => {
     const { method } = event.requestContext.http
@@ -16,7 +22,10 @@ export function createRouter(
     if (matching.length === 0)
       throw new Problem(404, 'No resource has this path. GET /openapi.json lists all paths.')
     const match = matching.find(({ route }) => route.method === method)
-    if (match) return match.route.run(event, match.parameter)
+    if (match) {
+      const caller = authorise(event, match.route.role, mapping)
+      return match.route.run(event, match.parameter, caller)
+    }
     const allow = matching.map(({ route }) => route.method).join(', ')
     throw new Problem(405, `This path allows only ${allow}.`, { headers: { allow } })
   }

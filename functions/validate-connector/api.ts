@@ -6,7 +6,9 @@ import * as z from 'zod'
 import type { OutboundConnector } from '../../shared/connectors/schema.ts'
 import { type OutboundValidation, validateOutboundConnector } from '../../shared/connectors/validation.ts'
 import type { AcceptedDomains, OutboundConnectors } from '../../shared/connectors-table/repository.ts'
+import type { RoleMapping } from '../../shared/contract/roles.ts'
 import type { Fault } from '../../shared/contract/schema-faults.ts'
+import { authorise } from '../../shared/http-api/caller.ts'
 import { readBody, readOptionalJson } from '../../shared/http-api/json-body.ts'
 import { Problem, problemJson } from '../../shared/http-api/problem.ts'
 import { requestLog } from '../../shared/http-api/request-log.ts'
@@ -20,6 +22,8 @@ export interface Dependencies {
   validate(connector: OutboundConnector, testMessage: TestMessage): Promise<OutboundValidation>
   /** Host name of this gateway. */
   hostname: string
+  /** Null when the deployment has no sign-in. */
+  roles: RoleMapping | null
   logger: Logger
   /** Milliseconds since the epoch. */
   now?: () => number
@@ -28,7 +32,7 @@ export interface Dependencies {
 type Api = (event: APIGatewayProxyEventV2, context?: Context) => Promise<APIGatewayProxyStructuredResultV2>
 
 export function createValidationApi(dependencies: Dependencies): Api {
-  const { logger, now = Date.now } = dependencies
+  const { roles, logger, now = Date.now } = dependencies
   const handler = middy<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2>(
     async (event: APIGatewayProxyEventV2) => ({
       statusCode: 200,
@@ -36,17 +40,18 @@ export function createValidationApi(dependencies: Dependencies): Api {
       body: JSON.stringify(await validateRequest(event, dependencies)),
     }),
   )
-    .use(requestLog(logger, now))
+    .use(requestLog(logger, roles, now))
     .use(problemJson(logger))
   return (event, context) => handler(event, context ?? ({} as Context))
 }
 
-/** @throws Problem 404, 409, and those of an invalid body */
+/** @throws Problem 403, 404, 409, and those of an invalid body */
 async function validateRequest(
   event: APIGatewayProxyEventV2,
   dependencies: Dependencies,
 ): Promise<OutboundValidation> {
-  const { outbound, validate, hostname, logger, now = Date.now } = dependencies
+  const { outbound, validate, hostname, roles, logger, now = Date.now } = dependencies
+  authorise(event, validateOutboundConnector.role, roles)
   const body = readBody(validateOutboundConnector.body, readOptionalJson(event))
   const connector = await findConnector(event.pathParameters?.id ?? '', outbound)
   const recipients = body.recipients ?? [defaultRecipient(connector)]

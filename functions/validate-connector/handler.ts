@@ -9,6 +9,7 @@ import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { ConnectorRepository } from '../../shared/connectors-table/repository.ts'
 import { readEnvironment, ValidateEnvironment } from '../../shared/contract/environment.ts'
+import { readRoleMapping } from '../../shared/contract/roles.ts'
 import { clientDefaults, singleAttempt } from '../../shared/lambda/aws-clients.ts'
 import { ClientCertificates } from '../../shared/net/client-certificates.ts'
 import { readOnlyStore } from '../../shared/net/mta-sts/policy-store.ts'
@@ -87,6 +88,7 @@ export const handler = createValidationApi({
   acceptedDomains: repository.acceptedDomains,
   validate: (connector, testMessage) => validate(connector, testMessage, options),
   hostname: environment.MAIL_HOSTNAME,
+  roles: readRoleMapping(environment.SIGN_IN_ROLES),
   logger,
 })
 

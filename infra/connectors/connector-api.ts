@@ -1,48 +1,15 @@
-import { CfnOutput, Stack } from 'aws-cdk-lib'
-import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway'
-import { HttpApi, HttpMethod, HttpStage, LogGroupLogDestination } from 'aws-cdk-lib/aws-apigatewayv2'
+import { CfnOutput, Duration } from 'aws-cdk-lib'
 import { HttpIamAuthorizer, HttpJwtAuthorizer } from 'aws-cdk-lib/aws-apigatewayv2-authorizers'
-import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations'
+import { type IMetric, MathExpression, Stats } from 'aws-cdk-lib/aws-cloudwatch'
 import { Construct } from 'constructs'
-import { type Config, deliversInVpc, setDecisionEnvironment } from '../config.ts'
+import { type Config, deliversInVpc, setDecisionEnvironment, setSignInEnvironment } from '../config.ts'
 import type { ValidateConnector } from '../delivery/validate-connector.ts'
 import type { MailQueues } from '../queues/mail-queues.ts'
 import type { ConnectorsTable } from '../storage/connectors-table.ts'
 import type { MessagesTable } from '../storage/messages-table.ts'
 import type { TransportTable } from '../storage/transport-table.ts'
-import { UnitFunction, UnitLogs } from '../unit.ts'
-
-const { GET, POST, PUT, PATCH, DELETE } = HttpMethod
-
-const routes: readonly { path: string; methods: HttpMethod[] }[] = [
-  { path: '/inbound-connectors', methods: [GET, POST] },
-  { path: '/inbound-connectors/{id}', methods: [GET, PUT, PATCH, DELETE] },
-  { path: '/inbound-connectors/{id}/retry', methods: [POST] },
-  { path: '/inbound-connectors/{id}/validate', methods: [POST] },
-  { path: '/outbound-connectors', methods: [GET, POST] },
-  { path: '/outbound-connectors/{id}', methods: [GET, PUT, PATCH, DELETE] },
-  { path: '/outbound-connectors/{id}/retry', methods: [POST] },
-  { path: '/outbound-connectors/{id}/release', methods: [POST] },
-  { path: '/outbound-connectors/{id}/return', methods: [POST] },
-  { path: '/accepted-domains', methods: [GET] },
-  { path: '/accepted-domains/{domain}', methods: [GET, PUT, PATCH, DELETE] },
-  { path: '/configuration', methods: [GET] },
-  { path: '/messages', methods: [GET] },
-  { path: '/messages/retry', methods: [POST] },
-  { path: '/messages/{id}', methods: [GET] },
-  { path: '/messages/{id}/retry', methods: [POST] },
-  { path: '/messages/{id}/release', methods: [POST] },
-  { path: '/messages/{id}/return', methods: [POST] },
-  { path: '/tls-reports', methods: [GET] },
-  { path: '/tls-reports/{id}', methods: [GET] },
-  { path: '/certificates', methods: [GET] },
-  { path: '/certificates/observed', methods: [GET] },
-  { path: '/explain', methods: [POST] },
-  { path: '/openapi.json', methods: [GET] },
-]
-
-/** The route of validate-connector, which opens sessions with next hops from the network of deliver-message. */
-const validation = { path: '/outbound-connectors/{id}/validate', methods: [POST] }
+import { UnitFunction } from '../unit.ts'
+import { AdministratorApi } from './administrator-api.ts'
 
 export interface ConnectorApiProps {
   readonly config: Config
@@ -53,10 +20,16 @@ export interface ConnectorApiProps {
   readonly validate: ValidateConnector
 }
 
-/** The API for administrators. Every route requires an AWS signature or a token of the configured issuer. */
+/**
+ * The API for administrators: for machines, whose requests have an AWS signature, and with the setting `jwt` also for
+ * people who sign in. These are two HTTP APIs with the same functions, because a route has only one authorizer, and a
+ * Lambda authorizer cannot verify an AWS signature.
+ */
 export class ConnectorApi extends Construct {
   readonly handler: UnitFunction
-  readonly api: HttpApi
+  private readonly api: AdministratorApi
+  /** Null without the setting `jwt`. */
+  private readonly signInApi: AdministratorApi | null
 
   constructor(scope: Construct, id: string, props: ConnectorApiProps) {
     super(scope, id)
@@ -74,56 +47,44 @@ export class ConnectorApi extends Construct {
     transport.grantObserved(this.handler)
     queues.evaluation.grantSend(this.handler)
     setDecisionEnvironment(config, this.handler)
+    setSignInEnvironment(config, this.handler)
     this.handler.addEnvironment('DELIVERS_IN_VPC', String(deliversInVpc(config)))
-    this.api = new HttpApi(this, 'Api', {
-      apiName: `${Stack.of(this).stackName}-api`,
-      ...authorisation(config),
-      createDefaultStage: false,
+    const functions = { config, handler: this.handler, validate: validate.handler }
+    this.api = new AdministratorApi(this, 'Api', {
+      ...functions,
+      authorizer: { defaultAuthorizer: new HttpIamAuthorizer() },
     })
-    // One permission covers the whole API: one per route would exceed the size limit of the function's policy.
-    const integration = new HttpLambdaIntegration('Handler', this.handler, { scopePermissionToRoute: false })
-    for (const route of routes) this.api.addRoutes({ ...route, integration })
-    this.api.addRoutes({
-      ...validation,
-      integration: new HttpLambdaIntegration('Validation', validate.handler),
-    })
-    this.addStage(config)
-    const description = 'Connectors and message trace'
+    const description = 'Connectors and message trace, for requests with an AWS signature'
     new CfnOutput(this, 'Url', { value: this.api.apiEndpoint, description }).overrideLogicalId('ApiUrl')
+    this.signInApi = config.jwt ? this.addSignIn(config.jwt, functions) : null
   }
 
-  private addStage(config: Config): void {
-    new HttpStage(this, 'Stage', {
-      httpApi: this.api,
-      stageName: '$default',
-      autoDeploy: true,
-      throttle: { rateLimit: 50, burstLimit: 100 },
-      accessLogSettings: {
-        destination: new LogGroupLogDestination(new UnitLogs(this, 'AccessLogs', config)),
-        format: AccessLogFormat.custom(JSON.stringify(accessLogFields)),
+  private addSignIn(
+    { issuer, audience, scopes }: NonNullable<Config['jwt']>,
+    functions: { config: Config; handler: UnitFunction; validate: UnitFunction },
+  ): AdministratorApi {
+    const api = new AdministratorApi(this, 'SignInApi', {
+      ...functions,
+      authorizer: {
+        defaultAuthorizer: new HttpJwtAuthorizer('Jwt', issuer, { jwtAudience: audience }),
+        defaultAuthorizationScopes: scopes,
       },
     })
+    const description = 'Connectors and message trace, for people who sign in'
+    new CfnOutput(this, 'SignIn', { value: api.apiEndpoint, description }).overrideLogicalId('SignInUrl')
+    return api
   }
-}
 
-/** Records the caller, the request and the result. */
-const accessLogFields = {
-  at: '$context.requestTime',
-  requestId: '$context.requestId',
-  ip: '$context.identity.sourceIp',
-  principal: '$context.identity.userArn',
-  subject: '$context.authorizer.claims.sub',
-  route: '$context.routeKey',
-  path: '$context.path',
-  status: '$context.status',
-  latencyMs: '$context.responseLatency',
-  fault: '$context.error.message',
-}
-
-function authorisation({ jwt }: Config) {
-  if (!jwt) return { defaultAuthorizer: new HttpIamAuthorizer() }
-  return {
-    defaultAuthorizer: new HttpJwtAuthorizer('Jwt', jwt.issuer, { jwtAudience: jwt.audience }),
-    defaultAuthorizationScopes: jwt.scopes,
+  /** The number of requests that were answered with 5xx. */
+  serverErrors(): IMetric {
+    const options = { statistic: Stats.SUM, period: Duration.minutes(5) }
+    const iam = this.api.metricServerError(options)
+    if (this.signInApi === null) return iam
+    return new MathExpression({
+      expression: 'FILL(iam, 0) + FILL(signIn, 0)',
+      usingMetrics: { iam, signIn: this.signInApi.metricServerError(options) },
+      label: 'Answers with 5xx',
+      period: options.period,
+    })
   }
 }

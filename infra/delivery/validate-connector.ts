@@ -1,5 +1,5 @@
 import { Construct } from 'constructs'
-import type { Config } from '../config.ts'
+import { type Config, setSignInEnvironment } from '../config.ts'
 import type { ConnectorsTable } from '../storage/connectors-table.ts'
 import type { TransportTable } from '../storage/transport-table.ts'
 import { UnitFunction } from '../unit.ts'
@@ -29,5 +29,6 @@ export class ValidateConnector extends Construct {
     props.connectors.grantValidation(this.handler)
     props.transport.grantPolicies(this.handler)
     outboundMail.grantSend(this.handler)
+    setSignInEnvironment(config, this.handler)
   }
 }

@@ -6,16 +6,10 @@ import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import type { APIGatewayEventRequestContextV2, APIGatewayProxyEventV2WithRequestContext } from 'aws-lambda'
 import * as z from 'zod'
-
+import { matchRoute, type Route } from './api-routes.ts'
+import type { TokenResult } from './jwt-authorizer.ts'
 import { firstErrorLine, StartError } from './start-error.ts'
-import { accountId, parse, type Resolver, resourcesOfType, type Template } from './template.ts'
-
-export interface Route {
-  /** The template's route key: `GET /messages/{id}`, or `$default`. */
-  readonly key: string
-  readonly functionArn: string
-  readonly authorization: string
-}
+import { accountId } from './template.ts'
 
 export type ApiEvent = APIGatewayProxyEventV2WithRequestContext<
   APIGatewayEventRequestContextV2 & { authorizer?: unknown }
@@ -27,78 +21,6 @@ export interface ApiServer {
 }
 
 type Invoke = (functionArn: string, event: ApiEvent) => Promise<unknown>
-
-const RouteProperties = z.object({
-  RouteKey: z.string(),
-  Target: z.string(),
-  AuthorizationType: z.string().default('NONE'),
-})
-const IntegrationProperties = z.object({
-  IntegrationUri: z.string(),
-  PayloadFormatVersion: z.literal('2.0'),
-})
-
-/** @throws StartError when the runner does not support a route or its integration */
-export function readRoutes(template: Template, resolver: Resolver): Route[] {
-  for (const [id] of resourcesOfType(template, 'AWS::ApiGatewayV2::Integration'))
-    resolver.register(id, { Ref: id })
-  return resourcesOfType(template, 'AWS::ApiGatewayV2::Route').map(([id, raw]) => {
-    const { RouteKey, Target, AuthorizationType } = raw
-    const route = parse(RouteProperties, resolver.resolve({ RouteKey, Target, AuthorizationType }), id)
-    return {
-      key: route.RouteKey,
-      functionArn: integrationArn(template, resolver, route.Target.replace('integrations/', '')),
-      authorization: route.AuthorizationType,
-    }
-  })
-}
-
-function integrationArn(template: Template, resolver: Resolver, id: string): string {
-  const { IntegrationUri, PayloadFormatVersion } = template.Resources[id]?.Properties ?? {}
-  return parse(IntegrationProperties, resolver.resolve({ IntegrationUri, PayloadFormatVersion }), id)
-    .IntegrationUri
-}
-
-/** Returns the most specific route and its path parameters: a literal segment has precedence over a parameter. */
-export function matchRoute(
-  routes: readonly Route[],
-  method: string,
-  path: string,
-): { route: Route; parameters: Record<string, string> } | null {
-  const segments = path.split('/').slice(1)
-  const matches = routes.flatMap((route) => {
-    const parameters = matchKey(route.key, method, segments)
-    return parameters === null ? [] : [{ route, parameters }]
-  })
-  const rank = ({ route, parameters }: (typeof matches)[number]) =>
-    route.key === '$default' ? Number.POSITIVE_INFINITY : Object.keys(parameters).length
-  matches.sort((a, b) => rank(a) - rank(b))
-  return matches[0] ?? null
-}
-
-function matchKey(key: string, method: string, segments: readonly string[]): Record<string, string> | null {
-  if (key === '$default') return {}
-  const [routeMethod, routePath = ''] = key.split(' ')
-  if (routeMethod !== method && routeMethod !== 'ANY') return null
-  const pattern = routePath.split('/').slice(1)
-  if (pattern.length !== segments.length) return null
-  const parameters: Record<string, string> = {}
-  for (const [index, part] of pattern.entries()) {
-    const segment = segments[index] ?? ''
-    const parameter = /^\{(.+)\}$/.exec(part)?.[1]
-    if (parameter === undefined && part !== segment) return null
-    if (parameter !== undefined) parameters[parameter] = decodeSegment(segment)
-  }
-  return parameters
-}
-
-function decodeSegment(segment: string): string {
-  try {
-    return decodeURIComponent(segment)
-  } catch {
-    return segment
-  }
-}
 
 export interface ApiServerOptions {
   /** 0 chooses a free port. */
@@ -158,8 +80,10 @@ async function serve(
   const match = matchRoute(routes, request.method ?? 'GET', url.pathname)
   if (match === null)
     return respond(response, 404, { 'content-type': 'application/json' }, '{"message":"Not Found"}')
+  const authorised = await authorise(match.route, request)
+  if (authorised.kind === 'Refused') return sendRefusal(response, authorised)
   const body = await buffer(request)
-  const event = toEvent(match, request, url, body)
+  const event = toEvent(match, request, url, body, authorised.authorizer)
   await sendResult(response, await invoke(match.route.functionArn, event))
 }
 
@@ -168,6 +92,7 @@ function toEvent(
   request: IncomingMessage,
   url: URL,
   body: Buffer,
+  authorizer: object | null,
 ): ApiEvent {
   const now = new Date()
   const query = queryOf(url)
@@ -200,19 +125,35 @@ function toEvent(
       stage: '$default',
       time: now.toUTCString(),
       timeEpoch: now.getTime(),
-      ...authorizerOf(route.authorization),
+      ...(authorizer && { authorizer }),
     },
   }
 }
 
-/** Builds an authorizer's context: every client on loopback is the administrator. */
-function authorizerOf(authorization: string): { authorizer?: object } {
-  if (authorization === 'JWT') return { authorizer: { jwt: { claims: { sub: 'local' }, scopes: null } } }
-  if (authorization !== 'AWS_IAM') return {}
-  const userArn = `arn:aws:iam::${accountId}:user/local`
-  return {
-    authorizer: { iam: { accessKey: 'local', accountId, callerId: 'local', userArn, userId: 'local' } },
+/** @returns the authorizer's context; on the API with AWS signatures every client is the administrator */
+async function authorise(
+  { authorization, verifyToken }: Route,
+  request: IncomingMessage,
+): Promise<Refusal | { kind: 'Authorised'; authorizer: object | null }> {
+  if (authorization === 'NONE') return { kind: 'Authorised', authorizer: null }
+  if (authorization === 'AWS_IAM') {
+    const userArn = `arn:aws:iam::${accountId}:user/local`
+    const iam = { accessKey: 'local', accountId, callerId: 'local', userArn, userId: 'local' }
+    return { kind: 'Authorised', authorizer: { iam } }
   }
+  if (verifyToken === undefined) throw new Error(`the authorization ${authorization} is not supported`)
+  const result = await verifyToken(headersOf(request).authorization)
+  return result.kind === 'Refused' ? result : { kind: 'Authorised', authorizer: { jwt: result.context } }
+}
+
+type Refusal = Extract<TokenResult, { kind: 'Refused' }>
+
+/** https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-troubleshooting-jwt.html */
+function sendRefusal(response: ServerResponse, { status, description }: Refusal): void {
+  const error = status === 401 ? 'invalid_token' : 'insufficient_scope'
+  const challenge = `Bearer scope="" error="${error}" error_description="${description.replaceAll(/[^ !#-[\]-~]/g, ' ')}"`
+  const headers = { 'content-type': 'application/json', 'www-authenticate': challenge }
+  respond(response, status, headers, `{"message":"${status === 401 ? 'Unauthorized' : 'Forbidden'}"}`)
 }
 
 /** Joins repeated headers with commas, as API Gateway does. */

@@ -7,6 +7,8 @@ export interface Endpoints {
   readonly smtp: string
   readonly health: string
   readonly api: string
+  /** The API for people who sign in; only with the setting `jwt`. */
+  readonly signInApi?: string
   /** The public pages: the published certificates. */
   readonly pages: string
   readonly dns: string

@@ -1,7 +1,8 @@
 /** Starts the parts of the synthesised stack on this machine in the order of their dependencies. */
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { readRoutes, startApiServer } from './api-server.ts'
+import { readRoutes } from './api-routes.ts'
+import { startApiServer } from './api-server.ts'
 import { type Clients, connect, runtimeEnvironment } from './aws/clients.ts'
 import { type Emulators, startEmulators } from './aws/emulators.ts'
 import type { EventEntry } from './aws/events.ts'
@@ -289,11 +290,11 @@ async function startHandlers(
 }
 
 interface Servers {
-  readonly urls: Pick<Endpoints, 'api' | 'pages' | 'lambda'>
+  readonly urls: Pick<Endpoints, 'api' | 'signInApi' | 'pages' | 'lambda'>
 }
 
 /**
- * Invokes the functions that a deployment invokes, starts both HTTP APIs and Lambda's Invoke API, and waits until the
+ * Invokes the functions that a deployment invokes, starts the HTTP APIs and Lambda's Invoke API, and waits until the
  * invocations have ended.
  */
 async function startServers(
@@ -310,25 +311,18 @@ async function startServers(
     return definition === undefined ? null : invoke(definition.arn, event)
   })
   onStop(() => invocations.close())
-  const routes = Map.groupBy(readRoutes(template, resolver), ({ authorization }) =>
-    authorization === 'NONE' ? 'pages' : 'api',
-  )
-  const serve = async (name: 'api' | 'pages', port: number) => {
-    const serverOptions = { port, option: `--${name}-port`, isPublic: name === 'pages' }
-    const server = await startApiServer(routes.get(name) ?? [], invoke, serverOptions, notify)
+  const routes = Map.groupBy(readRoutes(template, resolver), ({ authorization }) => authorization)
+  const serve = async (authorization: string, port: number, option: string) => {
+    const serverOptions = { port, option, isPublic: authorization === 'NONE' }
+    const server = await startApiServer(routes.get(authorization) ?? [], invoke, serverOptions, notify)
     onStop(() => server.close())
-    return server
+    return `http://127.0.0.1:${server.port}`
   }
-  const api = await serve('api', options.apiPort)
-  const pages = await serve('pages', options.pagesPort)
+  const api = await serve('AWS_IAM', options.apiPort, '--api-port')
+  const pages = `${await serve('NONE', options.pagesPort, '--pages-port')}/`
+  const signInApi = routes.has('JWT') ? { signInApi: await serve('JWT', 0, 'sign-in') } : {}
   await Promise.all(customResources)
-  return {
-    urls: {
-      api: `http://127.0.0.1:${api.port}`,
-      pages: `http://127.0.0.1:${pages.port}/`,
-      lambda: invocations.url,
-    },
-  }
+  return { urls: { api, ...signInApi, pages, lambda: invocations.url } }
 }
 
 /** Starts the ingress while the functions start. Resolves when the ingress is healthy. */

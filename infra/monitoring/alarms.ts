@@ -182,7 +182,7 @@ export class Alarms extends Construct {
     this.add('ApiServerErrors', {
       title: 'API answers 5xx',
       impact: 'Changes of connectors fail or stay unconfirmed; mail flows with the connectors last saved.',
-      metric: api.api.metricServerError({ statistic: Stats.SUM, period: Duration.minutes(5) }),
+      metric: api.serverErrors(),
       threshold: 5,
     })
     this.add('PagesServerErrors', {

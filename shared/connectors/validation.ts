@@ -60,6 +60,7 @@ export const OutboundValidationInput = z.strictObject({
 export const validateOutboundConnector = {
   method: 'POST',
   path: '/outbound-connectors/{id}/validate',
+  role: 'operate',
   summary: 'Validate an outbound connector step by step, with a test message',
   body: OutboundValidationInput,
   bodyName: 'OutboundValidationInput',

@@ -34,6 +34,12 @@ const optionalAddress = z
   .default('')
   .transform((address) => (address === '' ? null : address))
 
+/** The variable of every unit behind the API for administrators. */
+const signInVariables = {
+  /** A `RoleMapping` (shared/contract/roles.ts) as JSON. Without it no token has a role. */
+  SIGN_IN_ROLES: z.string().optional(),
+}
+
 const postmasterVariables = {
   /** The gateway's host name, in the greeting, in EHLO and in the `by` clause of `Received`. */
   MAIL_HOSTNAME: z.string().min(1),
@@ -231,7 +237,7 @@ export const DeliverEnvironment = OutboundMailEnvironment.extend({
 })
 export type DeliverEnvironment = z.output<typeof DeliverEnvironment>
 
-export const ValidateEnvironment = OutboundMailEnvironment
+export const ValidateEnvironment = OutboundMailEnvironment.extend(signInVariables)
 
 export const BounceEnvironment = UnitEnvironment.extend({
   MAIL_HOSTNAME: z.string().min(1),
@@ -286,6 +292,7 @@ export function dkimSettings({
 }
 
 export const ApiEnvironment = DecisionEnvironment.extend({
+  ...signInVariables,
   MESSAGES_TABLE: z.string().min(1),
   TRANSPORT_TABLE: z.string().min(1),
   EVALUATION_QUEUE_URL: z.url(),

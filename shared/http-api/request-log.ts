@@ -1,7 +1,12 @@
-/** Logs one line for each request: caller, route, status and duration. Bodies, query and headers are not logged. */
+/**
+ * Logs one line for each request: caller, a person's roles, route, status and duration. Bodies, query and headers are
+ * not logged.
+ */
 import type { Logger } from '@aws-lambda-powertools/logger'
 import type { MiddlewareObj } from '@middy/core'
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda'
+import type { RoleMapping } from '../contract/roles.ts'
+import { callerOf } from './caller.ts'
 
 type Internal = { startedAt: number }
 type Log = MiddlewareObj<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Error, Context, Internal>
@@ -10,7 +15,7 @@ type Log = MiddlewareObj<APIGatewayProxyEventV2, APIGatewayProxyStructuredResult
  * Attach this middleware before the middleware that converts errors to responses, so that the log line has the
  * response's status.
  */
-export function requestLog(logger: Logger, now: () => number = Date.now): Log {
+export function requestLog(logger: Logger, mapping: RoleMapping | null, now: () => number = Date.now): Log {
   const write = ({ event, response, internal }: Parameters<NonNullable<Log['after']>>[0]) => {
     const { http, requestId } = event.requestContext
     logger.info('request', {
@@ -20,7 +25,7 @@ export function requestLog(logger: Logger, now: () => number = Date.now): Log {
       path: event.rawPath.slice(0, 300),
       status: response?.statusCode,
       ms: now() - internal.startedAt,
-      caller: callerOf(event),
+      ...callerFields(event, mapping),
     })
   }
   return {
@@ -32,14 +37,9 @@ export function requestLog(logger: Logger, now: () => number = Date.now): Log {
   }
 }
 
-interface Authorizer {
-  iam?: { userArn?: string }
-  jwt?: { claims?: Record<string, unknown> }
-}
-
-/** Returns the IAM principal or the token's subject; null when there is no authorizer (local runner). */
-export function callerOf(event: APIGatewayProxyEventV2): string | null {
-  const { authorizer } = event.requestContext as { authorizer?: Authorizer }
-  const subject = authorizer?.jwt?.claims?.sub
-  return authorizer?.iam?.userArn ?? (typeof subject === 'string' ? subject : null)
+function callerFields(event: APIGatewayProxyEventV2, mapping: RoleMapping | null) {
+  const caller = callerOf(event, mapping)
+  if (caller?.kind !== 'TokenSubject') return { caller: caller?.name ?? null }
+  const { name, roles, fault } = caller
+  return { caller: name, roles, ...(fault !== null && { roleFault: fault }) }
 }

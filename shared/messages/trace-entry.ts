@@ -95,7 +95,7 @@ const RequirementEntry = z.strictObject({
 
 const AdministratorRequestEntry = z.strictObject({
   at: timestamp,
-  by: z.string().nullable().describe('IAM principal, or subject of the token; null without authorisation'),
+  by: z.string().describe('IAM principal, or subject of the token'),
 })
 
 const RecipientEntry = z.strictObject({

@@ -31,10 +31,10 @@ export interface RequirementReference {
   since: string
 }
 
-/** A request of an administrator. `by`: IAM principal or subject of the token; null when the API has no authorizer. */
+/** A request of an administrator. `by`: IAM principal, or subject of the token. */
 export interface AdministratorRequest {
   at: string
-  by: string | null
+  by: string
 }
 
 export interface RecordedVerdict {

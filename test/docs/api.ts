@@ -1,10 +1,12 @@
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import type { Role } from '../../shared/contract/roles.ts'
 import { createTestApi } from '../support/api-client.ts'
 import { code, page, table } from './markdown.ts'
 import { type Field, fieldsOf, type JsonSchema, linkTo, typeOf } from './schema.ts'
 
 interface Operation {
   summary: string
+  'x-role': Role
   parameters: { name: string; in: string; required?: boolean; description?: string; schema: JsonSchema }[]
   requestBody?: { required: boolean; content: Record<string, { schema: JsonSchema }> }
   responses: Record<string, { content?: Record<string, { schema: JsonSchema }> }>
@@ -19,8 +21,10 @@ const noTable = {} as DynamoDBDocumentClient
 const { paths, components }: Document = (await createTestApi(noTable).call('GET /openapi.json')).body
 const schemas = Object.entries(components.schemas)
 
-const operations = Object.entries(paths).flatMap(([path, methods]) =>
+export const operations = Object.entries(paths).flatMap(([path, methods]) =>
   Object.entries(methods).map(([method, operation]) => ({
+    method: method.toUpperCase(),
+    path,
     target: code(`${method.toUpperCase()} ${path}`),
     operation,
   })),
@@ -39,7 +43,7 @@ function operationRow({ target, operation: { summary, requestBody, responses } }
   const body = requestBody ? `${contentOf(requestBody)}${requestBody.required ? '' : ' (optional)'}` : ''
   const successes = Object.entries(responses).filter(([status]) => isSuccess(status))
   const answers = successes.map(([status, response]) => `${status} ${contentOf(response)}`.trim())
-  const problems = Object.keys(responses).filter((status) => !isSuccess(status))
+  const problems = Object.keys(responses).filter((status) => !isSuccess(status) && status !== '403')
   return [target, summary, body, answers.join(', '), problems.join(', ')]
 }
 
@@ -121,7 +125,7 @@ export const apiPage = (): string =>
   page(
     'API reference',
     'the OpenAPI document (`functions/connector-api/openapi.ts`)',
-    '[The HTTP API](../api.md) describes its use and each problem. A problem is `application/problem+json` with the fields of [Problem](#problem) and `type` `about:blank`. Any request may also be answered with 500 or 503.',
+    '[The HTTP API](../api.md) describes its use and each problem. A problem is `application/problem+json` with the fields of [Problem](#problem) and `type` `about:blank`. Any request may also be answered with 403, 500 or 503.',
     '## Requests',
     table(['Request', 'Effect', 'Body', 'Answer', 'Problems'], operations.map(operationRow)),
     '## Parameters',

@@ -5,6 +5,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { apiPage } from './api.ts'
+import { apiRolesPage } from './api-roles.ts'
 import { commandsPage } from './commands.ts'
 import { dsnAdvicePage } from './dsn-advice.ts'
 import { metricsAndAlarmsPage } from './metrics-and-alarms.ts'
@@ -17,6 +18,7 @@ export const folder = join(import.meta.dirname, '../../docs/generated')
 
 export const pages: Readonly<Record<string, () => string>> = {
   'api.md': apiPage,
+  'api-roles.md': apiRolesPage,
   'commands.md': commandsPage,
   'dsn-advice.md': dsnAdvicePage,
   'metrics-and-alarms.md': metricsAndAlarmsPage,

@@ -1,16 +1,30 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { onlyResource, resourcesOfType } from '../support/synthesis.ts'
+import { type Json, onlyResource, resourcesOfType, text } from '../support/synthesis.ts'
 
-/** Resources of the API for administrators; the other API is public (public-pages.test.ts). */
-const ofApi = (type: string, mailflow: Record<string, unknown> = {}) =>
+/** Resources of the APIs for administrators; the other API is public (public-pages.test.ts). */
+const ofApis = (type: string, mailflow: Record<string, unknown> = {}) =>
   resourcesOfType(type, mailflow).filter(({ id }) => id.startsWith('Api'))
 
-const jwt = { issuer: 'https://login.example.net/', audience: ['mailflow'], scopes: ['mailflow/admin'] }
+const jwt = {
+  issuer: 'https://login.example.net/',
+  audience: ['mailflow'],
+  scopes: ['mailflow/admin'],
+  roles: { claim: 'groups', mapping: { mail: 'administer', helpdesk: ['operate', 'audit'] } },
+}
+
+/** The route keys of each API, by its authorization. */
+function routesByAuthorization(mailflow: Record<string, unknown> = {}) {
+  const routes = ofApis('AWS::ApiGatewayV2::Route', mailflow).map(({ Properties }) => Properties)
+  const apis = Map.groupBy(routes, ({ ApiId }) => text(ApiId))
+  return [...apis.values()].map((ofApi) => ({
+    authorization: [...new Set(ofApi.map(({ AuthorizationType = 'NONE' }) => AuthorizationType))].join(),
+    keys: ofApi.map(({ RouteKey }) => RouteKey).sort(),
+  }))
+}
 
 test('the API for administrators has exactly the routes of this list', () => {
-  const keys = ofApi('AWS::ApiGatewayV2::Route').map(({ Properties }) => Properties.RouteKey)
-  assert.deepEqual(keys.sort(), [
+  assert.deepEqual(routesByAuthorization()[0]?.keys, [
     'DELETE /accepted-domains/{domain}',
     'DELETE /inbound-connectors/{id}',
     'DELETE /outbound-connectors/{id}',
@@ -50,29 +64,80 @@ test('the API for administrators has exactly the routes of this list', () => {
   ])
 })
 
-test('every route requires an AWS signature by default', () => {
-  for (const { Properties } of ofApi('AWS::ApiGatewayV2::Route'))
-    assert.equal(Properties.AuthorizationType, 'AWS_IAM', Properties.RouteKey)
+test('by default the only API for administrators requires an AWS signature on every route', () => {
+  const apis = routesByAuthorization()
+  assert.deepEqual(
+    apis.map(({ authorization }) => authorization),
+    ['AWS_IAM'],
+  )
 })
 
-test('every route requires a token with the configured scope when the setting jwt is given', () => {
-  for (const { Properties } of ofApi('AWS::ApiGatewayV2::Route', { jwt })) {
-    assert.equal(Properties.AuthorizationType, 'JWT', Properties.RouteKey)
-    assert.deepEqual(Properties.AuthorizationScopes, ['mailflow/admin'], Properties.RouteKey)
-  }
+test('with the setting jwt a second API has the same routes, and requires a token with the configured scope', () => {
+  const [iam, signIn, ...others] = routesByAuthorization({ jwt })
+  assert.deepEqual([iam?.authorization, signIn?.authorization, others], ['AWS_IAM', 'JWT', []])
+  assert.deepEqual(signIn?.keys, iam?.keys)
+  assert.deepEqual(iam, routesByAuthorization()[0])
+  for (const { Properties } of ofApis('AWS::ApiGatewayV2::Route', { jwt }))
+    if (Properties.AuthorizationType === 'JWT')
+      assert.deepEqual(Properties.AuthorizationScopes, ['mailflow/admin'], Properties.RouteKey)
   assert.deepEqual(onlyResource('AWS::ApiGatewayV2::Authorizer', { jwt }).Properties.JwtConfiguration, {
     Issuer: jwt.issuer,
     Audience: jwt.audience,
   })
 })
 
-test('the API is throttled and logs callers and requests', () => {
-  const { DefaultRouteSettings, AccessLogSettings } = ofApi('AWS::ApiGatewayV2::Stage')[0]?.Properties ?? {}
-  assert.ok(DefaultRouteSettings.ThrottlingRateLimit > 0)
-  assert.match(AccessLogSettings.Format, /\$context\.identity\.userArn/)
+/** The functions behind the APIs. */
+const apiFunctions = (mailflow: Record<string, unknown>) =>
+  resourcesOfType('AWS::Lambda::Function', mailflow).filter(({ id }) =>
+    /^(Api|Validation)Function[0-9A-F]{8}$/.test(id),
+  )
+
+test('both functions behind the APIs get the roles of people, with a list for each value of the claim', () => {
+  const variables = apiFunctions({ jwt }).map(({ Properties }) =>
+    JSON.parse(Properties.Environment.Variables.SIGN_IN_ROLES),
+  )
+  const roles = { claim: 'groups', mapping: { mail: ['administer'], helpdesk: ['operate', 'audit'] } }
+  assert.deepEqual(variables, [roles, roles])
+  for (const { Properties } of apiFunctions({}))
+    assert.equal(Properties.Environment.Variables.SIGN_IN_ROLES, undefined)
+})
+
+test('the policy of each function behind the APIs has less than a tenth of its 20 KB', () => {
+  for (const { id } of apiFunctions({ jwt })) {
+    const permissions = resourcesOfType('AWS::Lambda::Permission', { jwt }).filter(({ Properties }) =>
+      text(Properties.FunctionName).includes(id),
+    )
+    assert.equal(permissions.length, 2, id)
+    // A statement has about 250 characters beside the values that CloudFormation fills in.
+    assert.ok(JSON.stringify(permissions).length + permissions.length * 250 < 2_048, id)
+  }
+})
+
+for (const [title, mailflow, count] of [
+  ['the API is', {}, 1],
+  ['both APIs are', { jwt }, 2],
+] as const)
+  test(`${title} throttled, and each request is logged with its caller`, () => {
+    const stages = ofApis('AWS::ApiGatewayV2::Stage', mailflow)
+    assert.equal(stages.length, count)
+    for (const { Properties } of stages) {
+      assert.ok(Properties.DefaultRouteSettings.ThrottlingRateLimit > 0)
+      assert.match(Properties.AccessLogSettings.Format, /\$context\.identity\.userArn/)
+      assert.match(Properties.AccessLogSettings.Format, /\$context\.authorizer\.claims\.sub/)
+    }
+  })
+
+test('the alarm on 5xx counts the requests of both APIs', () => {
+  const alarm = resourcesOfType('AWS::CloudWatch::Alarm', { jwt }).find(
+    ({ Properties }) => Properties.AlarmName === 'Mailflow: API answers 5xx',
+  )
+  const metrics = alarm?.Properties.Metrics.filter(({ MetricStat }: Json) => MetricStat !== undefined)
+  const apis = metrics.map(({ MetricStat }: Json) => text(MetricStat.Metric.Dimensions[0].Value))
+  const ids = ofApis('AWS::ApiGatewayV2::Api', { jwt }).map(({ id }) => `<${id}>`)
+  assert.deepEqual(apis.sort(), ids.sort())
 })
 
 test('no API has CORS headers, so pages of other origins cannot call it from a browser', () => {
-  for (const { Properties } of resourcesOfType('AWS::ApiGatewayV2::Api'))
+  for (const { Properties } of resourcesOfType('AWS::ApiGatewayV2::Api', { jwt }))
     assert.equal(Properties.CorsConfiguration, undefined)
 })

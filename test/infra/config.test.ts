@@ -9,6 +9,7 @@ const real = {
   hostname: 'mx.ours.example',
   tlsSecretArn: 'arn:aws:secretsmanager:eu-west-1:210987654321:secret:mail/tls-AbC123',
 }
+const roles = { claim: 'groups', mapping: { mail: 'administer' } }
 
 test('the shipped cdk.json is valid, and its example values are recognised', () => {
   assert.deepEqual(exampleSettings(readConfig(shipped)), ['hostname', 'tlsSecretArn'])
@@ -117,8 +118,45 @@ const faults: [string, Record<string, unknown>, RegExp][] = [
   ],
   [
     'an issuer over plain HTTP',
-    { jwt: { issuer: 'http://login.example/', audience: ['a'] } },
+    { jwt: { issuer: 'http://login.example/', audience: ['a'], roles } },
     /mailflow\.jwt\.issuer: /,
+  ],
+  [
+    'a sign-in without roles',
+    { jwt: { issuer: 'https://login.example/', audience: ['a'] } },
+    /mailflow\.jwt\.roles: /,
+  ],
+  [
+    'a sign-in that gives no role',
+    { jwt: { issuer: 'https://login.example/', audience: ['a'], roles: { ...roles, mapping: {} } } },
+    /mailflow\.jwt\.roles\.mapping: must map a value of the claim to a role: without one, no person has a role$/,
+  ],
+  [
+    'an unknown role',
+    {
+      jwt: {
+        issuer: 'https://login.example/',
+        audience: ['a'],
+        roles: { ...roles, mapping: { a: 'admin' } },
+      },
+    },
+    /mailflow\.jwt\.roles\.mapping\.a: /,
+  ],
+  [
+    'a value of the claim with an empty list of roles',
+    { jwt: { issuer: 'https://login.example/', audience: ['a'], roles: { ...roles, mapping: { a: [] } } } },
+    /mailflow\.jwt\.roles\.mapping\.a: /,
+  ],
+  [
+    'roles that do not fit into the environment of a function',
+    {
+      jwt: {
+        issuer: 'https://login.example/',
+        audience: ['a'],
+        roles: { ...roles, mapping: { ['a'.repeat(2048)]: 'read' } },
+      },
+    },
+    /mailflow\.jwt\.roles: must not exceed 2048 octets as JSON$/,
   ],
   ['an invalid CIDR', { privateMxNetworks: ['10.0.0.1/99'] }, /mailflow\.privateMxNetworks\.0: /],
   [

@@ -31,6 +31,15 @@ test('the stack has exactly the outputs of these lists, EgressAddresses only wit
   ])
 })
 
+test('the stack has the output SignInUrl with the setting jwt', () => {
+  const roles = { claim: 'groups', mapping: { mail: 'administer' } }
+  const jwt = { issuer: 'https://login.example.net/', audience: ['mailflow'], roles }
+  assert.deepEqual(
+    outputs({ jwt }).filter((name) => !outputs({}).includes(name)),
+    ['SignInUrl'],
+  )
+})
+
 test('the output DeletionProtection says how to turn it on, until it is on', () => {
   const template: Json = assemble().getStackByName('Mailflow').template
   assert.match(template.Outputs.DeletionProtection.Value, /^off: .* set mailflow\.deletionProtection to true/)

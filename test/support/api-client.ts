@@ -7,6 +7,7 @@ import type { Deployment } from '../../functions/connector-api/routes/configurat
 import { PublishedCertificatesItem } from '../../shared/connectors-table/published-certificates.ts'
 import { ConnectorRepository, SnapshotReader } from '../../shared/connectors-table/repository.ts'
 import type { EvaluationJob } from '../../shared/contract/jobs.ts'
+import type { RoleMapping } from '../../shared/contract/roles.ts'
 import { History } from '../../shared/messages/history.ts'
 import { Trace } from '../../shared/messages/trace.ts'
 import { ReceivedReports } from '../../shared/tls-reports/received-reports.ts'
@@ -20,8 +21,12 @@ export interface ApiCall {
   /** Sent unchanged. */
   body?: string
   base64?: boolean
-  authorizer?: object
+  /** The request context's authorizer; by default that of an AWS signature. Null: none. */
+  authorizer?: object | null
 }
+
+/** The context of a request with an AWS signature. */
+export const iamAuthorizer = { iam: { userArn: 'arn:aws:iam::123456789012:user/administrator' } }
 
 export interface ApiResult {
   status: number
@@ -36,6 +41,7 @@ export function createTestApi(
   now: () => number = Date.now,
   publicRoots: readonly string[] = [],
   deployment: Partial<Deployment> = {},
+  roles: RoleMapping | null = null,
 ) {
   const logEntries: Record<string, unknown>[] = []
   const logger = {
@@ -57,6 +63,7 @@ export function createTestApi(
     reports: new ReceivedReports(documents, 'transport'),
     published: new PublishedCertificatesItem(documents, 'connectors'),
     observed: new ObservedList(documents, 'transport'),
+    roles,
     logger,
     now,
   })
@@ -65,11 +72,14 @@ export function createTestApi(
     const body = result.body ? JSON.parse(result.body) : undefined
     return { status: result.statusCode ?? 0, headers: result.headers as Record<string, string>, body }
   }
-  return { call, logged: logEntries, evaluation }
+  return { call, api, logged: logEntries, evaluation }
 }
 
 /** @param target `GET /path?query` */
-function eventOf(target: string, { headers = {}, json, body, base64 = false, authorizer }: ApiCall) {
+function eventOf(
+  target: string,
+  { headers = {}, json, body, base64 = false, authorizer = iamAuthorizer }: ApiCall,
+) {
   const [method = '', url = ''] = target.split(/ (.*)/s)
   const [path = '', query = ''] = url.split(/\?(.*)/s)
   const text = body ?? (json === undefined ? undefined : JSON.stringify(json))

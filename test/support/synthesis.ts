@@ -26,7 +26,12 @@ export const deployments: Readonly<Record<string, Record<string, unknown>>> = {
     tlsSecretKeyArn: 'arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d-0000-4000-8000-000000000000',
     alarmEmail: 'operator@example.net',
     deletionProtection: true,
-    jwt: { issuer: 'https://login.example.net/', audience: ['mailflow'], scopes: ['mailflow/admin'] },
+    jwt: {
+      issuer: 'https://login.example.net/',
+      audience: ['mailflow'],
+      scopes: ['mailflow/admin'],
+      roles: { claim: 'groups', mapping: { 'Mail Administrators': 'administer' } },
+    },
   },
   'with certificates of ACM and CloudFront': {
     tlsSecretArn: undefined,

@@ -40,6 +40,7 @@ const listRoute = (domains: AcceptedDomains): Route =>
     {
       method: 'GET',
       path: listPath,
+      role: 'read',
       summary: 'List accepted domains',
       query: KeyedListQuery,
       answers: { 200: AcceptedDomainList },
@@ -52,6 +53,7 @@ const readRoute = (domains: AcceptedDomains): Route =>
     {
       method: 'GET',
       path: itemPath,
+      role: 'read',
       summary: 'Read an accepted domain',
       answers: { 200: AcceptedDomain },
       problems: [404],
@@ -68,6 +70,7 @@ const acceptOrReplaceRoute = (domains: AcceptedDomains): Route =>
     {
       method: 'PUT',
       path: itemPath,
+      role: 'administer',
       summary: 'Accept a domain (without If-Match), or replace its comment (with If-Match)',
       body: withReadOnlyFields(AcceptedDomainInput, AcceptedDomain),
       bodyName: 'AcceptedDomainInput',
@@ -97,6 +100,7 @@ const patchRoute = (domains: AcceptedDomains): Route =>
     {
       method: 'PATCH',
       path: itemPath,
+      role: 'administer',
       summary: 'Change the comment of an accepted domain',
       body: MergePatch,
       patchOf: AcceptedDomainInput,
@@ -129,6 +133,7 @@ const removeRoute = (domains: AcceptedDomains): Route =>
     {
       method: 'DELETE',
       path: itemPath,
+      role: 'administer',
       summary: 'Remove an accepted domain',
       ifMatch: 'required',
       answers: { 204: null },

@@ -16,6 +16,7 @@ export const certificatesRoute = ({ published, now }: CertificateDependencies): 
     {
       method: 'GET',
       path: '/certificates',
+      role: 'read',
       summary: 'Read the published certificates: current, next and deprecated',
       answers: { 200: PublishedCertificates },
       problems: [404],

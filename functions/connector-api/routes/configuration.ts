@@ -29,6 +29,7 @@ export const configurationRoute = (
     {
       method: 'GET',
       path: '/configuration',
+      role: 'read',
       summary: 'Read the version of the configuration, and settings of the deployment',
       answers: { 200: Configuration },
     },

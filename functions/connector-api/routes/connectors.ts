@@ -119,7 +119,7 @@ interface ConnectorKind<Input extends z.ZodObject, Stored extends z.ZodObject> {
 }
 
 interface WaitingMailOfWrites extends WaitingMailOfChange {
-  requestBy(choice: 'return' | 'release', caller: string | null): MailRequest
+  requestBy(choice: 'return' | 'release', caller: string): MailRequest
 }
 
 function routesFor<Input extends z.ZodObject, Stored extends z.ZodObject>(
@@ -158,6 +158,7 @@ const listRoute = ({ resourceName, listPath, list, connectors }: Resource): Rout
     {
       method: 'GET',
       path: listPath,
+      role: 'read',
       summary: `List ${resourceName}s`,
       query: KeyedListQuery,
       answers: { 200: list },
@@ -171,6 +172,7 @@ const createRoute = (resource: Resource): Route => {
     {
       method: 'POST',
       path: listPath,
+      role: 'administer',
       summary: `Create an ${resourceName}`,
       body: input,
       bodyName: `${schemaPrefix}Input`,
@@ -192,6 +194,7 @@ const readRoute = ({ resourceName, itemPath, stored, connectors }: Resource): Ro
     {
       method: 'GET',
       path: itemPath,
+      role: 'read',
       summary: `Read an ${resourceName}`,
       answers: { 200: stored },
       problems: [404],
@@ -209,6 +212,7 @@ const replaceRoute = (resource: Resource): Route => {
     {
       method: 'PUT',
       path: itemPath,
+      role: 'administer',
       summary: `Replace an ${resourceName}`,
       body: withReadOnlyFields(input, stored),
       bodyName: `${schemaPrefix}Replacement`,
@@ -233,6 +237,7 @@ const patchRoute = (resource: Resource): Route => {
     {
       method: 'PATCH',
       path: itemPath,
+      role: 'administer',
       summary: `Change fields of an ${resourceName}`,
       body: MergePatch,
       patchOf: input,
@@ -272,7 +277,7 @@ interface ConnectorChange {
 async function replace(
   resource: Resource,
   change: ConnectorChange & { after: Record<string, unknown> },
-  caller: string | null,
+  caller: string,
 ): Promise<RouteResponse> {
   const { resourceName, connectors, findWarnings } = resource
   const { id, after, expected } = change
@@ -289,6 +294,7 @@ const removeRoute = (resource: Resource): Route => {
     {
       method: 'DELETE',
       path: itemPath,
+      role: 'administer',
       summary: `Remove an ${resourceName}`,
       ifMatch: 'required',
       ...queryOf(resource),
@@ -322,7 +328,7 @@ const queryOf = ({ waitingMail: ofWrites }: Resource): { query: z.ZodType<Waitin
 async function changeAndRequest<T>(
   { waitingMail: ofWrites }: Resource,
   change: ConnectorChange,
-  caller: string | null,
+  caller: string,
   write: () => Promise<T>,
 ): Promise<T & { waiting: z.output<typeof WaitingMail> | null }> {
   const { id, choice } = change

@@ -112,6 +112,7 @@ export function explainRoute({ snapshot, settings, publicRoots, now }: ExplainDe
     {
       method: 'POST',
       path: '/explain',
+      role: 'read',
       summary: 'Explain how mailflow would handle a message, and why',
       body: ExplanationInput,
       bodyName: 'ExplanationInput',

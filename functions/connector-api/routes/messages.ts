@@ -59,6 +59,7 @@ export function messageRoutes(history: History, now: () => number): Route[] {
       {
         method: 'GET',
         path: '/messages',
+        role: 'read',
         summary: 'List messages, newest first',
         query: MessageQuery,
         answers: { 200: MessageList },
@@ -76,6 +77,7 @@ export function messageRoutes(history: History, now: () => number): Route[] {
       {
         method: 'GET',
         path: '/messages/{id}',
+        role: 'read',
         summary: 'Read the trace of a message',
         answers: { 200: TraceEntry },
         problems: [404],

@@ -52,6 +52,7 @@ export function observedCertificateRoutes({ observed, now }: ObservedDependencie
       {
         method: 'GET',
         path: '/certificates/observed',
+        role: 'read',
         summary: 'List the observed certificates of partners and of this gateway, by connector and host',
         query: ObservedQuery,
         answers: { 200: ObservedCertificatesList },

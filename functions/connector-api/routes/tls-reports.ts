@@ -60,6 +60,7 @@ export function tlsReportRoutes({ reports, snapshot, now }: TlsReportDependencie
       {
         method: 'GET',
         path: '/tls-reports',
+        role: 'read',
         summary: 'List received TLS reports, latest day first',
         query: ReportQuery,
         answers: { 200: TlsReportList },
@@ -78,6 +79,7 @@ export function tlsReportRoutes({ reports, snapshot, now }: TlsReportDependencie
       {
         method: 'GET',
         path: '/tls-reports/{id}',
+        role: 'read',
         summary: 'Read a received TLS report',
         answers: { 200: TlsReport },
         problems: [404],

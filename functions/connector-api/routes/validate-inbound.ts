@@ -22,6 +22,7 @@ export function validateInboundRoute({ inbound }: ConnectorRepository, dependenc
     {
       method: 'POST',
       path: '/inbound-connectors/{id}/validate',
+      role: 'operate',
       summary: 'Check an inbound connector against the mail of the last days',
       query: ValidationQuery,
       body: InboundValidationInput,

@@ -45,10 +45,9 @@ export interface WaitingMailDependencies extends Dependencies {
 
 type RequestName = 'retry' | 'release' | 'return'
 
-/** @param caller the administrator; null when the API has no authorizer */
 export function mailRequest(
   name: RequestName,
-  caller: string | null,
+  caller: string,
   { trace, now }: WaitingMailDependencies,
 ): MailRequest {
   const request: AdministratorRequest = { at: new Date(now()).toISOString(), by: caller }
@@ -98,6 +97,7 @@ const messageRoute = (name: RequestName, dependencies: WaitingMailDependencies):
     {
       method: 'POST',
       path: `/messages/{id}/${name}`,
+      role: 'operate',
       summary: messageSummaries[name],
       answers: { 202: WaitingRecipients },
       problems: [404, 409],
@@ -117,6 +117,7 @@ const retryAllRoute = (dependencies: Dependencies): Route =>
     {
       method: 'POST',
       path: '/messages/retry',
+      role: 'operate',
       summary:
         'Retry now all deferred and pending recipients of the last 14 days, also those whose jobs were lost with a queue',
       query: WaitingMailQuery,
@@ -138,6 +139,7 @@ function connectorRetryRoute(
     {
       method: 'POST',
       path: `/${direction}-connectors/{id}/retry`,
+      role: 'operate',
       summary: `Retry now the deferred recipients that an ${resourceName} applies to`,
       query: WaitingMailQuery,
       answers: { 202: WaitingMail },
@@ -162,6 +164,7 @@ const connectorRoute = (
     {
       method: 'POST',
       path: `/outbound-connectors/{id}/${name}`,
+      role: 'operate',
       summary,
       query: WaitingMailQuery,
       answers: { 202: WaitingMail },

@@ -16,6 +16,7 @@ import type { Verdict } from '../../../shared/policy/evaluate.ts'
 import { type ApiCall, type ApiResult, createTestApi } from '../../support/api-client.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { circumstances, connectorsIn, message, recipient } from '../../support/fixtures.ts'
+import { signedIn } from '../../support/sign-in.ts'
 
 let database: TestDynamoDb
 let call: (target: string, request?: ApiCall) => Promise<ApiResult>
@@ -421,25 +422,24 @@ describe('an internal failure of the API', () => {
 })
 
 describe('the log of the API', () => {
-  const rows: { name: string; authorizer?: object; caller: string | null }[] = [
+  const rows: { name: string; authorizer: object; caller: string }[] = [
     {
       name: 'an IAM principal as the caller',
       authorizer: { iam: { userArn: 'arn:aws:iam::1:user/ann' } },
       caller: 'arn:aws:iam::1:user/ann',
     },
     {
-      name: 'the subject of a token as the caller',
-      authorizer: { jwt: { claims: { sub: 'ann' } } },
-      caller: 'ann',
+      name: 'an assumed role as the caller',
+      authorizer: { iam: { userArn: 'arn:aws:sts::1:assumed-role/robot/1' } },
+      caller: 'arn:aws:sts::1:assumed-role/robot/1',
     },
-    { name: 'no caller without authorizer', caller: null },
   ]
   for (const { name, authorizer, caller } of rows)
     test(`has one line per request, which names ${name}`, async () => {
       logged.length = 0
       const { headers } = await call('POST /inbound-connectors', {
         json: inbound({ comment: 'confidential' }),
-        ...(authorizer && { authorizer }),
+        authorizer,
       })
       assert(headers.location)
       assert.deepEqual(logged, [
@@ -456,6 +456,45 @@ describe('the log of the API', () => {
         },
       ])
     })
+
+  const people: { title: string; groups: unknown; fields: object }[] = [
+    {
+      title: 'the subject of a token and its roles',
+      groups: ['mail'],
+      fields: { status: 200, caller: 'ann', roles: ['administer'] },
+    },
+    {
+      title: 'why a token gives no role',
+      groups: 7,
+      fields: {
+        status: 403,
+        caller: 'ann',
+        roles: [],
+        roleFault: 'the claim is neither a text nor a list of texts',
+      },
+    },
+  ]
+  for (const { title, groups, fields } of people)
+    test(`names ${title}`, async () => {
+      const roles = { claim: 'groups', mapping: { mail: ['administer' as const] } }
+      const api = createTestApi(database.documents, () => now, [], {}, roles)
+      await api.call('GET /configuration', signedIn({ groups }))
+      const { level, message, requestId, method, route, path, ms, ...others } = api.logged[0] ?? {}
+      assert.deepEqual(others, fields)
+    })
+
+  test('contains the status of a request without an authorizer, which is refused', async () => {
+    logged.length = 0
+    const answer = await call('GET /configuration', { authorizer: null })
+    assert.deepEqual(
+      [answer.status, answer.body.detail],
+      [403, 'The request has no AWS signature or token that was verified.'],
+    )
+    assert.deepEqual(
+      logged.map(({ status, caller }) => [status, caller]),
+      [[403, null]],
+    )
+  })
 
   test('contains the status of a refused request', async () => {
     logged.length = 0

@@ -109,10 +109,11 @@ describe('POST /messages/{id}/release', () => {
     assert.deepEqual([entry.requirement, entry.released, entry.returned], [null, { at, by }, null])
   })
 
-  test('records no caller when the API has no authorizer', async () => {
+  test('is refused without an authorizer, so that each release names its caller', async () => {
     const id = await waiting(await connector())
-    await api.call(`POST /messages/${id}/release`)
-    assert.deepEqual((await stored(id)).released, { at, by: null })
+    const { status } = await api.call(`POST /messages/${id}/release`, { authorizer: null })
+    assert.equal(status, 403)
+    assert.equal((await stored(id)).released, undefined)
   })
 
   test('gets 409 when the waiting recipients keep no requirement', async () => {

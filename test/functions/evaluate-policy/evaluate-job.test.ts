@@ -463,7 +463,7 @@ describe('a kept requirement', () => {
     const id = nextId()
     await run(job(id, [northwind()]), receivedAt)
     await trace.recordDelivered(id, 'b@northwind.example')
-    const request = { at: receivedAt.toISOString(), by: null }
+    const request = { at: receivedAt.toISOString(), by: 'ann' }
     assert.equal(await trace.recordRelease(id, 'b@northwind.example', request), false)
     assert.equal(await trace.recordReturn(id, 'b@northwind.example', request), false)
   })
@@ -477,7 +477,7 @@ describe('a kept requirement', () => {
     const [returned, again] = [nextId(), nextId()]
     const first = (id: string): EvaluationJob => ({ ...job(id, [northwind()]), message: full(id) })
     await run(first(returned), receivedAt)
-    await trace.recordReturn(returned, 'b@northwind.example', { at: receivedAt.toISOString(), by: null })
+    await trace.recordReturn(returned, 'b@northwind.example', { at: receivedAt.toISOString(), by: 'ann' })
     await run(
       { ...first(returned), notBefore: minutesLater(1).toISOString(), retry: true },
       minutesLater(1),

@@ -6,10 +6,12 @@ import { createValidationApi } from '../../../functions/validate-connector/api.t
 import { type Options, validate } from '../../../functions/validate-connector/validate.ts'
 import { OutboundConnector, type OutboundConnectorInput } from '../../../shared/connectors/schema.ts'
 import { ConnectorRepository, SnapshotReader } from '../../../shared/connectors-table/repository.ts'
+import { iamAuthorizer } from '../../support/api-client.ts'
 import { outboundInput } from '../../support/connectors.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { connectorsIn } from '../../support/fixtures.ts'
 import { createPki } from '../../support/pki.ts'
+import { signedIn } from '../../support/sign-in.ts'
 import { type Partner, startPartner } from '../../support/smtp-partner.ts'
 import { listSteps, options, smartHost } from '../../support/validation.ts'
 
@@ -38,9 +40,15 @@ interface RequestOptions {
   /** Runs after the connector is read and before the result is stored. */
   meanwhile?: () => Promise<unknown>
   options?: Options
+  /** The request context's authorizer. */
+  authorizer?: object | null
+  headers?: Record<string, string>
 }
 
-async function call(id: string, { json, body, meanwhile, ...rest }: RequestOptions = {}) {
+async function call(
+  id: string,
+  { json, body, meanwhile, authorizer = iamAuthorizer, headers = {}, ...rest }: RequestOptions = {},
+) {
   const logger = {
     info: (message: string, fields: object) => logged.push({ message, ...fields }),
     error: (message: string, error: Error) => logged.push({ message, error }),
@@ -54,6 +62,7 @@ async function call(id: string, { json, body, meanwhile, ...rest }: RequestOptio
       return validation
     },
     hostname: 'mail.ours.example',
+    roles: { claim: 'groups', mapping: { helpdesk: ['operate'], auditors: ['audit'] } },
     logger,
     now: () => now,
   })
@@ -63,9 +72,9 @@ async function call(id: string, { json, body, meanwhile, ...rest }: RequestOptio
     routeKey: 'POST /outbound-connectors/{id}/validate',
     rawPath: `/outbound-connectors/${id}/validate`,
     rawQueryString: '',
-    headers: text === undefined ? {} : { 'content-type': 'application/json' },
+    headers: { ...(text !== undefined && { 'content-type': 'application/json' }), ...headers },
     pathParameters: { id },
-    requestContext: { requestId: 'request-1', http: { method: 'POST' } },
+    requestContext: { requestId: 'request-1', http: { method: 'POST' }, authorizer },
     ...(text !== undefined && { body: text }),
     isBase64Encoded: false,
   } as unknown as APIGatewayProxyEventV2)
@@ -102,6 +111,26 @@ describe('POST /outbound-connectors/{id}/validate without an accepted domain', (
     assert.match(body.detail, /PUT \/accepted-domains\/\{domain\}/)
     assert.equal((await read(id))?.validation, null)
     assert.equal(partner.connections(), 0)
+  })
+})
+
+describe('a person who validates a connector', () => {
+  it('needs the role operate: the role audit gets 403, and no session is opened', async () => {
+    const { id } = await create()
+    const { status, body } = await call(id, signedIn({ groups: ['auditors'] }))
+    assert.equal(status, 403)
+    assert.equal(body.detail, 'This request needs the role operate. You have the role audit.')
+    assert.equal(partner.connections(), 0)
+  })
+
+  it('is refused with the right role only by the next check', async () => {
+    const { id } = await create()
+    assert.equal((await call(id, signedIn({ groups: ['helpdesk'] }))).status, 409)
+  })
+
+  it('is refused without an authorizer', async () => {
+    const { id } = await create()
+    assert.equal((await call(id, { authorizer: null })).status, 403)
   })
 })
 

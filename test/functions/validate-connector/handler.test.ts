@@ -5,6 +5,7 @@ import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from '
 import type { OutboundConnectorInput } from '../../../shared/connectors/schema.ts'
 import type { OutboundValidation } from '../../../shared/connectors/validation.ts'
 import { ConnectorRepository } from '../../../shared/connectors-table/repository.ts'
+import { iamAuthorizer } from '../../support/api-client.ts'
 import { queryError, sesAccepted } from '../../support/aws-answers.ts'
 import { outboundInput } from '../../support/connectors.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
@@ -63,7 +64,7 @@ async function createAndValidate(input: Partial<OutboundConnectorInput>): Promis
     rawQueryString: '',
     headers: {},
     pathParameters: { id },
-    requestContext: { requestId: 'request-1', http: { method: 'POST' } },
+    requestContext: { requestId: 'request-1', http: { method: 'POST' }, authorizer: iamAuthorizer },
     isBase64Encoded: false,
   } as unknown as APIGatewayProxyEventV2)
   assert.equal(statusCode, 200, body)

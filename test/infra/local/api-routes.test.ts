@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { test } from 'node:test'
-import { type ApiEvent, matchRoute, type Route, startApiServer } from '../../../infra/local/api-server.ts'
+import { matchRoute, type Route } from '../../../infra/local/api-routes.ts'
+import { type ApiEvent, startApiServer } from '../../../infra/local/api-server.ts'
 import { listenSilently } from '../../support/listen.ts'
 import { within } from '../../support/within.ts'
 

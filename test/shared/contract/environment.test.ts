@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { ApiEnvironment, decisionSettings, readEnvironment } from '../../../shared/contract/environment.ts'
+import { readRoleMapping } from '../../../shared/contract/roles.ts'
 
 const minimalEnvironment = {
   CONNECTORS_TABLE: 'connectors',
@@ -21,5 +22,20 @@ describe('the setting delayNotificationHours', () => {
   for (const value of ['0', '-1', 'soon', ''])
     test(`throws an error that names DELAY_NOTIFICATION_HOURS when the variable is "${value}"`, () => {
       assert.throws(() => settings({ DELAY_NOTIFICATION_HOURS: value }), /DELAY_NOTIFICATION_HOURS: /)
+    })
+})
+
+describe('the roles of people who sign in', () => {
+  const rolesIn = (more: Record<string, string> = {}) =>
+    readRoleMapping(readEnvironment(ApiEnvironment, { ...minimalEnvironment, ...more }).SIGN_IN_ROLES)
+
+  test('are none without SIGN_IN_ROLES', () => assert.equal(rolesIn(), null))
+  test('are those of SIGN_IN_ROLES', () => {
+    const roles = { claim: 'groups', mapping: { mail: ['administer'] } }
+    assert.deepEqual(rolesIn({ SIGN_IN_ROLES: JSON.stringify(roles) }), roles)
+  })
+  for (const value of ['', 'groups', '{"claim":"groups"}', '{"claim":"groups","mapping":{"mail":["admin"]}}'])
+    test(`cannot be read from SIGN_IN_ROLES ${value}, so that the function does not start`, () => {
+      assert.throws(() => rolesIn({ SIGN_IN_ROLES: value }), /SIGN_IN_ROLES/)
     })
 })

@@ -96,9 +96,9 @@ export function runUnit(unit: Unit, body: string, ports: Ports): Promise<unknown
     case 'retry':
       return request(retryNow)
     case 'release':
-      return request(release(shared.trace, { at: ports.now().toISOString(), by: null }))
+      return request(release(shared.trace, { at: ports.now().toISOString(), by: 'ann' }))
     case 'return':
-      return request(returnToSender(shared.trace, { at: ports.now().toISOString(), by: null }))
+      return request(returnToSender(shared.trace, { at: ports.now().toISOString(), by: 'ann' }))
   }
 
   function request(mailRequest: MailRequest): Promise<unknown> {

@@ -1,4 +1,4 @@
-/** Tests the setting `postmaster` end to end, in a deployment that has no accepted domain yet. */
+/** Tests settings end to end, in a deployment that has no accepted domain yet. */
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -9,7 +9,16 @@ import { type Partner, startPartner } from '../support/smtp-partner.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'mailflow-test-'))
 const settings = join(folder, 'settings.json')
-writeFileSync(settings, JSON.stringify({ hostname: 'mx.ours.example', postmaster: 'ops@operator.example' }))
+/** Nothing listens at the issuer: test/infra/local/sign-in.test.ts has tests with a real one. */
+const jwt = {
+  issuer: 'https://127.0.0.1:1',
+  audience: ['mailflow'],
+  roles: { claim: 'groups', mapping: { mail: 'administer' } },
+}
+writeFileSync(
+  settings,
+  JSON.stringify({ hostname: 'mx.ours.example', postmaster: 'ops@operator.example', jwt }),
+)
 
 let operator: Partner
 let runner: RunnerProcess
@@ -68,4 +77,14 @@ test('mail to another mailbox of the host name, or in the domain of the configur
       await sendMessage(runner.endpoints, 'bob@elsewhere.example', to, 'Subject: x\r\n\r\n'),
       '550 5.7.64 Relay access denied',
     )
+})
+
+test('with the setting jwt, the API for people is served beside the other, and refuses a request whose token it cannot verify', async () => {
+  const { api, signInApi = '' } = runner.endpoints
+  assert.match(signInApi, /^http:\/\/127\.0\.0\.1:\d+$/)
+  assert.equal((await fetch(`${api}/configuration`)).status, 200)
+  for (const headers of [{}, { authorization: 'Bearer a.b.c' }]) {
+    const response = await fetch(`${signInApi}/configuration`, { headers })
+    assert.deepEqual([response.status, await response.json()], [401, { message: 'Unauthorized' }])
+  }
 })

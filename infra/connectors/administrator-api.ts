@@ -1,0 +1,92 @@
+/** The HTTP APIs for administrators: their routes, access logs and limits. */
+import { Stack } from 'aws-cdk-lib'
+import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway'
+import {
+  HttpApi,
+  type HttpApiProps,
+  HttpMethod,
+  HttpStage,
+  LogGroupLogDestination,
+} from 'aws-cdk-lib/aws-apigatewayv2'
+import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations'
+import type { Construct } from 'constructs'
+import type { Config } from '../config.ts'
+import { type UnitFunction, UnitLogs } from '../unit.ts'
+
+const { GET, POST, PUT, PATCH, DELETE } = HttpMethod
+
+const routes: readonly { path: string; methods: HttpMethod[] }[] = [
+  { path: '/inbound-connectors', methods: [GET, POST] },
+  { path: '/inbound-connectors/{id}', methods: [GET, PUT, PATCH, DELETE] },
+  { path: '/inbound-connectors/{id}/retry', methods: [POST] },
+  { path: '/inbound-connectors/{id}/validate', methods: [POST] },
+  { path: '/outbound-connectors', methods: [GET, POST] },
+  { path: '/outbound-connectors/{id}', methods: [GET, PUT, PATCH, DELETE] },
+  { path: '/outbound-connectors/{id}/retry', methods: [POST] },
+  { path: '/outbound-connectors/{id}/release', methods: [POST] },
+  { path: '/outbound-connectors/{id}/return', methods: [POST] },
+  { path: '/accepted-domains', methods: [GET] },
+  { path: '/accepted-domains/{domain}', methods: [GET, PUT, PATCH, DELETE] },
+  { path: '/configuration', methods: [GET] },
+  { path: '/messages', methods: [GET] },
+  { path: '/messages/retry', methods: [POST] },
+  { path: '/messages/{id}', methods: [GET] },
+  { path: '/messages/{id}/retry', methods: [POST] },
+  { path: '/messages/{id}/release', methods: [POST] },
+  { path: '/messages/{id}/return', methods: [POST] },
+  { path: '/tls-reports', methods: [GET] },
+  { path: '/tls-reports/{id}', methods: [GET] },
+  { path: '/certificates', methods: [GET] },
+  { path: '/certificates/observed', methods: [GET] },
+  { path: '/explain', methods: [POST] },
+  { path: '/openapi.json', methods: [GET] },
+]
+
+/** The route of validate-connector, which opens sessions with next hops from the network of deliver-message. */
+const validation = { path: '/outbound-connectors/{id}/validate', methods: [POST] }
+
+export interface AdministratorApiProps {
+  readonly config: Config
+  readonly handler: UnitFunction
+  readonly validate: UnitFunction
+  /** The authorizer of every route. */
+  readonly authorizer: Required<Pick<HttpApiProps, 'defaultAuthorizer'>> &
+    Pick<HttpApiProps, 'defaultAuthorizationScopes'>
+}
+
+/** An HTTP API with every route. The authorizer is required, so that no route is open. */
+export class AdministratorApi extends HttpApi {
+  constructor(scope: Construct, id: string, props: AdministratorApiProps) {
+    const { config, handler, validate, authorizer } = props
+    const apiName = `${Stack.of(scope).stackName}-${id}`
+    super(scope, id, { apiName, ...authorizer, createDefaultStage: false })
+    // One permission covers the whole API: one per route would exceed the 20 KB of the function's policy.
+    const integration = new HttpLambdaIntegration('Handler', handler, { scopePermissionToRoute: false })
+    for (const route of routes) this.addRoutes({ ...route, integration })
+    this.addRoutes({ ...validation, integration: new HttpLambdaIntegration('Validation', validate) })
+    new HttpStage(this, 'Stage', {
+      httpApi: this,
+      stageName: '$default',
+      autoDeploy: true,
+      throttle: { rateLimit: 50, burstLimit: 100 },
+      accessLogSettings: {
+        destination: new LogGroupLogDestination(new UnitLogs(this, 'AccessLogs', config)),
+        format: AccessLogFormat.custom(JSON.stringify(accessLogFields)),
+      },
+    })
+  }
+}
+
+/** Records the caller, the request and the result. */
+const accessLogFields = {
+  at: '$context.requestTime',
+  requestId: '$context.requestId',
+  ip: '$context.identity.sourceIp',
+  principal: '$context.identity.userArn',
+  subject: '$context.authorizer.claims.sub',
+  route: '$context.routeKey',
+  path: '$context.path',
+  status: '$context.status',
+  latencyMs: '$context.responseLatency',
+  fault: '$context.error.message',
+}
