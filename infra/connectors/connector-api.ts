@@ -32,6 +32,8 @@ const routes: readonly { path: string; methods: HttpMethod[] }[] = [
   { path: '/messages/{id}/retry', methods: [POST] },
   { path: '/messages/{id}/release', methods: [POST] },
   { path: '/messages/{id}/return', methods: [POST] },
+  { path: '/dead-letters', methods: [GET] },
+  { path: '/dead-letters/redrive', methods: [POST] },
   { path: '/tls-reports', methods: [GET] },
   { path: '/tls-reports/{id}', methods: [GET] },
   { path: '/certificates', methods: [GET] },
@@ -71,7 +73,7 @@ export class ConnectorApi extends Construct {
     messages.grantAdministratorRequests(this.handler)
     transport.grantReceivedReports(this.handler)
     transport.grantObserved(this.handler)
-    queues.evaluation.grantSend(this.handler)
+    for (const queue of queues.all) queue.grantRedrive(this.handler)
     setDecisionEnvironment(config, this.handler)
     this.handler.addEnvironment('DELIVERS_IN_VPC', String(deliversInVpc(config)))
     this.api = new HttpApi(this, 'Api', { ...authorisation(config), createDefaultStage: false })
