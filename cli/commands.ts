@@ -90,6 +90,11 @@ export const commands: readonly ListedCommand[] = [
     load: async () => (await import('./commands/retry.ts')).retry,
   },
   {
+    name: 'redrive',
+    summary: 'List the dead letters, or send them to their queues again',
+    load: async () => (await import('./commands/redrive.ts')).redrive,
+  },
+  {
     name: 'tls-reports',
     summary: 'List TLS reports received from other organisations, latest day first, or show one report',
     load: async () => (await import('./commands/tls-reports.ts')).tlsReports,

@@ -18,6 +18,7 @@ import { acceptedDomainRoutes } from './routes/accepted-domains.ts'
 import { type CertificateDependencies, certificatesRoute } from './routes/certificates.ts'
 import { configurationRoute, type Deployment } from './routes/configuration.ts'
 import { connectorRoutes } from './routes/connectors.ts'
+import { type DeadLetterDependencies, deadLetterRoutes } from './routes/dead-letters.ts'
 import { type ExplainDependencies, explainRoute } from './routes/explain.ts'
 import { messageRoutes } from './routes/messages.ts'
 import { type ObservedDependencies, observedCertificateRoutes } from './routes/observed-certificates.ts'
@@ -30,6 +31,7 @@ export interface Dependencies {
   history: History
   trace: WaitingMailDependencies['trace']
   evaluation: JobSender<EvaluationJob>
+  deadLetters: Pick<DeadLetterDependencies, 'sqs' | 'urls'>
   explain: Omit<ExplainDependencies, 'now'>
   deployment: Deployment
   reports: TlsReportDependencies['reports']
@@ -52,6 +54,7 @@ export function createConnectorApi({
   history,
   trace,
   evaluation,
+  deadLetters,
   explain,
   deployment,
   reports,
@@ -69,6 +72,7 @@ export function createConnectorApi({
       ...acceptedDomainRoutes(repository.acceptedDomains),
       ...messageRoutes(history, now),
       ...waitingMailRoutes(repository, waitingMail),
+      ...deadLetterRoutes({ ...deadLetters, logger, now }),
       ...tlsReportRoutes({ reports, snapshot: explain.snapshot, now }),
       certificatesRoute({ published, now }),
       ...observedCertificateRoutes({ observed, now }),

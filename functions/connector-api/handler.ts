@@ -9,22 +9,42 @@ import { ConnectorRepository, SnapshotReader } from '../../shared/connectors-tab
 import { ApiEnvironment, decisionSettings, readEnvironment } from '../../shared/contract/environment.ts'
 import { readRoleMapping } from '../../shared/contract/roles.ts'
 import { clientDefaults } from '../../shared/lambda/aws-clients.ts'
+import type { QueueUrls } from '../../shared/lambda/job-source.ts'
 import { History } from '../../shared/messages/history.ts'
 import { Trace } from '../../shared/messages/trace.ts'
 import { JobQueue } from '../../shared/queues/job-queue.ts'
 import { ReceivedReports } from '../../shared/tls-reports/received-reports.ts'
 import { ObservedList } from '../../shared/transport/observed-list.ts'
 import { createConnectorApi } from './api.ts'
+import type { QueueName } from './dead-letter.ts'
 
 const environment = readEnvironment(ApiEnvironment, process.env)
 const documents = DynamoDBDocumentClient.from(new DynamoDBClient(clientDefaults))
+const sqs = new SQSClient(clientDefaults)
 const connectors = new SnapshotReader(documents, environment.CONNECTORS_TABLE)
+const urls: Record<QueueName, QueueUrls> = {
+  Evaluation: {
+    queue: environment.EVALUATION_QUEUE_URL,
+    deadLetters: environment.EVALUATION_DEAD_LETTERS_URL,
+  },
+  Delivery: { queue: environment.DELIVERY_QUEUE_URL, deadLetters: environment.DELIVERY_DEAD_LETTERS_URL },
+  UnprovenDelivery: {
+    queue: environment.UNPROVEN_DELIVERY_QUEUE_URL,
+    deadLetters: environment.UNPROVEN_DELIVERY_DEAD_LETTERS_URL,
+  },
+  LowPriorityDelivery: {
+    queue: environment.LOW_PRIORITY_DELIVERY_QUEUE_URL,
+    deadLetters: environment.LOW_PRIORITY_DELIVERY_DEAD_LETTERS_URL,
+  },
+  Bounce: { queue: environment.BOUNCE_QUEUE_URL, deadLetters: environment.BOUNCE_DEAD_LETTERS_URL },
+}
 
 export const handler = createConnectorApi({
   repository: new ConnectorRepository(documents, environment.CONNECTORS_TABLE),
   history: new History(documents, environment.MESSAGES_TABLE),
   trace: new Trace(documents, environment.MESSAGES_TABLE),
-  evaluation: new JobQueue(new SQSClient(clientDefaults), environment.EVALUATION_QUEUE_URL),
+  evaluation: new JobQueue(sqs, environment.EVALUATION_QUEUE_URL),
+  deadLetters: { sqs, urls },
   explain: {
     snapshot: () => connectors.current(),
     settings: decisionSettings(environment),

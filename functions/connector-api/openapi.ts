@@ -14,6 +14,7 @@ import {
   SavedInboundConnector,
   SavedOutboundConnector,
 } from './routes/connectors.ts'
+import { DeadLetterList, Redrive } from './routes/dead-letters.ts'
 import { ExplanationAnswer } from './routes/explain.ts'
 import { MessageList } from './routes/messages.ts'
 import { ObservedCertificates, ObservedCertificatesList } from './routes/observed-certificates.ts'
@@ -47,6 +48,8 @@ const outputs = {
   MessageList,
   WaitingRecipients,
   WaitingMail,
+  DeadLetterList,
+  Redrive,
   ExplanationAnswer,
   TlsReport,
   TlsReportList,

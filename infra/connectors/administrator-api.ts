@@ -34,6 +34,8 @@ const routes: readonly { path: string; methods: HttpMethod[] }[] = [
   { path: '/messages/{id}/retry', methods: [POST] },
   { path: '/messages/{id}/release', methods: [POST] },
   { path: '/messages/{id}/return', methods: [POST] },
+  { path: '/dead-letters', methods: [GET] },
+  { path: '/dead-letters/redrive', methods: [POST] },
   { path: '/tls-reports', methods: [GET] },
   { path: '/tls-reports/{id}', methods: [GET] },
   { path: '/certificates', methods: [GET] },

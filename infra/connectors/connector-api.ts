@@ -45,7 +45,7 @@ export class ConnectorApi extends Construct {
     messages.grantAdministratorRequests(this.handler)
     transport.grantReceivedReports(this.handler)
     transport.grantObserved(this.handler)
-    queues.evaluation.grantSend(this.handler)
+    for (const queue of queues.all) queue.grantRedrive(this.handler)
     setDecisionEnvironment(config, this.handler)
     setSignInEnvironment(config, this.handler)
     this.handler.addEnvironment('DELIVERS_IN_VPC', String(deliversInVpc(config)))

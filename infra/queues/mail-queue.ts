@@ -76,7 +76,7 @@ export class MailQueue extends Construct {
   consume(consumer: UnitFunction): void {
     this.setUrl(consumer)
     this.deadLetters.grantSendMessages(consumer)
-    consumer.addEnvironment(`${this.props.variablePrefix}_DEAD_LETTERS_URL`, this.deadLetters.queueUrl)
+    this.setDeadLettersUrl(consumer)
     consumer.addEventSource(
       new SqsEventSource(this.queue, {
         batchSize: 10,
@@ -86,7 +86,18 @@ export class MailQueue extends Construct {
     )
   }
 
+  /** Lets the unit read dead letters, and send them to their queue again. */
+  grantRedrive(unit: UnitFunction): void {
+    this.grantSend(unit)
+    this.deadLetters.grant(unit, 'sqs:ReceiveMessage', 'sqs:ChangeMessageVisibility', 'sqs:DeleteMessage')
+    this.setDeadLettersUrl(unit)
+  }
+
   private setUrl(unit: Unit): void {
     unit.addEnvironment(`${this.props.variablePrefix}_QUEUE_URL`, this.queue.queueUrl)
+  }
+
+  private setDeadLettersUrl(unit: Unit): void {
+    unit.addEnvironment(`${this.props.variablePrefix}_DEAD_LETTERS_URL`, this.deadLetters.queueUrl)
   }
 }

@@ -13,6 +13,7 @@ export class MailQueues extends Construct {
   /** The queues of delivery jobs. */
   readonly deliveries: readonly MailQueue[]
   readonly bounce: MailQueue
+  readonly all: readonly MailQueue[]
 
   constructor(scope: Construct, id: string, config: Config) {
     super(scope, id)
@@ -32,5 +33,6 @@ export class MailQueues extends Construct {
     })
     this.deliveries = [this.delivery, this.unprovenDelivery, this.lowPriorityDelivery]
     this.bounce = new MailQueue(this, 'Bounce', { variablePrefix: 'BOUNCE', consumer: bounce })
+    this.all = [this.evaluation, ...this.deliveries, this.bounce]
   }
 }

@@ -172,6 +172,11 @@ const deliveryQueues = {
   UNPROVEN_DELIVERY_QUEUE_URL: z.url(),
   LOW_PRIORITY_DELIVERY_QUEUE_URL: z.url(),
 }
+const deliveryDeadLetters = {
+  DELIVERY_DEAD_LETTERS_URL: z.url(),
+  UNPROVEN_DELIVERY_DEAD_LETTERS_URL: z.url(),
+  LOW_PRIORITY_DELIVERY_DEAD_LETTERS_URL: z.url(),
+}
 
 export const EvaluateEnvironment = DecisionEnvironment.extend({
   MESSAGES_TABLE: z.string().min(1),
@@ -226,9 +231,7 @@ export const DeliverEnvironment = OutboundMailEnvironment.extend({
   CONTENT_BUCKET: z.string().min(1),
   EVALUATION_QUEUE_URL: z.url(),
   ...deliveryQueues,
-  DELIVERY_DEAD_LETTERS_URL: z.url(),
-  UNPROVEN_DELIVERY_DEAD_LETTERS_URL: z.url(),
-  LOW_PRIORITY_DELIVERY_DEAD_LETTERS_URL: z.url(),
+  ...deliveryDeadLetters,
   /** Maximum number of concurrent deliveries to one destination. */
   DELIVERIES_PER_DESTINATION: z.coerce.number().int().min(1).default(10),
   /** Timeouts while a next hop sends nothing: `connect,greeting,command,data`. */
@@ -296,6 +299,11 @@ export const ApiEnvironment = DecisionEnvironment.extend({
   MESSAGES_TABLE: z.string().min(1),
   TRANSPORT_TABLE: z.string().min(1),
   EVALUATION_QUEUE_URL: z.url(),
+  EVALUATION_DEAD_LETTERS_URL: z.url(),
+  ...deliveryQueues,
+  ...deliveryDeadLetters,
+  BOUNCE_QUEUE_URL: z.url(),
+  BOUNCE_DEAD_LETTERS_URL: z.url(),
   /** Whether deliver-message runs in the VPC. */
   DELIVERS_IN_VPC: z.stringbool(),
 })

@@ -46,8 +46,8 @@ export class JobRefusedError extends Error {
   }
 }
 
-/** Limits of SendMessageBatch. */
-const batchLimits = { items: 10, octets: 1_048_576 }
+/** Limits of SendMessageBatch; ReceiveMessage and the other batch requests have the same limit of items. */
+export const batchLimits = { items: 10, octets: 1_048_576 }
 
 export class JobQueue<Job> {
   readonly #transport: BatchTransport

@@ -189,6 +189,19 @@ test('deliver-message and bounce-message may list only keys that they name as a 
   }
 })
 
+test('only the API may receive dead letters, and it may not receive the jobs of a queue', () => {
+  const received = grants({})
+    .filter(({ action }) => action === 'sqs:ReceiveMessage')
+    .map(({ role, resource }) => `${role} ${resource}`.replace(/[0-9A-F]{8}\b/g, ''))
+  const names = ['Bounce', 'Delivery', 'Evaluation', 'LowPriorityDelivery', 'UnprovenDelivery']
+  const ofApi = received.filter((text) => text.startsWith('ApiFunctionRole'))
+  assert.deepEqual(
+    ofApi.sort(),
+    names.map((name) => `ApiFunctionRole <Queues${name}DeadLetters.Arn>`),
+  )
+  assert.deepEqual(received.filter((text) => text.includes('DeadLetters')).sort(), ofApi)
+})
+
 test('only the ingress and rotation may use the KMS key of the TLS secret', () => {
   const tlsSecretKeyArn = 'arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d-0000-4000-8000-000000000000'
   const kms = grants({ tlsSecretKeyArn }).filter(({ action }) => action.startsWith('kms:'))

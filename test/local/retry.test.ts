@@ -1,6 +1,9 @@
-/** Tests validation and retry end to end after a connector is corrected. */
+/** Tests validation, retry and redrive end to end after a connector is corrected. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
+import type { DeadLetter } from '../../functions/connector-api/dead-letter.ts'
+import { mailflow } from '../support/cli/mailflow.ts'
 import { setUpMailboxServer } from '../support/local/mailbox-server.ts'
 import { Api, messageIdIn, type RunnerProcess, sendMessage, waitForResult } from '../support/local/runner.ts'
 import { shareRunner } from '../support/local/shared-runner.ts'
@@ -71,3 +74,69 @@ test('held mail is counted as failing by a validation, and delivered after its t
   assert.deepEqual([recipients[0]?.attempts.length, mailbox.received.length], [2, 1])
   await assert.rejects(api.call('POST', `/messages/${id}/retry`), /409 .*ann@ours\.example.*is Delivered/)
 })
+
+test('an unreadable job becomes a dead letter, and the mail of a readable one is delivered after a redrive', async () => {
+  const insurer = await api.create('inbound', {
+    name: 'from the insurer',
+    connectorType: 'Partner',
+    senderDomains: ['insurer.example'],
+    onViolation: 'Defer',
+  })
+  const content = 'From: <clerk@insurer.example>\r\nSubject: held\r\n\r\nDear Ann\r\n'
+  const reply = await sendMessage(runner.endpoints, 'clerk@insurer.example', 'ann@ours.example', content)
+  const { id } = await api.settled(messageIdIn(reply), ['Deferred'])
+  const [timer] = await delayedJobs(id)
+  await api.change(`/inbound-connectors/${insurer}`, { requireTls: false })
+
+  // The job of a message as evaluate-policy would have left it after an outage, and a job that no version can read.
+  await sendJob(
+    'evaluationDeadLetters',
+    JSON.stringify({ ...timer, notBefore: new Date().toISOString(), retry: true }),
+  )
+  await sendJob('evaluation', JSON.stringify({ message: { id } }))
+  const redrive = (...args: string[]) =>
+    mailflow(['redrive', '--json', ...args], { env: { MAILFLOW_API: runner.endpoints.api } })
+  const letters = await waitForResult(async () => {
+    const found: DeadLetter[] = JSON.parse((await redrive('--message', id)).out)
+    return found.length === 2 ? found : null
+  })
+  assert.deepEqual(letters.map(({ readable }) => readable).sort(), [false, true])
+  assert.match(
+    letters.find(({ readable }) => !readable)?.reason ?? '',
+    /^The record is not a job of this queue/,
+  )
+
+  const sent = await redrive('--message', id, '--send', '--yes')
+  assert.deepEqual(JSON.parse(sent.out), {
+    redriven: 1,
+    notDeleted: 0,
+    failed: 0,
+    skipped: 1,
+    truncated: false,
+  })
+  const { recipients } = await api.settled(id, ['Delivered'])
+  assert.equal(recipients[0]?.attempts.length, 1)
+})
+
+const sqs = () =>
+  new SQSClient({
+    region: 'us-east-1',
+    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+    endpoint: runner.endpoints.sqs,
+  })
+
+const sendJob = (queue: string, body: string) =>
+  sqs().send(new SendMessageCommand({ QueueUrl: runner.endpoints.queues[queue], MessageBody: body }))
+
+/** Reads the jobs of a message that wait for their time from the queue emulator. */
+async function delayedJobs(id: string): Promise<[object]> {
+  const name = runner.endpoints.queues.evaluation?.split('/').at(-1)
+  return waitForResult(async () => {
+    const response = await fetch(`${runner.endpoints.sqs}/_fauxqs/queues/${name}`)
+    const { messages } = (await response.json()) as { messages: { delayed: { body: string }[] } }
+    const [job] = messages.delayed
+      .map(({ body }) => JSON.parse(body))
+      .filter(({ message }) => message?.id === id)
+    return job === undefined ? null : [job]
+  })
+}

@@ -2,7 +2,8 @@
 import type { Logger } from '@aws-lambda-powertools/logger'
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
-import { createConnectorApi } from '../../functions/connector-api/api.ts'
+import { createConnectorApi, type Dependencies } from '../../functions/connector-api/api.ts'
+import { QueueName } from '../../functions/connector-api/dead-letter.ts'
 import type { Deployment } from '../../functions/connector-api/routes/configuration.ts'
 import { PublishedCertificatesItem } from '../../shared/connectors-table/published-certificates.ts'
 import { ConnectorRepository, SnapshotReader } from '../../shared/connectors-table/repository.ts'
@@ -13,6 +14,17 @@ import { Trace } from '../../shared/messages/trace.ts'
 import { ReceivedReports } from '../../shared/tls-reports/received-reports.ts'
 import { ObservedList } from '../../shared/transport/observed-list.ts'
 import { recordingQueue } from './queue.ts'
+
+const emptyQueues = { send: async () => ({}) } as unknown as Dependencies['deadLetters']['sqs']
+
+/** Returns the URLs of the queues and their dead letters at the endpoint. */
+export const queueUrlsOf = (endpoint: string): Dependencies['deadLetters']['urls'] =>
+  Object.fromEntries(
+    QueueName.options.map((name) => [
+      name,
+      { queue: `${endpoint}/000000000000/${name}`, deadLetters: `${endpoint}/000000000000/${name}Dead` },
+    ]),
+  ) as Dependencies['deadLetters']['urls']
 
 export interface ApiCall {
   headers?: Record<string, string>
@@ -42,6 +54,7 @@ export function createTestApi(
   publicRoots: readonly string[] = [],
   deployment: Partial<Deployment> = {},
   roles: RoleMapping | null = null,
+  deadLetters: Dependencies['deadLetters'] = { sqs: emptyQueues, urls: queueUrlsOf('http://sqs') },
 ) {
   const logEntries: Record<string, unknown>[] = []
   const logger = {
@@ -54,6 +67,7 @@ export function createTestApi(
     history: new History(documents, 'messages'),
     trace: new Trace(documents, 'messages'),
     evaluation,
+    deadLetters,
     explain: {
       snapshot: () => new SnapshotReader(documents, 'connectors').current(),
       settings: { defaultRoute: 'Mx', postmaster: { hostname: 'mx.ours.example', mailbox: null } },

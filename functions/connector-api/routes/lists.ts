@@ -12,6 +12,16 @@ export const limitUpTo = (maxLimit: number, defaultLimit: number) =>
     .default(defaultLimit)
     .describe('maximum number of entries of a page')
 
+export const instant = z.iso
+  .datetime({
+    offset: true,
+    error: ({ input }) =>
+      / \d\d:\d\d$/.test(String(input))
+        ? 'has a space where the offset begins: in a query, + is written %2B'
+        : 'is not a time in ISO 8601 with its offset, such as 2026-02-03T11:00:00Z',
+  })
+  .transform((text) => new Date(text))
+
 /** Cursor of a search through the message trace. */
 export const historyCursor = cursorSchema(
   z.strictObject({ day: z.iso.date(), before: z.string().regex(/^[0-9A-Z]{26}$/) }),

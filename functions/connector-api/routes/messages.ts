@@ -10,7 +10,7 @@ import {
 } from '../../../shared/messages/history.ts'
 import { RecipientStates, TraceEntry } from '../../../shared/messages/trace-entry.ts'
 import { type Route, route } from '../route.ts'
-import { historyCursor, isUlid, limitUpTo, listOf, listResponse } from './lists.ts'
+import { historyCursor, instant, isUlid, limitUpTo, listOf, listResponse } from './lists.ts'
 import { notFoundProblem } from './write-responses.ts'
 
 export const MessageList = listOf(TraceEntry)
@@ -18,16 +18,6 @@ export const MessageList = listOf(TraceEntry)
 const defaultSpanMs = dayMs
 /** Each day of the span costs one query per index partition, even when it has no mail. */
 const maxSpanMs = 31 * dayMs
-
-const instant = z.iso
-  .datetime({
-    offset: true,
-    error: ({ input }) =>
-      / \d\d:\d\d$/.test(String(input))
-        ? 'has a space where the offset begins: in a query, + is written %2B'
-        : 'is not a time in ISO 8601 with its offset, such as 2026-02-03T11:00:00Z',
-  })
-  .transform((text) => new Date(text))
 
 const addressFilter = z
   .string()

@@ -69,6 +69,8 @@ const routes = [
   'POST /messages/{id}/return',
   'GET /certificates/observed',
   'GET /configuration',
+  'GET /dead-letters',
+  'POST /dead-letters/redrive',
   'GET /tls-reports',
   'GET /tls-reports/{id}',
   'GET /certificates',

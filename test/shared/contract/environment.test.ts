@@ -3,10 +3,17 @@ import { describe, test } from 'node:test'
 import { ApiEnvironment, decisionSettings, readEnvironment } from '../../../shared/contract/environment.ts'
 import { readRoleMapping } from '../../../shared/contract/roles.ts'
 
+const queueVariables = [
+  'EVALUATION',
+  'DELIVERY',
+  'UNPROVEN_DELIVERY',
+  'LOW_PRIORITY_DELIVERY',
+  'BOUNCE',
+].flatMap((queue) => [`${queue}_QUEUE_URL`, `${queue}_DEAD_LETTERS_URL`])
 const minimalEnvironment = {
+  ...Object.fromEntries(queueVariables.map((name) => [name, 'https://sqs.example/queue'])),
   CONNECTORS_TABLE: 'connectors',
   MESSAGES_TABLE: 'messages',
-  EVALUATION_QUEUE_URL: 'https://sqs.example/evaluation',
   TRANSPORT_TABLE: 'transport',
   DEFAULT_ROUTE: 'Mx',
   DELIVERS_IN_VPC: 'true',

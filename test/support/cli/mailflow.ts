@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { run } from '../../../cli/run.ts'
+import type { Dependencies } from '../../../functions/connector-api/api.ts'
 import { type ApiCall, type ApiResult, createTestApi } from '../api-client.ts'
 import { startDynamoDb, type TestDynamoDb } from '../dynamodb.ts'
 
@@ -31,9 +32,12 @@ export interface HttpApi {
   stop(): Promise<void>
 }
 
-export async function startApi(now: () => number = Date.now): Promise<HttpApi> {
+export async function startApi(
+  now: () => number = Date.now,
+  deadLetters?: Dependencies['deadLetters'],
+): Promise<HttpApi> {
   const database = await startDynamoDb()
-  const { call, evaluation } = createTestApi(database.documents, now)
+  const { call, evaluation } = createTestApi(database.documents, now, [], {}, null, deadLetters)
   const requests: string[] = []
   let lastBody = ''
   const meanwhile: HttpApi['meanwhile'] = { before: null }
