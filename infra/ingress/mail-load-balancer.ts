@@ -10,7 +10,7 @@ import {
 import { Construct } from 'constructs'
 import { acknowledge } from '../acknowledge.ts'
 import type { Config } from '../config.ts'
-import { MailNetwork } from '../mail-network.ts'
+import type { MailNetwork } from '../mail-network.ts'
 import { healthPort, smtpPort } from './ports.ts'
 
 /**
@@ -24,14 +24,13 @@ export class MailLoadBalancer extends Construct {
   readonly balancer: NetworkLoadBalancer
   readonly targets: NetworkTargetGroup
   readonly securityGroup: SecurityGroup
-  /** CIDRs of the subnets that contain the balancer's addresses. */
-  readonly balancerNetworks: readonly string[]
+  private readonly network: MailNetwork
 
   constructor(scope: Construct, id: string, network: MailNetwork, config: Config) {
     super(scope, id)
+    this.network = network
     this.securityGroup = this.createSecurityGroup(network)
     this.balancer = this.createBalancer(network, config)
-    this.balancerNetworks = network.vpc.publicSubnets.map(({ ipv4CidrBlock }) => ipv4CidrBlock)
     this.targets = this.createTargets(network, config)
     this.balancer.addListener('Smtp', {
       port: 25,
@@ -41,6 +40,11 @@ export class MailLoadBalancer extends Construct {
     })
     const { loadBalancerDnsName: value } = this.balancer
     new CfnOutput(this, 'Name', { value, description: 'Load balancer' }).overrideLogicalId('LoadBalancerName')
+  }
+
+  /** CIDRs of the subnets that contain the balancer's addresses. An existing VPC has them only if the setting does. */
+  get balancerNetworks(): string[] {
+    return this.network.vpc.publicSubnets.map(({ ipv4CidrBlock }) => ipv4CidrBlock)
   }
 
   /** Forwards connections to the service's tasks, which accept them only from this load balancer. */
@@ -57,12 +61,18 @@ export class MailLoadBalancer extends Construct {
     return group
   }
 
-  private createBalancer({ vpc }: MailNetwork, { deletionProtection }: Config): NetworkLoadBalancer {
+  private createBalancer(network: MailNetwork, { deletionProtection }: Config): NetworkLoadBalancer {
     const description = 'Addresses for the A record that the MX record names'
-    const addresses = MailNetwork.createAddresses(this, 'MxAddress', description)
+    const addresses = network.createAddresses(this, 'MxAddress', description)
+    const { vpc } = network
     const balancer = new NetworkLoadBalancer(this, 'Balancer', {
       vpc,
       internetFacing: true,
+      // The MX record leads to fixed addresses, so clients also use the address of a zone that has no healthy task.
+      // But two connections of a client, or of a NAT device, to two of these addresses can have one source port. If
+      // both reach one task, one of them fails, and the client retries. `ingress.proxyProtocol` prevents that
+      // (https://docs.aws.amazon.com/elasticloadbalancing/latest/network/load-balancer-troubleshooting.html,
+      // "Intermittent connection failure when client IP preservation is enabled").
       crossZoneEnabled: true,
       deletionProtection,
       securityGroups: [this.securityGroup],

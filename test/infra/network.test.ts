@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Json, onlyResource, type Resource, resourcesOfType, text } from '../support/synthesis.ts'
+import { subnetMasks } from '../../infra/network-settings.ts'
+import {
+  assemble,
+  existingVpc,
+  type Json,
+  onlyResource,
+  type Resource,
+  resources,
+  resourcesOfType,
+  text,
+} from '../support/synthesis.ts'
 
 const egress: [
   string,
@@ -57,6 +67,97 @@ test('a change of defaultRoute keeps the subnets, so that no resource in them is
   const subnets = (mailflow: Record<string, unknown>) =>
     resourcesOfType('AWS::EC2::Subnet', mailflow).map(({ id, Properties }) => [id, Properties.CidrBlock])
   assert.deepEqual(subnets({ defaultRoute: 'Mx' }), subnets({}))
+})
+
+const ranges: [cidr: string, publicSubnets: string[], privateSubnets: string[]][] = [
+  ['10.40.0.0/16', ['10.40.0.0/24', '10.40.1.0/24'], ['10.40.4.0/22', '10.40.8.0/22']],
+  ['10.8.16.0/20', ['10.8.16.0/24', '10.8.17.0/24'], ['10.8.20.0/22', '10.8.24.0/22']],
+  ['172.20.0.0/22', ['172.20.0.0/25', '172.20.0.128/25'], ['172.20.1.0/24', '172.20.2.0/24']],
+]
+
+for (const [cidr, publicSubnets, privateSubnets] of ranges)
+  test(`the VPC ${cidr} has two public and two private subnets, and its endpoints admit that range`, () => {
+    const mailflow = { network: { cidr }, interfaceEndpoints: true }
+    assert.equal(onlyResource('AWS::EC2::VPC', mailflow).Properties.CidrBlock, cidr)
+    assert.deepEqual(
+      resourcesOfType('AWS::EC2::Subnet', mailflow).map(({ Properties }) => Properties.CidrBlock),
+      [...publicSubnets, ...privateSubnets],
+    )
+    const endpoints = resourcesOfType('AWS::EC2::SecurityGroup', mailflow).find(({ id }) =>
+      id.startsWith('NetworkEndpoints'),
+    )
+    assert.equal(endpoints?.Properties.SecurityGroupIngress[0].CidrIp, cidr)
+  })
+
+test('the four subnets take at most three quarters of a VPC of any size', () => {
+  for (let prefix = 16; prefix <= 22; prefix++) {
+    const { publicMask, privateMask } = subnetMasks(`10.0.0.0/${prefix}`)
+    const share = 2 * 2 ** (prefix - publicMask) + 2 * 2 ** (prefix - privateMask)
+    assert.ok(share <= 0.75, `/${prefix}`)
+  }
+})
+
+const threeZones = {
+  ...existingVpc,
+  availabilityZones: [...existingVpc.availabilityZones, 'eu-west-1c'],
+  publicSubnetIds: [...existingVpc.publicSubnetIds, 'subnet-4a1b2c3d'],
+  publicSubnetCidrs: [...existingVpc.publicSubnetCidrs, '10.1.0.128/26'],
+  privateSubnetIds: [...existingVpc.privateSubnetIds, 'subnet-5a1b2c3d'],
+}
+
+for (const [zones, vpc] of [
+  ['two', existingVpc],
+  ['three', threeZones],
+] as const) {
+  const mailflow = { network: { existingVpc: vpc }, defaultRoute: 'Mx' }
+
+  test(`in an existing VPC with ${zones} zones, the stack creates only the load balancer's addresses and security groups`, () => {
+    const types = resources(mailflow)
+      .map(({ Type }) => Type)
+      .filter((type) => type.startsWith('AWS::EC2::'))
+    assert.deepEqual([...new Set(types)].sort(), [
+      'AWS::EC2::EIP',
+      'AWS::EC2::SecurityGroup',
+      'AWS::EC2::SecurityGroupIngress',
+    ])
+    assert.equal(types.filter((type) => type === 'AWS::EC2::EIP').length, vpc.publicSubnetIds.length)
+    for (const { Properties } of resourcesOfType('AWS::EC2::SecurityGroup', mailflow))
+      assert.equal(Properties.VpcId, vpc.vpcId)
+  })
+
+  test(`in an existing VPC with ${zones} zones, the load balancer has the public subnets, and ingress and delivery the private ones`, () => {
+    const { Properties } = onlyResource('AWS::ElasticLoadBalancingV2::LoadBalancer', mailflow)
+    assert.deepEqual(
+      Properties.SubnetMappings.map(({ SubnetId, AllocationId }: Json) => [SubnetId, text(AllocationId)]),
+      vpc.publicSubnetIds.map((id, zone) => [id, addressOf(mailflow, zone)]),
+    )
+    const ingress = onlyResource('AWS::ECS::Service', mailflow).Properties.NetworkConfiguration
+      .AwsvpcConfiguration
+    assert.deepEqual([ingress.Subnets, ingress.AssignPublicIp], [vpc.privateSubnetIds, 'DISABLED'])
+    const delivery = resourcesOfType('AWS::Lambda::Function', mailflow).find(({ id }) =>
+      id.startsWith('DeliveryFunction'),
+    )
+    assert.deepEqual(delivery?.Properties.VpcConfig.SubnetIds, vpc.privateSubnetIds)
+  })
+}
+
+const addressOf = (mailflow: Record<string, unknown>, zone: number): string =>
+  `<${resourcesOfType('AWS::EC2::EIP', mailflow)[zone]?.id}.AllocationId>`
+
+test('an existing VPC with the PROXY protocol has its public subnets as trusted proxies', () => {
+  const mailflow = { network: { existingVpc }, ingress: { proxyProtocol: true } }
+  assert.equal(ingressEnvironment(mailflow).PROXY_TRUSTED_ADDRESSES, '10.1.0.0/26,10.1.0.64/26')
+})
+
+test('a stack in an existing VPC is synthesised without a lookup and with the warnings of any other stack', () => {
+  const messages = (mailflow: Record<string, unknown>) =>
+    assemble(mailflow)
+      .getStackByName('Mailflow')
+      .messages.map(({ entry, level }) => [level, entry.data])
+  const { publicSubnetCidrs: _, ...withoutCidrs } = existingVpc
+  const { manifest } = assemble({ network: { existingVpc: withoutCidrs } })
+  assert.deepEqual(manifest.missing ?? [], [])
+  assert.deepEqual(messages({ network: { existingVpc: withoutCidrs } }), messages({}))
 })
 
 test('the load balancer and the NAT gateways have elastic addresses, so MX and egress addresses are fixed', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { assemble, type Json } from '../support/synthesis.ts'
+import { assemble, existingVpc, type Json } from '../support/synthesis.ts'
 
 const outputs = (mailflow: Record<string, unknown>): string[] => {
   const template: Json = assemble(mailflow).getStackByName('Mailflow').template
@@ -29,6 +29,12 @@ test('the stack has exactly the outputs of these lists, EgressAddresses only wit
     'NoticesTopic',
     'PagesUrl',
   ])
+})
+
+test("in an existing VPC the stack has no EgressAddresses, because the addresses are its owner's", () => {
+  const list = outputs({ defaultRoute: 'Mx', network: { existingVpc } })
+  assert.ok(list.includes('MxAddresses'))
+  assert.ok(!list.includes('EgressAddresses'))
 })
 
 test('the output DeletionProtection says how to turn it on, until it is on', () => {
