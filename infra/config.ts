@@ -114,7 +114,9 @@ const Ingress = z.strictObject({
   maximumErrors: z.int().min(1).max(1000).default(20),
   /**
    * Makes the load balancer send the client's address in a PROXY protocol header, instead of as the source of each
-   * packet. Set it where packets must come from the load balancer, for example behind network appliances.
+   * packet. Set it where packets must come from the load balancer, for example behind network appliances. First ask AWS
+   * Support to permit the target group attribute `proxy_protocol_v2.client_to_server.header_placement` in your account.
+   * Without it the header would wait for the client's first octets, and the client waits for the greeting.
    * @default false
    */
   proxyProtocol: z.boolean().default(false),

@@ -115,6 +115,11 @@ export class MailLoadBalancer extends Construct {
         unhealthyThresholdCount: 3,
       },
     })
+    // By default the header is sent with the client's first octets (`on_first_ack_with_payload`). An SMTP client waits
+    // for the greeting, and the greeting waits for the header. AWS refuses the attribute, and so the deployment, in an
+    // account for which AWS Support has not permitted it (https://github.com/pires/go-proxyproto#aws).
+    if (ingress.proxyProtocol)
+      targets.setAttribute('proxy_protocol_v2.client_to_server.header_placement', 'on_first_ack')
     // A task that cannot store messages replies 421 and 451 in its open sessions; closing them would look like a
     // crash.
     targets.setAttribute('target_health_state.unhealthy.connection_termination.enabled', 'false')

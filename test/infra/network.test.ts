@@ -223,6 +223,14 @@ test("with the PROXY protocol a task trusts exactly the networks of the load bal
   assert.equal(ofBalancer.length, 2)
 })
 
+test('the PROXY protocol header does not wait for octets of the client, which waits for the greeting', () => {
+  const placement = 'proxy_protocol_v2.client_to_server.header_placement'
+  const mailflow = { ingress: { proxyProtocol: true } }
+  const group = onlyResource('AWS::ElasticLoadBalancingV2::TargetGroup', mailflow)
+  assert.equal(attributes(group)[placement], 'on_first_ack')
+  assert.equal(placement in attributes(targetGroup()), false)
+})
+
 test('without the PROXY protocol a task trusts no address as proxy', () => {
   assert.equal(attributes(targetGroup())['proxy_protocol_v2.enabled'] ?? 'false', 'false')
   assert.equal('PROXY_TRUSTED_ADDRESSES' in ingressEnvironment(), false)
