@@ -120,6 +120,13 @@ const Ingress = z.strictObject({
    * @default false
    */
   proxyProtocol: z.boolean().default(false),
+  /**
+   * Accepts connections over IPv6 too, with the client's address. The ECS account setting `dualStackIPv6` must be
+   * enabled. In an existing VPC, its subnets named here must have IPv6 networks and assign addresses, and the AAAA
+   * records of the output `LoadBalancerName` are the addresses to publish.
+   * @default false
+   */
+  ipv6: z.boolean().default(false),
   /** Seconds that a stopping task waits for open transactions. @default 100 */
   drainSeconds: z.int().min(1).max(115).default(100),
 })

@@ -1,11 +1,13 @@
-import { CfnOutput, Validations } from 'aws-cdk-lib'
+import { CfnOutput, Fn, Validations } from 'aws-cdk-lib'
 import {
   CfnEIP,
+  CfnSubnet,
   FlowLogDestination,
   FlowLogTrafficType,
   GatewayVpcEndpointAwsService,
   InterfaceVpcEndpointAwsService,
   IpAddresses,
+  IpProtocol,
   type IVpc,
   NatProvider,
   Peer,
@@ -55,6 +57,21 @@ export class MailNetwork extends Construct {
     return addresses
   }
 
+  /**
+   * Chooses an IPv6 address in each public subnet of the stack's own dual-stack VPC, and creates an output of them. The
+   * addresses stay when the load balancer is replaced. For an existing VPC it returns none: AWS chooses the addresses.
+   */
+  createIpv6Addresses(scope: Construct, id: string, description: string): string[] {
+    const addresses = this.vpc.publicSubnets.flatMap(({ node }) =>
+      node.defaultChild instanceof CfnSubnet ? [addressIn(node.defaultChild)] : [],
+    )
+    if (addresses.length > 0) {
+      const value = addresses.join(' ')
+      new CfnOutput(scope, `${id}es`, { value, description }).overrideLogicalId(`${id}es`)
+    }
+    return addresses
+  }
+
   private importVpc({ publicSubnetCidrs, ...attributes }: ExistingVpc): IVpc {
     const vpc = Vpc.fromVpcAttributes(this, 'Vpc', {
       ...attributes,
@@ -76,6 +93,9 @@ export class MailNetwork extends Construct {
     const vpc = new Vpc(this, 'Vpc', {
       ipAddresses: IpAddresses.cidr(cidr),
       maxAzs: this.zones,
+      // ECS gives a task an IPv6 address in a subnet that assigns them, as a dual-stack VPC of the CDK's does
+      // (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-task-networking.html).
+      ...(config.ingress.ipv6 && { ipProtocol: IpProtocol.DUAL_STACK }),
       // Emptying the default group needs a custom resource, and nothing in the stack uses the group.
       restrictDefaultSecurityGroup: false,
       subnetConfiguration: [
@@ -139,3 +159,10 @@ export class MailNetwork extends Construct {
     return group
   }
 }
+
+/**
+ * `2001:db8:1:2::25` for the network `2001:db8:1:2::/64`; AWS gives tasks random addresses. It reads the property,
+ * because the attribute may still be empty when the subnet exists.
+ */
+const addressIn = ({ ipv6CidrBlock = '' }: CfnSubnet): string =>
+  `${Fn.select(0, Fn.split('::/64', ipv6CidrBlock))}::25`

@@ -28,7 +28,7 @@ const ExistingVpc = z
       .min(2)
       .max(3)
       .refine(isUnique, 'must name each zone once'),
-    /** Subnets of the load balancer. Each needs a route to an internet gateway. */
+    /** Subnets of the load balancer. Each needs a route to an internet gateway, also for `::/0` with `ingress.ipv6`. */
     publicSubnetIds: subnetIds,
     /** IPv4 networks of these subnets. @default none; `ingress.proxyProtocol` needs them */
     publicSubnetCidrs: z.array(z.cidrv4('must be an IPv4 network in CIDR notation')).optional(),

@@ -36,6 +36,7 @@ test('only hostname and tlsSecretArn are required; the other settings have safe 
     maximumHeaderSize: 262_144,
     maximumErrors: 20,
     proxyProtocol: false,
+    ipv6: false,
     drainSeconds: 100,
   })
   assert.deepEqual(config.functions.deliver, {

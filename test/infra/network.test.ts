@@ -63,10 +63,11 @@ test('the validation function runs in the same network as the delivery function'
   }
 })
 
-test('a change of defaultRoute keeps the subnets, so that no resource in them is replaced', () => {
+test('a change of defaultRoute or ipv6 keeps the subnets, so that no resource in them is replaced', () => {
   const subnets = (mailflow: Record<string, unknown>) =>
     resourcesOfType('AWS::EC2::Subnet', mailflow).map(({ id, Properties }) => [id, Properties.CidrBlock])
   assert.deepEqual(subnets({ defaultRoute: 'Mx' }), subnets({}))
+  assert.deepEqual(subnets({ ingress: { ipv6: true } }), subnets({}))
 })
 
 const ranges: [cidr: string, publicSubnets: string[], privateSubnets: string[]][] = [
@@ -170,6 +171,96 @@ test('the load balancer and the NAT gateways have elastic addresses, so MX and e
     assert.match(text(Properties.AllocationId), /EgressAddress/)
 })
 
+const dualStack = { ingress: { ipv6: true } }
+
+test('with ipv6, IPv4 and IPv6 clients reach a task by addresses of their own family, so it sees their addresses', () => {
+  const balancer = onlyResource('AWS::ElasticLoadBalancingV2::LoadBalancer', dualStack)
+  assert.equal(balancer.Properties.IpAddressType, 'dualstack')
+  const groups = resourcesOfType('AWS::ElasticLoadBalancingV2::TargetGroup', dualStack)
+  const groupOf = (action: Json) => groups.find(({ id }) => `<${id}>` === text(action.TargetGroupArn))
+  const [action] = onlyResource('AWS::ElasticLoadBalancingV2::Listener', dualStack).Properties.DefaultActions
+  const rule = onlyResource('AWS::ElasticLoadBalancingV2::ListenerRule', dualStack)
+  assert.deepEqual(rule.Properties.Conditions, [
+    { Field: 'source-ip', SourceIpConfig: { IpAddressType: 'ipv6' } },
+  ])
+  const [ipv4Group, ipv6Group] = [groupOf(action), groupOf(rule.Properties.Actions[0])]
+  assert.equal(ipv4Group?.Properties.IpAddressType ?? 'ipv4', 'ipv4')
+  assert.equal(ipv6Group?.Properties.IpAddressType, 'ipv6')
+  for (const group of [ipv4Group, ipv6Group] as Resource[])
+    assert.equal(attributes(group)['preserve_client_ip.enabled'], 'true')
+  const service = onlyResource('AWS::ECS::Service', dualStack)
+  assert.deepEqual(
+    service.Properties.LoadBalancers.map(groupOf).map((group: Resource) => group.id),
+    [ipv4Group?.id, ipv6Group?.id],
+  )
+  assert.ok(service.DependsOn?.includes(rule.id))
+})
+
+for (const [where, mailflow] of [
+  ['public', dualStack],
+  ['private', { ...dualStack, defaultRoute: 'Mx' }],
+] as const)
+  test(`with ipv6, the ingress in ${where} subnets gets IPv6 addresses`, () => {
+    const { Subnets } = onlyResource('AWS::ECS::Service', mailflow).Properties.NetworkConfiguration
+      .AwsvpcConfiguration
+    const [cidrBlock] = resourcesOfType('AWS::EC2::VPCCidrBlock', mailflow)
+    for (const subnet of Subnets) {
+      const { Properties, DependsOn } = resourcesOfType('AWS::EC2::Subnet', mailflow).find(
+        ({ id }) => id === subnet.Ref,
+      ) as Resource
+      assert.equal(Properties.AssignIpv6AddressOnCreation, true)
+      assert.ok(Properties.Ipv6CidrBlock)
+      assert.ok(DependsOn?.includes(cidrBlock?.id ?? ''))
+    }
+  })
+
+test("with ipv6, the load balancer has an IPv6 address of each public subnet's network, and a route to the internet", () => {
+  const { Properties, DependsOn = [] } = onlyResource('AWS::ElasticLoadBalancingV2::LoadBalancer', dualStack)
+  const subnets = resourcesOfType('AWS::EC2::Subnet', dualStack)
+  for (const { SubnetId, IPv6Address } of Properties.SubnetMappings) {
+    const subnet = subnets.find(({ id }) => id === SubnetId.Ref)
+    assert.deepEqual(IPv6Address, {
+      'Fn::Join': [
+        '',
+        [{ 'Fn::Select': [0, { 'Fn::Split': ['::/64', subnet?.Properties.Ipv6CidrBlock] }] }, '::25'],
+      ],
+    })
+  }
+  const routes = resourcesOfType('AWS::EC2::Route', dualStack).filter(({ id }) => DependsOn.includes(id))
+  assert.deepEqual(
+    routes.map(({ Properties: { DestinationIpv6CidrBlock: network } }) => network).filter(Boolean),
+    ['::/0', '::/0'],
+  )
+})
+
+test('with ipv6 and the PROXY protocol, IPv6 clients need no target group of their own', () => {
+  const mailflow = { ingress: { ipv6: true, proxyProtocol: true } }
+  const balancer = onlyResource('AWS::ElasticLoadBalancingV2::LoadBalancer', mailflow)
+  assert.equal(balancer.Properties.IpAddressType, 'dualstack')
+  const group = onlyResource('AWS::ElasticLoadBalancingV2::TargetGroup', mailflow)
+  assert.equal(attributes(group)['proxy_protocol_v2.enabled'], 'true')
+  assert.deepEqual(resourcesOfType('AWS::ElasticLoadBalancingV2::ListenerRule', mailflow), [])
+})
+
+test('with ipv6 in an existing VPC, the load balancer takes the addresses that AWS chooses', () => {
+  const mailflow = { ...dualStack, network: { existingVpc } }
+  const { Properties } = onlyResource('AWS::ElasticLoadBalancingV2::LoadBalancer', mailflow)
+  assert.equal(Properties.IpAddressType, 'dualstack')
+  for (const mapping of Properties.SubnetMappings) assert.equal('IPv6Address' in mapping, false)
+  assert.deepEqual(resourcesOfType('AWS::EC2::VPCCidrBlock', mailflow), [])
+})
+
+test('the tasks open no connection over IPv6, so only subnets with NAT gateways have an egress-only gateway', () => {
+  const tasks = resourcesOfType('AWS::EC2::SecurityGroup', dualStack).find(
+    ({ Properties }) => Properties.GroupDescription === 'SMTP ingress tasks',
+  )
+  assert.deepEqual(
+    tasks?.Properties.SecurityGroupEgress.map(({ CidrIp, CidrIpv6 }: Json) => CidrIp ?? CidrIpv6),
+    ['0.0.0.0/0'],
+  )
+  assert.deepEqual(resourcesOfType('AWS::EC2::EgressOnlyInternetGateway', dualStack), [])
+})
+
 test('the load balancer is created after the default route and its gateway attachment in each of its subnets', () => {
   const { DependsOn = [], Properties } = onlyResource('AWS::ElasticLoadBalancingV2::LoadBalancer')
   const routes = resourcesOfType('AWS::EC2::Route')
@@ -194,6 +285,19 @@ test('the internet reaches only port 25', () => {
   assert.deepEqual(
     open.map(({ CidrIp, FromPort, ToPort, IpProtocol }: Json) => [CidrIp, FromPort, ToPort, IpProtocol]),
     [['0.0.0.0/0', 25, 25, 'tcp']],
+  )
+})
+
+test('with ipv6, the internet reaches only port 25 over either protocol', () => {
+  const open = resourcesOfType('AWS::EC2::SecurityGroup', dualStack).flatMap(
+    ({ Properties }) => Properties.SecurityGroupIngress ?? [],
+  )
+  assert.deepEqual(
+    open.map(({ CidrIp, CidrIpv6, FromPort, ToPort }: Json) => [CidrIp ?? CidrIpv6, FromPort, ToPort]),
+    [
+      ['0.0.0.0/0', 25, 25],
+      ['::/0', 25, 25],
+    ],
   )
 })
 
@@ -236,8 +340,8 @@ test('without the PROXY protocol a task trusts no address as proxy', () => {
   assert.equal('PROXY_TRUSTED_ADDRESSES' in ingressEnvironment(), false)
 })
 
-test('only the load balancer reaches a task, with and without the PROXY protocol', () => {
-  for (const mailflow of [{}, { ingress: { proxyProtocol: true } }]) {
+test('only the load balancer reaches a task, with and without the PROXY protocol or ipv6', () => {
+  for (const mailflow of [{}, { ingress: { proxyProtocol: true } }, dualStack]) {
     const rules = resourcesOfType('AWS::EC2::SecurityGroupIngress', mailflow).filter(({ id }) =>
       id.startsWith('Ingress'),
     )

@@ -37,7 +37,8 @@ export const deployments: Readonly<Record<string, Record<string, unknown>>> = {
     deletionProtection: true,
     jwt: { issuer: 'https://login.example.net/', audience: ['mailflow'], scopes: ['mailflow/admin'] },
   },
-  'with certificates of ACM and CloudFront': {
+  'with certificates of ACM, CloudFront and IPv6': {
+    ingress: { ipv6: true },
     tlsSecretArn: undefined,
     tlsSecretKeyArn: 'arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d-0000-4000-8000-000000000000',
     certificate: { acm: { hostedZoneId: 'Z0123456789ABCDEFGHIJ' } },
@@ -59,7 +60,11 @@ export const deployments: Readonly<Record<string, Record<string, unknown>>> = {
       certificateArn: 'arn:aws:acm:eu-west-1:123456789012:certificate/0a1b2c3d-0000-4000-8000-000000000000',
     },
   },
-  'in an existing VPC with MX lookup': { network: { existingVpc }, defaultRoute: 'Mx' },
+  'in an existing VPC with MX lookup and IPv6': {
+    network: { existingVpc },
+    defaultRoute: 'Mx',
+    ingress: { ipv6: true },
+  },
 }
 
 /** Omits slow steps that do not change the template. */
