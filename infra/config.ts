@@ -3,6 +3,7 @@ import * as z from 'zod'
 import { mailMemoryOctets } from '../shared/contract/ingress-memory.ts'
 import { parseNameServer, parseNameServers } from '../shared/contract/name-server.ts'
 import { Role, type RoleMapping } from '../shared/contract/roles.ts'
+import { Network } from './network-settings.ts'
 
 /** Content must outlive its job, which can stay this long on a queue or dead-letter queue. */
 const queueRetentionDays = 14
@@ -114,10 +115,19 @@ const Ingress = z.strictObject({
   maximumErrors: z.int().min(1).max(1000).default(20),
   /**
    * Makes the load balancer send the client's address in a PROXY protocol header, instead of as the source of each
-   * packet. Set it where packets must come from the load balancer, for example behind network appliances.
+   * packet. Set it where packets must come from the load balancer, for example behind network appliances. First ask AWS
+   * Support to permit the target group attribute `proxy_protocol_v2.client_to_server.header_placement` in your account.
+   * Without it the header would wait for the client's first octets, and the client waits for the greeting.
    * @default false
    */
   proxyProtocol: z.boolean().default(false),
+  /**
+   * Accepts connections over IPv6 too, with the client's address. The ECS account setting `dualStackIPv6` must be
+   * enabled. In an existing VPC, its subnets named here must have IPv6 networks and assign addresses, and the AAAA
+   * records of the output `LoadBalancerName` are the addresses to publish.
+   * @default false
+   */
+  ipv6: z.boolean().default(false),
   /** Seconds that a stopping task waits for open transactions. @default 100 */
   drainSeconds: z.int().min(1).max(115).default(100),
 })
@@ -287,15 +297,18 @@ export const Config = z
     certificate: Certificate.prefault({}),
     /** Route of mail that no connector matches. @default Ses */
     defaultRoute: z.enum(['Ses', 'Mx']).default('Ses'),
+    /** The VPC of the ingress and of deliveries. */
+    network: Network.prefault({}),
     /**
-     * Delivers from fixed addresses of the VPC's NAT gateways. With `defaultRoute` `Mx` this is always so. Set it when
-     * a connector routes by MX lookup or through a smart host on port 25, or when a partner accepts mail only from
-     * known addresses.
+     * Delivers from the VPC: from fixed addresses of its NAT gateways, or in an existing VPC from its owner's addresses.
+     * With `defaultRoute` `Mx` this is always so. Set it when a connector routes by MX lookup or through a smart host
+     * on port 25, or when a partner accepts mail only from known addresses.
      * @default false
      */
     deliverInVpc: z.boolean().default(false),
     /**
-     * Gives the ingress private addresses without NAT gateways: it reaches AWS through interface endpoints.
+     * Gives the ingress private addresses without NAT gateways: it reaches AWS through interface endpoints. In an
+     * existing VPC, the owner makes the endpoints.
      * @default false
      */
     interfaceEndpoints: z.boolean().default(false),
@@ -422,6 +435,18 @@ export const Config = z
     path: ['ingress', 'minimumTasks'],
     message: 'must not exceed maximumTasks',
   })
+  .refine(({ network, interfaceEndpoints }) => !interfaceEndpoints || network.existingVpc === undefined, {
+    path: ['interfaceEndpoints'],
+    message: 'must not be set with network.existingVpc: its owner creates the endpoints',
+  })
+  .refine(
+    ({ network: { existingVpc }, ingress }) =>
+      !ingress.proxyProtocol || existingVpc === undefined || existingVpc.publicSubnetCidrs !== undefined,
+    {
+      path: ['network', 'existingVpc', 'publicSubnetCidrs'],
+      message: 'must be set with ingress.proxyProtocol: tasks trust its header from these networks only',
+    },
+  )
   .superRefine(({ ingress }, context) => {
     const { maximumConnections: sessions } = ingress
     try {
@@ -514,7 +539,7 @@ export function setDecisionEnvironment(
 export const deliveryConcurrency = ({ functions: { deliver } }: Pick<Config, 'functions'>): number =>
   deliver.concurrency + deliver.unprovenConcurrency + deliver.lowPriorityConcurrency
 
-/** Whether deliveries leave through NAT gateways, and so whether the stack has any. */
+/** Whether deliveries leave from the VPC, and so whether the stack's own VPC has NAT gateways. */
 export function deliversInVpc(config: Config): boolean {
   return config.defaultRoute === 'Mx' || config.deliverInVpc
 }

@@ -3,6 +3,7 @@
  * defaults: AWS General Reference, "Service endpoints and quotas", and the Service Quotas console.
  */
 import { type Config, deliversInVpc, deliveryConcurrency } from './config.ts'
+import { zonesOf } from './network-settings.ts'
 
 export interface RequiredQuota {
   /** Code of the service in Service Quotas. */
@@ -25,7 +26,8 @@ const unreservedExecutions = 100
 export function requiredQuotas(config: Config): RequiredQuota[] {
   const { ingress, reserveConcurrency } = config
   const executions = maxExecutions(config)
-  const addresses = deliversInVpc(config) ? 4 : 2
+  const hasNatGateways = deliversInVpc(config) && !config.network.existingVpc
+  const addresses = zonesOf(config.network) * (hasNatGateways ? 2 : 1)
   return [
     {
       service: 'lambda',
@@ -54,33 +56,18 @@ export function requiredQuotas(config: Config): RequiredQuota[] {
       awsDefault: 5,
       effect: 'the deployment fails',
     },
-    {
-      service: 'vpc',
-      code: 'L-F678F1CE',
-      name: 'VPC: VPCs per Region',
-      required: 1,
-      awsDefault: 5,
-      effect: 'the deployment fails',
-    },
-    {
-      service: 'vpc',
-      code: 'L-A4707A72',
-      name: 'VPC: Internet gateways per Region',
-      required: 1,
-      awsDefault: 5,
-      effect: 'the deployment fails',
-    },
+    ...vpcQuotas(config),
+  ]
+}
+
+function vpcQuotas(config: Config): RequiredQuota[] {
+  if (config.network.existingVpc) return []
+  const perRegion = { service: 'vpc', required: 1, awsDefault: 5, effect: 'the deployment fails' }
+  return [
+    { ...perRegion, code: 'L-F678F1CE', name: 'VPC: VPCs per Region' },
+    { ...perRegion, code: 'L-A4707A72', name: 'VPC: Internet gateways per Region' },
     ...(deliversInVpc(config)
-      ? [
-          {
-            service: 'vpc',
-            code: 'L-FE5A380F',
-            name: 'VPC: NAT gateways per Availability Zone',
-            required: 1,
-            awsDefault: 5,
-            effect: 'the deployment fails',
-          },
-        ]
+      ? [{ ...perRegion, code: 'L-FE5A380F', name: 'VPC: NAT gateways per Availability Zone' }]
       : []),
   ]
 }

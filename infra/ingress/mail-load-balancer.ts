@@ -2,15 +2,19 @@ import { CfnOutput, Duration } from 'aws-cdk-lib'
 import { Peer, Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2'
 import type { FargateService } from 'aws-cdk-lib/aws-ecs'
 import {
+  CfnListenerRule,
+  IpAddressType,
+  type NetworkListener,
   NetworkLoadBalancer,
   NetworkTargetGroup,
   Protocol,
+  TargetGroupIpAddressType,
   TargetType,
 } from 'aws-cdk-lib/aws-elasticloadbalancingv2'
 import { Construct } from 'constructs'
 import { acknowledge } from '../acknowledge.ts'
 import type { Config } from '../config.ts'
-import { MailNetwork } from '../mail-network.ts'
+import type { MailNetwork } from '../mail-network.ts'
 import { healthPort, smtpPort } from './ports.ts'
 
 /**
@@ -24,51 +28,96 @@ export class MailLoadBalancer extends Construct {
   readonly balancer: NetworkLoadBalancer
   readonly targets: NetworkTargetGroup
   readonly securityGroup: SecurityGroup
-  /** CIDRs of the subnets that contain the balancer's addresses. */
-  readonly balancerNetworks: readonly string[]
+  private readonly network: MailNetwork
+  private readonly ipv6: { targets: NetworkTargetGroup; rule: CfnListenerRule } | undefined
 
   constructor(scope: Construct, id: string, network: MailNetwork, config: Config) {
     super(scope, id)
-    this.securityGroup = this.createSecurityGroup(network)
+    this.network = network
+    this.securityGroup = this.createSecurityGroup(network, config)
     this.balancer = this.createBalancer(network, config)
-    this.balancerNetworks = network.vpc.publicSubnets.map(({ ipv4CidrBlock }) => ipv4CidrBlock)
-    this.targets = this.createTargets(network, config)
-    this.balancer.addListener('Smtp', {
+    this.targets = this.createTargets('Tasks', TargetGroupIpAddressType.IPV4, config)
+    const listener = this.balancer.addListener('Smtp', {
       port: 25,
       protocol: Protocol.TCP,
       tcpIdleTimeout: idleTimeout,
       defaultTargetGroups: [this.targets],
     })
+    const { ipv6, proxyProtocol } = config.ingress
+    this.ipv6 = ipv6 && !proxyProtocol ? this.routeIpv6(listener, config) : undefined
     const { loadBalancerDnsName: value } = this.balancer
     new CfnOutput(this, 'Name', { value, description: 'Load balancer' }).overrideLogicalId('LoadBalancerName')
+  }
+
+  /** CIDRs of the subnets that contain the balancer's addresses. An existing VPC has them only if the setting does. */
+  get balancerNetworks(): string[] {
+    return this.network.vpc.publicSubnets.map(({ ipv4CidrBlock }) => ipv4CidrBlock)
   }
 
   /** Forwards connections to the service's tasks, which accept them only from this load balancer. */
   forwardTo(service: FargateService): void {
     service.attachToNetworkTargetGroup(this.targets)
+    if (this.ipv6) {
+      service.attachToNetworkTargetGroup(this.ipv6.targets)
+      // ECS refuses a target group without a load balancer.
+      service.node.addDependency(this.ipv6.rule)
+    }
     for (const port of [smtpPort, healthPort])
       service.connections.allowFrom(this.securityGroup, Port.tcp(port))
   }
 
-  private createSecurityGroup({ vpc }: MailNetwork): SecurityGroup {
-    const group = new SecurityGroup(this, 'SecurityGroup', { vpc, description: 'SMTP from the internet' })
-    group.addIngressRule(Peer.anyIpv4(), Port.tcp(25), 'Any mail server may send mail')
+  /**
+   * Routes IPv6 clients to the tasks' IPv6 addresses. An IPv4 target would see the balancer's address in place of the
+   * address of an IPv6 client. The PROXY protocol needs no second group, because its header has the client's address
+   * (https://docs.aws.amazon.com/elasticloadbalancing/latest/network/edit-target-group-attributes.html,
+   * "Client IP preservation"; https://docs.aws.amazon.com/elasticloadbalancing/latest/network/create-rule.html).
+   */
+  private routeIpv6({ listenerArn }: NetworkListener, config: Config) {
+    const targets = this.createTargets('Ipv6Tasks', TargetGroupIpAddressType.IPV6, config)
+    const rule = new CfnListenerRule(this, 'Ipv6Clients', {
+      listenerArn,
+      priority: 1,
+      conditions: [{ field: 'source-ip', sourceIpConfig: { ipAddressType: 'ipv6' } }],
+      actions: [{ type: 'forward', targetGroupArn: targets.targetGroupArn }],
+    })
+    return { targets, rule }
+  }
+
+  private createSecurityGroup({ vpc }: MailNetwork, { ingress }: Config): SecurityGroup {
+    const group = new SecurityGroup(this, 'SecurityGroup', {
+      vpc,
+      description: 'SMTP from the internet',
+      allowAllIpv6Outbound: ingress.ipv6,
+    })
+    const peers = ingress.ipv6 ? [Peer.anyIpv4(), Peer.anyIpv6()] : [Peer.anyIpv4()]
+    for (const peer of peers) group.addIngressRule(peer, Port.tcp(25), 'Any mail server may send mail')
     acknowledge(group, 'A mail exchanger accepts connections from any mail server, on port 25 only.', 'EC23')
     return group
   }
 
-  private createBalancer({ vpc }: MailNetwork, { deletionProtection }: Config): NetworkLoadBalancer {
-    const description = 'Addresses for the A record that the MX record names'
-    const addresses = MailNetwork.createAddresses(this, 'MxAddress', description)
+  private createBalancer(network: MailNetwork, { deletionProtection, ingress }: Config): NetworkLoadBalancer {
+    const description = (type: string) => `Addresses for the ${type} record that the MX record names`
+    const addresses = network.createAddresses(this, 'MxAddress', description('A'))
+    const ipv6Addresses = ingress.ipv6
+      ? network.createIpv6Addresses(this, 'MxIpv6Address', description('AAAA'))
+      : []
+    const { vpc } = network
     const balancer = new NetworkLoadBalancer(this, 'Balancer', {
       vpc,
       internetFacing: true,
+      ...(ingress.ipv6 && { ipAddressType: IpAddressType.DUAL_STACK }),
+      // The MX record leads to fixed addresses, so clients also use the address of a zone that has no healthy task.
+      // But two connections of a client, or of a NAT device, to two of these addresses can have one source port. If
+      // both reach one task, one of them fails, and the client retries. `ingress.proxyProtocol` prevents that
+      // (https://docs.aws.amazon.com/elasticloadbalancing/latest/network/load-balancer-troubleshooting.html,
+      // "Intermittent connection failure when client IP preservation is enabled").
       crossZoneEnabled: true,
       deletionProtection,
       securityGroups: [this.securityGroup],
       subnetMappings: vpc.publicSubnets.map((subnet, zone) => ({
         subnet,
         allocationId: addresses[zone]?.attrAllocationId ?? '',
+        ...(ipv6Addresses[zone] !== undefined && { ipv6Address: ipv6Addresses[zone] }),
       })),
     })
     // The dependable of the VPC contains the internet gateway without its attachment, and the balancer needs both
@@ -84,9 +133,14 @@ export class MailLoadBalancer extends Construct {
     return balancer
   }
 
-  private createTargets({ vpc }: MailNetwork, { ingress }: Config): NetworkTargetGroup {
-    const targets = new NetworkTargetGroup(this, 'Tasks', {
-      vpc,
+  private createTargets(
+    id: string,
+    ipAddressType: TargetGroupIpAddressType,
+    { ingress }: Config,
+  ): NetworkTargetGroup {
+    const targets = new NetworkTargetGroup(this, id, {
+      vpc: this.network.vpc,
+      ...(ipAddressType === TargetGroupIpAddressType.IPV6 && { ipAddressType }),
       port: smtpPort,
       protocol: Protocol.TCP,
       targetType: TargetType.IP,
@@ -105,6 +159,11 @@ export class MailLoadBalancer extends Construct {
         unhealthyThresholdCount: 3,
       },
     })
+    // By default the header is sent with the client's first octets (`on_first_ack_with_payload`). An SMTP client waits
+    // for the greeting, and the greeting waits for the header. AWS refuses the attribute, and so the deployment, in an
+    // account for which AWS Support has not permitted it (https://github.com/pires/go-proxyproto#aws).
+    if (ingress.proxyProtocol)
+      targets.setAttribute('proxy_protocol_v2.client_to_server.header_placement', 'on_first_ack')
     // A task that cannot store messages replies 421 and 451 in its open sessions; closing them would look like a
     // crash.
     targets.setAttribute('target_health_state.unhealthy.connection_termination.enabled', 'false')

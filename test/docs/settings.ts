@@ -4,7 +4,7 @@ import { docComments, parseComment } from './doc-comments.ts'
 import { code, page, table } from './markdown.ts'
 import { type Field, fieldsOf, type JsonSchema, typeOf } from './schema.ts'
 
-const comments = docComments('infra/config.ts')
+const comments = new Map([...docComments('infra/config.ts'), ...docComments('infra/network-settings.ts')])
 
 /**
  * Returns the comment of a setting. For `ingress.cpu`, it is the comment of `Config.ingress.cpu`, or of `cpu` in the

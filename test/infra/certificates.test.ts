@@ -13,7 +13,7 @@ import {
 
 const tlsSecretArn = 'arn:aws:secretsmanager:eu-west-1:210987654321:secret:mail/tls-AbC123'
 const withAdministratorSecret = { tlsSecretArn }
-const withAcmCertificates = deployments['with certificates of ACM and CloudFront'] ?? {}
+const withAcmCertificates = deployments['with certificates of ACM, CloudFront and IPv6'] ?? {}
 
 /** Returns each grant that matches `actions` as `role action resource`, sorted, without hashes. */
 function grants(mailflow: Record<string, unknown>, actions: RegExp): string[] {

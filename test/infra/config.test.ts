@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { exampleSettings, notifiesAdministrators, readConfig } from '../../infra/config.ts'
+import { existingVpc } from '../support/synthesis.ts'
 
 const shipped = JSON.parse(readFileSync('cdk.json', 'utf8')).context.mailflow
 const real = {
@@ -36,6 +37,7 @@ test('only hostname and tlsSecretArn are required; the other settings have safe 
     maximumHeaderSize: 262_144,
     maximumErrors: 20,
     proxyProtocol: false,
+    ipv6: false,
     drainSeconds: 100,
   })
   assert.deepEqual(config.functions.deliver, {
@@ -159,6 +161,58 @@ const faults: [string, Record<string, unknown>, RegExp][] = [
     /mailflow\.jwt\.roles: must not exceed 2048 octets as JSON$/,
   ],
   ['an invalid CIDR', { privateMxNetworks: ['10.0.0.1/99'] }, /mailflow\.privateMxNetworks\.0: /],
+  ...['10.40.0.0/15', '10.40.0.0/23', '10.40.1.0/16', '10.40.0.0', '2001:db8::/56', 'large'].map(
+    (cidr): [string, Record<string, unknown>, RegExp] => [
+      `the VPC range ${cidr}`,
+      { network: { cidr } },
+      /context: mailflow\.network\.cidr: must be an IPv4 network from \/16 to \/22, by its first address, such as [^ ]+$/,
+    ],
+  ),
+  [
+    'a VPC range beside an existing VPC',
+    { network: { cidr: '10.40.0.0/16', existingVpc } },
+    /mailflow\.network\.cidr: must not be set with existingVpc/,
+  ],
+  [
+    'an existing VPC with one zone',
+    { network: { existingVpc: { ...existingVpc, availabilityZones: ['eu-west-1a'] } } },
+    /mailflow\.network\.existingVpc\.availabilityZones: /,
+  ],
+  [
+    'an existing VPC by the name of a zone id',
+    { network: { existingVpc: { ...existingVpc, availabilityZones: ['euw1-az1', 'euw1-az2'] } } },
+    /mailflow\.network\.existingVpc\.availabilityZones\.0: must be a name such as eu-west-1a/,
+  ],
+  [
+    'an existing VPC with a subnet for one of two zones',
+    { network: { existingVpc: { ...existingVpc, privateSubnetIds: ['subnet-2a1b2c3d'] } } },
+    /mailflow\.network\.existingVpc\.privateSubnetIds: must have one entry for each of the 2 availabilityZones/,
+  ],
+  [
+    'an existing VPC with one subnet twice',
+    {
+      network: { existingVpc: { ...existingVpc, publicSubnetIds: ['subnet-2a1b2c3d', 'subnet-2a1b2c3d'] } },
+    },
+    /mailflow\.network\.existingVpc\.publicSubnetIds: must name each subnet once/,
+  ],
+  [
+    'the name of an existing VPC',
+    { network: { existingVpc: { ...existingVpc, vpcId: 'production' } } },
+    /mailflow\.network\.existingVpc\.vpcId: must be an id such as vpc-0a1b2c3d/,
+  ],
+  [
+    'interface endpoints in an existing VPC',
+    { network: { existingVpc }, interfaceEndpoints: true },
+    /mailflow\.interfaceEndpoints: must not be set with network\.existingVpc: its owner creates the endpoints/,
+  ],
+  [
+    'the PROXY protocol in an existing VPC whose networks are not known',
+    {
+      network: { existingVpc: { ...existingVpc, publicSubnetCidrs: undefined } },
+      ingress: { proxyProtocol: true },
+    },
+    /mailflow\.network\.existingVpc\.publicSubnetCidrs: must be set with ingress\.proxyProtocol/,
+  ],
   [
     'a host name as name server',
     { dnsServers: ['dns.example'] },

@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Json, onlyResource, type Resource, resourcesOfType, text } from '../support/synthesis.ts'
+import { subnetMasks } from '../../infra/network-settings.ts'
+import {
+  assemble,
+  existingVpc,
+  type Json,
+  onlyResource,
+  type Resource,
+  resources,
+  resourcesOfType,
+  text,
+} from '../support/synthesis.ts'
 
 const egress: [
   string,
@@ -53,10 +63,102 @@ test('the validation function runs in the same network as the delivery function'
   }
 })
 
-test('a change of defaultRoute keeps the subnets, so that no resource in them is replaced', () => {
+test('a change of defaultRoute or ipv6 keeps the subnets, so that no resource in them is replaced', () => {
   const subnets = (mailflow: Record<string, unknown>) =>
     resourcesOfType('AWS::EC2::Subnet', mailflow).map(({ id, Properties }) => [id, Properties.CidrBlock])
   assert.deepEqual(subnets({ defaultRoute: 'Mx' }), subnets({}))
+  assert.deepEqual(subnets({ ingress: { ipv6: true } }), subnets({}))
+})
+
+const ranges: [cidr: string, publicSubnets: string[], privateSubnets: string[]][] = [
+  ['10.40.0.0/16', ['10.40.0.0/24', '10.40.1.0/24'], ['10.40.4.0/22', '10.40.8.0/22']],
+  ['10.8.16.0/20', ['10.8.16.0/24', '10.8.17.0/24'], ['10.8.20.0/22', '10.8.24.0/22']],
+  ['172.20.0.0/22', ['172.20.0.0/25', '172.20.0.128/25'], ['172.20.1.0/24', '172.20.2.0/24']],
+]
+
+for (const [cidr, publicSubnets, privateSubnets] of ranges)
+  test(`the VPC ${cidr} has two public and two private subnets, and its endpoints admit that range`, () => {
+    const mailflow = { network: { cidr }, interfaceEndpoints: true }
+    assert.equal(onlyResource('AWS::EC2::VPC', mailflow).Properties.CidrBlock, cidr)
+    assert.deepEqual(
+      resourcesOfType('AWS::EC2::Subnet', mailflow).map(({ Properties }) => Properties.CidrBlock),
+      [...publicSubnets, ...privateSubnets],
+    )
+    const endpoints = resourcesOfType('AWS::EC2::SecurityGroup', mailflow).find(({ id }) =>
+      id.startsWith('NetworkEndpoints'),
+    )
+    assert.equal(endpoints?.Properties.SecurityGroupIngress[0].CidrIp, cidr)
+  })
+
+test('the four subnets take at most three quarters of a VPC of any size', () => {
+  for (let prefix = 16; prefix <= 22; prefix++) {
+    const { publicMask, privateMask } = subnetMasks(`10.0.0.0/${prefix}`)
+    const share = 2 * 2 ** (prefix - publicMask) + 2 * 2 ** (prefix - privateMask)
+    assert.ok(share <= 0.75, `/${prefix}`)
+  }
+})
+
+const threeZones = {
+  ...existingVpc,
+  availabilityZones: [...existingVpc.availabilityZones, 'eu-west-1c'],
+  publicSubnetIds: [...existingVpc.publicSubnetIds, 'subnet-4a1b2c3d'],
+  publicSubnetCidrs: [...existingVpc.publicSubnetCidrs, '10.1.0.128/26'],
+  privateSubnetIds: [...existingVpc.privateSubnetIds, 'subnet-5a1b2c3d'],
+}
+
+for (const [zones, vpc] of [
+  ['two', existingVpc],
+  ['three', threeZones],
+] as const) {
+  const mailflow = { network: { existingVpc: vpc }, defaultRoute: 'Mx' }
+
+  test(`in an existing VPC with ${zones} zones, the stack creates only the load balancer's addresses and security groups`, () => {
+    const types = resources(mailflow)
+      .map(({ Type }) => Type)
+      .filter((type) => type.startsWith('AWS::EC2::'))
+    assert.deepEqual([...new Set(types)].sort(), [
+      'AWS::EC2::EIP',
+      'AWS::EC2::SecurityGroup',
+      'AWS::EC2::SecurityGroupIngress',
+    ])
+    assert.equal(types.filter((type) => type === 'AWS::EC2::EIP').length, vpc.publicSubnetIds.length)
+    for (const { Properties } of resourcesOfType('AWS::EC2::SecurityGroup', mailflow))
+      assert.equal(Properties.VpcId, vpc.vpcId)
+  })
+
+  test(`in an existing VPC with ${zones} zones, the load balancer has the public subnets, and ingress and delivery the private ones`, () => {
+    const { Properties } = onlyResource('AWS::ElasticLoadBalancingV2::LoadBalancer', mailflow)
+    assert.deepEqual(
+      Properties.SubnetMappings.map(({ SubnetId, AllocationId }: Json) => [SubnetId, text(AllocationId)]),
+      vpc.publicSubnetIds.map((id, zone) => [id, addressOf(mailflow, zone)]),
+    )
+    const ingress = onlyResource('AWS::ECS::Service', mailflow).Properties.NetworkConfiguration
+      .AwsvpcConfiguration
+    assert.deepEqual([ingress.Subnets, ingress.AssignPublicIp], [vpc.privateSubnetIds, 'DISABLED'])
+    const delivery = resourcesOfType('AWS::Lambda::Function', mailflow).find(({ id }) =>
+      id.startsWith('DeliveryFunction'),
+    )
+    assert.deepEqual(delivery?.Properties.VpcConfig.SubnetIds, vpc.privateSubnetIds)
+  })
+}
+
+const addressOf = (mailflow: Record<string, unknown>, zone: number): string =>
+  `<${resourcesOfType('AWS::EC2::EIP', mailflow)[zone]?.id}.AllocationId>`
+
+test('an existing VPC with the PROXY protocol has its public subnets as trusted proxies', () => {
+  const mailflow = { network: { existingVpc }, ingress: { proxyProtocol: true } }
+  assert.equal(ingressEnvironment(mailflow).PROXY_TRUSTED_ADDRESSES, '10.1.0.0/26,10.1.0.64/26')
+})
+
+test('a stack in an existing VPC is synthesised without a lookup and with the warnings of any other stack', () => {
+  const messages = (mailflow: Record<string, unknown>) =>
+    assemble(mailflow)
+      .getStackByName('Mailflow')
+      .messages.map(({ entry, level }) => [level, entry.data])
+  const { publicSubnetCidrs: _, ...withoutCidrs } = existingVpc
+  const { manifest } = assemble({ network: { existingVpc: withoutCidrs } })
+  assert.deepEqual(manifest.missing ?? [], [])
+  assert.deepEqual(messages({ network: { existingVpc: withoutCidrs } }), messages({}))
 })
 
 test('the load balancer and the NAT gateways have elastic addresses, so MX and egress addresses are fixed', () => {
@@ -67,6 +169,96 @@ test('the load balancer and the NAT gateways have elastic addresses, so MX and e
   )
   for (const { Properties } of resourcesOfType('AWS::EC2::NatGateway', { defaultRoute: 'Mx' }))
     assert.match(text(Properties.AllocationId), /EgressAddress/)
+})
+
+const dualStack = { ingress: { ipv6: true } }
+
+test('with ipv6, IPv4 and IPv6 clients reach a task by addresses of their own family, so it sees their addresses', () => {
+  const balancer = onlyResource('AWS::ElasticLoadBalancingV2::LoadBalancer', dualStack)
+  assert.equal(balancer.Properties.IpAddressType, 'dualstack')
+  const groups = resourcesOfType('AWS::ElasticLoadBalancingV2::TargetGroup', dualStack)
+  const groupOf = (action: Json) => groups.find(({ id }) => `<${id}>` === text(action.TargetGroupArn))
+  const [action] = onlyResource('AWS::ElasticLoadBalancingV2::Listener', dualStack).Properties.DefaultActions
+  const rule = onlyResource('AWS::ElasticLoadBalancingV2::ListenerRule', dualStack)
+  assert.deepEqual(rule.Properties.Conditions, [
+    { Field: 'source-ip', SourceIpConfig: { IpAddressType: 'ipv6' } },
+  ])
+  const [ipv4Group, ipv6Group] = [groupOf(action), groupOf(rule.Properties.Actions[0])]
+  assert.equal(ipv4Group?.Properties.IpAddressType ?? 'ipv4', 'ipv4')
+  assert.equal(ipv6Group?.Properties.IpAddressType, 'ipv6')
+  for (const group of [ipv4Group, ipv6Group] as Resource[])
+    assert.equal(attributes(group)['preserve_client_ip.enabled'], 'true')
+  const service = onlyResource('AWS::ECS::Service', dualStack)
+  assert.deepEqual(
+    service.Properties.LoadBalancers.map(groupOf).map((group: Resource) => group.id),
+    [ipv4Group?.id, ipv6Group?.id],
+  )
+  assert.ok(service.DependsOn?.includes(rule.id))
+})
+
+for (const [where, mailflow] of [
+  ['public', dualStack],
+  ['private', { ...dualStack, defaultRoute: 'Mx' }],
+] as const)
+  test(`with ipv6, the ingress in ${where} subnets gets IPv6 addresses`, () => {
+    const { Subnets } = onlyResource('AWS::ECS::Service', mailflow).Properties.NetworkConfiguration
+      .AwsvpcConfiguration
+    const [cidrBlock] = resourcesOfType('AWS::EC2::VPCCidrBlock', mailflow)
+    for (const subnet of Subnets) {
+      const { Properties, DependsOn } = resourcesOfType('AWS::EC2::Subnet', mailflow).find(
+        ({ id }) => id === subnet.Ref,
+      ) as Resource
+      assert.equal(Properties.AssignIpv6AddressOnCreation, true)
+      assert.ok(Properties.Ipv6CidrBlock)
+      assert.ok(DependsOn?.includes(cidrBlock?.id ?? ''))
+    }
+  })
+
+test("with ipv6, the load balancer has an IPv6 address of each public subnet's network, and a route to the internet", () => {
+  const { Properties, DependsOn = [] } = onlyResource('AWS::ElasticLoadBalancingV2::LoadBalancer', dualStack)
+  const subnets = resourcesOfType('AWS::EC2::Subnet', dualStack)
+  for (const { SubnetId, IPv6Address } of Properties.SubnetMappings) {
+    const subnet = subnets.find(({ id }) => id === SubnetId.Ref)
+    assert.deepEqual(IPv6Address, {
+      'Fn::Join': [
+        '',
+        [{ 'Fn::Select': [0, { 'Fn::Split': ['::/64', subnet?.Properties.Ipv6CidrBlock] }] }, '::25'],
+      ],
+    })
+  }
+  const routes = resourcesOfType('AWS::EC2::Route', dualStack).filter(({ id }) => DependsOn.includes(id))
+  assert.deepEqual(
+    routes.map(({ Properties: { DestinationIpv6CidrBlock: network } }) => network).filter(Boolean),
+    ['::/0', '::/0'],
+  )
+})
+
+test('with ipv6 and the PROXY protocol, IPv6 clients need no target group of their own', () => {
+  const mailflow = { ingress: { ipv6: true, proxyProtocol: true } }
+  const balancer = onlyResource('AWS::ElasticLoadBalancingV2::LoadBalancer', mailflow)
+  assert.equal(balancer.Properties.IpAddressType, 'dualstack')
+  const group = onlyResource('AWS::ElasticLoadBalancingV2::TargetGroup', mailflow)
+  assert.equal(attributes(group)['proxy_protocol_v2.enabled'], 'true')
+  assert.deepEqual(resourcesOfType('AWS::ElasticLoadBalancingV2::ListenerRule', mailflow), [])
+})
+
+test('with ipv6 in an existing VPC, the load balancer takes the addresses that AWS chooses', () => {
+  const mailflow = { ...dualStack, network: { existingVpc } }
+  const { Properties } = onlyResource('AWS::ElasticLoadBalancingV2::LoadBalancer', mailflow)
+  assert.equal(Properties.IpAddressType, 'dualstack')
+  for (const mapping of Properties.SubnetMappings) assert.equal('IPv6Address' in mapping, false)
+  assert.deepEqual(resourcesOfType('AWS::EC2::VPCCidrBlock', mailflow), [])
+})
+
+test('the tasks open no connection over IPv6, so only subnets with NAT gateways have an egress-only gateway', () => {
+  const tasks = resourcesOfType('AWS::EC2::SecurityGroup', dualStack).find(
+    ({ Properties }) => Properties.GroupDescription === 'SMTP ingress tasks',
+  )
+  assert.deepEqual(
+    tasks?.Properties.SecurityGroupEgress.map(({ CidrIp, CidrIpv6 }: Json) => CidrIp ?? CidrIpv6),
+    ['0.0.0.0/0'],
+  )
+  assert.deepEqual(resourcesOfType('AWS::EC2::EgressOnlyInternetGateway', dualStack), [])
 })
 
 test('the load balancer is created after the default route and its gateway attachment in each of its subnets', () => {
@@ -96,6 +288,19 @@ test('the internet reaches only port 25', () => {
   )
 })
 
+test('with ipv6, the internet reaches only port 25 over either protocol', () => {
+  const open = resourcesOfType('AWS::EC2::SecurityGroup', dualStack).flatMap(
+    ({ Properties }) => Properties.SecurityGroupIngress ?? [],
+  )
+  assert.deepEqual(
+    open.map(({ CidrIp, CidrIpv6, FromPort, ToPort }: Json) => [CidrIp ?? CidrIpv6, FromPort, ToPort]),
+    [
+      ['0.0.0.0/0', 25, 25],
+      ['::/0', 25, 25],
+    ],
+  )
+})
+
 test('a connection may reach a task in another availability zone, and the task sees the address of the client', () => {
   assert.equal(
     attributes(onlyResource('AWS::ElasticLoadBalancingV2::LoadBalancer'))[
@@ -122,13 +327,21 @@ test("with the PROXY protocol a task trusts exactly the networks of the load bal
   assert.equal(ofBalancer.length, 2)
 })
 
+test('the PROXY protocol header does not wait for octets of the client, which waits for the greeting', () => {
+  const placement = 'proxy_protocol_v2.client_to_server.header_placement'
+  const mailflow = { ingress: { proxyProtocol: true } }
+  const group = onlyResource('AWS::ElasticLoadBalancingV2::TargetGroup', mailflow)
+  assert.equal(attributes(group)[placement], 'on_first_ack')
+  assert.equal(placement in attributes(targetGroup()), false)
+})
+
 test('without the PROXY protocol a task trusts no address as proxy', () => {
   assert.equal(attributes(targetGroup())['proxy_protocol_v2.enabled'] ?? 'false', 'false')
   assert.equal('PROXY_TRUSTED_ADDRESSES' in ingressEnvironment(), false)
 })
 
-test('only the load balancer reaches a task, with and without the PROXY protocol', () => {
-  for (const mailflow of [{}, { ingress: { proxyProtocol: true } }]) {
+test('only the load balancer reaches a task, with and without the PROXY protocol or ipv6', () => {
+  for (const mailflow of [{}, { ingress: { proxyProtocol: true } }, dualStack]) {
     const rules = resourcesOfType('AWS::EC2::SecurityGroupIngress', mailflow).filter(({ id }) =>
       id.startsWith('Ingress'),
     )

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { readConfig } from '../../infra/config.ts'
 import { requiredQuotas } from '../../infra/required-quotas.ts'
+import { existingVpc } from '../support/synthesis.ts'
 
 const base = {
   hostname: 'mail.ours.example',
@@ -14,6 +15,8 @@ const executions = 'L-B99A9384'
 const vcpus = 'L-3032A538'
 const addresses = 'L-0263D0A3'
 const natGateways = 'L-FE5A380F'
+const vpcs = 'L-F678F1CE'
+const inExistingVpc = { network: { existingVpc }, deliverInVpc: true }
 
 describe('the quotas that a deployment needs', () => {
   const rows: { name: string; settings: object; code: string; required: number | undefined }[] = [
@@ -48,6 +51,15 @@ describe('the quotas that a deployment needs', () => {
     { name: 'four addresses with route Mx', settings: { defaultRoute: 'Mx' }, code: addresses, required: 4 },
     { name: 'no NAT gateway', settings: {}, code: natGateways, required: undefined },
     { name: 'a NAT gateway per zone', settings: { deliverInVpc: true }, code: natGateways, required: 1 },
+    { name: 'a VPC', settings: {}, code: vpcs, required: 1 },
+    { name: 'an address per zone of an existing VPC', settings: inExistingVpc, code: addresses, required: 2 },
+    { name: 'no VPC beside an existing one', settings: inExistingVpc, code: vpcs, required: undefined },
+    {
+      name: 'no NAT gateway in an existing VPC',
+      settings: inExistingVpc,
+      code: natGateways,
+      required: undefined,
+    },
   ]
   for (const { name, settings, code, required: expected } of rows)
     test(`are ${name}`, () => assert.equal(required(settings, code), expected))

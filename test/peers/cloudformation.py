@@ -5,6 +5,7 @@ Usage: cloudformation.py ASSEMBLY_FOLDER
 import io
 import json
 import os
+import re
 import sys
 import warnings
 import zipfile
@@ -75,6 +76,20 @@ def upload(client, assembly: Path) -> list:
     return sizes
 
 
+def with_existing_vpc(client, assembly: Path) -> None:
+    """Creates the VPC and subnets that the template names, and writes their ids into it: moto chooses ids itself."""
+    path = assembly / "Mailflow.template.json"
+    template = path.read_text()
+    vpcs, subnets = (sorted(set(re.findall(rf'"({kind}-[0-9a-f]+)"', template))) for kind in ("vpc", "subnet"))
+    for vpc in vpcs:
+        created = client("ec2").create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
+        template = template.replace(vpc, created)
+        for number, subnet in enumerate(subnets):
+            response = client("ec2").create_subnet(VpcId=created, CidrBlock=f"10.1.{number}.0/24")
+            template = template.replace(subnet, response["Subnet"]["SubnetId"])
+    path.write_text(template)
+
+
 def template_url(assembly: Path) -> str:
     manifest = json.loads((assembly / "manifest.json").read_text())
     key = manifest["artifacts"]["Mailflow"]["properties"]["stackTemplateAssetObjectUrl"].rsplit("/", 1)[1]
@@ -114,6 +129,7 @@ def main() -> None:
             return boto3.client(service, region_name=REGION)
 
         bootstrap(client)
+        with_existing_vpc(client, assembly)
         archives = upload(client, assembly)
         json.dump({**create(client, assembly), "archives": archives}, sys.stdout)
 

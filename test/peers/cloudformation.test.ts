@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { buildApp } from '../../infra/create-app.ts'
-import type { Json } from '../support/synthesis.ts'
+import { existingVpc, type Json } from '../support/synthesis.ts'
 
 /** Debian's own interpreter, which has python3-moto. */
 const python = '/usr/bin/python3'
@@ -38,14 +38,27 @@ const packages = 'python3-moto python3-openapi-spec-validator'
 const isMotoInstalled = spawnSync(python, ['-c', 'import moto.cloudformation.parsing']).status === 0
 const skip = isMotoInstalled || process.env.CI ? false : `moto is missing: apt-get install ${packages}`
 
-const outdir = mkdtempSync(join(tmpdir(), 'mailflow-moto-'))
-after(() => rmSync(outdir, { recursive: true, force: true }))
+const folder = mkdtempSync(join(tmpdir(), 'mailflow-moto-'))
+after(() => rmSync(folder, { recursive: true, force: true }))
 
-test("moto's CloudFormation creates the stack, and its functions have code and the URLs of their queues", {
-  skip,
-}, () => {
-  const types = synthesise()
-  const stack = create()
+const rows: [where: string, mailflow: Record<string, unknown>][] = [
+  ['in a VPC of its own', {}],
+  ['in an existing VPC', { network: { existingVpc }, defaultRoute: 'Mx' }],
+]
+
+for (const [where, mailflow] of rows)
+  test(
+    `moto's CloudFormation creates the stack ${where}, and its functions have code and the URLs of their queues`,
+    {
+      skip,
+    },
+    () => verifyStack(mailflow),
+  )
+
+function verifyStack(mailflow: Record<string, unknown>): void {
+  const outdir = mkdtempSync(join(folder, 'assembly-'))
+  const types = synthesise(outdir, mailflow)
+  const stack = create(outdir)
   assert.equal(stack.status, 'CREATE_COMPLETE')
   const missingIds = Object.keys(types).filter((id) => !stack.created.includes(id))
   assert.deepEqual([...new Set(missingIds.map((id) => types[id]))].sort(), unsupportedTypes)
@@ -59,11 +72,11 @@ test("moto's CloudFormation creates the stack, and its functions have code and t
     const urls = Object.entries(environment).filter(([name]) => name.endsWith('_QUEUE_URL'))
     for (const [name, url] of urls) assert.ok(stack.queues.includes(url), name)
   }
-})
+}
 
 /** @returns the type of each resource, by logical id */
-function synthesise(): Record<string, string> {
-  const { template } = buildApp({ outdir }).synth().getStackByName('Mailflow')
+function synthesise(outdir: string, mailflow: Record<string, unknown>): Record<string, string> {
+  const { template } = buildApp({ outdir, mailflow }).synth().getStackByName('Mailflow')
   const resources = Object.entries<Json>(template.Resources)
   return Object.fromEntries(resources.map(([id, { Type }]) => [id, Type]))
 }
@@ -77,7 +90,7 @@ interface CreatedStack {
   archives: number[]
 }
 
-function create(): CreatedStack {
+function create(outdir: string): CreatedStack {
   const script = join(import.meta.dirname, 'cloudformation.py')
   return JSON.parse(
     execFileSync(python, [script, outdir], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }),

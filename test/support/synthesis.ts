@@ -17,6 +17,15 @@ export interface Resource {
   readonly DependsOn?: readonly string[]
 }
 
+/** An existing VPC with two zones. */
+export const existingVpc = {
+  vpcId: 'vpc-0a1b2c3d4e5f60718',
+  availabilityZones: ['eu-west-1a', 'eu-west-1b'],
+  publicSubnetIds: ['subnet-0a1b2c3d', 'subnet-1a1b2c3d'],
+  publicSubnetCidrs: ['10.1.0.0/26', '10.1.0.64/26'],
+  privateSubnetIds: ['subnet-2a1b2c3d', 'subnet-3a1b2c3d'],
+}
+
 /** The default settings, and other settings that together cause every optional resource. */
 export const deployments: Readonly<Record<string, Record<string, unknown>>> = {
   'as shipped': {},
@@ -33,7 +42,8 @@ export const deployments: Readonly<Record<string, Record<string, unknown>>> = {
       roles: { claim: 'groups', mapping: { 'Mail Administrators': 'administer' } },
     },
   },
-  'with certificates of ACM and CloudFront': {
+  'with certificates of ACM, CloudFront and IPv6': {
+    ingress: { ipv6: true },
     tlsSecretArn: undefined,
     tlsSecretKeyArn: 'arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d-0000-4000-8000-000000000000',
     certificate: { acm: { hostedZoneId: 'Z0123456789ABCDEFGHIJ' } },
@@ -54,6 +64,11 @@ export const deployments: Readonly<Record<string, Record<string, unknown>>> = {
       domains: ['ours.example', 'ours.example.net'],
       certificateArn: 'arn:aws:acm:eu-west-1:123456789012:certificate/0a1b2c3d-0000-4000-8000-000000000000',
     },
+  },
+  'in an existing VPC with MX lookup and IPv6': {
+    network: { existingVpc },
+    defaultRoute: 'Mx',
+    ingress: { ipv6: true },
   },
 }
 

@@ -21,6 +21,10 @@ function header(ip: string, port = 40_000, command = 0x21): Buffer {
   return octets
 }
 
+/** The header of an IPv6 client, from port 40000 to [2001:db8::25]:25. @param address 32 hexadecimal digits */
+const ipv6Header = (address: string): Buffer =>
+  Buffer.from(`0d0a0d0a000d0a515549540a21210024${address}20010db80000000000000000000000259c400019`, 'hex')
+
 async function withProxies(
   proxies: string[],
   options: TestIngressOptions,
@@ -108,6 +112,20 @@ describe('behind a load balancer with the PROXY protocol', { concurrency: 4 }, (
       const second = await connectAs(ingress, header(partner))
       assert.match(await second.reply(), /^421 4\.7\.0 /)
       for (const wire of [first, otherClient, second]) await wire.end()
+    }))
+
+  it('MAX_CONNECTIONS_PER_ADDRESS applies to the /64 of an IPv6 client of the header', () =>
+    withProxies(loadBalancer, { settings: { MAX_CONNECTIONS_PER_ADDRESS: 1 } }, async (ingress) => {
+      const first = await connectAs(ingress, ipv6Header('20010db8000100020000000000000007'))
+      assert.equal(await first.reply(), greeting)
+      const sameNetwork = await connectAs(ingress, ipv6Header('20010db800010002ffff00000000abcd'))
+      assert.match(await sameNetwork.reply(), /^421 4\.7\.0 /)
+      const otherNetwork = await connectAs(ingress, ipv6Header('20010db8000100030000000000000007'))
+      assert.equal(await otherNetwork.reply(), greeting)
+      await otherNetwork.command('EHLO client.example')
+      assert.match(await otherNetwork.send('Subject: hello\r\n\r\n'), /^250 /)
+      assert.equal(ingress.queue.jobs[0]?.message.source?.ip, '2001:db8:1:3::7')
+      for (const wire of [first, sameNetwork, otherNetwork]) await wire.end()
     }))
 
   it('a session with a LOCAL header has the address of the load balancer', () =>
