@@ -38,10 +38,14 @@ export class MailNetwork extends Construct {
   readonly ingressSubnets: SubnetSelection
   readonly privateSubnets: SubnetSelection = { subnetGroupName: 'private' }
   readonly ingressHasPublicAddress: boolean
+  /** Ids of the stack's NAT gateways. */
+  readonly natGatewayIds: readonly string[]
 
   constructor(scope: Construct, id: string, config: Config) {
     super(scope, id)
-    this.vpc = this.createVpc(config)
+    const nat = deliversInVpc(config) ? this.createNatProvider() : null
+    this.vpc = this.createVpc(nat)
+    this.natGatewayIds = (nat?.configuredGateways ?? []).map(({ gatewayId }) => gatewayId)
     this.vpc.addFlowLog('Rejected', {
       destination: FlowLogDestination.toCloudWatchLogs(new UnitLogs(this, 'FlowLogs', config)),
       trafficType: FlowLogTrafficType.REJECT,
@@ -62,8 +66,7 @@ export class MailNetwork extends Construct {
     return addresses
   }
 
-  private createVpc(config: Config): IVpc {
-    const egress = deliversInVpc(config)
+  private createVpc(nat: NatProvider | null): IVpc {
     const vpc = new Vpc(this, 'Vpc', {
       ipAddresses: IpAddresses.cidr(addressRange),
       maxAzs: availabilityZones,
@@ -73,11 +76,11 @@ export class MailNetwork extends Construct {
         { name: 'public', subnetType: SubnetType.PUBLIC, cidrMask: 24, mapPublicIpOnLaunch: false },
         {
           name: 'private',
-          subnetType: egress ? SubnetType.PRIVATE_WITH_EGRESS : SubnetType.PRIVATE_ISOLATED,
+          subnetType: nat ? SubnetType.PRIVATE_WITH_EGRESS : SubnetType.PRIVATE_ISOLATED,
           cidrMask: 22,
         },
       ],
-      ...(egress ? this.natGateways() : { natGateways: 0 }),
+      ...(nat ? { natGateways: availabilityZones, natGatewayProvider: nat } : { natGateways: 0 }),
       gatewayEndpoints: {
         S3: { service: GatewayVpcEndpointAwsService.S3 },
         DynamoDb: { service: GatewayVpcEndpointAwsService.DYNAMODB },
@@ -87,12 +90,12 @@ export class MailNetwork extends Construct {
     return vpc as IVpc
   }
 
-  private natGateways() {
+  private createNatProvider(): NatProvider {
     const description =
       'Addresses of outgoing mail: add a PTR record for each, and give them to partners that filter by address'
     const addresses = MailNetwork.createAddresses(this, 'EgressAddress', description)
     const eipAllocationIds = addresses.map((address) => address.attrAllocationId)
-    return { natGateways: availabilityZones, natGatewayProvider: NatProvider.gateway({ eipAllocationIds }) }
+    return NatProvider.gateway({ eipAllocationIds })
   }
 
   private addInterfaceEndpoints(): void {
