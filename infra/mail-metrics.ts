@@ -39,8 +39,34 @@ export class MailMetrics {
 
   /** One metric for each value of a dimension whose values are not known in advance. */
   search(metricName: string, dimension: string, label: string): IMetric {
-    const schema = `{${metricNamespace},stack,${dimension}}`
-    const expression = `SEARCH('${schema} stack="${this.stack}" MetricName="${metricName}"', 'Sum', 300)`
+    const expression = this.searchExpression(metricName, dimension)
     return new MathExpression({ expression, usingMetrics: {}, label, period: Duration.minutes(5) })
   }
+
+  /**
+   * The same as an expression of metric math.
+   * @param unit the function that publishes the metric with its name as the dimension `service`
+   */
+  searchExpression(
+    metricName: string,
+    dimension: string,
+    { unit, statistic = 'Sum', period = Duration.minutes(5) }: SearchOptions = {},
+  ): string {
+    const schema = [metricNamespace, ...(unit === undefined ? [] : ['service']), 'stack', dimension].join(',')
+    const terms = [
+      `{${schema}}`,
+      ...(unit === undefined ? [] : [`service="${unit}"`]),
+      `stack="${this.stack}"`,
+      `MetricName="${metricName}"`,
+    ]
+    return `SEARCH('${terms.join(' ')}', '${statistic}', ${period.toSeconds()})`
+  }
+}
+
+interface SearchOptions {
+  readonly unit?: string
+  /** @default the sum */
+  readonly statistic?: 'Sum' | 'Minimum'
+  /** @default five minutes */
+  readonly period?: Duration
 }

@@ -33,13 +33,17 @@ export class MailNetwork extends Construct {
   readonly ingressSubnets: SubnetSelection
   readonly privateSubnets: SubnetSelection = { subnetGroupName: 'private' }
   readonly ingressHasPublicAddress: boolean
+  /** Ids of the stack's NAT gateways. */
+  readonly natGatewayIds: readonly string[]
   private readonly zones: number
 
   constructor(scope: Construct, id: string, config: Config) {
     super(scope, id)
     this.zones = zonesOf(config.network)
     const { existingVpc } = config.network
-    this.vpc = existingVpc ? this.importVpc(existingVpc) : this.createVpc(config)
+    const nat = deliversInVpc(config) && !existingVpc ? this.createNatProvider() : null
+    this.vpc = existingVpc ? this.importVpc(existingVpc) : this.createVpc(config, nat)
+    this.natGatewayIds = (nat?.configuredGateways ?? []).map(({ gatewayId }) => gatewayId)
     if (!existingVpc) this.logRejectedPackets(config)
     if (config.interfaceEndpoints) this.addInterfaceEndpoints(config)
     this.ingressHasPublicAddress = !existingVpc && !deliversInVpc(config) && !config.interfaceEndpoints
@@ -86,8 +90,7 @@ export class MailNetwork extends Construct {
     return vpc
   }
 
-  private createVpc(config: Config): IVpc {
-    const egress = deliversInVpc(config)
+  private createVpc(config: Config, nat: NatProvider | null): IVpc {
     const { cidr } = config.network
     const { publicMask, privateMask } = subnetMasks(cidr)
     const vpc = new Vpc(this, 'Vpc', {
@@ -102,11 +105,11 @@ export class MailNetwork extends Construct {
         { name: 'public', subnetType: SubnetType.PUBLIC, cidrMask: publicMask, mapPublicIpOnLaunch: false },
         {
           name: 'private',
-          subnetType: egress ? SubnetType.PRIVATE_WITH_EGRESS : SubnetType.PRIVATE_ISOLATED,
+          subnetType: nat ? SubnetType.PRIVATE_WITH_EGRESS : SubnetType.PRIVATE_ISOLATED,
           cidrMask: privateMask,
         },
       ],
-      ...(egress ? this.natGateways() : { natGateways: 0 }),
+      ...(nat ? { natGateways: this.zones, natGatewayProvider: nat } : { natGateways: 0 }),
       gatewayEndpoints: {
         S3: { service: GatewayVpcEndpointAwsService.S3 },
         DynamoDb: { service: GatewayVpcEndpointAwsService.DYNAMODB },
@@ -123,12 +126,12 @@ export class MailNetwork extends Construct {
     })
   }
 
-  private natGateways() {
+  private createNatProvider(): NatProvider {
     const description =
       'Addresses of outgoing mail: add a PTR record for each, and give them to partners that filter by address'
     const addresses = this.createAddresses(this, 'EgressAddress', description)
     const eipAllocationIds = addresses.map((address) => address.attrAllocationId)
-    return { natGateways: this.zones, natGatewayProvider: NatProvider.gateway({ eipAllocationIds }) }
+    return NatProvider.gateway({ eipAllocationIds })
   }
 
   private addInterfaceEndpoints({ network }: Config): void {

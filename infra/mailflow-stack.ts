@@ -104,6 +104,7 @@ export class MailflowStack extends Stack {
     new Monitoring(this, 'Monitoring', {
       config,
       metrics: new MailMetrics(this),
+      network,
       ingress,
       queues,
       functions,

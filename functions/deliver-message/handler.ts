@@ -3,11 +3,12 @@ import { Logger } from '@aws-lambda-powertools/logger'
 import { DeliverEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
 import { DeliveryJob } from '../../shared/contract/jobs.ts'
 import { type JobTools, sqsHandler } from '../../shared/lambda/sqs-handler.ts'
+import { unitMetrics } from '../../shared/lambda/unit-metrics.ts'
 import { Tally } from '../../shared/tls-reports/tally.ts'
 import { Batch, type QueueEntry } from './batch.ts'
 import { deliverJob } from './deliver-job.ts'
 import { destinationKey } from './destination-key.ts'
-import { countDelivery, logDelivery } from './log-delivery.ts'
+import { countDelivery, countSesQuota, logDelivery } from './log-delivery.ts'
 import { ObservedCertificates, writeObservedCertificates } from './observed-certificates.ts'
 import { StandingRecorder } from './record-standing.ts'
 import { SesSlots } from './ses-slots.ts'
@@ -23,9 +24,10 @@ const limits = { limitMs: 270_000, minRemainingMs: 90_000 }
 
 const environment = readEnvironment(DeliverEnvironment, process.env)
 const logger = new Logger({ serviceName: 'deliver-message' })
-const stores = connectStores(environment, (error) =>
-  logger.warn('The quota of Amazon SES could not be read', error),
-)
+const stores = connectStores(environment, {
+  onRead: (quota) => countSesQuota(unitMetrics('deliver-message'), quota),
+  onError: (error) => logger.warn('The quota of Amazon SES could not be read', error),
+})
 const transmission = new Transmission(environment, stores, logger)
 const sesSlots = new SesSlots({
   limiter: stores.sesLimiter,

@@ -5,6 +5,7 @@ import type { DeliveryJob } from '../../shared/contract/jobs.ts'
 import type { Attempt } from '../../shared/contract/message.ts'
 import { Metric } from '../../shared/contract/metrics.ts'
 import { formatReply } from '../../shared/mail/reply.ts'
+import type { SesQuota } from '../../shared/net/ses-api.ts'
 import { isSesAccountFailure } from '../../shared/net/ses-errors.ts'
 import { isEnforced } from '../../shared/policy/transport-security.ts'
 import type { Delivery } from './deliver-job.ts'
@@ -77,6 +78,26 @@ export function countDelivery(
     if (count > 0)
       metrics.singleMetric().addDimension('tls', tls).addMetric(Metric.delivered, MetricUnit.Count, count)
   }
+  const byVersion = Map.groupBy(delivered, ({ attempt }) => tlsVersionOf(attempt, job))
+  for (const [version, { length }] of byVersion)
+    metrics
+      .singleMetric()
+      .addDimension('version', version)
+      .addMetric(Metric.deliveredByTlsVersion, MetricUnit.Count, length)
+}
+
+/** SES does not show its session. */
+const tlsVersionOf = ({ tls }: Pick<Attempt, 'tls'>, { route }: Pick<DeliveryJob, 'route'>): string =>
+  tls?.protocol ?? (route.kind === 'Ses' ? 'unknown' : 'none')
+
+/** Publishes nothing for an account without a quota of 24 hours. */
+export function countSesQuota(
+  metrics: Pick<Metrics, 'singleMetric'>,
+  { max24HourSend, sentLast24Hours }: Pick<SesQuota, 'max24HourSend' | 'sentLast24Hours'>,
+): void {
+  if (max24HourSend <= 0) return
+  const percentage = (100 * sentLast24Hours) / max24HourSend
+  metrics.singleMetric().addMetric(Metric.sesQuotaUsed, MetricUnit.Percent, percentage)
 }
 
 /**

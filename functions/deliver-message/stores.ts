@@ -16,7 +16,7 @@ import { withoutForgedFields } from '../../shared/mail/forged-fields.ts'
 import { type Cancelled, Claims } from '../../shared/messages/claims.ts'
 import { Trace } from '../../shared/messages/trace.ts'
 import { ClientCertificates } from '../../shared/net/client-certificates.ts'
-import { SesApi } from '../../shared/net/ses-api.ts'
+import { SesApi, type SesQuota } from '../../shared/net/ses-api.ts'
 import { connectDeliveryQueue } from '../../shared/queues/delivery-queue.ts'
 import { JobQueue } from '../../shared/queues/job-queue.ts'
 import { SessionCounters } from '../../shared/tls-reports/counters.ts'
@@ -39,10 +39,15 @@ const quotaTimeoutMs = 3_000
 
 export type Stores = ReturnType<typeof connectStores>
 
-/** @param onQuotaError called when the quota of SES cannot be read */
+/** Called for the readings of SES's quota, which the workers make once a minute together. */
+export interface QuotaListener {
+  onRead(quota: SesQuota): void
+  onError(error: Error): void
+}
+
 export function connectStores(
   environment: DeliverEnvironment,
-  onQuotaError: (error: Error) => void = () => {},
+  quotaListener: QuotaListener = { onRead() {}, onError() {} },
 ) {
   const documents = DynamoDBDocumentClient.from(new DynamoDBClient(clientDefaults))
   const queues = new SQSClient(clientDefaults)
@@ -92,8 +97,12 @@ export function connectStores(
     ),
     ses,
     sesLimiter: new SesRateLimiter(documents, TRANSPORT_TABLE, {
-      readQuota: () => ses.readQuota(AbortSignal.timeout(quotaTimeoutMs)),
-      onError: onQuotaError,
+      readQuota: async () => {
+        const quota = await ses.readQuota(AbortSignal.timeout(quotaTimeoutMs))
+        quotaListener.onRead(quota)
+        return quota
+      },
+      onError: quotaListener.onError,
       timeoutMs: slotOptions.timeoutMs,
     }),
   }

@@ -27,7 +27,7 @@ import { ObservedTable } from '../../shared/transport/observed-table.ts'
 import { DeliveryPriorities } from './delivery-priority.ts'
 import { evaluateJob } from './evaluate-job.ts'
 import { type NoticeDependencies, type PublishedNotice, publishNotice } from './publish-notice.ts'
-import { reportNotice, reportVerdict } from './report.ts'
+import { reportDeferral, reportNotice, reportVerdict } from './report.ts'
 import { watchCertificates } from './watch-certificates.ts'
 
 // Runs at cold start.
@@ -83,6 +83,7 @@ export const handler = sqsHandler({
       return reportNotice(job, await publishNotice(job, now, noticeDependencies), tools)
     const verdicts = await evaluateJob(job, snapshot, now, dependencies)
     for (const verdict of verdicts) reportVerdict(job.message, verdict, tools)
+    reportDeferral(job.message, verdicts, now, metrics)
     await watchCertificates(job, verdicts, snapshot, now, watch, tools)
   },
 })

@@ -3,7 +3,7 @@ import type { Logger } from '@aws-lambda-powertools/logger'
 import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
 import type { CertificateNotice } from '../../shared/contract/jobs.ts'
 import type { Message } from '../../shared/contract/message.ts'
-import { dimensionValue, Metric } from '../../shared/contract/metrics.ts'
+import { dimensionValue, forcedTlsFailureField, Metric } from '../../shared/contract/metrics.ts'
 import { formatReply } from '../../shared/mail/reply.ts'
 import type { Verdict } from '../../shared/policy/evaluate.ts'
 import type { Reason } from '../../shared/policy/reasons.ts'
@@ -23,7 +23,9 @@ interface Tools {
 }
 
 export function reportVerdict(message: Message, verdict: Verdict, tools: Tools): void {
-  const { action, reason, explanation, connectors, reportOnly, recipient } = verdict
+  const { action, reason, explanation, connectors, reportOnly, recipient, decidedBy } = verdict
+  const isForcedTlsFailure =
+    action !== 'Deliver' && forcedTlsReasons.has(reason) && !isPublishedRequirement(verdict)
   tools.logger.info('verdict', {
     messageId: message.id,
     recipient: recipient.address,
@@ -33,13 +35,14 @@ export function reportVerdict(message: Message, verdict: Verdict, tools: Tools):
     connectors,
     reportOnly,
     ...(action === 'Deliver' ? {} : { reply: formatReply(verdict.reply) }),
+    ...(isForcedTlsFailure && decidedBy !== null && { [forcedTlsFailureField]: decidedBy }),
   })
   const count = (name: string) => tools.metrics.addMetric(name, MetricUnit.Count, 1)
   const byAction = tools.metrics.singleMetric()
   byAction.addDimension('action', action)
   byAction.addMetric(Metric.verdicts, MetricUnit.Count, 1)
-  if (action !== 'Deliver' && forcedTlsReasons.has(reason))
-    count(isPublishedRequirement(verdict) ? Metric.publishedTlsFailures : Metric.forcedTlsFailures)
+  if (isForcedTlsFailure) count(Metric.forcedTlsFailures)
+  else if (action !== 'Deliver' && forcedTlsReasons.has(reason)) count(Metric.publishedTlsFailures)
   if (reason === 'NoRouteForAcceptedDomain') count(Metric.unroutedRecipients)
   if (reportOnly !== null) count(Metric.reportOnlyViolations)
   if (action === 'Bounce' && isOwnWithNullReversePath(message)) {
@@ -50,6 +53,18 @@ export function reportVerdict(message: Message, verdict: Verdict, tools: Tools):
       reply: formatReply(verdict.reply),
     })
   }
+}
+
+/** Publishes the age of the job's message if a recipient is deferred. */
+export function reportDeferral(
+  { receivedAt }: Pick<Message, 'receivedAt'>,
+  verdicts: readonly Pick<Verdict, 'action'>[],
+  now: Date,
+  metrics: Pick<Metrics, 'addMetric'>,
+): void {
+  if (!verdicts.some(({ action }) => action === 'Defer')) return
+  const seconds = Math.max(0, Math.round((now.getTime() - Date.parse(receivedAt)) / 1000))
+  metrics.addMetric(Metric.deferredAge, MetricUnit.Seconds, seconds)
 }
 
 /**

@@ -15,11 +15,13 @@ import { MessagesTable } from '../storage/messages-table.ts'
 import type { UnitFunction } from '../unit.ts'
 import { Alarm, type AlarmProps } from './alarm.ts'
 import type { MonitoredParts } from './monitored-parts.ts'
+import { sum } from './sum.ts'
 
 const { LESS_THAN_THRESHOLD, LESS_THAN_OR_EQUAL_TO_THRESHOLD } = ComparisonOperator
 
 /** Every alarm of the deployment. Each has its heading in docs/runbook.md. */
 export class Alarms extends Construct {
+  readonly all: Alarm[] = []
   private readonly topic: ITopic
   private readonly metrics: MailMetrics
 
@@ -33,6 +35,8 @@ export class Alarms extends Construct {
     this.watchFailingJobs()
     this.watchTables(parts)
     this.watchPolicy()
+    this.watchSes()
+    this.watchNatGateways(parts)
     this.watchReports()
     this.watchExpiry()
   }
@@ -247,6 +251,15 @@ export class Alarms extends Construct {
       metric: this.metrics.function('deliver-message', Metric.clientCertificatesUnusable),
       threshold: 1,
     })
+    this.add('LeasesExpired', {
+      title: 'Deliveries repeated',
+      impact: 'A delivery crashed and was repeated, so a recipient may get a message twice.',
+      metric: this.metrics.function('deliver-message', Metric.leasesExpired),
+      threshold: 1,
+    })
+  }
+
+  private watchSes(): void {
     this.add('SesUnavailable', {
       title: 'Amazon SES refuses the account',
       impact:
@@ -254,10 +267,26 @@ export class Alarms extends Construct {
       metric: this.metrics.function('deliver-message', Metric.sesUnavailable),
       threshold: 1,
     })
-    this.add('LeasesExpired', {
-      title: 'Deliveries repeated',
-      impact: 'A delivery crashed and was repeated, so a recipient may get a message twice.',
-      metric: this.metrics.function('deliver-message', Metric.leasesExpired),
+    this.add('SesQuotaUsed', {
+      title: 'Amazon SES quota is nearly used up',
+      impact: 'Mail through Amazon SES waits as soon as the quota of 24 hours is used up.',
+      metric: this.metrics.function('deliver-message', Metric.sesQuotaUsed, { statistic: Stats.MAXIMUM }),
+      threshold: 80,
+    })
+    this.add('SesReputation', {
+      title: 'Amazon SES may pause the account',
+      impact: 'Mail through Amazon SES stops if AWS pauses the account because of bounces or complaints.',
+      metric: sesReputation(),
+      threshold: 1,
+    })
+  }
+
+  private watchNatGateways({ network: { natGatewayIds } }: MonitoredParts): void {
+    if (natGatewayIds.length === 0) return
+    this.add('NatPortErrors', {
+      title: 'A NAT gateway has no free port',
+      impact: 'New connections to a destination fail, so mail to it is late.',
+      metric: natPortErrors(natGatewayIds),
       threshold: 1,
     })
   }
@@ -302,7 +331,9 @@ export class Alarms extends Construct {
   }
 
   private add(id: string, props: AlarmProps): Alarm {
-    return new Alarm(this, id, props, this.topic)
+    const alarm = new Alarm(this, id, props, this.topic)
+    this.all.push(alarm)
+    return alarm
   }
 }
 
@@ -366,6 +397,41 @@ function unprovenAge({ unprovenDelivery, lowPriorityDelivery }: MonitoredParts['
   })
 }
 
+/**
+ * The account's bounces and complaints in this Region, as parts of the rates at which SES reviews an account: 5 % and
+ * 0.1 % (https://docs.aws.amazon.com/ses/latest/dg/reputationdashboardmessages.html). SES pauses an account at 10 % and
+ * 0.5 %.
+ */
+function sesReputation(): IMetric {
+  const period = Duration.hours(1)
+  const rate = (metricName: string) =>
+    new CloudWatchMetric({ namespace: 'AWS/SES', metricName, statistic: Stats.AVERAGE, period })
+  return new MathExpression({
+    label: 'Part of the permitted rate',
+    expression: 'MAX([FILL(bounces, 0) / 0.05, FILL(complaints, 0) / 0.001])',
+    usingMetrics: { bounces: rate('Reputation.BounceRate'), complaints: rate('Reputation.ComplaintRate') },
+    period,
+  })
+}
+
+/**
+ * A gateway has 55,000 ports for one destination
+ * (https://docs.aws.amazon.com/vpc/latest/userguide/vpc-nat-gateway-cloudwatch.html, `ErrorPortAllocation`).
+ */
+function natPortErrors(natGatewayIds: readonly string[]): IMetric {
+  const period = Duration.minutes(5)
+  const errors = (NatGatewayId: string) =>
+    new CloudWatchMetric({
+      namespace: 'AWS/NATGateway',
+      metricName: 'ErrorPortAllocation',
+      dimensionsMap: { NatGatewayId },
+      statistic: Stats.SUM,
+      period,
+    })
+  const metrics = natGatewayIds.map((id, index) => [`gateway${index}`, errors(id)])
+  return sum('Port errors', period, Object.fromEntries(metrics))
+}
+
 function throttles(functions: MonitoredParts['functions']): IMetric {
   const metricEntries = Object.entries(functions).map(([name, handler]) => [
     name,
@@ -397,12 +463,4 @@ function tableThrottleEvents({ messages, connectors, transport }: MonitoredParts
   const { byTime } = MessagesTable
   const ofIndex = throttleEvents('byTimeWrites', 'WriteThrottleEvents', messages.table.tableName, byTime)
   return sum('Throttle events', period, Object.fromEntries([...ofTables, ofIndex]))
-}
-
-/** A sum of metrics. A missing value counts as 0: in metric math, the sum with a missing value is missing. */
-function sum(label: string, period: Duration, metrics: Readonly<Record<string, IMetric>>): IMetric {
-  const expression = Object.keys(metrics)
-    .map((name) => `FILL(${name}, 0)`)
-    .join(' + ')
-  return new MathExpression({ label, expression, usingMetrics: { ...metrics }, period })
 }

@@ -2,6 +2,7 @@ import type { Config } from '../config.ts'
 import type { ConnectorApi } from '../connectors/connector-api.ts'
 import type { SmtpIngress } from '../ingress/smtp-ingress.ts'
 import type { MailMetrics } from '../mail-metrics.ts'
+import type { MailNetwork } from '../mail-network.ts'
 import type { PublicPages } from '../pages/public-pages.ts'
 import type { MailQueues } from '../queues/mail-queues.ts'
 import type { ConnectorsTable } from '../storage/connectors-table.ts'
@@ -13,6 +14,7 @@ import type { UnitFunction } from '../unit.ts'
 export interface MonitoredParts {
   readonly config: Config
   readonly metrics: MailMetrics
+  readonly network: MailNetwork
   readonly ingress: SmtpIngress
   readonly queues: MailQueues
   readonly functions: Readonly<

@@ -6,6 +6,8 @@ export const Metric = {
   connections: 'Connections',
   /** Ingress: messages accepted with 250, dimension `tls` = `negotiated` | `plaintext`. */
   messagesAccepted: 'MessagesAccepted',
+  /** Ingress: messages accepted with 250, dimension `version` = `TLSv1.3` | `TLSv1.2` | `none`. */
+  acceptedByTlsVersion: 'AcceptedByTlsVersion',
   /** Ingress: connections, commands, recipients and messages refused in session, dimension `reason`. */
   refused: 'Refused',
   /**
@@ -28,6 +30,11 @@ export const Metric = {
   jobsFailing: 'JobsFailing',
   /** Evaluation: one for each recipient, dimension `action` = `Deliver` | `Defer` | `Bounce`. */
   verdicts: 'Verdicts',
+  /**
+   * Evaluation: seconds since the receipt of a message that is deferred (gauge), at each deferral and so at least every
+   * quarter of an hour. The maximum is the age of the oldest deferred message.
+   */
+  deferredAge: 'DeferredAge',
   /** Evaluation: recipients held or bounced because forced TLS was not met. */
   forcedTlsFailures: 'ForcedTlsFailures',
   /** Evaluation: recipients held or bounced because of their domain's published policy or the sender's REQUIRETLS. */
@@ -53,6 +60,11 @@ export const Metric = {
    * `unknown` (SES).
    */
   delivered: 'Delivered',
+  /**
+   * Delivery: recipients delivered to a next hop, dimension `version` = `TLSv1.3` | `TLSv1.2` | `none` | `unknown`
+   * (SES).
+   */
+  deliveredByTlsVersion: 'DeliveredByTlsVersion',
   /** Delivery: recipients whose attempt failed because a connector's client certificate is unusable. */
   clientCertificatesUnusable: 'ClientCertificatesUnusable',
   /**
@@ -60,6 +72,8 @@ export const Metric = {
    * or the quota of 24 hours.
    */
   sesUnavailable: 'SesUnavailable',
+  /** Delivery: percentage of the account's SES quota of 24 hours that is used (gauge), while mail goes through SES. */
+  sesQuotaUsed: 'SesQuotaUsed',
   /** Delivery: attempts that did not deliver. */
   attemptsFailed: 'AttemptsFailed',
   /**
@@ -122,3 +136,9 @@ export const Metric = {
 
 /** Returns a valid CloudWatch dimension value: printable ASCII that does not begin with a colon. */
 export const dimensionValue = (name: string): string => name.replace(/[^ -~]|^:/g, '?')
+
+/**
+ * Field of evaluate-policy's log line of a verdict that counts in `ForcedTlsFailures`: the connector's name. A dimension
+ * would create a metric for each connector.
+ */
+export const forcedTlsFailureField = 'forcedTlsFailure'

@@ -128,7 +128,7 @@ describe('two stacks with different names in one Region', () => {
 
 /** Properties that give a resource a name which must be unique in a Region or an account. */
 const nameProperties =
-  /^(AlarmName|DashboardName|\w*(Table|Queue|Topic|Role|Policy|Function|LogGroup|Bucket|Cluster|Service)Name|Family|Name)$/
+  /^(AlarmName|DashboardName|RuleName|\w*(Table|Queue|Topic|Role|Policy|Function|LogGroup|Bucket|Cluster|Service)Name|Family|Name)$/
 /** Names inside other resources. */
 const policyTypes = ['AWS::IAM::Policy']
 
@@ -138,8 +138,10 @@ const physicalNames = ({ Resources }: Json): string[] =>
   )
 
 function namesIn(type: string, properties: Json): string[] {
-  return Object.entries(properties).flatMap(([key, value]) =>
-    nameProperties.test(key) && typeof value === 'string' ? [`${type} ${key} ${value}`] : [],
+  return Object.entries<Json>(properties).flatMap(([key, value]) =>
+    nameProperties.test(key) && (typeof value === 'string' || key === 'DashboardName')
+      ? [`${type} ${key} ${text(value)}`]
+      : [],
   )
 }
 

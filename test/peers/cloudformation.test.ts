@@ -25,6 +25,7 @@ const unsupportedTypes = [
   'AWS::CloudFormation::CustomResource',
   'AWS::CloudWatch::Alarm',
   'AWS::CloudWatch::Dashboard',
+  'AWS::CloudWatch::InsightRule',
   'AWS::ElasticLoadBalancingV2::Listener',
   'AWS::ElasticLoadBalancingV2::LoadBalancer',
   'AWS::S3::BucketPolicy',

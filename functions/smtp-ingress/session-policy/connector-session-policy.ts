@@ -259,6 +259,7 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
   ): Reply {
     const { metrics, log } = this.#parts
     metrics.count(Metric.messagesAccepted, ['tls', message.tls.negotiated ? 'negotiated' : 'plaintext'])
+    metrics.count(Metric.acceptedByTlsVersion, ['version', message.tls.protocol ?? 'none'])
     log('info', 'accepted', {
       id: message.id,
       mailFrom: message.envelope.mailFrom,

@@ -1,6 +1,7 @@
 /** deliver-message as AWS calls it, with its environment and clients. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { Metrics } from '@aws-lambda-powertools/metrics'
 import { ConnectorRepository } from '../../../shared/connectors-table/repository.ts'
 import { type DeliveryJob, EvaluationJob } from '../../../shared/contract/jobs.ts'
 import type { Attempt, ContentReference } from '../../../shared/contract/message.ts'
@@ -92,13 +93,18 @@ describe('deliver-message', () => {
     await Promise.all([...heldSlots, free].map((slot) => slot?.release()))
   })
 
-  it('sends through Amazon SES what its quota of 24 hours permits, and returns the rest without an attempt', async () => {
+  it('sends through Amazon SES what its quota of 24 hours permits, and returns the rest without an attempt', async (context) => {
+    const addMetric = context.mock.method(Metrics.prototype, 'addMetric')
     ses.quota = { maxSendRate: 14, max24HourSend: 200, sentLast24Hours: 197 }
     const jobs = [1, 2, 3, 4, 5].map((number) =>
       unit.job(500 + number, reference, { route: { kind: 'Ses' } }),
     )
     assert.deepEqual(await failedIds(...jobs), [])
     assert.deepEqual([ses.requests.length, ses.quotaRequests], [3, 1])
+    assert.deepEqual(
+      addMetric.mock.calls.map(({ arguments: call }) => call).filter(([name]) => name === 'SesQuotaUsed'),
+      [['SesQuotaUsed', 'Percent', 98.5]],
+    )
     const returned = unit.storage.sent.splice(0).filter(({ queue }) => queue === 'delivery')
     assert.deepEqual(
       returned.map(({ MessageBody }) => JSON.parse(MessageBody)),

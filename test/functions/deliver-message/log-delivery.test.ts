@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { describe, it, type TestContext } from 'node:test'
 import { Metrics } from '@aws-lambda-powertools/metrics'
 import type { Delivery } from '../../../functions/deliver-message/deliver-job.ts'
-import { countDelivery, protectionOf } from '../../../functions/deliver-message/log-delivery.ts'
+import {
+  countDelivery,
+  countSesQuota,
+  protectionOf,
+} from '../../../functions/deliver-message/log-delivery.ts'
 import type { DeliveryJob } from '../../../shared/contract/jobs.ts'
 import { type Attempt, newRecipient } from '../../../shared/contract/message.ts'
 import { opportunistic } from '../../../shared/policy/outbound.ts'
@@ -118,4 +122,51 @@ describe('the metric RepliesLost', () => {
 
   it('does not count a failed attempt that got a reply', () =>
     assert.deepEqual(metricsOf([failed], 'RepliesLost', 'AttemptsFailed'), [0, 1]))
+})
+
+/** Returns the objects in embedded metric format that contain the metric. */
+function publishedRecords(context: TestContext, name: string, count: () => void): Record<string, unknown>[] {
+  const log = context.mock.method(console, 'log', () => {})
+  Object.assign(process.env, { POWERTOOLS_DEV: 'true', POWERTOOLS_METRICS_DISABLED: 'false' })
+  count()
+  return log.mock.calls.map(({ arguments: [line] }) => JSON.parse(line)).filter((record) => name in record)
+}
+
+describe('the metric DeliveredByTlsVersion', () => {
+  const rows: [string, DeliveryJob['route'], Attempt['tls'], string][] = [
+    ['a TLS 1.3 session', mxRoute, session(false), 'TLSv1.3'],
+    ['a TLS 1.2 session', mxRoute, { ...session(true), protocol: 'TLSv1.2' } as Attempt['tls'], 'TLSv1.2'],
+    ['a session in the clear', mxRoute, null, 'none'],
+    ['Amazon SES', sesRoute, null, 'unknown'],
+  ]
+  for (const [name, route, tls, version] of rows)
+    it(`counts a recipient delivered by ${name} as ${version}, and no failed attempt`, (context) => {
+      const newAttempts = [{ outcome: 'Delivered', tls } as const, { ...failed, tls }].map(attemptOf)
+      const records = publishedRecords(context, 'DeliveredByTlsVersion', () =>
+        metricsOfDelivery({ newAttempts }, [], { route, tls: opportunistic }),
+      )
+      assert.deepEqual(
+        records.map((record) => [record.version, record.DeliveredByTlsVersion]),
+        [[version, 1]],
+      )
+    })
+})
+
+describe('the metric SesQuotaUsed', () => {
+  const rows: [max24HourSend: number, sentLast24Hours: number, published: number[]][] = [
+    [200, 50, [25]],
+    [200, 200, [100]],
+    [-1, 50, []],
+  ]
+  for (const [max24HourSend, sentLast24Hours, expected] of rows)
+    it(`is [${expected}] when ${sentLast24Hours} of ${max24HourSend} recipients are sent`, (context) => {
+      const metrics = new Metrics({ namespace: 'mailflow', serviceName: 'deliver-message' })
+      const records = publishedRecords(context, 'SesQuotaUsed', () =>
+        countSesQuota(metrics, { max24HourSend, sentLast24Hours }),
+      )
+      assert.deepEqual(
+        records.map(({ SesQuotaUsed }) => SesQuotaUsed),
+        expected,
+      )
+    })
 })

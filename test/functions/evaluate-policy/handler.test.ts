@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import { after, before, describe, it } from 'node:test'
+import { Metrics } from '@aws-lambda-powertools/metrics'
 import fc from 'fast-check'
 import { ulid } from 'ulid'
 import { ConnectorRepository } from '../../../shared/connectors-table/repository.ts'
@@ -128,6 +129,22 @@ describe('evaluate-policy', () => {
       deliveries.map(({ message }) => message.id).toSorted(),
       jobs.map(({ message }) => message.id).toSorted(),
     )
+  })
+
+  it('publishes the age of a message that it defers', async (context) => {
+    const addMetric = context.mock.method(Metrics.prototype, 'addMetric')
+    const receivedAt = new Date(Date.now() - 3_600_000).toISOString()
+    const held: EvaluationJob = {
+      message: { ...job().message, receivedAt },
+      recipients: [recipient({ address: 'b@ours.example' })],
+      notBefore: null,
+    }
+    assert.deepEqual(await failedIds(handler, sqsEvent(held)), [])
+    const ages = addMetric.mock.calls.filter(({ arguments: [name] }) => name === 'DeferredAge')
+    assert.equal(ages.length, 1)
+    const [, unit, seconds] = ages[0]?.arguments ?? []
+    assert.equal(unit, 'Seconds')
+    assert.ok(Number(seconds) >= 3600, String(seconds))
   })
 
   it('sends nothing when the connectors cannot be read any more: it does not use those of an earlier batch', async () => {

@@ -2,18 +2,30 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { Logger } from '@aws-lambda-powertools/logger'
 import { Metrics } from '@aws-lambda-powertools/metrics'
-import { reportNotice, reportVerdict } from '../../../functions/evaluate-policy/report.ts'
+import { reportDeferral, reportNotice, reportVerdict } from '../../../functions/evaluate-policy/report.ts'
 import type { Message, PolicySource } from '../../../shared/contract/message.ts'
 import { relayDeniedReply } from '../../../shared/policy/admit-recipient.ts'
 import type { Verdict } from '../../../shared/policy/evaluate.ts'
 import type { Reason } from '../../../shared/policy/reasons.ts'
 import { attempt, certificateNotice, message, receivedAt, recipient } from '../../support/fixtures.ts'
 
+interface Circumstances {
+  mail?: Message
+  policySource?: PolicySource | null
+  decidedBy?: string | null
+  logger?: Logger
+}
+
 function metricsOf(
   action: Verdict['action'],
   reason: Reason,
   reportOnly: Reason | null = null,
-  { mail = message(), policySource = null }: { mail?: Message; policySource?: PolicySource | null } = {},
+  {
+    mail = message(),
+    policySource = null,
+    decidedBy = null,
+    logger = new Logger({ logLevel: 'SILENT' }),
+  }: Circumstances = {},
 ): string[] {
   const names: string[] = []
   const metrics = new Metrics({ namespace: 'test', serviceName: 'test' })
@@ -33,13 +45,13 @@ function metricsOf(
     recipient: recipient(policySource === null ? {} : { lastAttempt: attempt({ policySource }) }),
     explanation: '',
     connectors: { inbound: null, outbound: null },
-    decidedBy: null,
+    decidedBy,
     lowered: [],
     newRequirement: null,
     reply: relayDeniedReply,
     until: receivedAt,
   } as unknown as Verdict
-  reportVerdict(mail, verdict, { logger: new Logger({ logLevel: 'SILENT' }), metrics })
+  reportVerdict(mail, verdict, { logger, metrics })
   return names
 }
 
@@ -95,6 +107,46 @@ describe('the metrics of a verdict', () => {
   ]
   for (const [name, metrics, expected] of rows)
     test(`are [${expected.join(', ')}] for a message ${name}`, () => assert.deepEqual(metrics, expected))
+})
+
+describe('the log line of a verdict names the connector whose forced TLS failed', () => {
+  const rows: [Verdict['action'], Reason, PolicySource | null, decidedBy: string | null, named: boolean][] = [
+    ['Defer', 'InboundTlsRequired', null, 'northwind', true],
+    ['Bounce', 'OutboundTlsNotMet', 'Connector', 'northwind', true],
+    ['Defer', 'OutboundTlsNotMet', 'Dane', 'northwind', false],
+    ['Defer', 'InboundTlsRequired', null, null, false],
+    ['Defer', 'NoRouteForAcceptedDomain', null, 'northwind', false],
+    ['Deliver', 'ConnectorMatched', null, 'northwind', false],
+  ]
+  for (const [action, reason, policySource, decidedBy, named] of rows)
+    test(`${named ? 'for' : 'but not for'} ${action} with ${reason}, policy ${policySource}, connector ${decidedBy}`, () => {
+      const lines: object[] = []
+      const logger = { info: (_: string, line: object) => lines.push(line) } as unknown as Logger
+      metricsOf(action, reason, null, { policySource, decidedBy, logger })
+      assert.deepEqual(
+        lines.map((line) => 'forcedTlsFailure' in line && line.forcedTlsFailure),
+        [named && decidedBy],
+      )
+    })
+})
+
+describe('the metric DeferredAge', () => {
+  const hour = new Date(receivedAt.getTime() + 3_600_000)
+  const rows: [actions: Verdict['action'][], now: Date, published: number[]][] = [
+    [['Deliver', 'Defer', 'Defer'], hour, [3600]],
+    [['Defer'], receivedAt, [0]],
+    [['Defer'], new Date(receivedAt.getTime() - 1000), [0]],
+    [['Deliver', 'Bounce'], hour, []],
+    [[], hour, []],
+  ]
+  for (const [actions, now, expected] of rows)
+    test(`is [${expected}] for the verdicts [${actions}] ${(now.getTime() - receivedAt.getTime()) / 1000} s after receipt`, () => {
+      const ages: unknown[] = []
+      const metrics = { addMetric: (...[, , age]: unknown[]) => ages.push(age) } as unknown as Metrics
+      const verdicts = actions.map((action) => ({ action }))
+      reportDeferral(message(), verdicts, now, metrics)
+      assert.deepEqual(ages, expected)
+    })
 })
 
 describe('a notice of an unknown certificate', () => {

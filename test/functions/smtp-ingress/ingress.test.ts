@@ -462,6 +462,7 @@ test('the metrics count accepted messages and refusals; each accepted message ha
   running.delete(ingress)
   const metrics = ingress.lines.filter((line) => '_aws' in line)
   assert.equal(metrics.find(({ tls }) => tls === 'negotiated')?.MessagesAccepted, 2)
+  assert.equal(metrics.find(({ version }) => version === 'TLSv1.3')?.AcceptedByTlsVersion, 2)
   assert.equal(metrics.find(({ reason }) => reason === 'RelayDenied')?.Refused, 1)
   const accepted = ingress.lines.filter(({ message }) => message === 'accepted')
   assert.equal(accepted.length, 2)
@@ -488,6 +489,13 @@ test('metrics are written every ten seconds, the days left of the certificate ev
   assert.deepEqual(
     linesWith('MessagesAccepted').map(({ tls, MessagesAccepted }) => [tls, MessagesAccepted]),
     [['plaintext', 1]],
+  )
+  assert.deepEqual(
+    linesWith('AcceptedByTlsVersion').map(({ version, AcceptedByTlsVersion }) => [
+      version,
+      AcceptedByTlsVersion,
+    ]),
+    [['none', 1]],
   )
   assert.equal(linesWith('Connections')[0]?.Connections, 1)
   assert.equal(linesWith('CertificateDaysLeft').length, 0)
