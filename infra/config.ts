@@ -8,6 +8,7 @@ const queueRetentionDays = 14
 
 const secretArn = /^arn:[\w-]+:secretsmanager:[\w-]+:\d{12}:secret:[\w/+=.@-]+-[A-Za-z0-9]{6}$/
 const keyArn = /^arn:[\w-]+:kms:[\w-]+:\d{12}:key\/[\w-]+$/
+const singleRegionKeyArn = /^arn:[\w-]+:kms:[\w-]+:\d{12}:key\/(?!mrk-)[\w-]+$/
 const certificateArn = /^arn:[\w-]+:acm:[\w-]+:\d{12}:certificate\/[\w-]+$/
 const policyArn = /^arn:[\w-]+:iam::(\d{12}|aws):policy\/[\w+=,.@/-]+$/
 const topicArn = /^arn:[\w-]+:sns:[\w-]+:\d{12}:[\w-]{1,256}$/
@@ -299,8 +300,16 @@ export const Config = z
     tlsReporting: TlsReporting.prefault({}),
     /** The MTA-STS policy of the organisation's domains (RFC 8461). @default none is published */
     mtaSts: MtaSts.optional(),
-    /** Encryption of message content in S3. @default S3Managed */
-    contentEncryption: z.enum(['S3Managed', 'Kms']).default('S3Managed'),
+    /**
+     * ARN of a symmetric KMS key of the stack's account and Region. It encrypts all that the stack stores: tables,
+     * queues, message content, disks of the ingress, logs and topics. The key's policy must allow what
+     * `docs/generated/key-policy.md` shows.
+     * @default keys of AWS
+     */
+    encryptionKeyArn: z
+      .string()
+      .regex(singleRegionKeyArn, 'must be the ARN of a KMS key that is not a multi-Region key')
+      .optional(),
     /** Days that message content is stored. @default 14 */
     contentRetentionDays: days.min(queueRetentionDays).default(queueRetentionDays),
     /**

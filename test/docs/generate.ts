@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { apiPage } from './api.ts'
 import { commandsPage } from './commands.ts'
 import { dsnAdvicePage } from './dsn-advice.ts'
+import { keyPolicyPage } from './key-policy.ts'
 import { metricsAndAlarmsPage } from './metrics-and-alarms.ts'
 import { repliesPage } from './replies.ts'
 import { rfcsPage } from './rfcs.ts'
@@ -19,6 +20,7 @@ export const pages: Readonly<Record<string, () => string>> = {
   'api.md': apiPage,
   'commands.md': commandsPage,
   'dsn-advice.md': dsnAdvicePage,
+  'key-policy.md': keyPolicyPage,
   'metrics-and-alarms.md': metricsAndAlarmsPage,
   'replies.md': repliesPage,
   'rfcs.md': rfcsPage,

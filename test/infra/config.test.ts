@@ -103,6 +103,16 @@ const faults: [string, Record<string, unknown>, RegExp][] = [
     { alarmsTopicArn: 'operations' },
     /mailflow\.alarmsTopicArn: must be/,
   ],
+  [
+    "an alias instead of a key's ARN",
+    { encryptionKeyArn: 'arn:aws:kms:eu-west-1:123456789012:alias/mail' },
+    /mailflow\.encryptionKeyArn: must be the ARN of a KMS key that is not a multi-Region key/,
+  ],
+  [
+    'a multi-Region key, which cannot encrypt the disks of tasks',
+    { encryptionKeyArn: `arn:aws:kms:eu-west-1:123456789012:key/mrk-${'0'.repeat(32)}` },
+    /mailflow\.encryptionKeyArn: must be .* not a multi-Region key/,
+  ],
   ['a line limit below 1000', { ingress: { maximumLineLength: 998 } }, /ingress\.maximumLineLength: /],
   ['an unknown value of bareNewlines', { ingress: { bareNewlines: 'Keep' } }, /ingress\.bareNewlines: /],
   [

@@ -17,12 +17,15 @@ export interface Resource {
   readonly DependsOn?: readonly string[]
 }
 
+/** A KMS key of the customer. */
+export const encryptionKeyArn = 'arn:aws:kms:eu-west-1:123456789012:key/0c1d2e3f-0000-4000-8000-000000000000'
+
 /** The default settings, and other settings that together cause every optional resource. */
 export const deployments: Readonly<Record<string, Record<string, unknown>>> = {
   'as shipped': {},
-  'with MX lookup, KMS, JWT, mailed alarms and deletion protection': {
+  'with MX lookup, a KMS key, JWT, mailed alarms and deletion protection': {
     defaultRoute: 'Mx',
-    contentEncryption: 'Kms',
+    encryptionKeyArn,
     tlsSecretKeyArn: 'arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d-0000-4000-8000-000000000000',
     alarmEmail: 'operator@example.net',
     deletionProtection: true,
@@ -51,6 +54,12 @@ export const deployments: Readonly<Record<string, Record<string, unknown>>> = {
     },
   },
 }
+
+/** The default settings and those of each deployment that has a KMS key of the customer, all with that key. */
+export const deploymentsWithKey: typeof deployments = Object.fromEntries([
+  ['with the default settings and a KMS key', { encryptionKeyArn }],
+  ...Object.entries(deployments).filter(([, mailflow]) => 'encryptionKeyArn' in mailflow),
+])
 
 /** Omits slow steps that do not change the template. */
 export const templateOnly = {
