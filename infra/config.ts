@@ -146,6 +146,13 @@ const Jwt = z.strictObject({
   scopes: z.array(z.string().min(1)).default([]),
 })
 
+const Api = z.strictObject({
+  /** Host name of the API. Its CNAME record has the value of the output `ApiTarget`. */
+  domainName: z.string().regex(hostName, 'must be a domain name in lower case'),
+  /** ARN of an ACM certificate for that name, in the stack's Region. */
+  certificateArn: z.string().regex(certificateArn, 'must be the ARN of an ACM certificate'),
+})
+
 const TlsReporting = z.strictObject({
   /** Organisation that reports. @default `hostname` */
   organisation: z.string().min(1).max(200).optional(),
@@ -331,6 +338,8 @@ export const Config = z
     sesIdentityArns: z.array(z.string().regex(identityArn, 'must be the ARN of an SES identity')).default([]),
     /** Administrators sign in with tokens of this issuer instead of AWS signatures. @default AWS signatures */
     jwt: Jwt.optional(),
+    /** A domain name of the organisation for the API; the output `ApiUrl` then shows it. @default the URL of API Gateway */
+    api: Api.optional(),
     /** Mail address for alarms and notices; not a mailbox behind this deployment. @default none */
     alarmEmail: z.email().optional(),
     /**

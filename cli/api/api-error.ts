@@ -47,7 +47,7 @@ function hintsFor(status: number): string[] {
   if (status === 401) return ['The API requires a token: use --token, or set MAILFLOW_TOKEN.']
   if (status === 403)
     return [
-      'The API requires a request signed by an authorised AWS identity: use --region, and set AWS credentials.',
+      "The API requires a request signed by an authorised AWS identity: use --region with the stack's Region, and set AWS credentials.",
     ]
   return []
 }

@@ -11,6 +11,7 @@ import type { ConnectorsTable } from '../storage/connectors-table.ts'
 import type { MessagesTable } from '../storage/messages-table.ts'
 import type { TransportTable } from '../storage/transport-table.ts'
 import { UnitFunction, UnitLogs } from '../unit.ts'
+import { ApiDomain } from './api-domain.ts'
 
 const { GET, POST, PUT, PATCH, DELETE } = HttpMethod
 
@@ -86,13 +87,23 @@ export class ConnectorApi extends Construct {
       ...validation,
       integration: new HttpLambdaIntegration('Validation', validate.handler),
     })
-    this.addStage(config)
+    const stage = this.addStage(config)
+    const value = this.addDomain(config, stage) ?? this.api.apiEndpoint
     const description = 'Connectors and message trace'
-    new CfnOutput(this, 'Url', { value: this.api.apiEndpoint, description }).overrideLogicalId('ApiUrl')
+    new CfnOutput(this, 'Url', { value, description }).overrideLogicalId('ApiUrl')
   }
 
-  private addStage(config: Config): void {
-    new HttpStage(this, 'Stage', {
+  /** @returns the URL of the API at the organisation's domain name, or null without the setting `api` */
+  private addDomain(config: Config, stage: HttpStage): string | null {
+    if (config.api === undefined) return null
+    const { url, target } = new ApiDomain(this, 'Domain', { api: this.api, stage, ...config.api })
+    const description = `CNAME of ${config.api.domainName}`
+    new CfnOutput(this, 'Target', { value: target, description }).overrideLogicalId('ApiTarget')
+    return url
+  }
+
+  private addStage(config: Config): HttpStage {
+    return new HttpStage(this, 'Stage', {
       httpApi: this.api,
       stageName: '$default',
       autoDeploy: true,

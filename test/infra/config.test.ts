@@ -130,6 +130,16 @@ const faults: [string, Record<string, unknown>, RegExp][] = [
     { jwt: { issuer: 'http://login.example/', audience: ['a'] } },
     /mailflow\.jwt\.issuer: /,
   ],
+  [
+    'a domain name of the API without a certificate',
+    { api: { domainName: 'api.ours.example' } },
+    /mailflow\.api\.certificateArn: /,
+  ],
+  [
+    'a URL as the domain name of the API',
+    { api: { domainName: 'https://api.ours.example' } },
+    /mailflow\.api\.domainName: must be a domain name in lower case/,
+  ],
   ['an invalid CIDR', { privateMxNetworks: ['10.0.0.1/99'] }, /mailflow\.privateMxNetworks\.0: /],
   [
     'a host name as name server',

@@ -31,10 +31,14 @@ export const deployments: Readonly<Record<string, Record<string, unknown>>> = {
     deletionProtection: true,
     jwt: { issuer: 'https://login.example.net/', audience: ['mailflow'], scopes: ['mailflow/admin'] },
   },
-  'with certificates of ACM and CloudFront': {
+  'with certificates of ACM, CloudFront and a domain name of the API': {
     tlsSecretArn: undefined,
     tlsSecretKeyArn: 'arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d-0000-4000-8000-000000000000',
     certificate: { acm: { hostedZoneId: 'Z0123456789ABCDEFGHIJ' } },
+    api: {
+      domainName: 'api.ours.example',
+      certificateArn: 'arn:aws:acm:eu-west-1:123456789012:certificate/0a1b2c3d-0000-4000-8000-000000000000',
+    },
     mtaSts: {
       mode: 'enforce',
       domains: ['ours.example', 'ours.example.net'],
