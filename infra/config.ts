@@ -10,6 +10,7 @@ const queueRetentionDays = 14
 
 const secretArn = /^arn:[\w-]+:secretsmanager:[\w-]+:\d{12}:secret:[\w/+=.@-]+-[A-Za-z0-9]{6}$/
 const keyArn = /^arn:[\w-]+:kms:[\w-]+:\d{12}:key\/[\w-]+$/
+const singleRegionKeyArn = /^arn:[\w-]+:kms:[\w-]+:\d{12}:key\/(?!mrk-)[\w-]+$/
 const certificateArn = /^arn:[\w-]+:acm:[\w-]+:\d{12}:certificate\/[\w-]+$/
 const policyArn = /^arn:[\w-]+:iam::(\d{12}|aws):policy\/[\w+=,.@/-]+$/
 const topicArn = /^arn:[\w-]+:sns:[\w-]+:\d{12}:[\w-]{1,256}$/
@@ -179,6 +180,13 @@ const Jwt = z.strictObject({
     ),
 })
 
+const Api = z.strictObject({
+  /** Host name of the API. Its CNAME record has the value of the output `ApiTarget`. */
+  domainName: z.string().regex(hostName, 'must be a domain name in lower case'),
+  /** ARN of an ACM certificate for that name, in the stack's Region. */
+  certificateArn: z.string().regex(certificateArn, 'must be the ARN of an ACM certificate'),
+})
+
 const TlsReporting = z.strictObject({
   /** Organisation that reports. @default `hostname` */
   organisation: z.string().min(1).max(200).optional(),
@@ -336,8 +344,16 @@ export const Config = z
     tlsReporting: TlsReporting.prefault({}),
     /** The MTA-STS policy of the organisation's domains (RFC 8461). @default none is published */
     mtaSts: MtaSts.optional(),
-    /** Encryption of message content in S3. @default S3Managed */
-    contentEncryption: z.enum(['S3Managed', 'Kms']).default('S3Managed'),
+    /**
+     * ARN of a symmetric KMS key of the stack's account and Region. It encrypts all that the stack stores: tables,
+     * queues, message content, disks of the ingress, logs and topics. The key's policy must allow what
+     * `docs/generated/key-policy.md` shows.
+     * @default keys of AWS
+     */
+    encryptionKeyArn: z
+      .string()
+      .regex(singleRegionKeyArn, 'must be the ARN of a KMS key that is not a multi-Region key')
+      .optional(),
     /** Days that message content is stored. @default 14 */
     contentRetentionDays: days.min(queueRetentionDays).default(queueRetentionDays),
     /**
@@ -363,6 +379,8 @@ export const Config = z
      * @default AWS signatures only
      */
     jwt: Jwt.optional(),
+    /** A domain name of the organisation for the API; the output `ApiUrl` then shows it. @default the URL of API Gateway */
+    api: Api.optional(),
     /** Mail address for alarms and notices; not a mailbox behind this deployment. @default none */
     alarmEmail: z.email().optional(),
     /**

@@ -81,6 +81,11 @@ function addMessages(stack: MailflowStack, config: Config): void {
       'deletion-protection',
       `Deletion protection is ${deletionProtectionAdvice}`,
     )
+  if (config.encryptionKeyArn !== undefined)
+    Annotations.of(stack).addInfoV2(
+      'key-policy',
+      'The policy of the key of mailflow.encryptionKeyArn must have the statements of docs/generated/key-policy.md before you deploy',
+    )
   const quotas = requiredQuotas(config)
     .map(({ name, code, required }) => `${required} of ${name} (${code})`)
     .slice(0, 2)

@@ -18,6 +18,7 @@ import type { Construct } from 'constructs'
 import { acknowledge } from './acknowledge.ts'
 import { bundleUnit } from './bundle-unit.ts'
 import type { Config } from './config.ts'
+import { encryptionKey } from './encryption-key.ts'
 import { handlerPath } from './repository.ts'
 
 /** A Lambda function or a container. */
@@ -72,7 +73,12 @@ export class UnitFunction extends LambdaFunction implements Unit {
 /** The log group of a unit. */
 export class UnitLogs extends LogGroup {
   constructor(scope: Construct, id: string, config: Config) {
-    super(scope, id, { retention: config.logRetentionDays, removalPolicy: RemovalPolicy.DESTROY })
+    const key = encryptionKey(scope, config)
+    super(scope, id, {
+      retention: config.logRetentionDays,
+      removalPolicy: RemovalPolicy.DESTROY,
+      ...(key && { encryptionKey: key }),
+    })
   }
 }
 

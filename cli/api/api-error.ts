@@ -48,7 +48,7 @@ function hintsFor(status: number): string[] {
     return ['The API requires a token that has not expired: use --token, or set MAILFLOW_TOKEN.']
   if (status === 403)
     return [
-      'The API requires a request signed by an authorised AWS identity: use --region, and set AWS credentials.',
+      "The API requires a request signed by an authorised AWS identity: use --region with the stack's Region, and set AWS credentials.",
       'With a token, the token must have a required scope.',
     ]
   return []

@@ -2,10 +2,10 @@ import { CfnCustomResource, CfnOutput, Duration } from 'aws-cdk-lib'
 import { Rule, Schedule } from 'aws-cdk-lib/aws-events'
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets'
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
-import { Alias } from 'aws-cdk-lib/aws-kms'
 import { Topic } from 'aws-cdk-lib/aws-sns'
 import { Construct } from 'constructs'
 import type { Config } from '../config.ts'
+import { grantKeyUse, topicKey } from '../encryption-key.ts'
 import type { ConnectorsTable } from '../storage/connectors-table.ts'
 import { UnitFunction } from '../unit.ts'
 import { grantCertificateEvents } from './certificate-events.ts'
@@ -45,7 +45,7 @@ export class RotateCertificate extends Construct {
     grantCertificateEvents(this.handler)
     this.handler.addEnvironment('MAIL_HOSTNAME', config.hostname)
     this.handler.addEnvironment('NOTICE_DAYS', String(config.certificate.noticeDays))
-    this.createNoticesTopic()
+    this.createNoticesTopic(config)
     this.target = new LambdaFunction(this.handler, retryOptions)
     new Rule(this, 'Schedule', {
       description: 'When the certificates of the ingress are checked: each hour',
@@ -85,14 +85,12 @@ export class RotateCertificate extends Construct {
   }
 
   /** Creates the topic to which partners subscribe. */
-  private createNoticesTopic(): void {
-    const topic = new Topic(this, 'Notices', {
-      enforceSSL: true,
-      masterKey: Alias.fromAliasName(this, 'Key', 'alias/aws/sns'),
-    })
+  private createNoticesTopic(config: Config): void {
+    const topic = new Topic(this, 'Notices', { enforceSSL: true, masterKey: topicKey(this, config) })
     this.handler.addToRolePolicy(
       new PolicyStatement({ actions: ['sns:Publish'], resources: [topic.topicArn] }),
     )
+    grantKeyUse(this.handler, config, 'sns', 'GenerateDataKey', 'Decrypt')
     this.handler.addEnvironment('CERTIFICATE_NOTICES_TOPIC_ARN', topic.topicArn)
     const description = 'SNS topic for partners: notices of the next certificate of the ingress'
     new CfnOutput(this, 'Arn', { value: topic.topicArn, description }).overrideLogicalId(

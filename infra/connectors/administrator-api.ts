@@ -58,6 +58,8 @@ export interface AdministratorApiProps {
 
 /** An HTTP API with every route. The authorizer is required, so that no route is open. */
 export class AdministratorApi extends HttpApi {
+  readonly stage: HttpStage
+
   constructor(scope: Construct, id: string, props: AdministratorApiProps) {
     const { config, handler, validate, authorizer } = props
     const apiName = `${Stack.of(scope).stackName}-${id}`
@@ -66,7 +68,7 @@ export class AdministratorApi extends HttpApi {
     const integration = new HttpLambdaIntegration('Handler', handler, { scopePermissionToRoute: false })
     for (const route of routes) this.addRoutes({ ...route, integration })
     this.addRoutes({ ...validation, integration: new HttpLambdaIntegration('Validation', validate) })
-    new HttpStage(this, 'Stage', {
+    this.stage = new HttpStage(this, 'Stage', {
       httpApi: this,
       stageName: '$default',
       autoDeploy: true,

@@ -10,6 +10,7 @@ import type { MessagesTable } from '../storage/messages-table.ts'
 import type { TransportTable } from '../storage/transport-table.ts'
 import { UnitFunction } from '../unit.ts'
 import { AdministratorApi } from './administrator-api.ts'
+import { ApiDomain } from './api-domain.ts'
 
 export interface ConnectorApiProps {
   readonly config: Config
@@ -55,8 +56,18 @@ export class ConnectorApi extends Construct {
       authorizer: { defaultAuthorizer: new HttpIamAuthorizer() },
     })
     const description = 'Connectors and message trace, for requests with an AWS signature'
-    new CfnOutput(this, 'Url', { value: this.api.apiEndpoint, description }).overrideLogicalId('ApiUrl')
+    const value = this.addDomain(config) ?? this.api.apiEndpoint
+    new CfnOutput(this, 'Url', { value, description }).overrideLogicalId('ApiUrl')
     this.signInApi = config.jwt ? this.addSignIn(config.jwt, functions) : null
+  }
+
+  /** @returns the URL of the API at the organisation's domain name, or null without the setting `api` */
+  private addDomain({ api }: Config): string | null {
+    if (api === undefined) return null
+    const { url, target } = new ApiDomain(this, 'Domain', { api: this.api, stage: this.api.stage, ...api })
+    const description = `CNAME of ${api.domainName}`
+    new CfnOutput(this, 'Target', { value: target, description }).overrideLogicalId('ApiTarget')
+    return url
   }
 
   private addSignIn(

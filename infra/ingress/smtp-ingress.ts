@@ -6,6 +6,7 @@ import { Construct } from 'constructs'
 import { Metric } from '../../shared/contract/metrics.ts'
 import type { TlsCertificate } from '../certificates/tls-certificate.ts'
 import type { Config } from '../config.ts'
+import { encryptionKey } from '../encryption-key.ts'
 import { MailMetrics } from '../mail-metrics.ts'
 import type { MailNetwork } from '../mail-network.ts'
 import type { MailQueues } from '../queues/mail-queues.ts'
@@ -34,7 +35,7 @@ export class SmtpIngress extends Construct {
     super(scope, id)
     const { config, network } = props
     const task = this.createTask(props)
-    this.service = this.createService(network, task)
+    this.service = this.createService(config, network, task)
     this.loadBalancer = new MailLoadBalancer(this, 'FrontDoor', network, config)
     this.loadBalancer.forwardTo(this.service)
     if (config.ingress.proxyProtocol)
@@ -61,9 +62,15 @@ export class SmtpIngress extends Construct {
   }
 
   /** Sets no desired count, so that a deployment keeps the number of tasks that autoscaling has reached. */
-  private createService(network: MailNetwork, taskDefinition: IngressTask): FargateService {
+  private createService(config: Config, network: MailNetwork, taskDefinition: IngressTask): FargateService {
     const { vpc } = network
-    const cluster = new Cluster(this, 'Cluster', { vpc, containerInsightsV2: ContainerInsights.ENABLED })
+    const key = encryptionKey(this, config)
+    const cluster = new Cluster(this, 'Cluster', {
+      vpc,
+      containerInsightsV2: ContainerInsights.ENABLED,
+      // The spool is on the disks of the tasks.
+      ...(key && { managedStorageConfiguration: { fargateEphemeralStorageKmsKey: key } }),
+    })
     return new FargateService(this, 'Service', {
       // The cast is needed because the CDK's types do not support exactOptionalPropertyTypes.
       cluster: cluster as ICluster,

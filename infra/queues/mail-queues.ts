@@ -19,20 +19,23 @@ export class MailQueues extends Construct {
     super(scope, id)
     const { evaluate, deliver, bounce } = config.functions
     this.evaluation = new MailQueue(this, 'Evaluation', {
+      config,
       variablePrefix: 'EVALUATION',
       consumer: evaluate,
     })
-    this.delivery = new MailQueue(this, 'Delivery', { variablePrefix: 'DELIVERY', consumer: deliver })
+    this.delivery = new MailQueue(this, 'Delivery', { config, variablePrefix: 'DELIVERY', consumer: deliver })
     this.unprovenDelivery = new MailQueue(this, 'UnprovenDelivery', {
+      config,
       variablePrefix: 'UNPROVEN_DELIVERY',
       consumer: { ...deliver, concurrency: deliver.unprovenConcurrency },
     })
     this.lowPriorityDelivery = new MailQueue(this, 'LowPriorityDelivery', {
+      config,
       variablePrefix: 'LOW_PRIORITY_DELIVERY',
       consumer: { ...deliver, concurrency: deliver.lowPriorityConcurrency },
     })
     this.deliveries = [this.delivery, this.unprovenDelivery, this.lowPriorityDelivery]
-    this.bounce = new MailQueue(this, 'Bounce', { variablePrefix: 'BOUNCE', consumer: bounce })
+    this.bounce = new MailQueue(this, 'Bounce', { config, variablePrefix: 'BOUNCE', consumer: bounce })
     this.all = [this.evaluation, ...this.deliveries, this.bounce]
   }
 }

@@ -1,6 +1,5 @@
 import { Duration, Stack } from 'aws-cdk-lib'
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
-import { Key } from 'aws-cdk-lib/aws-kms'
 import {
   BlockPublicAccess,
   Bucket,
@@ -11,6 +10,7 @@ import {
 import { Construct } from 'constructs'
 import { acknowledge } from '../acknowledge.ts'
 import type { Config } from '../config.ts'
+import { encryptionKey, grantKeyUse } from '../encryption-key.ts'
 import type { Unit } from '../unit.ts'
 import { retained } from './retained.ts'
 
@@ -33,9 +33,11 @@ const contentKeyPatterns = [
  */
 export class ContentBucket extends Construct {
   readonly bucket: Bucket
+  private readonly config: Config
 
   constructor(scope: Construct, id: string, config: Config) {
     super(scope, id)
+    this.config = config
     this.bucket = new Bucket(this, 'Bucket', {
       ...this.encryption(config),
       blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
@@ -59,7 +61,7 @@ export class ContentBucket extends Construct {
   /** Lets the unit store messages. */
   grantWrite(unit: Unit): void {
     this.grant(unit, 's3:PutObject')
-    this.bucket.encryptionKey?.grant(unit, 'kms:GenerateDataKey')
+    grantKeyUse(unit, this.config, 's3', 'GenerateDataKey')
   }
 
   /** Lets the unit store messages, also those that are too large for one request. */
@@ -67,7 +69,7 @@ export class ContentBucket extends Construct {
     this.grantWrite(unit)
     this.grant(unit, 's3:AbortMultipartUpload')
     // S3 decrypts the parts with the caller's permissions when it completes the upload.
-    this.bucket.encryptionKey?.grant(unit, 'kms:Decrypt')
+    grantKeyUse(unit, this.config, 's3', 'Decrypt')
   }
 
   /**
@@ -84,7 +86,7 @@ export class ContentBucket extends Construct {
         conditions: { StringLike: { 's3:prefix': contentKeyPatterns } },
       }),
     )
-    this.bucket.encryptionKey?.grant(unit, 'kms:Decrypt')
+    grantKeyUse(unit, this.config, 's3', 'Decrypt')
   }
 
   private grant(unit: Unit, ...actions: string[]): void {
@@ -99,12 +101,10 @@ export class ContentBucket extends Construct {
     return Stack.of(this).getLogicalId(this.bucket.node.defaultChild as CfnBucket)
   }
 
+  /** A bucket key saves a call of KMS for each object (https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html). */
   private encryption(config: Config) {
-    if (config.contentEncryption === 'S3Managed') return { encryption: BucketEncryption.S3_MANAGED }
-    const encryptionKey = new Key(this, 'Key', {
-      enableKeyRotation: true,
-      removalPolicy: retained,
-    })
-    return { encryption: BucketEncryption.KMS, encryptionKey, bucketKeyEnabled: true }
+    const key = encryptionKey(this, config)
+    if (key === undefined) return { encryption: BucketEncryption.S3_MANAGED }
+    return { encryption: BucketEncryption.KMS, encryptionKey: key, bucketKeyEnabled: true }
   }
 }

@@ -1,22 +1,28 @@
-import { AttributeType, BillingMode, Table, type TableProps } from 'aws-cdk-lib/aws-dynamodb'
+import { AttributeType, BillingMode, Table, TableEncryption, type TableProps } from 'aws-cdk-lib/aws-dynamodb'
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import type { Construct } from 'constructs'
 import type { Config } from '../config.ts'
+import { encryptionKey, grantKeyUse } from '../encryption-key.ts'
 import type { Unit } from '../unit.ts'
 import { retained } from './retained.ts'
 
 /** A DynamoDB table with the keys `pk` and `sk`, billed per request, restorable to any second of the last 35 days. */
 export class ItemTable extends Table {
-  constructor(scope: Construct, id: string, { deletionProtection }: Config, props: Partial<TableProps> = {}) {
+  private readonly config: Config
+
+  constructor(scope: Construct, id: string, config: Config, props: Partial<TableProps> = {}) {
+    const key = encryptionKey(scope, config)
     super(scope, id, {
       partitionKey: { name: 'pk', type: AttributeType.STRING },
       sortKey: { name: 'sk', type: AttributeType.STRING },
       billingMode: BillingMode.PAY_PER_REQUEST,
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
-      deletionProtection,
+      ...(key && { encryption: TableEncryption.CUSTOMER_MANAGED, encryptionKey: key }),
+      deletionProtection: config.deletionProtection,
       removalPolicy: retained,
       ...props,
     })
+    this.config = config
   }
 
   /** Grants calls on all items of the table, but on no index. */
@@ -64,6 +70,8 @@ export class ItemTable extends Table {
     unit.grantPrincipal.addToPrincipalPolicy(
       new PolicyStatement({ actions, resources: [resource], conditions }),
     )
+    // DynamoDB decrypts the key of the table on behalf of each reader and writer.
+    grantKeyUse(unit, this.config, 'dynamodb', 'Decrypt', 'DescribeKey')
   }
 }
 

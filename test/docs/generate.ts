@@ -8,6 +8,7 @@ import { apiPage } from './api.ts'
 import { apiRolesPage } from './api-roles.ts'
 import { commandsPage } from './commands.ts'
 import { dsnAdvicePage } from './dsn-advice.ts'
+import { keyPolicyPage } from './key-policy.ts'
 import { metricsAndAlarmsPage } from './metrics-and-alarms.ts'
 import { repliesPage } from './replies.ts'
 import { rfcsPage } from './rfcs.ts'
@@ -21,6 +22,7 @@ export const pages: Readonly<Record<string, () => string>> = {
   'api-roles.md': apiRolesPage,
   'commands.md': commandsPage,
   'dsn-advice.md': dsnAdvicePage,
+  'key-policy.md': keyPolicyPage,
   'metrics-and-alarms.md': metricsAndAlarmsPage,
   'replies.md': repliesPage,
   'rfcs.md': rfcsPage,

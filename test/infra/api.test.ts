@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Json, onlyResource, resourcesOfType, text } from '../support/synthesis.ts'
+import { assemble, type Json, onlyResource, resourcesOfType, text } from '../support/synthesis.ts'
 
 /** Resources of the APIs for administrators; the other API is public (public-pages.test.ts). */
 const ofApis = (type: string, mailflow: Record<string, unknown> = {}) =>
@@ -142,4 +142,48 @@ test('the alarm on 5xx counts the requests of both APIs', () => {
 test('no API has CORS headers, so pages of other origins cannot call it from a browser', () => {
   for (const { Properties } of resourcesOfType('AWS::ApiGatewayV2::Api', { jwt }))
     assert.equal(Properties.CorsConfiguration, undefined)
+})
+
+const domain = {
+  domainName: 'api.ours.example',
+  certificateArn: 'arn:aws:acm:eu-west-1:123456789012:certificate/0a1b2c3d-0000-4000-8000-000000000000',
+}
+
+test('the setting api gives the API a domain name with its certificate and TLS 1.2 or later', () => {
+  const { id, Properties } = onlyResource('AWS::ApiGatewayV2::DomainName', { api: domain })
+  assert.equal(Properties.DomainName, domain.domainName)
+  assert.deepEqual(Properties.DomainNameConfigurations, [
+    { CertificateArn: domain.certificateArn, EndpointType: 'REGIONAL', SecurityPolicy: 'TLS_1_2' },
+  ])
+  const mapping = onlyResource('AWS::ApiGatewayV2::ApiMapping', { api: domain }).Properties
+  const [api] = ofApis('AWS::ApiGatewayV2::Api', { api: domain })
+  const [stage] = ofApis('AWS::ApiGatewayV2::Stage', { api: domain })
+  assert.deepEqual(
+    [mapping.ApiId, mapping.DomainName].map(text),
+    [api?.id, id].map((each) => `<${each}>`),
+  )
+  assert.equal(mapping.Stage, stage?.Properties.StageName)
+})
+
+test('without the setting api there is no domain name', () => {
+  assert.deepEqual(resourcesOfType('AWS::ApiGatewayV2::DomainName'), [])
+})
+
+test('the URL of API Gateway stays usable beside the domain name, with the same authorization of every route', () => {
+  const [api] = ofApis('AWS::ApiGatewayV2::Api', { api: domain })
+  assert.equal(api?.Properties.DisableExecuteApiEndpoint, undefined)
+  for (const { Properties } of ofApis('AWS::ApiGatewayV2::Route', { api: domain }))
+    assert.equal(Properties.AuthorizationType, 'AWS_IAM', Properties.RouteKey)
+})
+
+test('the output ApiUrl is the URL to use, and ApiTarget the value of the CNAME record of the domain name', () => {
+  const outputsOf = (mailflow: Record<string, unknown>): Json =>
+    assemble(mailflow).getStackByName('Mailflow').template.Outputs
+  const { ApiUrl, ApiTarget } = outputsOf({ api: domain })
+  assert.equal(ApiUrl.Value, 'https://api.ours.example')
+  assert.match(text(ApiTarget.Value), /^<ApiDomainName\w+\.RegionalDomainName>$/)
+  assert.equal(ApiTarget.Description, 'CNAME of api.ours.example')
+  const defaults = outputsOf({})
+  assert.match(text(defaults.ApiUrl.Value), /^<Api\w+\.ApiEndpoint>$/)
+  assert.equal(defaults.ApiTarget, undefined)
 })

@@ -13,7 +13,8 @@ import {
 
 const tlsSecretArn = 'arn:aws:secretsmanager:eu-west-1:210987654321:secret:mail/tls-AbC123'
 const withAdministratorSecret = { tlsSecretArn }
-const withAcmCertificates = deployments['with certificates of ACM, CloudFront and IPv6'] ?? {}
+const withAcmCertificates =
+  deployments['with certificates of ACM, CloudFront, IPv6 and a domain name of the API'] ?? {}
 
 /** Returns each grant that matches `actions` as `role action resource`, sorted, without hashes. */
 function grants(mailflow: Record<string, unknown>, actions: RegExp): string[] {

@@ -106,6 +106,16 @@ const faults: [string, Record<string, unknown>, RegExp][] = [
     { alarmsTopicArn: 'operations' },
     /mailflow\.alarmsTopicArn: must be/,
   ],
+  [
+    "an alias instead of a key's ARN",
+    { encryptionKeyArn: 'arn:aws:kms:eu-west-1:123456789012:alias/mail' },
+    /mailflow\.encryptionKeyArn: must be the ARN of a KMS key that is not a multi-Region key/,
+  ],
+  [
+    'a multi-Region key, which cannot encrypt the disks of tasks',
+    { encryptionKeyArn: `arn:aws:kms:eu-west-1:123456789012:key/mrk-${'0'.repeat(32)}` },
+    /mailflow\.encryptionKeyArn: must be .* not a multi-Region key/,
+  ],
   ['a line limit below 1000', { ingress: { maximumLineLength: 998 } }, /ingress\.maximumLineLength: /],
   ['an unknown value of bareNewlines', { ingress: { bareNewlines: 'Keep' } }, /ingress\.bareNewlines: /],
   [
@@ -159,6 +169,16 @@ const faults: [string, Record<string, unknown>, RegExp][] = [
       },
     },
     /mailflow\.jwt\.roles: must not exceed 2048 octets as JSON$/,
+  ],
+  [
+    'a domain name of the API without a certificate',
+    { api: { domainName: 'api.ours.example' } },
+    /mailflow\.api\.certificateArn: /,
+  ],
+  [
+    'a URL as the domain name of the API',
+    { api: { domainName: 'https://api.ours.example' } },
+    /mailflow\.api\.domainName: must be a domain name in lower case/,
   ],
   ['an invalid CIDR', { privateMxNetworks: ['10.0.0.1/99'] }, /mailflow\.privateMxNetworks\.0: /],
   ...['10.40.0.0/15', '10.40.0.0/23', '10.40.1.0/16', '10.40.0.0', '2001:db8::/56', 'large'].map(

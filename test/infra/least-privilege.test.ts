@@ -2,7 +2,15 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { contentReference } from '../../functions/bounce-message/bounce-job.ts'
 import { SegmentWriter } from '../../shared/content/segment-writer.ts'
-import { deployments, type Json, resourcesOfType, text, toList } from '../support/synthesis.ts'
+import {
+  deployments,
+  deploymentsWithKey,
+  encryptionKeyArn,
+  type Json,
+  resourcesOfType,
+  text,
+  toList,
+} from '../support/synthesis.ts'
 
 /** Grants with a wildcard as resource, each with the reason why it cannot be narrower. */
 const unscoped: readonly { role: RegExp; actions: RegExp; resource: RegExp; reason: string }[] = [
@@ -146,18 +154,81 @@ test('the setting sesIdentityArns replaces the wildcard in the grants of SES', (
   assert.ok(!resources.some((resource) => resource.includes('*')))
 })
 
-test('each unit has only the permissions for the content key that its use of the content bucket needs', () => {
-  const kms = grants({ contentEncryption: 'Kms' }).filter(({ action }) => action.startsWith('kms:'))
-  assert.deepEqual(kms.map(({ role, action }) => `${role.replace(/[0-9A-F]{8}$/, '')} ${action}`).sort(), [
-    'BounceFunctionRole kms:Decrypt',
-    'BounceFunctionRole kms:GenerateDataKey',
-    'DeliveryFunctionRole kms:Decrypt',
-    'IngressTaskTaskRole kms:Decrypt',
-    'IngressTaskTaskRole kms:GenerateDataKey',
-    'ReportsFunctionRole kms:GenerateDataKey',
+test("each unit may use the customer's key only through the services that it uses, and only as they need it", () => {
+  const uses = resourcesOfType('AWS::IAM::Policy', { encryptionKeyArn }).flatMap(({ Properties }) =>
+    Properties.PolicyDocument.Statement.filter(({ Action }: Json) =>
+      toList<string>(Action).some((action) => action.startsWith('kms:')),
+    ).map(({ Action, Resource, Condition }: Json) => {
+      assert.equal(Resource, encryptionKeyArn)
+      const service = Condition.StringEquals['kms:ViaService'].replace('.eu-west-1.amazonaws.com', '')
+      const calls = toList<string>(Action).map((action) => action.replace('kms:', ''))
+      return [Properties.Roles[0].Ref.replace(/[0-9A-F]{8}$/, ''), service, ...calls].join(' ')
+    }),
+  )
+  assert.deepEqual(uses.sort(), [
+    'ApiFunctionRole dynamodb Decrypt DescribeKey',
+    'ApiFunctionRole sqs Decrypt GenerateDataKey',
+    'BounceFunctionRole dynamodb Decrypt DescribeKey',
+    'BounceFunctionRole s3 Decrypt GenerateDataKey',
+    'BounceFunctionRole sqs Decrypt GenerateDataKey',
+    'DeliveryFunctionRole dynamodb Decrypt DescribeKey',
+    'DeliveryFunctionRole s3 Decrypt',
+    'DeliveryFunctionRole sqs Decrypt GenerateDataKey',
+    'ExpiryWatchFunctionRole dynamodb Decrypt DescribeKey',
+    'ExpiryWatchFunctionRole sns Decrypt GenerateDataKey',
+    'IngressTaskTaskRole dynamodb Decrypt DescribeKey',
+    'IngressTaskTaskRole s3 Decrypt GenerateDataKey',
+    'IngressTaskTaskRole sqs Decrypt GenerateDataKey',
+    'PagesFunctionRole dynamodb Decrypt DescribeKey',
+    'PolicyFunctionRole dynamodb Decrypt DescribeKey',
+    'PolicyFunctionRole sns Decrypt GenerateDataKey',
+    'PolicyFunctionRole sqs Decrypt GenerateDataKey',
+    'ReportsFunctionRole dynamodb Decrypt DescribeKey',
+    'ReportsFunctionRole s3 GenerateDataKey',
+    'ReportsFunctionRole sqs Decrypt GenerateDataKey',
+    'RotationFunctionRole dynamodb Decrypt DescribeKey',
+    'RotationFunctionRole sns Decrypt GenerateDataKey',
+    'ValidationFunctionRole dynamodb Decrypt DescribeKey',
   ])
-  for (const { resource } of kms) assert.match(resource, /^<ContentKey\w+\.Arn>$/)
 })
+
+/** The calls of KMS that a service makes on behalf of a role, by the role's call of the service. */
+const keyCalls: [action: RegExp, service: string, calls: string[]][] = [
+  [/^dynamodb:/, 'dynamodb', ['Decrypt', 'DescribeKey']],
+  [/^s3:PutObject$/, 's3', ['GenerateDataKey']],
+  [/^s3:(GetObject|AbortMultipartUpload)$/, 's3', ['Decrypt']],
+  [/^sqs:SendMessage$/, 'sqs', ['GenerateDataKey', 'Decrypt']],
+  [/^sqs:ReceiveMessage$/, 'sqs', ['Decrypt']],
+  [/^sns:Publish$/, 'sns', ['GenerateDataKey', 'Decrypt']],
+]
+
+for (const [name, mailflow] of Object.entries(deploymentsWithKey))
+  test(`each role of a deployment ${name} may use the customer's key for each of its calls`, () => {
+    const all = grants(mailflow)
+    const conditions = new Set(
+      resourcesOfType('AWS::IAM::Policy', mailflow).flatMap(({ Properties }) =>
+        Properties.PolicyDocument.Statement.flatMap(({ Action, Resource, Condition }: Json) =>
+          toList<string>(Action).map((action) =>
+            [Properties.Roles[0].Ref, action, Resource, Condition?.StringEquals?.['kms:ViaService']].join(
+              ' ',
+            ),
+          ),
+        ),
+      ),
+    )
+    const needed = all.flatMap(({ role, action }) =>
+      keyCalls
+        .filter(([pattern]) => pattern.test(action))
+        .flatMap(([, service, calls]) =>
+          calls.map((call) => `${role} kms:${call} ${encryptionKeyArn} ${service}.eu-west-1.amazonaws.com`),
+        ),
+    )
+    assert.ok(needed.length > 40)
+    assert.deepEqual(
+      needed.filter((each) => !conditions.has(each)),
+      [],
+    )
+  })
 
 test('deliver-message and bounce-message may list only keys that they name as a whole', async () => {
   const lists = resourcesOfType('AWS::IAM::Policy').flatMap(({ Properties }) =>

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { retryDelaySeconds } from '../../shared/lambda/retry-delay.ts'
 import {
   deployments,
+  encryptionKeyArn,
   type Json,
   onlyResource,
   type Resource,
@@ -12,7 +13,7 @@ import {
   toList,
 } from '../support/synthesis.ts'
 
-const kms = { contentEncryption: 'Kms' }
+const ownKey = { encryptionKeyArn }
 
 test('the content bucket refuses plain HTTP and TLS below 1.2', () => {
   const denials = denied(onlyResource('AWS::S3::BucketPolicy'))
@@ -37,7 +38,7 @@ test('nothing of the content bucket is public', () => {
 
 const encryptions: [string, Record<string, unknown>, string][] = [
   ['keys of S3 by default', {}, 'AES256'],
-  ['a KMS key when contentEncryption is Kms', kms, 'aws:kms'],
+  ['the KMS key of encryptionKeyArn', ownKey, 'aws:kms'],
 ]
 
 for (const [how, mailflow, algorithm] of encryptions)
@@ -47,10 +48,41 @@ for (const [how, mailflow, algorithm] of encryptions)
     assert.equal(rule.ServerSideEncryptionByDefault.SSEAlgorithm, algorithm)
   })
 
-test('the KMS key of the content bucket rotates and is retained when the stack is deleted', () => {
-  const key = resourcesOfType('AWS::KMS::Key', kms).find(({ id }) => id.startsWith('ContentKey'))
-  assert.equal(key?.Properties.EnableKeyRotation, true)
-  assert.equal(key?.DeletionPolicy, 'RetainExceptOnCreate')
+/** Where each type names the key that encrypts what it stores. The cluster names it for the disks of its tasks. */
+const keyOf: Record<string, (properties: Json) => unknown> = {
+  'AWS::DynamoDB::Table': ({ SSESpecification }) =>
+    SSESpecification?.SSEType === 'KMS' && SSESpecification.KMSMasterKeyId,
+  'AWS::ECS::Cluster': ({ Configuration }) =>
+    Configuration?.ManagedStorageConfiguration.FargateEphemeralStorageKmsKeyId,
+  'AWS::Logs::LogGroup': ({ KmsKeyId }) => KmsKeyId,
+  'AWS::S3::Bucket': ({ BucketEncryption }) =>
+    BucketEncryption.ServerSideEncryptionConfiguration[0].ServerSideEncryptionByDefault.KMSMasterKeyID,
+  'AWS::SNS::Topic': ({ KmsMasterKeyId }) => KmsMasterKeyId,
+  'AWS::SQS::Queue': ({ KmsMasterKeyId }) => KmsMasterKeyId,
+}
+
+for (const [type, keyIn] of Object.entries(keyOf))
+  test(`every ${type} is encrypted with the key of encryptionKeyArn`, () => {
+    const stored = resourcesOfType(type, ownKey)
+    assert.notEqual(stored.length, 0)
+    const expected =
+      type === 'AWS::ECS::Cluster' ? encryptionKeyArn.replace(/^.*:key\//, '') : encryptionKeyArn
+    for (const { id, Properties } of stored) assert.equal(keyIn(Properties), expected, id)
+  })
+
+test('with encryptionKeyArn the stack has no key of its own', () => {
+  assert.deepEqual(resourcesOfType('AWS::KMS::Key', ownKey), [])
+  assert.equal(resourcesOfType('AWS::KMS::Key').length, 1)
+})
+
+test('with encryptionKeyArn, SQS reuses a data key for an hour and S3 has a bucket key, which saves calls of KMS', () => {
+  for (const { id, Properties } of resourcesOfType('AWS::SQS::Queue', ownKey)) {
+    assert.equal(Properties.KmsDataKeyReusePeriodSeconds, 3600, id)
+    assert.equal(Properties.SqsManagedSseEnabled, undefined, id)
+  }
+  const [rule] = onlyResource('AWS::S3::Bucket', ownKey).Properties.BucketEncryption
+    .ServerSideEncryptionConfiguration
+  assert.equal(rule.BucketKeyEnabled, true)
 })
 
 test('content expires after 14 days, an unfinished upload after one day', () => {
@@ -247,7 +279,7 @@ const acm = { tlsSecretArn: undefined, certificate: { acm: {} } }
 
 const retained: [how: string, mailflow: Record<string, unknown>, ids: string[]][] = [
   ['by default', {}, data],
-  ['with a KMS key', kms, [...data, 'ContentKey']],
+  ['with a KMS key of the customer', ownKey, data],
   ['with certificates of ACM', acm, [...data, 'CertificateSecret']],
 ]
 

@@ -1,7 +1,16 @@
 /** Every publisher of every topic has permission of the topic and of the topic's KMS key. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { deployments, type Json, type Resource, resources, text, toList } from '../support/synthesis.ts'
+import { requiredKeyPolicy } from '../../infra/required-key-policy.ts'
+import {
+  deployments,
+  encryptionKeyArn,
+  type Json,
+  type Resource,
+  resources,
+  text,
+  toList,
+} from '../support/synthesis.ts'
 
 for (const [name, mailflow] of Object.entries(deployments))
   test(`each publisher may publish to its topic in a deployment ${name}`, () => {
@@ -165,10 +174,11 @@ function keyStatementsFor(
   { Properties: { KmsMasterKeyId } }: Resource,
   all: readonly Resource[],
 ): Json[] | 'Every action' {
+  const isService = publisher.endsWith('.amazonaws.com')
+  if (KmsMasterKeyId === encryptionKeyArn) return isService ? ofService(publisher) : ofRole(publisher, all)
   const key = all.find(
     ({ Type, id }) => Type === 'AWS::KMS::Key' && refersTo(KmsMasterKeyId, id, `${id}.Arn`),
   )
-  const isService = publisher.endsWith('.amazonaws.com')
   // The policy of the AWS managed key admits each principal of the account, but no service.
   if (/(^|:)alias\/aws\/sns$/.test(text(KmsMasterKeyId)) && !isService) return 'Every action'
   if (key === undefined) return KmsMasterKeyId === undefined ? 'Every action' : []
@@ -184,6 +194,24 @@ function keyStatementsFor(
       ),
   )
 }
+
+/** The customer's key has the policy that mailflow requires. */
+const ofService = (service: string): Json[] =>
+  requiredKeyPolicy('Mailflow', encryptionKeyArn).filter(
+    ({ Principal }) => 'Service' in Principal && Principal.Service === service,
+  )
+
+/** A role needs the call of SNS only, and has no wildcard. */
+const ofRole = (role: string, all: readonly Resource[]): Json[] =>
+  statementsOf(role, all)
+    .filter(({ Resource }) => Resource === encryptionKeyArn)
+    .filter(({ Condition }) => Condition.StringEquals['kms:ViaService'] === 'sns.eu-west-1.amazonaws.com')
+    .map((statement) => ({
+      ...statement,
+      Action: toList<string>(statement.Action).map((action) =>
+        action === 'kms:GenerateDataKey' ? `${action}*` : action,
+      ),
+    }))
 
 function servicePublishers(topic: string, all: readonly Resource[]): string[] {
   const actions = ({ Properties }: Resource): Json[] =>

@@ -15,6 +15,8 @@ import boto3
 from moto import mock_aws
 from moto.cloudformation.parsing import get_model_map
 
+import moto_resources
+
 REGION = "eu-west-1"
 ACCOUNT = "123456789012"
 ASSETS = f"cdk-hnb659fds-assets-{ACCOUNT}-{REGION}"
@@ -34,12 +36,6 @@ def content(path: Path, packaging: str) -> bytes:
     if path.name == "Mailflow.template.json":
         return json.dumps(without_unreadable_outputs(json.loads(path.read_text()))).encode()
     return path.read_bytes()
-
-
-def forget_network_load_balancers() -> None:
-    """moto 5.1 treats every load balancer of a template as an application load balancer, which cannot listen on TCP."""
-    for kind in ("LoadBalancer", "Listener"):
-        get_model_map().pop(f"AWS::ElasticLoadBalancingV2::{kind}")
 
 
 def without_unreadable_outputs(template: dict) -> dict:
@@ -114,14 +110,51 @@ def create(client, assembly: Path) -> dict:
             }
             for function in client("lambda").list_functions()["Functions"]
         ],
-        "queues": client("sqs").list_queues()["QueueUrls"],
+        "queues": queues(client("sqs")),
+        "topics": topics(client("sns")),
+        "alarms": client("cloudwatch").get_paginator("describe_alarms").paginate().build_full_result()["MetricAlarms"],
+        "tables": tables(client("dynamodb")),
+        "buckets": buckets(client("s3")),
     }
+
+
+def queues(sqs) -> list:
+    urls = sqs.list_queues()["QueueUrls"]
+    return [
+        {"url": url, **sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]} for url in urls
+    ]
+
+
+def topics(sns) -> list:
+    arns = [topic["TopicArn"] for topic in sns.list_topics()["Topics"]]
+    return [
+        {
+            **sns.get_topic_attributes(TopicArn=arn)["Attributes"],
+            "subscriptions": sns.list_subscriptions_by_topic(TopicArn=arn)["Subscriptions"],
+        }
+        for arn in arns
+    ]
+
+
+def tables(dynamodb) -> list:
+    return [dynamodb.describe_table(TableName=name)["Table"] for name in dynamodb.list_tables()["TableNames"]]
+
+
+def buckets(s3) -> list:
+    names = [bucket["Name"] for bucket in s3.list_buckets()["Buckets"] if bucket["Name"] != ASSETS]
+    return [
+        {
+            "rules": s3.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"]["Rules"],
+            "Policy": s3.get_bucket_policy(Bucket=name)["Policy"],
+        }
+        for name in names
+    ]
 
 
 def main() -> None:
     warnings.simplefilter("ignore")
     os.environ.update(AWS_ACCESS_KEY_ID="none", AWS_SECRET_ACCESS_KEY="none", AWS_DEFAULT_REGION=REGION)
-    forget_network_load_balancers()
+    moto_resources.register()
     assembly = Path(sys.argv[1])
     with mock_aws():
 
@@ -131,7 +164,7 @@ def main() -> None:
         bootstrap(client)
         with_existing_vpc(client, assembly)
         archives = upload(client, assembly)
-        json.dump({**create(client, assembly), "archives": archives}, sys.stdout)
+        json.dump({**create(client, assembly), "archives": archives}, sys.stdout, default=str)
 
 
 main()

@@ -26,12 +26,15 @@ export const existingVpc = {
   privateSubnetIds: ['subnet-2a1b2c3d', 'subnet-3a1b2c3d'],
 }
 
+/** A KMS key of the customer. */
+export const encryptionKeyArn = 'arn:aws:kms:eu-west-1:123456789012:key/0c1d2e3f-0000-4000-8000-000000000000'
+
 /** The default settings, and other settings that together cause every optional resource. */
 export const deployments: Readonly<Record<string, Record<string, unknown>>> = {
   'as shipped': {},
-  'with MX lookup, KMS, JWT, mailed alarms and deletion protection': {
+  'with MX lookup, a KMS key, JWT, mailed alarms and deletion protection': {
     defaultRoute: 'Mx',
-    contentEncryption: 'Kms',
+    encryptionKeyArn,
     tlsSecretKeyArn: 'arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d-0000-4000-8000-000000000000',
     alarmEmail: 'operator@example.net',
     deletionProtection: true,
@@ -42,11 +45,15 @@ export const deployments: Readonly<Record<string, Record<string, unknown>>> = {
       roles: { claim: 'groups', mapping: { 'Mail Administrators': 'administer' } },
     },
   },
-  'with certificates of ACM, CloudFront and IPv6': {
+  'with certificates of ACM, CloudFront, IPv6 and a domain name of the API': {
     ingress: { ipv6: true },
     tlsSecretArn: undefined,
     tlsSecretKeyArn: 'arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d-0000-4000-8000-000000000000',
     certificate: { acm: { hostedZoneId: 'Z0123456789ABCDEFGHIJ' } },
+    api: {
+      domainName: 'api.ours.example',
+      certificateArn: 'arn:aws:acm:eu-west-1:123456789012:certificate/0a1b2c3d-0000-4000-8000-000000000000',
+    },
     mtaSts: {
       mode: 'enforce',
       domains: ['ours.example', 'ours.example.net'],
@@ -71,6 +78,12 @@ export const deployments: Readonly<Record<string, Record<string, unknown>>> = {
     ingress: { ipv6: true },
   },
 }
+
+/** The default settings and those of each deployment that has a KMS key of the customer, all with that key. */
+export const deploymentsWithKey: typeof deployments = Object.fromEntries([
+  ['with the default settings and a KMS key', { encryptionKeyArn }],
+  ...Object.entries(deployments).filter(([, mailflow]) => 'encryptionKeyArn' in mailflow),
+])
 
 /** Omits slow steps that do not change the template. */
 export const templateOnly = {

@@ -226,6 +226,12 @@ describe('an error of a request to the API', () => {
       /^mailflow: GET \/messages: 403 Forbidden\n {2}The API requires a request signed by/,
     ],
     [
+      'API Gateway at a custom domain refuses a signature for another Region',
+      403,
+      `{"message":"Credential should be scoped to a valid Region, not 'us-east-1'."}`,
+      /not 'us-east-1'\.\n {2}The API requires .*: use --region with the stack's Region, and set AWS credentials\.\n$/,
+    ],
+    [
       'the API requires a token',
       401,
       '{"message":"Unauthorized"}',
