@@ -1,6 +1,6 @@
 /**
  * Prints what outages of AWS do to mail: `npm run simulate:outages -- --rate 100`. The rate is in messages per second.
- * From ten on, one simulated message stands for ten (simulate.ts).
+ * From ten on, one simulated message stands for ten, with a tenth of the capacities (simulate.ts).
  */
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
@@ -25,7 +25,7 @@ async function main(): Promise<void> {
   const { values } = parseArgs({ options: { rate: { type: 'string', default: '100' } } })
   const rate = Number(values.rate)
   if (!(rate > 0)) throw new Error('--rate must be a number of messages per second above 0')
-  const load = { rate, messagesPerJob: rate >= 10 ? 10 : 1, burst: 1 }
+  const load = { rate, scale: rate >= 10 ? 10 : 1, burst: 1 }
   const limiter = concurrencyLimiter(availableParallelism())
   const results = scenarios.map((_, index) => limiter(() => simulateInThread({ index, load })))
   const startedAt = performance.now()

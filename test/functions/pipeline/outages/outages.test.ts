@@ -5,7 +5,7 @@ import { calmMinutes, describeOutages, furtherScenarios, type Outage, scenarios 
 import { simulate } from './simulate.ts'
 
 /** Eight messages each ten minutes: outages begin and end at these minutes. */
-const load = { rate: 8 / 600, messagesPerJob: 1, burst: 8 }
+const load = { rate: 8 / 600, scale: 1, burst: 8 }
 
 /**
  * Copies of one message that are permitted: those in transmission when DynamoDB and SQS fail together, because then

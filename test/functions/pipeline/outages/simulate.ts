@@ -3,8 +3,8 @@
  * ones.
  *
  * Rate and capacities are scaled together: a run with a tenth of 100 messages per second has a tenth of the workers, of
- * the quota of messages in flight and of the rate of Amazon SES. Further, one simulated message can stand for several
- * that arrive together and stay in one batch; then a batch has fewer jobs, and the number of workers is unchanged.
+ * the quota of messages in flight and of the rate of Amazon SES. To save time, one simulated message can stand for
+ * several: then a run simulates that part of the rate and of the capacities, and the counts are multiplied.
  *
  * Not simulated: the slots of a destination, the limits of an event source while it starts, the priority that a fair
  * queue gives to small message groups, and the group commit of the ingress, whose messages share one request.
@@ -22,8 +22,8 @@ import { Tables } from './tables.ts'
 export interface Load {
   /** Messages per second. */
   rate: number
-  /** Messages for which one simulated message stands: 1, 2, 5 or 10. */
-  messagesPerJob: number
+  /** Messages for which one simulated message stands. */
+  scale: number
   /**
    * Simulated messages that arrive at the same time. A large burst at a low rate still meets the start and the end of an
    * outage, because bursts arrive a second before each multiple of their interval.
@@ -53,8 +53,9 @@ const maxInFlight = 120_000
 /** Four times the load's share for Amazon SES. */
 const sesRate = 100
 
-export function capacitiesFor({ rate, messagesPerJob }: Load): Capacities {
-  const scaled = (capacity: number) => Math.max(1, Math.round((capacity * rate) / referenceRate))
+export function capacitiesFor({ rate, scale }: Load): Capacities {
+  const factor = rate / scale / referenceRate
+  const scaled = (capacity: number) => Math.max(1, Math.round(capacity * factor))
   const { evaluate, deliver, unproven, low, bounce } = concurrency
   return {
     concurrency: {
@@ -64,9 +65,9 @@ export function capacitiesFor({ rate, messagesPerJob }: Load): Capacities {
       low: scaled(low),
       bounce: scaled(bounce),
     },
-    batchSize: batchSize / messagesPerJob,
-    maxInFlight: scaled(maxInFlight / messagesPerJob),
-    sesRate: (sesRate * rate) / referenceRate / messagesPerJob,
+    batchSize,
+    maxInFlight: scaled(maxInFlight),
+    sesRate: sesRate * factor,
   }
 }
 
@@ -100,7 +101,7 @@ class Simulation {
   constructor(outages: readonly Outage[], load: Load, seed: number) {
     this.#load = load
     this.#end = endOf(outages)
-    this.#intervalMs = (1000 * load.messagesPerJob * load.burst) / load.rate
+    this.#intervalMs = (1000 * load.scale * load.burst) / load.rate
     const bursts = Math.floor((this.#end + calmMinutes * minuteMs) / this.#intervalMs)
     this.#mailCount = bursts * load.burst
     this.#random = createRandom(seed)
@@ -164,15 +165,15 @@ class Simulation {
     const { totals, violations } = this.#ledger
     if (totals.accepted !== this.#mailCount)
       violations.push(`${totals.accepted} of ${this.#mailCount} messages are accepted`)
-    const each = this.#load.messagesPerJob
-    const counts = Object.entries(totals).map(([name, count]) => [name, count * each])
+    const { scale } = this.#load
+    const counts = Object.entries(totals).map(([name, count]) => [name, count * scale])
     const queues = Object.values(this.#deployment.queues)
     return {
       ...(Object.fromEntries(counts) as unknown as Totals),
-      submitted: this.#mailCount * each,
+      submitted: this.#mailCount * scale,
       drainMinutes: (this.#lastAccepted - this.#end) / minuteMs,
       senderMinutes: (this.#lastSubmitted - this.#end) / minuteMs,
-      peakInFlight: each * Math.max(...queues.map(({ peakInFlight }) => peakInFlight)),
+      peakInFlight: scale * Math.max(...queues.map(({ peakInFlight }) => peakInFlight)),
       stalledMinutes: Math.max(...queues.map(({ stalledMs }) => stalledMs)) / minuteMs,
       violations,
     }
