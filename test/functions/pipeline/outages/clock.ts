@@ -12,7 +12,7 @@ const resolutionMs = 10
 export class Clock {
   now = 0
   #order = 0
-  #needsTurn = false
+  #needsRound = false
   readonly #heap: Event[] = []
 
   at(time: number, run: () => void): void {
@@ -25,8 +25,8 @@ export class Clock {
   }
 
   /** Adds a turn of the event loop before the next event, for code that itself waits for one. */
-  addTurn(): void {
-    this.#needsTurn = true
+  addRound(): void {
+    this.#needsRound = true
   }
 
   /** Resolves when no event is left. */
@@ -35,9 +35,9 @@ export class Clock {
       this.now = next.at
       while (this.#heap[0]?.at === this.now) this.#pop().run()
       do {
-        this.#needsTurn = false
+        this.#needsRound = false
         await new Promise(setImmediate)
-      } while (this.#needsTurn)
+      } while (this.#needsRound)
     }
   }
 

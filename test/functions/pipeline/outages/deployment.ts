@@ -18,12 +18,12 @@ import { SimulatedSes } from './simulated-ses.ts'
 import type { Tables } from './tables.ts'
 
 /** The capacities of a deployment with default settings. All belong to a load of 100 messages per second. */
-export interface Capacities {
+export interface DeploymentLimits {
   /** Invocations at the same time. */
   concurrency: Record<QueueName, number>
   batchSize: number
   /** For each queue. */
-  maxInFlight: number
+  inFlightQuota: number
   /** Recipients per second that Amazon SES takes. */
   sesRate: number
 }
@@ -51,7 +51,7 @@ export interface DeploymentOptions {
   random: Random
   tables: Tables
   ledger: Ledger
-  capacities: Capacities
+  limits: DeploymentLimits
 }
 
 export class Deployment {
@@ -73,7 +73,7 @@ export class Deployment {
       },
       () => {},
     )
-    this.#ses = new SimulatedSes({ ...options, rate: options.capacities.sesRate })
+    this.#ses = new SimulatedSes({ ...options, rate: options.limits.sesRate })
   }
 
   /** Puts a job on the evaluation queue. */
@@ -87,19 +87,19 @@ export class Deployment {
   }
 
   #createQueue(name: QueueName): SimulatedQueue {
-    const { clock, ledger, capacities } = this.#options
+    const { clock, ledger, limits } = this.#options
     const unit = unitOf(name)
     const queue = new SimulatedQueue(clock, {
       visibilityMs: 2 * timeoutMs[unit],
-      maxInFlight: capacities.maxInFlight,
+      inFlightQuota: limits.inFlightQuota,
       onVisible: () => source.wake(),
       onDeadLetter: ({ message }) => ledger.deadLetter(message),
     })
     const source = new EventSource({
       ...this.#options,
       queue,
-      concurrency: capacities.concurrency[name],
-      batchSize: capacities.batchSize,
+      concurrency: limits.concurrency[name],
+      batchSize: limits.batchSize,
       timeoutMs: timeoutMs[unit],
       beforeBatch: async (invocation) => this.#readVersion(unit, invocation),
       process: ({ body, message }, invocation) =>
@@ -128,7 +128,7 @@ export class Deployment {
       reasonNotToRun: () => null,
       runExclusive: (job, work) => {
         if (job.route.kind !== 'Ses') return work()
-        clock.addTurn()
+        clock.addRound()
         return this.#ses.slotFor(job).runExclusive(work)
       },
       connectors: () => connectors,

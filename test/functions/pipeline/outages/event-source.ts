@@ -29,13 +29,13 @@ export interface EventSourceOptions {
 }
 
 /** A poll without an answer, or a poll that was refused, is repeated after this time. */
-const pollAgainMs = 20_000
+const receiveAgainMs = 20_000
 const receiveMs = 10
 
 export class EventSource {
   readonly #options: EventSourceOptions
   #running = 0
-  #pollIsPlanned = false
+  #receiveIsPlanned = false
 
   constructor(options: EventSourceOptions) {
     this.#options = options
@@ -43,16 +43,16 @@ export class EventSource {
 
   /** A job can be received. Jobs that arrive together are received together. */
   wake(): void {
-    if (!this.#pollIsPlanned) this.#pollIn(receiveMs)
+    if (!this.#receiveIsPlanned) this.#receiveIn(receiveMs)
   }
 
-  #poll(): void {
+  #receive(): void {
     const { aws, queue, concurrency, batchSize } = this.#options
     while (this.#running < concurrency && queue.hasVisible) {
       const outage = aws.outage('queues')
       // A late response has no receiver: its jobs stay hidden for the visibility timeout.
       const receipts = outage === null || outage === 'answers late' ? queue.receive(batchSize) : []
-      if (outage !== null) this.#pollIn(pollAgainMs)
+      if (outage !== null) this.#receiveIn(receiveAgainMs)
       if (outage !== null || receipts.length === 0) return
       this.#running++
       void this.#invoke(receipts).then(() => {
@@ -62,12 +62,12 @@ export class EventSource {
     }
   }
 
-  #pollIn(milliseconds: number): void {
-    this.#pollIsPlanned = true
+  #receiveIn(milliseconds: number): void {
+    this.#receiveIsPlanned = true
     const { clock } = this.#options
     clock.at(clock.now + milliseconds, () => {
-      this.#pollIsPlanned = false
-      this.#poll()
+      this.#receiveIsPlanned = false
+      this.#receive()
     })
   }
 

@@ -13,7 +13,7 @@ interface Account {
   failureDsns: number
 }
 
-export interface Totals {
+export interface Counts {
   accepted: number
   delivered: number
   returned: number
@@ -27,7 +27,7 @@ export interface Totals {
 }
 
 export class Ledger {
-  readonly totals: Totals = {
+  readonly counts: Counts = {
     accepted: 0,
     delivered: 0,
     returned: 0,
@@ -62,7 +62,7 @@ export class Ledger {
   reply(message: string, isAccepted: boolean): void {
     const account = this.#accountOf(message)
     account.isAccepted = isAccepted
-    if (isAccepted) this.totals.accepted++
+    if (isAccepted) this.counts.accepted++
     this.#settle(message, account)
   }
 
@@ -77,7 +77,7 @@ export class Ledger {
   }
 
   deadLetter(message: string): void {
-    this.totals.deadLetters++
+    this.counts.deadLetters++
     this.violations.push(`a job of ${message} is a dead letter`)
   }
 
@@ -89,7 +89,7 @@ export class Ledger {
   dsnSent(dsn: string, reported: string, kind: 'failed' | 'delayed' | 'relayed'): void {
     if (!this.#accounts.has(dsn)) {
       this.#accounts.set(dsn, { mail: null, isAccepted: true, jobs: 0, copies: 0, failureDsns: 0 })
-      if (kind === 'delayed') this.totals.delayDsns++
+      if (kind === 'delayed') this.counts.delayDsns++
     }
     if (kind === 'failed') this.#accountOf(reported).failureDsns++
   }
@@ -126,12 +126,12 @@ export class Ledger {
   }
 
   #count({ mail, isAccepted, copies, failureDsns }: Account): void {
-    const { totals } = this
-    if (copies > 0) totals.repeated += copies - 1
-    if (mail === null) totals.dsnsDelivered += Math.min(1, copies)
-    else if (!isAccepted) totals.storedDespite451 += Math.min(1, copies)
-    else if (copies > 0) totals.delivered++
-    else if (failureDsns > 0) totals.returned++
+    const { counts } = this
+    if (copies > 0) counts.repeated += copies - 1
+    if (mail === null) counts.dsnsDelivered += Math.min(1, copies)
+    else if (!isAccepted) counts.storedDespite451 += Math.min(1, copies)
+    else if (copies > 0) counts.delivered++
+    else if (failureDsns > 0) counts.returned++
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
-import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
+import { parentPort, Worker, workerData } from 'node:worker_threads'
 import { concurrencyLimiter } from '../../../../shared/limits/concurrency-limiter.ts'
 import { scenarios } from './schedule.ts'
 import { type Load, type Result, simulate } from './simulate.ts'
@@ -15,19 +15,19 @@ interface Task {
   load: Load
 }
 
-if (isMainThread) await main()
+if (workerData === null) await printTable()
 else {
   const { index, load } = workerData as Task
   parentPort?.postMessage(await simulate(scenarios[index] ?? [], load))
 }
 
-async function main(): Promise<void> {
+async function printTable(): Promise<void> {
   const { values } = parseArgs({ options: { rate: { type: 'string', default: '100' } } })
   const rate = Number(values.rate)
   if (!(rate > 0)) throw new Error('--rate must be a number of messages per second above 0')
   const load = { rate, scale: rate >= 10 ? 10 : 1, burst: 1 }
   const limiter = concurrencyLimiter(availableParallelism())
-  const results = scenarios.map((_, index) => limiter(() => simulateInThread({ index, load })))
+  const results = scenarios.map((_, index) => limiter(() => simulateInWorker({ index, load })))
   const startedAt = performance.now()
   console.log(`${rate} messages per second, from 10 minutes before the outages to 10 minutes after.\n`)
   console.log(tableHead())
@@ -40,7 +40,7 @@ async function main(): Promise<void> {
   console.log(`\n${((performance.now() - startedAt) / 1000).toFixed(0)} seconds`)
 }
 
-function simulateInThread(task: Task): Promise<Result> {
+function simulateInWorker(task: Task): Promise<Result> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(new URL(import.meta.url), { workerData: task })
     worker.once('message', resolve)

@@ -1,7 +1,7 @@
 /** What outages of AWS do to mail. `npm run simulate:outages` runs the scenarios at a higher rate. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { calmMinutes, describeOutages, furtherScenarios, type Outage, scenarios } from './schedule.ts'
+import { describeOutages, furtherScenarios, marginMinutes, type Outage, scenarios } from './schedule.ts'
 import { simulate } from './simulate.ts'
 
 /** Eight messages each ten minutes: outages begin and end at these minutes. */
@@ -13,7 +13,7 @@ const load = { rate: 8 / 600, scale: 1, burst: 8 }
  */
 const maxRepeated = (outages: readonly Outage[]): number =>
   ['DynamoDB', 'SQS'].every((service) =>
-    outages.some((outage) => outage.service === service && outage.start === calmMinutes),
+    outages.some((outage) => outage.service === service && outage.start === marginMinutes),
   )
     ? load.burst
     : 0

@@ -37,7 +37,7 @@ export interface Outage {
 const silences = ['refuses', 'times out', 'answers late'] as const
 
 /** Minutes of load before the first outage, and after the last. */
-export const calmMinutes = 10
+export const marginMinutes = 10
 
 const durations: Record<Service, number> = {
   DynamoDB: 180,
@@ -48,7 +48,7 @@ const durations: Record<Service, number> = {
   'reads from S3': 60,
 }
 
-const outage = (service: Service, kind: OutageKind, start = calmMinutes): Outage => ({
+const outage = (service: Service, kind: OutageKind, start = marginMinutes): Outage => ({
   service,
   kind,
   start,
@@ -65,9 +65,9 @@ const together = (first: Service, second: Service): Outage[][] =>
   )
 
 /** Each outage begins when the previous one ends. */
-function inTurn(kind: OutageKind, ...sequence: Service[]): Outage[] {
-  let start = calmMinutes
-  return sequence.map((service) => {
+function sequence(kind: OutageKind, ...order: Service[]): Outage[] {
+  let start = marginMinutes
+  return order.map((service) => {
     const next = outage(service, service === 'SES' ? 'throttles' : kind, start)
     start += next.minutes
     return next
@@ -91,13 +91,13 @@ const isUniform = (outages: readonly Outage[]): boolean =>
 export const scenarios: readonly (readonly Outage[])[] = [
   ...(['DynamoDB', 'S3', 'SQS', 'SES', 'messages table', 'reads from S3'] as const).flatMap(alone),
   ...pairs.filter(isUniform),
-  ...silences.map((kind) => inTurn(kind, 'DynamoDB', 'S3', 'SQS')),
+  ...silences.map((kind) => sequence(kind, 'DynamoDB', 'S3', 'SQS')),
 ]
 
 /** Pairs whose services fail in different ways, and further sequences. */
 export const furtherScenarios: readonly (readonly Outage[])[] = [
   ...pairs.filter((outages) => !isUniform(outages)),
-  ...silences.map((kind) => inTurn(kind, 'SES', 'SQS', 'messages table')),
+  ...silences.map((kind) => sequence(kind, 'SES', 'SQS', 'messages table')),
 ]
 
 const minuteMs = 60_000
@@ -117,10 +117,10 @@ export function outageAt(outages: readonly Outage[], target: Target, atMs: numbe
   return current?.kind ?? null
 }
 
-/** @returns for example `DynamoDB refuses 3 h, S3 refuses 1 h`, or with `then` for outages in turn */
+/** @returns for example `DynamoDB refuses 3 h, S3 refuses 1 h`, or with `then` between outages that follow each other */
 export function describeOutages(outages: readonly Outage[]): string {
-  const isInTurn = outages.some(({ start }) => start !== calmMinutes)
+  const areSequential = outages.some(({ start }) => start !== marginMinutes)
   return outages
     .map(({ service, kind, minutes }) => `${service} ${kind} ${minutes / 60} h`)
-    .join(isInTurn ? ', then ' : ' and ')
+    .join(areSequential ? ', then ' : ' and ')
 }

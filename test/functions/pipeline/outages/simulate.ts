@@ -12,11 +12,11 @@
 import { createRandom, type Random } from '../random.ts'
 import { Aws } from './aws.ts'
 import { Clock } from './clock.ts'
-import { type Capacities, Deployment } from './deployment.ts'
+import { Deployment, type DeploymentLimits } from './deployment.ts'
 import { SimulatedIngress } from './ingress.ts'
-import { Ledger, type Totals } from './ledger.ts'
+import { type Counts, Ledger } from './ledger.ts'
 import { evaluationJob, senderBackoffMs } from './mail.ts'
-import { calmMinutes, endOf, type Outage } from './schedule.ts'
+import { endOf, marginMinutes, type Outage } from './schedule.ts'
 import { Tables } from './tables.ts'
 
 export interface Load {
@@ -31,31 +31,31 @@ export interface Load {
   burst: number
 }
 
-export interface Result extends Totals {
+export interface Result extends Counts {
   submitted: number
   /** Minutes from the end of the last outage until all mail that was accepted before that end is settled. */
   drainMinutes: number
   /** The same for all mail that a sender first tried before that end. */
   senderMinutes: number
   /** Messages in flight at most, on one queue. */
-  peakInFlight: number
+  maxInFlight: number
   /** Minutes for which the quota of messages in flight stopped a queue. */
   stalledMinutes: number
   violations: string[]
 }
 
-/** Capacities of a deployment with default settings (infra/config.ts), which belong to this rate. */
+/** DeploymentLimits of a deployment with default settings (infra/config.ts), which belong to this rate. */
 const referenceRate = 100
 const batchSize = 10
 const concurrency = { evaluate: 50, deliver: 50, unproven: 20, low: 10, bounce: 10 }
 /** docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html */
-const maxInFlight = 120_000
+const inFlightQuota = 120_000
 /** Four times the load's share for Amazon SES. */
 const sesRate = 100
 
-export function capacitiesFor({ rate, scale }: Load): Capacities {
-  const factor = rate / scale / referenceRate
-  const scaled = (capacity: number) => Math.max(1, Math.round(capacity * factor))
+export function limitsFor({ rate, scale }: Load): DeploymentLimits {
+  const part = rate / scale / referenceRate
+  const scaled = (count: number) => Math.max(1, Math.round(count * part))
   const { evaluate, deliver, unproven, low, bounce } = concurrency
   return {
     concurrency: {
@@ -66,8 +66,8 @@ export function capacitiesFor({ rate, scale }: Load): Capacities {
       bounce: scaled(bounce),
     },
     batchSize,
-    maxInFlight: scaled(maxInFlight),
-    sesRate: sesRate * factor,
+    inFlightQuota: scaled(inFlightQuota),
+    sesRate: sesRate * part,
   }
 }
 
@@ -102,7 +102,7 @@ class Simulation {
     this.#load = load
     this.#end = endOf(outages)
     this.#intervalMs = (1000 * load.scale * load.burst) / load.rate
-    const bursts = Math.floor((this.#end + calmMinutes * minuteMs) / this.#intervalMs)
+    const bursts = Math.floor((this.#end + marginMinutes * minuteMs) / this.#intervalMs)
     this.#mailCount = bursts * load.burst
     this.#random = createRandom(seed)
     const parts = { clock: this.#clock, aws: new Aws(this.#clock, outages), random: this.#random }
@@ -110,7 +110,7 @@ class Simulation {
       ...parts,
       tables: this.#tables,
       ledger: this.#ledger,
-      capacities: capacitiesFor(load),
+      limits: limitsFor(load),
     })
     this.#ingress = new SimulatedIngress({ ...parts, enqueue: (job) => this.#deployment.enqueue(job) })
   }
@@ -162,20 +162,25 @@ class Simulation {
 
   #result(): Result {
     this.#ledger.close()
-    const { totals, violations } = this.#ledger
-    if (totals.accepted !== this.#mailCount)
-      violations.push(`${totals.accepted} of ${this.#mailCount} messages are accepted`)
+    const { counts, violations } = this.#ledger
+    if (counts.accepted !== this.#mailCount)
+      violations.push(`${counts.accepted} of ${this.#mailCount} messages are accepted`)
     const { scale } = this.#load
-    const counts = Object.entries(totals).map(([name, count]) => [name, count * scale])
     const queues = Object.values(this.#deployment.queues)
     return {
-      ...(Object.fromEntries(counts) as unknown as Totals),
+      ...multiply(counts, scale),
       submitted: this.#mailCount * scale,
       drainMinutes: (this.#lastAccepted - this.#end) / minuteMs,
       senderMinutes: (this.#lastSubmitted - this.#end) / minuteMs,
-      peakInFlight: scale * Math.max(...queues.map(({ peakInFlight }) => peakInFlight)),
+      maxInFlight: scale * Math.max(...queues.map(({ maxInFlight }) => maxInFlight)),
       stalledMinutes: Math.max(...queues.map(({ stalledMs }) => stalledMs)) / minuteMs,
       violations,
     }
   }
+}
+
+function multiply(counts: Counts, scale: number): Counts {
+  const result = { ...counts }
+  for (const name of Object.keys(counts) as (keyof Counts)[]) result[name] *= scale
+  return result
 }

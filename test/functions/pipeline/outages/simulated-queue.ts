@@ -26,7 +26,7 @@ export interface Receipt {
 
 export interface QueueOptions {
   visibilityMs: number
-  maxInFlight: number
+  inFlightQuota: number
   /** A job can be received. */
   onVisible(): void
   onDeadLetter(job: QueuedJob): void
@@ -37,7 +37,7 @@ const maxReceives = 1000
 const retentionMs = 14 * 24 * 3_600_000
 
 export class SimulatedQueue {
-  peakInFlight = 0
+  maxInFlight = 0
   /** Milliseconds for which jobs were visible and the quota of messages in flight was used up. */
   stalledMs = 0
   readonly #clock: Clock
@@ -58,14 +58,14 @@ export class SimulatedQueue {
 
   send(job: Pick<QueuedJob, 'body' | 'message'>, delaySeconds: number): void {
     const entry = { ...job, receives: 0, sentAt: this.#clock.now, visibleAt: null, isInFlight: false }
-    if (delaySeconds === 0) this.#show(entry)
+    if (delaySeconds === 0) this.#makeVisible(entry)
     else this.#hide(entry, delaySeconds * 1000)
   }
 
   /** Returns at most `count` jobs, none at the quota. */
   receive(count: number): Receipt[] {
     const received: Receipt[] = []
-    while (received.length < count && this.hasVisible && this.#inFlight < this.#options.maxInFlight) {
+    while (received.length < count && this.hasVisible && this.#inFlight < this.#options.inFlightQuota) {
       const job = this.#take()
       if (job.receives === maxReceives || this.#clock.now - job.sentAt > retentionMs)
         this.#options.onDeadLetter(job)
@@ -91,7 +91,7 @@ export class SimulatedQueue {
   #begin(job: QueuedJob): Receipt {
     job.receives++
     job.isInFlight = true
-    this.peakInFlight = Math.max(this.peakInFlight, ++this.#inFlight)
+    this.maxInFlight = Math.max(this.maxInFlight, ++this.#inFlight)
     this.#hide(job, this.#options.visibilityMs)
     return { job, receives: job.receives }
   }
@@ -102,11 +102,11 @@ export class SimulatedQueue {
     this.#clock.at(visibleAt, () => {
       if (job.visibleAt !== visibleAt) return
       if (job.isInFlight) this.#endFlight(job)
-      this.#show(job)
+      this.#makeVisible(job)
     })
   }
 
-  #show(job: QueuedJob): void {
+  #makeVisible(job: QueuedJob): void {
     job.visibleAt = null
     this.#visible.push(job)
     this.#options.onVisible()
@@ -119,7 +119,7 @@ export class SimulatedQueue {
   }
 
   #noteStall(): void {
-    const isStalled = this.hasVisible && this.#inFlight >= this.#options.maxInFlight
+    const isStalled = this.hasVisible && this.#inFlight >= this.#options.inFlightQuota
     if (isStalled) this.#stalledSince ??= this.#clock.now
     else if (this.#stalledSince !== null) {
       this.stalledMs += this.#clock.now - this.#stalledSince

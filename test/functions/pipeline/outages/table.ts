@@ -12,7 +12,7 @@ const columns: Record<string, (result: Result) => string> = {
   'delay DSNs': ({ delayDsns }) => formatCount(delayDsns),
   'drained, min': ({ drainMinutes }) => drainMinutes.toFixed(0),
   'with senders, min': ({ senderMinutes }) => senderMinutes.toFixed(0),
-  'in flight': ({ peakInFlight }) => formatCount(peakInFlight),
+  'in flight': ({ maxInFlight }) => formatCount(maxInFlight),
   'stopped by that quota, min': ({ stalledMinutes }) => stalledMinutes.toFixed(0),
 }
 
