@@ -50,7 +50,7 @@ const sharing: readonly (readonly string[])[] = [
 
 /** Files that need their own process, the slowest first. */
 export const alone: readonly (readonly [reason: string, ...patterns: RegExp[]])[] = [
-  ['takes as long as several other files', /infra\/nag\.test/, /pipeline\.test/],
+  ['takes as long as several other files', /infra\/nag\.test/, /pipeline\.test/, /outages\.test/],
   [
     'sets the authorities that every connection of its process trusts',
     /net\/levels\/(levels|fuzz|one-batch)/,

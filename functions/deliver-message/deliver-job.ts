@@ -102,13 +102,13 @@ export async function deliverJob(receivedJob: DeliveryJob, dependencies: Depende
       : [],
   )
   const unwritten = await writeResults(job, tried, dependencies)
-  await reportResults(job, [...attemptedBefore, ...tried], dependencies)
+  await reportResults(job, [...attemptedBefore, ...tried], unwritten, dependencies)
   return {
     ...emptyDelivery,
     newAttempts: tried,
     earlierAttempts: attemptedBefore,
     leasesExpired: claims.filter(({ claim }) => claim.kind === 'Claimed' && claim.leaseExpired).length,
-    writeErrors: unwritten,
+    writeErrors: [...unwritten.values()],
     returnedForDecision,
     busyRecipients: claims
       .filter(({ claim }) => claim.kind === 'Busy' || isCancelled(claim))
@@ -231,38 +231,56 @@ async function tryOnce(
 /**
  * Returns the errors instead of throwing them: a result that cannot be written must still be reported, because only the
  * report prevents another attempt with the same number.
+ * @returns the errors by address
  */
 async function writeResults(
   job: DeliveryJob,
   tried: readonly RecipientAttempt[],
   { claims }: Dependencies,
-): Promise<Error[]> {
-  const settled = await Promise.allSettled(
-    tried.map(({ recipient, attempt }) => claims.complete(claimKeyOf(job, recipient), attempt)),
+): Promise<Map<string, Error>> {
+  const errors = new Map<string, Error>()
+  await Promise.all(
+    tried.map(({ recipient, attempt }) =>
+      claims.complete(claimKeyOf(job, recipient), attempt).catch((error: Error) => {
+        errors.set(recipient.address, error)
+      }),
+    ),
   )
-  return settled.flatMap((result) => (result.status === 'rejected' ? [result.reason as Error] : []))
+  return errors
 }
 
+/**
+ * A delivery is reported when the sender requested a success DSN, or when its result could not be written. In the second
+ * case only the report prevents a second copy: after an outage of DynamoDB, neither claim nor trace would show the
+ * delivery.
+ * @param unwritten errors by address
+ */
 async function reportResults(
   { message }: DeliveryJob,
   results: readonly RecipientAttempt[],
+  unwritten: ReadonlyMap<string, Error>,
   { trace, evaluation }: Dependencies,
 ): Promise<void> {
   const isDelivered = ({ attempt }: RecipientAttempt) => attempt.outcome === 'Delivered'
-  const recipients = results
-    .filter((result) => !isDelivered(result) || requestsSuccessDsn(result.recipient))
-    .map(({ recipient, attempt }) => ({
-      ...recipient,
-      attempts: recipient.attempts + 1,
-      lastAttempt: attempt,
-    }))
+  const isReported = (result: RecipientAttempt) =>
+    !isDelivered(result) || requestsSuccessDsn(result.recipient) || unwritten.has(result.recipient.address)
+  const recipients = results.filter(isReported).map(({ recipient, attempt }) => ({
+    ...recipient,
+    attempts: recipient.attempts + 1,
+    lastAttempt: attempt,
+  }))
   await evaluation.send(
     splitForJobs(recipients).map((part) => ({ job: { message, recipients: part, notBefore: null } })),
   )
   // `Delivered` is recorded only after the report. A worker that finds an expired lease and `Delivered` in the trace
   // reports nothing for that recipient, so the opposite order could lose the report.
   await Promise.all(
-    results.filter(isDelivered).map(({ recipient }) => trace.recordDelivered(message.id, recipient.address)),
+    results.filter(isDelivered).map((result) =>
+      trace.recordDelivered(message.id, result.recipient.address).catch((error: Error) => {
+        // evaluate-policy records a reported delivery, so the job is not retried for it.
+        if (!isReported(result)) throw error
+      }),
+    ),
   )
 }
 

@@ -433,6 +433,26 @@ describe('a worker that cannot complete its claim after an attempt', () => {
     assert.equal(testWorker.evaluation.take().length, 1)
   })
 
+  it('reports the delivery when the trace fails too, so that the job ends and no second copy is sent', async () => {
+    const job = jobFor(['a@partner.example'])
+    class Forgetful extends Claims<Attempt | Cancelled> {
+      override complete = dies
+    }
+    class DyingTrace extends Trace {
+      override recordDelivered = dies
+    }
+    const testWorker = worker(
+      {},
+      {
+        claims: new Forgetful(db.documents, db.messagesTable),
+        trace: new DyingTrace(db.documents, db.messagesTable),
+      },
+    )
+    assert.equal((await deliverJob(job, testWorker)).writeErrors.length, 1)
+    const [sent] = testWorker.evaluation.take()
+    assert.equal(sent?.job.recipients[0]?.lastAttempt?.outcome, 'Delivered')
+  })
+
   it('causes no further attempt for a delivered recipient', async () => {
     const job = jobFor(['a@partner.example'])
     class Forgetful extends Claims<Attempt | Cancelled> {

@@ -68,20 +68,39 @@ export class MemoryTable {
       throw new ConditionalCheckFailedException({ message: 'the condition is not met', $metadata: {} })
     const written = Object.freeze(after(before ?? {}))
     this.#items.set(keyOf(key), written)
-    return { Attributes: input.ReturnValues === 'ALL_NEW' ? written : before }
+    return { Attributes: input.ReturnValues?.endsWith('_NEW') ? written : before }
   }
 }
 
 const keyOf = (key: Item = {}): string => `${key.pk} ${key.sk}`
 
 function updated(item: Item, input: Input): Item {
-  const [set = '', remove = ''] = (input.UpdateExpression ?? '').replace(/^SET /, '').split(' REMOVE ')
-  for (const assignment of set.split(/, (?![^(]*\))/)) {
-    const [path = '', value = ''] = assignment.split(' = ')
+  const { assignments, removed } = parseUpdate(input.UpdateExpression ?? '')
+  for (const { path, value } of assignments)
     item[attributeNamed(path, input)] = assignedValue(value, item, input)
-  }
-  delete item[remove]
+  delete item[removed]
   return item
+}
+
+const parseUpdate = cached((expression: string) => {
+  const [set = '', removed = ''] = expression.replace(/^SET /, '').split(' REMOVE ')
+  const assignments = set.split(/, (?![^(]*\))/).map((assignment) => {
+    const [path = '', value = ''] = assignment.split(' = ')
+    return { path, value }
+  })
+  return { assignments, removed }
+})
+
+const tokensOf = cached((condition: string) => condition.match(/[:#]?\w+|[<>]=|[<=(),]/g) ?? [])
+
+/** The product has few expressions, and the simulations use each of them often. */
+function cached<T>(parse: (text: string) => T): (text: string) => T {
+  const results = new Map<string, T>()
+  return (text) => {
+    const result = results.get(text) ?? parse(text)
+    results.set(text, result)
+    return result
+  }
 }
 
 function attributeNamed(path: string, { ExpressionAttributeNames: names = {} }: Input): string {
@@ -89,8 +108,13 @@ function attributeNamed(path: string, { ExpressionAttributeNames: names = {} }: 
   return names[path] ?? fail(`the name ${path} is not given`)
 }
 
-/** Evaluates a value's name, or `if_not_exists(attribute, value)`. */
+/** Evaluates a value's name, `if_not_exists(attribute, value)`, or an attribute plus or minus a value. */
 function assignedValue(text: string, item: Item, input: Input): unknown {
+  const [, operand, sign, amount] = /^(\S+) ([+-]) (\S+)$/.exec(text) ?? []
+  if (operand !== undefined && amount !== undefined)
+    return (
+      Number(item[attributeNamed(operand, input)]) + Number(`${sign}1`) * Number(valueNamed(amount, input))
+    )
   const [, path, name] = /^if_not_exists\((\S+), (\S+)\)$/.exec(text) ?? []
   if (path === undefined || name === undefined) return valueNamed(text, input)
   return item[attributeNamed(path, input)] ?? valueNamed(name, input)
@@ -102,7 +126,7 @@ function valueNamed(name: string, { ExpressionAttributeValues: values = {} }: In
 
 /** Whether an item meets a condition: OR binds least, then AND, then comparisons and parentheses. */
 export function satisfies(item: Item, input: Input): boolean {
-  const tokens = input.ConditionExpression?.match(/[:#]?\w+|[<>]=|[<=(),]/g) ?? []
+  const tokens = [...tokensOf(input.ConditionExpression ?? '')]
   const take = (): string => tokens.shift() ?? fail('the condition ends too early')
   const expect = (token: string) => take() === token || fail(`no ${token} in the condition`)
   const anyOf = (): boolean => separated('OR', allOf).includes(true)
@@ -139,7 +163,10 @@ export function satisfies(item: Item, input: Input): boolean {
       expect('(')
       return closed(() => separated(',', () => valueNamed(take(), input))).includes(attribute)
     }
-    return compared(attribute, operator, valueNamed(take(), input))
+    const value = valueNamed(take(), input)
+    if (operator !== 'BETWEEN') return compared(attribute, operator, value)
+    expect('AND')
+    return compared(attribute, '>=', value) && compared(attribute, '<=', valueNamed(take(), input))
   }
 
   const met = anyOf()

@@ -10,6 +10,7 @@ import {
 } from '../../../functions/connector-api/waiting-mail.ts'
 import { deliverJob } from '../../../functions/deliver-message/deliver-job.ts'
 import type { QueueReturn } from '../../../functions/deliver-message/return-to-queue.ts'
+import type { DeliveryPriorities } from '../../../functions/evaluate-policy/delivery-priority.ts'
 import { evaluateJob } from '../../../functions/evaluate-policy/evaluate-job.ts'
 import { BounceJob, DeliveryJob, EvaluationJob } from '../../../shared/contract/jobs.ts'
 import type { ContentReference } from '../../../shared/contract/message.ts'
@@ -38,6 +39,10 @@ export interface Ports {
   connectors(): Snapshot
   now(): Date
   settings?: Settings
+  /** @default every delivery has the normal priority */
+  priorities?: Pick<DeliveryPriorities, 'assign'>
+  /** @default runs the work unless there is a reason not to run */
+  runExclusive?<T>(job: DeliveryJob, work: () => Promise<T>): Promise<T | QueueReturn>
 }
 
 const table = 'messages'
@@ -58,7 +63,7 @@ export function runUnit(unit: Unit, body: string, ports: Ports): Promise<unknown
           delivery: queue(ports, 'deliver'),
           bounce: queue(ports, 'bounce'),
         },
-        priorities: normalPriority,
+        priorities: ports.priorities ?? normalPriority,
         settings: ports.settings ?? { defaultRoute: 'Mx' },
       })
     case 'deliver':
@@ -67,7 +72,6 @@ export function runUnit(unit: Unit, body: string, ports: Ports): Promise<unknown
         claims: new Claims(documents, table),
         delivery: queue(ports, 'deliver'),
         read: ports.read,
-        runExclusive: async (runUnit) => ports.reasonNotToRun() ?? runUnit(),
         now: ports.now,
         random: () => 0,
         connectorsVersion: ports.connectors().version,
@@ -111,12 +115,18 @@ export function runUnit(unit: Unit, body: string, ports: Ports): Promise<unknown
 
   async function deliver(
     deliveryJob: DeliveryJob,
-    dependencies: Omit<Parameters<typeof deliverJob>[1], 'transmit'>,
+    dependencies: Omit<Parameters<typeof deliverJob>[1], 'transmit' | 'runExclusive'>,
   ): Promise<void> {
+    const runExclusive: Parameters<typeof deliverJob>[1]['runExclusive'] = async (work) =>
+      ports.runExclusive?.(deliveryJob, work) ?? ports.reasonNotToRun() ?? work()
     const { connectorsVersion } = dependencies
     const transmit = (_: unknown, mail: OutboundMessage) =>
       ports.transmit(mail, deliveryJob, connectorsVersion)
-    const { busyRecipients: busy } = await deliverJob(deliveryJob, { ...dependencies, transmit })
+    const { busyRecipients: busy } = await deliverJob(deliveryJob, {
+      ...dependencies,
+      runExclusive,
+      transmit,
+    })
     if (busy.length > 0) throw new Error('some recipients are busy')
   }
 }

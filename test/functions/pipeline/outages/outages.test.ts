@@ -1,0 +1,33 @@
+/** What outages of AWS do to mail. `npm run simulate:outages` runs the scenarios at a higher rate. */
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { describeOutages, furtherScenarios, marginMinutes, type Outage, scenarios } from './schedule.ts'
+import { simulate } from './simulate.ts'
+
+/** Eight messages each ten minutes: outages begin and end at these minutes. */
+const load = { rate: 8 / 600, scale: 1, burst: 8 }
+
+/**
+ * Copies of one message that are permitted: those in transmission when DynamoDB and SQS fail together, because then
+ * nothing can take the result.
+ */
+const maxRepeated = (outages: readonly Outage[]): number =>
+  ['DynamoDB', 'SQS'].every((service) =>
+    outages.some((outage) => outage.service === service && outage.start === marginMinutes),
+  )
+    ? load.burst
+    : 0
+
+describe('during outages of AWS all mail is delivered once, or returned for its own reason, and there are no dead letters', () => {
+  for (const outages of [...scenarios, ...furtherScenarios])
+    it(describeOutages(outages), async () => {
+      const result = await simulate(outages, load)
+      const { violations, submitted, accepted, delivered, returned, deadLetters, repeated } = result
+      assert.deepEqual(violations, [])
+      assert.deepEqual(
+        { accepted, settled: delivered + returned, deadLetters },
+        { accepted: submitted, settled: submitted, deadLetters: 0 },
+      )
+      assert.ok(repeated <= maxRepeated(outages), `${repeated} copies are repeated`)
+    })
+})
