@@ -8,6 +8,7 @@ import {
   TargetType,
 } from 'aws-cdk-lib/aws-elasticloadbalancingv2'
 import { Construct } from 'constructs'
+import { canaryPort } from '../../shared/contract/canary.ts'
 import { acknowledge } from '../acknowledge.ts'
 import type { Config } from '../config.ts'
 import { MailNetwork } from '../mail-network.ts'
@@ -19,7 +20,16 @@ import { healthPort, smtpPort } from './ports.ts'
  */
 const idleTimeout = Duration.minutes(11)
 
-/** The load balancer: it has port 25 and fixed addresses, and shows the client's address to the task. */
+/**
+ * Both ports lead to the same tasks, which apply the same limits and the same policy to each session. So the port for
+ * canaries gives a stranger nothing that port 25 does not.
+ */
+const ports = { Smtp: 25, Canary: canaryPort } as const
+
+/**
+ * The load balancer: it has port 25 and fixed addresses, and shows the client's address to the task. A second port is
+ * for canaries.
+ */
 export class MailLoadBalancer extends Construct {
   readonly balancer: NetworkLoadBalancer
   readonly targets: NetworkTargetGroup
@@ -33,12 +43,13 @@ export class MailLoadBalancer extends Construct {
     this.balancer = this.createBalancer(network, config)
     this.balancerNetworks = network.vpc.publicSubnets.map(({ ipv4CidrBlock }) => ipv4CidrBlock)
     this.targets = this.createTargets(network, config)
-    this.balancer.addListener('Smtp', {
-      port: 25,
-      protocol: Protocol.TCP,
-      tcpIdleTimeout: idleTimeout,
-      defaultTargetGroups: [this.targets],
-    })
+    for (const [listener, port] of Object.entries(ports))
+      this.balancer.addListener(listener, {
+        port,
+        protocol: Protocol.TCP,
+        tcpIdleTimeout: idleTimeout,
+        defaultTargetGroups: [this.targets],
+      })
     const { loadBalancerDnsName: value } = this.balancer
     new CfnOutput(this, 'Name', { value, description: 'Load balancer' }).overrideLogicalId('LoadBalancerName')
   }
@@ -52,8 +63,13 @@ export class MailLoadBalancer extends Construct {
 
   private createSecurityGroup({ vpc }: MailNetwork): SecurityGroup {
     const group = new SecurityGroup(this, 'SecurityGroup', { vpc, description: 'SMTP from the internet' })
-    group.addIngressRule(Peer.anyIpv4(), Port.tcp(25), 'Any mail server may send mail')
-    acknowledge(group, 'A mail exchanger accepts connections from any mail server, on port 25 only.', 'EC23')
+    group.addIngressRule(Peer.anyIpv4(), Port.tcp(ports.Smtp), 'Any mail server may send mail')
+    group.addIngressRule(Peer.anyIpv4(), Port.tcp(ports.Canary), 'Canaries: Lambda has no fixed addresses')
+    acknowledge(
+      group,
+      'A mail exchanger accepts connections from any mail server, on port 25 and on the port for canaries only.',
+      'EC23',
+    )
     return group
   }
 
