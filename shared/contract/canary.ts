@@ -1,6 +1,6 @@
 /**
  * The port of the load balancer for canaries. Lambda functions outside a VPC cannot connect to port 25, and AWS does not
- * lift this restriction for them (https://repost.aws/knowledge-center/ec2-port-25-throttle).
+ * lift this restriction for them (https://aws.amazon.com/premiumsupport/knowledge-center/ec2-port-25-throttle).
  */
 export const canaryPort = 2525
 
