@@ -557,6 +557,9 @@ export function setDecisionEnvironment(
 export const deliveryConcurrency = ({ functions: { deliver } }: Pick<Config, 'functions'>): number =>
   deliver.concurrency + deliver.unprovenConcurrency + deliver.lowPriorityConcurrency
 
+/** Limits of send-canary. It ends by itself after 25 seconds, before the next canary is sent. */
+export const canaryLimits = { timeoutSeconds: 30, concurrency: 1 }
+
 /** Whether deliveries leave from the VPC, and so whether the stack's own VPC has NAT gateways. */
 export function deliversInVpc(config: Config): boolean {
   return config.defaultRoute === 'Mx' || config.deliverInVpc

@@ -13,6 +13,7 @@ import { SmtpIngress } from './ingress/smtp-ingress.ts'
 import { MailMetrics } from './mail-metrics.ts'
 import { MailNetwork } from './mail-network.ts'
 import { Monitoring } from './monitoring/monitoring.ts'
+import { SendCanary } from './monitoring/send-canary.ts'
 import { NoticesTopic } from './notices-topic.ts'
 import { PublicPages } from './pages/public-pages.ts'
 import { EvaluatePolicy } from './policy/evaluate-policy.ts'
@@ -89,6 +90,7 @@ export class MailflowStack extends Stack {
     })
     const rotate = new RotateCertificate(this, 'Rotation', { config, certificate, connectors })
     rotate.runBefore(ingress.service)
+    const canary = new SendCanary(this, 'Canary', { config, transport })
     const pages = new PublicPages(this, 'Pages', { config, connectors })
 
     const functions = {
@@ -100,6 +102,7 @@ export class MailflowStack extends Stack {
       report: report.handler,
       expiryWatch: expiryWatch.handler,
       rotate: rotate.handler,
+      canary: canary.handler,
     }
     new Monitoring(this, 'Monitoring', {
       config,

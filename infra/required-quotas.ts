@@ -2,7 +2,7 @@
  * The AWS service quotas that a deployment with these settings needs, besides what else the account uses. Codes and
  * defaults: AWS General Reference, "Service endpoints and quotas", and the Service Quotas console.
  */
-import { type Config, deliversInVpc, deliveryConcurrency } from './config.ts'
+import { type Config, canaryLimits, deliversInVpc, deliveryConcurrency } from './config.ts'
 import { zonesOf } from './network-settings.ts'
 
 export interface RequiredQuota {
@@ -77,6 +77,7 @@ function maxExecutions(config: Config): number {
   const { evaluate, deliver: _, bounce, ...withoutQueue } = config.functions
   const ofQueues = evaluate.concurrency + deliveryConcurrency(config) + bounce.concurrency
   if (!config.reserveConcurrency) return ofQueues
-  const ofOthers = Object.values(withoutQueue).reduce((sum, { concurrency }) => sum + concurrency, 0)
+  const others = [...Object.values(withoutQueue), canaryLimits]
+  const ofOthers = others.reduce((sum, { concurrency }) => sum + concurrency, 0)
   return ofQueues + ofOthers + unreservedExecutions
 }

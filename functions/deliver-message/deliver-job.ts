@@ -4,14 +4,14 @@
  * reply 250 would create a duplicate.
  */
 import { isContentDeleted } from '../../shared/content/content-reader.ts'
-import { daySeconds, minuteMs } from '../../shared/contract/durations.ts'
+import { minuteMs } from '../../shared/contract/durations.ts'
 import { type DeliveryJob, splitForJobs } from '../../shared/contract/jobs.ts'
 import type { Attempt, ContentReference, Recipient, Reply } from '../../shared/contract/message.ts'
-import { expiryAfter } from '../../shared/dynamodb/expiry-after.ts'
 import { reply } from '../../shared/mail/reply.ts'
 import type { Cancelled, Claim, ClaimKey, Claims } from '../../shared/messages/claims.ts'
 import { attemptKey } from '../../shared/messages/message-keys.ts'
 import { jobPosition, type Trace } from '../../shared/messages/trace.ts'
+import { traceExpiry } from '../../shared/messages/trace-expiry.ts'
 import { type OutboundMessage, type Outcomes, outcomesWithoutHop } from '../../shared/net/smtp-delivery.ts'
 import { returnStaleDecisions, type StaleDependencies } from './return-stale-decisions.ts'
 import {
@@ -166,7 +166,7 @@ async function claimAll(
   { claims, now, retentionDays }: Dependencies,
 ): Promise<RecipientClaim[]> {
   const at = now()
-  const expiresAt = expiryAfter(new Date(job.message.receivedAt), retentionDays * daySeconds)
+  const expiresAt = traceExpiry(job.message, retentionDays)
   const unique = new Map(job.recipients.map((recipient) => [recipient.address, recipient]))
   return Promise.all(
     [...unique.values()].map(async (recipient) => ({

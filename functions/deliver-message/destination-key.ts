@@ -9,7 +9,8 @@ import type { Route } from '../../shared/contract/jobs.ts'
 const maxKeyLength = 300
 
 /**
- * @returns null for a route without a destination queue: SES scales by itself, and TLS reports are stored in mailflow
+ * @returns null for a route without a destination queue: SES scales by itself, and TLS reports and canaries stay in
+ * mailflow
  */
 export function destinationKey(route: Route): string | null {
   switch (route.kind) {

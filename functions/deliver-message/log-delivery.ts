@@ -9,6 +9,7 @@ import type { SesQuota } from '../../shared/net/ses-api.ts'
 import { isSesAccountFailure } from '../../shared/net/ses-errors.ts'
 import { isEnforced } from '../../shared/policy/transport-security.ts'
 import type { Delivery } from './deliver-job.ts'
+import type { CanaryResult } from './receive-canary.ts'
 import type { StoreReportResult } from './store-report.ts'
 
 /**
@@ -72,7 +73,7 @@ export function countDelivery(
       .singleMetric()
       .addDimension('reason', returnedToQueue)
       .addMetric(Metric.returnedToQueue, MetricUnit.Count, 1)
-  if (job.route.kind === 'TlsReports') return
+  if (job.route.kind === 'TlsReports' || job.route.kind === 'Canary') return
   for (const tls of ['verified', 'encrypted', 'plaintext', 'unknown'] as const) {
     const count = delivered.filter(({ attempt }) => protectionOf(attempt, job) === tls).length
     if (count > 0)
@@ -130,6 +131,22 @@ export function countReport(
       return
     case 'Failed':
       logger.warn('A TLS report could not be stored; the job is retried', { messageId, why: result.why })
+  }
+}
+
+export function countCanary(logger: Logger, metrics: Metrics, messageId: string, result: CanaryResult): void {
+  switch (result.kind) {
+    case 'Counted':
+      metrics.addMetric(Metric.canarySeconds, MetricUnit.Seconds, result.seconds)
+      return
+    case 'Ignored':
+      logger.warn('A canary is ignored: it arrived twice, or after a later one', { messageId })
+      return
+    case 'Failed':
+      logger.warn('The arrival of a canary could not be recorded; the job is retried', {
+        messageId,
+        why: result.why,
+      })
   }
 }
 

@@ -21,6 +21,7 @@ import { connectDeliveryQueue } from '../../shared/queues/delivery-queue.ts'
 import { JobQueue } from '../../shared/queues/job-queue.ts'
 import { SessionCounters } from '../../shared/tls-reports/counters.ts'
 import { ReceivedReports } from '../../shared/tls-reports/received-reports.ts'
+import { CanaryTable } from '../../shared/transport/canary-table.ts'
 import { createChangePublisher } from '../../shared/transport/change-events.ts'
 import { DestinationStandings } from '../../shared/transport/destination-standings.ts'
 import { ObservedTable } from '../../shared/transport/observed-table.ts'
@@ -90,6 +91,7 @@ export function connectStores(
       publish: createChangePublisher(new EventBridgeClient(clientDefaults)),
     },
     reports: new ReceivedReports(documents, TRANSPORT_TABLE),
+    canaries: new CanaryTable(documents, TRANSPORT_TABLE),
     certificates: new ClientCertificates(
       new SecretsManagerClient(clientDefaults),
       undefined,

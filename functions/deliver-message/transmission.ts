@@ -17,8 +17,9 @@ import {
 } from '../../shared/net/smtp-delivery.ts'
 import type { Tally } from '../../shared/tls-reports/tally.ts'
 import type { Batch } from './batch.ts'
-import { countReport } from './log-delivery.ts'
+import { countCanary, countReport } from './log-delivery.ts'
 import { certificateWatch, type ObservedCertificates } from './observed-certificates.ts'
+import { type CanaryDependencies, outcomesOfCanary, receiveCanary } from './receive-canary.ts'
 import {
   outcomesOfReport,
   type StoreReportDependencies as ReportDependencies,
@@ -45,6 +46,7 @@ export class Transmission {
   readonly #smtp: Omit<SmtpDeliveryOptions, 'signal'>
   readonly #ses: Omit<SesOptions, 'signal'>
   readonly #reportDependencies: Omit<ReportDependencies, 'signal'>
+  readonly #canaryDependencies: CanaryDependencies
 
   constructor(environment: DeliverEnvironment, stores: Stores, logger: Logger) {
     const resolver = createResolver(environment.DNS_SERVERS)
@@ -85,6 +87,7 @@ export class Transmission {
       now,
       retentionDays: environment.TRACE_RETENTION_DAYS,
     }
+    this.#canaryDependencies = { canaries: stores.canaries, hostname: environment.MAIL_HOSTNAME, now }
   }
 
   /** Makes one attempt. Never throws because of a next hop. */
@@ -96,6 +99,8 @@ export class Transmission {
         return deliverThroughSes(mail, { ...this.#ses, signal })
       case 'TlsReports':
         return this.#storeReport(job, mail, tools)
+      case 'Canary':
+        return this.#receiveCanary(job, mail, tools)
       default:
         return this.#transmitBySmtp(route, job, mail, tools.batch)
     }
@@ -118,6 +123,16 @@ export class Transmission {
     const result = await storeReport(message, mail.content, { ...this.#reportDependencies, signal })
     countReport(logger, metrics, message.id, result)
     return outcomesOfReport(result, mail)
+  }
+
+  async #receiveCanary(
+    { message }: DeliveryJob,
+    mail: OutboundMessage,
+    { logger, metrics }: JobTools<BatchContext>,
+  ): Promise<Outcomes> {
+    const result = await receiveCanary(message, this.#canaryDependencies)
+    countCanary(logger, metrics, message.id, result)
+    return outcomesOfCanary(result, mail)
   }
 
   async #transmitBySmtp(

@@ -111,6 +111,7 @@ function deliveryJobs(
       tls,
       attempt,
       ...(connector && { connector }),
+      ...(route.kind === 'Canary' && { requires: ['canary'] }),
       connectorsVersion,
     }))
   })

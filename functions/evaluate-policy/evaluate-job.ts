@@ -1,8 +1,7 @@
 /** Handles one mail job of evaluate-policy: calls the pure `evaluate`, records the verdicts and sends the jobs. */
-import { daySeconds, minuteMs } from '../../shared/contract/durations.ts'
+import { minuteMs } from '../../shared/contract/durations.ts'
 import type { BounceJob, DeliveryJob, EvaluationJob } from '../../shared/contract/jobs.ts'
 import type { Attempt, Message, Recipient } from '../../shared/contract/message.ts'
-import { expiryAfter } from '../../shared/dynamodb/expiry-after.ts'
 import type { Cancelled, Claims } from '../../shared/messages/claims.ts'
 import { attemptKey } from '../../shared/messages/message-keys.ts'
 import type { RequirementStore } from '../../shared/messages/requirement-store.ts'
@@ -14,6 +13,7 @@ import {
   type RequirementReference,
   type Trace,
 } from '../../shared/messages/trace.ts'
+import { traceExpiry } from '../../shared/messages/trace-expiry.ts'
 import {
   type EarlierFacts,
   type EvaluationInput,
@@ -216,7 +216,7 @@ async function record(
   context: DecisionContext,
   { trace, claims, requirements, retentionDays }: EvaluateDependencies,
 ): Promise<Result[]> {
-  const expiresAt = expiryAfter(new Date(message.receivedAt), retentionDays * daySeconds)
+  const expiresAt = traceExpiry(message, retentionDays)
   const isFirstDecision = verdicts.some(({ recipient }) => recipient.attempts === 0)
   if (isFirstDecision) await trace.recordMessage(message, expiresAt)
   return Promise.all(

@@ -2,7 +2,7 @@
 import type { Logger } from '@aws-lambda-powertools/logger'
 import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
 import type { CertificateNotice } from '../../shared/contract/jobs.ts'
-import type { Message } from '../../shared/contract/message.ts'
+import { isCanary, type Message } from '../../shared/contract/message.ts'
 import { dimensionValue, forcedTlsFailureField, Metric } from '../../shared/contract/metrics.ts'
 import { formatReply } from '../../shared/mail/reply.ts'
 import type { Verdict } from '../../shared/policy/evaluate.ts'
@@ -37,6 +37,8 @@ export function reportVerdict(message: Message, verdict: Verdict, tools: Tools):
     ...(action === 'Deliver' ? {} : { reply: formatReply(verdict.reply) }),
     ...(isForcedTlsFailure && decidedBy !== null && { [forcedTlsFailureField]: decidedBy }),
   })
+  // The metrics count mail only.
+  if (isCanary(message, recipient)) return
   const count = (name: string) => tools.metrics.addMetric(name, MetricUnit.Count, 1)
   const byAction = tools.metrics.singleMetric()
   byAction.addDimension('action', action)

@@ -8,6 +8,7 @@ import { SnapshotReader } from '../../shared/connectors-table/repository.ts'
 import { createResolver } from '../../shared/net/resolver.ts'
 import { RevocationChecker } from '../../shared/net/revocation/checker.ts'
 import { JobQueue } from '../../shared/queues/job-queue.ts'
+import { CanaryTable } from '../../shared/transport/canary-table.ts'
 import { RateTable } from '../../shared/transport/rate-table.ts'
 import { RevocationTable } from '../../shared/transport/revocation-table.ts'
 import { type Ingress, type IngressParts, startIngress } from './ingress.ts'
@@ -36,6 +37,7 @@ export function startIngressOnAws(
     log: createLog(write),
     now: Date.now,
   })
+  const canaries = new CanaryTable(documents, environment.TRANSPORT_TABLE)
   const { TLS_SECRET_ARN: secretArn } = environment
   return startIngress({
     environment,
@@ -45,6 +47,7 @@ export function startIngressOnAws(
       readCertificates: createSecretReader(new SecretsManagerClient(awsClientOptions(4000)), secretArn),
     }),
     rates,
+    readLastCanary: () => canaries.lastSent(),
     revocation: new RevocationChecker({
       resolver: createResolver(environment.DNS_SERVERS),
       privateNetworks: environment.PRIVATE_MX_NETWORKS,

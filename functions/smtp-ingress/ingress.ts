@@ -20,6 +20,7 @@ import { createLog, type Log } from './log.ts'
 import { Metrics, startMetricsWriter } from './metrics.ts'
 import type { SessionOptions } from './protocol/session.ts'
 import { ConnectorSessionPolicy, type SessionPolicyParts } from './session-policy/connector-session-policy.ts'
+import { LastCanary } from './session-policy/last-canary.ts'
 import { UnknownCertificateNotifier } from './session-policy/unknown-certificate-notifier.ts'
 import { type SnapshotSource, WatchedConnectors } from './session-policy/watched-connectors.ts'
 import { publishDaysLeft } from './tls/certificate-days-left.ts'
@@ -41,6 +42,8 @@ export interface IngressParts {
   now?(): Date
   /** Reads the secret with the ingress's certificates. If absent, the certificates come from the environment. */
   readCertificates?(): Promise<string>
+  /** Returns the id of the last canary that was sent. If absent, no message is a canary. */
+  readLastCanary?(): Promise<string | null>
   /** If absent, the revocation of client certificates is not checked. */
   revocation?: SessionPolicyParts['revocation']
   /** If absent, message rates are not limited. */
@@ -72,6 +75,7 @@ export async function startIngress(parts: IngressParts): Promise<Ingress> {
     rates,
     handshakeCosts: new HandshakeCosts(),
     ...(parts.revocation && { revocation: parts.revocation }),
+    ...(parts.readLastCanary && { lastCanary: new LastCanary(parts.readLastCanary) }),
     tls,
     metrics,
     log,

@@ -22,6 +22,8 @@ const localError = [451, '4.3.0', 'Requested action not taken: local error, try 
 export const storageUnavailable = refusal('StorageUnavailable', ...localError)
 /** The connectors cannot be read. */
 export const connectorsUnavailable = refusal('ConnectorsUnavailable', ...localError)
+/** It cannot be read whether the recipient is the address of the last canary. */
+export const canaryUnavailable = refusal('CanaryUnavailable', ...localError)
 /** A bug in the ingress, found at DATA. */
 export const internalError = refusal('InternalError', ...localError)
 /** At the greeting, while storage or connectors fail. */

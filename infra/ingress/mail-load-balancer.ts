@@ -12,6 +12,7 @@ import {
   TargetType,
 } from 'aws-cdk-lib/aws-elasticloadbalancingv2'
 import { Construct } from 'constructs'
+import { canaryPort } from '../../shared/contract/canary.ts'
 import { acknowledge } from '../acknowledge.ts'
 import type { Config } from '../config.ts'
 import type { MailNetwork } from '../mail-network.ts'
@@ -23,7 +24,16 @@ import { healthPort, smtpPort } from './ports.ts'
  */
 const idleTimeout = Duration.minutes(11)
 
-/** The load balancer: it has port 25 and fixed addresses, and shows the client's address to the task. */
+/**
+ * Both ports lead to the same tasks, which apply the same limits and the same policy to each session. So the port for
+ * canaries gives a stranger nothing that port 25 does not.
+ */
+const ports = { Smtp: 25, Canary: canaryPort } as const
+
+/**
+ * The load balancer: it has port 25 and fixed addresses, and shows the client's address to the task. A second port is
+ * for canaries.
+ */
 export class MailLoadBalancer extends Construct {
   readonly balancer: NetworkLoadBalancer
   readonly targets: NetworkTargetGroup
@@ -37,14 +47,16 @@ export class MailLoadBalancer extends Construct {
     this.securityGroup = this.createSecurityGroup(network, config)
     this.balancer = this.createBalancer(network, config)
     this.targets = this.createTargets('Tasks', TargetGroupIpAddressType.IPV4, config)
-    const listener = this.balancer.addListener('Smtp', {
-      port: 25,
-      protocol: Protocol.TCP,
-      tcpIdleTimeout: idleTimeout,
-      defaultTargetGroups: [this.targets],
-    })
+    const [smtp] = Object.entries(ports).map(([name, port]) =>
+      this.balancer.addListener(name, {
+        port,
+        protocol: Protocol.TCP,
+        tcpIdleTimeout: idleTimeout,
+        defaultTargetGroups: [this.targets],
+      }),
+    ) as [NetworkListener]
     const { ipv6, proxyProtocol } = config.ingress
-    this.ipv6 = ipv6 && !proxyProtocol ? this.routeIpv6(listener, config) : undefined
+    this.ipv6 = ipv6 && !proxyProtocol ? this.routeIpv6(smtp, config) : undefined
     const { loadBalancerDnsName: value } = this.balancer
     new CfnOutput(this, 'Name', { value, description: 'Load balancer' }).overrideLogicalId('LoadBalancerName')
   }
@@ -90,8 +102,14 @@ export class MailLoadBalancer extends Construct {
       allowAllIpv6Outbound: ingress.ipv6,
     })
     const peers = ingress.ipv6 ? [Peer.anyIpv4(), Peer.anyIpv6()] : [Peer.anyIpv4()]
-    for (const peer of peers) group.addIngressRule(peer, Port.tcp(25), 'Any mail server may send mail')
-    acknowledge(group, 'A mail exchanger accepts connections from any mail server, on port 25 only.', 'EC23')
+    for (const peer of peers)
+      group.addIngressRule(peer, Port.tcp(ports.Smtp), 'Any mail server may send mail')
+    group.addIngressRule(Peer.anyIpv4(), Port.tcp(ports.Canary), 'Canaries: Lambda has no fixed addresses')
+    acknowledge(
+      group,
+      'A mail exchanger accepts connections from any mail server, on port 25 and on the port for canaries only.',
+      'EC23',
+    )
     return group
   }
 

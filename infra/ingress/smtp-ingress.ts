@@ -58,6 +58,7 @@ export class SmtpIngress extends Construct {
     queues.evaluation.grantSend(task)
     transport.grantRates(task)
     transport.grantClientRevocation(task)
+    transport.grantLastCanary(task)
     return task
   }
 

@@ -1,6 +1,7 @@
 /** Starts the parts of the synthesised stack on this machine in the order of their dependencies. */
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { canaryPort } from '../../shared/contract/canary.ts'
 import { readRoutes } from './api-routes.ts'
 import { startApiServer } from './api-server.ts'
 import { type Clients, connect, runtimeEnvironment } from './aws/clients.ts'
@@ -22,6 +23,7 @@ import {
   registerFunctions,
 } from './lambda/functions.ts'
 import { startInvokeServer } from './lambda/invoke-server.ts'
+import type { Translation } from './lambda/nat.ts'
 import { startPoller } from './lambda/poller.ts'
 import { readSchedules, startSchedule } from './lambda/schedule.ts'
 import { startNoticeReader } from './notices.ts'
@@ -115,10 +117,10 @@ async function start<W extends PartnerNetwork>(
     )
   const { functions, servers } = await startHandlers(context, {
     logs: folders.logs,
-    zone: network.zone,
+    ports: { ...network.zone.ports, ...canaryRule(ingressEnvironment, smtpPort) },
     aws,
     stack,
-    base: baseEnvironment,
+    base: { ...baseEnvironment, CANARY_AUTHORITY: authority.certificate },
   }).catch(async (error: unknown) => {
     await stopIngress()
     throw error
@@ -141,6 +143,11 @@ async function start<W extends PartnerNetwork>(
   }
   return { authority, network, endpoints, crashWorkers: () => functions.set.crash() }
 }
+
+/** In place of the load balancer: leads the canary, which connects to the host name, to the ingress. */
+const canaryRule = ({ MAIL_HOSTNAME: name = '' }: Readonly<Record<string, string>>, smtpPort: number) => ({
+  [`${name}:${canaryPort}`]: `127.0.0.1:${smtpPort}`,
+})
 
 /** @param environments the environments of all units */
 const namesOf = ({ template, resolver, resources }: Stack, environments: readonly object[]) =>
@@ -252,7 +259,8 @@ interface Functions {
 
 interface FunctionsOptions {
   readonly logs: Logs
-  readonly zone: Zone
+  /** The destination NAT of the functions' sockets. */
+  readonly ports: Translation
   readonly aws: Aws
   readonly stack: Stack
   /** The environment variables of Lambda's runtime. */
@@ -262,11 +270,11 @@ interface FunctionsOptions {
 /** Starts the functions, each with one execution environment, then the pollers of their queues and the schedules. */
 async function startFunctions(
   { notify, onStop }: Context,
-  { logs, zone, aws, stack, base }: FunctionsOptions,
+  { logs, ports, aws, stack, base }: FunctionsOptions,
 ): Promise<Functions> {
   const { template, resolver, resources } = stack
   registerFunctions(template, resolver)
-  const definitions = readFunctions(template, resolver, stack.assets, base, zone.ports)
+  const definitions = readFunctions(template, resolver, stack.assets, base, ports)
   const set = new FunctionSet(definitions, (name) => logs.open(name))
   onStop(() => set.stop())
   await set.warm()

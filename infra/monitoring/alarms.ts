@@ -29,6 +29,7 @@ export class Alarms extends Construct {
     super(scope, id)
     this.topic = topic
     this.metrics = parts.metrics
+    this.watchCanaries()
     this.watchIngress(parts)
     this.watchQueues(parts)
     this.watchFunctions(parts)
@@ -39,6 +40,24 @@ export class Alarms extends Construct {
     this.watchNatGateways(parts)
     this.watchReports()
     this.watchExpiry()
+  }
+
+  /**
+   * The metric is missing while no canary arrives. A missing value is no breach, because the first canary arrives after
+   * the administrator has added the DNS records of the first deployment (see `notifiesOfMissingData`).
+   */
+  private watchCanaries(): void {
+    this.add('CanariesLate', {
+      title: 'Mail does not pass in time',
+      impact: 'Of the message that is sent through the gateway every minute, none arrived within a minute.',
+      metric: this.metrics.function('deliver-message', Metric.canarySeconds, {
+        statistic: Stats.MINIMUM,
+        period: Duration.minutes(1),
+      }),
+      threshold: 60,
+      periods: 5,
+      notifiesOfMissingData: true,
+    })
   }
 
   private watchIngress({ config, ingress }: MonitoredParts): void {

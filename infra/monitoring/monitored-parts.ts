@@ -19,7 +19,7 @@ export interface MonitoredParts {
   readonly queues: MailQueues
   readonly functions: Readonly<
     Record<
-      'evaluate' | 'deliver' | 'bounce' | 'api' | 'validate' | 'report' | 'expiryWatch' | 'rotate',
+      'evaluate' | 'deliver' | 'bounce' | 'api' | 'validate' | 'report' | 'expiryWatch' | 'rotate' | 'canary',
       UnitFunction
     >
   >

@@ -3,12 +3,13 @@ import type { Config } from '../config.ts'
 import type { Unit } from '../unit.ts'
 import { ItemTable } from './item-table.ts'
 
+const canary = 'canary'
 const observed = 'observed#'
 
 /**
  * Data whose loss loses no mail: policies of other domains, revocation statuses, session counts, TLS reports received
  * and sent, delivery slots, reservations in the quota of SES, message rates, observed certificates (partners' and
- * mailflow's own), and claims on notices.
+ * mailflow's own), claims on notices, and the last canary.
  * Items expire by `expiresAt`.
  */
 export class TransportTable extends Construct {
@@ -21,7 +22,8 @@ export class TransportTable extends Construct {
 
   /**
    * Lets the unit read and write single items of every kind: to cache policies and revocation statuses, count sessions,
-   * claim slots, reserve in the quota of SES, store received reports, and record observed certificates.
+   * claim slots, reserve in the quota of SES, store received reports, and record observed certificates and
+   * the arrival of canaries.
    */
   grantDelivery(unit: Unit): void {
     this.table.grantCalls(unit, 'GetItem', 'PutItem', 'UpdateItem')
@@ -62,6 +64,18 @@ export class TransportTable extends Construct {
   /** Lets the unit count messages per minute. */
   grantRates(unit: Unit): void {
     this.table.grantCallsUnder(unit, 'rate#', 'UpdateItem')
+    this.setTableEnvironment(unit)
+  }
+
+  /** Lets the unit store the id of each canary that it sends. */
+  grantSendingCanaries(unit: Unit): void {
+    this.table.grantCallsOn(unit, { partitions: [canary], attributes: ['sent'] }, 'UpdateItem')
+    this.setTableEnvironment(unit)
+  }
+
+  /** Lets the unit read the id of the last canary. */
+  grantLastCanary(unit: Unit): void {
+    this.table.grantCallsOn(unit, { partitions: [canary] }, 'GetItem')
     this.setTableEnvironment(unit)
   }
 

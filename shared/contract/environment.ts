@@ -265,6 +265,14 @@ export const ExpiryWatchEnvironment = ConnectorsEnvironment.extend({
   NOTICES_TOPIC_ARN: z.string().startsWith('arn:'),
 })
 
+export const CanaryEnvironment = UnitEnvironment.extend({
+  /** The name that the canary connects to, and that the certificate must contain. */
+  MAIL_HOSTNAME: z.string().min(1),
+  TRANSPORT_TABLE: z.string().min(1),
+  /** PEM: the trust anchor instead of the public roots. Only the local runner sets it. */
+  CANARY_AUTHORITY: z.string().includes('BEGIN CERTIFICATE').optional(),
+})
+
 export const ReportEnvironment = UnitEnvironment.extend({
   TRANSPORT_TABLE: z.string().min(1),
   CONTENT_BUCKET: z.string().min(1),

@@ -20,7 +20,7 @@ const jobFields = {
 }
 
 /** The features that this version knows. */
-const knownFeatures: ReadonlySet<string> = new Set()
+const knownFeatures: ReadonlySet<string> = new Set(['canary'])
 
 const JobWithFeatures = z.object({ requires: z.array(z.string()) })
 
@@ -40,6 +40,8 @@ export const Route = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('Ses') }),
   /** No next hop: the message is another domain's report on TLS with this deployment (RFC 8460), and is stored. */
   z.strictObject({ kind: z.literal('TlsReports') }),
+  /** No next hop: the arrival of a canary is recorded. The job requires the feature `canary`. */
+  z.strictObject({ kind: z.literal('Canary') }),
 ])
 export type Route = z.infer<typeof Route>
 

@@ -103,10 +103,20 @@ export const Message = z.object({
     .describe('id of the OnPremises inbound connector that identified the client'),
   tls: TlsFacts,
   envelope: Envelope,
+  canary: z
+    .string()
+    .optional()
+    .describe('the recipient that the ingress has recognised as the address of a canary; usually absent'),
   size: z.int().nonnegative(),
   content: ContentReference,
 })
 export type Message = z.infer<typeof Message>
+
+/** Whether mail for the recipient is a canary. Only the ingress can say so, because it has compared the id. */
+export const isCanary = (
+  { canary }: Pick<Message, 'canary'>,
+  { address }: Pick<Recipient, 'address'>,
+): boolean => canary === address
 
 /** Returns a message that this deployment creates. */
 export const createOwnMessage = (

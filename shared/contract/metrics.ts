@@ -97,6 +97,13 @@ export const Metric = {
   tlsReportsReceived: 'TlsReportsReceived',
   /** Delivery: messages to the report address without a TLS report. */
   tlsReportsIgnored: 'TlsReportsIgnored',
+  /**
+   * Delivery: seconds from the time at which a canary was sent to its arrival in deliver-message. Missing while no
+   * canary arrives.
+   */
+  canarySeconds: 'CanarySeconds',
+  /** Canary sender: canaries that the ingress did not accept; the log states why. */
+  canariesFailed: 'CanariesFailed',
   /** TLS reporter: TLS reports sent, dimension `by` = `mail` | `https`. */
   tlsReportsSent: 'TlsReportsSent',
   /** TLS reporter: TLS reports given up because of a fault in this deployment, and last runs that ran out of time. */

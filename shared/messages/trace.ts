@@ -13,7 +13,7 @@ import {
   PutCommand,
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb'
-import type { Message } from '../contract/message.ts'
+import { isCanary, type Message } from '../contract/message.ts'
 import { unlessConditionFails } from '../dynamodb/unless-condition-fails.ts'
 import { formatReply } from '../mail/reply.ts'
 import type { Verdict } from '../policy/evaluate.ts'
@@ -136,8 +136,8 @@ export class Trace {
       attempts: recipient.attempts,
       sender: message.envelope.mailFrom,
       connectors: [connectors.inbound, connectors.outbound].filter((id) => id !== null),
-      bucket: keys.bucket,
-      order: keys.order,
+      // Without these keys the index does not contain the recipient, so no list shows a canary.
+      ...(!isCanary(message, recipient) && { bucket: keys.bucket, order: keys.order }),
       expiresAt,
       ...(isHeld(verdict) && { firstHeld: { at: at.toISOString(), reason, explanation } }),
       ...(newRequirement !== null && { requirement: { digest: newRequirement, since: at.toISOString() } }),

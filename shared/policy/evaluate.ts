@@ -5,7 +5,7 @@
 import type { OutboundConnector } from '../connectors/schema.ts'
 import { hourMs } from '../contract/durations.ts'
 import type { Route, TlsRequirement } from '../contract/jobs.ts'
-import type { Attempt, Message, Recipient, Reply } from '../contract/message.ts'
+import { type Attempt, isCanary, type Message, type Recipient, type Reply } from '../contract/message.ts'
 import { domainOf } from '../mail/address.ts'
 import { asPermanent, asTemporary, formatReply, reply } from '../mail/reply.ts'
 import { badSenderReply, isAcceptedRecipient, notRoutableReply, relayDeniedReply } from './admit-recipient.ts'
@@ -187,6 +187,8 @@ function decideFor(
     return bounceRefused(common, recipient.lastAttempt)
   if (input.earlier.isReturned)
     return bounce(common, 'ReturnedByAdministrator', returnedReply, 'An administrator returned the message.')
+  if (domain !== null && isCanary(message, recipient))
+    return deliverOrRetry(input, withoutConnectors(common), null, domain)
   if (inbound.unreadableSender)
     return bounce(common, 'UnreadableSender', badSenderReply, 'The sender names no valid domain.')
   if (inbound.violation) return applyViolation(input, inbound.violation, common, outbound)
@@ -220,6 +222,19 @@ type CommonFields = Pick<
   VerdictFields,
   'recipient' | 'connectors' | 'reportOnly' | 'decidedBy' | 'lowered' | 'newRequirement'
 >
+
+/**
+ * No connector applies to a canary, because it comes from no partner. A Partner connector for all domains would otherwise
+ * refuse it.
+ */
+const withoutConnectors = ({ recipient }: CommonFields): CommonFields => ({
+  recipient,
+  connectors: { inbound: null, outbound: null },
+  reportOnly: null,
+  decidedBy: null,
+  lowered: [],
+  newRequirement: null,
+})
 
 function commonFieldsOf(
   { inbound, recipient, earlier: { kept } }: RecipientInput,
@@ -353,6 +368,7 @@ function deliver(
   domain: string,
 ): Deliver {
   const { settings, recipient } = input
+  if (isCanary(input.message, recipient)) return receiveCanary(input, common, domain)
   if (isReportAddress(recipient.address, settings)) return storeReport(input, common, domain)
   const { kept } = input.earlier
   if (kept !== null && common.lowered.length > 0)
@@ -385,6 +401,19 @@ const defaultTlsDescription = {
   Mx: 'TLS as the domain publishes it (DANE, MTA-STS), otherwise opportunistic',
   Ses: 'opportunistic TLS',
 } as const
+
+function receiveCanary({ recipient }: RecipientInput, common: CommonFields, domain: string): Deliver {
+  return {
+    ...common,
+    action: 'Deliver',
+    reason: 'Canary',
+    explanation: `The message is a canary, whose arrival mailflow records.`,
+    route: { kind: 'Canary' },
+    tls: opportunistic,
+    destination: domain,
+    attempt: recipient.attempts + 1,
+  }
+}
 
 function storeReport({ recipient }: RecipientInput, common: CommonFields, domain: string): Deliver {
   return {

@@ -8,6 +8,8 @@ export type Reason =
   | 'DefaultRoute'
   /** The recipient is the address for reports on TLS. */
   | 'TlsReport'
+  /** The message is a canary. */
+  | 'Canary'
   | 'InboundTlsRequired'
   | 'InboundTlsVersion'
   | 'InboundCertificateRestriction'

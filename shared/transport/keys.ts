@@ -8,6 +8,7 @@
  * - `sent#`, `report#`: TLS reports sent and received, by day
  * - `rate#`: message counts, by connector
  * - `revocation#`: CRL and OCSP results, by certificate
+ * - `canary`: the last canary that was sent, and the last that arrived
  * - `observed#`: observed certificates, by kind; counts of new hosts; claims on expiry notices
  */
 import { createHash } from 'node:crypto'
@@ -46,6 +47,9 @@ export const slotsKey = (destination: string) => ({ pk: `destination#${destinati
 
 /** The quota of Amazon SES, and the time from which the next recipient may be sent. */
 export const sesQuotaKey = { pk: 'ses#quota', sk: 'quota' }
+
+/** The last canary that was sent, and the last that arrived. */
+export const canaryKey = { pk: 'canary', sk: 'canary' }
 
 /** Whether a domain's servers have accepted mail. */
 export const standingKey = (domain: string) => ({ pk: `standing#${domain}`, sk: 'standing' })

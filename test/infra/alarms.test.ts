@@ -114,16 +114,29 @@ test('the ingress publishes metrics with the namespace and dimension that alarms
   assert.deepEqual(alarm?.Properties.Dimensions, [{ Name: 'stack', Value: 'Mailflow' }])
 })
 
-test('missing data raises no alarm, and only the loss of the data of "No healthy ingress task" notifies administrators', () => {
+const notifyOfMissingData = ['Mailflow: Mail does not pass in time', 'Mailflow: No healthy ingress task']
+
+test('missing data raises no alarm, and only the loss of the data of canaries and of healthy tasks notifies administrators', () => {
   for (const { id, Properties } of resourcesOfType('AWS::CloudWatch::Alarm')) {
     const { AlarmName, TreatMissingData, InsufficientDataActions = [] } = Properties
-    const notifies = AlarmName === 'Mailflow: No healthy ingress task'
+    const notifies = notifyOfMissingData.includes(AlarmName)
     assert.deepEqual(
       [TreatMissingData, InsufficientDataActions.length],
       notifies ? ['missing', 1] : ['notBreaching', 0],
       id,
     )
   }
+})
+
+test('the alarm "Mail does not pass in time" rings when the fastest canary of each of five minutes takes a minute', () => {
+  const alarm = resourcesOfType('AWS::CloudWatch::Alarm').find(
+    ({ Properties }) => Properties.AlarmName === 'Mailflow: Mail does not pass in time',
+  )
+  const names = ['MetricName', 'Statistic', 'Period', 'EvaluationPeriods', 'Threshold', 'ComparisonOperator']
+  assert.deepEqual(
+    names.map((name) => alarm?.Properties[name]),
+    ['CanarySeconds', 'Minimum', 60, 5, 60, 'GreaterThanOrEqualToThreshold'],
+  )
 })
 
 test('the alarm "No healthy ingress task" is created after the first tasks are healthy', () => {

@@ -52,6 +52,7 @@ const rows: Record<string, Row> = {
   'public-pages': { limit: 1_000_000, without: [...asn1, ...s3, ...sqs, ...dns, ...smtp, ...queueHandler] },
   'report-tls': { limit: 1_000_000, without: [...asn1, ...smtp, ...queueHandler] },
   'rotate-certificate': { limit: 1_000_000, without: [...s3, ...sqs, ...dns, ...smtp, ...queueHandler] },
+  'send-canary': { limit: 1_000_000, without: [...s3, ...sqs, ...queueHandler] },
   // SMTP sessions with CRLs and OCSP.
   'validate-connector': { limit: 1_150_000, without: [...s3, ...sqs] },
   'watch-expiry': { limit: 1_000_000, without: [...asn1, ...s3, ...sqs, ...dns, ...smtp, ...queueHandler] },

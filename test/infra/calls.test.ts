@@ -53,6 +53,13 @@ const units: UnderTest[] = [
     // Granted only if the certificates come from ACM, which this deployment does not use.
     notGranted: ['acm:ExportCertificate', 'acm:GetCertificate'],
   },
+  {
+    unit: 'send-canary',
+    entry: 'handler.ts',
+    role: 'CanaryFunctionRole',
+    // The ingress reads the id of the last canary.
+    notGranted: ['dynamodb:GetItem'],
+  },
   { unit: 'bounce-message', entry: 'handler.ts', role: 'BounceFunctionRole' },
   { unit: 'connector-api', entry: 'handler.ts', role: 'ApiFunctionRole' },
   {

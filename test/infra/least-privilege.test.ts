@@ -171,6 +171,7 @@ test("each unit may use the customer's key only through the services that it use
     'BounceFunctionRole dynamodb Decrypt DescribeKey',
     'BounceFunctionRole s3 Decrypt GenerateDataKey',
     'BounceFunctionRole sqs Decrypt GenerateDataKey',
+    'CanaryFunctionRole dynamodb Decrypt DescribeKey',
     'DeliveryFunctionRole dynamodb Decrypt DescribeKey',
     'DeliveryFunctionRole s3 Decrypt',
     'DeliveryFunctionRole sqs Decrypt GenerateDataKey',

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { subnetMasks } from '../../infra/network-settings.ts'
+import { canaryPort } from '../../shared/contract/canary.ts'
 import {
   assemble,
   existingVpc,
@@ -173,13 +174,21 @@ test('the load balancer and the NAT gateways have elastic addresses, so MX and e
 
 const dualStack = { ingress: { ipv6: true } }
 
+function smtpListener(mailflow: Record<string, unknown> = {}): Resource {
+  const listeners = resourcesOfType('AWS::ElasticLoadBalancingV2::Listener', mailflow)
+  const [listener] = listeners.filter(({ Properties }) => Properties.Port === 25)
+  return listener ?? assert.fail('no listener on port 25')
+}
+
 test('with ipv6, IPv4 and IPv6 clients reach a task by addresses of their own family, so it sees their addresses', () => {
   const balancer = onlyResource('AWS::ElasticLoadBalancingV2::LoadBalancer', dualStack)
   assert.equal(balancer.Properties.IpAddressType, 'dualstack')
   const groups = resourcesOfType('AWS::ElasticLoadBalancingV2::TargetGroup', dualStack)
   const groupOf = (action: Json) => groups.find(({ id }) => `<${id}>` === text(action.TargetGroupArn))
-  const [action] = onlyResource('AWS::ElasticLoadBalancingV2::Listener', dualStack).Properties.DefaultActions
+  const smtp = smtpListener(dualStack)
+  const [action] = smtp.Properties.DefaultActions
   const rule = onlyResource('AWS::ElasticLoadBalancingV2::ListenerRule', dualStack)
+  assert.equal(text(rule.Properties.ListenerArn), `<${smtp.id}>`)
   assert.deepEqual(rule.Properties.Conditions, [
     { Field: 'source-ip', SourceIpConfig: { IpAddressType: 'ipv6' } },
   ])
@@ -278,17 +287,17 @@ test('the load balancer is created after the default route and its gateway attac
   }
 })
 
-test('the internet reaches only port 25', () => {
+test('the internet reaches only port 25 and the port for canaries', () => {
   const open = resourcesOfType('AWS::EC2::SecurityGroup').flatMap(
     ({ Properties }) => Properties.SecurityGroupIngress ?? [],
   )
   assert.deepEqual(
     open.map(({ CidrIp, FromPort, ToPort, IpProtocol }: Json) => [CidrIp, FromPort, ToPort, IpProtocol]),
-    [['0.0.0.0/0', 25, 25, 'tcp']],
+    [25, canaryPort].map((port) => ['0.0.0.0/0', port, port, 'tcp']),
   )
 })
 
-test('with ipv6, the internet reaches only port 25 over either protocol', () => {
+test('with ipv6, the internet reaches only port 25 over either protocol, and the port for canaries over IPv4', () => {
   const open = resourcesOfType('AWS::EC2::SecurityGroup', dualStack).flatMap(
     ({ Properties }) => Properties.SecurityGroupIngress ?? [],
   )
@@ -297,6 +306,7 @@ test('with ipv6, the internet reaches only port 25 over either protocol', () => 
     [
       ['0.0.0.0/0', 25, 25],
       ['::/0', 25, 25],
+      ['0.0.0.0/0', canaryPort, canaryPort],
     ],
   )
 })
@@ -352,9 +362,7 @@ test('only the load balancer reaches a task, with and without the PROXY protocol
 })
 
 test("the load balancer's idle timeout is longer than every timeout of RFC 5321", () => {
-  const listener = onlyResource('AWS::ElasticLoadBalancingV2::Listener')
-  const [attribute] = listener.Properties.ListenerAttributes
-  assert.equal(listener.Properties.Port, 25)
+  const [attribute] = smtpListener().Properties.ListenerAttributes
   assert.equal(attribute.Key, 'tcp.idle_timeout.seconds')
   assert.ok(Number(attribute.Value) > 10 * 60)
 })

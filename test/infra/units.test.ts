@@ -4,6 +4,7 @@ import type * as z from 'zod'
 import {
   ApiEnvironment,
   BounceEnvironment,
+  CanaryEnvironment,
   DeliverEnvironment,
   EvaluateEnvironment,
   ExpiryWatchEnvironment,
@@ -26,6 +27,7 @@ const functions: [string, z.ZodObject][] = [
   ['PagesFunction', PagesEnvironment],
   ['ExpiryWatchFunction', ExpiryWatchEnvironment],
   ['RotationFunction', RotateEnvironment],
+  ['CanaryFunction', CanaryEnvironment],
 ]
 
 for (const [deployment, mailflow] of Object.entries(deployments)) {
@@ -95,7 +97,7 @@ test('the setting postmaster reaches the ingress and the functions that decide a
 
 test('every function runs on Node 24 and arm64, and the ingress task on arm64', () => {
   const all = resourcesOfType('AWS::Lambda::Function')
-  assert.equal(all.length, 9)
+  assert.equal(all.length, 10)
   for (const { id, Properties } of all) {
     assert.equal(Properties.Runtime, 'nodejs24.x', id)
     assert.deepEqual(Properties.Architectures, ['arm64'], id)

@@ -1,10 +1,17 @@
-/** Tests settings end to end, in a deployment that has no accepted domain yet. */
+/** Tests settings and canaries end to end, in a deployment that has no accepted domain yet. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { Api, messageIdIn, type RunnerProcess, sendMessage, startRunner } from '../support/local/runner.ts'
+import {
+  Api,
+  messageIdIn,
+  type RunnerProcess,
+  sendMessage,
+  startRunner,
+  waitForResult,
+} from '../support/local/runner.ts'
 import { type Partner, startPartner } from '../support/smtp-partner.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'mailflow-test-'))
@@ -87,4 +94,61 @@ test('with the setting jwt, the API for people is served beside the other, and r
     const response = await fetch(`${signInApi}/configuration`, { headers })
     assert.deepEqual([response.status, await response.json()], [401, { message: 'Unauthorized' }])
   }
+})
+
+const functionNamed = (prefix: string) =>
+  runner.endpoints.functions.find((name) => name.startsWith(prefix)) ?? assert.fail(prefix)
+
+/** Invokes send-canary as its schedule does. */
+async function invokeCanary(): Promise<{ kind: string; id: string; reply: string }> {
+  const url = `${runner.endpoints.lambda}/2015-03-31/functions/${functionNamed('CanaryFunction')}/invocations`
+  const response = await fetch(url, { method: 'POST', body: '{}' })
+  assert.equal(response.headers.get('x-amz-function-error'), null)
+  return (await response.json()) as { kind: string; id: string; reply: string }
+}
+
+/** Returns the log lines of a function that contain the text. */
+const logLines = (prefix: string, part: string): Record<string, unknown>[] =>
+  readFileSync(join(runner.endpoints.logs, `${functionNamed(prefix)}.log`), 'utf8')
+    .split('\n')
+    .filter((line) => line.includes(part))
+    .map((line) => JSON.parse(line))
+
+test('a canary passes the gateway, its time is published, and no list shows it', async () => {
+  const listed = async () =>
+    (await api.call<{ items: { id: string }[] }>('GET', '/messages')).items.map(({ id }) => id)
+  const before = await listed()
+  const sent = await invokeCanary()
+  assert.equal(sent.kind, 'Accepted')
+  const trace = await api.settled(messageIdIn(sent.reply))
+  assert.deepEqual(
+    trace.recipients.map(({ address, state, verdict }) => [address, state, verdict.reason]),
+    [[`canary+${sent.id}@mx.ours.example`, 'Delivered', 'Canary']],
+  )
+  assert.equal(trace.tls.negotiated, true)
+  const metric = await waitForResult(() => logLines('DeliveryFunction', 'CanarySeconds').at(-1) ?? null)
+  assert.deepEqual([metric.service, metric.stack], ['deliver-message', 'Mailflow'])
+  assert.ok(Number(metric.CanarySeconds) < 60)
+  assert.deepEqual(await listed(), before)
+})
+
+test('mail of a stranger to the address of a canary is refused in session', async () => {
+  const id = '01KF0CVZT0ABCDEFGHJKMNPQRS'
+  for (const to of [`canary+${id}@mx.ours.example`, 'canary@mx.ours.example'])
+    assert.equal(
+      await sendMessage(runner.endpoints, '', to, 'Subject: x\r\n\r\n', {}),
+      '550 5.7.64 Relay access denied',
+    )
+})
+
+test('a canary that the ingress does not accept is counted and logged with the reason', async () => {
+  const { ingress } = runner.endpoints.pids
+  assert.ok(ingress)
+  process.kill(ingress, 'SIGKILL')
+  const sent = await invokeCanary()
+  assert.equal(sent.kind, 'NoSession')
+  const [failure] = logLines('CanaryFunction', sent.id)
+  assert.deepEqual([failure?.level, failure?.reply], ['ERROR', sent.reply])
+  assert.equal(logLines('CanaryFunction', 'CanariesFailed').at(-1)?.CanariesFailed, 1)
+  await runner.stderrLine(/restarted as pid/)
 })

@@ -14,6 +14,7 @@ import {
 } from '../../../shared/contract/message.ts'
 import { Metric } from '../../../shared/contract/metrics.ts'
 import { comparableMailbox } from '../../../shared/mail/address.ts'
+import { canaryIdOf } from '../../../shared/mail/canary-address.ts'
 import { receivedHeader } from '../../../shared/mail/received-header.ts'
 import { formatReply, isPermanent } from '../../../shared/mail/reply.ts'
 import type { RevocationChecker } from '../../../shared/net/revocation/checker.ts'
@@ -38,6 +39,7 @@ import type { MessageSink } from '../protocol/message-sink.ts'
 import type { Transaction } from '../protocol/session.ts'
 import {
   accepted,
+  canaryUnavailable,
   certificateNotRequested,
   clientDisconnected,
   connectorsUnavailable,
@@ -56,6 +58,7 @@ import {
 } from '../replies.ts'
 import { handshakeFailure, type TlsService } from '../tls/tls-service.ts'
 import { checkClientRevocation } from './client-revocation.ts'
+import type { LastCanary } from './last-canary.ts'
 import { newMessageId } from './message-id.ts'
 import type { UnknownCertificateNotifier } from './unknown-certificate-notifier.ts'
 import type { WatchedConnectors } from './watched-connectors.ts'
@@ -65,6 +68,8 @@ export interface SessionPolicyParts {
   connectors: Pick<WatchedConnectors, 'current' | 'latest' | 'areFailing'>
   intake: Intake
   certificateNotifier: UnknownCertificateNotifier
+  /** If absent, no message is a canary. */
+  lastCanary?: Pick<LastCanary, 'hasId'>
   rates: MessageRateLimiter
   /** If absent, revocation is not checked, and every status is `Unknown`. */
   revocation?: Pick<RevocationChecker, 'check'>
@@ -98,6 +103,8 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
   #assessment: SenderAssessment | null = null
   /** How the last accepted recipient was accepted. This depends on the sender only, so it applies to all recipients. */
   #acceptance: RecipientAcceptance | null = null
+  /** The recipient of this MAIL that is the address of the last canary. */
+  #canary: string | null = null
   /** True when a refusal of this MAIL was already passed to the certificate notifier. */
   #isNotified = false
   /** True when the rate limiter has counted this MAIL. */
@@ -124,6 +131,7 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
     this.#mailFrom = null
     this.#assessment = null
     this.#acceptance = null
+    this.#canary = null
     try {
       this.#tls = this.#parts.tls.facts(socket)
       this.#wasCertificateRequested = wasCertificateRequested && !socket.isSessionReused()
@@ -138,6 +146,7 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
     this.#mailFrom = envelope.mailFrom
     this.#assessment = null
     this.#acceptance = null
+    this.#canary = null
     this.#isNotified = false
     this.#isCounted = false
     const { environment, intake } = this.#parts
@@ -146,7 +155,16 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
     return intake.hasRoomFor(size) ? accepted : this.#refuse(insufficientSpool)
   }
 
-  recipient({ recipient }: RecipientCommand, mail: MailCommand): Reply | Promise<Reply> {
+  recipient(command: RecipientCommand, mail: MailCommand): Reply | Promise<Reply> {
+    const pendingCheck = this.#checkCanary(command)
+    if (pendingCheck === null) return this.#replyToRecipient(command, mail)
+    return pendingCheck.then(
+      () => this.#replyToRecipient(command, mail),
+      (error: unknown) => this.#refuse(canaryUnavailable, { recipient: command.recipient.address }, error),
+    )
+  }
+
+  #replyToRecipient({ recipient }: RecipientCommand, mail: MailCommand): Reply | Promise<Reply> {
     const refuse = (error: unknown) =>
       this.#refuse(connectorsUnavailable, { recipient: recipient.address }, error)
     const decide = (snapshot: Snapshot) => this.#decideRecipient(snapshot, recipient, mail, false)
@@ -177,6 +195,7 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
       attributedTo: acceptance.attributedTo,
       tls: this.#tls,
       envelope: mail.envelope,
+      ...(this.#canary !== null && { canary: this.#canary }),
     }
     const distinctRecipients = uniqueRecipients(recipients, snapshot, this.#postmaster)
     const header = receivedHeader({
@@ -272,6 +291,21 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
     return queuedAs(message.id)
   }
 
+  /**
+   * Finds whether the recipient is the address of the last canary (last-canary.ts). Without TLS or with a sender, it is
+   * not.
+   * @returns null when no check is needed
+   */
+  #checkCanary({ recipient: { address } }: RecipientCommand): Promise<void> | null {
+    const { lastCanary, environment } = this.#parts
+    if (lastCanary === undefined || !this.#tls.negotiated || this.#mailFrom !== '') return null
+    const id = canaryIdOf(address, environment.MAIL_HOSTNAME)
+    if (id === null) return null
+    return lastCanary.hasId(id, this.#parts.now()).then((isLast) => {
+      if (isLast) this.#canary = address
+    })
+  }
+
   #isFailing(): boolean {
     return this.#parts.intake.isFailing || this.#parts.connectors.areFailing
   }
@@ -331,6 +365,10 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
     if (this.#assessment?.snapshot !== snapshot) {
       const session = this.#policySession(mail)
       this.#assessment = { snapshot, session, evaluation: evaluateInbound(snapshot, session) }
+    }
+    if (recipient.address === this.#canary) {
+      this.#acceptance = canaryAcceptance
+      return recipientAccepted
     }
     const { evaluation } = this.#assessment
     const decision = admitRecipient(snapshot, evaluation, address, this.#postmaster)
@@ -416,6 +454,9 @@ function uniqueRecipients(
   }
   return [...distinctRecipients.values()]
 }
+
+/** No connector and no rate limit applies to a canary. */
+const canaryAcceptance: RecipientAcceptance = { action: 'Accept', direction: 'Incoming', attributedTo: null }
 
 /** Whether a certificate might change the decision. Also true for a violation whose mail would be accepted and held. */
 const dependsOnCertificate = ({ violation }: InboundEvaluation, decision: RecipientDecision): boolean =>

@@ -5,7 +5,7 @@
 import { type NetConnectOpts, Socket, type TcpNetConnectOpts } from 'node:net'
 
 /**
- * Each key is an address, which stands for its port 25, or `address:port`, or `[address]:port` for IPv6. Each value is
+ * Each key is an address or a name, which stands for its port 25, or `address:port`, or `[address]:port` for IPv6. Each value is
  * a port of the same address, or `address:port`.
  */
 export type Translation = Readonly<Record<string, number | string>>

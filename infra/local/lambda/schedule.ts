@@ -10,7 +10,8 @@ export interface Schedule {
   readonly functionArn: string
   /** The hours of a day at which the function runs. */
   readonly hours: readonly number[]
-  readonly minute: number
+  /** The minutes of an hour. */
+  readonly minutes: readonly number[]
 }
 
 const RuleProperties = z.object({
@@ -19,9 +20,10 @@ const RuleProperties = z.object({
   Targets: z.tuple([z.object({ Arn: z.string() })]),
 })
 
-/** The supported expressions: one minute, in listed hours or in every hour, every day. */
-const daily = /^cron\((\d{1,2}) (\*|\d{1,2}(?:,\d{1,2})*) \* \* \? \*\)$/
+/** The supported expressions: one minute or every minute, in listed hours or in every hour, every day. */
+const daily = /^cron\((\*|\d{1,2}) (\*|\d{1,2}(?:,\d{1,2})*) \* \* \? \*\)$/
 const everyHour = Array.from({ length: 24 }, (_, hour) => hour).join(',')
+const everyMinute = Array.from({ length: 60 }, (_, minute) => minute)
 
 /** @throws StartError for a rule that the runner does not support */
 export function readSchedules(template: Template, resolver: Resolver): Schedule[] {
@@ -39,16 +41,18 @@ export function readSchedules(template: Template, resolver: Resolver): Schedule[
         .split(',')
         .map(Number)
         .sort((a, b) => a - b),
-      minute: Number(minute),
+      minutes: minute === '*' ? everyMinute : [Number(minute)],
     }
   })
 }
 
 /** Returns the first time of the schedule after `after`. */
-export function nextTime({ hours, minute }: Pick<Schedule, 'hours' | 'minute'>, after: Date): Date {
+export function nextTime({ hours, minutes }: Pick<Schedule, 'hours' | 'minutes'>, after: Date): Date {
   const timesOfDay = (day: number) =>
-    hours.map((hour) =>
-      Date.UTC(after.getUTCFullYear(), after.getUTCMonth(), after.getUTCDate() + day, hour, minute),
+    hours.flatMap((hour) =>
+      minutes.map((minute) =>
+        Date.UTC(after.getUTCFullYear(), after.getUTCMonth(), after.getUTCDate() + day, hour, minute),
+      ),
     )
   const next = [...timesOfDay(0), ...timesOfDay(1)].find((time) => time > after.getTime())
   if (next === undefined) throw new Error('a schedule without hours has no next time')

@@ -142,13 +142,13 @@ function inboundConsideredFor(
   return consideredInbound(snapshot, sessionOf(message, message.source.ip), evaluation, maxConnectors)
 }
 
-/** A report that mailflow stores uses no outbound connector. */
+/** A report that mailflow stores, and a canary, use no outbound connector. */
 function outboundConsideredFor(
   snapshot: Snapshot,
   { recipient, reason, lowered }: ExplainedVerdict,
   maxConnectors: number,
 ): Considered[] {
-  const domain = reason === 'TlsReport' ? null : domainOf(recipient.address)
+  const domain = reason === 'TlsReport' || reason === 'Canary' ? null : domainOf(recipient.address)
   if (domain === null) return []
   return consideredOutbound(snapshot, domain, maxConnectors).map((considered) =>
     lowered.length > 0 && (considered.outcome === 'Decides' || considered.outcome === 'Reports')

@@ -29,6 +29,7 @@ describe('the destination key of a job', () => {
     ],
     ['is null for SES', { kind: 'Ses' }, null],
     ['is null for a stored report', { kind: 'TlsReports' }, null],
+    ['is null for a canary', { kind: 'Canary' }, null],
   ]
   for (const [title, route, key] of rows) it(title, () => assert.equal(destinationKey(route), key))
 

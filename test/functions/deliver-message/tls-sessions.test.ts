@@ -3,9 +3,11 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { Logger } from '@aws-lambda-powertools/logger'
 import { Metrics } from '@aws-lambda-powertools/metrics'
+import { ulid } from 'ulid'
 import { writeSessionCounts } from '../../../functions/deliver-message/tls-sessions.ts'
 import { type DnsServer, startDnsServer } from '../../../infra/local/dns/server.ts'
 import type { DeliveryJob, Route } from '../../../shared/contract/jobs.ts'
+import { canaryAddress } from '../../../shared/mail/canary-address.ts'
 import { sessionCountsOf } from '../../../shared/tls-reports/applied-policy.ts'
 import { SessionCounters } from '../../../shared/tls-reports/counters.ts'
 import { dayOf } from '../../../shared/tls-reports/days.ts'
@@ -13,8 +15,10 @@ import { ReceivedReports } from '../../../shared/tls-reports/received-reports.ts
 import { buildReport } from '../../../shared/tls-reports/report.ts'
 import { buildReportMessage } from '../../../shared/tls-reports/report-mail.ts'
 import { Tally } from '../../../shared/tls-reports/tally.ts'
+import { CanaryTable } from '../../../shared/transport/canary-table.ts'
 import { type DeliverMessage, smartHost, startDeliverMessage } from '../../support/deliver-message.ts'
 import type { TestDynamoDb } from '../../support/dynamodb.ts'
+import { recipient } from '../../support/fixtures.ts'
 import { type Partner, startPartner } from '../../support/smtp-partner.ts'
 import { at, session } from '../../support/tls-sessions.ts'
 
@@ -88,6 +92,33 @@ test('a TLS report with route TlsReports is stored and not relayed', async () =>
     stored.map(({ organisation, authenticated }) => [organisation, authenticated]),
     [['Sender', 'none']],
   )
+  assert.equal(partner.connections(), connections)
+})
+
+const hostname = 'mail.ours.example'
+
+test('a canary with route Canary is recorded and not relayed, and its time is published once', async (context) => {
+  const canaries = new CanaryTable(database.documents, database.transportTable)
+  const published: number[] = []
+  context.mock.method(Metrics.prototype, 'addMetric', (name: string, _unit: string, value: number) => {
+    if (name === 'CanarySeconds') published.push(value)
+  })
+  const id = ulid(Date.now() - 2_000)
+  const forged = ulid(Date.now() - 1_000)
+  await canaries.recordSent(id)
+  const canaryJob = (canaryId: string) => {
+    const address = canaryAddress(canaryId, hostname)
+    const delivery = unit.job(++jobs, unit.store(letter), {
+      route: { kind: 'Canary' },
+      recipients: [recipient({ address })],
+      requires: ['canary'],
+    })
+    return { ...delivery, message: { ...delivery.message, canary: address } }
+  }
+  const connections = partner.connections()
+  assert.deepEqual(await unit.deliver(canaryJob(forged), canaryJob(id), canaryJob(id)), [])
+  assert.equal(published.length, 1)
+  assert.ok(Number(published[0]) >= 2, `${published[0]} s`)
   assert.equal(partner.connections(), connections)
 })
 

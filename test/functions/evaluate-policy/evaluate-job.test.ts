@@ -70,6 +70,54 @@ async function stored(id: string, address: string) {
 let serial = 0
 const nextId = () => `01KF0CVZT0${String(serial++).padStart(16, '0')}`
 
+const canary = 'canary+01KF0CVZT0ABCDEFGHJKMNPQRS@mail.ours.example'
+/** A connector that would refuse a canary, which comes from no address of the partner. */
+const restricted = snapshot({
+  inbound: [
+    inbound({
+      senderDomains: ['*'],
+      senderIpAddresses: ['198.51.100.0/24'],
+      restrictDomainsToIpAddresses: true,
+    }),
+  ],
+})
+
+describe('a canary', () => {
+  test('gets a delivery job that requires the feature, and is in no list, whatever connectors say', async () => {
+    const { run, delivery, bounce } = unit()
+    const id = nextId()
+    const mail = message({ id, mailFrom: '', canary })
+    await run(
+      { message: mail, recipients: [recipient({ address: canary })], notBefore: null },
+      receivedAt,
+      restricted,
+    )
+    assert.deepEqual(
+      delivery.sent.map(({ job: { route, requires, priority } }) => [route, requires, priority]),
+      [[{ kind: 'Canary' }, ['canary'], undefined]],
+    )
+    assert.deepEqual(bounce.sent, [])
+    const item = await stored(id, canary)
+    assert.deepEqual([item?.state, item?.bucket, item?.order], ['Pending', undefined, undefined])
+    assert.equal(item?.expiresAt, receivedAt.getTime() / 1000 + 24 * 3600)
+  })
+
+  for (const [title, fields, address] of [
+    ['that the ingress has not recognised', {}, canary],
+    ['to another address than the recognised one', { canary }, canary.replace('RS@', 'RT@')],
+  ] as const)
+    test(`${title} is relayed to no server, and is listed`, async () => {
+      const { run, delivery } = unit()
+      const id = nextId()
+      const mail = message({ id, mailFrom: '', ...fields })
+      await run({ message: mail, recipients: [recipient({ address })], notBefore: null }, receivedAt)
+      assert.deepEqual(delivery.sent, [])
+      const item = await stored(id, address)
+      assert.deepEqual([item?.state, item?.verdict.reason], ['Bounced', 'RelayDenied'])
+      assert.ok(item?.bucket)
+    })
+})
+
 describe('a first evaluation', () => {
   test('sends one delivery job for all recipients with the same destination and requirement, in the group of the destination', async () => {
     const { run, delivery, evaluation, bounce } = unit()

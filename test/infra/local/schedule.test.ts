@@ -28,8 +28,9 @@ test("the stack's schedules of TLS reports and of the expiry watch are read with
     schedules.find(({ functionArn }) => functionArn.startsWith(`arn:${name}`))
   const [reports, expiryWatch] = [scheduleOf('ReportsFunction'), scheduleOf('ExpiryWatchFunction')]
   assert.deepEqual(reports?.hours, [...reportHours])
-  assert.ok((reports?.minute ?? -1) >= 0 && (reports?.minute ?? 60) < 60)
-  assert.deepEqual([expiryWatch?.hours, expiryWatch?.minute], [[expiryWatchHour], 0])
+  assert.equal(reports?.minutes.length, 1)
+  assert.ok((reports?.minutes[0] ?? -1) >= 0 && (reports?.minutes[0] ?? 60) < 60)
+  assert.deepEqual([expiryWatch?.hours, expiryWatch?.minutes], [[expiryWatchHour], [0]])
 })
 
 for (const expression of [
@@ -73,6 +74,16 @@ test('a schedule invokes its function at each of its times until the schedule is
     '2026-02-03T16:20:00.000Z',
     '2026-02-04T01:20:00.000Z',
   ])
+})
+
+test('a schedule of every minute has the next minute as its next time', () => {
+  const [everyMinute] = read(rule('cron(* * * * ? *)'))
+  assert.ok(everyMinute)
+  for (const [now, next] of [
+    ['2026-02-03T00:00:00.000Z', '2026-02-03T00:01:00.000Z'],
+    ['2026-02-28T23:59:00.001Z', '2026-03-01T00:00:00.000Z'],
+  ] as const)
+    assert.equal(nextTime(everyMinute, new Date(now)).toISOString(), next)
 })
 
 test('a failed invocation by a schedule is reported with its error message', async (context) => {

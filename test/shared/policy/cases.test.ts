@@ -137,6 +137,7 @@ function verdictText(verdict: Verdict): string {
 function routeText(route: Route): string {
   if (route.kind === 'Mx') return `by MX of ${route.domain}`
   if (route.kind === 'Ses') return 'by SES'
+  if (route.kind === 'Canary') return 'recorded as a canary'
   if (route.kind === 'TlsReports') return 'stored as a report on TLS'
   return `by ${route.hosts.map(({ host, port }) => `${host}:${port}`).join(', ')}`
 }

@@ -49,7 +49,7 @@ describe('the table of replies in docs/connectors.md', () => {
 
   test('has exactly the reasons for which a message is not delivered', () => {
     const reasons = [...read('shared/policy/reasons.ts').matchAll(/\| '(\w+)'/g)].map(([, reason]) => reason)
-    const delivers = ['ConnectorMatched', 'RequirementKept', 'DefaultRoute', 'TlsReport']
+    const delivers = ['ConnectorMatched', 'RequirementKept', 'DefaultRoute', 'TlsReport', 'Canary']
     assert.deepEqual(
       table.map(([reason]) => unquoted(reason)).toSorted(),
       reasons.filter((reason) => !delivers.includes(reason ?? '')).toSorted(),

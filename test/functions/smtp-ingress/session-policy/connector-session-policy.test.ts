@@ -1,6 +1,9 @@
-/** Which refusals of messages are counted as storage failures, for the alarm. */
+/** Which refusals of messages are counted as storage failures, for the alarm; which mail is a canary. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { TLSSocket } from 'node:tls'
+import { ulid } from 'ulid'
+import type { MessageWithoutContent } from '../../../../functions/smtp-ingress/intake/evaluation-jobs.ts'
 import type { Outcome } from '../../../../functions/smtp-ingress/intake/incoming-message.ts'
 import type { MessageRateLimiter } from '../../../../functions/smtp-ingress/limits/message-rate-limiter.ts'
 import { Metrics } from '../../../../functions/smtp-ingress/metrics.ts'
@@ -16,7 +19,10 @@ import {
   ConnectorSessionPolicy,
   type SessionPolicyParts,
 } from '../../../../functions/smtp-ingress/session-policy/connector-session-policy.ts'
-import { receivedAt, snapshot } from '../../../support/fixtures.ts'
+import { LastCanary } from '../../../../functions/smtp-ingress/session-policy/last-canary.ts'
+import type { TlsFacts } from '../../../../shared/contract/message.ts'
+import { canaryAddress } from '../../../../shared/mail/canary-address.ts'
+import { inbound, overTls, receivedAt, snapshot } from '../../../support/fixtures.ts'
 
 const cause = new Error('internal')
 const outcomes: [name: string, outcome: Outcome, failureCount: number][] = [
@@ -49,13 +55,126 @@ for (const [name, outcome, failureCount] of outcomes)
     )
   })
 
+const hostname = 'mx.ours.example'
+const id = ulid(receivedAt.getTime())
+const address = canaryAddress(id, hostname)
+const accepted = 250
+const relayDenied = 550
+
+const canaryRows: {
+  title: string
+  last: string | null | Error
+  tls?: TlsFacts | null
+  from?: string
+  to?: string
+  code: number
+  isCanary: boolean
+}[] = [
+  { title: 'with the id of the last canary', last: id, code: accepted, isCanary: true },
+  { title: 'in lower case', last: id, to: address.toLowerCase(), code: accepted, isCanary: true },
+  {
+    title: 'with an id that a stranger chose',
+    last: ulid(receivedAt.getTime()),
+    code: relayDenied,
+    isCanary: false,
+  },
+  { title: 'before the first canary', last: null, code: relayDenied, isCanary: false },
+  {
+    title: 'with the id of an hour ago, although it is the last',
+    last: ulid(receivedAt.getTime() - 3_600_000),
+    to: canaryAddress(ulid(receivedAt.getTime() - 3_600_000), hostname),
+    code: relayDenied,
+    isCanary: false,
+  },
+  { title: 'without TLS', last: id, tls: null, code: relayDenied, isCanary: false },
+  {
+    title: 'from a sender that would get a DSN',
+    last: id,
+    from: 'a@elsewhere.example',
+    code: relayDenied,
+    isCanary: false,
+  },
+  {
+    title: 'to another domain',
+    last: id,
+    to: canaryAddress(id, 'ours.example'),
+    code: accepted,
+    isCanary: false,
+  },
+  { title: 'while the table fails', last: new Error('throttled'), code: 451, isCanary: false },
+]
+for (const { title, last, tls = overTls, from = '', to = address, code, isCanary } of canaryRows)
+  test(`mail to the address of a canary ${title} gets ${code} and is ${isCanary ? '' : 'not '}a canary`, async () => {
+    const messages: MessageWithoutContent[] = []
+    const parts = partsWith({ size: 10 }, new Metrics(), (message) => messages.push(message))
+    const lastCanary = new LastCanary(async () => {
+      if (last instanceof Error) throw last
+      return last
+    })
+    const policy = new ConnectorSessionPolicy({ ...parts, lastCanary }, { ip: '192.0.2.1', port: 25 })
+    if (tls !== null) policy.checkTlsSession({ isSessionReused: () => false } as TLSSocket, true)
+    const mail = read(`MAIL FROM:<${from}>`, 'MAIL')
+    const rcpt = read(`RCPT TO:<${to}>`, 'RCPT')
+    policy.mail(mail)
+    const answer = await policy.recipient(rcpt, mail)
+    assert.equal(answer.code, code)
+    if (code !== accepted) return
+    policy.data({ greeting: { name: 'client.example', isEsmtp: true }, mail, recipients: [rcpt.recipient] })
+    assert.deepEqual(
+      messages.map(({ canary }) => canary),
+      [isCanary ? to : undefined],
+    )
+  })
+
+test('a Partner connector for every domain does not refuse a canary', async () => {
+  const restricted = snapshot({
+    inbound: [
+      inbound({
+        senderDomains: ['*'],
+        senderIpAddresses: ['198.51.100.0/24'],
+        restrictDomainsToIpAddresses: true,
+      }),
+    ],
+  })
+  const parts = { ...partsWith({ size: 10 }, new Metrics()), lastCanary: new LastCanary(async () => id) }
+  parts.connectors = { ...parts.connectors, current: () => restricted, latest: async () => restricted }
+  const policy = new ConnectorSessionPolicy(parts, { ip: '192.0.2.1', port: 25 })
+  policy.checkTlsSession({ isSessionReused: () => false } as TLSSocket, true)
+  const mail = read('MAIL FROM:<>', 'MAIL')
+  policy.mail(mail)
+  const codes: number[] = []
+  for (const to of [address, 'b@ours.example'])
+    codes.push((await policy.recipient(read(`RCPT TO:<${to}>`, 'RCPT'), mail)).code)
+  assert.deepEqual([codes[0], Math.floor((codes[1] ?? 0) / 100)], [accepted, 5])
+})
+
+test('sessions that ask for the last canary at the same time share one read', async () => {
+  let reads = 0
+  const lastCanary = new LastCanary(async () => {
+    reads += 1
+    return id
+  })
+  const others = Array.from({ length: 50 }, () => ulid(receivedAt.getTime()))
+  const answers = await Promise.all([id, ...others].map((each) => lastCanary.hasId(each, receivedAt)))
+  assert.deepEqual([reads, answers.filter(Boolean).length], [1, 1])
+})
+
+test('an id of another time causes no read', async () => {
+  const lastCanary = new LastCanary(async () => assert.fail('it reads'))
+  assert.equal(await lastCanary.hasId(ulid(0), receivedAt), false)
+})
+
 function read<V extends 'MAIL' | 'RCPT'>(line: string, verb: V) {
   const command = parseCommand(Buffer.from(line))
   assert.ok('verb' in command && command.verb === verb)
   return command as Extract<typeof command, { verb: V }>
 }
 
-function partsWith(outcome: Outcome, metrics: Metrics): SessionPolicyParts {
+function partsWith(
+  outcome: Outcome,
+  metrics: Metrics,
+  onMessage: (message: MessageWithoutContent) => void = () => undefined,
+): SessionPolicyParts {
   const incoming: Omit<MessageSink, 'end'> & { end(): Promise<Outcome> } = {
     earlyRefusal: null,
     write: () => undefined,
@@ -64,9 +183,19 @@ function partsWith(outcome: Outcome, metrics: Metrics): SessionPolicyParts {
   }
   const rates: MessageRateLimiter = { countMessage: () => null, stop() {} }
   return {
-    environment: { MAIL_HOSTNAME: 'mx.ours.example', MAX_MESSAGE_SIZE: 1_000_000 },
-    connectors: { current: () => snapshot({}), areFailing: false },
-    intake: { isFailing: false, hasRoomFor: () => true, begin: () => incoming },
+    environment: { MAIL_HOSTNAME: 'mx.ours.example', POSTMASTER_ADDRESS: null, MAX_MESSAGE_SIZE: 1_000_000 },
+    connectors: { current: () => snapshot({}), latest: async () => snapshot({}), areFailing: false },
+    intake: {
+      isFailing: false,
+      hasRoomFor: () => true,
+      begin: (_header: Buffer, message: MessageWithoutContent) => {
+        onMessage(message)
+        return incoming
+      },
+    },
+    tls: { facts: () => overTls, refuseResumption() {} },
+    handshakeCosts: { requestNext() {} },
+    certificateNotifier: { notifyRefusal() {} },
     rates,
     metrics,
     log() {},
