@@ -229,7 +229,7 @@ describe('an error of a request to the API', () => {
       'API Gateway at a custom domain refuses a signature for another Region',
       403,
       `{"message":"Credential should be scoped to a valid Region, not 'us-east-1'."}`,
-      /not 'us-east-1'\.\n {2}The API requires .*: use --region with the stack's Region, and set AWS credentials\.\n$/,
+      /not 'us-east-1'\.\n {2}The API requires .*: use --region with the stack's Region, and set AWS credentials\.\n {2}With a token, the token must have a required scope\.\n$/,
     ],
     [
       'the API requires a token',

@@ -620,7 +620,9 @@ for (const [name, mark] of [
       const shown = (await api.mailflow('messages', id)).out
       assert.match(
         shown,
-        new RegExp(`\\n  ${name === 'release' ? 'Released' : 'Returned'}   by an administrator at `),
+        new RegExp(
+          `\\n  ${name === 'release' ? 'Released' : 'Returned'}   by arn:aws:iam::\\d{12}:user/administrator at `,
+        ),
       )
       assert.equal(shown.includes('keeps the requirement'), name === 'return')
     })
