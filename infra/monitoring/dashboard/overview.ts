@@ -24,7 +24,7 @@ import { columns, metricsByDimension, TopContributors } from './widgets.ts'
 
 const fiveMinutes = Duration.minutes(5)
 
-const text = `**Is mail flowing?** Alarms in state ALARM come first, and docs/runbook.md has a section for each. Accepted and delivered mail rise and fall together. Deferred mail is tried again within 15 minutes. Dead letters wait for an administrator.`
+const text = `**Is mail flowing?** Alarms in state ALARM come first, and docs/runbook.md has a section for each. Accepted and delivered mail rise and fall together. The canary is a test message that passes the whole gateway each minute. Deferred mail is tried again within 15 minutes. Dead letters wait for an administrator.`
 
 export const overviewRows = (
   parts: MonitoredParts,
@@ -65,6 +65,10 @@ const flowNumbers = ({ metrics }: MonitoredParts): IWidget =>
       expression: `SUM(${metrics.searchExpression(Metric.refused, 'reason')})`,
       usingMetrics: {},
       period: fiveMinutes,
+    }),
+    metrics.function('deliver-message', Metric.canarySeconds, {
+      label: 'Canary, seconds',
+      statistic: Stats.AVERAGE,
     }),
   ])
 
