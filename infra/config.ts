@@ -165,7 +165,8 @@ const Jwt = z.strictObject({
       claim: z.string().min(1),
       /**
        * The role, or a list of roles, for each value of the claim: `read`, `operate`, `administer` or `audit`. Letter
-       * case counts. A person has the roles of all values.
+       * case counts. A person has the roles of all values. A text is one value; in `scope` and `scp` it is a list with
+       * spaces.
        */
       mapping: z
         .record(z.string().min(1), z.union([Role.transform((role) => [role]), z.array(Role).min(1)]))
