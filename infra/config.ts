@@ -165,7 +165,8 @@ const Jwt = z.strictObject({
       claim: z.string().min(1),
       /**
        * The role, or a list of roles, for each value of the claim: `read`, `operate`, `administer` or `audit`. Letter
-       * case counts. A person has the roles of all values.
+       * case counts. A person has the roles of all values. A text is one value; in `scope` and `scp` it is a list with
+       * spaces.
        */
       mapping: z
         .record(z.string().min(1), z.union([Role.transform((role) => [role]), z.array(Role).min(1)]))
@@ -432,7 +433,8 @@ export const Config = z
         validate: fixedTimeoutUnit(29, 5),
         /** The timeout must be less than the 90 seconds of a claim on a DSN. */
         bounce: unit(60, 10, 60),
-        api: unit(15, 20),
+        /** A request for all waiting mail, or for dead letters, searches for up to eight seconds. */
+        api: fixedTimeoutUnit(15, 20),
         /** A person who opens a page does not wait longer. */
         pages: fixedTimeoutUnit(10, 10),
         /** Less than the lease for notifying partners, which lasts two minutes. */

@@ -10,7 +10,8 @@ type Settings = Readonly<Record<string, unknown>>
  * Replaces settings by those of `environments[environment]`, key by key also inside objects. A list is replaced as a
  * whole.
  * @param environment the value of `cdk --context env=…`; undefined for the settings without an environment
- * @throws ConfigurationError for an environment that the settings do not have
+ * @throws ConfigurationError for an environment that the settings do not have, or without a stack name of its own when
+ * the common settings have one
  */
 export function environmentSettings(settings: Settings, environment: unknown): Settings {
   const { environments = {}, ...common } = settings
@@ -19,7 +20,10 @@ export function environmentSettings(settings: Settings, environment: unknown): S
   for (const [name, value] of Object.entries(environments)) checkEnvironment(name, value)
   if (environment === undefined) return common
   const own = Object.hasOwn(environments, String(environment)) ? environments[String(environment)] : undefined
-  if (isObject(own)) return merge(common, own)
+  if (isObject(own)) {
+    checkStackName(common, own, String(environment))
+    return merge(common, own)
+  }
   const names = Object.keys(environments).join(', ') || 'none'
   throw new ConfigurationError(
     `context env: "${environment}" is no environment of mailflow.environments in cdk.json, which has: ${names}`,
@@ -33,6 +37,14 @@ function checkEnvironment(name: string, value: unknown): void {
       `${path}: the name must be letters, digits and hyphens, and begin with a letter`,
     )
   if (!isObject(value)) throw new ConfigurationError(`${path}: must be an object of settings`)
+}
+
+/** With one name, a deployment of one environment would replace the settings of the stack of another. */
+function checkStackName(common: Settings, own: Settings, name: string): void {
+  if (common.stackName === undefined || own.stackName !== undefined) return
+  throw new ConfigurationError(
+    `cdk.json context: mailflow.stackName: would name the stack of every environment; set mailflow.environments.${name}.stackName instead`,
+  )
 }
 
 function merge(common: Settings, own: Settings): Settings {

@@ -3,7 +3,7 @@ import type { Message as SqsMessage } from '@aws-sdk/client-sqs'
 import * as z from 'zod'
 import { BounceJob, DeliveryJob, EvaluationQueueJob } from '../../shared/contract/jobs.ts'
 import { parseJson } from '../../shared/contract/parse-json.ts'
-import { reasonAttribute } from '../../shared/lambda/job-source.ts'
+import { maxReasonLength, reasonAttribute } from '../../shared/lambda/job-source.ts'
 import { readJob } from '../../shared/lambda/read-job.ts'
 import { countText } from '../../shared/policy/text-lists.ts'
 
@@ -83,9 +83,11 @@ export function describeDeadLetter(queue: QueueName, message: SqsMessage): DeadL
     receives,
     kind: read.kind === 'Job' ? kindOf(queue, read.job) : null,
     ...factsOf(body),
-    reason:
+    // A reason names each fault of each recipient, and a list of letters must fit into one response of Lambda.
+    reason: (
       statedReason ??
-      (read.kind === 'Job' ? `Received ${countText(receives, 'time')} without success` : read.reason),
+      (read.kind === 'Job' ? `Received ${countText(receives, 'time')} without success` : read.reason)
+    ).slice(0, maxReasonLength),
     readable: read.kind === 'Job',
   }
 }

@@ -82,12 +82,9 @@ async function requestForSelection(
 ): Promise<RequestedMail> {
   const result: RequestedMail = { recipients: 0, messages: 0, next: from }
   result.next = await forEachMatching(selection, from, dependencies, async (ids) => {
-    for (let start = 0; start < ids.length; start += messagesPerBatch) {
-      const batch = ids.slice(start, start + messagesPerBatch)
-      const recipientCounts = await requestForMessages(batch, selection, request, dependencies)
-      result.recipients += recipientCounts.reduce((sum, count) => sum + count, 0)
-      result.messages += recipientCounts.filter((count) => count > 0).length
-    }
+    const recipientCounts = await requestForMessages(ids, selection, request, dependencies)
+    result.recipients += recipientCounts.reduce((sum, count) => sum + count, 0)
+    result.messages += recipientCounts.filter((count) => count > 0).length
   })
   return result
 }
@@ -107,7 +104,11 @@ export async function countWaiting(
   return { messages, isComplete: next === null }
 }
 
-/** @returns the position where the search stopped; null at its end */
+/**
+ * @param handle handles at most `messagesPerBatch` messages; the time is checked after each batch, because messages may
+ * have many recipients
+ * @returns the position where the search stopped; null at its end
+ */
 async function forEachMatching(
   { maxAgeMs, matchesRow }: MailSelection,
   from: HistoryPosition | null,
@@ -117,12 +118,18 @@ async function forEachMatching(
   const startedAt = now()
   // The clock of the ingress that received a message may be ahead of this function's clock.
   const span = { since: new Date(startedAt - maxAgeMs), until: new Date(startedAt + minuteMs) }
+  const isOver = () => now() - startedAt >= maxRunMs
   let next = from
   do {
-    const search = await history.find(span, matchesRow, next, messagesPerSearch)
-    await handle(search.messages.map(({ id }) => id))
-    next = search.next
-  } while (next !== null && now() - startedAt < maxRunMs)
+    const { messages, next: end } = await history.find(span, matchesRow, next, messagesPerSearch)
+    for (let start = 0; start < messages.length; start += messagesPerBatch) {
+      const batch = messages.slice(start, start + messagesPerBatch)
+      await handle(batch.map(({ id }) => id))
+      const isLast = start + batch.length === messages.length
+      if (!isLast && isOver()) return batch.at(-1)?.position ?? end
+    }
+    next = end
+  } while (next !== null && !isOver())
   return next
 }
 

@@ -67,6 +67,8 @@ async function listen(server: Server, port: number, option: string): Promise<voi
   }
 }
 
+const isLoopback = (host: string): boolean => /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/.test(host)
+
 async function serve(
   { routes, invoke, isPublic }: { routes: readonly Route[]; invoke: Invoke; isPublic: boolean },
   request: IncomingMessage,
@@ -74,8 +76,10 @@ async function serve(
 ): Promise<void> {
   // Without the host in front, a path that begins with two slashes would be parsed as a host.
   const url = new URL(`http://127.0.0.1${request.url ?? '/'}`)
-  // Attack: a web page resolves its host name to 127.0.0.1 (DNS rebinding). Defence: the Host header must be loopback.
-  if (!isPublic && !/^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/.test(request.headers.host ?? ''))
+  // Attack: a web page resolves its host name to 127.0.0.1 (DNS rebinding), or sends a form to the API. Defence: Host
+  // and Origin must be loopback.
+  const { host = '', origin } = request.headers
+  if (!isPublic && !(isLoopback(host) && isLoopback(origin?.replace(/^http:\/\//, '') ?? host)))
     return respond(response, 403, { 'content-type': 'application/json' }, '{"message":"Forbidden"}')
   const match = matchRoute(routes, request.method ?? 'GET', url.pathname)
   if (match === null)

@@ -3,8 +3,9 @@
  * before it invoked the function, and describes the result in the request context.
  *
  * Attack: API Gateway passes on a claim with a list as the text `[a b]`. A person who may name a group calls it
- * `x Mail Administrators`, and seems to be in the group of the administrators. Defence: the claim is read from the
- * payload of the token, where a list is a list.
+ * `x Mail Administrators`, and seems to be in the group of the administrators. Some issuers, such as AD FS, also write a
+ * list of one group as a text. Defence: the claim is read from the payload of the token, where a list is a list. A text
+ * is one value, except in claims of scopes.
  *
  * Attack: a request has two tokens, and the roles are read from the one that was not verified. Defence: the header
  * Authorization must hold exactly one token, whose subject and issuer equal those of the verified claims. Anything else
@@ -90,14 +91,16 @@ function claimValues(authorization: string, { sub, iss }: Claims, claim: string)
   if (payload === null) return 'the header Authorization is not one token'
   if (payload.sub !== sub || payload.iss !== iss) return 'the token is not the one that was verified'
   if (!Object.hasOwn(payload, claim)) return 'the token does not have the claim'
-  return ClaimValues.safeParse(payload[claim]).data ?? 'the claim is neither a text nor a list of texts'
+  const { data } = ClaimValue.safeParse(payload[claim])
+  if (data === undefined) return 'the claim is neither a text nor a list of texts'
+  if (typeof data !== 'string') return data
+  return claimsOfScopes.has(claim) ? data.split(' ') : [data]
 }
 
-/** A text is a list with spaces between its values, as in the claim `scope` (RFC 8693 §4.2). */
-const ClaimValues = z.union([
-  z.array(z.string()),
-  z.string().transform((text) => text.split(' ').filter((value) => value !== '')),
-])
+const ClaimValue = z.union([z.array(z.string()), z.string()])
+
+/** Their texts are lists with spaces between the values: RFC 8693 §4.2, and Microsoft Entra's name of the same claim. */
+const claimsOfScopes: ReadonlySet<string> = new Set(['scope', 'scp'])
 
 /** @returns null unless the header holds exactly one signed token (RFC 7515 §3.1) with a JSON object as its payload */
 function payloadOf(authorization: string): Record<string, unknown> | null {

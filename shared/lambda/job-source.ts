@@ -18,7 +18,7 @@ export interface QueueUrls {
 export const reasonAttribute = 'reason'
 
 /** SQS permits 1 MiB for the body and the attributes. */
-const maxReasonLength = 1000
+export const maxReasonLength = 1000
 
 /** Maximum number of records of one request. */
 const maxBatchItems = 10

@@ -129,6 +129,11 @@ const faults: [string, Record<string, unknown>, RegExp][] = [
     /mailflow\.functions\.deliver: Unrecognized key: "timeoutSeconds"/,
   ],
   [
+    'a timeout of connector-api, which could end a request before its search',
+    { functions: { api: { timeoutSeconds: 5 } } },
+    /mailflow\.functions\.api: Unrecognized key: "timeoutSeconds"/,
+  ],
+  [
     'an issuer over plain HTTP',
     { jwt: { issuer: 'http://login.example/', audience: ['a'], roles } },
     /mailflow\.jwt\.issuer: /,

@@ -44,6 +44,12 @@ describe('the settings of an environment', () => {
       undefined,
       /environments\.prod: must be an object/,
     ],
+    [
+      'a stack name that several environments would have',
+      { stackName: 'Mail', environments: { prod: {}, test: {} } },
+      'test',
+      /mailflow\.stackName: would name .* set mailflow\.environments\.test\.stackName instead$/,
+    ],
     ['a name with a space', { environments: { 'a b': {} } }, 'a b', /environments\.a b: the name must be/],
   ]
   for (const [name, faulty, environment, message] of faults)
@@ -57,6 +63,7 @@ describe('the name of the stack', () => {
     [undefined, { stackName: 'Mail-1' }, 'Mail-1'],
     ['prod', {}, 'Mailflow-prod'],
     ['named', {}, 'Mail-Gateway'],
+    ['named', { stackName: 'Mail-1' }, 'Mail-Gateway'],
   ]
   for (const [env, settings, name] of rows)
     test(`is ${name} with the settings ${JSON.stringify(settings)} and env=${env}`, () => {

@@ -36,7 +36,7 @@ export const allowedRoles: Readonly<Record<string, readonly Role[]>> = {
   'POST /messages/{id}/retry': operators,
   'POST /messages/{id}/release': operators,
   'POST /messages/{id}/return': operators,
-  'GET /dead-letters': everyRole,
+  'GET /dead-letters': operators,
   'POST /dead-letters/redrive': operators,
   'GET /tls-reports': everyRole,
   'GET /tls-reports/{id}': everyRole,

@@ -36,7 +36,7 @@ const FilterFields = z.strictObject({
   queue: QueueName.optional(),
   reason: z.string().min(1).max(1000).optional().describe('a part of the reason, in any letter case'),
   messageId: z.ulid('is not the id of a message').optional(),
-  until: instant.optional().describe('sent at or before this time; default: now'),
+  until: instant.optional().describe('sent at or before this time, at the latest now; default: now'),
 })
 type FilterFields = z.output<typeof FilterFields>
 
@@ -50,16 +50,18 @@ export const RedriveInput = FilterFields.extend({
 })
 
 export function deadLetterRoutes(dependencies: DeadLetterDependencies): Route[] {
+  // A later time would include jobs that fail again after a redrive, so that repeated redrives would not end.
   const filterOf = (fields: FilterFields): DeadLetterFilter => ({
     ...fields,
-    until: fields.until ?? new Date(dependencies.now()),
+    until: new Date(Math.min(fields.until?.getTime() ?? Number.POSITIVE_INFINITY, dependencies.now())),
   })
   return [
     route(
       {
         method: 'GET',
         path: '/dead-letters',
-        role: 'read',
+        // Listing hides the letters from other requests for seconds, and raises their receive count.
+        role: 'operate',
         summary: 'List dead letters, oldest first',
         query: DeadLetterQuery,
         answers: { 200: DeadLetterList },

@@ -1,6 +1,7 @@
 /** An administrator lists the dead letters and redrives them. */
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { ReceiveMessageCommand } from '@aws-sdk/client-sqs'
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { type DeadLetter, QueueName } from '../../../functions/connector-api/dead-letter.ts'
@@ -133,6 +134,13 @@ describe('GET /dead-letters', () => {
     const { items } = await list()
     assert.equal(items[0]?.reason, 'The record is not a job of this queue: body (x)')
     assert.doesNotMatch(JSON.stringify(items), /secret/)
+  })
+
+  test('shortens the reason of a job with a fault in each of many recipients', async () => {
+    await setup.put('Evaluation', { ...evaluationJob(), recipients: Array(2000).fill({}) })
+    const { items } = await list()
+    assert.match(items[0]?.reason ?? '', /^The record is not a job of this queue: recipients\[0\]/)
+    assert.equal(items[0]?.reason.length, 1000)
   })
 
   test('releases the letters, so that a second request returns them too', async () => {
@@ -284,6 +292,24 @@ describe('POST /dead-letters/redrive', () => {
     await setup.put('Evaluation', evaluationJob())
     assert.deepEqual(await redrive({ until: '2026-01-01T00:00:00Z' }), result({}))
   })
+
+  for (const until of [undefined, '2100-01-01T00:00:00Z'])
+    test(`redrives a job once that fails again at once, with until=${until}`, async () => {
+      await setup.put('Evaluation', 'no job')
+      let failures = 0
+      setup.intercept.before = (name) => {
+        if (name !== 'SendMessageBatchCommand' || failures++ === 5) return undefined
+        // The function that reads the queue moves the job to the dead letters.
+        return delay(5)
+          .then(() => setup.put('Evaluation', 'no job'))
+          .then(() => undefined)
+      }
+      const before = Date.now()
+      const { status, body } = await api.call('POST /dead-letters/redrive', { json: { force: true, until } })
+      assert.deepEqual([status, body.redriven, failures], [200, 1, 1])
+      assert.ok(Math.abs(Date.parse(body.until) - before) < 60_000)
+      assert.equal(setup.deadLettersOf('Evaluation').ids.length, 1)
+    })
 
   test('keeps a letter that its queue does not accept', async () => {
     for (let index = 0; index < 3; index++) await setup.put('Evaluation', evaluationJob())

@@ -254,6 +254,27 @@ describe('requestForConnector', () => {
     assert.deepEqual(addresses(evaluation.take().map(({ job }) => job)), allRecipients)
   })
 
+  test('stops within a search when its time is over, and returns the position of the last message', async () => {
+    const position = (n: number) => ({ day: '2026-02-03', before: String(200 - n).padStart(26, '0') })
+    let clock = now
+    const read: string[] = []
+    const history = {
+      find: async () => ({
+        messages: Array.from({ length: 200 }, (_, n) => ({ id: String(n), position: position(n) })),
+        next: null,
+      }),
+      // Messages with many recipients take long.
+      async messageWithRecipients(id: string) {
+        read.push(id)
+        clock += 250
+        return null
+      },
+    }
+    const dependencies = { history, evaluation, now: () => clock }
+    const { next } = await requestForConnector(decider, null, retryNow, dependencies)
+    assert.deepEqual([read.length, read.at(-1), next], [40, '39', position(39)])
+  })
+
   test('reads the state of each recipient from the table, because the index may be stale', async () => {
     const stored = new History(database.documents, database.messagesTable)
     const { id } = await recordInTrace(1, {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { request } from 'node:http'
 import { test } from 'node:test'
 import { matchRoute, type Route } from '../../../infra/local/api-routes.ts'
 import { type ApiEvent, startApiServer } from '../../../infra/local/api-server.ts'
@@ -121,3 +122,20 @@ test('a port in use is reported with the option that sets it', async (t) => {
     message: `port ${port} is already in use (--api-port)`,
   })
 })
+
+for (const [header, value, status] of [
+  ['host', 'attacker.example', 403],
+  ['host', 'localhost', 200],
+  ['origin', 'http://attacker.example', 403],
+  ['origin', 'null', 403],
+  ['origin', 'https://127.0.0.1.attacker.example', 403],
+  ['origin', 'http://127.0.0.1:8080', 200],
+] as const)
+  test(`a request with ${header}: ${value} gets ${status}`, async (t) => {
+    const invoke = async () => ({ statusCode: 200 })
+    const server = await startApiServer(routes, invoke, { port: 0, option: '--api-port' }, assert.fail)
+    t.after(() => server.close())
+    const sent = request({ port: server.port, path: '/messages', headers: { [header]: value } }).end()
+    const [response] = await once(sent, 'response')
+    assert.equal(response.resume().statusCode, status)
+  })

@@ -34,7 +34,7 @@ const groupsByUser = {
   'a group name with a space': ['x Mail Administrators', 'Mail Administrators x', 'Mail'],
   'a group name with brackets': ['[Mail Administrators]', 'x] [Mail Administrators'],
   'a group name with a comma': ['x,Mail Administrators', '"Mail Administrators"'],
-  'a text instead of a list': 'Mail Administrators',
+  'a text with a group name and another word': 'x Mail Administrators',
 }
 const withoutRole = [...Object.keys(groupsByUser).filter((user) => !Role.safeParse(user).success), 'no claim']
 

@@ -26,8 +26,10 @@ describe('a token', () => {
     ['a value with a space in a list', { groups: ['Help Desk'] }, ['operate', 'read']],
     ['several values', { groups: ['Auditors', 'Mail', 'Auditors', 'Other'] }, ['administer', 'audit']],
     ['a text', { groups: 'Mail' }, ['administer']],
-    ['a text of several values', { groups: 'Mail  Auditors' }, ['administer', 'audit']],
-    ['a text whose parts are a value with a space', { groups: 'Help Desk' }, []],
+    ['a text with a space', { groups: 'Help Desk' }, ['operate', 'read']],
+    ['a text that contains a value after a space', { groups: 'x Mail' }, []],
+    ['a text that contains a value before a space', { groups: 'Mail x' }, []],
+    ['an empty text', { groups: '' }, []],
     ['another letter case', { groups: ['mail'] }, []],
     ['a value that contains a value after a space', { groups: ['x Mail'] }, []],
     ['a value that contains a value before a space', { groups: ['Mail x'] }, []],
@@ -52,6 +54,14 @@ describe('a token', () => {
   for (const claim of ['cognito:groups', 'https://example.com/roles', 'a.b', 'scp'])
     test(`gives a role by the claim ${claim}, whose name is one key`, () =>
       assert.deepEqual(rolesOf(signedIn({ [claim]: ['Mail'] }), { ...mapping, claim }), ['administer']))
+
+  for (const claim of ['scope', 'scp'])
+    for (const [text, roles] of [
+      ['Mail  Auditors', ['administer', 'audit']],
+      ['Help Desk', []],
+    ] as const)
+      test(`gives ${roles.join(' and ') || 'no role'} by the claim ${claim} with the text "${text}", a list`, () =>
+        assert.deepEqual(rolesOf(signedIn({ [claim]: text }), { ...mapping, claim }), roles))
 
   test('gives no role when the deployment maps no claim', () => {
     const caller = callerOf(eventOf(signedIn({ groups: ['Mail'] })), null)
