@@ -3,29 +3,38 @@
  * evaluate-policy. The result is written immediately after the next hop's reply, because a second attempt after the
  * reply 250 would create a duplicate.
  */
+import { randomUUID } from 'node:crypto'
 import { isContentDeleted } from '../../shared/content/content-reader.ts'
 import { minuteMs } from '../../shared/contract/durations.ts'
 import { type DeliveryJob, splitForJobs } from '../../shared/contract/jobs.ts'
 import type { Attempt, ContentReference, Recipient, Reply } from '../../shared/contract/message.ts'
 import { reply } from '../../shared/mail/reply.ts'
-import type { Cancelled, Claim, ClaimKey, Claims } from '../../shared/messages/claims.ts'
+import type { Cancelled, Claim, ClaimKey } from '../../shared/messages/claims.ts'
 import { attemptKey } from '../../shared/messages/message-keys.ts'
-import { jobPosition, type Trace } from '../../shared/messages/trace.ts'
+import { jobPosition } from '../../shared/messages/trace.ts'
 import { traceExpiry } from '../../shared/messages/trace-expiry.ts'
-import { type OutboundMessage, type Outcomes, outcomesWithoutHop } from '../../shared/net/smtp-delivery.ts'
-import { returnStaleDecisions, type StaleDependencies } from './return-stale-decisions.ts'
+import {
+  type OutboundMessage,
+  type Outcomes,
+  outcomesWithoutHop,
+  partition,
+} from '../../shared/net/smtp-delivery.ts'
+import { returnStaleDecisions } from './return-stale-decisions.ts'
+import {
+  mayWaitAgain,
+  returnThrottled,
+  type Throttled,
+  type ThrottledDependencies,
+} from './return-throttled.ts'
 import {
   type QueueReturn,
-  type QueueReturnDependencies,
   type QueueReturnReason,
   reasonOf,
   replyWhenGivenUp,
   returnToQueue,
 } from './return-to-queue.ts'
 
-export interface Dependencies extends QueueReturnDependencies, StaleDependencies {
-  claims: Claims<Attempt | Cancelled>
-  trace: Trace
+export interface Dependencies extends ThrottledDependencies {
   /** Returns the message's verified octets. */
   read(reference: ContentReference): Promise<Buffer>
   /** Makes one attempt; never throws because of a next hop. */
@@ -55,7 +64,7 @@ export interface Delivery {
   writeErrors: Error[]
   /** Number of recipients returned for a new decision because connectors have changed. */
   returnedForDecision: number
-  /** Why the job returned to its queue before an attempt; null when it did not. */
+  /** Why the job, or the rest of it, returned to its queue without an attempt; null when it did not. */
   returnedToQueue: QueueReturnReason | null
   /** Recipients that another worker is trying or settling: the job must be retried for them. */
   busyRecipients: Recipient[]
@@ -95,7 +104,7 @@ export async function deliverJob(receivedJob: DeliveryJob, dependencies: Depende
     }
     result = await attempt(job, givenUpReply, dependencies)
   }
-  const { claims, tried } = result
+  const { claims, tried, throttled } = result
   const attemptedBefore = claims.flatMap(({ recipient, claim }) =>
     claim.kind === 'Done' && claim.result.outcome !== 'Cancelled'
       ? [{ recipient, attempt: claim.result }]
@@ -103,16 +112,20 @@ export async function deliverJob(receivedJob: DeliveryJob, dependencies: Depende
   )
   const unwritten = await writeResults(job, tried, dependencies)
   await reportResults(job, [...attemptedBefore, ...tried], unwritten, dependencies)
+  const busyRecipients = claims
+    .filter(({ claim }) => claim.kind === 'Busy' || isCancelled(claim))
+    .map(({ recipient }) => recipient)
+  // SQS retries a job with busy recipients, for its throttled recipients too.
+  const returned = await returnThrottled(job, throttled, busyRecipients.length > 0, dependencies)
   return {
     ...emptyDelivery,
     newAttempts: tried,
     earlierAttempts: attemptedBefore,
     leasesExpired: claims.filter(({ claim }) => claim.kind === 'Claimed' && claim.leaseExpired).length,
     writeErrors: [...unwritten.values()],
-    returnedForDecision,
-    busyRecipients: claims
-      .filter(({ claim }) => claim.kind === 'Busy' || isCancelled(claim))
-      .map(({ recipient }) => recipient),
+    returnedForDecision: returnedForDecision + returned.forDecision,
+    returnedToQueue: returned.toQueue > 0 ? 'SesRate' : null,
+    busyRecipients,
   }
 }
 
@@ -150,10 +163,30 @@ async function attempt(
   job: DeliveryJob,
   content: Buffer | Reply,
   dependencies: Dependencies,
-): Promise<{ claims: RecipientClaim[]; tried: RecipientAttempt[] }> {
-  const claims = await removeSettled(job, await claimAll(job, dependencies), dependencies)
-  const claimed = claims.filter(({ claim }) => claim.kind === 'Claimed').map(({ recipient }) => recipient)
-  return { claims, tried: claimed.length === 0 ? [] : await tryOnce(job, claimed, content, dependencies) }
+): Promise<{ claims: RecipientClaim[]; tried: RecipientAttempt[]; throttled: Throttled }> {
+  const holder = randomUUID()
+  const claims = await removeSettled(job, await claimAll(job, holder, dependencies), dependencies)
+  const claimed = claims.filter(({ claim }) => claim.kind === 'Claimed')
+  // No earlier worker has sent the message to these recipients, so their claims can be released.
+  const releasable = new Set(
+    claimed.filter(({ claim }) => !isOutcomeUnknown(claim)).map(({ recipient }) => recipient),
+  )
+  const recipients = claimed.map(({ recipient }) => recipient)
+  // A stale job continues only with attempts that have begun. These have not: another worker released them meanwhile.
+  const isStale = job.connectorsVersion !== dependencies.connectorsVersion
+  const [released, remaining] = isStale
+    ? partition(recipients, (each) => releasable.has(each))
+    : [[], recipients]
+  const results = remaining.length === 0 ? [] : await tryOnce(job, remaining, content, dependencies)
+  const [throttled, tried] = partition(
+    results,
+    ({ recipient, isThrottled }) => isThrottled && mayWaitAgain(job) && releasable.has(recipient),
+  )
+  return {
+    claims,
+    tried: tried.map(({ recipient, attempt }) => ({ recipient, attempt })),
+    throttled: { recipients: [...released, ...throttled.map(({ recipient }) => recipient)], holder },
+  }
 }
 
 interface RecipientClaim {
@@ -163,6 +196,7 @@ interface RecipientClaim {
 
 async function claimAll(
   job: DeliveryJob,
+  holder: string,
   { claims, now, retentionDays }: Dependencies,
 ): Promise<RecipientClaim[]> {
   const at = now()
@@ -171,7 +205,7 @@ async function claimAll(
   return Promise.all(
     [...unique.values()].map(async (recipient) => ({
       recipient,
-      claim: await claims.claim(claimKeyOf(job, recipient), at, leaseMs, expiresAt),
+      claim: await claims.claim(claimKeyOf(job, recipient), at, leaseMs, expiresAt, holder),
     })),
   )
 }
@@ -204,12 +238,16 @@ async function removeSettled(
   })
 }
 
+interface Result extends RecipientAttempt {
+  isThrottled: boolean
+}
+
 async function tryOnce(
   job: DeliveryJob,
   recipients: Recipient[],
   content: Buffer | Reply,
   { transmit, now }: Dependencies,
-): Promise<RecipientAttempt[]> {
+): Promise<Result[]> {
   const startedAt = now()
   const { message, tls } = job
   const outcomes = Buffer.isBuffer(content)
@@ -224,7 +262,8 @@ async function tryOnce(
   return recipients.map((recipient) => {
     const outcome = outcomes.get(recipient.address)
     if (outcome === undefined) throw new Error(`no outcome for a recipient of ${message.id}`)
-    return { recipient, attempt: { ...timing, ...outcome } }
+    const { isThrottled = false, ...result } = outcome
+    return { recipient, attempt: { ...timing, ...result }, isThrottled }
   })
 }
 

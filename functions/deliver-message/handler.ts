@@ -28,7 +28,6 @@ const stores = connectStores(environment, {
   onRead: (quota) => countSesQuota(unitMetrics('deliver-message'), quota),
   onError: (error) => logger.warn('The quota of Amazon SES could not be read', error),
 })
-const transmission = new Transmission(environment, stores, logger)
 const sesSlots = new SesSlots({
   limiter: stores.sesLimiter,
   now: Date.now,
@@ -37,6 +36,7 @@ const sesSlots = new SesSlots({
   onDailyQuotaUsedUp: (max24HourSend) =>
     logger.warn('The quota of Amazon SES for 24 hours is used up; mail waits', { max24HourSend }),
 })
+const transmission = new Transmission(environment, stores, logger, () => sesSlots.pause())
 const standings = new StandingRecorder(stores.standings, (error) =>
   logger.warn("A domain's standing could not be recorded", error),
 )

@@ -7,7 +7,7 @@
  * the worker that cancelled the attempt died before it recorded the bounce.
  */
 import { type DeliveryJob, type EvaluationJob, splitForJobs } from '../../shared/contract/jobs.ts'
-import type { Attempt, Recipient } from '../../shared/contract/message.ts'
+import type { Attempt, Message, Recipient } from '../../shared/contract/message.ts'
 import type { Cancelled, Claims } from '../../shared/messages/claims.ts'
 import { attemptKey } from '../../shared/messages/message-keys.ts'
 import type { JobSender } from '../../shared/queues/job-queue.ts'
@@ -41,12 +41,21 @@ export async function returnStaleDecisions(
     })),
   )
   const stale = checked.filter(({ begun }) => !begun).map(({ recipient }) => recipient)
+  await requestDecision(message, stale, { evaluation, now })
+  return checked.filter(({ begun }) => begun).map(({ recipient }) => recipient)
+}
+
+/** Returns the recipients for a new decision, as if the time of the next attempt had come. */
+export async function requestDecision(
+  message: Message,
+  recipients: readonly Recipient[],
+  { evaluation, now }: Pick<StaleDependencies, 'evaluation' | 'now'>,
+): Promise<void> {
   const notBefore = now().toISOString()
   await evaluation.send(
-    splitForJobs(stale).map((part) => ({
+    splitForJobs(recipients).map((part) => ({
       job: { message, recipients: part, notBefore, retry: true },
       delaySeconds: redecisionDelaySeconds,
     })),
   )
-  return checked.filter(({ begun }) => begun).map(({ recipient }) => recipient)
 }

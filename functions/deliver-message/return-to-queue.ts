@@ -16,7 +16,7 @@ export type QueueReturnReason =
   | 'NoSlot'
   /** All slots of the slow hosts are in use. */
   | 'NoSlotForSlowHost'
-  /** The quota of Amazon SES per second permits the message later. */
+  /** The quota of Amazon SES per second permits the message later, or SES throttled the request. */
   | 'SesRate'
   /** The quota of Amazon SES for 24 hours is used up. */
   | 'SesDailyQuota'
@@ -46,8 +46,14 @@ export interface QueueReturnDependencies {
 /** Maximum number of waits for a slot. They take about five minutes in all. */
 export const maxWaits = 10
 const maxBackoffSeconds = 60
-/** Maximum number of waits without a reserved time for Amazon SES. They take two to three hours. */
+/**
+ * Maximum number of waits without a reserved time for Amazon SES. They take two to three hours when no time can be
+ * reserved, and 38 to 76 minutes when SES throttles the job each time.
+ */
 export const maxSesWaits = 12
+const firstThrottleBackoffSeconds = 15
+/** AWS advises to wait "up to 10 minutes" (docs.aws.amazon.com/ses/latest/dg/manage-sending-quotas-errors.html). */
+const maxThrottleBackoffSeconds = 600
 
 /** @throws when the queue fails; SQS then retries the job */
 export async function returnToQueue(
@@ -63,7 +69,9 @@ export async function returnToQueue(
   if (typeof queueReturn === 'string')
     return delivery.send([{ job: waited, delaySeconds: backoffSeconds(waits, random()), group }])
   const { sendAt, delaySeconds } = queueReturn
-  const nextJob = sendAt === null ? waited : { ...job, sendAt: sendAt.toISOString() }
+  // A job that SES throttled at its reserved time reserves another one.
+  const { sendAt: _, ...unreserved } = waited
+  const nextJob = sendAt === null ? unreserved : { ...job, sendAt: sendAt.toISOString() }
   return delivery.send([{ job: nextJob, delaySeconds, group }])
 }
 
@@ -91,7 +99,18 @@ export function replyWhenGivenUp(
 }
 
 /** The backoff doubles with each wait. Jitter prevents many jobs from returning at the same time. */
-function backoffSeconds(waits: number, random: number): number {
-  const maxSeconds = Math.min(maxBackoffSeconds, 2 ** (waits + 1))
-  return Math.ceil(maxSeconds * (0.5 + random / 2))
-}
+const backoffSeconds = (waits: number, random: number): number =>
+  withJitter(Math.min(maxBackoffSeconds, 2 ** (waits + 1)), random)
+
+/** The wait of a job while Amazon SES throttles requests. It doubles with each wait. */
+export const waitAfterThrottling = ({ waits = 0 }: Pick<DeliveryJob, 'waits'>, random: number): SesWait => ({
+  reason: 'SesRate',
+  sendAt: null,
+  delaySeconds: withJitter(
+    Math.min(maxThrottleBackoffSeconds, firstThrottleBackoffSeconds * 2 ** waits),
+    random,
+  ),
+  text: 'it throttles requests',
+})
+
+const withJitter = (maxSeconds: number, random: number): number => Math.ceil(maxSeconds * (0.5 + random / 2))

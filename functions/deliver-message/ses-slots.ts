@@ -6,6 +6,10 @@
  * that time is near, the worker waits. Otherwise the job returns to its queue with the time, and is sent then, however
  * late it comes back. If no time can be reserved, the job returns without one.
  *
+ * Throttling: other senders of the account use the same quota, so SES may throttle requests at their reserved times. A
+ * throttled request occupies its worker while it is repeated, and its batch has mail for other next hops. So after a
+ * throttled request, the instance returns its messages for SES to the queue for some seconds.
+ *
  * Concurrent requests. The attack: ten large messages in one batch. During a request a message is in memory raw, in
  * base64, and twice as a form with escapes or as JSON: four times its size or more. The defence: at most three large
  * messages are read and sent at the same time. Not covered: small messages, which need no slot.
@@ -20,7 +24,7 @@ import {
 } from '../../shared/transport/ses-rate-limiter.ts'
 import type { QueueEntry } from './batch.ts'
 import { maxPreloadOctets } from './deliver-job.ts'
-import type { SesWait } from './return-to-queue.ts'
+import { type SesWait, waitAfterThrottling } from './return-to-queue.ts'
 
 /**
  * A worker waits so long for a reserved time. A job returns from the queue a second before: SQS delays in whole seconds
@@ -32,6 +36,10 @@ const queueLatenessSeconds = 1
 const maxDelaySeconds = 900
 /** The delay while another worker reads the quota for the first time. */
 const quotaUnknownDelaySeconds = 2
+/** Time after a throttled request in which this instance sends no message through SES. */
+const throttlePauseMs = 5_000
+
+type SesJob = Pick<DeliveryJob, 'route' | 'message' | 'recipients' | 'sendAt' | 'waits'>
 
 export interface SesSlotsOptions {
   limiter: Pick<SesRateLimiter, 'reserve'>
@@ -57,12 +65,18 @@ export class SesSlots {
   readonly #large = concurrencyLimiter(3)
   readonly #options: SesSlotsOptions
   #requests: Request[] = []
+  #pausedUntilMs = 0
 
   constructor(options: SesSlotsOptions) {
     this.#options = options
   }
 
-  slotFor(job: Pick<DeliveryJob, 'route' | 'message' | 'recipients' | 'sendAt'>): QueueEntry {
+  /** Call this method when SES has throttled a message. */
+  pause(): void {
+    this.#pausedUntilMs = this.#options.now() + throttlePauseMs
+  }
+
+  slotFor(job: SesJob): QueueEntry {
     return {
       runExclusive: async (work) => {
         const wait = job.route.kind === 'Ses' ? await this.#waitForQuota(job) : null
@@ -74,10 +88,9 @@ export class SesSlots {
   }
 
   /** @returns null when the message may be sent now */
-  async #waitForQuota({
-    recipients,
-    sendAt,
-  }: Pick<DeliveryJob, 'recipients' | 'sendAt'>): Promise<SesWait | null> {
+  async #waitForQuota(job: SesJob): Promise<SesWait | null> {
+    if (this.#options.now() < this.#pausedUntilMs) return waitAfterThrottling(job, this.#options.random())
+    const { recipients, sendAt } = job
     const sendAtMs = sendAt === undefined ? await this.#reserve(recipients.length) : Date.parse(sendAt)
     if (typeof sendAtMs !== 'number') return sendAtMs
     const remainingMs = sendAtMs - this.#options.now()

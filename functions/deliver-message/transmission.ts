@@ -48,7 +48,13 @@ export class Transmission {
   readonly #reportDependencies: Omit<ReportDependencies, 'signal'>
   readonly #canaryDependencies: CanaryDependencies
 
-  constructor(environment: DeliverEnvironment, stores: Stores, logger: Logger) {
+  /** @param onSesThrottled called when Amazon SES has throttled a message */
+  constructor(
+    environment: DeliverEnvironment,
+    stores: Stores,
+    logger: Logger,
+    onSesThrottled: () => void = () => {},
+  ) {
     const resolver = createResolver(environment.DNS_SERVERS)
     const { PRIVATE_MX_NETWORKS: privateNetworks } = environment
     this.#policies = new MtaStsSource({
@@ -80,6 +86,7 @@ export class Transmission {
         stores.sesLimiter
           .recordDailyQuotaUsedUp()
           .catch((error: Error) => logger.warn('The used quota of Amazon SES could not be recorded', error)),
+      onThrottled: onSesThrottled,
     }
     this.#reportDependencies = {
       reports: stores.reports,

@@ -117,8 +117,8 @@ export const DeliveryJob = z.object({
    */
   connectorsVersion: z.int().nonnegative().optional(),
   /**
-   * Number of returns to the queue because all slots of the next hop, or of the slow hosts, were in use, or because no
-   * time could be reserved for Amazon SES.
+   * Number of returns to the queue because all slots of the next hop, or of the slow hosts, were in use, because no
+   * time could be reserved for Amazon SES, or because Amazon SES throttles requests.
    */
   waits: z.int().nonnegative().optional(),
   /** The time that is reserved in the quota of Amazon SES for this job; absent when none is. */

@@ -85,8 +85,8 @@ export const Metric = {
   /** Delivery: recipients returned for a new decision because connectors had changed. */
   returnedForDecision: 'ReturnedForDecision',
   /**
-   * Delivery: jobs returned to the queue before an attempt, dimension `reason` = `NoSlot` | `NoSlotForSlowHost` |
-   * `NoTime` | `SesRate` | `SesDailyQuota`.
+   * Delivery: jobs returned to the queue without an attempt, dimension `reason` = `NoSlot` |
+   * `NoSlotForSlowHost` | `NoTime` | `SesRate` | `SesDailyQuota`.
    */
   returnedToQueue: 'ReturnedToQueue',
   /** Delivery: sessions, dimension `result` = `success` or a result type of RFC 8460 §4.3. */

@@ -7,6 +7,7 @@
 import { randomUUID } from 'node:crypto'
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
 import { type DynamoDBDocumentClient, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
+import { unlessConditionFails } from '../dynamodb/unless-condition-fails.ts'
 
 export type Claim<Result> =
   /** The caller executes the effect. `leaseExpired`: an earlier worker began the effect and wrote no result. */
@@ -26,7 +27,8 @@ export interface ClaimKey {
   sk: string
 }
 
-const isFree = 'attribute_not_exists(pk)'
+/** A released claim has no holder either. */
+const isFree = 'attribute_not_exists(holder)'
 const leaseHasExpired = 'leaseUntil < :now'
 /** Only a cancelled claim has both a result and a lease; the result of an effect has no lease. */
 const isCancelled = '(attribute_exists(#result) AND attribute_exists(leaseUntil))'
@@ -45,9 +47,15 @@ export class Claims<Result extends object> {
   /**
    * @param leaseMs longer than the effect can take
    * @param expiresAt seconds since the epoch; DynamoDB may delete the item after this time
+   * @param holder a name that only this call uses; `release` needs it
    */
-  async claim(key: ClaimKey, now: Date, leaseMs: number, expiresAt: number): Promise<Claim<Result>> {
-    const holder = randomUUID()
+  async claim(
+    key: ClaimKey,
+    now: Date,
+    leaseMs: number,
+    expiresAt: number,
+    holder: string = randomUUID(),
+  ): Promise<Claim<Result>> {
     const previous = await this.#put(
       new PutCommand({
         TableName: this.#table,
@@ -58,7 +66,8 @@ export class Claims<Result extends object> {
       }),
     )
     if (previous === 'taken') return this.#read(key)
-    return { kind: 'Claimed', leaseExpired: previous !== null && previous.holder !== holder }
+    const earlier = previous?.holder
+    return { kind: 'Claimed', leaseExpired: earlier !== undefined && earlier !== holder }
   }
 
   /**
@@ -93,7 +102,26 @@ export class Claims<Result extends object> {
     const { Item } = await this.#documents.send(
       new GetCommand({ TableName: this.#table, Key: key, ConsistentRead: true }),
     )
-    return Item !== undefined && (Item.result === undefined || Item.leaseUntil === undefined)
+    return Item?.holder !== undefined && (Item.result === undefined || Item.leaseUntil === undefined)
+  }
+
+  /**
+   * Releases a claim whose effect did not happen: the effect can be claimed again at once, or cancelled. Changes nothing
+   * when the claim has another holder. The lease ends instead of being removed, because a version that knows no
+   * released claims waits for its end.
+   */
+  async release(key: ClaimKey, holder: string): Promise<void> {
+    await unlessConditionFails(
+      this.#documents.send(
+        new UpdateCommand({
+          TableName: this.#table,
+          Key: key,
+          UpdateExpression: 'SET leaseUntil = :ended REMOVE holder',
+          ConditionExpression: isOwnHolder,
+          ExpressionAttributeValues: { ':ended': 0, ':holder': holder },
+        }),
+      ),
+    )
   }
 
   /** Stores the result of the effect; from then on the claim is `Done`. */

@@ -20,15 +20,18 @@ export interface SesOptions {
   signal: AbortSignal
   /** Called when SES refuses a message because the quota of 24 hours is used up. */
   onDailyQuotaUsedUp?(): Promise<void>
+  /** Called when a request is still throttled after its repetitions. */
+  onThrottled?(): void
   /** Waits before a throttled request is repeated; rejects when the signal aborts. @default a timer */
   wait?(milliseconds: number, signal: AbortSignal): Promise<unknown>
 }
 
 /**
- * Times before a throttled request is repeated, about a minute in all. SES has not accepted a message whose request it
- * throttles, so a repetition creates no duplicate.
+ * Times before a throttled request is repeated. They outlast a short excess over the quota per second. The worker also
+ * has mail for other next hops, so it does not wait for the end of a longer one. SES has not accepted a message whose
+ * request it throttles, so a repetition creates no duplicate.
  */
-const throttleDelaysMs = [1_000, 2_000, 4_000, 8_000, 16_000, 16_000, 16_000]
+const throttleDelaysMs = [500, 1_000]
 
 /** SES's limit of recipients in one request. */
 const maxDestinations = 50
@@ -71,7 +74,7 @@ function checkSesSupport({
 const tooLargeText = (octets: number): string =>
   `The message has ${octets} octets; Amazon SES accepts at most ${maxSesMessageOctets}`
 
-/** Repeats a throttled request. */
+/** Repeats a throttled request. The outcome of the last request is returned. */
 async function send(
   mail: OutboundMessage,
   recipients: readonly Recipient[],
@@ -79,17 +82,18 @@ async function send(
 ): Promise<Outcomes> {
   for (const delayMs of throttleDelaysMs) {
     const outcome = await sendOnce(mail, recipients, options)
-    if (!outcome.isThrottled || !(await retryAfter(delayMs, options)))
-      return outcomesFor(recipients, outcome.outcome)
+    if (!outcome.isThrottled || !(await retryAfter(delayMs, options))) return outcomesFor(recipients, outcome)
   }
-  return outcomesFor(recipients, (await sendOnce(mail, recipients, options)).outcome)
+  const outcome = await sendOnce(mail, recipients, options)
+  if (outcome.isThrottled) options.onThrottled?.()
+  return outcomesFor(recipients, outcome)
 }
 
 async function sendOnce(
   mail: OutboundMessage,
   recipients: readonly Recipient[],
   options: SesOptions,
-): Promise<{ outcome: Outcome; isThrottled: boolean }> {
+): Promise<Outcome> {
   const { mailFrom, requireTls: isTlsRequested } = mail.message.envelope
   const { requireTls, optionalTls } = options.configurationSets
   const request = {
@@ -102,14 +106,14 @@ async function sendOnce(
   try {
     const id = await options.ses.send(request, options.signal)
     const acceptedReply = reply(250, '2.0.0', `Amazon SES accepted it as ${id}`)
-    return { outcome: { ...common, outcome: 'Delivered', reply: acceptedReply }, isThrottled: false }
+    return { ...common, outcome: 'Delivered', reply: acceptedReply }
   } catch (thrown) {
     const error = asError(thrown)
     const errorClass = classifySesError(error)
     if (errorClass === 'DailyQuota') await options.onDailyQuotaUsedUp?.()
     const answer = replyForSesError(error)
     const outcome = { ...common, outcome: outcomeOf(answer), reply: answer }
-    return { outcome, isThrottled: errorClass === 'Rate' }
+    return errorClass === 'Rate' ? { ...outcome, isThrottled: true } : outcome
   }
 }
 

@@ -46,7 +46,10 @@ import { openSession } from './smtp-session.ts'
 import type { ClientCredentials } from './tls-client.ts'
 
 /** An attempt's result for one recipient, without number and times. */
-export type Outcome = Omit<Attempt, 'number' | 'at' | 'durationMs'>
+export interface Outcome extends Omit<Attempt, 'number' | 'at' | 'durationMs'> {
+  /** Amazon SES throttled the request and has not accepted the message. */
+  isThrottled?: boolean
+}
 
 /** The outcomes by recipient address. */
 export type Outcomes = Map<string, Outcome>
@@ -435,6 +438,7 @@ export const fieldsWithoutSession = ({
 const forEachRecipient = (recipients: readonly Recipient[], outcome: Outcome): Outcomes =>
   new Map(recipients.map(({ address }) => [address, outcome]))
 
-function partition<T>(items: readonly T[], belongs: (item: T) => boolean): [T[], T[]] {
+/** Returns the items that belong, and the others. */
+export function partition<T>(items: readonly T[], belongs: (item: T) => boolean): [T[], T[]] {
   return [items.filter(belongs), items.filter((item) => !belongs(item))]
 }

@@ -4,7 +4,7 @@
  * item also holds the quota, which one worker reads each minute, because SES permits one `GetSendQuota` per second
  * (docs.aws.amazon.com/ses/latest/APIReference/API_GetSendQuota.html). Limit: DynamoDB permits about 1,000 writes per
  * second to one item. Not covered: other senders of the account, and requests that SES receives later than reserved.
- * Then SES throttles requests, which the delivery repeats.
+ * Then SES throttles requests, and their messages return to the queue.
  */
 import { type DynamoDBDocumentClient, GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { daySeconds, minuteMs } from '../contract/durations.ts'

@@ -333,6 +333,106 @@ describe('a job that waits for the quota of Amazon SES', () => {
   })
 })
 
+describe('a job whose request Amazon SES throttled', () => {
+  const throttled: Outcome = {
+    ...failed,
+    host: 'Amazon SES',
+    reply: { code: 451, enhanced: '4.4.5', text: 'Amazon SES: Throttling: Rate exceeded' },
+    isThrottled: true,
+  }
+  const address = 'a@partner.example'
+  const throttling = (fields: Partial<Dependencies> = {}) => {
+    const delivery = recordingQueue<DeliveryJob>()
+    return { testWorker: worker({ [address]: throttled }, { delivery, ...fields }), delivery }
+  }
+  const sesJob = (addresses: string[], fields: Partial<DeliveryJob> = {}) =>
+    jobFor(addresses, { route: { kind: 'Ses' }, ...fields })
+
+  it('returns to its queue without an attempt, and the attempt can be claimed at once', async () => {
+    const job = sesJob([address], { sendAt: receivedAt.toISOString() })
+    const { testWorker, delivery } = throttling()
+    const { returnedToQueue, newAttempts, busyRecipients } = await deliverJob(job, testWorker)
+    assert.deepEqual([returnedToQueue, newAttempts, busyRecipients], ['SesRate', [], []])
+    assert.deepEqual(testWorker.evaluation.take(), [])
+    const [returned = assert.fail('nothing returned')] = delivery.take()
+    const { sendAt: _, ...unreserved } = job
+    assert.deepEqual(returned, {
+      job: { ...unreserved, waits: 1 },
+      delaySeconds: 8,
+      group: 'partner.example',
+    })
+    const next = await deliverJob(returned.job, worker({}))
+    assert.deepEqual([addressesOf(next.newAttempts), next.leasesExpired], [[address], 0])
+  })
+
+  it('returns only its throttled recipients', async () => {
+    const { testWorker, delivery } = throttling()
+    const { newAttempts } = await deliverJob(sesJob([address, 'b@partner.example']), testWorker)
+    assert.deepEqual(addressesOf(newAttempts), ['b@partner.example'])
+    assert.deepEqual(
+      delivery.take().map(({ job }) => job.recipients.map((each) => each.address)),
+      [[address]],
+    )
+  })
+
+  it('fails with the reply of Amazon SES after its last permitted wait', async () => {
+    const { testWorker, delivery } = throttling()
+    const { newAttempts } = await deliverJob(sesJob([address], { waits: maxSesWaits }), testWorker)
+    const { isThrottled: _, ...result } = throttled
+    const attempt = { ...result, number: 1, at: receivedAt.toISOString(), durationMs: 0 }
+    assert.deepEqual(
+      newAttempts.map((each) => each.attempt),
+      [attempt],
+    )
+    assert.deepEqual([testWorker.evaluation.take().length, delivery.take()], [1, []])
+  })
+
+  it('fails when an earlier worker may have sent the message, so that its claim is not lost', async () => {
+    const job = sesJob([address])
+    await assert.rejects(deliverJob(job, worker({}, { transmit: dies })), Died)
+    const { testWorker, delivery } = throttling({ now: () => minutesLater(7) })
+    assert.deepEqual(addressesOf((await deliverJob(job, testWorker)).newAttempts), [address])
+    assert.deepEqual(delivery.take(), [])
+  })
+
+  it('sends no copy of itself while SQS retries it for a busy recipient', async () => {
+    const job = sesJob([address, 'b@partner.example'])
+    const { testWorker, delivery } = throttling()
+    const busyKey = attemptKey(job.message.id, 'b@partner.example', 1)
+    await testWorker.claims.claim(busyKey, receivedAt, leaseMs, 2 ** 31)
+    const { busyRecipients, returnedToQueue } = await deliverJob(job, testWorker)
+    assert.deepEqual(
+      [busyRecipients.map((each) => each.address), returnedToQueue],
+      [['b@partner.example'], null],
+    )
+    assert.deepEqual(delivery.take(), [])
+    assert.equal(await testWorker.claims.hasBegun(attemptKey(job.message.id, address, 1)), false)
+  })
+
+  it('gets a new decision when an administrator returned the message during the request', async () => {
+    const job = sesJob([address])
+    const Item = { ...recipientKey(job.message.id, address), address, state: 'Deferred', returned: {} }
+    await db.documents.send(new PutCommand({ TableName: db.messagesTable, Item }))
+    const { testWorker, delivery } = throttling()
+    const { returnedForDecision, returnedToQueue } = await deliverJob(job, testWorker)
+    assert.deepEqual([returnedForDecision, returnedToQueue, delivery.take()], [1, null, []])
+    assert.equal(testWorker.evaluation.take()[0]?.job.retry, true)
+  })
+
+  it('is not sent by a worker that met the claim before its release, when connectors have changed', async () => {
+    const job = sesJob([address])
+    class Late extends Claims<Attempt | Cancelled> {
+      override hasBegun = async () => true
+    }
+    const delivery = recordingQueue<DeliveryJob>()
+    const claims = new Late(db.documents, db.messagesTable)
+    const testWorker = worker({}, { claims, delivery, connectorsVersion: 2 })
+    assert.equal((await deliverJob(job, testWorker)).returnedToQueue, 'SesRate')
+    assert.deepEqual([testWorker.transmitted, delivery.take().length], [[], 1])
+    assert.equal((await deliverJob(job, worker({}, { connectorsVersion: 2 }))).returnedForDecision, 1)
+  })
+})
+
 describe('a job that has waited long for a slot', () => {
   const noFreeSlot = { runExclusive: async () => 'NoSlot' as const }
 

@@ -113,6 +113,25 @@ describe('deliver-message', () => {
     for (const { DelaySeconds = 0 } of returned) assert.ok(DelaySeconds >= 450 && DelaySeconds <= 900)
   })
 
+  it('returns a message that Amazon SES throttles, and the next one without a request', async () => {
+    ses.requests.length = 0
+    ses.answer = () => ({ status: 400, name: 'Throttling', message: 'Maximum sending rate exceeded.' })
+    const sendAt = new Date(0).toISOString()
+    const requestCounts: number[] = []
+    for (const number of [551, 552]) {
+      const throttled = unit.job(number, reference, { route: { kind: 'Ses' } })
+      assert.deepEqual(await failedIds({ ...throttled, sendAt }), [])
+      requestCounts.push(ses.requests.length)
+      const sent = unit.storage.sent.splice(0)
+      assert.deepEqual(
+        sent.map(({ queue, MessageBody }) => [queue, JSON.parse(MessageBody)]),
+        [['delivery', { ...throttled, waits: 1 }]],
+      )
+      assert.ok((sent[0]?.DelaySeconds ?? 0) >= 8)
+    }
+    assert.deepEqual(requestCounts, [3, 3])
+  })
+
   it("presents the connector's certificate to a partner that requests one", async () => {
     const pki = await createPki()
     secrets.keepIdentity('ours', await pki.issue({ names: ['mail.ours.example'] }))

@@ -6,6 +6,7 @@ import {
   type QueueReturn,
   replyWhenGivenUp,
   returnToQueue,
+  waitAfterThrottling,
 } from '../../../functions/deliver-message/return-to-queue.ts'
 import { DeliveryJob } from '../../../shared/contract/jobs.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
@@ -80,6 +81,21 @@ describe('a delivery job that has not begun', () => {
       finalReply && formatReply(finalReply),
       '451 4.4.5 Amazon SES cannot take the message yet: it takes 14',
     )
+  })
+
+  it('waits longer each time that Amazon SES throttles it, up to ten minutes, and fails after 38 to 76 minutes', () => {
+    const delays = (random: number) =>
+      Array.from({ length: maxSesWaits }, (_, waits) => waitAfterThrottling({ waits }, random).delaySeconds)
+    assert.deepEqual(delays(0), [8, 15, 30, 60, 120, 240, 300, 300, 300, 300, 300, 300])
+    assert.deepEqual(delays(0.999), [15, 30, 60, 120, 240, 480, 600, 600, 600, 600, 600, 600])
+  })
+
+  it('gives up its reserved time when Amazon SES throttles it', async () => {
+    const { delivered } = await returnJob(
+      { ...job(), sendAt: '2026-07-01T12:00:07.123Z' },
+      waitAfterThrottling(job(), 0),
+    )
+    assert.deepEqual(delivered, [{ job: job(1), delaySeconds: 8, group: 'partner.example' }])
   })
 
   it('throws, so that SQS keeps it, when the queue does not accept its copy', async () => {

@@ -166,6 +166,28 @@ describe('in a batch with route Ses', () => {
     assert.equal(errors.length, 1)
   })
 
+  it('after a throttled message, the messages of five seconds return without a reservation, at different times', async () => {
+    let atMs = nowMs
+    let random = 0
+    const { slots, requested } = slotsWith([], { now: () => atMs, random: () => random })
+    slots.pause()
+    atMs += 4_999
+    const wait = { reason: 'SesRate', sendAt: null, text: 'it throttles requests' }
+    const sendAt = receivedAt.toISOString()
+    assert.deepEqual(await run(slots, job(), job(1, { sendAt, waits: 3 })), [
+      { ...wait, delaySeconds: 8 },
+      { ...wait, delaySeconds: 60 },
+    ])
+    random = 0.999
+    assert.deepEqual(await run(slots, job(), job(1, { route: { kind: 'TlsReports' } })), [
+      { ...wait, delaySeconds: 15 },
+      'sent',
+    ])
+    assert.deepEqual(requested, [])
+    atMs += 1
+    assert.deepEqual(await run(slots, job()), ['sent'])
+  })
+
   it('a TLS report needs no reservation', async () => {
     const { slots, requested } = slotsWith()
     assert.deepEqual(await run(slots, job(1, { route: { kind: 'TlsReports' } })), ['sent'])

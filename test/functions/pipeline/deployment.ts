@@ -19,7 +19,7 @@ import { Witness } from './witness.ts'
 
 /**
  * The numbers are probabilities, except `skewMs`. The probabilities `duplicates` and `queueReturns` apply to each
- * processing of a job, the others to each step.
+ * processing of a job, `throttles` to each transmission, the others to each step.
  */
 export interface Faults {
   /** SQS delivers a job again although it was done. */
@@ -32,6 +32,8 @@ export interface Faults {
   failures: number
   /** A delivery job returns to the queue without an attempt. */
   queueReturns: number
+  /** Amazon SES throttles a transmission. */
+  throttles: number
   /** An administrator changes the connectors. */
   changes: number
   /** An administrator requests a retry of the message. */
@@ -284,9 +286,10 @@ export class SimulatedDeployment {
     worker: Worker,
   ): Outcomes {
     const stale = connectorsVersion !== version
+    const isThrottled = this.#random.happens(this.#settings.faults.throttles)
     return new Map(
       recipients.map(({ address }) => {
-        const outcome = this.#random.oneOf(outcomes)
+        const outcome = isThrottled ? 'TemporaryFailure' : this.#random.oneOf(outcomes)
         const delivered = outcome === 'Delivered'
         const dsnPassedOn = this.#random.happens(0.5)
         this.witness.recordTransmission({
@@ -300,8 +303,8 @@ export class SimulatedDeployment {
           tls,
           worker: worker.name,
         })
-        this.#logEvent(`${address} by attempt ${attempt}: ${outcome}`)
-        return [address, { ...outcomeOf(outcome), dsnPassedOn }]
+        this.#logEvent(`${address} by attempt ${attempt}: ${isThrottled ? 'throttled' : outcome}`)
+        return [address, { ...outcomeOf(outcome), dsnPassedOn, isThrottled }]
       }),
     )
   }

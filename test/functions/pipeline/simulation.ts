@@ -81,6 +81,20 @@ export const modes: Record<string, Mode> = {
       duplicates: 0.2,
       retries: 0.02,
     },
+  'when requests are throttled, workers die, jobs come twice and requests are lost': {
+    throttles: 0.8,
+    deaths: 0.03,
+    duplicates: 0.2,
+    failures: 0.03,
+  },
+  'while the message expires, requests are throttled, connectors change, jobs come twice and an administrator returns':
+    {
+      throttles: 0.8,
+      expiresSoon: true,
+      changes: 0.02,
+      duplicates: 0.2,
+      returns: 0.02,
+    },
   'when an administrator retries': { retries: 0.05 },
   'when an administrator retries, workers die, jobs come twice and requests are lost': {
     retries: 0.05,
@@ -148,6 +162,7 @@ const noFaults: Faults = {
   mortalUnits: ['evaluate', 'deliver', 'bounce', 'retry'],
   failures: 0,
   queueReturns: 0,
+  throttles: 0,
   changes: 0,
   retries: 0,
   releases: 0,

@@ -48,8 +48,8 @@ export class Witness {
   readonly decided = new Set<string>()
   /** Recorded releases. */
   readonly releases: { order: number; message: string; address: string }[] = []
-  /** Attempts with the workers that claimed them. */
-  readonly claims: { message: string; address: string; attempt: number; worker: string }[] = []
+  /** Attempts with the workers that claimed them and did not release them. */
+  claims: { message: string; address: string; attempt: number; worker: string }[] = []
   #order = 0
 
   recordTransmission(transmission: Omit<Transmission, 'order' | 'isRecorded'>): void {
@@ -72,7 +72,9 @@ export class Witness {
     const { pk, sk } = input.Key as { pk: string; sk: string }
     const [itemType, ...rest] = sk.split('#')
     if (itemType === 'recipient') this.#recipientWritten(pk, rest.join('#'), command)
-    if (itemType === 'attempt') this.#resultWritten(pk, rest as [string, string], worker)
+    if (itemType === 'attempt' && input.UpdateExpression?.endsWith('REMOVE holder'))
+      this.#released(pk, rest as [string, string], worker)
+    else if (itemType === 'attempt') this.#resultWritten(pk, rest as [string, string], worker)
     const result = input.ExpressionAttributeValues?.[':result'] as { dsn: string }
     if (itemType === 'dsn') this.#dsnWritten(result.dsn, rest as [string, string])
   }
@@ -88,6 +90,16 @@ export class Witness {
     // An item put with a result is a cancellation: no worker has begun the attempt.
     if (itemType === 'attempt' && result === undefined)
       this.claims.push({ message: pk, address, attempt: Number(attempt), worker })
+  }
+
+  #released(message: string, [address, attempt]: [string, string], worker: string): void {
+    this.claims = this.claims.filter(
+      (claim) =>
+        claim.message !== message ||
+        claim.address !== address ||
+        claim.attempt !== Number(attempt) ||
+        claim.worker !== worker,
+    )
   }
 
   #resultWritten(message: string, [address, attempt]: [string, string], worker: string): void {

@@ -91,3 +91,27 @@ test('different attempts, recipients and messages have different claims', async 
   for (const key of keys)
     assert.equal((await claims.claim(key, receivedAt, leaseMs, expiresAt)).kind, 'Claimed')
 })
+
+test('a released claim is granted at once and can be cancelled, and its effect has not begun', async () => {
+  const [key, cancelled] = [nextKey(), nextKey()]
+  for (const each of [key, cancelled]) {
+    await claims.claim(each, receivedAt, leaseMs, expiresAt, 'worker 1')
+    await claims.release(each, 'worker 1')
+    assert.equal(await claims.hasBegun(each), false)
+  }
+  assert.equal(await claims.cancel(cancelled, { reply: 'never' }, receivedAt, leaseMs, expiresAt), true)
+  assert.deepEqual(await claims.claim(key, receivedAt, leaseMs, expiresAt), {
+    kind: 'Claimed',
+    leaseExpired: false,
+  })
+  assert.equal(await claims.hasBegun(key), true)
+})
+
+test('a claim is released only by its holder', async () => {
+  const key = nextKey()
+  await claims.claim(key, receivedAt, leaseMs, expiresAt, 'worker 1')
+  await claims.release(key, 'worker 1')
+  await claims.claim(key, receivedAt, leaseMs, expiresAt, 'worker 2')
+  await claims.release(key, 'worker 1')
+  assert.deepEqual(await claims.claim(key, receivedAt, leaseMs, expiresAt), { kind: 'Busy' })
+})

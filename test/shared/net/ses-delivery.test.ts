@@ -189,12 +189,16 @@ describe('a delivery through Amazon SES', () => {
   it('repeats a throttled request after growing delays, and delivers when SES accepts it', async () => {
     const delays: number[] = []
     service.answer = () =>
-      service.requests.length > 4
+      service.requests.length > 2
         ? 'accepted'
         : { status: 400, name: 'Throttling', message: 'Maximum sending rate exceeded.' }
-    const outcomes = await send({}, undefined, { wait: async (milliseconds) => delays.push(milliseconds) })
-    assert.equal(outcomes.get('b@partner.example')?.outcome, 'Delivered')
-    const limits = [1_000, 2_000, 4_000, 8_000]
+    const outcomes = await send({}, undefined, {
+      wait: async (milliseconds) => delays.push(milliseconds),
+      onThrottled: () => assert.fail('SES accepted the message'),
+    })
+    const { outcome, isThrottled } = outcomes.get('b@partner.example') ?? {}
+    assert.deepEqual([outcome, isThrottled], ['Delivered', undefined])
+    const limits = [500, 1_000]
     assert.equal(delays.length, limits.length)
     for (const [index, limit] of limits.entries()) {
       const delay = delays[index] ?? 0
@@ -202,12 +206,22 @@ describe('a delivery through Amazon SES', () => {
     }
   })
 
-  it('defers with 451 4.4.5 after the eighth throttled request, or when the attempt times out', async () => {
+  it('defers with 451 4.4.5 after the third throttled request, or when the attempt times out', async () => {
     service.answer = () => ({ status: 400, name: 'Throttling', message: 'Rate exceeded' })
     const replyOf = (outcomes: Outcomes) => outcomes.get('b@partner.example')?.reply
     const expected = { code: 451, enhanced: '4.4.5', text: 'Amazon SES: Throttling: Rate exceeded' }
-    assert.deepEqual(replyOf(await send({}, undefined, { wait: async () => {} })), expected)
-    assert.equal(service.requests.length, 8)
+    let reports = 0
+    const outcomes = await send({}, undefined, {
+      wait: async () => {},
+      onThrottled: () => {
+        reports += 1
+      },
+    })
+    assert.deepEqual(replyOf(outcomes), expected)
+    assert.deepEqual(
+      [outcomes.get('b@partner.example')?.isThrottled, reports, service.requests.length],
+      [true, 1, 3],
+    )
     const abort = new AbortController()
     const wait = async () => abort.signal.throwIfAborted()
     service.answer = () => {
@@ -217,7 +231,7 @@ describe('a delivery through Amazon SES', () => {
     const timedOut = replyOf(
       await send({}, abort.signal, { wait: () => once(abort.signal, 'abort').then(wait) }),
     )
-    assert.deepEqual([timedOut?.code, service.requests.length], [451, 9])
+    assert.deepEqual([timedOut?.code, service.requests.length], [451, 4])
   })
 
   it('does not repeat a request when the quota of 24 hours is used up, and reports that', async () => {
@@ -228,7 +242,8 @@ describe('a delivery through Amazon SES', () => {
         reports += 1
       },
     })
-    assert.equal(outcomes.get('b@partner.example')?.outcome, 'TemporaryFailure')
+    const { outcome, isThrottled } = outcomes.get('b@partner.example') ?? {}
+    assert.deepEqual([outcome, isThrottled], ['TemporaryFailure', undefined])
     assert.deepEqual([reports, service.requests.length], [1, 1])
   })
 

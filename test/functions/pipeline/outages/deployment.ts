@@ -37,6 +37,7 @@ const unitOf = (name: QueueName): Exclude<Unit, 'retry' | 'release' | 'return'> 
 /** The job that an invocation processes. */
 interface Work {
   unit: Unit
+  queue: QueueName
   /** Id of the mail message. */
   message: string
   invocation: Invocation
@@ -103,7 +104,7 @@ export class Deployment {
       timeoutMs: timeoutMs[unit],
       beforeBatch: async (invocation) => this.#readVersion(unit, invocation),
       process: ({ body, message }, invocation) =>
-        runUnit(unit, body, this.#portsOf({ unit, message, invocation })),
+        runUnit(unit, body, this.#portsOf({ unit, queue: name, message, invocation })),
       onDeleted: (message) => ledger.jobDeleted(message),
     })
     return queue
@@ -124,12 +125,12 @@ export class Deployment {
         aws.request('gets', functionClient, () => this.#contents.get(key) ?? defaultContent, alive),
       store: (octets, { key }: ContentReference) =>
         aws.request('puts', functionClient, () => void this.#contents.set(key, octets), alive),
-      transmit: (mail, job) => this.#transmit(mail, job, alive),
+      transmit: (mail, job) => this.#transmit(mail, job, work),
       reasonNotToRun: () => null,
-      runExclusive: (job, work) => {
-        if (job.route.kind !== 'Ses') return work()
+      runExclusive: (job, deliver) => {
+        if (job.route.kind !== 'Ses') return deliver()
         clock.addRound()
-        return this.#ses.slotFor(job).runExclusive(work)
+        return this.#ses.slotsOf(workerOf(work)).slotFor(job).runExclusive(deliver)
       },
       connectors: () => connectors,
       now: () => timeOf(clock.now),
@@ -186,10 +187,11 @@ export class Deployment {
   async #transmit(
     mail: OutboundMessage,
     { message, route, attempt }: DeliveryJob,
-    alive: () => boolean,
+    work: Work,
   ): Promise<Outcomes> {
     const { clock } = this.#options
-    if (route.kind === 'Ses') return this.#ses.deliver(mail, message.id, alive)
+    const alive = isAlive(work.invocation)
+    if (route.kind === 'Ses') return this.#ses.deliver(mail, message.id, workerOf(work), alive)
     await clock.sleep(smtpMs)
     if (!alive()) return new Promise(() => {})
     return new Map(
@@ -201,6 +203,8 @@ export class Deployment {
     )
   }
 }
+
+const workerOf = ({ queue, invocation }: Work): string => `${queue} ${invocation.worker}`
 
 const isAlive = (invocation: Invocation) => (): boolean => invocation.isAlive
 

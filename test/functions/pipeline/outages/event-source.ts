@@ -9,6 +9,8 @@ import type { Clock } from './clock.ts'
 import type { QueuedJob, Receipt, SimulatedQueue } from './simulated-queue.ts'
 
 export interface Invocation {
+  /** Number of the instance of the function; two invocations at the same time have different numbers. */
+  worker: number
   /** False after the function's timeout. */
   isAlive: boolean
 }
@@ -34,11 +36,13 @@ const receiveMs = 10
 
 export class EventSource {
   readonly #options: EventSourceOptions
-  #running = 0
+  /** The workers that run no invocation. */
+  readonly #idle: number[]
   #receiveIsPlanned = false
 
   constructor(options: EventSourceOptions) {
     this.#options = options
+    this.#idle = Array.from({ length: options.concurrency }, (_, index) => index)
   }
 
   /** A job can be received. Jobs that arrive together are received together. */
@@ -47,16 +51,16 @@ export class EventSource {
   }
 
   #receive(): void {
-    const { aws, queue, concurrency, batchSize } = this.#options
-    while (this.#running < concurrency && queue.hasVisible) {
+    const { aws, queue, batchSize } = this.#options
+    while (this.#idle.length > 0 && queue.hasVisible) {
       const outage = aws.outage('queues')
       // A late response has no receiver: its jobs stay hidden for the visibility timeout.
       const receipts = outage === null || outage === 'answers late' ? queue.receive(batchSize) : []
       if (outage !== null) this.#receiveIn(receiveAgainMs)
       if (outage !== null || receipts.length === 0) return
-      this.#running++
-      void this.#invoke(receipts).then(() => {
-        this.#running--
+      const worker = this.#idle.shift() as number
+      void this.#invoke(receipts, worker).then(() => {
+        this.#idle.push(worker)
         this.wake()
       })
     }
@@ -71,9 +75,9 @@ export class EventSource {
     })
   }
 
-  async #invoke(receipts: readonly Receipt[]): Promise<void> {
+  async #invoke(receipts: readonly Receipt[], worker: number): Promise<void> {
     const { clock, timeoutMs } = this.#options
-    const invocation = { isAlive: true }
+    const invocation = { worker, isAlive: true }
     const death = clock.sleep(timeoutMs).then(() => {
       invocation.isAlive = false
       return null

@@ -86,6 +86,12 @@ export function outcomeOf(address: string, attempt: number): Outcome {
 
 const outcomeWith = (kind: keyof typeof replies): Outcome => outcome({ outcome: kind, reply: replies[kind] })
 
+/** Whether the mail leaves by MX lookup, to a server that accepts it at once. */
+export function isAcceptedByMx(mail: number): boolean {
+  const { domain, reply = 'Accept' } = kindOf(mail)
+  return domain === 'northwind.example' && reply === 'Accept'
+}
+
 const queueRunMs = 300_000
 const minBackoffMs = 300_000
 const maxBackoffMs = 4_000_000

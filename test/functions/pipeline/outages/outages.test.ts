@@ -31,3 +31,21 @@ describe('during outages of AWS all mail is delivered once, or returned for its 
       assert.ok(repeated <= maxRepeated(outages), `${repeated} copies are repeated`)
     })
 })
+
+describe('while Amazon SES throttles every request', () => {
+  const throttling = (minutes: number): Outage[] => [
+    { service: 'SES', kind: 'throttles', start: marginMinutes, minutes },
+  ]
+
+  it('mail to MX hosts, which has the same workers, waits less than a minute', async () => {
+    const { violations, mxMinutes } = await simulate(throttling(20), { rate: 10, scale: 5, burst: 1 })
+    assert.deepEqual(violations, [])
+    assert.ok(mxMinutes.max < 1, `${mxMinutes.max} minutes`)
+  })
+
+  it('the senders of mail that waits for more than four hours get delay DSNs', async () => {
+    const { violations, delayDsns } = await simulate(throttling(6 * 60), load)
+    assert.deepEqual(violations, [])
+    assert.ok(delayDsns > 0)
+  })
+})

@@ -15,7 +15,7 @@ import { Clock } from './clock.ts'
 import { Deployment, type DeploymentLimits } from './deployment.ts'
 import { SimulatedIngress } from './ingress.ts'
 import { type Counts, Ledger } from './ledger.ts'
-import { evaluationJob, senderBackoffMs } from './mail.ts'
+import { evaluationJob, isAcceptedByMx, senderBackoffMs } from './mail.ts'
 import { endOf, marginMinutes, type Outage } from './schedule.ts'
 import { Tables } from './tables.ts'
 
@@ -37,6 +37,8 @@ export interface Result extends Counts {
   drainMinutes: number
   /** The same for all mail that a sender first tried before that end. */
   senderMinutes: number
+  /** Minutes from the first try of the sender to the end of mail to MX hosts that accept it at once. */
+  mxMinutes: { median: number; max: number }
   /** Messages in flight at most, on one queue. */
   maxInFlight: number
   /** Minutes for which the quota of messages in flight stopped a queue. */
@@ -95,6 +97,8 @@ class Simulation {
   readonly #mailCount: number
   /** Messages that clients sent before the end of the last outage. */
   readonly #early = new Set<string>()
+  /** Milliseconds from the first try of the sender to the end of mail to MX hosts that accept it at once. */
+  readonly #mxMs: number[] = []
   #lastAccepted = 0
   #lastSubmitted = 0
 
@@ -156,6 +160,7 @@ class Simulation {
   #settled(message: string, mail: number): void {
     this.#tables.drop(message)
     const { now } = this.#clock
+    if (isAcceptedByMx(mail)) this.#mxMs.push(now - this.#arrivalOf(mail))
     if (this.#early.delete(message)) this.#lastAccepted = now
     if (this.#arrivalOf(mail) < this.#end) this.#lastSubmitted = now
   }
@@ -172,10 +177,17 @@ class Simulation {
       submitted: this.#mailCount * scale,
       drainMinutes: (this.#lastAccepted - this.#end) / minuteMs,
       senderMinutes: (this.#lastSubmitted - this.#end) / minuteMs,
+      mxMinutes: this.#mxMinutes(),
       maxInFlight: scale * Math.max(...queues.map(({ maxInFlight }) => maxInFlight)),
       stalledMinutes: Math.max(...queues.map(({ stalledMs }) => stalledMs)) / minuteMs,
       violations,
     }
+  }
+
+  #mxMinutes(): Result['mxMinutes'] {
+    const sorted = this.#mxMs.sort((first, second) => first - second)
+    const minutesAt = (index: number) => (sorted.at(index) ?? 0) / minuteMs
+    return { median: minutesAt(Math.floor(sorted.length / 2)), max: minutesAt(-1) }
   }
 }
 

@@ -23,26 +23,32 @@ export interface SimulatedSesOptions {
 
 export class SimulatedSes {
   readonly #options: SimulatedSesOptions
-  readonly #slots: SesSlots
+  /** By worker: each is an instance of the function. */
+  readonly #slots = new Map<string, SesSlots>()
   readonly #signal = new AbortController().signal
 
   constructor(options: SimulatedSesOptions) {
     this.#options = options
-    const { clock, random } = options
-    this.#slots = new SesSlots({
-      limiter: createLimiter(options),
-      now: () => timeOf(clock.now).getTime(),
-      random: () => random.integerBelow(1000) / 1000,
-      onError() {},
-      onDailyQuotaUsedUp() {},
-      wait: (milliseconds) => clock.sleep(milliseconds),
-    })
   }
 
-  slotFor: SesSlots['slotFor'] = (job) => this.#slots.slotFor(job)
+  slotsOf(worker: string): SesSlots {
+    const { clock, random } = this.#options
+    const slots =
+      this.#slots.get(worker) ??
+      new SesSlots({
+        limiter: createLimiter(this.#options),
+        now: () => timeOf(clock.now).getTime(),
+        random: () => random.integerBelow(1000) / 1000,
+        onError() {},
+        onDailyQuotaUsedUp() {},
+        wait: (milliseconds) => clock.sleep(milliseconds),
+      })
+    this.#slots.set(worker, slots)
+    return slots
+  }
 
   /** @param isSent whether the caller still runs */
-  deliver(mail: OutboundMessage, message: string, isSent: () => boolean): Promise<Outcomes> {
+  deliver(mail: OutboundMessage, message: string, worker: string, isSent: () => boolean): Promise<Outcomes> {
     const { aws, clock, ledger } = this.#options
     const accept = (): string => {
       ledger.delivered(message)
@@ -57,8 +63,9 @@ export class SimulatedSes {
       },
       configurationSets: { requireTls: 'require', optionalTls: 'optional' },
       signal: this.#signal,
-      // The longest wait that jitter permits, so that a run can be repeated.
-      wait: (milliseconds) => clock.sleep(2 ** Math.ceil(Math.log2(milliseconds))),
+      onThrottled: () => this.slotsOf(worker).pause(),
+      // At least the longest wait that jitter permits, so that a run can be repeated.
+      wait: () => clock.sleep(1_000),
     })
   }
 }

@@ -12,6 +12,8 @@ const columns: Record<string, (result: Result) => string> = {
   'delay DSNs': ({ delayDsns }) => formatCount(delayDsns),
   'drained, min': ({ drainMinutes }) => drainMinutes.toFixed(0),
   'with senders, min': ({ senderMinutes }) => senderMinutes.toFixed(0),
+  'MX mail, median min': ({ mxMinutes }) => mxMinutes.median.toFixed(1),
+  'MX mail, max min': ({ mxMinutes }) => mxMinutes.max.toFixed(1),
   'in flight': ({ maxInFlight }) => formatCount(maxInFlight),
   'stopped by that quota, min': ({ stalledMinutes }) => stalledMinutes.toFixed(0),
 }
