@@ -116,6 +116,24 @@ const faults: [string, Record<string, unknown>, RegExp][] = [
     { encryptionKeyArn: `arn:aws:kms:eu-west-1:123456789012:key/mrk-${'0'.repeat(32)}` },
     /mailflow\.encryptionKeyArn: must be .* not a multi-Region key/,
   ],
+  ...[
+    ['an empty value', { team: '' }],
+    ['a comma in its value', { team: 'mail, web' }],
+  ].map(([what, tags]): [string, Record<string, unknown>, RegExp] => [
+    `a tag with ${what}`,
+    { tags },
+    /mailflow\.tags\.team: must be 1 to 256 letters, digits, spaces and _\.:\/=\+-@/,
+  ]),
+  ...['', 'aws:team', 'team,unit', 't'.repeat(129)].map((key): [string, Record<string, unknown>, RegExp] => [
+    `a tag with the key "${key}"`,
+    { tags: { [key]: 'mail' } },
+    /mailflow\.tags: must have keys of 1 to 128 letters, .*, which do not begin with aws:/,
+  ]),
+  [
+    'more tags than a subnet can have',
+    { tags: Object.fromEntries(Array.from({ length: 48 }, (_, index) => [`tag${index}`, 'mail'])) },
+    /mailflow\.tags: must be at most 47: AWS permits 50 for a resource, and a subnet has three of its own/,
+  ],
   ['a line limit below 1000', { ingress: { maximumLineLength: 998 } }, /ingress\.maximumLineLength: /],
   ['an unknown value of bareNewlines', { ingress: { bareNewlines: 'Keep' } }, /ingress\.bareNewlines: /],
   [

@@ -396,6 +396,11 @@ test('the number of tasks follows CPU utilization and the number of SMTP session
   assert.deepEqual(metrics.sort(), ['Connections', 'ECSServiceAverageCPUUtilization'])
 })
 
+test('autoscaling names no role, because AWS creates its service-linked role only then', () => {
+  const target = onlyResource('AWS::ApplicationAutoScaling::ScalableTarget').Properties
+  assert.equal(target.RoleARN, undefined)
+})
+
 test('the container of the ingress does not run as root and cannot write to its root file system', () => {
   const [container] = onlyResource('AWS::ECS::TaskDefinition').Properties.ContainerDefinitions
   assert.equal(container.User, 'node')
