@@ -4,6 +4,7 @@ import { mailMemoryOctets } from '../shared/contract/ingress-memory.ts'
 import { parseNameServer, parseNameServers } from '../shared/contract/name-server.ts'
 import { Role, type RoleMapping } from '../shared/contract/roles.ts'
 import { Network } from './network-settings.ts'
+import { otherRegions } from './regional-settings.ts'
 
 /** Content must outlive its job, which can stay this long on a queue or dead-letter queue. */
 const queueRetentionDays = 14
@@ -505,6 +506,9 @@ export const Config = z
   .refine(({ hostname, postmaster }) => !postmaster?.toLowerCase().endsWith(`@${hostname}`), {
     path: ['postmaster'],
     message: 'must not be at hostname: its mail would return to mailflow',
+  })
+  .superRefine((config, context) => {
+    for (const { path, message } of otherRegions(config)) context.addIssue({ code: 'custom', path, message })
   })
   .refine(hasMatchingDkimDomain, {
     path: ['tlsReporting', 'dkim', 'domain'],
