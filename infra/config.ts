@@ -4,6 +4,7 @@ import { mailMemoryOctets } from '../shared/contract/ingress-memory.ts'
 import { parseNameServer, parseNameServers } from '../shared/contract/name-server.ts'
 import { Role, type RoleMapping } from '../shared/contract/roles.ts'
 import { Network } from './network-settings.ts'
+import { otherRegions } from './regional-settings.ts'
 
 /** Content must outlive its job, which can stay this long on a queue or dead-letter queue. */
 const queueRetentionDays = 14
@@ -18,6 +19,27 @@ const identityArn = /^arn:[\w-]+:ses:[\w-]+:\d{12}:identity\/\S+$/
 const hostName = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}$/
 
 const days = z.int().min(1).max(3650)
+
+/**
+ * Tags that CloudFormation accepts for a stack and IAM for a role. A refused tag would fail the deployment halfway
+ * (https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_Tag.html,
+ * https://docs.aws.amazon.com/IAM/latest/APIReference/API_Tag.html).
+ */
+const Tags = z
+  .record(
+    z.string(),
+    z
+      .string()
+      .regex(/^[\p{L}\p{Z}\p{N}_.:/=+@-]{1,256}$/u, 'must be 1 to 256 letters, digits, spaces and _.:/=+-@'),
+  )
+  .refine(
+    (tags) => Object.keys(tags).every((key) => /^(?!aws:)[\p{L}\p{Z}\p{N}_.:/=+@-]{1,128}$/iu.test(key)),
+    'must have keys of 1 to 128 letters, digits, spaces and _.:/=+-@, which do not begin with aws:',
+  )
+  .refine(
+    (tags) => Object.keys(tags).length <= 47,
+    'must be at most 47: AWS permits 50 for a resource, and a subnet has three of its own',
+  )
 
 /**
  * The maximum concurrency of an SQS event source, from 2 to 1000
@@ -287,7 +309,7 @@ export const Config = z
       .regex(/^[A-Za-z][A-Za-z0-9-]{0,99}$/, 'must be letters, digits and hyphens, and begin with a letter')
       .optional(),
     /** Tags of every resource that can have tags. @default {} */
-    tags: z.record(z.string().min(1).max(128), z.string().max(256)).default({}),
+    tags: Tags.default({}),
     /** ARN of an IAM policy that limits every role of the stack. @default none */
     permissionsBoundary: z.string().regex(policyArn, 'must be the ARN of an IAM policy').optional(),
     /** Host name of the gateway in MX records, in the greeting and in EHLO. */
@@ -486,6 +508,9 @@ export const Config = z
   .refine(({ hostname, postmaster }) => !postmaster?.toLowerCase().endsWith(`@${hostname}`), {
     path: ['postmaster'],
     message: 'must not be at hostname: its mail would return to mailflow',
+  })
+  .superRefine((config, context) => {
+    for (const { path, message } of otherRegions(config)) context.addIssue({ code: 'custom', path, message })
   })
   .refine(hasMatchingDkimDomain, {
     path: ['tlsReporting', 'dkim', 'domain'],

@@ -164,8 +164,12 @@ export class MailNetwork extends Construct {
 }
 
 /**
- * `2001:db8:1:2::25` for the network `2001:db8:1:2::/64`; AWS gives tasks random addresses. It reads the property,
- * because the attribute may still be empty when the subnet exists.
+ * `2001:db8:1:2::25` for the network `2001:db8:1:2::/64`; AWS gives tasks random addresses. CloudFormation also writes the
+ * network as `2001:db8:1:2:0:0:0:0/64` (https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/938),
+ * so only the first four groups are taken. The property is read, because the attribute may still be empty when the subnet
+ * exists.
  */
-const addressIn = ({ ipv6CidrBlock = '' }: CfnSubnet): string =>
-  `${Fn.select(0, Fn.split('::/64', ipv6CidrBlock))}::25`
+const addressIn = ({ ipv6CidrBlock = '' }: CfnSubnet): string => {
+  const groups = Fn.split(':', ipv6CidrBlock)
+  return `${[0, 1, 2, 3].map((index) => Fn.select(index, groups)).join(':')}::25`
+}

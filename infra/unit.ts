@@ -19,6 +19,7 @@ import { acknowledge } from './acknowledge.ts'
 import { bundleUnit } from './bundle-unit.ts'
 import type { Config } from './config.ts'
 import { encryptionKey } from './encryption-key.ts'
+import { checkEnvironmentSize } from './environment-size.ts'
 import { handlerPath } from './repository.ts'
 
 /** A Lambda function or a container. */
@@ -67,6 +68,7 @@ export class UnitFunction extends LambdaFunction implements Unit {
       ...props.network,
     })
     this.permissions = role
+    checkEnvironmentSize(this)
   }
 }
 

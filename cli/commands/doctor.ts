@@ -4,8 +4,14 @@ import { requiredQuotas } from '../../infra/required-quotas.ts'
 import { errorMessage } from '../../shared/contract/error-message.ts'
 import { defineCommand, jsonOption } from '../command.ts'
 import { CommandError, exitStatus } from '../command-error.ts'
-import { readQuota, readSesAccount } from '../doctor/account-facts.ts'
-import { assessPort25, assessQuota, assessSes, type Finding } from '../doctor/assess-account.ts'
+import { readDualStackTasks, readQuota, readSesAccount } from '../doctor/account-facts.ts'
+import {
+  assessDualStackTasks,
+  assessPort25,
+  assessQuota,
+  assessSes,
+  type Finding,
+} from '../doctor/assess-account.ts'
 import { readText } from '../input/read-file.ts'
 import { jsonText, printable } from '../text/format.ts'
 
@@ -22,10 +28,10 @@ export const doctor = defineCommand({
   },
   details: `
 With AWS credentials and a region, the command reads the quotas of the account, which needs the permissions
-servicequotas:GetServiceQuota, servicequotas:GetAWSDefaultServiceQuota and ses:GetAccount. Otherwise it prints what the
-settings need. It changes nothing.
+servicequotas:GetServiceQuota, servicequotas:GetAWSDefaultServiceQuota and ses:GetAccount, and with ingress.ipv6 also
+ecs:ListAccountSettings. Otherwise it prints what the settings need. It changes nothing.
 
-LOW names a quota that is too low, and the command that requests a higher one; the exit status is then 1. The numbers
+LOW names a quota or setting that is too low, and the command that raises it; the exit status is then 1. The numbers
 are those of this deployment alone: other resources of the account count towards the same quotas. To deploy, a principal
 needs the roles of "cdk bootstrap" (sts:AssumeRole of cdk-*).
 `,
@@ -39,6 +45,7 @@ needs the roles of "cdk bootstrap" (sts:AssumeRole of cdk-*).
       ...quotas.map(async (quota) => assessQuota(quota, access && (await readQuota(quota, access)))),
       (async () => assessSes(config.defaultRoute === 'Ses', access && (await readSesAccount(access))))(),
     ])
+    if (config.ingress.ipv6) findings.push(assessDualStackTasks(access && (await readDualStackTasks(access))))
     findings.push(assessPort25(deliversInVpc(config)))
     if (reason !== null) io.err(`The account was not read: ${printable(reason)}.\n`)
     io.out(values.json ? jsonText(findings) : findings.map(lineOf).join(''))

@@ -69,6 +69,25 @@ export async function readSesAccount(access: AwsAccess): Promise<Fact<SesAccount
   }))
 }
 
+const SettingsResponse = z.looseObject({ settings: z.array(z.looseObject({ value: z.string() })) })
+
+/** Whether tasks get IPv6 addresses in subnets that have them (Amazon ECS API Reference, ListAccountSettings). */
+export async function readDualStackTasks(access: AwsAccess): Promise<Fact<boolean>> {
+  const response = await awsRequest({
+    ...access,
+    service: 'ecs',
+    endpoint: access.env.AWS_ENDPOINT_URL_ECS ?? `https://ecs.${hostOf(access.region)}`,
+    method: 'POST',
+    path: '/',
+    headers: {
+      'content-type': 'application/x-amz-json-1.1',
+      'x-amz-target': 'AmazonEC2ContainerServiceV20141113.ListAccountSettings',
+    },
+    body: JSON.stringify({ name: 'dualStackIPv6', effectiveSettings: true }),
+  })
+  return map(response, SettingsResponse, ({ settings }) => settings.some(({ value }) => value === 'enabled'))
+}
+
 const hostOf = (region: string): string => `${region}.amazonaws.com${region.startsWith('cn-') ? '.cn' : ''}`
 
 interface AwsRequest extends AwsAccess {

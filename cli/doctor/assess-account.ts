@@ -55,6 +55,20 @@ export function assessSes(needsSes: boolean, fact: Fact<SesAccount> | null): Fin
   }
 }
 
+/** @param fact null without credentials */
+export function assessDualStackTasks(fact: Fact<boolean> | null): Finding {
+  const name = 'ECS: account setting dualStackIPv6'
+  const needed = 'needed for ingress.ipv6'
+  if (fact === null) return { result: '?', name, text: needed }
+  if (fact.kind === 'Unknown') return { result: '?', name, text: `${needed}; not read: ${fact.reason}` }
+  if (fact.value) return { result: 'OK', name, text: 'enabled' }
+  return {
+    result: 'LOW',
+    name,
+    text: `${needed}, and disabled: tasks get no IPv6 addresses, and the deployment fails. Enable it: aws ecs put-account-setting-default --name dualStackIPv6 --value enabled`,
+  }
+}
+
 /** No API tells whether AWS has lifted the limit. */
 export const assessPort25 = (deliversInVpc: boolean): Finding => ({
   result: '?',

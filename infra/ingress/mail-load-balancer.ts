@@ -1,4 +1,5 @@
 import { CfnOutput, Duration } from 'aws-cdk-lib'
+import { type IMetric, MathExpression, Metric, Stats } from 'aws-cdk-lib/aws-cloudwatch'
 import { Peer, Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2'
 import type { FargateService } from 'aws-cdk-lib/aws-ecs'
 import {
@@ -64,6 +65,29 @@ export class MailLoadBalancer extends Construct {
   /** CIDRs of the subnets that contain the balancer's addresses. An existing VPC has them only if the setting does. */
   get balancerNetworks(): string[] {
     return this.network.vpc.publicSubnets.map(({ ipv4CidrBlock }) => ipv4CidrBlock)
+  }
+
+  /** The number of healthy tasks in a minute; with IPv6, the smaller one of both address families. */
+  healthyTasks(): IMetric {
+    const options = { statistic: Stats.MAXIMUM, period: Duration.minutes(1) }
+    const ipv4 = this.targets.metrics.healthyHostCount(options)
+    if (!this.ipv6) return ipv4
+    // The CDK knows the balancer of a group by its listener, and the second group has only a rule.
+    const ipv6 = new Metric({
+      namespace: ipv4.namespace,
+      metricName: ipv4.metricName,
+      dimensionsMap: {
+        LoadBalancer: this.balancer.loadBalancerFullName,
+        TargetGroup: this.ipv6.targets.targetGroupFullName,
+      },
+      ...options,
+    })
+    return new MathExpression({
+      label: 'Healthy tasks',
+      expression: 'MIN([ipv4, ipv6])',
+      usingMetrics: { ipv4, ipv6 },
+      period: options.period,
+    })
   }
 
   /** Forwards connections to the service's tasks, which accept them only from this load balancer. */

@@ -1,7 +1,15 @@
 import { Duration } from 'aws-cdk-lib'
+import type { CfnScalableTarget } from 'aws-cdk-lib/aws-applicationautoscaling'
 import { Stats } from 'aws-cdk-lib/aws-cloudwatch'
 import { SecurityGroup } from 'aws-cdk-lib/aws-ec2'
-import { Cluster, ContainerInsights, FargateService, type ICluster } from 'aws-cdk-lib/aws-ecs'
+import {
+  Cluster,
+  ContainerInsights,
+  FargateService,
+  type ICluster,
+  PropagatedTagSource,
+  type ScalableTaskCount,
+} from 'aws-cdk-lib/aws-ecs'
 import { Construct } from 'constructs'
 import { Metric } from '../../shared/contract/metrics.ts'
 import type { TlsCertificate } from '../certificates/tls-certificate.ts'
@@ -84,6 +92,7 @@ export class SmtpIngress extends Construct {
       circuitBreaker: { rollback: true },
       healthCheckGracePeriod: Duration.seconds(60),
       enableExecuteCommand: false,
+      propagateTags: PropagatedTagSource.SERVICE,
     })
   }
 
@@ -94,6 +103,7 @@ export class SmtpIngress extends Construct {
       minCapacity: ingress.minimumTasks,
       maxCapacity: ingress.maximumTasks,
     })
+    omitRole(tasks)
     tasks.scaleOnCpuUtilization('Cpu', { targetUtilizationPercent: 50, ...cooldowns })
     tasks.scaleToTrackCustomMetric('Connections', {
       metric: new MailMetrics(this).ingress(Metric.connections, {
@@ -104,4 +114,14 @@ export class SmtpIngress extends Construct {
       ...cooldowns,
     })
   }
+}
+
+/**
+ * The CDK names the service-linked role of Application Auto Scaling, which a new account does not have. Without a name,
+ * AWS creates the role
+ * (https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-service-linked-roles.html).
+ */
+function omitRole(tasks: ScalableTaskCount): void {
+  const target = tasks.node.findChild('Target').node.defaultChild as CfnScalableTarget
+  target.addPropertyDeletionOverride('RoleARN')
 }

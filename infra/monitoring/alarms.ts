@@ -61,14 +61,10 @@ export class Alarms extends Construct {
   }
 
   private watchIngress({ config, ingress }: MonitoredParts): void {
-    const minute = Duration.minutes(1)
     const noHealthyTasks = this.add('NoHealthyTasks', {
       title: 'No healthy ingress task',
       impact: 'No mail can be received; senders retry, most for days, so mail is late rather than lost.',
-      metric: ingress.loadBalancer.targets.metrics.healthyHostCount({
-        statistic: Stats.MAXIMUM,
-        period: minute,
-      }),
+      metric: ingress.loadBalancer.healthyTasks(),
       threshold: 1,
       comparison: LESS_THAN_THRESHOLD,
       periods: 3,

@@ -7,7 +7,14 @@ import * as z from 'zod'
 import { Metrics as IngressMetrics } from '../../functions/smtp-ingress/metrics.ts'
 import { Metric, metricNamespace } from '../../shared/contract/metrics.ts'
 import { type JobTools, sqsHandler } from '../../shared/lambda/sqs-handler.ts'
-import { deployments, type Json, onlyResource, resourcesOfType, text } from '../support/synthesis.ts'
+import {
+  deployments,
+  type Json,
+  onlyResource,
+  type Resource,
+  resourcesOfType,
+  text,
+} from '../support/synthesis.ts'
 
 const runbook = readFileSync('docs/runbook.md', 'utf8')
 const sections = new Map(
@@ -145,6 +152,36 @@ test('the alarm "No healthy ingress task" is created after the first tasks are h
   )
   assert.ok(alarm?.DependsOn?.includes(onlyResource('AWS::ECS::Service').id))
 })
+
+const healthyHosts: [what: string, ingress: Record<string, unknown>, ipAddressTypes: string[]][] = [
+  ['the IPv4 targets', {}, ['ipv4']],
+  ['with ipv6 the targets of both address families', { ipv6: true }, ['ipv4', 'ipv6']],
+  ['with the PROXY protocol the only targets', { ipv6: true, proxyProtocol: true }, ['ipv4']],
+]
+
+for (const [what, ingress, ipAddressTypes] of healthyHosts)
+  test(`the alarm "No healthy ingress task" watches ${what}`, () => {
+    const { Properties } = resourcesOfType('AWS::CloudWatch::Alarm', { ingress }).find(({ id }) =>
+      id.startsWith('MonitoringAlarmsNoHealthyTasks'),
+    ) as Resource
+    const metrics = Properties.Metrics?.flatMap(({ MetricStat }: Json) =>
+      MetricStat ? [{ ...MetricStat.Metric, Statistic: MetricStat.Stat, Period: MetricStat.Period }] : [],
+    ) ?? [Properties]
+    const groups = resourcesOfType('AWS::ElasticLoadBalancingV2::TargetGroup', { ingress })
+    const watched = metrics.map((metric: Json) => {
+      const dimension = (name: string) => metric.Dimensions.find(({ Name }: Json) => Name === name)?.Value
+      assert.deepEqual(
+        [metric.MetricName, metric.Statistic, metric.Period],
+        ['HealthyHostCount', 'Maximum', 60],
+      )
+      assert.match(JSON.stringify(dimension('LoadBalancer')), /IngressFrontDoorBalancer/)
+      const group = groups.find(({ id }) => text(dimension('TargetGroup')) === `<${id}.TargetGroupFullName>`)
+      return group?.Properties.IpAddressType ?? 'ipv4'
+    })
+    assert.deepEqual(watched, ipAddressTypes)
+    const expression = Properties.Metrics?.find(({ Expression }: Json) => Expression)?.Expression
+    assert.equal(expression, ipAddressTypes.length > 1 ? 'MIN([ipv4, ipv6])' : undefined)
+  })
 
 test('an alarm on several metrics counts a missing one as 0', () => {
   const expressions = resourcesOfType('AWS::CloudWatch::Alarm').flatMap(({ Properties }) =>

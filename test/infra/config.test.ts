@@ -10,6 +10,8 @@ const real = {
   hostname: 'mx.ours.example',
   tlsSecretArn: 'arn:aws:secretsmanager:eu-west-1:210987654321:secret:mail/tls-AbC123',
 }
+const otherKey = 'arn:aws:kms:us-east-1:210987654321:key/0c1d2e3f-0000-4000-8000-000000000000'
+const otherCertificate = 'arn:aws:acm:us-east-1:210987654321:certificate/0a1b2c3d-0000-4000-8000-000000000000'
 const roles = { claim: 'groups', mapping: { mail: 'administer' } }
 
 test('the shipped cdk.json is valid, and its example values are recognised', () => {
@@ -116,6 +118,60 @@ const faults: [string, Record<string, unknown>, RegExp][] = [
     { encryptionKeyArn: `arn:aws:kms:eu-west-1:123456789012:key/mrk-${'0'.repeat(32)}` },
     /mailflow\.encryptionKeyArn: must be .* not a multi-Region key/,
   ],
+  ...[
+    ['an empty value', { team: '' }],
+    ['a comma in its value', { team: 'mail, web' }],
+  ].map(([what, tags]): [string, Record<string, unknown>, RegExp] => [
+    `a tag with ${what}`,
+    { tags },
+    /mailflow\.tags\.team: must be 1 to 256 letters, digits, spaces and _\.:\/=\+-@/,
+  ]),
+  ...['', 'aws:team', 'team,unit', 't'.repeat(129)].map((key): [string, Record<string, unknown>, RegExp] => [
+    `a tag with the key "${key}"`,
+    { tags: { [key]: 'mail' } },
+    /mailflow\.tags: must have keys of 1 to 128 letters, .*, which do not begin with aws:/,
+  ]),
+  [
+    'more tags than a subnet can have',
+    { tags: Object.fromEntries(Array.from({ length: 48 }, (_, index) => [`tag${index}`, 'mail'])) },
+    /mailflow\.tags: must be at most 47: AWS permits 50 for a resource, and a subnet has three of its own/,
+  ],
+  ...(
+    [
+      ['tlsSecretKeyArn', { tlsSecretKeyArn: otherKey }],
+      ['encryptionKeyArn', { encryptionKeyArn: otherKey }],
+      ['alarmsTopicArn', { alarmsTopicArn: 'arn:aws:sns:us-east-1:210987654321:operations' }],
+      ['api.certificateArn', { api: { domainName: 'api.ours.example', certificateArn: otherCertificate } }],
+      [
+        'mtaSts.certificateArn',
+        { mtaSts: { mode: 'testing', domains: ['ours.example'], certificateArn: otherCertificate } },
+      ],
+      [
+        'tlsReporting.dkim.secretArn',
+        {
+          tlsReporting: {
+            dkim: {
+              domain: 'ours.example',
+              selector: 'tls',
+              secretArn: 'arn:aws:secretsmanager:us-east-1:210987654321:secret:mail/dkim-AbC123',
+            },
+          },
+        },
+      ],
+      [
+        'sesIdentityArns.0',
+        { sesIdentityArns: ['arn:aws:ses:us-east-1:210987654321:identity/ours.example'] },
+      ],
+      [
+        'network.existingVpc.availabilityZones',
+        { network: { existingVpc: { ...existingVpc, availabilityZones: ['us-east-1a', 'us-east-1b'] } } },
+      ],
+    ] as const
+  ).map(([name, settings]): [string, Record<string, unknown>, RegExp] => [
+    `${name} in another Region`,
+    settings,
+    new RegExp(`mailflow\\.${name}: is in us-east-1, and tlsSecretArn in eu-west-1: both must be in`),
+  ]),
   ['a line limit below 1000', { ingress: { maximumLineLength: 998 } }, /ingress\.maximumLineLength: /],
   ['an unknown value of bareNewlines', { ingress: { bareNewlines: 'Keep' } }, /ingress\.bareNewlines: /],
   [
@@ -259,6 +315,16 @@ for (const [what, change, message] of faults)
   test(`${what} is refused with an error that names the setting`, () => {
     assert.throws(() => readConfig({ ...real, ...change }), message)
   })
+
+test('the certificate of CloudFront is in us-east-1, whatever the Region of the stack', () => {
+  const mtaSts = {
+    mode: 'testing',
+    domains: ['ours.example'],
+    certificateArn: otherCertificate,
+    cloudFront: true,
+  }
+  assert.doesNotThrow(() => readConfig({ ...real, mtaSts }))
+})
 
 test('several faults of the settings are reported together, in one line', () => {
   assert.throws(

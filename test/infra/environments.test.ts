@@ -171,6 +171,11 @@ const unitStacks = ({ Resources }: Json): string[] =>
     return [Environment.find(({ Name }: Json) => Name === 'STACK_NAME').Value]
   })
 
+test('tasks of the ingress have the tags of their service', () => {
+  const [service] = resources().filter(({ Type }) => Type === 'AWS::ECS::Service')
+  assert.equal(service?.Properties.PropagateTags, 'SERVICE')
+})
+
 test('tags are those of the stack, and a permissions boundary limits every role', () => {
   const boundary = 'arn:aws:iam::123456789012:policy/team/boundary'
   const mailflow = { tags: { team: 'mail', 'cost-center': '42' }, permissionsBoundary: boundary }

@@ -223,18 +223,20 @@ for (const [where, mailflow] of [
     }
   })
 
-test("with ipv6, the load balancer has an IPv6 address of each public subnet's network, and a route to the internet", () => {
-  const { Properties, DependsOn = [] } = onlyResource('AWS::ElasticLoadBalancingV2::LoadBalancer', dualStack)
-  const subnets = resourcesOfType('AWS::EC2::Subnet', dualStack)
-  for (const { SubnetId, IPv6Address } of Properties.SubnetMappings) {
-    const subnet = subnets.find(({ id }) => id === SubnetId.Ref)
-    assert.deepEqual(IPv6Address, {
-      'Fn::Join': [
-        '',
-        [{ 'Fn::Select': [0, { 'Fn::Split': ['::/64', subnet?.Properties.Ipv6CidrBlock] }] }, '::25'],
-      ],
-    })
-  }
+for (const network of ['2001:db8:1:2::/64', '2001:db8:1:2:0:0:0:0/64'])
+  test(`with ipv6, the load balancer has an address of each public subnet's network, such as ${network}`, () => {
+    const { SubnetMappings } = onlyResource('AWS::ElasticLoadBalancingV2::LoadBalancer', dualStack).Properties
+    assert.equal(SubnetMappings.length, 2)
+    for (const { SubnetId, IPv6Address } of SubnetMappings) {
+      const subnet = resourcesOfType('AWS::EC2::Subnet', dualStack).find(({ id }) => id === SubnetId.Ref)
+      const block = JSON.stringify(subnet?.Properties.Ipv6CidrBlock)
+      const resolved = JSON.parse(JSON.stringify(IPv6Address).replaceAll(block, JSON.stringify(network)))
+      assert.equal(evaluate(resolved), '2001:db8:1:2::25')
+    }
+  })
+
+test('with ipv6, the load balancer is created after the routes of IPv6 to the internet', () => {
+  const { DependsOn = [] } = onlyResource('AWS::ElasticLoadBalancingV2::LoadBalancer', dualStack)
   const routes = resourcesOfType('AWS::EC2::Route', dualStack).filter(({ id }) => DependsOn.includes(id))
   assert.deepEqual(
     routes.map(({ Properties: { DestinationIpv6CidrBlock: network } }) => network).filter(Boolean),
@@ -396,11 +398,28 @@ test('the number of tasks follows CPU utilization and the number of SMTP session
   assert.deepEqual(metrics.sort(), ['Connections', 'ECSServiceAverageCPUUtilization'])
 })
 
+test('autoscaling names no role, because AWS creates its service-linked role only then', () => {
+  const target = onlyResource('AWS::ApplicationAutoScaling::ScalableTarget').Properties
+  assert.equal(target.RoleARN, undefined)
+})
+
 test('the container of the ingress does not run as root and cannot write to its root file system', () => {
   const [container] = onlyResource('AWS::ECS::TaskDefinition').Properties.ContainerDefinitions
   assert.equal(container.User, 'node')
   assert.equal(container.ReadonlyRootFilesystem, true)
 })
+
+/** Evaluates `Fn::Join`, `Fn::Select` and `Fn::Split` as CloudFormation does. */
+function evaluate(value: Json): Json {
+  if (Array.isArray(value)) return value.map(evaluate)
+  if (typeof value !== 'object') return value
+  const [[name, args]] = Object.entries(value) as [[string, Json]]
+  const [first, second] = evaluate(args)
+  if (name === 'Fn::Join') return second.join(first)
+  if (name === 'Fn::Split') return second.split(first)
+  assert.equal(name, 'Fn::Select')
+  return second[first]
+}
 
 function ingressEnvironment(mailflow?: Record<string, unknown>): Record<string, string> {
   const [container] = onlyResource('AWS::ECS::TaskDefinition', mailflow).Properties.ContainerDefinitions

@@ -15,7 +15,14 @@ import {
   readEnvironment,
   ValidateEnvironment,
 } from '../../shared/contract/environment.ts'
-import { deployments, type Json, onlyResource, resourcesOfType, text } from '../support/synthesis.ts'
+import {
+  assemble,
+  deployments,
+  type Json,
+  onlyResource,
+  resourcesOfType,
+  text,
+} from '../support/synthesis.ts'
 
 const functions: [string, z.ZodObject][] = [
   ['PolicyFunction', EvaluateEnvironment],
@@ -94,6 +101,23 @@ test('the setting postmaster reaches the ingress and the functions that decide a
   for (const { MAIL_HOSTNAME, POSTMASTER_ADDRESS } of environments)
     assert.deepEqual([MAIL_HOSTNAME, POSTMASTER_ADDRESS], [mailflow.hostname, mailflow.postmaster])
 })
+
+const longRoles = { claim: 'groups', mapping: { ['g'.repeat(2000)]: 'read' } }
+const jwt = { issuer: 'https://login.example.net/', audience: ['mailflow'], roles: longRoles }
+const networks = (count: number) => Array.from({ length: count }, (_, index) => `10.0.${index}.0/24`)
+const environments: [what: string, mailflow: Record<string, unknown>, fits: boolean][] = [
+  ['the longest roles', { jwt }, true],
+  ['100 private networks', { privateMxNetworks: networks(100) }, true],
+  ['250 private networks', { privateMxNetworks: networks(250) }, false],
+  ['the longest roles and the longest name of a stack', { jwt, stackName: 'm'.repeat(100) }, false],
+]
+
+for (const [what, mailflow, fits] of environments)
+  test(`with ${what}, the environment variables ${fits ? 'fit' : 'do not fit'} into a function`, () => {
+    const refusal = /about \d+ octets, and Lambda permits 4096: shorten mailflow\.privateMxNetworks/
+    if (fits) assert.doesNotThrow(() => assemble(mailflow))
+    else assert.throws(() => assemble(mailflow), refusal)
+  })
 
 test('every function runs on Node 24 and arm64, and the ingress task on arm64', () => {
   const all = resourcesOfType('AWS::Lambda::Function')

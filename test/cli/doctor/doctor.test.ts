@@ -25,6 +25,7 @@ type Answer = { status?: number; body: object }
 let changed: Record<string, number>
 let defaults: Record<string, number>
 let account: Answer
+let taskSetting: Answer
 let requests: IncomingMessage[]
 let server: Server
 let url: string
@@ -35,7 +36,7 @@ before(async () => {
   Object.assign(process.env, environment)
   server = createServer(async (request, response) => {
     requests.push(request)
-    const { status = 200, body } = request.url === '/v2/email/account' ? account : await quotaAnswer(request)
+    const { status = 200, body } = await answerTo(request)
     response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify(body))
   }).listen(0, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))
@@ -54,6 +55,14 @@ beforeEach(() => {
   account = { body: { ProductionAccessEnabled: true, SendingEnabled: true } }
 })
 
+async function answerTo(request: IncomingMessage): Promise<Answer> {
+  if (request.url === '/v2/email/account') return account
+  const target = String(request.headers['x-amz-target'])
+  if (target !== 'AmazonEC2ContainerServiceV20141113.ListAccountSettings') return quotaAnswer(request)
+  assert.deepEqual(await json(request), { name: 'dualStackIPv6', effectiveSettings: true })
+  return taskSetting
+}
+
 async function quotaAnswer(request: IncomingMessage): Promise<Answer> {
   const { QuotaCode: code } = (await json(request)) as { QuotaCode: string }
   const isDefault = String(request.headers['x-amz-target']).endsWith('.GetAWSDefaultServiceQuota')
@@ -65,7 +74,12 @@ async function quotaAnswer(request: IncomingMessage): Promise<Answer> {
 
 const doctor = (options: object, ...args: string[]) =>
   mailflow(['doctor', '--settings', settings(options), ...args], {
-    env: { AWS_REGION: 'eu-west-1', AWS_ENDPOINT_URL_SERVICE_QUOTAS: url, AWS_ENDPOINT_URL_SESV2: url },
+    env: {
+      AWS_REGION: 'eu-west-1',
+      AWS_ENDPOINT_URL_SERVICE_QUOTAS: url,
+      AWS_ENDPOINT_URL_SESV2: url,
+      AWS_ENDPOINT_URL_ECS: url,
+    },
   })
 const linesWith = (out: string, result: string) => out.split('\n').filter((line) => line.startsWith(result))
 
@@ -141,6 +155,39 @@ describe('doctor with credentials', () => {
       assert.match(out, line)
       assert.equal(status, expected)
     })
+
+  const taskSettings: { name: string; answer: Answer; line: RegExp; status: number }[] = [
+    {
+      name: 'enabled',
+      answer: { body: { settings: [{ name: 'dualStackIPv6', value: 'enabled' }] } },
+      line: /^OK {4}ECS: account setting dualStackIPv6 +enabled$/m,
+      status: 0,
+    },
+    {
+      name: 'disabled',
+      answer: { body: { settings: [{ name: 'dualStackIPv6', value: 'disabled' }] } },
+      line: /^LOW {3}ECS: .*, and disabled: .*: aws ecs put-account-setting-default --name dualStackIPv6 --value enabled$/m,
+      status: 1,
+    },
+    {
+      name: 'not readable',
+      answer: { status: 400, body: { __type: 'AccessDeniedException', message: 'not authorized' } },
+      line: /^\? {5}ECS: .* needed for ingress\.ipv6; not read: 400 AccessDeniedException: not authorized$/m,
+      status: 0,
+    },
+  ]
+  for (const { name, answer, line, status: expected } of taskSettings)
+    test(`reports with ipv6 that the ECS setting for IPv6 is ${name}`, async () => {
+      taskSetting = answer
+      const { status, out } = await doctor({ ingress: { ipv6: true } })
+      assert.match(out, line)
+      assert.equal(status, expected)
+    })
+
+  test('asks ECS only with ipv6', async () => {
+    const { out } = await doctor({})
+    assert.doesNotMatch(out, /ECS/)
+  })
 
   test('says why a quota is unknown, when Service Quotas does not know it or cannot be reached', async () => {
     defaults = {}
