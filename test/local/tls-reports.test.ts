@@ -35,7 +35,7 @@ writeFileSync(
       dkim: {
         domain: 'ours.example',
         selector: 'reports',
-        secretArn: 'arn:aws:secretsmanager:us-east-1:000000000000:secret:dkim-AbCdEf',
+        secretArn: 'arn:aws:secretsmanager:eu-west-1:000000000000:secret:dkim-AbCdEf',
       },
     },
   }),

@@ -94,20 +94,31 @@ export const templateOnly = {
 const assemblies = mkdtempSync(join(tmpdir(), 'mailflow-synth-'))
 process.on('exit', () => rmSync(assemblies, { recursive: true, force: true }))
 
-/** Synthesises into a folder that is removed when the process ends. */
+const assemblyCache = new Map<string, CloudAssembly>()
+
+/** A key for settings: unlike JSON, it keeps settings that are undefined. */
+const keyOf = (mailflow: Record<string, unknown>): string =>
+  JSON.stringify(mailflow, (_, value) => (value === undefined ? '(undefined)' : value))
+
+/** Synthesises once for each settings, into a folder that is removed when the process ends. */
 export function assemble(
   mailflow: Record<string, unknown> = {},
   options: CreateAppOptions = {},
 ): CloudAssembly {
+  const key = Object.keys(options).length > 0 ? null : keyOf(mailflow)
+  const cached = key === null ? undefined : assemblyCache.get(key)
+  if (cached) return cached
   const outdir = mkdtempSync(join(assemblies, 'assembly-'))
-  return buildApp({ outdir, mailflow, ...templateOnly, ...options }).synth()
+  const assembly = buildApp({ outdir, mailflow, ...templateOnly, ...options }).synth()
+  if (key !== null) assemblyCache.set(key, assembly)
+  return assembly
 }
 
 const templates = new Map<string, Resource[]>()
 
 /** Every resource of the template with these settings. */
 export function resources(mailflow: Record<string, unknown> = {}): Resource[] {
-  const key = JSON.stringify(mailflow)
+  const key = keyOf(mailflow)
   const cached = templates.get(key)
   if (cached) return cached
   const template: Json = assemble(mailflow).getStackByName('Mailflow').template
