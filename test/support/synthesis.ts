@@ -88,7 +88,12 @@ export const deploymentsWithKey: typeof deployments = Object.fromEntries([
 /** Omits slow steps that do not change the template. */
 export const templateOnly = {
   validate: false,
-  context: { 'aws:cdk:bundling-stacks': [], 'aws:cdk:disable-stack-trace': true },
+  context: {
+    'aws:cdk:bundling-stacks': [],
+    'aws:cdk:disable-stack-trace': true,
+    'aws:cdk:disable-asset-staging': true,
+    'aws:cdk:enable-path-metadata': false,
+  },
 } satisfies CreateAppOptions
 
 const assemblies = mkdtempSync(join(tmpdir(), 'mailflow-synth-'))

@@ -2,7 +2,7 @@
  * Simulates in a thread of its own: several can run at the same time, and a thread is free of the test runner's hooks,
  * which double the cost of each promise.
  */
-import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
+import { parentPort, Worker, workerData } from 'node:worker_threads'
 import type { Outage } from './schedule.ts'
 import { type Load, type Result, simulate } from './simulate.ts'
 
@@ -11,7 +11,7 @@ export interface Task {
   load: Load
 }
 
-if (!isMainThread && workerData?.tasks) {
+if (workerData?.tasks) {
   const results: Result[] = []
   for (const { outages, load } of workerData.tasks as Task[]) results.push(await simulate(outages, load))
   parentPort?.postMessage(results)
