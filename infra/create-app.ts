@@ -101,8 +101,8 @@ function mergeSettings(
   environment: unknown,
   overrides: CreateAppOptions['mailflow'],
 ): unknown {
-  if (typeof settings !== 'object') return settings
-  return environmentSettings({ ...settings, ...overrides }, environment)
+  const all = typeof settings === 'object' ? { ...settings, ...overrides } : settings
+  return environmentSettings(all, environment)
 }
 
 const stackNameOf = (environment: unknown): string =>

@@ -8,12 +8,13 @@ type Settings = Readonly<Record<string, unknown>>
 
 /**
  * Replaces settings by those of `environments[environment]`, key by key also inside objects. A list is replaced as a
- * whole.
+ * whole. Settings that are no object are returned for the parser to refuse.
  * @param environment the value of `cdk --context env=…`; undefined for the settings without an environment
  * @throws ConfigurationError for an environment that the settings do not have, or without a stack name of its own when
  * the common settings have one
  */
-export function environmentSettings(settings: Settings, environment: unknown): Settings {
+export function environmentSettings(settings: unknown, environment: unknown): unknown {
+  if (!isObject(settings)) return settings
   const { environments = {}, ...common } = settings
   if (!isObject(environments))
     throw new ConfigurationError('cdk.json context: mailflow.environments: must be an object')

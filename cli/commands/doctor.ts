@@ -1,5 +1,6 @@
 /** `doctor`: compares the account's quotas with the settings of a deployment. */
 import { ConfigurationError, deliversInVpc, readConfig } from '../../infra/config.ts'
+import { environmentSettings } from '../../infra/environment-settings.ts'
 import { requiredQuotas } from '../../infra/required-quotas.ts'
 import { errorMessage } from '../../shared/contract/error-message.ts'
 import { defineCommand, jsonOption } from '../command.ts'
@@ -23,6 +24,11 @@ export const doctor = defineCommand({
       value: 'FILE',
       description: 'the settings of the deployment (default: cdk.json)',
     },
+    env: {
+      type: 'string',
+      value: 'NAME',
+      description: 'the environment, as in cdk deploy -c env=NAME',
+    },
     region: { type: 'string', value: 'REGION', description: 'the AWS region (default: AWS_REGION)' },
     ...jsonOption,
   },
@@ -37,7 +43,7 @@ needs the roles of "cdk bootstrap" (sts:AssumeRole of cdk-*).
 `,
   async run({ values, io }) {
     const { text, name } = await readText(values.settings ?? 'cdk.json', io)
-    const config = settingsOf(text, name)
+    const config = settingsOf(text, name, values.env)
     const region = values.region ?? io.env.AWS_REGION ?? io.env.AWS_DEFAULT_REGION
     const { access, reason } = await accessTo(region, io.env)
     const quotas = requiredQuotas(config)
@@ -54,9 +60,10 @@ needs the roles of "cdk bootstrap" (sts:AssumeRole of cdk-*).
 })
 
 /** @throws CommandError for a file without valid settings */
-function settingsOf(text: string, name: string) {
+function settingsOf(text: string, name: string, environment: string | undefined) {
   try {
-    return readConfig((JSON.parse(text) as { context?: { mailflow?: unknown } }).context?.mailflow)
+    const { context } = JSON.parse(text) as { context?: { mailflow?: unknown } }
+    return readConfig(environmentSettings(context?.mailflow, environment))
   } catch (error) {
     throw new CommandError(
       error instanceof ConfigurationError

@@ -92,6 +92,16 @@ describe('doctor with credentials', () => {
     assert.match(out, /^\? {5}Outbound port 25 +needed for deliveries to MX hosts/m)
   })
 
+  test('reads the settings of the environment that --env names', async () => {
+    const options = { environments: { prod: { defaultRoute: 'Mx' } } }
+    const addresses = /Elastic IPs \(L-0263D0A3\) +(\d) needed/
+    assert.equal((await doctor(options)).out.match(addresses)?.[1], '2')
+    assert.equal((await doctor(options, '--env', 'prod')).out.match(addresses)?.[1], '4')
+    const { status, err } = await doctor(options, '--env', 'test')
+    assert.equal(status, 1)
+    assert.match(err, /"test" is no environment of mailflow\.environments in .*, which has: prod/)
+  })
+
   test('signs each request for its service and Region', async () => {
     await doctor({})
     const scopes = requests.map(({ headers }) => /Credential=(\S+),/.exec(String(headers.authorization))?.[1])
