@@ -17,5 +17,17 @@ export async function firstLine(child: ChildProcess): Promise<string> {
   return line
 }
 
-/** Returns a port of the loopback interface that was free a moment ago. */
-export const freePort = (): Promise<number> => choosePort(0, 'a test')
+const returnedPorts = new Set<number>()
+
+/**
+ * Returns a port of the loopback interface that was free a moment ago, and never the same twice: two servers of Postfix
+ * that start at the same time can share a port, and each then gets some of the other's connections.
+ */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = await choosePort(0, 'a test')
+    if (returnedPorts.has(port)) continue
+    returnedPorts.add(port)
+    return port
+  }
+}
