@@ -367,7 +367,8 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
       this.#assessment = { snapshot, session, evaluation: evaluateInbound(snapshot, session) }
     }
     if (recipient.address === this.#canary) {
-      this.#acceptance = canaryAcceptance
+      // Another recipient of this MAIL keeps its connector.
+      this.#acceptance ??= canaryAcceptance
       return recipientAccepted
     }
     const { evaluation } = this.#assessment

@@ -202,3 +202,31 @@ function partsWith(
     now: () => receivedAt,
   } as unknown as SessionPolicyParts
 }
+
+test('a canary in the same transaction does not change the connector of another recipient', async () => {
+  const own = snapshot({
+    inbound: [
+      inbound({ connectorType: 'OnPremises', senderDomains: ['*'], senderIpAddresses: ['192.0.2.1/32'] }),
+    ],
+  })
+  const attributions: unknown[] = []
+  for (const recipients of [['b@ours.example'], ['b@ours.example', address], [address, 'b@ours.example']]) {
+    const parts = partsWith({ size: 10 }, new Metrics(), (message) => attributions.push(message.attributedTo))
+    parts.connectors = { ...parts.connectors, current: () => own, latest: async () => own }
+    const lastCanary = new LastCanary(async () => id)
+    const policy = new ConnectorSessionPolicy({ ...parts, lastCanary }, { ip: '192.0.2.1', port: 25 })
+    policy.checkTlsSession({ isSessionReused: () => false } as TLSSocket, true)
+    const mail = read('MAIL FROM:<>', 'MAIL')
+    policy.mail(mail)
+    const commands = recipients.map((to) => read(`RCPT TO:<${to}>`, 'RCPT'))
+    for (const command of commands) assert.equal((await policy.recipient(command, mail)).code, accepted)
+    policy.data({
+      greeting: { name: 'client.example', isEsmtp: true },
+      mail,
+      recipients: commands.map(({ recipient }) => recipient),
+    })
+  }
+  const [expected] = attributions
+  assert.notEqual(expected, null)
+  assert.deepEqual(attributions, [expected, expected, expected])
+})
