@@ -3,6 +3,7 @@ import {
   DomainName,
   type HttpApi,
   type HttpStage,
+  type IpAddressType,
   SecurityPolicy,
 } from 'aws-cdk-lib/aws-apigatewayv2'
 import { Certificate } from 'aws-cdk-lib/aws-certificatemanager'
@@ -14,6 +15,8 @@ export interface ApiDomainProps {
   readonly domainName: string
   /** ARN of an ACM certificate for the name, in the stack's Region. */
   readonly certificateArn: string
+  /** @default IPv4 only */
+  readonly ipAddressType?: IpAddressType
 }
 
 /**
@@ -26,12 +29,14 @@ export class ApiDomain extends Construct {
   /** The target of the name's CNAME record. */
   readonly target: string
 
-  constructor(scope: Construct, id: string, { api, stage, domainName, certificateArn }: ApiDomainProps) {
+  constructor(scope: Construct, id: string, props: ApiDomainProps) {
     super(scope, id)
+    const { api, stage, domainName, certificateArn, ipAddressType } = props
     const name = new DomainName(this, 'Name', {
       domainName,
       certificate: Certificate.fromCertificateArn(this, 'Certificate', certificateArn),
       securityPolicy: SecurityPolicy.TLS_1_2,
+      ...(ipAddressType && { ipAddressType }),
     })
     new ApiMapping(this, 'Mapping', { api, domainName: name, stage })
     this.url = `https://${domainName}`

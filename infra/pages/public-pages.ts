@@ -1,9 +1,7 @@
 import { CfnOutput, Stack } from 'aws-cdk-lib'
 import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway'
 import {
-  ApiMapping,
   type CfnStage,
-  DomainName,
   HttpApi,
   HttpMethod,
   type HttpRoute,
@@ -11,15 +9,14 @@ import {
   HttpStage,
   IpAddressType,
   LogGroupLogDestination,
-  SecurityPolicy,
 } from 'aws-cdk-lib/aws-apigatewayv2'
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations'
-import { Certificate } from 'aws-cdk-lib/aws-certificatemanager'
 import { Construct } from 'constructs'
 import { daySeconds } from '../../shared/contract/durations.ts'
 import { policyPath } from '../../shared/contract/public-pages.ts'
 import { acknowledge } from '../acknowledge.ts'
 import { type Config, policyHosts, reporterOf } from '../config.ts'
+import { ApiDomain } from '../connectors/api-domain.ts'
 import type { ConnectorsTable } from '../storage/connectors-table.ts'
 import { UnitFunction, UnitLogs } from '../unit.ts'
 import { PagesDistribution } from './pages-distribution.ts'
@@ -113,16 +110,10 @@ export class PublicPages extends Construct {
       for (const host of hosts) this.addTarget(host, domainName)
       return `https://${domainName}`
     }
-    const certificate = Certificate.fromCertificateArn(this, 'Certificate', certificateArn)
-    for (const host of hosts) {
-      const domainName = new DomainName(this, `Host-${host}`, {
-        domainName: host,
-        certificate,
-        securityPolicy: SecurityPolicy.TLS_1_2,
-        ipAddressType: IpAddressType.DUAL_STACK,
-      })
-      new ApiMapping(this, `Mapping-${host}`, { api: this.api, domainName, stage })
-      this.addTarget(host, domainName.regionalDomainName)
+    const ipAddressType = IpAddressType.DUAL_STACK
+    for (const domainName of hosts) {
+      const domain = { api: this.api, stage, domainName, certificateArn, ipAddressType }
+      this.addTarget(domainName, new ApiDomain(this, `Host-${domainName}`, domain).target)
     }
     return null
   }
