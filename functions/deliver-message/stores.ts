@@ -23,6 +23,7 @@ import { SessionCounters } from '../../shared/tls-reports/counters.ts'
 import { ReceivedReports } from '../../shared/tls-reports/received-reports.ts'
 import { CanaryTable } from '../../shared/transport/canary-table.ts'
 import { createChangePublisher } from '../../shared/transport/change-events.ts'
+import { ChunkingFaults } from '../../shared/transport/chunking-faults.ts'
 import { DestinationStandings } from '../../shared/transport/destination-standings.ts'
 import { ObservedTable } from '../../shared/transport/observed-table.ts'
 import { PolicyTable } from '../../shared/transport/policy-table.ts'
@@ -78,6 +79,7 @@ export function connectStores(
       },
     ]),
     readConnectorsVersion: () => readVersion(documents, CONNECTORS_TABLE),
+    chunkingFaults: new ChunkingFaults(documents, TRANSPORT_TABLE),
     policies: new PolicyTable(documents, TRANSPORT_TABLE),
     revocations: new RevocationTable(documents, TRANSPORT_TABLE, 'delivery'),
     slots: new Slots(documents, TRANSPORT_TABLE, {

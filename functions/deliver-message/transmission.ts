@@ -75,6 +75,7 @@ export class Transmission {
       readCredentials: (name) => stores.certificates.read(name),
       stackName: environment.STACK_NAME,
       checkRevocation: (chain, signal) => this.#revocation.checkSession(chain, signal),
+      chunkingFaults: chunkingFaultsOf(stores, logger),
     }
     this.#ses = {
       ses: stores.ses,
@@ -167,5 +168,27 @@ export class Transmission {
       open: (hop, options, forceNew) => sessions.open(hop, options, forceNew),
       budget,
     }).finally(() => budget?.end())
+  }
+}
+
+/** Never throw: mail does not depend on the table. */
+function chunkingFaultsOf(
+  { chunkingFaults }: Pick<Stores, 'chunkingFaults'>,
+  logger: Logger,
+): SmtpDeliveryOptions['chunkingFaults'] {
+  const logFailure = (error: Error) =>
+    logger.warn('The hosts that refuse BDAT could not be read or recorded', error)
+  return {
+    has: (host) =>
+      chunkingFaults.has(host, now()).catch((error: Error) => {
+        logFailure(error)
+        return false
+      }),
+    add: async (host) => {
+      logger.warn('The host announces CHUNKING and does not accept BDAT; it gets mail by DATA for a day', {
+        host,
+      })
+      await chunkingFaults.add(host, now()).catch(logFailure)
+    },
   }
 }

@@ -5,8 +5,9 @@
 import type { ValidationStep } from '../../shared/connectors/validation.ts'
 import type { PolicySource } from '../../shared/contract/message.ts'
 import { formatReply } from '../../shared/mail/reply.ts'
-import type { Milestone, SessionOptions } from '../../shared/net/gated-connection.ts'
 import type { NextHop } from '../../shared/net/next-hops.ts'
+import type { SessionOptions } from '../../shared/net/smtp/connection.ts'
+import type { Milestone } from '../../shared/net/smtp/negotiation.ts'
 import { openSession, type SessionOpening } from '../../shared/net/smtp-session.ts'
 import {
   assessRevocation,

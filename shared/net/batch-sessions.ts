@@ -7,7 +7,7 @@
 import { createHash } from 'node:crypto'
 import type { Reply } from '../contract/message.ts'
 import { isPermanent } from '../mail/reply.ts'
-import type { Endpoint, SessionOptions } from './gated-connection.ts'
+import type { Endpoint, SessionOptions } from './smtp/connection.ts'
 import { openSession, type SessionOpening, type SmtpSession } from './smtp-session.ts'
 
 /** A session lent to one message. `close` ends the session, or keeps it for the next message. */

@@ -3,6 +3,7 @@
  */
 import { isAscii } from 'node:buffer'
 import type { Envelope, Recipient, Reply } from '../contract/message.ts'
+import { domainOf } from '../mail/address.ts'
 import { reply } from '../mail/reply.ts'
 
 /** Maps each keyword, in upper case, to its parameters; to an empty string if there are none. */
@@ -24,6 +25,46 @@ export function parseExtensions(ehloReply: string): Extensions {
   const lines = ehloReply.split('\n').slice(1)
   const words = lines.map((line) => line.slice(4).trim().split(/\s+/))
   return new Map(words.map(([keyword = '', ...parameters]) => [keyword.toUpperCase(), parameters.join(' ')]))
+}
+
+/** The limits that the server announces (RFC 9422 §4); Infinity where it announces none. */
+export interface SessionLimits {
+  /** Of a session. */
+  transactions: number
+  /** Of a transaction. */
+  recipients: number
+  /** Different domains of a transaction's recipients. */
+  recipientDomains: number
+}
+
+export function sessionLimits(extensions: Extensions): SessionLimits {
+  const values = new Map(
+    (extensions.get('LIMITS') ?? '').split(' ').map((limit) => {
+      const [, name = '', value] = /^([A-Z]+)=([1-9]\d{0,5})$/i.exec(limit) ?? []
+      return [name.toUpperCase(), Number(value)]
+    }),
+  )
+  const limitOf = (name: string) => values.get(name) ?? Number.POSITIVE_INFINITY
+  return {
+    transactions: limitOf('MAILMAX'),
+    recipients: limitOf('RCPTMAX'),
+    recipientDomains: limitOf('RCPTDOMAINMAX'),
+  }
+}
+
+/** Returns the recipients of the next transaction, at least one. */
+export function takeRecipients<R extends Pick<Recipient, 'address'>>(
+  recipients: readonly R[],
+  limits: SessionLimits,
+): readonly R[] {
+  const domains = new Set<string | null>()
+  const taken = recipients.filter(({ address }) => {
+    const domain = domainOf(address)
+    if (!domains.has(domain) && domains.size >= limits.recipientDomains) return false
+    domains.add(domain)
+    return true
+  })
+  return taken.slice(0, limits.recipients)
 }
 
 export function traitsOf(

@@ -13,8 +13,8 @@ import type { HopFacts } from '../policy/transport-security.ts'
 import { createAddressFilter } from './address-filter.ts'
 import { dnsFailureReply } from './dns-failure.ts'
 import { findDane, noDane } from './find-dane.ts'
-import type { Endpoint } from './gated-connection.ts'
 import type { MxRecord, Resolver } from './resolver.ts'
+import type { Endpoint } from './smtp/connection.ts'
 
 export interface NextHop extends Endpoint, Omit<HopFacts, 'domain'> {}
 

@@ -32,7 +32,6 @@ import {
 import type { AttemptBudget } from './attempt-budget.ts'
 import type { BatchOpening, LentSession } from './batch-sessions.ts'
 import { traitsOf } from './esmtp.ts'
-import type { SessionOptions, SmtpTimeouts } from './gated-connection.ts'
 import {
   findNextHops,
   type NextHop,
@@ -41,6 +40,8 @@ import {
   type SmtpRoute,
 } from './next-hops.ts'
 import type { Resolver } from './resolver.ts'
+import type { SessionOptions, SmtpTimeouts } from './smtp/connection.ts'
+import type { Transaction } from './smtp/transaction-replies.ts'
 import { outcomeOf } from './smtp-errors.ts'
 import { openSession } from './smtp-session.ts'
 import type { ClientCredentials } from './tls-client.ts'
@@ -90,6 +91,8 @@ export interface SmtpDeliveryOptions extends Omit<RoutingOptions, 'dane'> {
   stackName?: string
   /** The `checkRevocation` of SessionOptions. */
   checkRevocation?: SessionOptions['checkRevocation']
+  /** The hosts at which BDAT failed lately; none by default. Its functions never throw. */
+  chunkingFaults?: { has(host: string): Promise<boolean>; add(host: string): Promise<void> } | undefined
   /** Called for each new session whose TLS was assessed, and for each host to which policies permit no session. */
   recordSession?(session: SessionRecord): void
   /** `openSession` by default. The last argument: whether the session must not have carried a message. */
@@ -250,21 +253,37 @@ async function tryHop(hop: NextHop, context: AttemptContext): Promise<Outcomes |
     const { outcome, fault } = decision
     return { ...fields, tls: null, tlsResult: fault.result, reportOnly: null, outcome, reply: fault.reply }
   }
-  const trySession = (mustBeNew: boolean) => tryOverSession(hop, decision, mustBeNew, context)
-  const result = await trySession(false)
-  return result === 'NotBegun' ? ((await trySession(true)) as Outcomes | Outcome) : result
+  let choice: SessionChoice = { mustBeNew: false, avoidsChunking: false }
+  for (;;) {
+    const result = await tryOverSession(hop, decision, choice, context)
+    if (result === 'NotBegun') choice = { ...choice, mustBeNew: true }
+    else if (result === 'ChunkingRefused') choice = { mustBeNew: true, avoidsChunking: true }
+    else return result
+  }
 }
 
-/** `NotBegun`: the transaction failed at MAIL in a session opened for an earlier message; a new session may succeed. */
+interface SessionChoice {
+  /** Whether the session must not have carried a message. */
+  mustBeNew: boolean
+  /** Whether DATA is used although the host announces CHUNKING. */
+  avoidsChunking: boolean
+}
+
+/**
+ * `NotBegun`: the transaction failed at MAIL in a session opened for an earlier message; a new session may succeed.
+ * `ChunkingRefused`: the server does not implement BDAT; a new session with DATA may succeed.
+ */
 async function tryOverSession(
   hop: NextHop,
   decision: Extract<HopDecision, { kind: 'Try' }>,
-  mustBeNew: boolean,
+  { mustBeNew, avoidsChunking }: SessionChoice,
   context: AttemptContext,
-): Promise<Outcomes | Outcome | 'NotBegun'> {
+): Promise<Outcomes | Outcome | 'NotBegun' | 'ChunkingRefused'> {
   const { mail, plan, options } = context
   const fields = hopFields(hop, decision)
-  const opening = await open(hop, sessionOptionsFor(hop, decision, plan, options), mustBeNew, options)
+  const sessionOptions = sessionOptionsFor(hop, decision, plan, options)
+  if (avoidsChunking) sessionOptions.avoidsChunking = async () => true
+  const opening = await open(hop, sessionOptions, mustBeNew, options)
   if (opening.kind === 'Failed') {
     const outcome = outcomeOf(opening.reply)
     return { ...fields, tls: null, tlsResult: null, reportOnly: null, outcome, reply: opening.reply }
@@ -282,8 +301,15 @@ async function tryOverSession(
     return { ...fields, tls, tlsResult, reportOnly: null, outcome: 'TlsNotMet', reply: opening.fault.reply }
   const reportOnly = reportOnlyFault?.reply ?? null
   const common = { ...fields, tls, tlsResult, reportOnly }
-  const sendResult = await runTransaction(opening.session, mail, common, options.budget)
-  return sendResult.isNotBegun && opening.isFromEarlier ? 'NotBegun' : sendResult.outcomes
+  const { outcomes, isNotBegun, chunkingFault } = await runTransaction(
+    opening.session,
+    mail,
+    common,
+    options.budget,
+  )
+  if (chunkingFault) await options.chunkingFaults?.add(hop.host)
+  if (chunkingFault === 'Refused') return 'ChunkingRefused'
+  return isNotBegun && opening.isFromEarlier ? 'NotBegun' : outcomes
 }
 
 const open = (
@@ -305,12 +331,16 @@ export function sessionOptionsFor(
   hop: NextHop,
   { enforced, reportOnlyRequirements: reportOnly }: Extract<HopDecision, { kind: 'Try' }>,
   { domain, credentials }: AttemptPlan,
-  { ehloName, timeouts, signal, budget, checkRevocation }: SmtpDeliveryOptions,
+  { ehloName, timeouts, signal, budget, checkRevocation, chunkingFaults }: SmtpDeliveryOptions,
 ): SessionOptions {
   const serverName = isIP(hop.host) ? null : serverNameFor({ ...hop, domain })
   const attemptSignal = budget?.signal
   const session = { ehloName, timeouts, signal, attemptSignal, enforced, reportOnly, serverName, credentials }
-  return checkRevocation ? { ...session, checkRevocation } : session
+  return {
+    ...session,
+    ...(checkRevocation && { checkRevocation }),
+    ...(chunkingFaults && { avoidsChunking: (host: string) => chunkingFaults.has(host) }),
+  }
 }
 
 function recordSession(
@@ -338,7 +368,7 @@ async function runTransaction(
   { message, recipients, content }: OutboundMessage,
   common: Omit<Outcome, 'outcome' | 'reply'>,
   budget: AttemptBudget | undefined,
-): Promise<{ outcomes: Outcomes | Outcome; isNotBegun: boolean }> {
+): Promise<{ outcomes: Outcomes | Outcome } & Pick<Transaction, 'isNotBegun' | 'chunkingFault'>> {
   const traits = traitsOf(message.envelope, recipients, content)
   try {
     const refusal = session.findRefusal(traits)
@@ -346,8 +376,9 @@ async function runTransaction(
       return {
         outcomes: { ...common, outcome: outcomeOf(refusal), reply: refusal },
         isNotBegun: false,
+        chunkingFault: null,
       }
-    const { replies, isNotBegun, unanswered } = await session.send(traits, recipients, content, budget)
+    const { replies, unanswered, ...faults } = await session.send(traits, recipients, content, budget)
     const isEncrypted = common.tls !== null
     const outcomeEntries = [...replies].map(([address, answer]): [string, Outcome] => [
       address,
@@ -358,7 +389,7 @@ async function runTransaction(
         ...toOutcome(answer, isEncrypted),
       },
     ])
-    return { outcomes: new Map(outcomeEntries), isNotBegun }
+    return { outcomes: new Map(outcomeEntries), ...faults }
   } finally {
     session.close()
   }

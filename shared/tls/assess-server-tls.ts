@@ -147,7 +147,7 @@ function assessTlsa({ tlsa, names }: HopRequirement, facts: EstablishedTls, at: 
 function assessTrust(requirement: HopRequirement, facts: EstablishedTls, at: Date): TlsFault | null {
   if (isSame(requirement.certificateAuthorities, facts.trustedBy))
     return facts.trusted ? null : untrustedFault(facts.trustError)
-  // Only a report-only requirement can have other anchors than the handshake (trustAnchorsFor in gated-connection.ts).
+  // Only a report-only requirement can have other anchors than the handshake (trustAnchorsFor in smtp/connection.ts).
   const { certificateAuthorities } = requirement
   const chainTrustFault =
     certificateAuthorities.length === 0

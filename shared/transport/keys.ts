@@ -7,6 +7,7 @@
  * - `standing#`: which domains have proved that their servers accept mail
  * - `sent#`, `report#`: TLS reports sent and received, by day
  * - `rate#`: message counts, by connector
+ * - `chunking#`: hosts that announce CHUNKING and do not accept BDAT
  * - `revocation#`: CRL and OCSP results, by certificate
  * - `canary`: the last canary that was sent, and the last that arrived
  * - `observed#`: observed certificates, by kind; counts of new hosts; claims on expiry notices
@@ -53,6 +54,9 @@ export const canaryKey = { pk: 'canary', sk: 'canary' }
 
 /** Whether a domain's servers have accepted mail. */
 export const standingKey = (domain: string) => ({ pk: `standing#${domain}`, sk: 'standing' })
+
+/** Whether BDAT failed at a host. */
+export const chunkingFaultKey = (host: string) => ({ pk: `chunking#${host}`, sk: 'fault' })
 
 /** A received report. @param day `YYYY-MM-DD` that it covers */
 export const receivedReportKey = ({ day, id }: { day: string; id: string }) => ({

@@ -1,5 +1,5 @@
 /** Options of a delivery over SMTP, with defaults. */
-import { defaultTimeouts } from '../../shared/net/gated-connection.ts'
+import { defaultTimeouts } from '../../shared/net/smtp/connection.ts'
 import type { SmtpDeliveryOptions } from '../../shared/net/smtp-delivery.ts'
 import { noMtaSts } from '../../shared/policy/transport-security.ts'
 import { fakeResolver } from './dns.ts'

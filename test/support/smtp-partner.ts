@@ -102,6 +102,13 @@ function track(sockets: Set<Socket>, socket: Socket): void {
 
 const portOf = (server: Server): number => (server.address() as AddressInfo).port
 
+/** The chunk that is being received. */
+interface Chunk {
+  size: number
+  isLast: boolean
+  isAccepted: boolean
+}
+
 class Session {
   #socket: Socket
   readonly #options: PartnerOptions
@@ -109,6 +116,9 @@ class Session {
   readonly #received: Received[]
   #buffered = Buffer.alloc(0)
   #inData = false
+  /** Null between chunks. */
+  #chunk: Chunk | null = null
+  #chunks: Buffer[] = []
   #mail = ''
   #recipients: string[] = []
 
@@ -131,6 +141,7 @@ class Session {
 
   #consume(): void {
     for (;;) {
+      if (this.#chunk && !this.#takeChunk(this.#chunk)) return
       const mark = this.#inData ? '\r\n.\r\n' : '\r\n'
       const end = this.#buffered.indexOf(mark)
       if (end < 0) return
@@ -151,25 +162,52 @@ class Session {
       return false
     }
     if (line === 'STARTTLS') return this.#startTls()
+    // A server without CHUNKING does not know BDAT, and reads the chunk as commands.
+    if (
+      line.startsWith('BDAT ') &&
+      this.#options.extensions?.includes('CHUNKING') &&
+      !own?.startsWith('502')
+    ) {
+      this.#startChunk(line, own)
+      return true
+    }
+    if (/^(?:MAIL|RSET|HELO|EHLO)/.test(line)) [this.#mail, this.#recipients] = ['', []]
     if (own === undefined || own.startsWith('2')) this.#follow(line)
     this.#say(own ?? this.#followProtocol(line))
     if (line === 'QUIT') this.#socket.end()
     return true
   }
 
+  /** RFC 3030 §2: a refused chunk is read too. @returns false when more octets are expected */
+  #takeChunk({ size, isLast, isAccepted }: Chunk): boolean {
+    if (this.#buffered.length < size) return false
+    if (isAccepted) this.#chunks.push(this.#buffered.subarray(0, size))
+    this.#buffered = this.#buffered.subarray(size)
+    this.#chunk = null
+    if (isAccepted && isLast) this.#finishMessage(Buffer.concat(this.#chunks.splice(0)))
+    else if (isAccepted) this.#say(`250 2.0.0 ${size} octets`)
+    return true
+  }
+
+  #startChunk(line: string, own: string | undefined): void {
+    const [, size = '0', last] = line.split(' ')
+    const refusal = own ?? (this.#recipients.length === 0 ? '503 5.5.1 no recipients' : undefined)
+    if (refusal) this.#say(refusal)
+    this.#chunk = { size: Number(size), isLast: last === 'LAST', isAccepted: refusal === undefined }
+  }
+
   #follow(line: string): void {
-    if (line.startsWith('MAIL')) {
-      this.#mail = line
-      this.#recipients = []
-    }
-    if (line.startsWith('RCPT')) this.#recipients.push(line)
+    if (line.startsWith('MAIL')) this.#mail = line
+    if (line.startsWith('RCPT') && this.#mail !== '') this.#recipients.push(line)
     if (line === 'DATA' && this.#recipients.length > 0) this.#inData = true
   }
 
   #followProtocol(line: string): string {
     if (line.startsWith('EHLO')) return this.#ehlo()
     if (line === 'DATA') return this.#inData ? '354 go on' : '503 5.5.1 no recipients'
-    return line === 'QUIT' ? '221 2.0.0 bye' : '250 2.1.0 OK'
+    if (line === 'QUIT') return '221 2.0.0 bye'
+    if (line.startsWith('RCPT') && this.#mail === '') return '503 5.5.1 no sender'
+    return /^(?:HELO|MAIL|RCPT|RSET|NOOP)/.test(line) ? '250 2.1.0 OK' : '500 5.5.2 what?'
   }
 
   #ehlo(): string {
@@ -219,9 +257,13 @@ class Session {
 
   #message(stuffed: Buffer): void {
     this.#inData = false
+    this.#finishMessage(Buffer.from(`${stuffed.toString('latin1')}\r\n`.replace(/^\./gm, ''), 'latin1'))
+  }
+
+  #finishMessage(content: Buffer): void {
     const { answerToMessage = '250 2.0.0 taken' } = this.#options
-    const content = Buffer.from(`${stuffed.toString('latin1')}\r\n`.replace(/^\./gm, ''), 'latin1')
     this.#received.push({ mail: this.#mail, recipients: this.#recipients, content, tls: this.#session() })
+    ;[this.#mail, this.#recipients] = ['', []]
     if (this.#options.silentAt === 'message') return
     if (answerToMessage === null) this.#socket.destroy()
     else this.#say(answerToMessage)

@@ -3,7 +3,8 @@
  * and trust anchors, so a delivery has the same result.
  */
 import { hostname } from 'node:os'
-import { type Endpoint, establishConnection, type Milestone } from '../../../shared/net/gated-connection.ts'
+import { type Endpoint, establishConnection } from '../../../shared/net/smtp/connection.ts'
+import type { Milestone } from '../../../shared/net/smtp/negotiation.ts'
 import { opportunistic } from '../../../shared/tls/requirement.ts'
 import type { SessionAttempt } from './facts.ts'
 

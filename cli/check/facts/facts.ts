@@ -1,7 +1,7 @@
 /** The facts about a server or a file, before assessment. */
 import type { X509Certificate } from 'node:crypto'
 import type { Reply } from '../../../shared/contract/message.ts'
-import type { Milestone } from '../../../shared/net/gated-connection.ts'
+import type { Milestone } from '../../../shared/net/smtp/negotiation.ts'
 import type { EstablishedTls, ServerTls } from '../../../shared/tls/assess-server-tls.ts'
 import type { ReportedRevocation } from '../../../shared/tls/revocation/reported-revocation.ts'
 import type { RevocationSource } from '../../../shared/tls/revocation/status.ts'

@@ -3,7 +3,7 @@ import { after, before, test } from 'node:test'
 import { type SentCanary, sendCanary } from '../../../functions/send-canary/send-canary.ts'
 import { newUlid } from '../../../shared/content/ulid.ts'
 import { canaryAddress } from '../../../shared/mail/canary-address.ts'
-import { defaultTimeouts } from '../../../shared/net/gated-connection.ts'
+import { defaultTimeouts } from '../../../shared/net/smtp/connection.ts'
 import { createPki, type Identity, type Pki } from '../../support/pki.ts'
 import { type Partner, type PartnerOptions, startPartner } from '../../support/smtp-partner.ts'
 

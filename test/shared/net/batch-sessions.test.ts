@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import type { TlsRequirement } from '../../../shared/contract/jobs.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
 import { BatchSessions } from '../../../shared/net/batch-sessions.ts'
-import { defaultTimeouts } from '../../../shared/net/gated-connection.ts'
+import { defaultTimeouts } from '../../../shared/net/smtp/connection.ts'
 import {
   deliverOverSmtp,
   type Outcome,
@@ -446,6 +446,7 @@ describe('in a batch to a server with any replies', () => {
     MAIL: ['452 4.5.3 too many', ...refusals],
     RCPT: refusals,
     DATA: refusals,
+    BDAT: ['502 5.5.1 what?', ...refusals],
     RSET: ['500 5.5.1 what?', ...refusals],
   }
   const afterMessage = ['250 2.0.0 taken', '250 2.0.0 taken', ...refusals]
@@ -453,7 +454,7 @@ describe('in a batch to a server with any replies', () => {
 
   it('each message is accepted at most once, and is Delivered exactly when the server confirmed it', async () => {
     await fc.assert(
-      fc.asyncProperty(dice, fc.boolean(), async (throws, pipelining) => {
+      fc.asyncProperty(dice, fc.subarray(['PIPELINING', 'CHUNKING']), async (throws, extensions) => {
         const pool = new BatchSessions()
         /** Indexes in `partner.received` of the messages that the server confirmed. */
         const saidYes: number[] = []
@@ -461,7 +462,7 @@ describe('in a batch to a server with any replies', () => {
         const roll = () => throws[thrown++ % throws.length] ?? 0
         const partner = await startPartner({
           tls: good,
-          extensions: pipelining ? ['PIPELINING'] : [],
+          extensions,
           answer(command) {
             const choices = answers[command.split(/[ :]/)[0] ?? '']
             const number = choices ? roll() : 99

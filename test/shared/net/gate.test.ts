@@ -1,58 +1,78 @@
 /**
- * Tests the gate against a client that sends MAIL before TLS was assessed. The real client never does, so the test
- * patches it. The gate throws an error that nothing catches, which ends the process, so the client runs in its own
- * process.
+ * Before the session's TLS was assessed, no value exists with which a command of a mail transaction could be written.
+ * The compiler checks the calls below, because each must have a type error. The calls run, too: a forged value writes
+ * nothing.
  */
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { createServer } from 'node:net'
 import { test } from 'node:test'
-import { listen } from '../../support/listen.ts'
-import { within } from '../../support/within.ts'
+import { ClientSession } from '../../../shared/net/smtp/client-session.ts'
+import { assessSession, type TlsClearance } from '../../../shared/net/smtp/tls-clearance.ts'
+import { opportunistic } from '../../../shared/tls/requirement.ts'
 
-const programThatSendsMailTooEarly = (port: number) => `
-  import SMTPConnection from 'nodemailer/lib/smtp-connection/index.js'
-  import { defaultTimeouts } from './shared/net/gated-connection.ts'
-  import { openSession } from './shared/net/smtp-session.ts'
-  import { opportunistic } from './shared/tls/requirement.ts'
-  SMTPConnection.prototype._actionEHLO = function () {
-    this._sendCommand('MAIL FROM:<a@ours.example>')
-  }
-  await openSession({ host: 'mx.partner.example', ip: '127.0.0.1', port: ${port} }, {
-    ehloName: 'mail.ours.example',
-    enforced: { ...opportunistic, level: 'EncryptionOnly', source: 'Connector' },
-    serverName: 'mx.partner.example',
-    timeouts: defaultTimeouts,
-    signal: AbortSignal.timeout(10_000),
+function session() {
+  const written: string[] = []
+  const talk = new ClientSession({
+    write: (octets) => written.push(String(octets)) > 0,
+    startTls() {},
+    end() {},
+    destroy() {},
+    startWait() {},
   })
-`
+  return { talk, written }
+}
 
-test('the gate ends the process instead of sending MAIL when TLS was not assessed before', async () => {
-  const heard: Buffer[] = []
-  const server = createServer((socket) => {
-    socket.on('data', (chunk) => {
-      heard.push(chunk)
-      if (chunk.includes('EHLO')) socket.write('250-mx.partner.example\r\n250 STARTTLS\r\n')
-    })
-    socket.write('220 mx.partner.example\r\n')
-  })
-  const { port, stop } = await listen(server)
-  const child = spawn(process.execPath, [
-    '--input-type=module-typescript',
-    '-e',
-    programThatSendsMailTooEarly(port),
-  ])
-  const said: Buffer[] = []
-  child.stderr.on('data', (chunk) => said.push(chunk))
-  const [status] = await within(30_000, once(child, 'exit'), 'the end of the client')
-  await stop()
-  const wire = Buffer.concat(heard).toString()
-  assert.match(wire, /^EHLO mail\.ours\.example\r\n/)
-  assert.doesNotMatch(wire, /MAIL/)
-  assert.notEqual(status, 0)
-  assert.match(
-    Buffer.concat(said).toString(),
-    /a command of a mail transaction before the session's TLS was assessed/,
+const inTheClear = { kind: 'NotOffered', serverReply: null } as const
+const signal = AbortSignal.timeout(10_000)
+
+async function clearanceOf(talk: ClientSession): Promise<TlsClearance> {
+  const assessment = await assessSession(talk, inTheClear, { enforced: opportunistic, signal })
+  assert.equal(assessment.kind, 'Met')
+  return (assessment as Extract<typeof assessment, { kind: 'Met' }>).clearance
+}
+
+test('the types permit no command of a mail transaction without a clearance, and no clearance without an assessment', () => {
+  const { talk, written } = session()
+  // @ts-expect-error MAIL is not an opening command.
+  assert.throws(() => talk.writeOpening('MAIL FROM:<a@ours.example>'))
+  // @ts-expect-error A clearance is not an object with its methods: the class has a private field.
+  const forged: TlsClearance = { covers: () => true }
+  assert.ok(forged)
+  // @ts-expect-error Octets need a clearance.
+  assert.throws(() => talk.write(null, 'MAIL FROM:<a@ours.example>\r\n', 1))
+  assert.throws(
+    () => talk.writeOpening('EHLO a\r\nMAIL FROM:<a@ours.example>'),
+    /not a command that may open a session/,
+  )
+  assert.deepEqual(written, [])
+})
+
+test('a clearance of one session writes nothing in another', async () => {
+  const [one, other] = [session(), session()]
+  const clearance = await clearanceOf(one.talk)
+  assert.throws(() => other.talk.write(clearance, 'MAIL FROM:<>\r\n', 1), /a clearance of another session/)
+  assert.deepEqual(other.written, [])
+  one.talk.write(clearance, 'MAIL FROM:<>\r\n', 1)
+  assert.deepEqual(one.written, ['MAIL FROM:<>\r\n'])
+})
+
+test('no clearance exists for forced TLS in the clear, even when the facts claim TLS', async () => {
+  const { talk } = session()
+  const tls = {
+    kind: 'Established',
+    protocol: 'TLSv1.3',
+    cipher: 'TLS_AES_256_GCM_SHA384',
+    group: null,
+    trusted: true,
+    trustedBy: [],
+    trustError: null,
+    names: { subjectAltNames: [], commonName: null },
+    fingerprint256: null,
+    chain: [],
+    certificates: [],
+  } as const
+  const enforced = { ...opportunistic, level: 'EncryptionOnly', source: 'Connector' } as const
+  await assert.rejects(
+    assessSession(talk, tls, { enforced, signal }),
+    /forced TLS, but the session is in the clear/,
   )
 })

@@ -4,7 +4,7 @@ import type { SecureContextOptions } from 'node:tls'
 import type { SmartHost, TlsRequirement } from '../../../shared/contract/jobs.ts'
 import type { Envelope, Recipient } from '../../../shared/contract/message.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
-import { defaultTimeouts } from '../../../shared/net/gated-connection.ts'
+import { defaultTimeouts } from '../../../shared/net/smtp/connection.ts'
 import {
   deliverOverSmtp,
   type Outcome,

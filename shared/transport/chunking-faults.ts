@@ -1,0 +1,48 @@
+/**
+ * Stores for a day which hosts announce CHUNKING (RFC 3030) and do not accept BDAT. Mail for them is sent by DATA. A lost
+ * item costs one more attempt by BDAT.
+ */
+import { type DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb'
+import { daySeconds, minuteMs } from '../contract/durations.ts'
+import { RecentMap } from '../limits/recent-map.ts'
+import { chunkingFaultKey } from './keys.ts'
+
+const timeoutMs = 2_000
+/** How long this instance uses an answer of the table. */
+const maxAgeMs = 10 * minuteMs
+const maxHosts = 10_000
+
+export class ChunkingFaults {
+  readonly #documents: DynamoDBDocumentClient
+  readonly #table: string
+  readonly #answers = new RecentMap<string, { isFaulty: boolean; atMs: number }>(maxHosts)
+
+  constructor(documents: DynamoDBDocumentClient, table: string) {
+    this.#documents = documents
+    this.#table = table
+  }
+
+  /** Whether BDAT failed at the host within the last day. @throws when the table fails or times out */
+  async has(host: string, now: Date): Promise<boolean> {
+    const atMs = now.getTime()
+    const answer = this.#answers.get(host)
+    if (answer && atMs - answer.atMs < maxAgeMs) return answer.isFaulty
+    const { Item } = await this.#documents.send(
+      new GetCommand({ TableName: this.#table, Key: chunkingFaultKey(host) }),
+      { abortSignal: AbortSignal.timeout(timeoutMs) },
+    )
+    const isFaulty = Item !== undefined && Item.expiresAt * 1000 > atMs
+    this.#answers.set(host, { isFaulty, atMs })
+    return isFaulty
+  }
+
+  /** Records that BDAT failed at the host. @throws when the table fails or times out */
+  async add(host: string, now: Date): Promise<void> {
+    const atMs = now.getTime()
+    this.#answers.set(host, { isFaulty: true, atMs })
+    const item = { ...chunkingFaultKey(host), expiresAt: Math.ceil(atMs / 1000) + daySeconds }
+    await this.#documents.send(new PutCommand({ TableName: this.#table, Item: item }), {
+      abortSignal: AbortSignal.timeout(timeoutMs),
+    })
+  }
+}
