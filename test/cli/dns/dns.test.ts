@@ -37,8 +37,14 @@ after(() => setup.stop())
 /** The names when everything is published correctly. */
 const good = (): RecordsByName => ({
   arpa: {},
-  [domain]: { MX: [[10, host]], TXT: ['something=else', 'v=spf1 include:amazonses.com -all'] },
-  [host]: { A: ['8.8.8.8'] },
+  [domain]: {
+    MX: [[10, host]],
+    TXT: ['something=else', 'v=spf1 include:amazonses.com -all'],
+    CAA: ['0 issue amazon.com'],
+  },
+  [host]: { A: ['8.8.8.8'], AAAA: ['2001:4860:4860::8888'] },
+  [`_dmarc.${domain}`]: { TXT: ['v=DMARC1; p=reject; rua=mailto:dmarc@ours.example'] },
+  [`_domainkey.${domain}`]: {},
   'amazonses.com': { TXT: ['v=spf1 ip4:199.255.192.0/22 -all'] },
   [`_mta-sts.${domain}`]: { TXT: [`v=STSv1; id=${idOf('enforce')}`] },
   [`mta-sts.${domain}`]: { A: [setup.policyAddress] },
@@ -83,8 +89,12 @@ const allGood = {
   'Accepted domain': 'OK',
   MX: 'OK',
   Address: 'OK',
+  IPv6: 'OK',
   Certificate: 'OK',
+  CAA: 'OK',
   SPF: 'OK',
+  DKIM: 'OK',
+  DMARC: 'OK',
   'MTA-STS policy': 'OK',
   'MTA-STS': 'OK',
   'TLS-RPT': 'OK',
@@ -106,7 +116,11 @@ test('`dns` reports missing records and prints the records to publish when nothi
     ...allGood,
     MX: 'MISSING',
     Address: 'MISSING',
+    IPv6: 'ADVICE',
+    CAA: 'ADVICE',
     SPF: 'MISSING',
+    DKIM: 'MISSING',
+    DMARC: 'MISSING',
     'MTA-STS policy': 'MISSING',
     'MTA-STS': 'MISSING',
     'TLS-RPT': 'MISSING',
@@ -504,7 +518,7 @@ const cases: Record<string, Record<string, Case>> = {
       change: (around) => {
         around.signed = []
       },
-      result: 'WARN',
+      result: 'UNKNOWN',
       says: /The resolver does not validate DNSSEC.*--dns-server/,
       status: 0,
     },
@@ -634,11 +648,23 @@ Findings:
              Mail bypasses this gateway through mx.other.example: no connector applies there.
              The MX records do not include mx.ours.example.
   OK         Address: mx.ours.example
+  OK         IPv6: mx.ours.example
   OK         Certificate: mx.ours.example
              The certificates of the gateway are valid for this name.
+  ADVICE     CAA: ours.example
+             expected   0 issue "amazon.com"
+             Any CA may issue certificates for mx.ours.example, mta-sts.ours.example. CAA records limit this
+             to the CAs that you name.
+             They also apply to all names below ours.example. So name each CA that you use there: with another
+             CA, renewals fail.
+             The gateway's certificate is from CN=Root of tests. The CA's documentation gives its name in CAA
+             records; a private CA has none.
   MISSING    SPF: ours.example
              expected   "v=spf1 include:amazonses.com -all"
              Receivers cannot distinguish your mail from forged mail.
+  OK         DKIM: _domainkey.ours.example
+             The domain has DKIM keys. DNS cannot list them: check each with --dkim-selector NAME.
+  OK         DMARC: _dmarc.ours.example
   WARN       MTA-STS policy: https://mta-sts.ours.example/.well-known/mta-sts.txt
              published  version: STSv1
                         mode: enforce
@@ -670,6 +696,7 @@ describe('`dns`', () => {
     [[domain, '--max-age', '0'], /--max-age 0: not a number of days from 1 to 365/],
     [[domain, '--host', 'a b'], /--host a b: not a host name/],
     [[domain, '--egress', 'x'], /--egress x: neither an IP address nor ses/],
+    [[domain, '--dkim-selector', 'a b'], /--dkim-selector a b: not a selector/],
     [[domain, '--report-address', 'x'], /--report-address x: not an email address/],
     [
       [domain, '--dns-server', 'dns.example'],
