@@ -42,7 +42,7 @@ export const dns = defineCommand({
       type: 'string',
       value: 'NAME',
       multiple: true,
-      description: 'a DKIM selector, whose key is checked; may be repeated',
+      description: 'a DKIM selector to check, such as tlsReporting.dkim.selector; may be repeated',
     },
     'dns-server': {
       type: 'string',

@@ -9,10 +9,10 @@ export type DkimFacts =
       /** For the name above all selectors. DNS cannot list the selectors. */
       domainKeys: DnsAnswer<string>
       /** For a name that exists only if a wildcard, or a server that denies no name, answers for every name. */
-      absent: DnsAnswer<string>
+      missingName: DnsAnswer<string>
     }
 
-const absentLabel = '_mailflow-absent'
+const missingLabel = '_mailflow-absent'
 
 /** Never throws. */
 export async function queryDkim(
@@ -21,11 +21,11 @@ export async function queryDkim(
   resolver: Resolver,
 ): Promise<DkimFacts> {
   if (selectors.length === 0) {
-    const [domainKeys, absent] = await Promise.all([
+    const [domainKeys, missingName] = await Promise.all([
       resolver.query(domainKeysName(domain), 'TXT'),
-      resolver.query(`${absentLabel}.${domain}`, 'TXT'),
+      resolver.query(`${missingLabel}.${domain}`, 'TXT'),
     ])
-    return { kind: 'Existence', domainKeys, absent }
+    return { kind: 'Existence', domainKeys, missingName }
   }
   const keys = selectors.map(async (selector) => ({
     selector,

@@ -16,7 +16,7 @@ interface HostAuthority {
   host: string
   authority: CertificateAuthority
   /** False when the CA is only the one that AWS would use. */
-  certain: boolean
+  isKnown: boolean
 }
 
 /** Returns one finding for each set of records: hosts of one zone usually share it. */
@@ -49,12 +49,12 @@ function authoritiesOf({ certificates, hosts, domain }: Plan, { policyHost }: Do
       return [issuer.organization, issuer] as const
     }),
   )
-  const certain = policyHost.some((answer) => answer.kind === 'Found' && isAws(answer.name))
+  const isKnown = policyHost.some((answer) => answer.kind === 'Found' && isAws(answer.name))
   return [
     ...hosts.flatMap((host) =>
-      [...issuers.values()].map((authority) => ({ host, authority, certain: true })),
+      [...issuers.values()].map((authority) => ({ host, authority, isKnown: true })),
     ),
-    { host: policyHostOf(domain), authority: amazon, certain },
+    { host: policyHostOf(domain), authority: amazon, isKnown },
   ]
 }
 
@@ -87,7 +87,7 @@ function assessGroup(
   const known = needed.filter(({ authority }) => authority.caaNames.length > 0)
   const denied = known.filter(({ authority: { caaNames } }) => permitted && !caaNames.some(isIn(permitted)))
   const result: Result =
-    denied.length === 0 ? 'OK' : denied.some(({ certain }) => certain) ? 'DIFFERENT' : 'WARN'
+    denied.length === 0 ? 'OK' : denied.some(({ isKnown }) => isKnown) ? 'DIFFERENT' : 'WARN'
   const permittedText =
     permitted === null
       ? `The records do not limit which CA issues certificates for ${joinNames(hosts)}.`
@@ -105,9 +105,9 @@ const isIn =
   (text: string): boolean =>
     list.includes(text)
 
-function deniedText({ host, authority: { organization, caaNames }, certain }: HostAuthority): string {
+function deniedText({ host, authority: { organization, caaNames }, isKnown }: HostAuthority): string {
   const [name = ''] = caaNames
-  return certain
+  return isKnown
     ? `They do not permit ${organization} (${name}), the issuer of the certificate of ${host}: its next renewal fails.`
     : `They do not permit ${organization} (${name}). If AWS serves ${host}, the next renewal of its certificate fails.`
 }

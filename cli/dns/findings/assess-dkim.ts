@@ -50,7 +50,7 @@ const sesAliasText = (answer: DnsAnswer<string>): string =>
  */
 function assessExistence(
   plan: Plan,
-  { domainKeys, absent }: Extract<DkimFacts, { kind: 'Existence' }>,
+  { domainKeys, missingName }: Extract<DkimFacts, { kind: 'Existence' }>,
 ): RecordFinding {
   const about = { record: 'DKIM', name: domainKeysName(plan.domain) }
   if (domainKeys.kind === 'Failed') return failedQueryFinding(about, domainKeys)
@@ -67,7 +67,7 @@ function assessExistence(
       'No selector exists, so receivers cannot verify any DKIM signature of the domain.',
       ...sourceTexts(plan),
     )
-  if (domainKeys.kind === 'NoData' && absent.kind === 'NoSuchName')
+  if (domainKeys.kind === 'NoData' && missingName.kind === 'NoSuchName')
     return finding(
       'OK',
       'The domain has DKIM keys. DNS cannot list them: check each with --dkim-selector NAME.',

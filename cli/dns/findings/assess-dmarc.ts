@@ -2,7 +2,7 @@
 import type { DomainFacts } from '../facts/domain-facts.ts'
 import type { Plan } from '../publication-plan.ts'
 import { dmarcName, quotedText } from '../zone-records.ts'
-import { findInheritedPolicy } from './dmarc-discovery.ts'
+import { findParentPolicy } from './dmarc-discovery.ts'
 import { type DmarcPolicy, type DmarcRecord, isDmarc, readDmarcRecord } from './dmarc-record.ts'
 import { failedQueryFinding, type RecordFinding, type Result, recordsOf } from './record-finding.ts'
 
@@ -36,23 +36,23 @@ export function assessDmarc({ domain }: Plan, { dmarc, mx }: DomainFacts): Recor
       newRecord(domain),
       'Receivers ignore the record: it must begin with v=DMARC1, in upper case, before a semicolon.',
     )
-  const inherited = findInheritedPolicy(dmarc)
-  switch (inherited.kind) {
+  const found = findParentPolicy(dmarc)
+  switch (found.kind) {
     case 'Failed':
-      return failedQueryFinding(about, inherited)
+      return failedQueryFinding(about, found)
     case 'Organisation': {
-      const policy = inheritedPolicy(inherited.record, mx.kind !== 'NoSuchName')
-      const { faults } = inherited.record
+      const policy = subdomainPolicy(found.record, mx.kind !== 'NoSuchName')
+      const { faults } = found.record
       return finding(
         faults.length > 0 ? 'WARN' : 'OK',
         null,
-        `The record of ${inherited.domain} applies, with the policy ${policy ?? 'none'} for this domain.`,
+        `The record of ${found.domain} applies, with the policy ${policy ?? 'none'} for this domain.`,
         ...faults,
-        ...notesOf(policy, inherited.record),
+        ...notesOf(policy, found.record),
       )
     }
     case 'PublicSuffix':
-      return finding('MISSING', newRecord(domain), publicSuffixText(inherited.domain), ...missingTexts)
+      return finding('MISSING', newRecord(domain), publicSuffixText(found.domain), ...missingTexts)
     case 'NoRecord':
       return finding('MISSING', newRecord(domain), ...missingTexts)
   }
@@ -79,7 +79,7 @@ function correctedRecord(domain: string, { p, sp, np, rua }: DmarcRecord): strin
 }
 
 /** RFC 9989 §4.10.1: `sp` applies to a subdomain, or `np` if the subdomain does not exist, else `p`. */
-const inheritedPolicy = ({ p, sp, np }: DmarcRecord, exists: boolean): DmarcPolicy | null =>
+const subdomainPolicy = ({ p, sp, np }: DmarcRecord, exists: boolean): DmarcPolicy | null =>
   (exists ? sp : (np ?? sp)) ?? p
 
 function notesOf(policy: DmarcPolicy | null, { rua, isTest }: DmarcRecord): string[] {

@@ -22,7 +22,7 @@ export function assessIpv6(hosts: readonly HostFacts[]): RecordFinding {
     return finding(
       'ADVICE',
       `No IPv6 address (AAAA): ${joinNames(missing.map(({ host }) => host))}. Mail arrives over IPv4, but internet.nl and some audits require IPv6.`,
-      "Set ingress.ipv6 to true, deploy, and publish the addresses in the stack's output MxIpv6Addresses.",
+      'Set ingress.ipv6 to true, deploy, and publish the addresses in the output MxIpv6Addresses (docs/deploy.md).',
       ...failures,
     )
   return failures.length > 0 ? finding('UNKNOWN', ...failures) : finding('OK')

@@ -10,7 +10,7 @@ export interface CaaPolicy {
   unknownCritical: string | null
 }
 
-const criticalFlag = 0x80
+const criticalBit = 0x80
 /** The tags of RFC 8659, and those registered later. */
 const knownTags = ['issue', 'issuewild', 'iodef', 'contactemail', 'contactphone', 'issuemail', 'issuevmc']
 
@@ -18,7 +18,7 @@ const parameter = /^[a-z0-9-]+[ \t]*=[ \t]*[!-:<-~]*$/i
 
 /** Hosts have no wildcard certificates, so `issuewild` does not count. */
 export function readCaaPolicy(records: readonly CaaRecord[]): CaaPolicy {
-  const unknown = records.find(({ flags, tag }) => (flags & criticalFlag) !== 0 && !knownTags.includes(tag))
+  const unknown = records.find(({ flags, tag }) => (flags & criticalBit) !== 0 && !knownTags.includes(tag))
   const issue = records.filter(({ tag }) => tag === 'issue')
   return {
     permitted: issue.length === 0 ? null : [...new Set(issue.flatMap(issuerName))],

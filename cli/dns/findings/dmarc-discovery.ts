@@ -3,7 +3,7 @@ import type { DmarcAnswer, DmarcWalk } from '../facts/dmarc-tree-walk.ts'
 import { type DmarcRecord, isDmarc, readDmarcRecord } from './dmarc-record.ts'
 import { recordsOf } from './record-finding.ts'
 
-export type InheritedPolicy =
+export type ParentPolicy =
   /** `domain`: the organisational domain. */
   | { kind: 'Organisation'; domain: string; text: string; record: DmarcRecord }
   /** The record is that of a public suffix, whose operator gets the reports. */
@@ -11,8 +11,8 @@ export type InheritedPolicy =
   | { kind: 'NoRecord' }
   | Extract<DmarcAnswer['answer'], { kind: 'Failed' }>
 
-export function findInheritedPolicy([own, ...parents]: DmarcWalk): InheritedPolicy {
-  let last: Extract<InheritedPolicy, { kind: 'Organisation' }> | null = null
+export function findParentPolicy([start, ...parents]: DmarcWalk): ParentPolicy {
+  let last: Extract<ParentPolicy, { kind: 'Organisation' }> | null = null
   for (const { domain, answer } of parents) {
     // A record that was found is kept: its parent is seldom the organisational domain.
     if (answer.kind === 'Failed') return last ?? answer
@@ -22,7 +22,7 @@ export function findInheritedPolicy([own, ...parents]: DmarcWalk): InheritedPoli
     if (found.record.psd === 'n') return found
     if (found.record.psd === 'y') {
       const labels = domain.split('.').length + 1
-      const organisation = own.domain.split('.').slice(-labels).join('.')
+      const organisation = start.domain.split('.').slice(-labels).join('.')
       return last?.domain === organisation ? last : { kind: 'PublicSuffix', domain }
     }
     last = found

@@ -144,6 +144,46 @@ test('`dns` reports missing records and prints the records to publish when nothi
   ])
 })
 
+test('`dns` exits with 0 without CAA, IPv6 and DNSSEC, and with a resolver that does not validate', async () => {
+  const { CAA, ...records } = setup.state.names[domain] ?? {}
+  Object.assign(setup.state, { signed: [] })
+  Object.assign(setup.state.names, { [domain]: records, [host]: { A: ['8.8.8.8'] } })
+  const report = await look()
+  const { IPv6, DNSSEC, CAA: caaResult } = resultsOf(report)
+  assert.deepEqual([CAA?.length, caaResult, IPv6, DNSSEC], [1, 'ADVICE', 'ADVICE', 'UNKNOWN'])
+  assert.equal(report.status, 0)
+})
+
+test('`dns` exits with 3 when the CAA records do not permit the CA of the policy host', async () => {
+  const target = 'd111.execute-api.eu-west-1.amazonaws.com'
+  Object.assign(setup.state.names, {
+    [`mta-sts.${domain}`]: { CNAME: target },
+    [target]: { A: [setup.policyAddress] },
+    [host]: { A: ['8.8.8.8'], CAA: ['0 issue amazon.com'] },
+    [domain]: { ...setup.state.names[domain], CAA: ['0 issue letsencrypt.org'] },
+  })
+  const report = await look()
+  const caa = report.checks.filter(({ record }) => record === 'CAA')
+  assert.deepEqual(
+    caa.map(({ name, result, wanted }) => [name, result, wanted]),
+    [
+      [host, 'OK', []],
+      [domain, 'DIFFERENT', ['0 issue "letsencrypt.org"', '0 issue "amazon.com"']],
+    ],
+  )
+  assert.equal(report.status, 3)
+})
+
+test('`dns` checks each key of --dkim-selector', async () => {
+  Object.assign(setup.state.names, { [`old._domainkey.${domain}`]: { TXT: ['v=DKIM1; p='] } })
+  const report = await look('--dkim-selector', 'OLD', '--dkim-selector', '20260101')
+  assert.deepEqual(
+    report.checks.filter(({ record }) => record === 'DKIM').map(({ name, result }) => `${name} ${result}`),
+    [`old._domainkey.${domain} DIFFERENT`, `20260101._domainkey.${domain} MISSING`],
+  )
+  assert.equal(report.status, 3)
+})
+
 /** A deviation from the correct setup, and the expected finding about one record. */
 interface Case {
   of: string
@@ -678,6 +718,21 @@ Findings:
   OK         TLSA: _25._tcp.mx.ours.example
 `,
     )
+  })
+
+  test('has one finding about CAA and one about IPv6 for three hosts of one zone', async () => {
+    const hosts = ['mx1', 'mx2', 'mx3'].map((name) => `${name}.${domain}`)
+    for (const name of hosts) setup.state.names[name] = { A: ['8.8.8.8'] }
+    const { out } = await setup.dns(domain, ...hosts.flatMap((name) => ['--host', name]))
+    assert.match(
+      out,
+      /^ {2}ADVICE {5}IPv6: mx1\.ours\.example, mx2\.ours\.example, mx3\.ours\.example\n {13}No IPv6 address/m,
+    )
+    assert.match(
+      out,
+      /^ {2}OK {9}CAA: ours\.example\n {13}amazon\.com may issue certificates for mx1\.ours\.example, mx2\.ours\.example, mx3\.ours\.example,\n {13}mta-sts\.ours\.example\.$/m,
+    )
+    assert.deepEqual([out.match(/ CAA: /g)?.length, out.match(/ IPv6: /g)?.length], [1, 1])
   })
 
   test('removes control characters from untrusted text', async () => {
