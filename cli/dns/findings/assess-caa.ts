@@ -43,8 +43,11 @@ const groupKey = (domain: string, facts: CaaFacts): string =>
     : `${facts.kind === 'Failed' ? facts.code : ''} ${zoneOf(domain, facts.host)}`
 
 function authoritiesOf({ certificates, hosts, domain }: Plan, { policyHost }: DomainFacts): HostAuthority[] {
+  const served = servedOrNext(certificates ?? [])
+  const next = served.filter(({ state }) => state === 'Next')
+  // An announced certificate shows which CA the next renewal will use.
   const issuers = new Map(
-    servedOrNext(certificates ?? []).map((certificate) => {
+    (next.length > 0 ? next : served).map((certificate) => {
       const issuer = issuerOf(certificate)
       return [issuer.organization, issuer] as const
     }),

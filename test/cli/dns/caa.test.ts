@@ -15,7 +15,10 @@ type Records = [number, string, string][]
 const issue = (...names: string[]): Records => names.map((name) => [0, 'issue', name])
 
 let letsEncrypt: GatewayCertificate
+let announcedCertificate: GatewayCertificate
 before(async () => {
+  const issuer = await createPki('Sectigo R36, O=Sectigo Limited')
+  announcedCertificate = await createGatewayCertificate(issuer, { names: [host] }, 'Next')
   letsEncrypt = await createGatewayCertificate(await createPki("R13, O=Let's Encrypt"), { names: [host] })
 })
 
@@ -115,6 +118,14 @@ describe('the finding of `dns` about CAA records', () => {
       if (wanted) assert.deepEqual(finding.wanted, wanted)
       assert.equal(worstResult([finding]), result === 'UNKNOWN' ? 'OK' : result)
     })
+
+  test('is about the CA of the announced certificate, when there is one', async () => {
+    const zone = { ...aws, caa: { [domain]: issue('sectigo.com', 'amazon.com') } }
+    const certificates = [letsEncrypt.published, announcedCertificate.published]
+    const [announced] = await findingsAbout('CAA', { zone, certificates })
+    const [current] = await findingsAbout('CAA', { zone, certificates: certificates.slice(0, 1) })
+    assert.deepEqual([announced?.result, current?.result], ['OK', 'DIFFERENT'])
+  })
 
   test('is one for the hosts that share records, and another for a host with its own records', async () => {
     const findings = await findingsAbout('CAA', {
