@@ -38,6 +38,12 @@ export const dns = defineCommand({
       multiple: true,
       description: 'an IP address that sends mail, or ses for Amazon SES (default: ses); may be repeated',
     },
+    'dkim-selector': {
+      type: 'string',
+      value: 'NAME',
+      multiple: true,
+      description: 'a DKIM selector to check, such as tlsReporting.dkim.selector; may be repeated',
+    },
     'dns-server': {
       type: 'string',
       value: 'ADDRESS',
@@ -48,15 +54,16 @@ export const dns = defineCommand({
   },
   details: `
 The command changes nothing. The exit status is 3 when a record is missing or different, else 1 when something could
-not be checked, for example because DNS did not answer. Senders use TLSA records only in a signed zone. Only a
-validating resolver (--dns-server) shows whether a zone is signed.
+not be checked, for example because DNS did not answer. ADVICE has no effect on it, nor has UNKNOWN for CAA, DNSSEC,
+IPv6 and unnamed DKIM keys. Senders use TLSA records only in a signed zone. Only a validating resolver (--dns-server)
+shows whether a zone is signed.
 `,
   async run({ values, positionals: [domain = ''], io, api }) {
     const settings = readDnsOptions(domain, values)
     const resolver = readResolver(values['dns-server'])
     const { plan, findings } = await checkDomain(settings, { api, resolver, now: new Date(io.now()) })
     io.out(values.json ? jsonText(reportJson(plan, findings)) : reportText(plan, findings))
-    return statusOf(worstResult(findings.map(({ result }) => result)))
+    return statusOf(worstResult(findings))
   },
 })
 

@@ -21,6 +21,8 @@ export interface DnsOptions {
   reportAddress: string | null
   /** IP addresses that send mail, and `ses` for Amazon SES. */
   egress: readonly string[]
+  /** Names before `._domainkey`. */
+  dkimSelectors: readonly string[]
 }
 
 export interface Plan extends DnsOptions {

@@ -8,6 +8,7 @@ import type { Resolver } from '../../shared/net/dns/answer.ts'
 import { createResolver } from '../../shared/net/resolver.ts'
 import { CommandError, UsageError } from '../command-error.ts'
 import { type DnsOptions, sesSender } from './publication-plan.ts'
+import { dkimKeyName } from './zone-records.ts'
 
 interface RawOptions {
   readonly host: readonly string[]
@@ -15,6 +16,7 @@ interface RawOptions {
   readonly 'max-age': string | undefined
   readonly 'report-address': string | undefined
   readonly egress: readonly string[]
+  readonly 'dkim-selector': readonly string[]
 }
 
 /** @throws UsageError naming the wrong domain or option */
@@ -28,6 +30,7 @@ export function readDnsOptions(text: string, options: RawOptions): DnsOptions {
     maxAgeSeconds: parseMaxAge(options['max-age']),
     reportAddress: parseReportAddress(options['report-address']),
     egress: options.egress.length > 0 ? options.egress.map(parseEgress) : [sesSender],
+    dkimSelectors: [...new Set(options['dkim-selector'].map((text) => parseSelector(text, domain)))],
   }
 }
 
@@ -63,6 +66,17 @@ function parseEgress(text: string): string {
   if (text !== sesSender && isIP(text) === 0)
     throw new UsageError(`--egress ${text}: neither an IP address nor ${sesSender}`)
   return text
+}
+
+/** The whole name is normalised, because a selector may be a number, which alone would be an IPv4 address. */
+function parseSelector(text: string, domain: string): string {
+  const suffix = dkimKeyName('', domain)
+  const name = normaliseDomain(`${text}${suffix}`)
+  if (name === null)
+    throw new UsageError(
+      `--dkim-selector ${text}: not a selector, which is the part of a name before ._domainkey`,
+    )
+  return name.slice(0, -suffix.length)
 }
 
 /**

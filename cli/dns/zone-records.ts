@@ -16,6 +16,10 @@ export interface ZoneRecord {
 
 export const tlsaName = (host: string): string => `_25._tcp.${host}`
 export const mtaStsRecordName = (domain: string): string => `_mta-sts.${domain}`
+export const dmarcName = (domain: string): string => `_dmarc.${domain}`
+export const dkimKeyName = (selector: string, domain: string): string =>
+  `${selector}.${domainKeysName(domain)}`
+export const domainKeysName = (domain: string): string => `_domainkey.${domain}`
 export const policyHostOf = (domain: string): string => `mta-sts.${domain}`
 export const policyUrl = (domain: string): string => `https://${policyHostOf(domain)}/.well-known/mta-sts.txt`
 

@@ -10,6 +10,8 @@ export interface Zone {
   /** Usage, selector, matching type and hexadecimal data. */
   tlsa?: Record<string, [number, number, number, string][]>
   txt?: Record<string, string[]>
+  /** Flags, tag and value. */
+  caa?: Record<string, [number, string, string][]>
   /**
    * An error code, such as `ESERVFAIL` or `ETIMEOUT`, for every query about a name. A key such as `TLSA
    * _25._tcp.mx.example` limits the failure to one type. `BOGUS`: the answer fails validation by DNSSEC.
@@ -29,8 +31,18 @@ export interface FakeResolver extends Resolver {
 
 /** A name in no table does not exist. A name that is only in other tables has no records of this type. */
 export function fakeResolver(zone: Zone): FakeResolver {
-  const { mx = {}, a = {}, aaaa = {}, cname = {}, tlsa = {}, txt = {}, fail = {}, secure = [] } = zone
-  const existingNames = new Set([mx, a, aaaa, cname, tlsa, txt].flatMap((table) => Object.keys(table)))
+  const {
+    mx = {},
+    a = {},
+    aaaa = {},
+    cname = {},
+    tlsa = {},
+    txt = {},
+    caa = {},
+    fail = {},
+    secure = [],
+  } = zone
+  const existingNames = new Set([mx, a, aaaa, cname, tlsa, txt, caa].flatMap((table) => Object.keys(table)))
   const records: { [K in RecordType]: (name: string) => RecordData[K][] | undefined } = {
     MX: (name) => mx[name]?.map(([preference, exchange]) => ({ preference, exchange })),
     A: (name) => a[name],
@@ -39,6 +51,7 @@ export function fakeResolver(zone: Zone): FakeResolver {
     TLSA: (name) =>
       tlsa[name]?.map(([usage, selector, matchingType, data]) => ({ usage, selector, matchingType, data })),
     TXT: (name) => txt[name],
+    CAA: (name) => caa[name]?.map(([flags, tag, value]) => ({ flags, tag, value })),
   }
   const queries: string[] = []
   const answer = <K extends RecordType>(name: string, type: K, proven: boolean): DnsAnswer<RecordData[K]> => {

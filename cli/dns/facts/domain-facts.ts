@@ -5,6 +5,9 @@ import type { TlsaRecord } from '../../../shared/tls/requirement.ts'
 import { tlsReportRecordName } from '../../../shared/tls-reports/report-destinations.ts'
 import type { DnsOptions } from '../publication-plan.ts'
 import { mtaStsRecordName, policyHostOf, tlsaName } from '../zone-records.ts'
+import { type CaaFacts, searchCaa } from './caa-search.ts'
+import { type DkimFacts, queryDkim } from './dkim-facts.ts'
+import { type DmarcWalk, walkDmarcTree } from './dmarc-tree-walk.ts'
 import { evaluateSpf, isSpf, type SpfResult } from './spf-evaluation.ts'
 
 export interface HostFacts {
@@ -24,6 +27,10 @@ export interface DomainFacts {
   /** A and AAAA answers for the policy host. */
   policyHost: readonly DnsAnswer<string>[]
   hosts: readonly HostFacts[]
+  /** CAA records for each host and for the policy host. */
+  caa: readonly CaaFacts[]
+  dmarc: DmarcWalk
+  dkim: DkimFacts
   /** SPF results of each sender in the plan; empty unless there is exactly one SPF record. */
   spfResults: readonly SpfResult[]
   /**
@@ -44,21 +51,25 @@ const limits = { ...fetchLimits, totalMs: 20_000, idleTimeoutMs: 10_000 }
 
 /** Never throws. */
 export async function gatherDomainFacts(
-  { domain, hosts, egress }: DnsOptions,
+  { domain, hosts, egress, dkimSelectors }: DnsOptions,
   resolver: Resolver,
 ): Promise<DomainFacts> {
   const policyHost = policyHostOf(domain)
-  const [mx, txt, mtaStsRecord, tlsRpt, policy, a, aaaa, signed, ...hostFacts] = await Promise.all([
-    resolver.query(domain, 'MX'),
-    resolver.query(domain, 'TXT'),
-    resolver.query(mtaStsRecordName(domain), 'TXT'),
-    resolver.query(tlsReportRecordName(domain), 'TXT'),
-    fetchPolicy(domain, { resolver, privateNetworks: allNetworks, limits }),
-    resolver.query(policyHost, 'A'),
-    resolver.query(policyHost, 'AAAA'),
-    resolver.query(signedZone, 'TXT'),
-    ...hosts.map((host) => hostFactsOf(host, resolver)),
-  ])
+  const [mx, txt, mtaStsRecord, tlsRpt, policy, a, aaaa, signed, caa, dmarc, dkim, ...hostFacts] =
+    await Promise.all([
+      resolver.query(domain, 'MX'),
+      resolver.query(domain, 'TXT'),
+      resolver.query(mtaStsRecordName(domain), 'TXT'),
+      resolver.query(tlsReportRecordName(domain), 'TXT'),
+      fetchPolicy(domain, { resolver, privateNetworks: allNetworks, limits }),
+      resolver.query(policyHost, 'A'),
+      resolver.query(policyHost, 'AAAA'),
+      resolver.query(signedZone, 'TXT'),
+      searchCaa([...hosts, policyHost], resolver),
+      walkDmarcTree(domain, resolver),
+      queryDkim(domain, dkimSelectors, resolver),
+      ...hosts.map((host) => hostFactsOf(host, resolver)),
+    ])
   const hasOneSpf = txt.kind === 'Found' && txt.records.filter(isSpf).length === 1
   return {
     mx,
@@ -68,6 +79,9 @@ export async function gatherDomainFacts(
     policy,
     policyHost: [a, aaaa],
     hosts: hostFacts,
+    caa,
+    dmarc,
+    dkim,
     spfResults: hasOneSpf ? await evaluateSpf(domain, egress, resolver) : [],
     isResolverValidating: (signed.kind !== 'Failed' && signed.secure) || (mx.kind !== 'Failed' && mx.secure),
   }

@@ -1,49 +1,16 @@
-/** Checks for DANE (RFC 7672) that zones are signed and that TLSA records match the served certificates. Pure. */
+/** Checks for DANE (RFC 7672) that TLSA records match the served certificates. Pure. */
 import { X509Certificate } from 'node:crypto'
 import type { PublishedCertificate } from '../../../shared/contract/certificates.ts'
 import { isUsable, matchesTlsa } from '../../../shared/tls/dane.ts'
 import { certificateHasName } from '../../../shared/tls/names.ts'
 import { certificatesIn } from '../../../shared/tls/pem.ts'
 import type { TlsaRecord } from '../../../shared/tls/requirement.ts'
-import type { DomainFacts, HostFacts } from '../facts/domain-facts.ts'
+import type { HostFacts } from '../facts/domain-facts.ts'
 import type { Plan } from '../publication-plan.ts'
 import { servedOrNext, tlsaName, tlsaValues } from '../zone-records.ts'
+import { isSigned } from './assess-dnssec.ts'
 import { joinNames } from './assess-mail-routing.ts'
 import { failedQueryFinding, type RecordFinding, type Result, recordsOf } from './record-finding.ts'
-
-export function assessDnssec(
-  { domain }: Plan,
-  { mx, hosts, isResolverValidating }: DomainFacts,
-): RecordFinding {
-  const about = { record: 'DNSSEC', name: domain }
-  const unsigned = [
-    ...(mx.kind !== 'Failed' && !mx.secure ? [domain] : []),
-    ...hosts.filter((host) => !isSigned(host)).map(({ host }) => host),
-  ]
-  const finding = (result: Result, ...says: string[]) => ({
-    ...about,
-    result,
-    published: [],
-    wanted: [],
-    says,
-  })
-  if (!isResolverValidating)
-    return finding(
-      'WARN',
-      'The resolver does not validate DNSSEC, so it is unknown whether the zones are signed. Use a validating resolver: --dns-server tls://9.9.9.9#dns.quad9.net, or a validating resolver of your network.',
-    )
-  if (unsigned.length > 0)
-    return finding(
-      'WARN',
-      `Not signed, according to the resolver: ${joinNames(unsigned)}. Senders ignore TLSA records in unsigned zones; MTA-STS does not need DNSSEC.`,
-    )
-  return finding('OK', 'The resolver validated the signed answers for the domain and its hosts.')
-}
-
-const isSigned = ({ a, aaaa }: HostFacts): boolean => {
-  const answers = [a, aaaa].filter((answer) => answer.kind === 'Found')
-  return answers.length > 0 && answers.every(({ secure }) => secure)
-}
 
 /** @param now the time at which certificates must be valid */
 export function assessTlsa(plan: Plan, facts: HostFacts, now: Date): RecordFinding {

@@ -2,7 +2,12 @@
 
 import type { DomainFacts } from '../facts/domain-facts.ts'
 import type { Plan } from '../publication-plan.ts'
-import { assessDnssec, assessNames, assessTlsa } from './assess-dane.ts'
+import { assessCaa } from './assess-caa.ts'
+import { assessNames, assessTlsa } from './assess-dane.ts'
+import { assessDkim } from './assess-dkim.ts'
+import { assessDmarc } from './assess-dmarc.ts'
+import { assessDnssec } from './assess-dnssec.ts'
+import { assessIpv6 } from './assess-ipv6.ts'
 import { assessAddresses, assessMx } from './assess-mail-routing.ts'
 import { assessSpf } from './assess-spf.ts'
 import { assessMtaStsRecord, assessPolicy, assessTlsRpt } from './assess-transport-policy.ts'
@@ -14,8 +19,12 @@ export function assessDomain(plan: Plan, facts: DomainFacts, accepted: boolean, 
     acceptanceFinding(plan.domain, accepted),
     assessMx(plan, facts),
     ...facts.hosts.map(assessAddresses),
+    assessIpv6(facts.hosts),
     ...facts.hosts.map(({ host }) => assessNames(plan, host)),
+    ...assessCaa(plan, facts),
     assessSpf(plan, facts),
+    ...assessDkim(plan, facts),
+    assessDmarc(plan, facts),
     assessPolicy(plan, facts),
     assessMtaStsRecord(plan, facts),
     assessTlsRpt(plan, facts),

@@ -1,8 +1,11 @@
 /** A finding about one DNS record, or one set of records. */
 import type { DnsAnswer } from '../../../shared/net/dns/answer.ts'
 
-/** `WARN`: the record may stay, but the sentences describe a risk. `UNKNOWN`: the check was not possible. */
-export type Result = 'OK' | 'WARN' | 'MISSING' | 'DIFFERENT' | 'UNKNOWN'
+/**
+ * `ADVICE`: mail works without the record, but it is recommended. `WARN`: the record may stay, but the sentences describe
+ * a risk. `UNKNOWN`: the check was not possible.
+ */
+export type Result = 'OK' | 'ADVICE' | 'WARN' | 'MISSING' | 'DIFFERENT' | 'UNKNOWN'
 
 export interface RecordFinding {
   /** The kind of record: `MX`, `SPF`. */
@@ -16,6 +19,8 @@ export interface RecordFinding {
   wanted: readonly string[]
   /** Sentences for the administrator. */
   says: readonly string[]
+  /** True: mail works without the record, so `UNKNOWN` has no effect on the exit status. */
+  optional?: true
 }
 
 type FailedAnswer = Extract<DnsAnswer<unknown>, { kind: 'Failed' }>
@@ -44,7 +49,10 @@ export function failedQueryFinding(
 /** Returns the records, or an empty list. */
 export const recordsOf = <T>(answer: DnsAnswer<T>): T[] => (answer.kind === 'Found' ? answer.records : [])
 
-export function worstResult(results: readonly Result[]): Result {
-  const order: readonly Result[] = ['DIFFERENT', 'MISSING', 'UNKNOWN', 'WARN']
+export function worstResult(findings: readonly RecordFinding[]): Result {
+  const results = findings
+    .filter(({ result, optional }) => !(optional && result === 'UNKNOWN'))
+    .map(({ result }) => result)
+  const order: readonly Result[] = ['DIFFERENT', 'MISSING', 'UNKNOWN', 'WARN', 'ADVICE']
   return order.find((result) => results.includes(result)) ?? 'OK'
 }

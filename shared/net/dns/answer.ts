@@ -1,10 +1,20 @@
-/** The DNS queries of routing and policies, and their results. */
+/** The DNS queries of routing, policies and domain checks, and their results. */
 import type { TlsaRecord } from '../../tls/requirement.ts'
 
 export interface MxRecord {
   preference: number
   /** The name of the MX host; `.`, the root, in a null MX (RFC 7505). */
   exchange: string
+}
+
+/** RFC 8659 §4.1. */
+export interface CaaRecord {
+  /** The highest of the eight bits is the critical flag. */
+  flags: number
+  /** In lower case: `issue`, `issuewild`, `iodef`. */
+  tag: string
+  /** One character per octet. */
+  value: string
 }
 
 /** The data of one record, by type. */
@@ -14,6 +24,7 @@ export interface RecordData {
   AAAA: string
   CNAME: string
   TLSA: TlsaRecord
+  CAA: CaaRecord
   /** The record's strings joined, with one character per octet. */
   TXT: string
 }

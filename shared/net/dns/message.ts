@@ -7,7 +7,7 @@
  */
 import packet from 'dns-packet'
 import type { TlsaRecord } from '../../tls/requirement.ts'
-import type { MxRecord, RecordData, RecordType } from './answer.ts'
+import type { CaaRecord, MxRecord, RecordData, RecordType } from './answer.ts'
 
 export interface Question {
   name: string
@@ -81,7 +81,15 @@ export interface DnsReply {
   errors: number[]
 }
 
-const typeNumbers: Record<RecordType, number> = { A: 1, CNAME: 5, MX: 15, TXT: 16, AAAA: 28, TLSA: 52 }
+const typeNumbers: Record<RecordType, number> = {
+  A: 1,
+  CNAME: 5,
+  MX: 15,
+  TXT: 16,
+  AAAA: 28,
+  TLSA: 52,
+  CAA: 257,
+}
 const typesByNumber = new Map(
   Object.entries(typeNumbers).map(([type, number]) => [number, type as RecordType]),
 )
@@ -202,6 +210,8 @@ function decodeData(
     }
     case 'TLSA':
       return decodeTlsa(data)
+    case 'CAA':
+      return decodeCaa(data)
     case 'TXT':
       return decodeText(data)
   }
@@ -219,6 +229,17 @@ function decodeTlsa(data: Buffer): TlsaRecord {
     selector: data.readUInt8(1),
     matchingType: data.readUInt8(2),
     data: data.subarray(3).toString('hex'),
+  }
+}
+
+/** Reads the fields of a CAA record (RFC 8659 §4.1). The tag has at least one octet. */
+function decodeCaa(data: Buffer): CaaRecord {
+  const valueStart = 2 + data.readUInt8(1)
+  if (valueStart === 2 || valueStart > data.length) throw new RangeError('not a property')
+  return {
+    flags: data.readUInt8(0),
+    tag: toLowerAscii(data.toString('latin1', 2, valueStart)),
+    value: data.toString('latin1', valueStart),
   }
 }
 

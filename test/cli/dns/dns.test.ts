@@ -37,8 +37,14 @@ after(() => setup.stop())
 /** The names when everything is published correctly. */
 const good = (): RecordsByName => ({
   arpa: {},
-  [domain]: { MX: [[10, host]], TXT: ['something=else', 'v=spf1 include:amazonses.com -all'] },
-  [host]: { A: ['8.8.8.8'] },
+  [domain]: {
+    MX: [[10, host]],
+    TXT: ['something=else', 'v=spf1 include:amazonses.com -all'],
+    CAA: ['0 issue amazon.com'],
+  },
+  [host]: { A: ['8.8.8.8'], AAAA: ['2001:4860:4860::8888'] },
+  [`_dmarc.${domain}`]: { TXT: ['v=DMARC1; p=reject; rua=mailto:dmarc@ours.example'] },
+  [`_domainkey.${domain}`]: {},
   'amazonses.com': { TXT: ['v=spf1 ip4:199.255.192.0/22 -all'] },
   [`_mta-sts.${domain}`]: { TXT: [`v=STSv1; id=${idOf('enforce')}`] },
   [`mta-sts.${domain}`]: { A: [setup.policyAddress] },
@@ -83,8 +89,12 @@ const allGood = {
   'Accepted domain': 'OK',
   MX: 'OK',
   Address: 'OK',
+  IPv6: 'OK',
   Certificate: 'OK',
+  CAA: 'OK',
   SPF: 'OK',
+  DKIM: 'OK',
+  DMARC: 'OK',
   'MTA-STS policy': 'OK',
   'MTA-STS': 'OK',
   'TLS-RPT': 'OK',
@@ -106,7 +116,11 @@ test('`dns` reports missing records and prints the records to publish when nothi
     ...allGood,
     MX: 'MISSING',
     Address: 'MISSING',
+    IPv6: 'ADVICE',
+    CAA: 'ADVICE',
     SPF: 'MISSING',
+    DKIM: 'MISSING',
+    DMARC: 'MISSING',
     'MTA-STS policy': 'MISSING',
     'MTA-STS': 'MISSING',
     'TLS-RPT': 'MISSING',
@@ -128,6 +142,46 @@ test('`dns` reports missing records and prints the records to publish when nothi
     `mx: ${host}`,
     `max_age: ${week}`,
   ])
+})
+
+test('`dns` exits with 0 without CAA, IPv6 and DNSSEC, and with a resolver that does not validate', async () => {
+  const { CAA, ...records } = setup.state.names[domain] ?? {}
+  Object.assign(setup.state, { signed: [] })
+  Object.assign(setup.state.names, { [domain]: records, [host]: { A: ['8.8.8.8'] } })
+  const report = await look()
+  const { IPv6, DNSSEC, CAA: caaResult } = resultsOf(report)
+  assert.deepEqual([CAA?.length, caaResult, IPv6, DNSSEC], [1, 'ADVICE', 'ADVICE', 'UNKNOWN'])
+  assert.equal(report.status, 0)
+})
+
+test('`dns` exits with 3 when the CAA records do not permit the CA of the policy host', async () => {
+  const target = 'd111.execute-api.eu-west-1.amazonaws.com'
+  Object.assign(setup.state.names, {
+    [`mta-sts.${domain}`]: { CNAME: target },
+    [target]: { A: [setup.policyAddress] },
+    [host]: { A: ['8.8.8.8'], CAA: ['0 issue amazon.com'] },
+    [domain]: { ...setup.state.names[domain], CAA: ['0 issue letsencrypt.org'] },
+  })
+  const report = await look()
+  const caa = report.checks.filter(({ record }) => record === 'CAA')
+  assert.deepEqual(
+    caa.map(({ name, result, wanted }) => [name, result, wanted]),
+    [
+      [host, 'OK', []],
+      [domain, 'DIFFERENT', ['0 issue "letsencrypt.org"', '0 issue "amazon.com"']],
+    ],
+  )
+  assert.equal(report.status, 3)
+})
+
+test('`dns` checks each key of --dkim-selector', async () => {
+  Object.assign(setup.state.names, { [`old._domainkey.${domain}`]: { TXT: ['v=DKIM1; p='] } })
+  const report = await look('--dkim-selector', 'OLD', '--dkim-selector', '20260101')
+  assert.deepEqual(
+    report.checks.filter(({ record }) => record === 'DKIM').map(({ name, result }) => `${name} ${result}`),
+    [`old._domainkey.${domain} DIFFERENT`, `20260101._domainkey.${domain} MISSING`],
+  )
+  assert.equal(report.status, 3)
 })
 
 /** A deviation from the correct setup, and the expected finding about one record. */
@@ -504,7 +558,7 @@ const cases: Record<string, Record<string, Case>> = {
       change: (around) => {
         around.signed = []
       },
-      result: 'WARN',
+      result: 'UNKNOWN',
       says: /The resolver does not validate DNSSEC.*--dns-server/,
       status: 0,
     },
@@ -634,11 +688,23 @@ Findings:
              Mail bypasses this gateway through mx.other.example: no connector applies there.
              The MX records do not include mx.ours.example.
   OK         Address: mx.ours.example
+  OK         IPv6: mx.ours.example
   OK         Certificate: mx.ours.example
              The certificates of the gateway are valid for this name.
+  ADVICE     CAA: ours.example
+             expected   0 issue "amazon.com"
+             Any CA may issue certificates for mx.ours.example, mta-sts.ours.example. CAA records limit this
+             to the CAs that you name.
+             They also apply to all names below ours.example. So name each CA that you use there: with another
+             CA, renewals fail.
+             The gateway's certificate is from CN=Root of tests. The CA's documentation gives its name in CAA
+             records; a private CA has none.
   MISSING    SPF: ours.example
              expected   "v=spf1 include:amazonses.com -all"
              Receivers cannot distinguish your mail from forged mail.
+  OK         DKIM: _domainkey.ours.example
+             The domain has DKIM keys. DNS cannot list them: check each with --dkim-selector NAME.
+  OK         DMARC: _dmarc.ours.example
   WARN       MTA-STS policy: https://mta-sts.ours.example/.well-known/mta-sts.txt
              published  version: STSv1
                         mode: enforce
@@ -652,6 +718,21 @@ Findings:
   OK         TLSA: _25._tcp.mx.ours.example
 `,
     )
+  })
+
+  test('has one finding about CAA and one about IPv6 for three hosts of one zone', async () => {
+    const hosts = ['mx1', 'mx2', 'mx3'].map((name) => `${name}.${domain}`)
+    for (const name of hosts) setup.state.names[name] = { A: ['8.8.8.8'] }
+    const { out } = await setup.dns(domain, ...hosts.flatMap((name) => ['--host', name]))
+    assert.match(
+      out,
+      /^ {2}ADVICE {5}IPv6: mx1\.ours\.example, mx2\.ours\.example, mx3\.ours\.example\n {13}No IPv6 address/m,
+    )
+    assert.match(
+      out,
+      /^ {2}OK {9}CAA: ours\.example\n {13}amazon\.com may issue certificates for mx1\.ours\.example, mx2\.ours\.example, mx3\.ours\.example,\n {13}mta-sts\.ours\.example\.$/m,
+    )
+    assert.deepEqual([out.match(/ CAA: /g)?.length, out.match(/ IPv6: /g)?.length], [1, 1])
   })
 
   test('removes control characters from untrusted text', async () => {
@@ -670,6 +751,7 @@ describe('`dns`', () => {
     [[domain, '--max-age', '0'], /--max-age 0: not a number of days from 1 to 365/],
     [[domain, '--host', 'a b'], /--host a b: not a host name/],
     [[domain, '--egress', 'x'], /--egress x: neither an IP address nor ses/],
+    [[domain, '--dkim-selector', 'a b'], /--dkim-selector a b: not a selector/],
     [[domain, '--report-address', 'x'], /--report-address x: not an email address/],
     [
       [domain, '--dns-server', 'dns.example'],

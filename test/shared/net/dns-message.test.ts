@@ -11,13 +11,14 @@ import { decodeReply, type Question } from '../../../shared/net/dns/message.ts'
 const name = 'mx.partner.example'
 const id = 0x1234
 
-const replies = (['A', 'AAAA', 'MX', 'TLSA', 'TXT', 'CNAME'] as const).map((type) => {
+const replies = (['A', 'AAAA', 'MX', 'TLSA', 'TXT', 'CAA', 'CNAME'] as const).map((type) => {
   const data = {
     A: '192.0.2.1',
     AAAA: '2001:db8::1',
     MX: { preference: 10, exchange: 'mx.example' },
     TLSA: { usage: 3, selector: 1, matchingType: 1, certificate: Buffer.alloc(32, 7) },
     TXT: ['one', 'two'],
+    CAA: { flags: 128, tag: 'issue', value: 'ca.example' },
     CNAME: 'other.example',
   }[type]
   const octets = packet.encode({
@@ -106,7 +107,7 @@ describe('decodeReply for a reply', () => {
   }
   const question = Buffer.from('\x02mx\x07partner\x07example\x00\x00\x01\x00\x01', 'latin1')
   const record = (owner: number[], type: number, length: number, data: number[]) =>
-    Buffer.from([...owner, 0, type, 0, 1, 0, 0, 0, 1, length >> 8, length & 255, ...data])
+    Buffer.from([...owner, type >> 8, type & 255, 0, 1, 0, 0, 0, 1, length >> 8, length & 255, ...data])
   const own = [0xc0, 12]
   const hostile: [string, Buffer][] = [
     ['whose name points at itself', record([0xc0, 36], 1, 4, [1, 2, 3, 4])],
@@ -117,20 +118,46 @@ describe('decodeReply for a reply', () => {
     ['that is longer than the message', record(own, 1, 400, [1, 2, 3, 4])],
     ['with TLSA data of two octets', record(own, 52, 2, [3, 1])],
     ['with a string longer than its record', record(own, 16, 3, [9, 65, 65])],
+    ['with a CAA record of one octet', record(own, 257, 1, [0])],
+    ['with a CAA record that ends before its tag', record(own, 257, 3, [0, 5, 105])],
+    ['with a CAA record without a tag', record(own, 257, 4, [0, 0, 65, 66])],
     ['with a name that ends after its record', record(own, 15, 3, [0, 1, 7])],
     ['that the header counts but the message lacks', Buffer.alloc(0)],
   ]
   for (const [condition, octets] of hostile) {
     it(`with a record ${condition} returns Malformed`, () => {
-      const type = ({ 52: 'TLSA', 16: 'TXT', 15: 'MX' } as const)[octets[3] ?? 0] ?? 'A'
+      const number = octets.length < 4 ? 1 : octets.readUInt16BE(2)
+      const type = ({ 257: 'CAA', 52: 'TLSA', 16: 'TXT', 15: 'MX' } as const)[number] ?? 'A'
       const questionOctets = Buffer.from(question)
-      questionOctets.writeUInt8({ A: 1, TLSA: 52, TXT: 16, MX: 15 }[type], questionOctets.length - 3)
+      questionOctets.writeUInt16BE(
+        { A: 1, CAA: 257, TLSA: 52, TXT: 16, MX: 15 }[type],
+        questionOctets.length - 4,
+      )
       assert.equal(
         decodeReply(Buffer.concat([header(1), questionOctets, octets]), id, { name, type }),
         'Malformed',
       )
     })
   }
+
+  it('with CAA records returns their flags, their tag in lower case, and their value, which may be empty', () => {
+    const questionOctets = Buffer.from(question)
+    questionOctets.writeUInt16BE(257, questionOctets.length - 4)
+    const properties = [Buffer.from('\x80\x05ISSUEca.example; a=b', 'latin1'), Buffer.from('\0\x05iodef')]
+    const answers = properties.map((data) => record(own, 257, data.length, [...data]))
+    const reply = decodeReply(Buffer.concat([header(2), questionOctets, ...answers]), id, {
+      name,
+      type: 'CAA',
+    })
+    assert.ok(typeof reply === 'object')
+    assert.deepEqual(
+      reply.records.map(({ data }) => data),
+      [
+        { flags: 128, tag: 'issue', value: 'ca.example; a=b' },
+        { flags: 0, tag: 'iodef', value: '' },
+      ],
+    )
+  })
 
   it('with four thousand records, whose names are chains of thousands of pointers, ends without an error', () => {
     // A chain of pointers, each to the pointer before it, up to the largest offset of a pointer.

@@ -20,6 +20,8 @@ export interface RecordsByName {
     AAAA?: string[]
     CNAME?: string
     TLSA?: string[]
+    /** Such as `0 issue ca.example`. */
+    CAA?: string[]
     fails?: 'SERVFAIL' | 'BOGUS'
   }
 }
@@ -46,7 +48,7 @@ export interface DnsSetup {
   stop(): Promise<void>
 }
 
-const types = ['MX', 'TXT', 'A', 'AAAA', 'CNAME', 'TLSA'] as const
+const types = ['MX', 'TXT', 'A', 'AAAA', 'CNAME', 'TLSA', 'CAA'] as const
 type Type = (typeof types)[number]
 
 /** @param domain the domain of the policy host */
@@ -125,6 +127,10 @@ function recordsOf(name: string, type: Type, values: unknown): packet.Record[] {
           certificate: Buffer.from(data, 'hex'),
         },
       } as unknown as packet.Record
+    }
+    if (type === 'CAA') {
+      const [flags = '', tag = '', ...rest] = (value as string).split(' ')
+      return { type, name, ttl: 1, data: { flags: Number(flags), tag, value: rest.join(' ') } }
     }
     if (type === 'TXT') return { type, name, ttl: 1, data: (value as string).match(/.{1,200}/g) ?? [] }
     return { type: type as 'A', name, ttl: 1, data: value as string }

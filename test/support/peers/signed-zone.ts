@@ -135,7 +135,10 @@ interface UnboundOptions {
   tlsPort: number | null
 }
 
-/** Only the signed zone has a trust anchor. All other zones are treated as unsigned. */
+/**
+ * Only the signed zone has a trust anchor. All other zones are treated as unsigned. The resolver itself answers for the
+ * parent of the zones, because it reaches no root server.
+ */
 function unbound({ folder, port, authority, anchor, explaining, tlsPort }: UnboundOptions): string {
   const stub = (zone: string) => `stub-zone:\n  name: ${zone}.\n  stub-addr: 127.0.0.1@${authority}\n`
   const tls = `  interface: 127.0.0.1@${tlsPort}
@@ -157,6 +160,9 @@ function unbound({ folder, port, authority, anchor, explaining, tlsPort }: Unbou
   module-config: "validator iterator"
   ede: ${explaining ? 'yes' : 'no'}
   trust-anchor: "${anchor}"
+  local-zone: "example." transparent
+  local-data: "example. TXT none"
+  local-data: "_dmarc.example. TXT none"
 ${tlsPort === null ? '' : tls}remote-control:
   control-enable: no
 ${[signedZone, unsignedZone, brokenZone].map(stub).join('')}`
