@@ -86,10 +86,10 @@ export async function startStorage(answersAfterMs: number): Promise<Storage> {
 export const startBare = (identity: Identity): Promise<Program> =>
   startProgram('test/bench/bare-server.ts', { environment: tlsEnvironment(identity) })
 
-const tlsEnvironment = ({ cert, key }: Identity) => ({ TLS_CERTIFICATE: cert, TLS_PRIVATE_KEY: key })
+export const tlsEnvironment = ({ cert, key }: Identity) => ({ TLS_CERTIFICATE: cert, TLS_PRIVATE_KEY: key })
 
 /** Starts a program whose first line names its port: a number, or an object with `smtpPort`. */
-async function startProgram(
+export async function startProgram(
   program: string,
   {
     environment = {},

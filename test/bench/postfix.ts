@@ -55,7 +55,7 @@ export async function startPostfix(identity: Identity, load: PostfixLoad): Promi
 }
 
 /** @returns the paths of all files below the folder; none if the folder was removed with its message */
-function filesBelow(folder: string): string[] {
+export function filesBelow(folder: string): string[] {
   try {
     const entries = readdirSync(folder, { recursive: true, withFileTypes: true })
     return entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name))

@@ -1,7 +1,9 @@
 /** Programs started by tests and benchmarks. */
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { connect } from 'node:net'
 import { createInterface } from 'node:readline'
+import { setTimeout as delay } from 'node:timers/promises'
 import { choosePort } from '../../infra/local/ingress.ts'
 
 /**
@@ -29,5 +31,19 @@ export async function freePort(): Promise<number> {
     if (returnedPorts.has(port)) continue
     returnedPorts.add(port)
     return port
+  }
+}
+
+/** Waits until a server accepts connections to this port of the loopback interface, or the signal aborts. */
+export async function untilListening(port: number, signal?: AbortSignal): Promise<void> {
+  while (!signal?.aborted) {
+    const socket = connect({ port, host: '127.0.0.1' })
+    const isListening = await once(socket, 'connect').then(
+      () => true,
+      () => false,
+    )
+    socket.destroy()
+    if (isListening) return
+    await delay(20)
   }
 }

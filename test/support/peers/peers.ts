@@ -48,6 +48,8 @@ export interface PostfixOptions {
   tls?: Identity
   /** Further lines of main.cf. */
   settings?: Record<string, string>
+  /** Further lines of master.cf. */
+  services?: readonly string[]
 }
 
 /** A Postfix on a free port of the loopback interface, with its own folders. */
@@ -100,12 +102,7 @@ export class Postfix {
 
   /** Returns the messages in the mailbox. */
   mailbox(): string[] {
-    const folder = join(this.#folder, 'mail/all/new')
-    try {
-      return readdirSync(folder).map((name) => readFileSync(join(folder, name), 'latin1'))
-    } catch {
-      return []
-    }
+    return readMaildir(join(this.#folder, 'mail/all'))
   }
 
   /** The process that started Postfix's services. */
@@ -118,6 +115,11 @@ export class Postfix {
     return join(this.#folder, 'queue')
   }
 
+  /** The folder of main.cf. */
+  get configuration(): string {
+    return join(this.#folder, 'etc')
+  }
+
   /** From now on, the log is read and dropped. */
   dropLog(): void {
     this.#lines.close()
@@ -127,7 +129,7 @@ export class Postfix {
   async stop(): Promise<void> {
     const exited = once(this.#master, 'exit')
     try {
-      execFileSync('postfix', ['-c', join(this.#folder, 'etc'), 'stop'], {
+      execFileSync('postfix', ['-c', this.configuration, 'stop'], {
         env: environment,
         stdio: 'ignore',
       })
@@ -138,10 +140,19 @@ export class Postfix {
   }
 }
 
+/** Returns the messages in a Maildir, as latin1 text. */
+export function readMaildir(folder: string): string[] {
+  try {
+    return readdirSync(join(folder, 'new')).map((name) => readFileSync(join(folder, 'new', name), 'latin1'))
+  } catch {
+    return []
+  }
+}
+
 /** User and group of the mailbox. Postfix's service that stores mail in files refuses ids below 100. */
 const none = 65_534
 
-function configure({ domain, tls, settings = {} }: PostfixOptions, port: number): string {
+function configure({ domain, tls, settings = {}, services = [] }: PostfixOptions, port: number): string {
   const folder = mkdtempSync(join(tmpdir(), 'mailflow-postfix-'))
   chmodSync(folder, 0o755)
   for (const name of ['etc', 'queue', 'data', 'mail']) mkdirSync(join(folder, name))
@@ -175,13 +186,13 @@ function configure({ domain, tls, settings = {} }: PostfixOptions, port: number)
   }
   const lines = Object.entries(main).map(([name, value]) => `${name} = ${value}\n`)
   writeFileSync(join(folder, 'etc/main.cf'), lines.join(''))
-  writeFileSync(join(folder, 'etc/master.cf'), services(port))
+  writeFileSync(join(folder, 'etc/master.cf'), [...servicesAt(port), ...services, ''].join('\n'))
   return folder
 }
 
 /** No service runs in a chroot jail, because the queue folder has none of the files that a jail needs. */
-function services(port: number): string {
-  const rows = [
+function servicesAt(port: number): string[] {
+  return [
     `127.0.0.1:${port} inet n - n - - smtpd`,
     'cleanup unix n - n - 0 cleanup',
     'qmgr unix n - n 300 1 qmgr',
@@ -199,7 +210,6 @@ function services(port: number): string {
     'virtual unix - n n - - virtual',
     'postlog unix-dgram n - n - 1 postlogd',
   ]
-  return `${rows.join('\n')}\n`
 }
 
 const userIdOf = (user: string): number =>
