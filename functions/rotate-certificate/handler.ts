@@ -15,11 +15,13 @@ import { Metric } from '../../shared/contract/metrics.ts'
 import { clientDefaults } from '../../shared/lambda/aws-clients.ts'
 import { stackName } from '../../shared/lambda/stack-name.ts'
 import { unitMetrics } from '../../shared/lambda/unit-metrics.ts'
+import { createResolver } from '../../shared/net/resolver.ts'
 import { topicPublisher } from '../../shared/queues/topic-publisher.ts'
 import { serverTlsOptions } from '../../shared/tls/server-options.ts'
 import { AcmCertificates } from './acm.ts'
 import type { CertificateChange } from './certificate-changes.ts'
 import { CertificateSecretStore } from './certificate-secret-store.ts'
+import { lookUpTlsa } from './look-up-tlsa.ts'
 import { NotificationItem } from './notification-item.ts'
 import { respondToDeployment } from './respond-to-deployment.ts'
 import { type Dependencies, type RotationRun, rotate } from './run.ts'
@@ -32,6 +34,7 @@ const metrics = unitMetrics('rotate-certificate')
 const documents = DynamoDBDocumentClient.from(new DynamoDBClient(clientDefaults))
 const events = new EventBridgeClient(clientDefaults)
 const publish = topicPublisher(new SNSClient(clientDefaults), environment.CERTIFICATE_NOTICES_TOPIC_ARN)
+const resolver = createResolver(environment.DNS_SERVERS)
 const { ACM_CERTIFICATE_ARNS: arns, CONNECTORS_TABLE: table } = environment
 
 const dependencies: Dependencies = {
@@ -45,6 +48,7 @@ const dependencies: Dependencies = {
   },
   checkWithOpenSsl: ({ certificate, privateKey }) =>
     void createSecureContext(serverTlsOptions(privateKey, certificate)),
+  lookUpTlsa: () => lookUpTlsa(environment.MAIL_HOSTNAME, resolver, environment.DNS_SERVERS.length > 0),
   hostname: environment.MAIL_HOSTNAME,
   noticeMs: environment.NOTICE_DAYS * dayMs,
   now: () => new Date(),
@@ -64,6 +68,10 @@ async function run(): Promise<RotationRun> {
     for (const refusal of run.refused) logger.error('An ingress certificate is refused', { ...refusal })
     if (run.refused.length > 0)
       metrics.addMetric(Metric.certificatesRefused, MetricUnit.Count, run.refused.length)
+    if (run.waiting) {
+      logger.error('The next certificate waits for its TLSA record', { ...run.waiting })
+      metrics.addMetric(Metric.nextCertificateWaiting, MetricUnit.Count, 1)
+    }
     logger.info('Ingress certificates checked', { changed: run.changed, notifications: run.notifications })
     return run
   } finally {

@@ -44,6 +44,7 @@ export class RotateCertificate extends Construct {
     connectors.grantPublishing(this.handler)
     grantCertificateEvents(this.handler)
     this.handler.addEnvironment('MAIL_HOSTNAME', config.hostname)
+    this.handler.addEnvironment('DNS_SERVERS', config.dnsServers.join(','))
     this.handler.addEnvironment('NOTICE_DAYS', String(config.certificate.noticeDays))
     this.createNoticesTopic(config)
     this.target = new LambdaFunction(this.handler, retryOptions)

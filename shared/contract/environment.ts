@@ -140,6 +140,11 @@ export const RotateEnvironment = ConnectorsEnvironment.extend({
    * secret.
    */
   ACM_CERTIFICATE_ARNS: commaSeparated,
+  /**
+   * Name servers for the TLSA records of the host, written as for outbound mail. They must validate DNSSEC; without
+   * them, every TLSA record that the system's resolver finds counts as signed.
+   */
+  DNS_SERVERS: commaSeparated,
   /** Days between the announcement of a certificate and its use. */
   NOTICE_DAYS: z.coerce.number().min(0).max(60).default(7),
   /** The topic that announces certificates to partners. */
