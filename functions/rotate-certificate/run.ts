@@ -5,6 +5,7 @@ import type {
   PublishedCertificates,
   TlsaStatus,
 } from '../../shared/contract/certificates.ts'
+import { errorMessage } from '../../shared/contract/error-message.ts'
 import type { Announcement } from '../../shared/queues/topic-publisher.ts'
 import { type CertificatesAndKeys, nextServedFrom } from '../../shared/tls/certificate-choice.ts'
 import { parseCertificateSecret } from '../../shared/tls/certificate-secret.ts'
@@ -18,6 +19,7 @@ import {
 import { ConcurrentUpdateError, type SecretVersion } from './certificate-secret-store.ts'
 import type { NotificationState } from './notification-item.ts'
 import { isNewer, planRotation, type Refusal } from './plan.ts'
+import { publishTlsa, type TlsaZone } from './publish-tlsa.ts'
 import { needsAdministrator, type TlsaLookup } from './tlsa-status.ts'
 
 export interface Dependencies {
@@ -41,6 +43,8 @@ export interface Dependencies {
   /** Checks that OpenSSL accepts the certificates. @throws Error with one line, when it does not */
   checkWithOpenSsl(certificates: CertificatesAndKeys): void
   lookUpTlsa(): Promise<TlsaLookup>
+  /** Null when an administrator publishes the TLSA records. */
+  tlsaZone: TlsaZone | null
   hostname: string
   noticeMs: number
   now(): Date
@@ -53,6 +57,8 @@ export interface RotationRun {
   notifications: CertificateChange['detailType'][]
   /** The status of next certificates that wait until an administrator acts; null otherwise. */
   waiting: TlsaStatus | null
+  /** Why the TLSA records could not be published; null when they were, or an administrator publishes them. */
+  tlsaFault: string | null
 }
 
 /** Attempts of one run, when concurrent runs write first. */
@@ -111,8 +117,23 @@ async function rotateOnce(dependencies: Dependencies): Promise<RotationRun> {
   if (description !== revision.published && !(await published.write(description, revision)))
     throw new ConcurrentUpdateError('another run has published meanwhile')
   const notifications = await notify(description, refused, notified, dependencies)
-  const waiting = needsAdministrator(plan.nextTlsa, plan.set) ? plan.nextTlsa : null
-  return { changed, refused, notifications, waiting }
+  const tlsaFault = await tlsaFaultOf(description, dependencies)
+  const isAutomatic = dependencies.tlsaZone !== null
+  const waiting = needsAdministrator(plan.nextTlsa, plan.set, isAutomatic) ? plan.nextTlsa : null
+  return { changed, refused, notifications, waiting, tlsaFault }
+}
+
+/** Publishes the TLSA records last: the other steps do not depend on Route 53. */
+async function tlsaFaultOf(
+  published: PublishedCertificates,
+  { tlsaZone, now }: Dependencies,
+): Promise<string | null> {
+  try {
+    if (tlsaZone) await publishTlsa(tlsaZone, published, now())
+    return null
+  } catch (error) {
+    return errorMessage(error)
+  }
 }
 
 const noTlsa: TlsaLookup = { kind: 'None' }

@@ -53,9 +53,9 @@ export function tlsaStatusOf(
   const { records, ttlSeconds } = lookup
   // RFC 7672 §2.2: without a usable record, senders require TLS and accept any certificate.
   if (!records.some(isUsable)) return null
-  const isMatched = certificates.every((each) => hasMatchingRecord(each, records, hostname, now))
+  const isMatching = certificates.every((each) => hasMatchingRecord(each, records, hostname, now))
   // RFC 7671 §8.1: two TTLs. Caches may hold the previous records for one; the second allows for secondary servers.
-  return isMatched ? statusSince('Visible', 2 * ttlSeconds) : statusSince('Missing', null)
+  return isMatching ? statusSince('Visible', 2 * ttlSeconds) : statusSince('Missing', null)
 }
 
 /**
@@ -99,6 +99,14 @@ function earliestUse(status: TlsaStatus | null, planned: number, now: number): n
   return planned - now > holdBeforeMs ? planned : null
 }
 
-/** Whether an administrator must act: publish a record, or make the lookup of a held certificate possible. */
-export const needsAdministrator = (status: TlsaStatus | null, { next }: IngressCertificates): boolean =>
-  status?.state === 'Missing' || (status?.state === 'Unknown' && next?.plannedFrom !== undefined)
+/**
+ * Whether an administrator must act: publish a record, or make the lookup of a held certificate possible.
+ * @param isAutomatic whether the function publishes the records; then they are missing at first without a fault
+ */
+export const needsAdministrator = (
+  status: TlsaStatus | null,
+  { next }: IngressCertificates,
+  isAutomatic: boolean,
+): boolean =>
+  (status?.state === 'Missing' && !isAutomatic) ||
+  (status !== null && status.state !== 'Visible' && next?.plannedFrom !== undefined)

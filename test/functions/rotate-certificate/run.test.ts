@@ -16,6 +16,7 @@ import {
   ConcurrentUpdateError,
 } from '../../../functions/rotate-certificate/certificate-secret-store.ts'
 import { NotificationItem } from '../../../functions/rotate-certificate/notification-item.ts'
+import type { TlsaZone } from '../../../functions/rotate-certificate/publish-tlsa.ts'
 import { type Dependencies, type RotationRun, rotate } from '../../../functions/rotate-certificate/run.ts'
 import type { TlsaLookup } from '../../../functions/rotate-certificate/tlsa-status.ts'
 import { CreatedSecrets, secretsServer } from '../../../infra/local/aws/secrets.ts'
@@ -39,7 +40,13 @@ const [one, two, three, wrong] = await Promise.all([
 ])
 const secretOf = ({ cert, key }: Identity) => ({ certificate: cert, privateKey: key })
 const day = 86_400_000
-const idleRun: RotationRun = { changed: false, refused: [], notifications: [], waiting: null }
+const idleRun: RotationRun = {
+  changed: false,
+  refused: [],
+  notifications: [],
+  waiting: null,
+  tlsaFault: null,
+}
 
 const dynamodb = await startDynamoDb()
 const localSecrets = new CreatedSecrets(null)
@@ -69,6 +76,7 @@ async function deployment(secret: object | null, more: Partial<Dependencies> = {
     notifyPartners: async (notice) => void notices.push(notice),
     checkWithOpenSsl() {},
     lookUpTlsa: async () => ({ kind: 'None' }),
+    tlsaZone: null,
     hostname,
     noticeMs: 7 * day,
     now: () => new Date(clock.now),
@@ -338,19 +346,23 @@ test('a notice that a run could not send is sent by a run after the lease of the
   assert.equal(sentNotices.length, 1)
 })
 
+const keyDigestOf = ({ cert }: Identity) =>
+  hash('sha256', new X509Certificate(cert).publicKey.export({ type: 'spki', format: 'der' }))
+const recordFieldsOf = (identity: Identity) => ({
+  usage: 3,
+  selector: 1,
+  matchingType: 1,
+  data: keyDigestOf(identity),
+})
+const recordOf = (identity: Identity) => `3 1 1 ${keyDigestOf(identity)}`
+
 /** A lookup whose records can be set as `lookup.keys`: the identities whose keys have a record 3 1 1. */
 function tlsaRecordsOf(...identities: Identity[]) {
   const state = { keys: identities, fails: false }
-  const recordOf = ({ cert }: Identity) => ({
-    usage: 3,
-    selector: 1,
-    matchingType: 1,
-    data: hash('sha256', new X509Certificate(cert).publicKey.export({ type: 'spki', format: 'der' })),
-  })
   const lookUpTlsa = async (): Promise<TlsaLookup> =>
     state.fails
       ? { kind: 'Failed', detail: 'ESERVFAIL', isProvable: true }
-      : { kind: 'Records', records: state.keys.map(recordOf), ttlSeconds: 3600 }
+      : { kind: 'Records', records: state.keys.map(recordFieldsOf), ttlSeconds: 3600 }
   return { state, lookUpTlsa }
 }
 
@@ -443,6 +455,80 @@ test('a run that stops after the secret is written continues at the next run', a
   await run()
   // The record counts as visible from the first run that stored it.
   assert.equal((await publishedTlsa())?.usableFrom, new Date(clock.now + 7_200_000).toISOString())
+})
+
+/** A zone in memory, and a lookup that finds its records. */
+function zoneInMemory() {
+  const state = { values: [] as readonly string[], failsAfterWrite: false, status: 'SIGNING' }
+  const zone: TlsaZone = {
+    id: 'Z1',
+    signingStatus: async () => state.status,
+    read: async () => (state.values.length === 0 ? null : { ttlSeconds: 3600, values: state.values }),
+    async write(_name, { values }) {
+      state.values = values
+      if (state.failsAfterWrite) throw new Error('stopped')
+    },
+  }
+  const lookUpTlsa = async (): Promise<TlsaLookup> => {
+    const records = state.values.map((value) => ({
+      usage: 3,
+      selector: 1,
+      matchingType: 1,
+      data: value.slice('3 1 1 '.length),
+    }))
+    return records.length === 0 ? { kind: 'None' } : { kind: 'Records', records, ttlSeconds: 3600 }
+  }
+  return { state, tlsaZone: zone, lookUpTlsa }
+}
+
+test('with a zone, a rotation adds the next record, waits two TTLs, switches and removes the old record, although runs stop', async () => {
+  const { authority, state } = acm(one)
+  const { state: zone, ...tlsa } = zoneInMemory()
+  const { run, clock, states, storedSecret } = await deployment(secretOf(one), {
+    authority,
+    noticeMs: 0,
+    ...tlsa,
+  })
+  const keys = () => zone.values.map((value) => [one, two].findIndex((each) => value === recordOf(each)))
+  const hour = async () => {
+    clock.now += 3_600_000
+    return run()
+  }
+  await run()
+  assert.deepEqual(keys(), [0])
+  state.identity = two
+  zone.failsAfterWrite = true
+  assert.equal((await hour()).tlsaFault, 'stopped')
+  assert.ok(storedSecret().next.plannedFrom)
+  zone.failsAfterWrite = false
+  const seen = clock.now + 3_600_000
+  assert.equal((await hour()).tlsaFault, null)
+  assert.deepEqual(keys(), [0, 1])
+  assert.equal(Date.parse(storedSecret().next.servedFrom), seen + 7_200_000)
+  await hour()
+  assert.deepEqual(await states(), ['Current CN=one', 'Next CN=two'])
+  await hour()
+  assert.deepEqual(await states(), ['Current CN=two', 'Deprecated CN=one'])
+  await hour()
+  await hour()
+  assert.deepEqual(keys(), [0, 1])
+  zone.failsAfterWrite = true
+  await hour()
+  zone.failsAfterWrite = false
+  assert.equal((await hour()).tlsaFault, null)
+  assert.deepEqual(keys(), [1])
+})
+
+test('a zone that is not signed is reported, and the rotation of the certificates goes on', async () => {
+  const { authority, state } = acm(one)
+  const { state: zone, ...tlsa } = zoneInMemory()
+  zone.status = 'NOT_SIGNING'
+  const { run, states } = await deployment(secretOf(one), { authority, noticeMs: 0, ...tlsa })
+  await run()
+  state.identity = two
+  assert.match((await run()).tlsaFault ?? '', /Route 53 does not sign the zone Z1 \(NOT_SIGNING\)/)
+  await run()
+  assert.deepEqual(await states(), ['Current CN=two', 'Deprecated CN=one'])
 })
 
 test('a certificate of ACM that OpenSSL rejects is refused, and the secret is unchanged', async () => {

@@ -243,9 +243,13 @@ test('no next certificate is held after the expiry of the current one, or while 
     assert.equal(scheduleNext(set, missing, now), set)
 })
 
-test('an administrator must act for a missing record, and for a failed lookup while the certificate is held', () => {
-  const cases = [null, missing, unknown, visibleUntil(hour)].flatMap((status) =>
-    [setWith(at(3 * day)), setWith(expiry, at(0))].map((set) => needsAdministrator(status, set)),
-  )
-  assert.deepEqual(cases, [false, false, true, true, false, true, false, false])
+test('an administrator must act for a missing record, unless the function writes it, and for every held certificate', () => {
+  const cases = (isAutomatic: boolean) =>
+    [null, missing, unknown, visibleUntil(hour)].flatMap((status) =>
+      [setWith(at(3 * day)), setWith(expiry, at(0))].map((set) =>
+        needsAdministrator(status, set, isAutomatic),
+      ),
+    )
+  assert.deepEqual(cases(false), [false, false, true, true, false, true, false, false])
+  assert.deepEqual(cases(true), [false, false, false, true, false, true, false, false])
 })
