@@ -55,16 +55,15 @@ export function recordSetFor(
   const keepMs = 2 * ttlSeconds * 1000 + switchMs
   const isRecent = (servedUntil: string | null) =>
     servedUntil !== null && now.getTime() - Date.parse(servedUntil) < keepMs
-  const digestsOf = (selected: typeof certificates) =>
+  const distinctKeys = (selected: typeof certificates) =>
     new Set(selected.map(({ publicKeyFingerprint256 }) => publicKeyFingerprint256))
-  const needed = digestsOf(certificates.filter(({ state }) => state !== 'Deprecated'))
-  const recent = digestsOf(certificates.filter(({ servedUntil }) => isRecent(servedUntil)))
+  const needed = distinctKeys(certificates.filter(({ state }) => state !== 'Deprecated'))
+  const recent = distinctKeys(certificates.filter(({ servedUntil }) => isRecent(servedUntil)))
   const kept = values.filter((value) => {
     const digest = digestOf(value)
     return digest === null || needed.has(digest) || recent.has(digest)
   })
-  const keptDigests = kept.map(digestOf)
-  const added = [...needed].filter((digest) => !keptDigests.includes(digest))
+  const added = [...needed].filter((digest) => !kept.some((value) => digestOf(value) === digest))
   return { ttlSeconds, values: [...kept, ...added.map((digest) => `3 1 1 ${digest}`)] }
 }
 
