@@ -236,16 +236,15 @@ const TlsReporting = z.strictObject({
     .optional(),
 })
 
+const zoneId = z.string().regex(/^Z[A-Z0-9]{1,31}$/, 'must be the id of a hosted zone')
+
 /** The certificates of the ingress. */
 const Certificate = z.strictObject({
   /** Exportable certificates, which ACM issues and renews, in a secret of the stack. @default none */
   acm: z
     .strictObject({
       /** Route 53 zone of `hostname`, for the validation record. @default none: add the record yourself */
-      hostedZoneId: z
-        .string()
-        .regex(/^Z[A-Z0-9]{1,31}$/, 'must be the id of a hosted zone')
-        .optional(),
+      hostedZoneId: zoneId.optional(),
       /**
        * Key types. One certificate of each is served, so that every client gets one that it can verify. @default EC
        * and RSA
@@ -326,6 +325,19 @@ export const Config = z
     tlsSecretKeyArn: z.string().regex(keyArn, 'must be the ARN of a KMS key').optional(),
     /** The certificates of the ingress. */
     certificate: Certificate.prefault({}),
+    /**
+     * Publishes the TLSA records of the ingress for senders that use DANE, and replaces them at each rotation.
+     * @default none: publish them yourself
+     */
+    tlsa: z
+      .strictObject({
+        /**
+         * Route 53 zone of `hostname`, which must be public and signed with DNSSEC. mailflow owns all records `3 1 1` at
+         * `_25._tcp.HOSTNAME`, and leaves records with other parameters as they are.
+         */
+        hostedZoneId: zoneId,
+      })
+      .optional(),
     /** Route of mail that no connector matches. @default Ses */
     defaultRoute: z.enum(['Ses', 'Mx']).default('Ses'),
     /** The VPC of the ingress and of deliveries. */

@@ -2,13 +2,14 @@
  * Plans the rotation at one instant: which certificate is next, which becomes deprecated, which is refused. Pure.
  * Attack: a certificate expires unnoticed, or changes before partners that pinned the old one could react. Defence: the
  * next certificate is checked and announced first, and served at the announced date. It is served earlier only when the
- * old certificate expires before that date. Not covered: whether partners have read the notice.
+ * old certificate expires before that date, and later while senders that use DANE would refuse it. Not covered: whether partners have read the notice.
  */
 import { X509Certificate } from 'node:crypto'
 import type {
   IngressCertificates,
   PublishedCertificate,
   PublishedCertificates,
+  TlsaStatus,
 } from '../../shared/contract/certificates.ts'
 import { dayMs } from '../../shared/contract/durations.ts'
 import {
@@ -23,6 +24,7 @@ import { fingerprintOf } from '../../shared/tls/fingerprint.ts'
 import { certificatesIn } from '../../shared/tls/pem.ts'
 import { serverIdentities } from '../../shared/tls/server-identity.ts'
 import { validFrom } from '../../shared/tls/validity.ts'
+import { scheduleNext, type TlsaLookup, tlsaStatusOf } from './tlsa-status.ts'
 
 export interface Refusal extends CertificateFault {
   certificates: 'Current' | 'Next' | 'Offered'
@@ -41,12 +43,15 @@ export interface Facts {
   noticeMs: number
   /** The certificates as last published. */
   published: PublishedCertificates | null
+  tlsa: TlsaLookup
 }
 
 export interface Plan {
   /** The new content of the secret; the same object as `Facts.set` when nothing changes. */
   set: IngressCertificates
   refused: Refusal[]
+  /** Whether the TLSA records permit the next certificates; null when there are none, or no record restricts them. */
+  nextTlsa: TlsaStatus | null
   /** False when a replacement in the secret is refused: tasks keep serving the previous certificate. */
   isReplacementAccepted: boolean
 }
@@ -69,8 +74,14 @@ export function planRotation(facts: Facts): Plan {
   const isServed = fault === null || replacedCertificates(switched, facts).length === 0
   const replaced = isServed ? deprecateReplaced(switched, facts) : switched
   const offered = announceOffer(replaced, facts, refused)
-  return { set: dropOldDeprecated(offered, now), refused, isReplacementAccepted: isServed }
+  const isRefused = refused.some(({ certificates }) => certificates === 'Next')
+  const nextTlsa = isRefused ? null : statusOfNext(offered, facts)
+  const scheduled = isRefused ? offered : scheduleNext(offered, nextTlsa, now)
+  return { set: dropOldDeprecated(scheduled, now), refused, nextTlsa, isReplacementAccepted: isServed }
 }
+
+const statusOfNext = ({ next }: IngressCertificates, { tlsa, hostname, now, published }: Facts) =>
+  next ? tlsaStatusOf(next.certificate, tlsa, { hostname, now, previous: published?.nextTlsa ?? null }) : null
 
 function fillEmptySecret(facts: Facts): IngressCertificates {
   const { offer, now } = facts

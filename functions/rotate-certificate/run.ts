@@ -1,6 +1,11 @@
 /** One run: updates the secret, publishes the certificates, and notifies partners. */
 import type { PublishedRevision } from '../../shared/connectors-table/published-certificates.ts'
-import type { IngressCertificates, PublishedCertificates } from '../../shared/contract/certificates.ts'
+import type {
+  IngressCertificates,
+  PublishedCertificates,
+  TlsaStatus,
+} from '../../shared/contract/certificates.ts'
+import { errorMessage } from '../../shared/contract/error-message.ts'
 import type { Announcement } from '../../shared/queues/topic-publisher.ts'
 import { type CertificatesAndKeys, nextServedFrom } from '../../shared/tls/certificate-choice.ts'
 import { parseCertificateSecret } from '../../shared/tls/certificate-secret.ts'
@@ -14,6 +19,8 @@ import {
 import { ConcurrentUpdateError, type SecretVersion } from './certificate-secret-store.ts'
 import type { NotificationState } from './notification-item.ts'
 import { isNewer, planRotation, type Refusal } from './plan.ts'
+import { publishTlsa, type TlsaZone } from './publish-tlsa.ts'
+import { needsAdministrator, type TlsaLookup } from './tlsa-status.ts'
 
 export interface Dependencies {
   secret: {
@@ -35,6 +42,9 @@ export interface Dependencies {
   notifyPartners(notice: Announcement): Promise<void>
   /** Checks that OpenSSL accepts the certificates. @throws Error with one line, when it does not */
   checkWithOpenSsl(certificates: CertificatesAndKeys): void
+  lookUpTlsa(): Promise<TlsaLookup>
+  /** Null when an administrator publishes the TLSA records. */
+  tlsaZone: TlsaZone | null
   hostname: string
   noticeMs: number
   now(): Date
@@ -45,6 +55,10 @@ export interface RotationRun {
   changed: boolean
   refused: Refusal[]
   notifications: CertificateChange['detailType'][]
+  /** The status of next certificates that wait until an administrator acts; null otherwise. */
+  waiting: TlsaStatus | null
+  /** Why the TLSA records could not be published; null when they were, or an administrator publishes them. */
+  tlsaFault: string | null
 }
 
 /** Attempts of one run, when concurrent runs write first. */
@@ -61,9 +75,9 @@ export async function rotate(dependencies: Dependencies): Promise<RotationRun> {
 }
 
 async function rotateOnce(dependencies: Dependencies): Promise<RotationRun> {
-  const { secret, published, notifications, hostname, noticeMs, now } = dependencies
+  const { secret, published, hostname, noticeMs, now } = dependencies
   // The order matters: a run that read an old secret also read an old revision, so its `published.write` below fails.
-  const notified = await notifications.read()
+  const notified = await dependencies.notifications.read()
   const revision = await published.readRevision()
   const before = await secret.read()
   const parsed = before && parseCertificateSecret(before.text)
@@ -79,7 +93,8 @@ async function rotateOnce(dependencies: Dependencies): Promise<RotationRun> {
     noticeMs,
     published: revision.published,
   }
-  const plan = planRotation({ ...facts, set, offer })
+  const tlsa = set?.next || offer ? await dependencies.lookUpTlsa() : noTlsa
+  const plan = planRotation({ ...facts, set, offer, tlsa })
   const refused: Refusal[] = [
     ...(parsed?.optionalFieldsFault
       ? [{ certificates: 'Next' as const, ...parsed.optionalFieldsFault }]
@@ -93,11 +108,35 @@ async function rotateOnce(dependencies: Dependencies): Promise<RotationRun> {
   const description =
     revision.published !== null && !plan.isReplacementAccepted
       ? revision.published
-      : describeCertificates(served, { hostname, now: facts.now, previous: revision.published })
+      : describeCertificates(served, {
+          hostname,
+          now: facts.now,
+          previous: revision.published,
+          nextTlsa: plan.nextTlsa,
+        })
   if (description !== revision.published && !(await published.write(description, revision)))
     throw new ConcurrentUpdateError('another run has published meanwhile')
-  return { changed, refused, notifications: await notify(description, refused, notified, dependencies) }
+  const notifications = await notify(description, refused, notified, dependencies)
+  const tlsaFault = await tlsaFaultOf(description, dependencies)
+  const isAutomatic = dependencies.tlsaZone !== null
+  const waiting = needsAdministrator(plan.nextTlsa, plan.set, isAutomatic) ? plan.nextTlsa : null
+  return { changed, refused, notifications, waiting, tlsaFault }
 }
+
+/** Publishes the TLSA records last: the other steps do not depend on Route 53. */
+async function tlsaFaultOf(
+  published: PublishedCertificates,
+  { tlsaZone, now }: Dependencies,
+): Promise<string | null> {
+  try {
+    if (tlsaZone) await publishTlsa(tlsaZone, published, now())
+    return null
+  } catch (error) {
+    return errorMessage(error)
+  }
+}
+
+const noTlsa: TlsaLookup = { kind: 'None' }
 
 /**
  * Returns all certificates of the authority with their keys, if the secret is empty or they are newer than those in the

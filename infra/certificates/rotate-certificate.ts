@@ -1,4 +1,4 @@
-import { CfnCustomResource, CfnOutput, Duration } from 'aws-cdk-lib'
+import { CfnCustomResource, CfnOutput, Duration, Stack } from 'aws-cdk-lib'
 import { Rule, Schedule } from 'aws-cdk-lib/aws-events'
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets'
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
@@ -29,11 +29,13 @@ export class RotateCertificate extends Construct {
   private readonly target: LambdaFunction
   private readonly acmArns: readonly string[]
   private readonly secretArn: string
+  private readonly tlsaZoneId: string | undefined
 
   constructor(scope: Construct, id: string, { config, certificate, connectors }: RotateCertificateProps) {
     super(scope, id)
     this.acmArns = certificate.acmArns
     this.secretArn = certificate.secretArn
+    this.tlsaZoneId = config.tlsa?.hostedZoneId
     this.handler = new UnitFunction(this, 'Function', {
       unit: 'rotate-certificate',
       description: 'Announces and switches the certificates of the ingress, and notifies partners',
@@ -44,8 +46,10 @@ export class RotateCertificate extends Construct {
     connectors.grantPublishing(this.handler)
     grantCertificateEvents(this.handler)
     this.handler.addEnvironment('MAIL_HOSTNAME', config.hostname)
+    this.handler.addEnvironment('DNS_SERVERS', config.dnsServers.join(','))
     this.handler.addEnvironment('NOTICE_DAYS', String(config.certificate.noticeDays))
     this.createNoticesTopic(config)
+    if (config.tlsa) this.grantTlsaRecords(config.tlsa.hostedZoneId, config.hostname)
     this.target = new LambdaFunction(this.handler, retryOptions)
     new Rule(this, 'Schedule', {
       description: 'When the certificates of the ingress are checked: each hour',
@@ -67,6 +71,7 @@ export class RotateCertificate extends Construct {
     // CloudFormation invokes the function again when one of these properties changes.
     run.addPropertyOverride('Secret', this.secretArn)
     run.addPropertyOverride('Certificates', this.acmArns)
+    if (this.tlsaZoneId !== undefined) run.addPropertyOverride('TlsaZone', this.tlsaZoneId)
     run.node.addDependency(this.handler.permissions)
     reader.node.addDependency(run)
   }
@@ -82,6 +87,40 @@ export class RotateCertificate extends Construct {
       },
       targets: [this.target],
     })
+  }
+
+  /**
+   * Lets the function replace the TLSA records of the host in its zone, and no other record
+   * (https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/specifying-rrset-conditions.html).
+   */
+  private grantTlsaRecords(zoneId: string, hostname: string): void {
+    const zone = Stack.of(this).formatArn({
+      service: 'route53',
+      region: '',
+      account: '',
+      resource: 'hostedzone',
+      resourceName: zoneId,
+    })
+    this.handler.addToRolePolicy(
+      new PolicyStatement({
+        actions: ['route53:GetDNSSEC', 'route53:ListResourceRecordSets'],
+        resources: [zone],
+      }),
+    )
+    this.handler.addToRolePolicy(
+      new PolicyStatement({
+        actions: ['route53:ChangeResourceRecordSets'],
+        resources: [zone],
+        conditions: {
+          'ForAllValues:StringEquals': {
+            'route53:ChangeResourceRecordSetsNormalizedRecordNames': [`_25._tcp.${hostname}`],
+            'route53:ChangeResourceRecordSetsRecordTypes': ['TLSA'],
+            'route53:ChangeResourceRecordSetsActions': ['UPSERT'],
+          },
+        },
+      }),
+    )
+    this.handler.addEnvironment('TLSA_HOSTED_ZONE_ID', zoneId)
   }
 
   /** Creates the topic to which partners subscribe. */

@@ -102,6 +102,16 @@ export class Alarms extends Construct {
       metric: certificatesRefused(this.metrics),
       threshold: 1,
     })
+    this.add('NextCertificateWaiting', {
+      title: 'The next certificate waits for its TLSA record',
+      impact:
+        'The old certificate stays in use until it expires. If the record is then still missing, senders that use DANE defer their mail.',
+      // Two hours, because the function runs only once per hour, and the alarm must not end between two runs.
+      metric: this.metrics.function('rotate-certificate', Metric.nextCertificateWaiting, {
+        period: Duration.hours(2),
+      }),
+      threshold: 1,
+    })
     this.add('CertificateReadsFailed', {
       title: 'The ingress cannot read its certificate',
       impact: 'A new certificate is not served; the old one is served until it expires. Mail flows.',

@@ -14,6 +14,8 @@ import type { Target } from './target.ts'
 export interface ServiceRequest extends Omit<HttpRequest, 'path'> {
   /** Appended to the target's path. */
   path: string
+  /** Percent-encoded once, without `?`. */
+  query?: string
   /** SHA-256 of the body in hexadecimal, or `UNSIGNED-PAYLOAD`. */
   payloadHash: string
 }
@@ -100,7 +102,11 @@ export class ServiceClient {
     const now = this.#clockAndRandom.now()
     const at = new Date(now + this.#clockSkewMs)
     const signed = this.#signer.sign({ ...request, path, headers }, credentials, at)
-    const response = await this.#connections.send({ ...request, path, headers: signed }, useNewConnection)
+    const pathAndQuery = request.query ? `${path}?${request.query}` : path
+    const response = await this.#connections.send(
+      { ...request, path: pathAndQuery, headers: signed },
+      useNewConnection,
+    )
     if (response.status >= 200 && response.status < 300) return response
     throw new ServiceError(response, this.#correctClock(response, now, at.getTime()))
   }

@@ -1,6 +1,6 @@
 /**
  * AWS Signature Version 4 in the Authorization header, for the requests that bypass the SDK: S3 PutObject, SQS
- * SendMessageBatch, and the command line's requests to the API. A signer derives its key once per day and secret.
+ * SendMessageBatch, Route 53, and the command line's requests to the API. A signer derives its key once per day and secret.
  */
 import { createHmac, createSecretKey, hash, type KeyObject } from 'node:crypto'
 

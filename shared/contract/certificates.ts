@@ -14,8 +14,18 @@ export const IngressCertificates = z.object({
   privateKey: keyPem,
   /** When the ingress began to serve `certificate`. Absent when that time was never announced. */
   servedFrom: z.iso.datetime().optional(),
-  /** Replaces `certificate` and `privateKey` at `servedFrom`. */
-  next: z.object({ certificate: pem, privateKey: keyPem, servedFrom: z.iso.datetime() }).nullish(),
+  /**
+   * Replaces `certificate` and `privateKey` at `servedFrom`. `plannedFrom`: the date for which it was announced, while
+   * it waits for its TLSA record.
+   */
+  next: z
+    .object({
+      certificate: pem,
+      privateKey: keyPem,
+      servedFrom: z.iso.datetime(),
+      plannedFrom: z.iso.datetime().optional(),
+    })
+    .nullish(),
   /** Earlier certificates, latest first, without keys. */
   deprecated: z.array(z.object({ certificate: pem, servedUntil: z.iso.datetime() })).default([]),
 })
@@ -50,6 +60,22 @@ export const PublishedCertificate = z.strictObject({
 })
 export type PublishedCertificate = z.output<typeof PublishedCertificate>
 
+/** Whether the TLSA records of the host permit the next certificates. */
+export const TlsaStatus = z.strictObject({
+  state: z
+    .enum(['Missing', 'Unknown', 'Visible'])
+    .describe(
+      'Missing: senders that use DANE would refuse the next certificate, so it waits; Unknown: the lookup failed, so it waits; Visible: the records match it',
+    ),
+  since: z.iso.datetime().describe('when this state was first observed'),
+  usableFrom: z.iso
+    .datetime()
+    .nullable()
+    .describe('when the matching records have been visible for two TTLs; null unless Visible'),
+  records: z.array(z.string()).describe('the DNS records to publish, for the keys of the next certificates'),
+})
+export type TlsaStatus = z.output<typeof TlsaStatus>
+
 export const PublishedCertificates = z.strictObject({
   hostname: z.string().describe('the name in the MX records'),
   changedAt: z.iso.datetime().describe('when a field below last changed'),
@@ -59,6 +85,9 @@ export const PublishedCertificates = z.strictObject({
   tlsaRecords: z
     .array(z.string())
     .describe('DNS records 3 1 1 for the keys of the current and the next certificates'),
+  nextTlsa: TlsaStatus.optional().describe(
+    'absent unless a next certificate is announced and senders that use DANE find TLSA records',
+  ),
   protocol: z
     .strictObject({
       versions: z.array(z.string()),

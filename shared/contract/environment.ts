@@ -140,6 +140,13 @@ export const RotateEnvironment = ConnectorsEnvironment.extend({
    * secret.
    */
   ACM_CERTIFICATE_ARNS: commaSeparated,
+  /**
+   * Name servers for the TLSA records of the host, written as for outbound mail. They must validate DNSSEC; without
+   * them, every TLSA record that the system's resolver finds counts as signed.
+   */
+  DNS_SERVERS: commaSeparated,
+  /** The Route 53 zone in which the function publishes the TLSA records. Absent when an administrator does. */
+  TLSA_HOSTED_ZONE_ID: z.string().min(1).optional(),
   /** Days between the announcement of a certificate and its use. */
   NOTICE_DAYS: z.coerce.number().min(0).max(60).default(7),
   /** The topic that announces certificates to partners. */

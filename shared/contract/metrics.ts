@@ -22,6 +22,8 @@ export const Metric = {
    * unless no better certificate exists.
    */
   certificatesRefused: 'CertificatesRefused',
+  /** Rotation: 1 in each run in which the next certificate waits for its TLSA record. */
+  nextCertificateWaiting: 'NextCertificateWaiting',
   /** Ingress: failed readings of its certificates; the ingress keeps the previous certificates. */
   certificateReadsFailed: 'CertificateReadsFailed',
   /** Ingress: messages refused because content or job could not be stored, or the spool failed. */

@@ -194,7 +194,7 @@ interface Addresses {
  * IPv4 first: Lambda reaches IPv6 only in a VPC with IPv6. When one of the two queries fails, the addresses of the
  * other suffice.
  */
-async function resolveAddresses(host: string, resolver: Resolver): Promise<Addresses> {
+export async function resolveAddresses(host: string, resolver: Resolver): Promise<Addresses> {
   const answers = await Promise.all([resolver.query(host, 'A'), resolver.query(host, 'AAAA')])
   const foundAnswers = answers.filter((answer) => answer.kind === 'Found')
   const best = foundAnswers.find(({ secure }) => secure) ?? foundAnswers[0]

@@ -8,7 +8,14 @@ import { randomInt } from 'node:crypto'
 import { getServers } from 'node:dns'
 import { type NameServerAddress, parseNameServers } from '../contract/name-server.ts'
 import type { DnsAnswer, RecordData, RecordType, Resolver } from './dns/answer.ts'
-import { type DnsReply, decodeReply, encodeQuery, isValidName, type Question } from './dns/message.ts'
+import {
+  type AnswerRecord,
+  type DnsReply,
+  decodeReply,
+  encodeQuery,
+  isValidName,
+  type Question,
+} from './dns/message.ts'
 import { type ChannelOptions, TlsChannel } from './dns/tls-channel.ts'
 import { queryOverTcp, queryOverUdp, type TransportFailure } from './dns/transport.ts'
 
@@ -80,7 +87,13 @@ async function resolve(rotation: ServerRotation, question: Question, signal: Abo
     if (aliases > maxAliases) return failedAnswer('EBADRESP')
     if (reply.rcode === nxDomainRcode) return { kind: 'NoSuchName', secure }
     if (followed.records.length > 0)
-      return { kind: 'Found', records: followed.records, secure, name: followed.name }
+      return {
+        kind: 'Found',
+        records: followed.records.map(({ data }) => data),
+        secure,
+        name: followed.name,
+        ttlSeconds: Math.max(reply.originalTtlSeconds, ...followed.records.map((each) => each.ttlSeconds)),
+      }
     if (followed.aliases === 0 || reply.negative) return { kind: 'NoData', secure }
     name = followed.name
   }
@@ -93,14 +106,14 @@ function followAliases(
   { records }: DnsReply,
   queriedName: string,
   type: RecordType,
-): { name: string; aliases: number; records: RecordData[RecordType][] } {
+): { name: string; aliases: number; records: AnswerRecord[] } {
   let name = queriedName.toLowerCase()
   for (let aliases = 0; ; aliases += 1) {
     const ownRecords = records.filter(({ owner }) => owner === name)
     const matchingRecords = ownRecords.filter((record) => record.type === type)
     const alias = ownRecords.find((record) => record.type === 'CNAME')
     if (matchingRecords.length > 0 || alias === undefined || aliases > maxAliases)
-      return { name, aliases, records: matchingRecords.map(({ data }) => data) }
+      return { name, aliases, records: matchingRecords }
     name = alias.data as string
   }
 }

@@ -9,6 +9,7 @@ import {
   type IngressCertificates,
   type PublishedCertificate,
   PublishedCertificates,
+  type TlsaStatus,
 } from '../contract/certificates.ts'
 import { replaceInvisible } from '../mail/peer-text.ts'
 import { buildDescription, descriptionAt } from './description-at.ts'
@@ -36,6 +37,8 @@ export interface DescribeOptions {
    * `servedFrom`.
    */
   previous?: PublishedCertificates | null
+  /** The status of the next certificates. */
+  nextTlsa?: TlsaStatus | null
 }
 
 /**
@@ -53,7 +56,7 @@ const maxTextLength = 300
  */
 export function describeCertificates(
   set: CertificateSet | IngressCertificates,
-  { hostname, now, previous = null }: DescribeOptions,
+  { hostname, now, previous = null, nextTlsa = null }: DescribeOptions,
 ): PublishedCertificates {
   const { servedFrom = null, next } = set
   const current = describe('certificate', set.certificate, {
@@ -70,7 +73,9 @@ export function describeCertificates(
       describe(`deprecated[${index}]`, certificate, { state: 'Deprecated', servedFrom: null, servedUntil }),
     )
   const described = buildDescription(hostname, now.toISOString(), [...current, ...announced, ...deprecated])
-  const asOfNow = descriptionAt(described, now)
+  const withoutStatus = descriptionAt(described, now)
+  const hasNext = withoutStatus.certificates.some(({ state }) => state === 'Next')
+  const asOfNow = { ...withoutStatus, ...(hasNext && nextTlsa && { nextTlsa }) }
   if (previous === null) return { ...asOfNow, changedAt: now.toISOString() }
   const previousAsOfNow = descriptionAt(previous, now)
   const certificates = asOfNow.certificates.map((each) => withEarlierDate(each, previousAsOfNow.certificates))

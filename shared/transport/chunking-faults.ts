@@ -15,7 +15,7 @@ const maxHosts = 10_000
 export class ChunkingFaults {
   readonly #documents: DynamoDBDocumentClient
   readonly #table: string
-  readonly #answers = new RecentMap<string, { isFaulty: boolean; atMs: number }>(maxHosts)
+  readonly #answers = new RecentMap<string, { hasFault: boolean; atMs: number }>(maxHosts)
 
   constructor(documents: DynamoDBDocumentClient, table: string) {
     this.#documents = documents
@@ -26,20 +26,20 @@ export class ChunkingFaults {
   async has(host: string, now: Date): Promise<boolean> {
     const atMs = now.getTime()
     const answer = this.#answers.get(host)
-    if (answer && atMs - answer.atMs < maxAgeMs) return answer.isFaulty
+    if (answer && atMs - answer.atMs < maxAgeMs) return answer.hasFault
     const { Item } = await this.#documents.send(
       new GetCommand({ TableName: this.#table, Key: chunkingFaultKey(host) }),
       { abortSignal: AbortSignal.timeout(timeoutMs) },
     )
-    const isFaulty = Item !== undefined && Item.expiresAt * 1000 > atMs
-    this.#answers.set(host, { isFaulty, atMs })
-    return isFaulty
+    const hasFault = Item !== undefined && Item.expiresAt * 1000 > atMs
+    this.#answers.set(host, { hasFault, atMs })
+    return hasFault
   }
 
   /** Records that BDAT failed at the host. @throws when the table fails or times out */
   async add(host: string, now: Date): Promise<void> {
     const atMs = now.getTime()
-    this.#answers.set(host, { isFaulty: true, atMs })
+    this.#answers.set(host, { hasFault: true, atMs })
     const item = { ...chunkingFaultKey(host), expiresAt: Math.ceil(atMs / 1000) + daySeconds }
     await this.#documents.send(new PutCommand({ TableName: this.#table, Item: item }), {
       abortSignal: AbortSignal.timeout(timeoutMs),

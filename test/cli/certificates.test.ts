@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { PublishedCertificatesItem } from '../../shared/connectors-table/published-certificates.ts'
-import type { PublishedCertificates } from '../../shared/contract/certificates.ts'
+import type { PublishedCertificates, TlsaStatus } from '../../shared/contract/certificates.ts'
 import { describeCertificates } from '../../shared/tls/describe-certificates.ts'
 import { type HttpApi, startApi } from '../support/cli/mailflow.ts'
 import { certificateWith } from '../support/odd-certificates.ts'
@@ -77,3 +77,30 @@ TLS parameters, in order of preference
 test('`certificates --json` prints the API’s response unchanged', async () => {
   assert.deepEqual(JSON.parse((await api.mailflow('certificates', '--json')).out), results)
 })
+
+const record = `_25._tcp.mx.ours.example. IN TLSA 3 1 1 ${'ab'.repeat(32)}`
+const statuses: [TlsaStatus['state'], usableFrom: string | null, text: string][] = [
+  [
+    'Missing',
+    null,
+    `The next key waits for its TLSA record, since 2026-11-29 11:00 UTC. Publish, and keep the records above:\n  ${record}\n`,
+  ],
+  [
+    'Unknown',
+    null,
+    'The next key waits: the lookup of the TLSA records has failed since 2026-11-29 11:00 UTC.\n',
+  ],
+  [
+    'Visible',
+    '2026-11-29T13:00:00.000Z',
+    'The TLSA records match the next key since 2026-11-29 11:00 UTC; it is not used before 2026-11-29 13:00 UTC.\n',
+  ],
+]
+for (const [revision, [state, usableFrom, text]] of statuses.entries())
+  test(`\`certificates\` prints what to do when the TLSA status of the next key is ${state}`, async () => {
+    const nextTlsa = { state, since: '2026-11-29T11:00:00.000Z', usableFrom, records: [record] }
+    const item = new PublishedCertificatesItem(api.database.documents, api.database.connectorsTable)
+    assert.ok(await item.write({ ...results, nextTlsa }, { revision: revision + 1 }))
+    assert.ok((await api.mailflow('certificates')).out.includes(`\n\n${text}\nTLS parameters`))
+    assert.deepEqual(JSON.parse((await api.mailflow('certificates', '--json')).out).nextTlsa, nextTlsa)
+  })

@@ -57,6 +57,31 @@ test('only rotation exports certificates from ACM, and only those of the stack',
   ])
 })
 
+test('only rotation changes records of Route 53: the TLSA records of the host, in the configured zone, with UPSERT', () => {
+  assert.deepEqual(grants(withAdministratorSecret, / route53:/), [])
+  const zone = 'arn:<AWS::Partition>:route53:::hostedzone/Z0123456789ABCDEFGHIJ'
+  assert.deepEqual(grants(withAcmCertificates, / route53:/), [
+    `RotationFunctionRole route53:ChangeResourceRecordSets ${zone}`,
+    `RotationFunctionRole route53:GetDNSSEC ${zone}`,
+    `RotationFunctionRole route53:ListResourceRecordSets ${zone}`,
+  ])
+  const [change] = resourcesOfType('AWS::IAM::Policy', withAcmCertificates)
+    .flatMap(({ Properties }) => Properties.PolicyDocument.Statement)
+    .filter(({ Action }) => Action === 'route53:ChangeResourceRecordSets')
+  assert.deepEqual(change.Condition, {
+    'ForAllValues:StringEquals': {
+      'route53:ChangeResourceRecordSetsNormalizedRecordNames': ['_25._tcp.mail.example.com'],
+      'route53:ChangeResourceRecordSetsRecordTypes': ['TLSA'],
+      'route53:ChangeResourceRecordSetsActions': ['UPSERT'],
+    },
+  })
+})
+
+test('a deployment that sets the zone of the TLSA records runs rotation, which refuses a zone that is not signed', () => {
+  const run = onlyResource('AWS::CloudFormation::CustomResource', withAcmCertificates)
+  assert.equal(run.Properties.TlsaZone, 'Z0123456789ABCDEFGHIJ')
+})
+
 test('certificates of ACM are for the host name, exportable, one per key type, and validated in the given zone', () => {
   const certificates = resourcesOfType('AWS::CertificateManager::Certificate', withAcmCertificates).map(
     ({ Properties }) => Properties,

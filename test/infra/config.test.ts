@@ -295,6 +295,11 @@ const faults: [string, Record<string, unknown>, RegExp][] = [
     /mailflow\.network\.existingVpc\.publicSubnetCidrs: must be set with ingress\.proxyProtocol/,
   ],
   [
+    'the name of a zone as the zone of the TLSA records',
+    { tlsa: { hostedZoneId: 'ours.example' } },
+    /mailflow\.tlsa\.hostedZoneId: must be the id of a hosted zone/,
+  ],
+  [
     'a host name as name server',
     { dnsServers: ['dns.example'] },
     /context: mailflow\.dnsServers\.0: "dns\.example" is not [^"]*$/,

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict'
 import { createHash, X509Certificate } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
+import { lookUpTlsa } from '../../functions/rotate-certificate/look-up-tlsa.ts'
 import type { TlsRequirement } from '../../shared/contract/jobs.ts'
 import { formatReply } from '../../shared/mail/reply.ts'
 import { findNextHops } from '../../shared/net/next-hops.ts'
@@ -356,10 +357,27 @@ describe('a delivery under DANE, with a zone that Knot signed and Unbound valida
           records: [{ preference: 10, exchange: `mx.${domain}.${signedZone}` }],
           secure: true,
           name: `${domain}.${signedZone}`,
+          ttlSeconds: 60,
         })),
       )
     })
   })
+
+  /** What a rotation finds for the ingress's own host. */
+  const lookups: [host: string, zone: string, expected: string][] = [
+    ['mx.pinned', signedZone, 'Records 60'],
+    ['mx.nothing', signedZone, 'None'],
+    ['mx.plain', unsignedZone, 'None'],
+    ['mx.forged', signedZone, 'Failed'],
+    // Signed alias to an unsigned host: senders use the records of the alias (RFC 7672 §2.2.2).
+    ['mx.outside', signedZone, 'Records 60'],
+  ]
+  for (const [host, zone, expected] of lookups)
+    it(`finds for a rotation at ${host}.${zone}: ${expected}`, async () => {
+      const resolver = createResolver([nameServers.explaining])
+      const lookup = await lookUpTlsa(`${host}.${zone}`, resolver, true)
+      assert.equal(lookup.kind === 'Records' ? `${lookup.kind} ${lookup.ttlSeconds}` : lookup.kind, expected)
+    })
 
   it('has the reply 5.1.2 for a domain that does not exist', async () => {
     const { outcome } = await send(`gone.${signedZone}`)

@@ -1,4 +1,4 @@
-/** Plays a dialog (test/shared/net/smtp/dialogs.test.ts) against the SMTP client, without sockets. */
+/** Plays a transcript (test/shared/net/smtp/dialogs.test.ts) against the SMTP client, without sockets. */
 import assert from 'node:assert/strict'
 import { basicEnvelope } from '../../shared/contract/message.ts'
 import { formatReply } from '../../shared/mail/reply.ts'

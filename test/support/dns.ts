@@ -62,7 +62,8 @@ export function fakeResolver(zone: Zone): FakeResolver {
     const target = cname[name]
     if (target !== undefined && type !== 'CNAME') return answer(target, type, isProven)
     const matching = records[type](name) ?? []
-    if (matching.length > 0) return { kind: 'Found', records: matching, secure: isProven, name }
+    if (matching.length > 0)
+      return { kind: 'Found', records: matching, secure: isProven, name, ttlSeconds: 3600 }
     return existingNames.has(name)
       ? { kind: 'NoData', secure: isProven }
       : { kind: 'NoSuchName', secure: isProven }

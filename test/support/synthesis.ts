@@ -50,6 +50,7 @@ export const deployments: Readonly<Record<string, Record<string, unknown>>> = {
     tlsSecretArn: undefined,
     tlsSecretKeyArn: 'arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d-0000-4000-8000-000000000000',
     certificate: { acm: { hostedZoneId: 'Z0123456789ABCDEFGHIJ' } },
+    tlsa: { hostedZoneId: 'Z0123456789ABCDEFGHIJ' },
     api: {
       domainName: 'api.ours.example',
       certificateArn: 'arn:aws:acm:eu-west-1:123456789012:certificate/0a1b2c3d-0000-4000-8000-000000000000',

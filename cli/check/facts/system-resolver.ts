@@ -10,7 +10,8 @@ export const systemResolver: Resolver = {
       const entries = await unlessAborted(query, signal)
       if (entries === null) return failed('ETIMEOUT')
       const records = entries.map(({ address }) => address) as never[]
-      return { kind: 'Found', records, secure: false, name }
+      // The system's resolver does not show TTLs.
+      return { kind: 'Found', records, secure: false, name, ttlSeconds: 0 }
     } catch (error) {
       const { code = 'unknown' } = error as NodeJS.ErrnoException
       return code === 'ENOTFOUND' || code === 'ENODATA' ? { kind: 'NoData', secure: false } : failed(code)

@@ -1,9 +1,7 @@
 /** Checks for DANE (RFC 7672) that TLSA records match the served certificates. Pure. */
-import { X509Certificate } from 'node:crypto'
 import type { PublishedCertificate } from '../../../shared/contract/certificates.ts'
-import { isUsable, matchesTlsa } from '../../../shared/tls/dane.ts'
+import { hasMatchingRecord } from '../../../shared/tls/has-matching-record.ts'
 import { certificateHasName } from '../../../shared/tls/names.ts'
-import { certificatesIn } from '../../../shared/tls/pem.ts'
 import type { TlsaRecord } from '../../../shared/tls/requirement.ts'
 import type { HostFacts } from '../facts/domain-facts.ts'
 import type { Plan } from '../publication-plan.ts'
@@ -61,16 +59,12 @@ function compare(
   host: string,
   now: Date,
 ): { faults: string[]; notes: string[] } {
-  const usable = records.filter(isUsable)
   const unmatched = servedOrNext(certificates).filter(
-    (certificate) => !hasMatchingRecord(certificate, usable, host, now),
+    (certificate) => !hasMatchingRecord(certificate, records, host, now),
   )
   const faults = unmatched.map(faultOf)
   const superfluous = records.filter(
-    (record) =>
-      !certificates.some((certificate) =>
-        hasMatchingRecord(certificate, [record].filter(isUsable), host, now),
-      ),
+    (record) => !certificates.some((certificate) => hasMatchingRecord(certificate, [record], host, now)),
   )
   const deprecated = certificates.filter(({ state }) => state === 'Deprecated')
   const obsolete = records.filter(
@@ -93,19 +87,6 @@ function compare(
           ]),
     ],
   }
-}
-
-function hasMatchingRecord(
-  { chain, subjectAltNames, validFrom }: PublishedCertificate,
-  records: readonly TlsaRecord[],
-  host: string,
-  now: Date,
-): boolean {
-  if (records.length === 0) return false
-  const ders = certificatesIn(chain).map((pem) => new X509Certificate(pem).raw.toString('base64'))
-  // A next certificate that is not valid yet is checked at the time when its validity begins.
-  const at = new Date(Math.max(now.getTime(), Date.parse(validFrom)))
-  return matchesTlsa(records, ders, { subjectAltNames, commonName: null }, [host], at)
 }
 
 function faultOf({ state, keyType, certificateName, servedFrom }: PublishedCertificate): string {

@@ -33,8 +33,11 @@ export type RecordType = keyof RecordData
 
 /** `secure`: DNSSEC proves the answer and all aliases to it, as the name server's AD bit states (RFC 4035 §3.2.3). */
 export type DnsAnswer<T> =
-  /** `name`: the owner of the records in lower case, which is the name queried or the end of its alias chain. */
-  | { kind: 'Found'; records: T[]; secure: boolean; name: string }
+  /**
+   * `name`: the owner of the records in lower case, which is the name queried or the end of its alias chain.
+   * `ttlSeconds`: the TTL in the zone where the records' signature states it; otherwise what is left of it.
+   */
+  | { kind: 'Found'; records: T[]; secure: boolean; name: string; ttlSeconds: number }
   | { kind: 'NoData'; secure: boolean }
   | { kind: 'NoSuchName'; secure: boolean }
   /**

@@ -60,8 +60,8 @@ export function isValidName(name: string): boolean {
   return name.length <= 253 && name.split('.').every((label) => /^[!-~]{1,63}$/.test(label))
 }
 
-/** One record of the answer section. */
-export type AnswerRecord = { owner: string } & (
+/** One record of the answer section. `ttlSeconds`: what is left of the TTL when the server has cached the record. */
+export type AnswerRecord = { owner: string; ttlSeconds: number } & (
   | { type: 'CNAME'; data: string }
   | { type: Exclude<RecordType, 'CNAME'>; data: RecordData[RecordType] }
 )
@@ -75,6 +75,8 @@ export interface DnsReply {
   conclusive: boolean
   /** Records of the queried type, and CNAMEs. Owner names are in lower case. */
   records: AnswerRecord[]
+  /** The TTL that the zone gives to the records of the queried type, from their signature (RFC 4034 §3.1.4), or 0. */
+  originalTtlSeconds: number
   /** RFC 2308 §2.2: the zone's SOA shows that no records exist. */
   negative: boolean
   /** Extended errors (RFC 8914). */
@@ -94,6 +96,7 @@ const typesByNumber = new Map(
   Object.entries(typeNumbers).map(([type, number]) => [number, type as RecordType]),
 )
 const soaType = 6
+const rrsigType = 46
 const optType = 41
 const internetClass = 1
 const extendedErrorOption = 15
@@ -126,6 +129,7 @@ function decodeSections(octets: Buffer, flags: number, question: Question): DnsR
     authentic: (flags & packet.AUTHENTIC_DATA) !== 0,
     conclusive: (flags & (packet.RECURSION_AVAILABLE | packet.AUTHORITATIVE_ANSWER)) !== 0,
     records: [],
+    originalTtlSeconds: 0,
     negative: false,
     errors: [],
   }
@@ -138,8 +142,11 @@ function decodeSections(octets: Buffer, flags: number, question: Question): DnsR
   for (let index = 0; index < answers + authorities + additionals; index += 1) {
     const record = locateRecord(octets, at)
     at = record.end
-    if (index < answers) reply.records.push(...selectRecord(octets, record, question.type))
-    else if (index < answers + authorities) reply.negative ||= record.type === soaType
+    if (index < answers) {
+      reply.records.push(...selectRecord(octets, record, question.type))
+      if (isSignatureOf(octets, record, question.type))
+        reply.originalTtlSeconds = octets.readUInt32BE(record.length + 6)
+    } else if (index < answers + authorities) reply.negative ||= record.type === soaType
     else if (record.type === optType) decodeOptions(octets, record, reply)
   }
   return reply
@@ -187,8 +194,17 @@ function selectRecord(octets: Buffer, location: RecordLocation, queriedType: Rec
   const type = typesByNumber.get(location.type)
   if (location.class !== internetClass || type === undefined || (type !== queriedType && type !== 'CNAME'))
     return []
-  return [{ owner: location.owner, type, data: decodeData(octets, location, type) } as AnswerRecord]
+  const { owner, ttl: ttlSeconds } = location
+  return [{ owner, ttlSeconds, type, data: decodeData(octets, location, type) } as AnswerRecord]
 }
+
+/** RFC 4034 §3.1: type covered (2 octets), algorithm (1), labels (1), original TTL (4). */
+const isSignatureOf = (
+  octets: Buffer,
+  { type, length, end }: RecordLocation,
+  coveredType: RecordType,
+): boolean =>
+  type === rrsigType && end >= length + 10 && octets.readUInt16BE(length + 2) === typeNumbers[coveredType]
 
 function decodeData(
   octets: Buffer,

@@ -27,10 +27,10 @@ export interface ClientTransport {
 }
 
 /** The part of the session that expects replies now. */
-export interface Dialogue {
-  /** A reply to the oldest command that has none. The dialogue must not write now, but may start TLS. */
+export interface ReplyHandler {
+  /** A reply to the oldest command that has none. The handler must not write now, but may start TLS. */
   reply(reply: ServerReply): void
-  /** All received octets are read. Now the dialogue may write. */
+  /** All received octets are read. Now the handler may write. */
   step(): void
   /** The session has failed, and writes nothing more. */
   fault(fault: SmtpFault): void
@@ -48,7 +48,7 @@ const openingCommand = /^(?:(?:EHLO|HELO) [^\r\n]+|STARTTLS|QUIT)$/
 export class ClientSession {
   readonly #transport: ClientTransport
   readonly #reader = new ReplyReader()
-  #dialogue: Dialogue | null = null
+  #handler: ReplyHandler | null = null
   /** Number of commands without a reply. */
   #expectedReplies = 0
   #unexpectedReply: ServerReply | null = null
@@ -75,7 +75,7 @@ export class ClientSession {
   get isIdle(): boolean {
     return (
       this.unusableReason === null &&
-      this.#dialogue === null &&
+      this.#handler === null &&
       this.#expectedReplies === 0 &&
       !this.#reader.hasPartialReply
     )
@@ -96,16 +96,16 @@ export class ClientSession {
     this.#reader.restartLimits()
   }
 
-  /** @throws Error when another dialogue has not ended */
-  begin(dialogue: Dialogue): void {
-    if (this.#dialogue !== null) throw new Error('the session has a dialogue already')
-    this.#dialogue = dialogue
-    if (this.#fault) this.#endDialogue(this.#fault)
+  /** @throws Error when another handler has not ended */
+  begin(handler: ReplyHandler): void {
+    if (this.#handler !== null) throw new Error('the session has a handler already')
+    this.#handler = handler
+    if (this.#fault) this.#endHandler(this.#fault)
   }
 
-  /** The dialogue expects no more replies. */
+  /** The handler expects no more replies. */
   finish(): void {
-    this.#dialogue = null
+    this.#handler = null
     this.startWait(null)
   }
 
@@ -149,7 +149,7 @@ export class ClientSession {
     if (!this.#isInHandshake || this.#fault) return
     this.#isInHandshake = false
     this.#isSecure = true
-    this.#dialogue?.handshakeDone?.()
+    this.#handler?.handshakeDone?.()
   }
 
   receive(octets: Buffer): void {
@@ -160,7 +160,7 @@ export class ClientSession {
   }
 
   drained(): void {
-    if (!this.#fault) this.#dialogue?.drained?.()
+    if (!this.#fault) this.#handler?.drained?.()
   }
 
   timeOut(): void {
@@ -183,11 +183,11 @@ export class ClientSession {
       this.#takeReply(reply)
       if (this.#isInHandshake) return
     }
-    if (this.#unexpectedReply && this.#dialogue)
+    if (this.#unexpectedReply && this.#handler)
       this.destroy({ kind: 'UnexpectedReply', response: this.#unexpectedReply.text })
     else if (replies.length > 0) {
       if (this.#wait === 'Reply' && this.#expectedReplies > 0) this.startWait('Reply')
-      this.#dialogue?.step()
+      this.#handler?.step()
     }
   }
 
@@ -195,7 +195,7 @@ export class ClientSession {
     if (this.#expectedReplies === 0 || this.#unexpectedReply) this.#unexpectedReply ??= reply
     else {
       this.#expectedReplies--
-      this.#dialogue?.reply(reply)
+      this.#handler?.reply(reply)
     }
   }
 
@@ -208,12 +208,12 @@ export class ClientSession {
     if (this.#fault) return
     this.#fault = fault
     this.#transport.startWait(null)
-    this.#endDialogue(fault)
+    this.#endHandler(fault)
   }
 
-  #endDialogue(fault: SmtpFault): void {
-    const dialogue = this.#dialogue
-    this.#dialogue = null
-    dialogue?.fault(fault)
+  #endHandler(fault: SmtpFault): void {
+    const handler = this.#handler
+    this.#handler = null
+    handler?.fault(fault)
   }
 }

@@ -8,7 +8,7 @@
 import type { Recipient } from '../../contract/message.ts'
 import { type Extensions, formatMailCommand, formatRecipientCommand, type MessageTraits } from '../esmtp.ts'
 import { replyForFault, type SmtpFault, timedOutReply } from '../smtp-errors.ts'
-import type { ClientSession, Dialogue } from './client-session.ts'
+import type { ClientSession, ReplyHandler } from './client-session.ts'
 import type { ServerReply } from './reply-reader.ts'
 import type { TlsClearance } from './tls-clearance.ts'
 import { type Ending, type Transaction, TransactionReplies } from './transaction-replies.ts'
@@ -40,7 +40,7 @@ type AwaitedCommand = 'Mail' | Recipient | 'Data' | 'Content'
 
 const duplicateWarning = 'after the message and before its reply: it may arrive twice'
 
-export class MailTransaction implements Dialogue {
+export class MailTransaction implements ReplyHandler {
   readonly #session: ClientSession
   readonly #clearance: TlsClearance
   readonly #mail: OutgoingMail

@@ -5,7 +5,7 @@
 import type { ServerTls } from '../../tls/assess-server-tls.ts'
 import { type Extensions, parseExtensions } from '../esmtp.ts'
 import type { SmtpFault } from '../smtp-errors.ts'
-import type { ClientSession, Dialogue } from './client-session.ts'
+import type { ClientSession, ReplyHandler } from './client-session.ts'
 import { isPositiveReply, type ServerReply } from './reply-reader.ts'
 
 /**
@@ -42,7 +42,7 @@ export interface NegotiationOptions {
 
 type Step = 'Greeting' | 'Ehlo' | 'Helo' | 'StartTls' | 'Handshake'
 
-export class Negotiation implements Dialogue {
+export class Negotiation implements ReplyHandler {
   readonly #session: ClientSession
   readonly #options: NegotiationOptions
   readonly #onResult: (result: NegotiationResult) => void

@@ -41,7 +41,16 @@ const publishedFor = (certificates: IngressCertificates, days = 0) =>
   describeCertificates(certificates, { hostname, now: new Date(at(days)) })
 
 const plan = (facts: Partial<Facts>) =>
-  planRotation({ set: null, offer: null, hostname, now, noticeMs: 7 * day, published: null, ...facts })
+  planRotation({
+    set: null,
+    offer: null,
+    hostname,
+    now,
+    noticeMs: 7 * day,
+    published: null,
+    tlsa: { kind: 'None' },
+    ...facts,
+  })
 
 test('the plan fills an empty secret with the certificates of ACM, served from now', () => {
   const { set: filled, refused } = plan({ offer: pairOf(a, rsaA) })

@@ -1,6 +1,6 @@
 /** Runs of rotate-certificate with emulators of Secrets Manager and DynamoDB, and fakes of ACM, event bus and topic. */
 import assert from 'node:assert/strict'
-import { createPrivateKey, randomUUID } from 'node:crypto'
+import { createPrivateKey, hash, randomUUID, X509Certificate } from 'node:crypto'
 import { after, test } from 'node:test'
 import { ExportCertificateCommand, GetCertificateCommand } from '@aws-sdk/client-acm'
 import {
@@ -16,7 +16,9 @@ import {
   ConcurrentUpdateError,
 } from '../../../functions/rotate-certificate/certificate-secret-store.ts'
 import { NotificationItem } from '../../../functions/rotate-certificate/notification-item.ts'
-import { type Dependencies, rotate } from '../../../functions/rotate-certificate/run.ts'
+import type { TlsaZone } from '../../../functions/rotate-certificate/publish-tlsa.ts'
+import { type Dependencies, type RotationRun, rotate } from '../../../functions/rotate-certificate/run.ts'
+import type { TlsaLookup } from '../../../functions/rotate-certificate/tlsa-status.ts'
 import { CreatedSecrets, secretsServer } from '../../../infra/local/aws/secrets.ts'
 import { PublishedCertificatesItem } from '../../../shared/connectors-table/published-certificates.ts'
 import type { Announcement } from '../../../shared/queues/topic-publisher.ts'
@@ -27,7 +29,7 @@ import { createPki, daysFromNow, type Identity } from '../../support/pki.ts'
 
 const hostname = 'mx.ours.example'
 const pki = await createPki()
-const middle = await pki.subordinate('Middle')
+const middle = await pki.subordinate('Middle', { notAfter: daysFromNow(90) })
 const issue = (commonName: string, more: object = {}) =>
   middle.issue({ names: [hostname], commonName, notAfter: daysFromNow(60), ...more })
 const [one, two, three, wrong] = await Promise.all([
@@ -38,6 +40,13 @@ const [one, two, three, wrong] = await Promise.all([
 ])
 const secretOf = ({ cert, key }: Identity) => ({ certificate: cert, privateKey: key })
 const day = 86_400_000
+const idleRun: RotationRun = {
+  changed: false,
+  refused: [],
+  notifications: [],
+  waiting: null,
+  tlsaFault: null,
+}
 
 const dynamodb = await startDynamoDb()
 const localSecrets = new CreatedSecrets(null)
@@ -66,6 +75,8 @@ async function deployment(secret: object | null, more: Partial<Dependencies> = {
     putEvent: async (changes) => void events.push(changes),
     notifyPartners: async (notice) => void notices.push(notice),
     checkWithOpenSsl() {},
+    lookUpTlsa: async () => ({ kind: 'None' }),
+    tlsaZone: null,
     hostname,
     noticeMs: 7 * day,
     now: () => new Date(clock.now),
@@ -84,6 +95,7 @@ async function deployment(secret: object | null, more: Partial<Dependencies> = {
       secrets.send(new PutSecretValueCommand({ SecretId: arn, SecretString: JSON.stringify(text) })),
     states: async () =>
       ((await published.read())?.certificates ?? []).map(({ subject, state }) => `${state} ${subject}`),
+    publishedTlsa: async () => (await published.read())?.nextTlsa,
     types: () => events.map(({ detailType }) => detailType),
   }
 }
@@ -116,7 +128,7 @@ function acm(identity: Identity) {
 
 test('the first run publishes the certificates of the secret, and sends no notice', async () => {
   const { run, states, events, notices, storedSecret } = await deployment(secretOf(one))
-  assert.deepEqual(await run(), { changed: false, refused: [], notifications: [] })
+  assert.deepEqual(await run(), idleRun)
   assert.deepEqual(await states(), ['Current CN=one'])
   assert.deepEqual([events, notices], [[], []])
   assert.deepEqual(storedSecret(), secretOf(one))
@@ -134,8 +146,12 @@ test('a next certificate that the administrator put into the secret is announced
   assert.deepEqual((await run()).notifications, [])
   assert.deepEqual(await states(), ['Current CN=one', 'Next CN=two'])
   clock.now = Date.parse(servedFrom)
-  assert.deepEqual(await run(), { changed: true, refused: [], notifications: ['Certificate Switched'] })
-  assert.deepEqual(await run(), { changed: false, refused: [], notifications: [] })
+  assert.deepEqual(await run(), {
+    ...idleRun,
+    changed: true,
+    notifications: ['Certificate Switched'],
+  })
+  assert.deepEqual(await run(), idleRun)
   assert.deepEqual(await states(), ['Current CN=two', 'Deprecated CN=one'])
   assert.deepEqual(
     [storedSecret().certificate, storedSecret().next, storedSecret().note],
@@ -328,6 +344,191 @@ test('a notice that a run could not send is sent by a run after the lease of the
   clock.now += 3_600_000
   assert.deepEqual((await run()).notifications, ['Certificate Announced'])
   assert.equal(sentNotices.length, 1)
+})
+
+const keyDigestOf = ({ cert }: Identity) =>
+  hash('sha256', new X509Certificate(cert).publicKey.export({ type: 'spki', format: 'der' }))
+const recordFieldsOf = (identity: Identity) => ({
+  usage: 3,
+  selector: 1,
+  matchingType: 1,
+  data: keyDigestOf(identity),
+})
+const recordOf = (identity: Identity) => `3 1 1 ${keyDigestOf(identity)}`
+
+/** A lookup whose records can be set as `lookup.keys`: the identities whose keys have a record 3 1 1. */
+function tlsaRecordsOf(...identities: Identity[]) {
+  const state = { keys: identities, fails: false }
+  const lookUpTlsa = async (): Promise<TlsaLookup> =>
+    state.fails
+      ? { kind: 'Failed', detail: 'ESERVFAIL', isProvable: true }
+      : { kind: 'Records', records: state.keys.map(recordFieldsOf), ttlSeconds: 3600 }
+  return { state, lookUpTlsa }
+}
+
+test('a renewed certificate of ACM waits until the record of its key has been visible for two TTLs', async () => {
+  const { authority, state } = acm(one)
+  const { state: records, lookUpTlsa } = tlsaRecordsOf(one)
+  const { run, clock, storedSecret, types, publishedTlsa, states } = await deployment(secretOf(one), {
+    authority,
+    lookUpTlsa,
+  })
+  const start = clock.now
+  const hours = async (count: number) => {
+    clock.now += count * 3_600_000
+    return (await run()).waiting?.state
+  }
+  await run()
+  state.identity = two
+  assert.equal(await hours(1), 'Missing')
+  const planned = new Date(start + 7 * day + 3_600_000).toISOString()
+  assert.equal(storedSecret().next.servedFrom, planned)
+  assert.deepEqual((await publishedTlsa())?.since, new Date(clock.now).toISOString())
+  assert.equal(await hours(6 * 24), 'Missing')
+  const expiry = new X509Certificate(one.cert).validToDate.toISOString()
+  assert.deepEqual([storedSecret().next.servedFrom, storedSecret().next.plannedFrom], [expiry, planned])
+  assert.equal(await hours(5 * 24), 'Missing')
+  records.fails = true
+  assert.equal(await hours(1), 'Unknown')
+  records.fails = false
+  records.keys = [one, two]
+  const seen = clock.now + 3_600_000
+  assert.equal(await hours(1), undefined)
+  const usableFrom = new Date(seen + 7_200_000).toISOString()
+  assert.equal(storedSecret().next.servedFrom, usableFrom)
+  assert.equal((await publishedTlsa())?.usableFrom, usableFrom)
+  await hours(1)
+  assert.deepEqual(await states(), ['Current CN=one', 'Next CN=two'])
+  await hours(1)
+  assert.deepEqual(await states(), ['Current CN=two', 'Deprecated CN=one'])
+  assert.deepEqual([storedSecret().next, await publishedTlsa()], [null, undefined])
+  assert.deepEqual(types(), ['Certificate Announced', 'Certificate Switched'])
+})
+
+test('a certificate whose record is never published is served from the expiry of the current one', async () => {
+  const { authority, state } = acm(one)
+  const { lookUpTlsa } = tlsaRecordsOf(one)
+  const { run, clock, states, storedSecret } = await deployment(secretOf(one), { authority, lookUpTlsa })
+  await run()
+  state.identity = two
+  await run()
+  clock.now += 6.5 * day
+  assert.equal((await run()).changed, true)
+  assert.equal((await run()).changed, false)
+  const expiry = new X509Certificate(one.cert).validToDate.getTime()
+  assert.equal(Date.parse(storedSecret().next.servedFrom), expiry)
+  clock.now = expiry - 1000
+  assert.deepEqual((await run()).waiting?.state, 'Missing')
+  clock.now = expiry
+  await run()
+  assert.deepEqual(await states(), ['Current CN=two', 'Deprecated CN=one'])
+})
+
+test('a run that stops after the secret is written continues at the next run', async () => {
+  const { authority, state } = acm(one)
+  const { state: records, lookUpTlsa } = tlsaRecordsOf(one)
+  const { run, dependencies, clock, storedSecret, publishedTlsa } = await deployment(secretOf(one), {
+    authority,
+    lookUpTlsa,
+  })
+  await run()
+  state.identity = two
+  await run()
+  clock.now += 6.5 * day
+  const stopping = {
+    ...dependencies,
+    published: {
+      ...dependencies.published,
+      readRevision: () => dependencies.published.readRevision(),
+      write: () => Promise.reject(new Error('stopped')),
+    },
+  }
+  await assert.rejects(rotate(stopping), /stopped/)
+  const held = storedSecret().next
+  assert.ok(held.plannedFrom)
+  assert.equal((await run()).changed, false)
+  assert.deepEqual(storedSecret().next, held)
+  records.keys = [one, two]
+  await assert.rejects(rotate(stopping), /stopped/)
+  assert.equal((await publishedTlsa())?.state, 'Missing')
+  clock.now += 3_600_000
+  await run()
+  // The record counts as visible from the first run that stored it.
+  assert.equal((await publishedTlsa())?.usableFrom, new Date(clock.now + 7_200_000).toISOString())
+})
+
+/** A zone in memory, and a lookup that finds its records. */
+function zoneInMemory() {
+  const state = { values: [] as readonly string[], failsAfterWrite: false, status: 'SIGNING' }
+  const zone: TlsaZone = {
+    id: 'Z1',
+    signingStatus: async () => state.status,
+    read: async () => (state.values.length === 0 ? null : { ttlSeconds: 3600, values: state.values }),
+    async write(_name, { values }) {
+      state.values = values
+      if (state.failsAfterWrite) throw new Error('stopped')
+    },
+  }
+  const lookUpTlsa = async (): Promise<TlsaLookup> => {
+    const records = state.values.map((value) => ({
+      usage: 3,
+      selector: 1,
+      matchingType: 1,
+      data: value.slice('3 1 1 '.length),
+    }))
+    return records.length === 0 ? { kind: 'None' } : { kind: 'Records', records, ttlSeconds: 3600 }
+  }
+  return { state, tlsaZone: zone, lookUpTlsa }
+}
+
+test('with a zone, a rotation adds the next record, waits two TTLs, switches and removes the old record, although runs stop', async () => {
+  const { authority, state } = acm(one)
+  const { state: zone, ...tlsa } = zoneInMemory()
+  const { run, clock, states, storedSecret } = await deployment(secretOf(one), {
+    authority,
+    noticeMs: 0,
+    ...tlsa,
+  })
+  const keys = () => zone.values.map((value) => [one, two].findIndex((each) => value === recordOf(each)))
+  const hour = async () => {
+    clock.now += 3_600_000
+    return run()
+  }
+  await run()
+  assert.deepEqual(keys(), [0])
+  state.identity = two
+  zone.failsAfterWrite = true
+  assert.equal((await hour()).tlsaFault, 'stopped')
+  assert.ok(storedSecret().next.plannedFrom)
+  zone.failsAfterWrite = false
+  const seen = clock.now + 3_600_000
+  assert.equal((await hour()).tlsaFault, null)
+  assert.deepEqual(keys(), [0, 1])
+  assert.equal(Date.parse(storedSecret().next.servedFrom), seen + 7_200_000)
+  await hour()
+  assert.deepEqual(await states(), ['Current CN=one', 'Next CN=two'])
+  await hour()
+  assert.deepEqual(await states(), ['Current CN=two', 'Deprecated CN=one'])
+  await hour()
+  await hour()
+  assert.deepEqual(keys(), [0, 1])
+  zone.failsAfterWrite = true
+  await hour()
+  zone.failsAfterWrite = false
+  assert.equal((await hour()).tlsaFault, null)
+  assert.deepEqual(keys(), [1])
+})
+
+test('a zone that is not signed is reported, and the rotation of the certificates goes on', async () => {
+  const { authority, state } = acm(one)
+  const { state: zone, ...tlsa } = zoneInMemory()
+  zone.status = 'NOT_SIGNING'
+  const { run, states } = await deployment(secretOf(one), { authority, noticeMs: 0, ...tlsa })
+  await run()
+  state.identity = two
+  assert.match((await run()).tlsaFault ?? '', /Route 53 does not sign the zone Z1 \(NOT_SIGNING\)/)
+  await run()
+  assert.deepEqual(await states(), ['Current CN=two', 'Deprecated CN=one'])
 })
 
 test('a certificate of ACM that OpenSSL rejects is refused, and the secret is unchanged', async () => {

@@ -66,7 +66,13 @@ for (const { name, code } of failures)
 
 test("mailflow's resolver distinguishes secure, bogus and failed responses of the local DNS server", async () => {
   const { query } = createResolver([`127.0.0.1:${server.port}`])
-  const proven = { kind: 'Found', records: ['127.0.0.12'], secure: true, name: 'proven.example' }
+  const proven = {
+    kind: 'Found',
+    records: ['127.0.0.12'],
+    secure: true,
+    name: 'proven.example',
+    ttlSeconds: 1,
+  }
   assert.deepEqual(await query('proven.example', 'A'), proven)
   assert.deepEqual(await query('proven.example', 'MX'), { kind: 'NoData', secure: true })
   assert.deepEqual(await query('forged.example', 'A'), { kind: 'Failed', code: 'ESERVFAIL', bogus: true })

@@ -69,6 +69,7 @@ const foundResult = (owner = name, secure = true) => ({
   records: ['192.0.2.1'],
   secure,
   name: owner,
+  ttlSeconds: 60,
 })
 const failedResult = (code: string, bogus = false) => ({ kind: 'Failed', code, bogus })
 

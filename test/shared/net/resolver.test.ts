@@ -40,6 +40,7 @@ const foundResult = (data: string[] = ['192.0.2.1'], secure = false, owner = nam
   records: data,
   secure,
   name: owner,
+  ttlSeconds: 60,
 })
 const failedResult = (code: string, bogus = false) => ({ kind: 'Failed', code, bogus })
 
@@ -80,9 +81,34 @@ describe('the resolver', () => {
   for (const [type, data, expected] of rows) {
     it(`reads the data of record type ${type} as ${JSON.stringify(expected)}`, async () => {
       const { answer } = await resolveName(() => [{ answers: [{ name, type, ttl: 60, data }] }], type)
-      assert.deepEqual(answer, { kind: 'Found', records: [expected], secure: false, name })
+      assert.deepEqual(answer, { ...foundResult(), records: [expected] })
     })
   }
+
+  const signature = (typeCovered: 'A' | 'CNAME'): packet.Record => ({
+    name,
+    type: 'RRSIG',
+    ttl: 60,
+    data: {
+      typeCovered,
+      algorithm: 13,
+      labels: 3,
+      originalTTL: 3600,
+      expiration: 2,
+      inception: 1,
+      keyTag: 1,
+      signersName: 'example',
+      signature: Buffer.from('00', 'hex'),
+    },
+  })
+  for (const [typeCovered, ttlSeconds] of [
+    ['A', 3600],
+    ['CNAME', 60],
+  ] as const)
+    it(`gives records whose cached TTL is 60, with a signature of 3600 over ${typeCovered}, the TTL ${ttlSeconds}`, async () => {
+      const answers = [a(name), signature(typeCovered)]
+      assert.deepEqual((await resolveName(() => [{ answers }])).answer, { ...foundResult(), ttlSeconds })
+    })
 
   it('requests recursion and DNSSEC, with a new port and identifier for each query', async () => {
     const server = await serve(() => [good])

@@ -11,10 +11,10 @@ before(async () => {
 after(() => database.stop())
 
 const at = (ms: number) => new Date(Date.UTC(2026, 0, 1) + ms)
-const newInstance = () => new ChunkingFaults(database.documents, database.transportTable)
+const newFaults = () => new ChunkingFaults(database.documents, database.transportTable)
 
 test('a host with a fault is known to all instances for a day', async () => {
-  const [one, other] = [newInstance(), newInstance()]
+  const [one, other] = [newFaults(), newFaults()]
   assert.equal(await other.has('mx.partner.example', at(0)), false)
   await one.add('mx.partner.example', at(0))
   const rows: [ms: number, one: boolean, other: boolean][] = [

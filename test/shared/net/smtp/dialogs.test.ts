@@ -1,5 +1,5 @@
 /**
- * Plays every dialog in test/dialogs against the SMTP client, octet for octet, without sockets. Lines of a dialog:
+ * Plays every transcript in test/dialogs against the SMTP client, octet for octet, without sockets. Lines of a transcript:
  *
  *     # a comment
  *     starttls Required       the mode of the session; WhenOffered by default

@@ -1,0 +1,72 @@
+/**
+ * Publishes the TLSA records of the ingress's keys in the zone of the setting `tlsa.hostedZoneId`. The records follow from
+ * the published certificates and the time alone, so a run that stopped is completed by the next one. Fault to avoid:
+ * senders refuse a key because its record is missing. Defence: records are added when a certificate is announced, and
+ * removed only after its successor is in use and two TTLs have passed.
+ */
+import type { PublishedCertificates } from '../../shared/contract/certificates.ts'
+import type { TlsaRecordSet } from './route53-zone.ts'
+
+export interface TlsaZone {
+  readonly id: string
+  signingStatus(): Promise<string>
+  read(name: string): Promise<TlsaRecordSet | null>
+  write(name: string, set: TlsaRecordSet): Promise<void>
+}
+
+/** Of a new record set. An existing one keeps its TTL. */
+const defaultTtlSeconds = 3600
+
+/** Longer than the tasks need to read the secret after an unannounced replacement. */
+const switchMs = 3_600_000
+
+/**
+ * @returns whether records were written
+ * @throws Error when Route 53 does not sign the zone: senders ignore unsigned records (RFC 7672 §2.2)
+ */
+export async function publishTlsa(
+  zone: TlsaZone,
+  published: PublishedCertificates,
+  now: Date,
+): Promise<boolean> {
+  const status = await zone.signingStatus()
+  if (status !== 'SIGNING')
+    throw new Error(
+      `tlsa.hostedZoneId: Route 53 does not sign the zone ${zone.id} (${status}). Enable DNSSEC signing, or remove the setting.`,
+    )
+  const name = `_25._tcp.${published.hostname}`
+  const existing = await zone.read(name)
+  const wanted = recordSetFor(published, existing, now)
+  if (wanted.values.toSorted().join() === existing?.values.toSorted().join()) return false
+  await zone.write(name, wanted)
+  return true
+}
+
+/**
+ * Every record `3 1 1` of the name belongs to the function. Records with other parameters stay.
+ * @param existing null when there is none
+ */
+export function recordSetFor(
+  { certificates }: PublishedCertificates,
+  existing: TlsaRecordSet | null,
+  now: Date,
+): TlsaRecordSet {
+  const { ttlSeconds, values } = existing ?? { ttlSeconds: defaultTtlSeconds, values: [] }
+  const keepMs = 2 * ttlSeconds * 1000 + switchMs
+  const isRecent = (servedUntil: string | null) =>
+    servedUntil !== null && now.getTime() - Date.parse(servedUntil) < keepMs
+  const distinctKeys = (selected: typeof certificates) =>
+    new Set(selected.map(({ publicKeyFingerprint256 }) => publicKeyFingerprint256))
+  const needed = distinctKeys(certificates.filter(({ state }) => state !== 'Deprecated'))
+  const recent = distinctKeys(certificates.filter(({ servedUntil }) => isRecent(servedUntil)))
+  const kept = values.filter((value) => {
+    const digest = digestOf(value)
+    return digest === null || needed.has(digest) || recent.has(digest)
+  })
+  const added = [...needed].filter((digest) => !kept.some((value) => digestOf(value) === digest))
+  return { ttlSeconds, values: [...kept, ...added.map((digest) => `3 1 1 ${digest}`)] }
+}
+
+/** Returns the SHA-256 of the public key; null for a record with other parameters than `3 1 1`. */
+const digestOf = (value: string): string | null =>
+  /^\s*3\s+1\s+1\s+([0-9a-f\s]+)$/i.exec(value)?.[1]?.replace(/\s/g, '').toLowerCase() ?? null
