@@ -7,6 +7,7 @@ import { type Endpoint, establishConnection } from '../../../shared/net/smtp/con
 import type { Milestone } from '../../../shared/net/smtp/negotiation.ts'
 import { opportunistic } from '../../../shared/tls/requirement.ts'
 import type { SessionAttempt } from './facts.ts'
+import { probeChunking } from './probe-chunking.ts'
 
 export interface SessionOptions {
   /** SNI; null when the client sends no SNI. */
@@ -17,8 +18,8 @@ export interface SessionOptions {
   readonly timeout: number
 }
 
-/** Connection, greeting, EHLO, STARTTLS, handshake, EHLO. */
-const stepCount = 6
+/** Connection, greeting, EHLO, STARTTLS, handshake, EHLO, BDAT. */
+const stepCount = 7
 
 /** Never throws. */
 export async function openDeliverySession(
@@ -29,6 +30,7 @@ export async function openDeliverySession(
   let greeting: string | null = null
   let connectMs: number | null = null
   const startedAt = performance.now()
+  const signal = AbortSignal.timeout(stepCount * timeout)
   const result = await establishConnection(
     endpoint,
     {
@@ -41,7 +43,7 @@ export async function openDeliverySession(
         certificateAuthorities: roots,
       },
       timeouts: { connect: timeout, greeting: timeout, command: timeout, data: timeout },
-      signal: AbortSignal.timeout(stepCount * timeout),
+      signal,
       onMilestone(milestone, greetingText) {
         reached = milestone
         if (milestone === 'Connected') connectMs = Math.round(performance.now() - startedAt)
@@ -50,12 +52,17 @@ export async function openDeliverySession(
     },
     'Required',
   )
+  const chunking =
+    result.kind === 'Established' && result.extensions.has('CHUNKING')
+      ? await probeChunking(result.connection, result.tls, signal)
+      : null
   if (result.kind === 'Established') result.connection.quit()
   return {
     ip: endpoint.ip,
     reached,
     greeting,
     connectMs,
+    chunking,
     outcome:
       result.kind === 'Failed' ? { kind: 'Failed', reply: result.reply } : { kind: 'Tls', tls: result.tls },
   }

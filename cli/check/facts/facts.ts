@@ -41,10 +41,19 @@ export interface SessionAttempt {
   readonly greeting: string | null
   /** Duration of the TCP connect in milliseconds. */
   readonly connectMs: number | null
+  /** Null when the session has no TLS, or the server does not announce CHUNKING. */
+  readonly chunking: ChunkingSupport | null
   readonly outcome:
     | { readonly kind: 'Failed'; readonly reply: Reply }
     | { readonly kind: 'Tls'; readonly tls: ServerTls }
 }
+
+/** The result of BDAT at a server that announces CHUNKING. */
+export type ChunkingSupport =
+  | { readonly kind: 'Accepted' }
+  | { readonly kind: 'Refused'; readonly serverReply: string }
+  /** The server has not replied. */
+  | { readonly kind: 'NotTested' }
 
 /** Results of handshakes that a delivery never makes. */
 export interface HandshakeProbes {

@@ -8,6 +8,7 @@ export type Check =
   | 'protocol'
   | 'cipher'
   | 'older'
+  | 'chunking'
   | 'certificate'
   | 'dates'
   | 'key'

@@ -2,7 +2,13 @@
 import { formatReply } from '../../../shared/mail/reply.ts'
 import type { EstablishedTls, ServerTls } from '../../../shared/tls/assess-server-tls.ts'
 import { hasForwardSecrecy } from '../../../shared/tls/facts.ts'
-import type { Handshake, HandshakeProbes, ServerFacts, SessionAttempt } from '../facts/facts.ts'
+import type {
+  ChunkingSupport,
+  Handshake,
+  HandshakeProbes,
+  ServerFacts,
+  SessionAttempt,
+} from '../facts/facts.ts'
 import { targetText } from '../target.ts'
 import { curveName } from './algorithm-names.ts'
 import { type Finding, fail, ok, warn } from './finding.ts'
@@ -58,7 +64,25 @@ function sessionFindings(
         'See the log of the server',
       ),
     ]
-  return [greetingFinding, ...tlsFindings(outcome.tls, target, probes)]
+  return [
+    greetingFinding,
+    ...tlsFindings(outcome.tls, target, probes),
+    ...(attempt.chunking ? [chunkingFinding(attempt.chunking)] : []),
+  ]
+}
+
+/** A delivery remembers for a day that a host refuses BDAT. */
+function chunkingFinding(chunking: ChunkingSupport): Finding {
+  if (chunking.kind === 'Accepted') return ok('chunking', 'announced; mail is sent by BDAT')
+  const seen =
+    chunking.kind === 'Refused'
+      ? `announced, but BDAT is refused: ${chunking.serverReply}`
+      : 'announced, but the server did not reply to BDAT'
+  return warn(
+    'chunking',
+    seen,
+    'Mail is sent by DATA. Remove CHUNKING from the reply to EHLO, or let BDAT pass the firewall',
+  )
 }
 
 /** The step that failed, by the last milestone reached. */

@@ -53,6 +53,22 @@ describe('the check of a server with TLS', () => {
     assert.ok(partner.commands.includes('STARTTLS'))
   })
 
+  const chunking = { tls, extensions: ['CHUNKING'] }
+  const refusal = (line: string) => (line.startsWith('BDAT') ? '502 5.5.1 what?' : undefined)
+  for (const [options, finding] of [
+    [chunking, /^OK +chunking +announced; mail is sent by BDAT$/],
+    [
+      { ...chunking, answer: refusal },
+      /^WARN +chunking +announced, but BDAT is refused: 502 5\.5\.1 what\? → /,
+    ],
+  ] as const)
+    test(`tries BDAT where CHUNKING is announced: ${finding.source.slice(1, 5)}`, async () => {
+      const { line, partner } = await against(options)
+      assert.match(line('chunking'), finding)
+      assert.equal(partner.received.length, 0)
+      assert.ok(partner.commands.includes('QUIT'))
+    })
+
   test('accepts a name of the hosts file, and shows its addresses', async () => {
     const partner = await startPartner({ tls })
     const { line } = await runCheck(`localhost:${partner.port}`)

@@ -32,6 +32,7 @@ const opening = (fields: Partial<SessionAttempt> = {}): SessionAttempt => ({
   reached: 'Secured',
   greeting: '220 mx.bank.example ESMTP',
   connectMs: 3,
+  chunking: null,
   outcome: { kind: 'Tls', tls },
   ...fields,
 })
@@ -126,6 +127,19 @@ describe('the findings of `check`', () => {
   ]
   for (const [title, server, expected] of rows)
     test(title, () => assert.deepEqual(linesOf(server).slice(0, expected.length), expected))
+
+  for (const [chunking, line] of [
+    [{ kind: 'Accepted' }, /^OK +chunking +announced; mail is sent by BDAT$/],
+    [
+      { kind: 'NotTested' },
+      /^WARN +chunking +announced, but the server did not reply to BDAT → Mail is sent by/,
+    ],
+  ] as const)
+    test(`show CHUNKING that is ${chunking.kind}`, () =>
+      assert.match(
+        linesOf({ attempts: [opening({ chunking })] }).find((each) => each.includes('chunking')) ?? '',
+        line,
+      ))
 
   test('fail when the server presents no readable certificate', () => {
     const bare = opening({ outcome: { kind: 'Tls', tls: { ...tls, chain: [] } } })
