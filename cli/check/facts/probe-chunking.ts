@@ -25,7 +25,7 @@ export async function probeChunking(
       },
       step: () => {
         session.finish()
-        resolve(supportShownBy(text))
+        resolve(chunkingShownBy(text))
       },
       fault: () => resolve({ kind: 'NotTested' }),
     })
@@ -35,7 +35,7 @@ export async function probeChunking(
 }
 
 /** 500, 501, 502 and 504 say that the command is not known (RFC 5321 §4.2.4). */
-function supportShownBy(text: string): ChunkingSupport {
+function chunkingShownBy(text: string): ChunkingSupport {
   const serverReply = parseReply(text)
   const isUnknown = serverReply === null || [500, 501, 502, 504].includes(serverReply.code)
   return isUnknown ? { kind: 'Refused', serverReply: text } : { kind: 'Accepted' }

@@ -13,7 +13,6 @@ export interface WireContent {
 
 const carriageReturn = 13
 const lineFeed = 10
-const dot = 46
 
 /** Copies the content only when a line does not end in CRLF. */
 export function toWireContent(content: Buffer): WireContent {
@@ -25,17 +24,24 @@ export function toWireContent(content: Buffer): WireContent {
   return { octets, dots: findLineDots(octets) ?? [] }
 }
 
+/** Octets that are searched at once: native searches in short strings are faster than a loop. */
+const searchLength = 65_536
+const bareNewline = /\r(?!\n)|(?<!\r)\n/
+
 /** @returns null when a line does not end in CRLF */
 function findLineDots(content: Buffer): number[] | null {
   const dots: number[] = []
-  let previous = lineFeed
-  for (let at = 0; at < content.length; at++) {
-    const octet = content[at] as number
-    if (octet === dot && previous === lineFeed) dots.push(at)
-    else if ((octet === lineFeed) !== (previous === carriageReturn)) return null
-    previous = octet
+  for (let from = 0; from < content.length; ) {
+    const limit = Math.min(from + searchLength, content.length)
+    // CR and LF are searched together.
+    const end = content[limit - 1] === carriageReturn ? limit + 1 : limit
+    const text = content.toString('latin1', from, end)
+    if (bareNewline.test(text)) return null
+    if (text.startsWith('.') && (from === 0 || content[from - 1] === lineFeed)) dots.push(from)
+    for (let at = text.indexOf('\n.'); at >= 0; at = text.indexOf('\n.', at + 1)) dots.push(from + at + 1)
+    from = end
   }
-  return previous === lineFeed && content.length > 0 ? dots : null
+  return content.at(-1) === lineFeed ? dots : null
 }
 
 /** The octets that the client writes at once, so that it notices when the server takes no more. */
