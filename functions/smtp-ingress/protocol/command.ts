@@ -15,6 +15,7 @@ import {
   badHostName,
   badRecipient,
   badSender,
+  chunkSizeUnknown,
   commandNotOffered,
   commandUnknown,
   controlRefusal,
@@ -48,9 +49,18 @@ export type Command =
   | { verb: 'EHLO' | 'HELO'; name: string }
   | MailCommand
   | RecipientCommand
+  | ChunkCommand
   | { verb: 'DATA' | 'RSET' | 'STARTTLS' | 'QUIT' | 'NOOP' | 'VRFY' | 'HELP' }
   /** Not SMTP: an HTTP request, or the start of a TLS handshake. */
   | { verb: 'HTTP' | 'TLS' }
+
+/** RFC 3030 §2. The octets of the chunk follow the line. */
+export interface ChunkCommand {
+  verb: 'BDAT'
+  /** Octets; may exceed each limit. */
+  size: number
+  isLast: boolean
+}
 
 /** The text contains U+FFFD where the line is not UTF-8. */
 interface CommandLine {
@@ -97,8 +107,16 @@ export function parseCommand(octets: Buffer): Command | Refusal {
   const verb = verbEnd > maxVerbLength ? '' : upperCase(line.text.slice(0, verbEnd))
   if (httpMethods.has(verb) && line.text[verbEnd] === ' ') return { verb: 'HTTP' }
   const control = controlCharacter.exec(line.text)
-  return control ? controlRefusal(control[0]) : parseVerb(verb, verbEnd, line)
+  const command = control ? controlRefusal(control[0]) : parseVerb(verb, verbEnd, line)
+  return 'reason' in command && hasChunk(octets) ? chunkSizeUnknown : command
 }
+
+/**
+ * Whether a program might read the line as BDAT, and the octets after it as a chunk. If such a line is refused, these
+ * octets must not be read as commands, and their number is not known.
+ */
+export const hasChunk = (line: Buffer): boolean =>
+  /^\s*BDAT(?![A-Z0-9])/i.test(line.toString('latin1', 0, 64))
 
 function decodeLine(octets: Buffer): CommandLine {
   if (isAscii(octets)) return { text: octets.toString('latin1'), isAscii: true, isUtf8: true }
@@ -124,6 +142,8 @@ function parseVerb(verb: string, verbEnd: number, line: CommandLine): Command | 
     case 'QUIT':
     case 'STARTTLS':
       return trimSpaces(line.text, verbEnd) === '' ? { verb } : syntaxRefusal(verb)
+    case 'BDAT':
+      return parseChunk(trimSpaces(line.text, verbEnd))
     case 'NOOP':
     case 'VRFY':
     case 'HELP':
@@ -134,6 +154,14 @@ function parseVerb(verb: string, verbEnd: number, line: CommandLine): Command | 
     default:
       return commandUnknown
   }
+}
+
+/** RFC 3030 §2: `BDAT size [LAST]` */
+function parseChunk(argument: string): ChunkCommand | Refusal {
+  const [, digits, last] = /^(\d+)( +LAST)?$/i.exec(argument) ?? []
+  return digits === undefined
+    ? chunkSizeUnknown
+    : { verb: 'BDAT', size: Number(digits), isLast: last !== undefined }
 }
 
 /**
