@@ -1,8 +1,9 @@
 /**
  * Server side of an SMTP session (RFC 5321), without sockets and clocks: octets in, replies and requests out. The
  * attacks: octets that another server reads differently, such as commands within a message; commands that are injected
- * before a TLS handshake; endless sessions. The defence: a command ends at CRLF and a message at CRLF.CRLF only. The octets of a
- * chunk (RFC 3030) are read to the last one, also if BDAT is refused. A handshake discards all earlier octets and state. Errors, idle commands and waiting octets are limited.
+ * before a TLS handshake; endless sessions. The defence: a command ends at CRLF and a message at CRLF.CRLF only. The
+ * octets of a chunk (RFC 3030) are never read as commands, also if BDAT is refused. A handshake discards all earlier
+ * octets and state. Errors, idle commands, chunks and waiting octets are limited.
  */
 import type { Reply } from '../../../shared/contract/message.ts'
 import { comparableMailbox } from '../../../shared/mail/address.ts'
@@ -52,6 +53,7 @@ import {
 import { DataReader, type DataReaderOptions } from './data-reader.ts'
 import { LineReader } from './line-reader.ts'
 import { type MessageSink, maxDiscardedOctets } from './message-sink.ts'
+import { OpenMessage } from './open-message.ts'
 
 /** The functions that a session needs from its connection. */
 export interface SessionTransport {
@@ -100,27 +102,11 @@ export interface SessionOptions extends DataReaderOptions {
 
 const lineFeed = 10
 
-/** Chunks of a message before their average size matters. */
-const minChunks = 1000
-/**
- * A client that sends each line as a chunk has a larger average. Reading so small a chunk costs less than as many
- * octets after DATA in segments of one octet.
- */
-const minAverageChunkOctets = 32
-
 /**
  * What the session waits for. In `Deciding` it waits for the policy or for the message sink, not for the client. `Data`
  * includes the time between two chunks of a message.
  */
 export type Phase = 'Greeting' | 'Command' | 'Data' | 'Handshake' | 'Deciding' | 'Ended'
-
-/** A message that begins with DATA or BDAT and ends with the reply to its end or to a refused chunk. */
-interface OpenMessage {
-  sink: MessageSink
-  reader: DataReader
-  /** Number of BDAT commands. */
-  chunks: number
-}
 
 /** A chunk of which octets are missing. */
 interface OpenChunk {
@@ -469,15 +455,15 @@ export class Session {
     const sink = this.#policy.data({ greeting, mail, recipients: [...recipients.values()] })
     if ('code' in sink) return sink
     this.#countMessage()
-    this.#message = { sink, reader, chunks: 0 }
+    this.#message = new OpenMessage(sink, reader)
     return null
   }
 
   #readData(octets: Buffer, from: number): number {
     const { end, room } = this.#readContent(octets, from)
     if (this.#endIfRefusedEarly()) return octets.length
-    if (end >= 0) this.#endMessage(true)
-    else if (room !== undefined) this.#waitForRoom(room)
+    if (end >= 0 && this.#message !== null) this.#endMessage(this.#message, true)
+    else if (room !== null) this.#waitForRoom(room)
     return end < 0 ? octets.length : end
   }
 
@@ -490,7 +476,7 @@ export class Session {
     const refusal = this.#admitChunk(size)
     if (this.#endIfRefusedEarly()) return null
     if (size > maxMessageOctets + maxDiscardedOctets) this.#endWithRefusal(tooLarge(maxMessageOctets))
-    else if (this.#hasTooManyChunks) return tooManyChunks
+    else if (this.#message?.hasTooManyChunks) return tooManyChunks
     else {
       const chunk: OpenChunk = { size, missingOctets: size, isLast, refusal }
       this.#state = { phase: 'Chunk', chunk }
@@ -507,16 +493,8 @@ export class Session {
         ? this.#startMessage(new DataReader(this.#options, 'BDAT'))
         : null
     if (this.#message === null) this.#countMessage()
-    else {
-      this.#message.chunks++
-      this.#message.sink.announce(size)
-    }
+    else this.#message.startChunk(size)
     return refusal
-  }
-
-  get #hasTooManyChunks(): boolean {
-    const chunks = this.#message?.chunks ?? 0
-    return chunks > minChunks + this.#progress.messageOctets / minAverageChunkOctets
   }
 
   #readChunk(chunk: OpenChunk, octets: Buffer, from: number): number {
@@ -524,7 +502,7 @@ export class Session {
     chunk.missingOctets -= end - from
     const { room } = this.#readContent(octets.subarray(0, end), from)
     if (this.#endIfRefusedEarly()) return octets.length
-    if (room !== undefined) this.#waitForRoom(room)
+    if (room !== null) this.#waitForRoom(room)
     else if (chunk.missingOctets === 0) this.#endChunk(chunk)
     return end
   }
@@ -536,9 +514,8 @@ export class Session {
       this.#applyOutcome(refusal)
       return
     }
-    const { sink, reader } = this.#message
-    if (isLast) reader.finish((content) => void sink.write(content))
-    if (isLast || sink.isRefused || reader.fault !== null) this.#endMessage(isLast)
+    if (isLast) this.#message.finishChunks()
+    if (isLast || this.#message.isRefused) this.#endMessage(this.#message, isLast)
     else this.#applyOutcome(chunkReceived(size))
   }
 
@@ -549,9 +526,8 @@ export class Session {
   }
 
   /** @param isLast as for `#endTransaction` */
-  #endMessage(isLast: boolean): void {
-    const { sink, reader } = this.#message as OpenMessage
-    this.#awaitDecision(sink.end(reader.fault), ({ code }) => {
+  #endMessage(message: OpenMessage, isLast: boolean): void {
+    this.#awaitDecision(message.end(), ({ code }) => {
       this.#message = null
       this.#endTransaction(isLast)
       if (code >= 300) return
@@ -560,14 +536,9 @@ export class Session {
     })
   }
 
-  /** Passes octets to the message, or drops the octets of a refused chunk. */
-  #readContent(octets: Buffer, from: number): { end: number; room: Promise<void> | undefined } {
-    let room: Promise<void> | undefined
-    const sink = this.#message?.sink
-    const read = this.#message?.reader.read(octets, from, (content) => {
-      room = sink?.write(content) ?? room
-    })
-    const end = read ?? -1
+  /** Reads octets of the message, or drops octets of a refused chunk. */
+  #readContent(octets: Buffer, from: number): { end: number; room: Promise<void> | null } {
+    const { end, room } = this.#message?.read(octets, from) ?? { end: -1, room: null }
     this.#progress.steps++
     this.#progress.messageOctets += (end < 0 ? octets.length : end) - from
     return { end, room }
@@ -579,7 +550,7 @@ export class Session {
   }
 
   #endIfRefusedEarly(): boolean {
-    const refusal = this.#message?.sink.earlyRefusal ?? null
+    const refusal = this.#message?.earlyRefusal ?? null
     if (refusal !== null) this.#endWithRefusal(refusal)
     return refusal !== null
   }
@@ -591,7 +562,7 @@ export class Session {
 
   /** The client gives up an incomplete message, or disconnects. */
   #dropTransaction(): void {
-    this.#message?.sink.abandon()
+    this.#message?.abandon()
     this.#message = null
     this.#transaction = null
   }
