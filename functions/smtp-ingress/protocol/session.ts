@@ -54,6 +54,7 @@ import { DataReader, type DataReaderOptions } from './data-reader.ts'
 import { LineReader } from './line-reader.ts'
 import { type MessageSink, maxDiscardedOctets } from './message-sink.ts'
 import { OpenMessage } from './open-message.ts'
+import type { EnvelopeSyntax } from './path.ts'
 
 /** The functions that a session needs from its connection. */
 export interface SessionTransport {
@@ -98,6 +99,7 @@ export interface SessionOptions extends DataReaderOptions {
   maxErrors: number
   /** Maximum of commands since the last accepted message that do not advance a transaction. */
   maxIdleCommands: number
+  envelopeSyntax: EnvelopeSyntax
 }
 
 const lineFeed = 10
@@ -330,7 +332,7 @@ export class Session {
     }
     const line = this.#lineReader.completeLine(octets.subarray(from, end + 1))
     this.#progress.steps++
-    const command = line instanceof Uint8Array ? parseCommand(line) : line
+    const command = line instanceof Uint8Array ? parseCommand(line, this.#options.envelopeSyntax) : line
     this.#applyOutcome('verb' in command ? this.#execute(command, octets.length > end + 1) : command)
     return end + 1
   }

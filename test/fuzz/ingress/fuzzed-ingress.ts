@@ -35,6 +35,7 @@ const optionsWith = (bareNewlines: SessionOptions['bareNewlines']): SessionOptio
   maxIdleCommands: 100,
   maxLineOctets,
   bareNewlines,
+  envelopeSyntax: 'Lenient',
 })
 
 /** Each function returns null, which allows any decision of connectors or storage. */

@@ -181,7 +181,7 @@ class Model {
   }
 
   #command(line: string): boolean {
-    const command = parseCommand(Buffer.from(line, 'latin1'))
+    const command = parseCommand(Buffer.from(line, 'latin1'), this.#options.envelopeSyntax)
     if (!('verb' in command)) return this.#expectExactReply(command.reply)
     switch (command.verb) {
       case 'EHLO':

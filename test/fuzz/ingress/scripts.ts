@@ -77,12 +77,24 @@ const parameters = fc.constantFrom(
   ' =',
   '  ',
 )
+/** The signs before and after an address; only the first pair is the syntax of RFC 5321. */
+const brackets = fc.constantFrom(
+  ['<', '>'],
+  ['<', '>'],
+  ['<', '>'],
+  ['<', '>'],
+  [' <', '>'],
+  ['', ''],
+  ['  ', ''],
+  ['<', ''],
+  ['', '>'],
+)
 const mail = fc
-  .tuple(verb('MAIL FROM:'), address, parameters)
-  .map(([word, path, rest]) => `${word}<${path}>${rest}\r\n`)
+  .tuple(verb('MAIL FROM:'), brackets, address, parameters)
+  .map(([word, [open, close], path, rest]) => `${word}${open}${path}${close}${rest}\r\n`)
 const recipient = fc
-  .tuple(verb('RCPT TO:'), address, parameters)
-  .map(([word, path, rest]) => `${word}<${path}>${rest}\r\n`)
+  .tuple(verb('RCPT TO:'), brackets, address, parameters)
+  .map(([word, [open, close], path, rest]) => `${word}${open}${path}${close}${rest}\r\n`)
 const simple = fc.constantFrom(
   'EHLO client.example\r\n',
   'HELO client.example\r\n',

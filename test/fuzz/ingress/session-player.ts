@@ -53,6 +53,7 @@ function optionsFor(random: Random): SessionOptions {
     maxIdleCommands: random.of([5, 100]),
     maxLineOctets: random.of([60, 1000, 65_536]),
     bareNewlines: random.of(['Refuse', 'Normalise']),
+    envelopeSyntax: random.of(['Lenient', 'Strict']),
   }
 }
 

@@ -78,6 +78,7 @@ export class SessionDriver {
       maxIdleCommands: 100,
       maxLineOctets: 65_536,
       bareNewlines: 'Refuse',
+      envelopeSyntax: 'Lenient',
     }
     this.session = new Session({ ...defaults, ...options }, wire, policy)
   }
