@@ -156,14 +156,14 @@ const otherCommands = fc.constantFrom(
 )
 /** The difference between a chunk's size and its octets. */
 const sizeError = fc.constantFrom(0, 0, 0, 0, 0, 0, 0, 1, -1, 20, 3000, 99_999_999_999)
-const bdat = fc.constantFrom('BDAT', 'BDAT', 'BDAT', 'bdat', 'Bdat ')
+const chunkVerb = fc.constantFrom('BDAT', 'BDAT', 'BDAT', 'bdat', 'Bdat ')
 const lastMarker = fc.constantFrom(' LAST', ' LAST', ' LAST', ' last ', '', ' FIRST')
 /** A message in chunks, with a command after one of them. */
 const messageInChunks = fc
   .tuple(
     fc.tuple(text, fc.constantFrom('\r\n', '\r\n', '\r\n.\r\n', '\r', '')).map((parts) => parts.join('')),
     fc.array(fc.nat(1000), { maxLength: 4 }),
-    fc.tuple(bdat, sizeError, fc.nat(4), lastMarker),
+    fc.tuple(chunkVerb, sizeError, fc.nat(4), lastMarker),
     fc.tuple(otherCommands, fc.nat(4)),
   )
   .map(([content, positions, [verb, error, errorAt, last], [command, commandAt]]) =>
