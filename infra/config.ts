@@ -128,6 +128,12 @@ const Ingress = z.strictObject({
    */
   bareNewlines: z.enum(['Refuse', 'Normalise']).default('Refuse'),
   /**
+   * Syntax of MAIL FROM and RCPT TO: `Lenient` also accepts spaces after the colon and an address without angle
+   * brackets, which some devices send. `Strict` refuses both.
+   * @default Lenient
+   */
+  envelopeSyntax: z.enum(['Lenient', 'Strict']).default('Lenient'),
+  /**
    * Octets in a line of a message. RFC 5321 §4.5.3.1.6 allows 1000, but servers send and accept longer lines.
    * @default 65536
    */

@@ -186,5 +186,6 @@ function sessionOptions(environment: z.output<typeof IngressEnvironment>): Sessi
     maxIdleCommands,
     maxLineOctets: environment.MAX_LINE_LENGTH,
     bareNewlines: environment.BARE_NEWLINES,
+    envelopeSyntax: environment.ENVELOPE_SYNTAX,
   }
 }

@@ -134,10 +134,14 @@ export const quitReply = reply(221, '2.0.0', 'Bye')
 export const needsGreeting = refusal('BadSequence', 503, '5.5.1', 'Send HELO or EHLO first')
 /** MAIL in a transaction. */
 export const nestedMail = refusal('BadSequence', 503, '5.5.1', 'Nested MAIL command')
-/** RCPT or DATA without MAIL. */
+/** RCPT, DATA or BDAT without MAIL. */
 export const needsMail = refusal('BadSequence', 503, '5.5.1', 'Need MAIL command')
-/** DATA without an accepted recipient. */
+/** DATA or BDAT without an accepted recipient. */
 export const needsRecipient = refusal('BadSequence', 503, '5.5.1', 'Need RCPT command')
+/** BDAT, DATA or RCPT after a refused BDAT, until RSET or the last chunk (RFC 3030 §2). */
+export const chunkFailed = refusal('BadSequence', 503, '5.5.1', 'An earlier BDAT failed, send RSET')
+/** DATA or RCPT after BDAT, in the same transaction (RFC 3030 §2). */
+export const chunksBegun = refusal('BadSequence', 503, '5.5.1', 'Message is sent by BDAT, send BDAT or RSET')
 /** STARTTLS under TLS. */
 export const tlsAlreadyActive = refusal('BadSequence', 503, '5.5.1', 'TLS already active')
 /** MAIL with REQUIRETLS in the clear (RFC 8689 §4.1). */
@@ -171,6 +175,13 @@ export const tooManyCommands = refusal(
   421,
   '4.7.0',
   'Too many commands without a message, closing connection',
+)
+/** A message by BDAT in more than 1000 chunks that have less than 32 octets on average. */
+export const tooManyChunks = refusal(
+  'TooManyCommands',
+  421,
+  '4.7.0',
+  'Too many small chunks, closing connection',
 )
 /** `maximumConnections` is almost reached, and this session was idle for longest. */
 export const idleSessionEnded = refusal(
@@ -207,10 +218,21 @@ export function parameterUnknown(name: string): Refusal {
   return refusal('ParameterUnknown', 555, '5.5.4', `Parameter ${name} is not recognized`)
 }
 
+/** MAIL with `BODY=BINARYMIME` (RFC 3030 §3): the next hop may not take binary content. */
+export const binaryMimeNotOffered = refusal(
+  'ParameterUnknown',
+  555,
+  '5.5.4',
+  'BODY=BINARYMIME is not offered, send 7BIT or 8BITMIME',
+)
+
 /** More than 500 characters for ORCPT, 100 for ENVID (RFC 3461 §4.2, §4.4). */
 export function parameterTooLong(name: string): Refusal {
   return refusal('ParameterTooLong', 501, '5.5.4', `Parameter ${name} is too long`)
 }
+
+/** BDAT without LAST. The message is stored after its last chunk only. */
+export const chunkReceived = (octets: number): Reply => reply(250, '2.0.0', `Ok: ${octets} octets received`)
 
 /** The message is stored, and mailflow is responsible for it; the id is that of the message trace. */
 export const queuedAs = (id: string): Reply => reply(250, '2.0.0', `Ok: queued as ${id}`)

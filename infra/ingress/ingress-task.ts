@@ -93,6 +93,7 @@ function environment(config: Config): Record<string, string> {
     MAX_CONNECTION_RATE_PER_ADDRESS: String(ingress.maximumConnectionRatePerAddress),
     MAX_MESSAGES_PER_MINUTE_PER_ADDRESS: String(ingress.maximumMessagesPerMinutePerAddress),
     BARE_NEWLINES: ingress.bareNewlines,
+    ENVELOPE_SYNTAX: ingress.envelopeSyntax,
     MAX_LINE_LENGTH: String(ingress.maximumLineLength),
     MAX_HEADER_SIZE: String(ingress.maximumHeaderSize),
     MAX_ERRORS: String(ingress.maximumErrors),

@@ -97,6 +97,8 @@ export const IngressEnvironment = ConnectorsEnvironment.extend({
   MAX_MESSAGES_PER_MINUTE_PER_ADDRESS: optionalLimit,
   /** How the ingress treats a message with a bare CR, a bare LF or a NUL. */
   BARE_NEWLINES: z.enum(['Refuse', 'Normalise']).default('Refuse'),
+  /** Whether MAIL FROM: and RCPT TO: may have spaces after the colon, or a mailbox without angle brackets. */
+  ENVELOPE_SYNTAX: z.enum(['Lenient', 'Strict']).default('Lenient'),
   /**
    * Maximum length of a message line with its CRLF, in octets. RFC 5321 §4.5.3.1.6 requires at least 1000, and §4.5.3.1
    * recommends to impose no limit.

@@ -1,6 +1,7 @@
 /**
  * One session of a sending server, as lean as possible: it creates no promise and no text for an expected reply. The
- * session sends MAIL, RCPT and DATA in one write (RFC 2920), and the message after the 354.
+ * session sends MAIL, RCPT and DATA in one write (RFC 2920), and the message after the 354; or all of a transaction in
+ * one write, by BDAT.
  */
 import { connect, type Socket } from 'node:net'
 import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls'
@@ -10,7 +11,9 @@ export interface SessionOptions {
   /** Options of STARTTLS; null leaves the session without TLS. */
   tls: { context: SecureContext; session: Buffer | null } | null
   /** Includes the final dot. */
+  /** The content with its final dot, or a whole transaction if `isPipelined`. */
   message: Buffer
+  isPipelined: boolean
 }
 
 export interface SessionEvents {
@@ -36,6 +39,7 @@ const expectedCodes = {
   Ready: [],
   Envelope: [250, 250, 354],
   Content: [250],
+  Pipelined: [250, 250, 250],
   Quit: [221],
 } satisfies Record<string, number[]>
 
@@ -43,7 +47,8 @@ type Phase = keyof typeof expectedCodes
 
 const ehlo = Buffer.from('EHLO load.example\r\n')
 const startTls = Buffer.from('STARTTLS\r\n')
-const envelope = Buffer.from('MAIL FROM:<a@elsewhere.example>\r\nRCPT TO:<b@ours.example>\r\nDATA\r\n')
+const recipient = 'MAIL FROM:<a@elsewhere.example>\r\nRCPT TO:<b@ours.example>\r\n'
+const envelope = Buffer.from(`${recipient}DATA\r\n`)
 const quit = Buffer.from('QUIT\r\n')
 const lineFeed = 0x0a
 const hyphen = 0x2d
@@ -70,7 +75,9 @@ export class ClientSession {
 
   /** Begins the next transaction. */
   send(): void {
-    this.#write('Envelope', envelope)
+    const { message, isPipelined } = this.#options
+    if (isPipelined) this.#write('Pipelined', message)
+    else this.#write('Envelope', envelope)
   }
 
   quit(): void {
@@ -130,7 +137,7 @@ export class ClientSession {
     else if (phase === 'Ehlo') this.#pause(this.#events.ready)
     else if (phase === 'StartTls') this.#startTls()
     else if (phase === 'Envelope') this.#write('Content', this.#options.message)
-    else if (phase === 'Content') this.#pause(this.#events.accepted)
+    else if (phase === 'Content' || phase === 'Pipelined') this.#pause(this.#events.accepted)
     else if (phase === 'Quit') this.#end()
   }
 
@@ -164,6 +171,12 @@ export class ClientSession {
     })
     if (this.#events.ticket) tlsSocket.on('session', this.#events.ticket)
   }
+}
+
+/** Returns the transaction in one write, with BDAT in place of DATA. @param message with its final dot */
+export function transactionInChunks(message: Buffer): Buffer {
+  const content = message.subarray(0, -'.\r\n'.length)
+  return Buffer.concat([Buffer.from(`${recipient}BDAT ${content.length} LAST\r\n`), content])
 }
 
 /** Returns the three digits, or NaN. */

@@ -1,7 +1,8 @@
 /**
- * Messages per second through the real ingress process over TLS, beside bare smtp-server, in interleaved rounds: `npm
- * run bench:ingress [-- --rounds N --seconds N --connections N --profile DIR]`. Prints a Markdown table. Ingress, bare
- * server, storage stub and load generator are separate processes on one machine and share its cores.
+ * Messages per second through the real ingress process over TLS, by DATA and by BDAT, beside bare smtp-server, in
+ * interleaved rounds: `npm run bench:ingress [-- --rounds N --seconds N --connections N --profile DIR]`. Prints a
+ * Markdown table. Ingress, bare server, storage stub and load generator are separate processes on one machine and share
+ * its cores.
  */
 import { parseArgs } from 'node:util'
 import { selfSigned } from '../support/pki.ts'
@@ -32,13 +33,13 @@ const running: { stop(): Promise<void> }[] = []
 try {
   const generators = register(new Generators(1))
   const servers = await startServers()
-  for (const [, server] of servers) await measureOne(generators, server, 4)
+  for (const { server, command } of servers) await measureOne(generators, server, command, 4)
   const results = new Map<string, Measurement[]>()
   for (let round = 0; round < rounds; round++)
     for (const kilobytes of sizes)
-      for (const [name, server] of servers) {
+      for (const { name, server, command } of servers) {
         const key = `${kilobytes} KB, ${name}`
-        const result = await measureOne(generators, server, kilobytes)
+        const result = await measureOne(generators, server, command, kilobytes)
         results.set(key, [...(results.get(key) ?? []), result])
       }
   console.log(report(results))
@@ -46,13 +47,27 @@ try {
   for (const program of running.reverse()) await program.stop()
 }
 
+interface ServerUnderTest {
+  name: string
+  server: Server
+  command: 'DATA' | 'BDAT'
+}
+
 /** A profile covers the ingress alone. */
-async function startServers(): Promise<[string, Server][]> {
+async function startServers(): Promise<ServerUnderTest[]> {
   const identity = await selfSigned({ names: [hostname] })
   const storage = register(await startStorage(storageMs))
   const options = { identity, storage, connections, profile: values.profile }
-  const ingress: [string, Server] = ['mailflow ingress', register(await startIngress(options))]
-  return values.profile ? [ingress] : [ingress, ['bare smtp-server', register(await startBare(identity))]]
+  const server = register(await startIngress(options))
+  const ingress: ServerUnderTest[] = [
+    { name: 'mailflow ingress', server, command: 'DATA' },
+    { name: 'mailflow ingress, BDAT', server, command: 'BDAT' },
+  ]
+  if (values.profile) return ingress
+  return [
+    ...ingress,
+    { name: 'bare smtp-server', server: register(await startBare(identity)), command: 'DATA' },
+  ]
 }
 
 function register<T extends { stop(): Promise<void> }>(program: T): T {
@@ -60,7 +75,12 @@ function register<T extends { stop(): Promise<void> }>(program: T): T {
   return program
 }
 
-function measureOne(generators: Generators, server: Server, kilobytes: number): Promise<Measurement> {
+function measureOne(
+  generators: Generators,
+  server: Server,
+  command: 'DATA' | 'BDAT',
+  kilobytes: number,
+): Promise<Measurement> {
   return measure(generators, server, {
     port: server.port,
     connections,
@@ -68,6 +88,7 @@ function measureOne(generators: Generators, server: Server, kilobytes: number): 
     group: 'X25519MLKEM768',
     resume: false,
     message: sampleMessage(kilobytes * 1024),
+    command,
     leadInMs: 500,
     durationMs: seconds * 1000,
   })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { createServer, type Server, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
+import { startTestIngress } from '../support/ingress/ingress.ts'
 import { listen } from '../support/listen.ts'
 import { selfSigned } from '../support/pki.ts'
 import { type Load, LoadRun, sampleMessage } from './load.ts'
@@ -137,6 +138,21 @@ test('a load reads a reply that arrives octet by octet', async (t) => {
   const { total, errors } = await runLoad({ ...plain, port, mode: 'Persistent' })
   assert.ok(total > 0)
   assert.deepEqual([...errors], [])
+})
+
+test('a load by BDAT sends whole transactions, and the same content', async (t) => {
+  const ingress = await startTestIngress({ settings: { MAX_MESSAGES_PER_MINUTE_PER_ADDRESS: 0 } })
+  t.after(() => ingress.drain())
+  const { total, errors } = await runLoad({
+    ...plain,
+    port: ingress.smtpPort,
+    mode: 'Persistent',
+    command: 'BDAT',
+  })
+  assert.deepEqual([total > 0, [...errors]], [true, []])
+  const { key = '', offset = 0, length = 0 } = ingress.queue.jobs[0]?.message.content ?? {}
+  const stored = ingress.bucket.objects.get(key)?.subarray(offset, offset + length)
+  assert.ok(stored?.toString().endsWith(message.toString().slice(0, -'.\r\n'.length)))
 })
 
 test('a load rejects with the reply of the server when the server refuses the sessions', async (t) => {

@@ -3,7 +3,7 @@
  * after another, or opens a new session for each message. Failures are counted, and the session begins again.
  */
 import { createSecureContext, type SecureContext } from 'node:tls'
-import { ClientSession } from './client-session.ts'
+import { ClientSession, transactionInChunks } from './client-session.ts'
 import { type Tally, TallyCounter } from './tally.ts'
 
 export interface Load {
@@ -17,6 +17,8 @@ export interface Load {
   resume: boolean
   /** Includes the final dot. */
   message: Buffer
+  /** The command that transmits messages: DATA after the reply 354, or BDAT in one write with MAIL and RCPT. */
+  command?: 'DATA' | 'BDAT'
   /** Milliseconds of load before the measured time. */
   leadInMs: number
   /** Milliseconds of the measured time. */
@@ -57,6 +59,7 @@ export function sampleMessage(octets: number): Buffer {
 
 export class LoadRun {
   readonly #load: Load
+  readonly #message: Buffer
   readonly #context: SecureContext | null
   readonly #slots: Slot[]
   readonly tallying = new TallyCounter()
@@ -69,6 +72,7 @@ export class LoadRun {
 
   constructor(load: Load) {
     this.#load = load
+    this.#message = load.command === 'BDAT' ? transactionInChunks(load.message) : load.message
     this.#context = load.group === null ? null : secureContext(load.group)
     this.#slots = Array.from({ length: load.connections }, () => new Slot(this))
   }
@@ -138,10 +142,15 @@ export class LoadRun {
 
   /** @param events handlers of one session; the handlers that all sessions share are added */
   connect(events: { ready(): void; accepted(): void; ended(): void; failed(): void }): ClientSession {
-    const { port, message, resume } = this.#load
+    const { port, command, resume } = this.#load
     const context = this.#context
     return new ClientSession(
-      { port, message, tls: context && { context, session: this.#ticket } },
+      {
+        port,
+        message: this.#message,
+        isPipelined: command === 'BDAT',
+        tls: context && { context, session: this.#ticket },
+      },
       {
         ...events,
         failed: (cause) => {

@@ -19,6 +19,7 @@ const samples = [
   sample(replies.messageLineTooLong, 65_536),
   sample(replies.parameterUnknown, 'FUTURE'),
   sample(replies.parameterTooLong, 'ENVID'),
+  sample(replies.chunkReceived, 65_536),
   sample(replies.queuedAs, '01KGH3Z9A0V4RRFFQ69G5FAVXX'),
   sample(refusals.controlRefusal, '\r'),
   sample(refusals.syntaxRefusal, 'MAIL FROM:<address>'),

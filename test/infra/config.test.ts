@@ -35,6 +35,7 @@ test('only hostname and tlsSecretArn are required; the other settings have safe 
     maximumConnectionRatePerAddress: 600,
     maximumMessagesPerMinutePerAddress: 0,
     bareNewlines: 'Refuse',
+    envelopeSyntax: 'Lenient',
     maximumLineLength: 65_536,
     maximumHeaderSize: 262_144,
     maximumErrors: 20,
@@ -173,6 +174,11 @@ const faults: [string, Record<string, unknown>, RegExp][] = [
     new RegExp(`mailflow\\.${name}: is in us-east-1, and tlsSecretArn in eu-west-1: both must be in`),
   ]),
   ['a line limit below 1000', { ingress: { maximumLineLength: 998 } }, /ingress\.maximumLineLength: /],
+  [
+    'an unknown value of envelopeSyntax',
+    { ingress: { envelopeSyntax: 'Loose' } },
+    /ingress\.envelopeSyntax: /,
+  ],
   ['an unknown value of bareNewlines', { ingress: { bareNewlines: 'Keep' } }, /ingress\.bareNewlines: /],
   [
     'a content retention below the queue retention',

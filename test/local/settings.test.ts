@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { Wire } from '../support/ingress/ingress.ts'
 import {
   Api,
   messageIdIn,
@@ -76,6 +77,24 @@ test("mail to the gateway's postmaster is relayed to the configured mailbox with
     'RCPT TO:<ops@operator.example> ORCPT=rfc822;Postmaster@mx.ours.example',
   ])
   assert.ok(received?.content.toString().endsWith(content))
+})
+
+test('a dot alone in a line of a chunk is content: the next hop receives it by DATA with its dot doubled, and one message', async () => {
+  const count = operator.received.length
+  const wire = await Wire.greet(Number(runner.endpoints.smtp.split(':')[1]))
+  const smuggled =
+    'MAIL FROM:<evil@elsewhere.example>\r\nRCPT TO:<ops@operator.example>\r\nDATA\r\nevil\r\n.\r\nend'
+  const content = `Subject: x\r\n\r\ntext\r\n.\r\n${smuggled}`
+  wire.write('MAIL FROM:<bob@elsewhere.example>\r\nRCPT TO:<postmaster@mx.ours.example>\r\n')
+  wire.write(`BDAT ${content.length} LAST\r\n${content}`)
+  const replies = [await wire.reply(), await wire.reply(), await wire.reply()]
+  await api.settled(messageIdIn(replies.at(-1) ?? ''))
+  assert.match(await wire.command('QUIT'), /^221 /)
+  assert.equal(operator.received.length, count + 1)
+  assert.ok(operator.received.at(-1)?.content.toString().endsWith(`\r\n${content}\r\n`))
+  const octets = operator.wire().toString('latin1')
+  assert.ok(octets.includes('text\r\n..\r\nMAIL FROM:<evil@'))
+  assert.ok(octets.includes('evil\r\n..\r\nend\r\n.\r\n'))
 })
 
 test('mail to another mailbox of the host name, or in the domain of the configured mailbox, is refused', async () => {

@@ -6,14 +6,12 @@
  * for lack of memory.
  */
 
+import { maxDiscardedOctets } from '../protocol/message-sink.ts'
 import { type Refusal, tooLarge } from '../replies.ts'
 import type { BufferPool } from './buffer-pool.ts'
 import { HeaderSectionChecker } from './header-section-checker.ts'
 import type { MessageSpool } from './spool.ts'
 import { type RefusalWithCause, SpooledContent, spoolRefusal } from './spooled-content.ts'
-
-/** Octets beyond the maximum that are read and dropped: many clients read the reply only after their last octet. */
-const maxDiscardedOctets = 8 * 1024 * 1024
 
 /** Octets of a message's first buffer; most messages fit. */
 const minBufferOctets = 8192
@@ -58,6 +56,8 @@ export class IncomingMessage {
   #buffer: Buffer
   #filledOctets: number
   #receivedOctets = 0
+  /** Octets at the end of the current chunk of BDAT. */
+  #announcedOctets = 0
   #spooledContent: SpooledContent | null = null
   #refusal: RefusalWithCause | null = null
   #isAbandoned = false
@@ -73,7 +73,19 @@ export class IncomingMessage {
 
   /** The refusal, once the client has sent far more than allowed; null before. */
   get earlyRefusal(): RefusalWithCause | null {
-    return this.#receivedOctets > this.#limits.maxOctets + maxDiscardedOctets ? this.#refusal : null
+    const octets = Math.max(this.#receivedOctets, this.#announcedOctets)
+    return octets > this.#limits.maxOctets + maxDiscardedOctets ? this.#refusal : null
+  }
+
+  get isRefused(): boolean {
+    return this.#refusal !== null
+  }
+
+  /** Refuses a message that will be too large before it takes memory or disk. */
+  announce(octets: number): void {
+    const { maxOctets } = this.#limits
+    this.#announcedOctets = this.#receivedOctets + octets
+    if (this.#announcedOctets > maxOctets) this.#refuse(tooLarge(maxOctets))
   }
 
   /**

@@ -10,11 +10,12 @@ import { invisibleCharacter } from '../../../shared/contract/visible-text.ts'
 import { normaliseDomain } from '../../../shared/mail/domain.ts'
 import { needsSmtpUtf8, type Refusal, recipientTooLong, senderTooLong } from '../replies.ts'
 import { readMailParameters, readRecipientParameters, upperCase } from './parameters.ts'
-import { type Path, readPath } from './path.ts'
+import { type EnvelopeSyntax, type Path, readPath } from './path.ts'
 import {
   badHostName,
   badRecipient,
   badSender,
+  chunkSizeUnknown,
   commandNotOffered,
   commandUnknown,
   controlRefusal,
@@ -48,15 +49,25 @@ export type Command =
   | { verb: 'EHLO' | 'HELO'; name: string }
   | MailCommand
   | RecipientCommand
+  | ChunkCommand
   | { verb: 'DATA' | 'RSET' | 'STARTTLS' | 'QUIT' | 'NOOP' | 'VRFY' | 'HELP' }
   /** Not SMTP: an HTTP request, or the start of a TLS handshake. */
   | { verb: 'HTTP' | 'TLS' }
+
+/** RFC 3030 §2. The octets of the chunk follow the line. */
+export interface ChunkCommand {
+  verb: 'BDAT'
+  /** Octets; may exceed each limit. */
+  size: number
+  isLast: boolean
+}
 
 /** The text contains U+FFFD where the line is not UTF-8. */
 interface CommandLine {
   text: string
   isAscii: boolean
   isUtf8: boolean
+  envelopeSyntax: EnvelopeSyntax
 }
 const replacementCharacter = '\ufffd'
 
@@ -89,20 +100,28 @@ const maxAddressOctets = 254
  * @param octets a line without its CRLF
  * @returns the command, or the refusal
  */
-export function parseCommand(octets: Buffer): Command | Refusal {
+export function parseCommand(octets: Buffer, envelopeSyntax: EnvelopeSyntax = 'Lenient'): Command | Refusal {
   // A handshake record (RFC 8446 §5.1).
   if (octets[0] === 0x16 && octets[1] === 0x03) return { verb: 'TLS' }
-  const line = decodeLine(octets)
+  const line = decodeLine(octets, envelopeSyntax)
   const verbEnd = findVerbEnd(line.text)
   const verb = verbEnd > maxVerbLength ? '' : upperCase(line.text.slice(0, verbEnd))
   if (httpMethods.has(verb) && line.text[verbEnd] === ' ') return { verb: 'HTTP' }
   const control = controlCharacter.exec(line.text)
-  return control ? controlRefusal(control[0]) : parseVerb(verb, verbEnd, line)
+  const command = control ? controlRefusal(control[0]) : parseVerb(verb, verbEnd, line)
+  return 'reason' in command && hasChunk(octets) ? chunkSizeUnknown : command
 }
 
-function decodeLine(octets: Buffer): CommandLine {
-  if (isAscii(octets)) return { text: octets.toString('latin1'), isAscii: true, isUtf8: true }
-  return { text: octets.toString(), isAscii: false, isUtf8: isUtf8(octets) }
+/**
+ * Whether a program might read the line as BDAT, and the octets after it as a chunk. If such a line is refused, these
+ * octets must not be read as commands, and their number is not known.
+ */
+export const hasChunk = (line: Buffer): boolean =>
+  /^\s*BDAT(?![A-Z0-9])/i.test(line.toString('latin1', 0, 64))
+
+function decodeLine(octets: Buffer, envelopeSyntax: EnvelopeSyntax): CommandLine {
+  if (isAscii(octets)) return { text: octets.toString('latin1'), isAscii: true, isUtf8: true, envelopeSyntax }
+  return { text: octets.toString(), isAscii: false, isUtf8: isUtf8(octets), envelopeSyntax }
 }
 
 function findVerbEnd(text: string): number {
@@ -124,6 +143,8 @@ function parseVerb(verb: string, verbEnd: number, line: CommandLine): Command | 
     case 'QUIT':
     case 'STARTTLS':
       return trimSpaces(line.text, verbEnd) === '' ? { verb } : syntaxRefusal(verb)
+    case 'BDAT':
+      return parseChunk(trimSpaces(line.text, verbEnd))
     case 'NOOP':
     case 'VRFY':
     case 'HELP':
@@ -136,6 +157,14 @@ function parseVerb(verb: string, verbEnd: number, line: CommandLine): Command | 
   }
 }
 
+/** RFC 3030 §2: `BDAT size [LAST]` */
+function parseChunk(argument: string): ChunkCommand | Refusal {
+  const [, digits, last] = /^(\d+)( +LAST)?$/i.exec(argument) ?? []
+  return digits === undefined
+    ? chunkSizeUnknown
+    : { verb: 'BDAT', size: Number(digits), isLast: last !== undefined }
+}
+
 /**
  * RFC 5321 §4.1.1.1, less strict: any word of visible characters is accepted, because clients send names of many kinds.
  */
@@ -146,7 +175,7 @@ function parseGreeting(verb: 'EHLO' | 'HELO', name: string, line: CommandLine): 
 }
 
 function parseMail(line: CommandLine): MailCommand | Refusal {
-  const begin = findPathStart(line.text, 'MAIL FROM:')
+  const begin = findPathStart(line, 'MAIL FROM:')
   if (begin < 0) return syntaxRefusal('MAIL FROM:<address>')
   const path = readPath(line.text, begin)
   if (!path || (path.domainAt < 0 && path.address !== '')) return badSender
@@ -163,7 +192,7 @@ function parseMail(line: CommandLine): MailCommand | Refusal {
 }
 
 function parseRecipient(line: CommandLine): RecipientCommand | Refusal {
-  const begin = findPathStart(line.text, 'RCPT TO:')
+  const begin = findPathStart(line, 'RCPT TO:')
   if (begin < 0) return syntaxRefusal('RCPT TO:<address>')
   const path = readPath(line.text, begin)
   if (!path || (path.domainAt < 0 && path.address.toLowerCase() !== 'postmaster')) return badRecipient
@@ -177,13 +206,11 @@ function parseRecipient(line: CommandLine): RecipientCommand | Refusal {
   return { verb: 'RCPT', recipient: { address, notify, orcpt }, needsSmtpUtf8: !hasAsciiLocalPart }
 }
 
-/**
- * @returns the position where the path should begin, or -1. Spaces before the path are allowed: RFC 5321 §3.3 forbids
- *   them, but some clients send them.
- */
-function findPathStart(text: string, keyword: string): number {
+/** @returns the position where the path should begin, or -1. RFC 5321 §3.3 forbids spaces before the path. */
+function findPathStart({ text, envelopeSyntax }: CommandLine, keyword: string): number {
   if (upperCase(text.slice(0, keyword.length)) !== keyword) return -1
   let position = keyword.length
+  if (envelopeSyntax === 'Strict') return text[position] === '<' ? position : -1
   while (text[position] === ' ') position++
   return position
 }

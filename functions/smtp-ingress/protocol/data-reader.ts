@@ -1,13 +1,14 @@
 /**
- * Reads the data phase, up to the end of data (RFC 5321 §4.1.1.4, §4.5.2).
+ * Reads the content of a message: after DATA up to the end of data (RFC 5321 §4.1.1.4, §4.5.2), or from the chunks of
+ * BDAT, whose dots are content (RFC 3030 §2).
  *
  * The attack: SMTP smuggling (CVE-2023-51764, CVE-2023-51765, CVE-2023-51766). Two servers see different ends of a
  * message, because the second server accepts a bare LF or CR as a line end. The second server reads the rest of the
  * message as commands, and so as another message from the first server. The defence: only CR LF . CR LF ends a message,
  * and a message with a bare CR, bare LF or NUL is refused. With `Normalise` such a message is accepted, its bare CR and
  * LF become CRLF, and each NUL is dropped. That is also safe: the end of data is the same, and mailflow's SMTP client
- * doubles the dot of every line that begins with a dot. Not covered: normalised octets differ from the signed octets,
- * so DKIM signatures break.
+ * doubles the dot of every line that begins with a dot. So chunks may contain CR LF . CR LF. Not covered: normalised
+ * octets differ from the signed octets, so DKIM signatures break.
  */
 
 export interface DataReaderOptions {
@@ -16,6 +17,9 @@ export interface DataReaderOptions {
   /** Treatment of a bare CR, a bare LF or a NUL. */
   bareNewlines: 'Refuse' | 'Normalise'
 }
+
+/** The command that transmits the content. */
+export type DataCommand = 'DATA' | 'BDAT'
 
 export type DataFault = 'BareNewlines' | 'LineTooLong'
 
@@ -32,16 +36,24 @@ const DOT = 46
 const endOfData = '\r\n.\r\n'
 
 /**
- * Matches the octets that need attention: a NUL, a CR without LF, an LF without CR, and the CR of a line end before a
- * dot. One regular expression is four times as fast as a loop over octets.
+ * Match the octets that need attention: a NUL, a CR without LF, an LF without CR, and after DATA the CR of a line end
+ * before a dot. One regular expression is four times as fast as a loop over octets.
  */
-const specialOctets = /\0|\r(?!\n(?!\.))|(?<!\r)\n/g
+const specialOctetsByCommand: Record<DataCommand, RegExp> = {
+  DATA: /\0|\r(?!\n(?!\.))|(?<!\r)\n/g,
+  BDAT: /\0|\r(?!\n)|(?<!\r)\n/g,
+}
+
+const lineEnd = Buffer.from('\r\n')
 
 /** Input octets for which one output buffer has room when each becomes two octets. */
 const normaliseChunkOctets = 8192
 
 /** Reads one message, in linear time for any octets and chunks. */
 export class DataReader {
+  /** True for chunks: no dot is special, and there is no end of data. */
+  readonly #hasChunks: boolean
+  readonly #specialOctets: RegExp
   readonly #maxLineOctets: number
   readonly #isNormalising: boolean
   #fault: DataFault | null = null
@@ -50,7 +62,9 @@ export class DataReader {
   /** Octets of the current line that were passed on. */
   #lineOctets = 0
 
-  constructor({ maxLineOctets, bareNewlines }: DataReaderOptions) {
+  constructor({ maxLineOctets, bareNewlines }: DataReaderOptions, command: DataCommand = 'DATA') {
+    this.#hasChunks = command === 'BDAT'
+    this.#specialOctets = specialOctetsByCommand[command]
     this.#maxLineOctets = maxLineOctets
     this.#isNormalising = bareNewlines === 'Normalise'
   }
@@ -63,12 +77,24 @@ export class DataReader {
   /**
    * Reads `chunk` from `from` on and passes content on, without the dots that SMTP adds, in as few non-empty parts as
    * possible. After a fault it continues to the end of data and still passes octets, so that they can be counted.
-   * @returns the position in the chunk where the commands after the end of data begin, or -1
+   * @returns the position in the chunk where the commands after the end of data begin, or -1; always -1 for BDAT
    */
   read(chunk: Buffer, from: number, onContent: ContentHandler): number {
     return this.#fault
       ? this.#readAfterFault(chunk, from, onContent)
       : this.#readClean(chunk, from, onContent)
+  }
+
+  /**
+   * Called after the last chunk. A message must end with CRLF, because the next hop receives it by DATA; a last line
+   * without CRLF gets one. A CR at the very end is bare.
+   */
+  finish(onContent: ContentHandler): void {
+    if (this.#fault || this.#progress === 'LineEnd') return
+    const isAfterCr = this.#progress === 'Return'
+    if (isAfterCr && !this.#isNormalising) this.#fault = 'BareNewlines'
+    else this.#emit(lineEnd, isAfterCr ? 1 : 0, 2, onContent)
+    this.#progress = 'LineEnd'
   }
 
   /** Content is unchanged except for dots, so parts of the chunk are passed without copying. */
@@ -77,8 +103,8 @@ export class DataReader {
     let start = from
     let at = from
     while (at < chunk.length) {
-      if (this.#progress === 'LineEnd' && chunk[at] !== DOT) this.#progress = 'Text'
-      if (this.#progress === 'Text') at = from + findSpecialOctet(text, at - from)
+      this.#progress = this.#progressBefore(chunk[at] as number)
+      if (this.#progress === 'Text') at = from + findSpecialOctet(this.#specialOctets, text, at - from)
       if (at === chunk.length) {
         if (chunk[at - 1] === LF) this.#progress = 'LineEnd'
         break
@@ -95,6 +121,12 @@ export class DataReader {
     }
     if (this.#progress !== 'DotReturn') this.#emit(chunk, start, at, onContent)
     return -1
+  }
+
+  /** @returns `Text` in place of `LineEnd`, unless the octet is a dot that may be a dot of SMTP */
+  #progressBefore(octet: number): EndOfDataProgress {
+    const isText = this.#progress === 'LineEnd' && (this.#hasChunks || octet !== DOT)
+    return isText ? 'Text' : this.#progress
   }
 
   /** @param at position of the octet that reveals the fault */
@@ -115,7 +147,7 @@ export class DataReader {
         this.#emit(normalised, 0, length, onContent)
         length = 0
       }
-      const previousProgress = this.#progress
+      const previousProgress = this.#progressBefore(octet)
       this.#progress = advance(previousProgress, octet)
       if (this.#progress === 'End') {
         this.#emit(normalised, 0, length, onContent)
@@ -129,7 +161,7 @@ export class DataReader {
 
   /** Continues to the end of data after a fault. */
   #readAfterFault(chunk: Buffer, from: number, onContent: ContentHandler): number {
-    const end = this.#findEnd(chunk, from)
+    const end = this.#hasChunks ? -1 : this.#findEnd(chunk, from)
     const stop = end < 0 ? chunk.length : end
     if (stop > from) onContent(chunk.subarray(from, stop))
     return end
@@ -180,7 +212,7 @@ export class DataReader {
 }
 
 /** @returns the position of the next special octet; the length of `text` if there is none */
-function findSpecialOctet(text: string, from: number): number {
+function findSpecialOctet(specialOctets: RegExp, text: string, from: number): number {
   specialOctets.lastIndex = from
   return specialOctets.test(text) ? specialOctets.lastIndex - 1 : text.length
 }

@@ -4,7 +4,7 @@
  * allowed value; xtext must decode to printable ASCII.
  */
 import type { Envelope, Recipient } from '../../../shared/contract/message.ts'
-import { parameterTooLong, parameterUnknown, type Refusal } from '../replies.ts'
+import { binaryMimeNotOffered, parameterTooLong, parameterUnknown, type Refusal } from '../replies.ts'
 import { invalidParameter } from './refusals.ts'
 
 export interface MailParameters {
@@ -134,6 +134,7 @@ function readSize(value: string, parameters: MailParameters): Refusal | null {
 /** RFC 6152 §2 */
 function readBody(value: string, parameters: MailParameters): Refusal | null {
   const body = upperCase(value)
+  if (body === 'BINARYMIME') return binaryMimeNotOffered
   if (body !== '7BIT' && body !== '8BITMIME')
     return invalidParameter('Invalid BODY parameter value. Must be 7BIT or 8BITMIME')
   parameters.eightBitMime = body === '8BITMIME'

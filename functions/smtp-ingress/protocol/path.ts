@@ -1,7 +1,9 @@
 /**
  * Parses mailboxes in angle brackets (RFC 5321 §4.1.2, RFC 6531 §3.3). The attack: an address that the next server
  * reads as another mailbox, that contains a line end, that is displayed only in part, or that takes exponential time to
- * parse. The defence: one pass without backtracking, strictly by the grammar. Invisible characters
+ * parse. The defence: one pass without backtracking, strictly by the grammar. `Lenient` also accepts a mailbox without
+ * brackets, as devices send and Postfix accepts it, if it has no quoted local part and no source route: then it ends at
+ * the first space, and parameters cannot be part of it. mailflow itself writes brackets. Invisible characters
  * (shared/contract/visible-text.ts) are found. Not covered: look-alike letters are accepted. A local part may have more
  * than the 64 octets that every server must support (§4.5.3.1.1), because forwarders create longer local parts.
  */
@@ -19,6 +21,12 @@ export interface Path {
   /** The address has a character that people cannot see, so they take it for another address. */
   hasInvisibleCharacter: boolean
 }
+
+/**
+ * `Lenient` accepts spaces after the colon of MAIL FROM: and RCPT TO:, and a mailbox without brackets. `Strict` accepts
+ * only the syntax of RFC 5321 §4.1.1.2 and §4.1.1.3.
+ */
+export type EnvelopeSyntax = 'Lenient' | 'Strict'
 
 const quote = 0x22
 const comma = 0x2c
@@ -54,26 +62,32 @@ const joiners = /[\u200c\u200d]/g
  * @returns null when no path begins there, or text follows it without a space
  */
 export function readPath(text: string, from: number): Path | null {
-  const path = text.startsWith('<>', from)
-    ? { address: '', domainAt: -1, end: from + 2, hasInvisibleCharacter: false }
-    : readMailbox(text, from)
+  const path = text[from] === '<' ? readInBrackets(text, from + 1) : readWithoutBrackets(text, from)
   return path && (path.end === text.length || text[path.end] === ' ') ? path : null
 }
 
-function readMailbox(text: string, from: number): Path | null {
-  if (text[from] !== '<') return null
-  const begin = skipSourceRoute(text, from + 1)
-  const localEnd = begin < 0 ? -1 : readLocalPart(text, begin)
+function readInBrackets(text: string, from: number): Path | null {
+  if (text[from] === '>') return { address: '', domainAt: -1, end: from + 1, hasInvisibleCharacter: false }
+  const begin = skipSourceRoute(text, from)
+  const path = begin < 0 ? null : readMailbox(text, begin, readLocalPart(text, begin))
+  return path && text[path.end] === '>' ? { ...path, end: path.end + 1 } : null
+}
+
+const readWithoutBrackets = (text: string, from: number): Path | null =>
+  readMailbox(text, from, readDotString(text, from))
+
+/** @param localEnd the position after the local part, or -1 */
+function readMailbox(text: string, begin: number, localEnd: number): Path | null {
   if (localEnd < 0) return null
   const hasDomain = text.charCodeAt(localEnd) === at
   const end = hasDomain ? readDomainOrLiteral(text, localEnd + 1) : localEnd
-  if (end < 0 || text[end] !== '>') return null
+  if (end < 0) return null
   const local = text.slice(begin, localEnd)
   const domain = text.slice(localEnd + 1, end)
   return {
     address: text.slice(begin, end),
     domainAt: hasDomain ? localEnd + 1 - begin : -1,
-    end: end + 1,
+    end,
     hasInvisibleCharacter: invisibleCharacter.test(local) || hasInvisibleDomain(domain),
   }
 }

@@ -29,6 +29,17 @@ function malformedCommand(description: string): Refusal {
 export const syntaxRefusal = (syntax: string): Refusal =>
   refusal('ArgumentMalformed', 501, '5.5.4', `Syntax: ${syntax}`)
 
+/**
+ * A line that begins with BDAT and cannot be parsed. The session ends, because the number of octets after the line is
+ * unknown, and they must not be read as commands.
+ */
+export const chunkSizeUnknown = refusal(
+  'ChunkSizeUnknown',
+  421,
+  '4.5.4',
+  'Syntax: BDAT size [LAST], closing connection',
+)
+
 /** The name in EHLO or HELO is not one word of visible UTF-8 characters, or has more than 255 octets. */
 export const badHostName = refusal('ArgumentMalformed', 501, '5.5.4', 'Bad hostname syntax')
 

@@ -1,8 +1,9 @@
 /**
  * Server side of an SMTP session (RFC 5321), without sockets and clocks: octets in, replies and requests out. The
  * attacks: octets that another server reads differently, such as commands within a message; commands that are injected
- * before a TLS handshake; endless sessions. The defence: a command ends at CRLF and a message at CRLF.CRLF only. A
- * handshake discards all earlier octets and state. Errors, idle commands and waiting octets are limited.
+ * before a TLS handshake; endless sessions. The defence: a command ends at CRLF and a message at CRLF.CRLF only. The
+ * octets of a chunk (RFC 3030) are never read as commands, also if BDAT is refused. A handshake discards all earlier
+ * octets and state. Errors, idle commands, chunks and waiting octets are limited.
  */
 import type { Reply } from '../../../shared/contract/message.ts'
 import { comparableMailbox } from '../../../shared/mail/address.ts'
@@ -10,6 +11,9 @@ import { formatReply } from '../../../shared/mail/reply.ts'
 import type { Refusal } from '../replies.ts'
 import {
   cannotVerify,
+  chunkFailed,
+  chunkReceived,
+  chunksBegun,
   dataBefore354,
   dataFollows,
   flushed,
@@ -32,15 +36,25 @@ import {
   timedOut,
   tlsAlreadyActive,
   tlsWithoutStartTls,
+  tooLarge,
+  tooManyChunks,
   tooManyCommands,
   tooManyErrors,
   tooManyRecipients,
 } from '../replies.ts'
 import { Backlog } from './backlog.ts'
-import { type Command, type MailCommand, parseCommand, type RecipientCommand } from './command.ts'
+import {
+  type ChunkCommand,
+  type Command,
+  type MailCommand,
+  parseCommand,
+  type RecipientCommand,
+} from './command.ts'
 import { DataReader, type DataReaderOptions } from './data-reader.ts'
 import { LineReader } from './line-reader.ts'
-import type { MessageSink } from './message-sink.ts'
+import { type MessageSink, maxDiscardedOctets } from './message-sink.ts'
+import { OpenMessage } from './open-message.ts'
+import type { EnvelopeSyntax } from './path.ts'
 
 /** The functions that a session needs from its connection. */
 export interface SessionTransport {
@@ -85,25 +99,31 @@ export interface SessionOptions extends DataReaderOptions {
   maxErrors: number
   /** Maximum of commands since the last accepted message that do not advance a transaction. */
   maxIdleCommands: number
+  envelopeSyntax: EnvelopeSyntax
 }
 
 const lineFeed = 10
 
-/** What the session waits for. In `Deciding` it waits for the policy or for the message sink, not for the client. */
+/**
+ * What the session waits for. In `Deciding` it waits for the policy or for the message sink, not for the client. `Data`
+ * includes the time between two chunks of a message.
+ */
 export type Phase = 'Greeting' | 'Command' | 'Data' | 'Handshake' | 'Deciding' | 'Ended'
 
-interface DataPhase {
-  sink: MessageSink
-  reader: DataReader
+/** A chunk of which octets are missing. */
+interface OpenChunk {
+  size: number
+  missingOctets: number
+  isLast: boolean
+  /** The reply after the last octet of a refused chunk; null for a chunk of the message. */
+  refusal: Reply | Refusal | null
 }
 
 type State =
-  | { phase: Exclude<Phase, 'Data' | 'Deciding'> }
-  | { phase: 'Data'; message: DataPhase }
+  | { phase: Exclude<Phase, 'Deciding'> }
+  | { phase: 'Chunk'; chunk: OpenChunk }
   | {
       phase: 'Deciding'
-      /** The message whose reply or sink the session waits for; null while a command is decided. */
-      message: DataPhase | null
       /** True while the sink has no room. Reading stops until there is room; then the message continues. */
       needsRoom: boolean
     }
@@ -112,6 +132,8 @@ interface OpenTransaction {
   mail: MailCommand
   /** Keys are mailboxes. */
   recipients: Map<string, RecipientCommand['recipient']>
+  /** A BDAT was refused. A later one must not continue the message, which lacks the refused chunk. */
+  hasFailedChunk: boolean
 }
 
 /**
@@ -130,6 +152,7 @@ export class Session {
   #greeting: ClientGreeting | null = null
   #clientName = ''
   #transaction: OpenTransaction | null = null
+  #message: OpenMessage | null = null
   readonly #progress = { steps: 0, messages: 0, messageOctets: 0, acceptedMessages: 0 }
   /** Counts since the last accepted message. */
   #sinceAcceptedMessage = { errors: 0, idleCommands: 0 }
@@ -145,7 +168,8 @@ export class Session {
   }
 
   get phase(): Phase {
-    return this.#state.phase
+    const { phase } = this.#state
+    return phase === 'Chunk' || (phase === 'Command' && this.#message !== null) ? 'Data' : phase
   }
 
   /** Grows with every step of the client: a line, octets of a message, a handshake. */
@@ -153,7 +177,7 @@ export class Session {
     return this.#progress.steps
   }
 
-  /** Number of messages begun. */
+  /** Number of messages begun, and of BDAT commands refused without a message. */
   get messages(): number {
     return this.#progress.messages
   }
@@ -196,6 +220,7 @@ export class Session {
       if (phase === 'Greeting') this.#applyOutcome(spokeBeforeGreeting)
       else if (phase === 'Deciding') this.#addToBacklog(octets)
       else this.#process(octets)
+      this.#endIfDrained()
       this.#flush()
     } catch (error) {
       this.#handleError(error)
@@ -236,10 +261,8 @@ export class Session {
 
   /** The connection is closed. */
   close(): void {
-    const message = 'message' in this.#state ? this.#state.message : null
     this.#state = { phase: 'Ended' }
-    this.#transaction = null
-    message?.sink.abandon()
+    this.#dropTransaction()
     this.#lineReader.clear()
     this.#backlog.clear()
   }
@@ -272,7 +295,8 @@ export class Session {
     while (at < octets.length) {
       const state = this.#state
       if (state.phase === 'Command') at = this.#readLine(octets, at)
-      else if (state.phase === 'Data') at = this.#readData(state.message, octets, at)
+      else if (state.phase === 'Data') at = this.#readData(octets, at)
+      else if (state.phase === 'Chunk') at = this.#readChunk(state.chunk, octets, at)
       else break
     }
     if (at < octets.length && this.phase === 'Deciding') this.#addToBacklog(octets.subarray(at))
@@ -281,10 +305,14 @@ export class Session {
   /** Processes the octets that arrived in the phase `Deciding`. */
   #continue(): void {
     this.#process(this.#backlog.take())
-    if (this.#isDraining && this.phase === 'Command') this.#endWithReply(shuttingDown)
+    this.#endIfDrained()
     this.#updateBackpressure()
     this.#flush()
     if (this.#isInputEnded && this.phase !== 'Deciding') this.#closeConnection()
+  }
+
+  #endIfDrained(): void {
+    if (this.#isDraining && this.phase === 'Command') this.#endWithReply(shuttingDown)
   }
 
   /** Pauses reading while the backlog is full or the message needs room, and resumes reading afterwards. */
@@ -304,7 +332,7 @@ export class Session {
     }
     const line = this.#lineReader.completeLine(octets.subarray(from, end + 1))
     this.#progress.steps++
-    const command = line instanceof Uint8Array ? parseCommand(line) : line
+    const command = line instanceof Uint8Array ? parseCommand(line, this.#options.envelopeSyntax) : line
     this.#applyOutcome('verb' in command ? this.#execute(command, octets.length > end + 1) : command)
     return end + 1
   }
@@ -318,6 +346,8 @@ export class Session {
         return this.#addRecipient(command)
       case 'DATA':
         return this.#startData(isPipelined)
+      case 'BDAT':
+        return this.#startChunk(command)
       case 'EHLO':
       case 'HELO':
         return this.#handleHello({ name: command.name, isEsmtp: command.verb === 'EHLO' })
@@ -326,7 +356,7 @@ export class Session {
       case 'QUIT':
         return quitReply
       case 'RSET':
-        this.#transaction = null
+        this.#dropTransaction()
         return this.#countIdle(flushed)
       case 'NOOP':
         return this.#countIdle(noopDone)
@@ -342,19 +372,27 @@ export class Session {
   }
 
   #handleHello(greeting: ClientGreeting): CommandOutcome {
-    this.#transaction = null
+    this.#dropTransaction()
     this.#greeting = greeting
     this.#clientName = greeting.name
     const { hostname, maxMessageOctets } = this.#options
     if (!greeting.isEsmtp) return this.#countIdle(`250 ${hostname}`)
-    const keywords = [hostname, 'PIPELINING', '8BITMIME', 'SMTPUTF8', 'ENHANCEDSTATUSCODES', 'DSN']
+    const keywords = [
+      hostname,
+      'PIPELINING',
+      '8BITMIME',
+      'SMTPUTF8',
+      'ENHANCEDSTATUSCODES',
+      'DSN',
+      'CHUNKING',
+    ]
     keywords.push(this.#isSecure ? 'REQUIRETLS' : 'STARTTLS')
     return this.#countIdle(`250-${keywords.join('\r\n250-')}\r\n250 SIZE ${maxMessageOctets}`)
   }
 
   #startTls(): CommandOutcome {
     if (this.#isSecure) return tlsAlreadyActive
-    this.#transaction = null
+    this.#dropTransaction()
     this.#greeting = null
     this.#backlog.clear()
     this.#state = { phase: 'Handshake' }
@@ -370,13 +408,15 @@ export class Session {
     if (mail.envelope.requireTls && !this.#isSecure) return requiresTls
     return this.#applyDecision(this.#policy.mail(mail), ({ code }) => {
       if (code >= 300) return
-      this.#transaction = { mail, recipients: new Map() }
+      this.#transaction = { mail, recipients: new Map(), hasFailedChunk: false }
       this.#progress.messageOctets = 0
     })
   }
 
   #addRecipient(command: RecipientCommand): CommandOutcome {
     if (this.#transaction === null) return needsMail
+    const refusal = this.#refusalAfterChunk()
+    if (refusal !== null) return refusal
     const { mail, recipients } = this.#transaction
     if (command.needsSmtpUtf8 && !mail.envelope.smtpUtf8) return needsSmtpUtf8
     const mailbox = comparableMailbox(command.recipient.address)
@@ -396,52 +436,150 @@ export class Session {
    */
   #startData(isPipelined: boolean): CommandOutcome {
     if (isPipelined) return dataBefore354
+    const refusal = this.#refusalAfterChunk() ?? this.#startMessage(new DataReader(this.#options))
+    if (refusal !== null) return refusal
+    this.#state = { phase: 'Data' }
+    return dataFollows
+  }
+
+  /** RCPT and DATA cannot follow BDAT (RFC 3030 §2). */
+  #refusalAfterChunk(): Refusal | null {
+    if (this.#transaction?.hasFailedChunk) return chunkFailed
+    return this.#message === null ? null : chunksBegun
+  }
+
+  /** @returns null, or the refusal */
+  #startMessage(reader: DataReader): Reply | Refusal | null {
     const greeting = this.#greeting
     if (this.#transaction === null || greeting === null) return needsMail
     const { mail, recipients } = this.#transaction
     if (recipients.size === 0) return needsRecipient
     const sink = this.#policy.data({ greeting, mail, recipients: [...recipients.values()] })
     if ('code' in sink) return sink
-    this.#progress.messages++
-    this.#progress.messageOctets = 0
-    this.#state = { phase: 'Data', message: { sink, reader: new DataReader(this.#options) } }
-    return dataFollows
+    this.#countMessage()
+    this.#message = new OpenMessage(sink, reader)
+    return null
   }
 
-  #readData(message: DataPhase, octets: Buffer, from: number): number {
-    const { sink, reader } = message
-    let pending: Promise<void> | undefined
-    const end = reader.read(octets, from, (content) => {
-      pending = sink.write(content) ?? pending
-    })
-    this.#progress.steps++
-    this.#progress.messageOctets += (end < 0 ? octets.length : end) - from
-    if (sink.earlyRefusal !== null) {
-      this.#policy.recordRefusal(sink.earlyRefusal)
-      this.#endWithReply(sink.earlyRefusal.reply)
-      return octets.length
+  #readData(octets: Buffer, from: number): number {
+    const { end, room } = this.#readContent(octets, from)
+    if (this.#endIfRefusedEarly()) return octets.length
+    if (end >= 0 && this.#message !== null) this.#endMessage(this.#message, true)
+    else if (room !== null) this.#waitForRoom(room)
+    return end < 0 ? octets.length : end
+  }
+
+  /**
+   * RFC 3030 §2: the octets of a refused chunk are read and dropped, and the refusal follows them. If they are far more
+   * than a message may have, the session ends before them.
+   */
+  #startChunk({ size, isLast }: ChunkCommand): CommandOutcome {
+    const { maxMessageOctets } = this.#options
+    const refusal = this.#admitChunk(size)
+    if (this.#endIfRefusedEarly()) return null
+    if (size > maxMessageOctets + maxDiscardedOctets) this.#endWithRefusal(tooLarge(maxMessageOctets))
+    else if (this.#message?.hasTooManyChunks) return tooManyChunks
+    else {
+      const chunk: OpenChunk = { size, missingOctets: size, isLast, refusal }
+      this.#state = { phase: 'Chunk', chunk }
+      if (size === 0) this.#endChunk(chunk)
     }
-    if (end < 0) {
-      if (pending !== undefined) this.#waitForRoom(message, pending)
-      return octets.length
+    return null
+  }
+
+  /** @returns null, or the refusal */
+  #admitChunk(size: number): Reply | Refusal | null {
+    const refusal = this.#transaction?.hasFailedChunk
+      ? chunkFailed
+      : this.#message === null
+        ? this.#startMessage(new DataReader(this.#options, 'BDAT'))
+        : null
+    if (this.#message === null) this.#countMessage()
+    else this.#message.startChunk(size)
+    return refusal
+  }
+
+  #readChunk(chunk: OpenChunk, octets: Buffer, from: number): number {
+    const end = Math.min(octets.length, from + chunk.missingOctets)
+    chunk.missingOctets -= end - from
+    const { room } = this.#readContent(octets.subarray(0, end), from)
+    if (this.#endIfRefusedEarly()) return octets.length
+    if (room !== null) this.#waitForRoom(room)
+    else if (chunk.missingOctets === 0) this.#endChunk(chunk)
+    return end
+  }
+
+  #endChunk({ size, isLast, refusal }: OpenChunk): void {
+    this.#state = { phase: 'Command' }
+    if (this.#message === null) {
+      this.#endTransaction(isLast)
+      this.#applyOutcome(refusal)
+      return
     }
-    this.#awaitDecision(sink.end(reader.fault), message, ({ code }) => {
-      this.#transaction = null
+    if (isLast) this.#message.finishChunks()
+    if (isLast || this.#message.isRefused) this.#endMessage(this.#message, isLast)
+    else this.#applyOutcome(chunkReceived(size))
+  }
+
+  /** @param isLast false when a chunk is refused before the last one: the client must send RSET (RFC 3030 §2) */
+  #endTransaction(isLast: boolean): void {
+    if (isLast) this.#transaction = null
+    else if (this.#transaction !== null) this.#transaction.hasFailedChunk = true
+  }
+
+  /** @param isLast as for `#endTransaction` */
+  #endMessage(message: OpenMessage, isLast: boolean): void {
+    this.#awaitDecision(message.end(), ({ code }) => {
+      this.#message = null
+      this.#endTransaction(isLast)
       if (code >= 300) return
       this.#progress.acceptedMessages++
       this.#sinceAcceptedMessage = { errors: 0, idleCommands: 0 }
     })
-    return end
   }
 
-  #waitForRoom(message: DataPhase, room: Promise<void>): void {
-    const waitingState: State = { phase: 'Deciding', message, needsRoom: true }
+  /** Reads octets of the message, or drops octets of a refused chunk. */
+  #readContent(octets: Buffer, from: number): { end: number; room: Promise<void> | null } {
+    const { end, room } = this.#message?.read(octets, from) ?? { end: -1, room: null }
+    this.#progress.steps++
+    this.#progress.messageOctets += (end < 0 ? octets.length : end) - from
+    return { end, room }
+  }
+
+  #countMessage(): void {
+    this.#progress.messages++
+    this.#progress.messageOctets = 0
+  }
+
+  #endIfRefusedEarly(): boolean {
+    const refusal = this.#message?.earlyRefusal ?? null
+    if (refusal !== null) this.#endWithRefusal(refusal)
+    return refusal !== null
+  }
+
+  #endWithRefusal(refusal: Refusal): void {
+    this.#policy.recordRefusal(refusal)
+    this.#endWithReply(refusal.reply)
+  }
+
+  /** The client gives up an incomplete message, or disconnects. */
+  #dropTransaction(): void {
+    this.#message?.abandon()
+    this.#message = null
+    this.#transaction = null
+  }
+
+  #waitForRoom(room: Promise<void>): void {
+    const readingState = this.#state
+    const waitingState: State = { phase: 'Deciding', needsRoom: true }
     this.#state = waitingState
     this.#updateBackpressure()
     room
       .then(() => {
         if (this.#state !== waitingState) return
-        this.#state = { phase: 'Data', message }
+        this.#state = readingState
+        if (readingState.phase === 'Chunk' && readingState.chunk.missingOctets === 0)
+          this.#endChunk(readingState.chunk)
         this.#continue()
       })
       .catch((error) => this.#handleError(error))
@@ -450,15 +588,15 @@ export class Session {
   /** @returns the reply if it is known immediately, so that pipelined replies are sent together */
   #applyDecision(reply: Reply | Promise<Reply>, apply: (reply: Reply) => void): CommandOutcome {
     if (reply instanceof Promise) {
-      this.#awaitDecision(reply, null, apply)
+      this.#awaitDecision(reply, apply)
       return null
     }
     apply(reply)
     return reply
   }
 
-  #awaitDecision(reply: Promise<Reply>, message: DataPhase | null, apply: (reply: Reply) => void): void {
-    const decidingState: State = { phase: 'Deciding', message, needsRoom: false }
+  #awaitDecision(reply: Promise<Reply>, apply: (reply: Reply) => void): void {
+    const decidingState: State = { phase: 'Deciding', needsRoom: false }
     this.#state = decidingState
     reply
       .then((reply) => {

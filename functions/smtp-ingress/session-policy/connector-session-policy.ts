@@ -214,6 +214,10 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
       get earlyRefusal() {
         return incoming.earlyRefusal
       },
+      get isRefused() {
+        return incoming.isRefused
+      },
+      announce: (octets) => incoming.announce(octets),
       write: (octets) => incoming.write(octets),
       end: async (fault) => {
         const outcome = await incoming.end(fault && this.#faultRefusal(fault))
@@ -230,7 +234,7 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
       abandon: () => {
         // A message with an early refusal is already logged as refused.
         if (incoming.earlyRefusal === null)
-          this.#parts.log('info', 'client disconnected during a message', { ip: this.#peer.ip })
+          this.#parts.log('info', 'client gave up a message', { ip: this.#peer.ip })
         incoming.abandon()
       },
     }

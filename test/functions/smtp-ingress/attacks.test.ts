@@ -91,6 +91,47 @@ describe('a false end of data', () => {
     })
 })
 
+describe('a false end of data within a chunk (RFC 3030)', () => {
+  const smuggledCommands =
+    'MAIL FROM:<admin@ours.example>\r\nRCPT TO:<b@ours.example>\r\nDATA\r\nevil\r\n.\r\n'
+  const bareNewlines = '550 5.6.11 Message contains a bare CR, a bare LF or a NUL'
+  const rows: [end: string, reply: string | RegExp][] = [
+    ...falseEnds.map((end): [string, string] => [end, bareNewlines]),
+    ['\r\n.\r\n', /^250 2\.0\.0 Ok: queued as /],
+  ]
+  for (const [end, expected] of rows)
+    for (const isSplit of [false, true])
+      test(`${visible(end)} ${isSplit ? 'in two chunks' : 'in one chunk'} does not end the message, and the octets after it are no commands`, async () => {
+        const jobCount = ingress.queue.jobs.length
+        const wire = await Wire.greet(ingress.smtpPort)
+        for (const command of inData.slice(0, 2)) await wire.command(command)
+        const content = `Subject: x\r\n\r\ntext${end}${smuggledCommands}`
+        const cut = isSplit ? content.indexOf(end) + 2 : 0
+        const chunk = (octets: string, last = '') => `BDAT ${octets.length}${last}\r\n${octets}`
+        if (isSplit) wire.write(Buffer.from(chunk(content.slice(0, cut)), 'latin1'))
+        wire.write(Buffer.from(chunk(content.slice(cut), ' LAST'), 'latin1'))
+        const replies = [await wire.reply()]
+        if (isSplit) replies.push(await wire.reply())
+        if (typeof expected === 'string') assert.ok(replies.includes(expected), replies.join())
+        else assert.match(replies.at(-1) ?? '', expected)
+        assert.match(await wire.command('NOOP'), /^250 /, 'one message, no further reply')
+        assert.equal(ingress.queue.jobs.length - jobCount, typeof expected === 'string' ? 0 : 1)
+        wire.destroy()
+      })
+
+  test('is stored as content, so that a next hop receives it with a doubled dot', async () => {
+    const wire = await Wire.greet(ingress.smtpPort)
+    for (const command of inData.slice(0, 2)) await wire.command(command)
+    const octets = `text\r\n.\r\n${smuggledCommands}`
+    wire.write(`BDAT ${octets.length} LAST\r\n${octets}`)
+    assert.match(await wire.reply(), /^250 /)
+    const { key = '', offset = 0, length = 0 } = ingress.queue.jobs.at(-1)?.message.content ?? {}
+    const content = ingress.bucket.objects.get(key)?.subarray(offset, offset + length)
+    assert.ok(content?.toString().endsWith(`\r\n${octets}`))
+    wire.destroy()
+  })
+})
+
 describe('STARTTLS with pipelined octets (CVE-2011-0411)', () => {
   const injected = [
     'RSET\r\n',

@@ -113,27 +113,59 @@ test('a message whose announced size exceeds the free spool is refused at MAIL',
   assert.equal(reply, '452 4.3.1 Insufficient system storage, try again later')
 })
 
-test('a client that disconnects during a large message frees its room in the spool', async () => {
-  const ingress = await ingressWith({ MAX_MESSAGE_SIZE: 60_000_000, SPOOL_MIB: 64 })
-  const leavingClient = await openDataPhase(ingress)
-  leavingClient.write(mailOfSize(9 * mebibyte))
+const abandonments: [
+  description: string,
+  start: (ingress: TestIngress) => Promise<Wire>,
+  leave: (wire: Wire) => unknown,
+][] = [
+  ['disconnects during a large message', startData, (wire) => wire.destroy()],
+  ['disconnects between chunks of a large message', startChunks, (wire) => wire.destroy()],
+  ['sends RSET between chunks of a large message', startChunks, (wire) => wire.command('RSET')],
+  [
+    'sends a chunk that makes a large message too large',
+    startChunks,
+    (wire) => wire.write('BDAT 60000000\r\n'),
+  ],
+]
+
+async function startData(ingress: TestIngress): Promise<Wire> {
+  const wire = await openDataPhase(ingress)
+  wire.write(mailOfSize(9 * mebibyte))
+  return wire
+}
+
+async function startChunks(ingress: TestIngress): Promise<Wire> {
   const wire = await Wire.greet(ingress.smtpPort)
-  const announce = async () => {
-    await wire.command('RSET')
-    return wire.command('MAIL FROM:<a@elsewhere.example> SIZE=60000000')
-  }
-  const until = async (code: string) => {
-    let reply = ''
-    for (let time = 0; time < 15 && !reply.startsWith(code); time++) {
-      reply = await announce()
-      await new Promise((resolve) => setTimeout(resolve, 20))
+  for (const command of ['MAIL FROM:<a@elsewhere.example>', 'RCPT TO:<b@ours.example>'])
+    await wire.command(command)
+  const content = mailOfSize(9 * mebibyte)
+  wire.write(`BDAT ${content.length}\r\n`)
+  wire.write(content)
+  assert.equal(await wire.reply(), `250 2.0.0 Ok: ${content.length} octets received`)
+  return wire
+}
+
+for (const [description, start, leave] of abandonments)
+  test(`a client that ${description} frees its room in the spool`, async () => {
+    const ingress = await ingressWith({ MAX_MESSAGE_SIZE: 60_000_000, SPOOL_MIB: 64 })
+    const leavingClient = await start(ingress)
+    const wire = await Wire.greet(ingress.smtpPort)
+    const announce = async () => {
+      await wire.command('RSET')
+      return wire.command('MAIL FROM:<a@elsewhere.example> SIZE=60000000')
     }
-    return reply
-  }
-  assert.match(await until('452'), /^452 4\.3\.1 /)
-  leavingClient.destroy()
-  assert.match(await until('250'), /^250 /)
-})
+    const until = async (code: string) => {
+      let reply = ''
+      for (let time = 0; time < 15 && !reply.startsWith(code); time++) {
+        reply = await announce()
+        await new Promise((resolve) => setTimeout(resolve, 20))
+      }
+      return reply
+    }
+    assert.match(await until('452'), /^452 4\.3\.1 /)
+    await leave(leavingClient)
+    assert.match(await until('250'), /^250 /)
+  })
 
 test('a message over MAX_MESSAGE_SIZE gets 552 at its end; one that is over by 8 MiB gets 552 before its end, and the session ends', async () => {
   const ingress = await ingressWith({ MAX_MESSAGE_SIZE: 2_000_000 })
@@ -147,9 +179,31 @@ test('a message over MAX_MESSAGE_SIZE gets 552 at its end; one that is over by 8
   assert.equal(await wire.line(), null)
   assert.equal(ingress.queue.calls, 0)
   assert.deepEqual(
-    ingress.lines.filter((line) => line.message === 'client disconnected during a message'),
+    ingress.lines.filter((line) => line.message === 'client gave up a message'),
     [],
   )
+})
+
+test('chunks over MAX_MESSAGE_SIZE together get 552, and the session continues; with 8 MiB more it ends before them', async () => {
+  const ingress = await ingressWith({ MAX_MESSAGE_SIZE: 2_000_000 })
+  const wire = await Wire.greet(ingress.smtpPort)
+  const tooLarge = '552 5.3.4 Message exceeds 2000000 octets'
+  const chunk = mailOfSize(1_500_000)
+  for (const end of ['RSET', 'QUIT']) {
+    for (const command of ['MAIL FROM:<a@elsewhere.example>', 'RCPT TO:<b@ours.example>'])
+      await wire.command(command)
+    wire.write(`BDAT ${chunk.length}\r\n`)
+    wire.write(chunk)
+    assert.match(await wire.reply(), /^250 /)
+    if (end === 'QUIT') break
+    wire.write(`BDAT ${chunk.length}\r\n`)
+    wire.write(chunk)
+    assert.equal(await wire.reply(), tooLarge)
+    assert.match(await wire.command(end), /^250 /)
+  }
+  assert.equal(await wire.command(`BDAT ${10 * mebibyte}`), tooLarge)
+  assert.equal(await wire.line(), null)
+  assert.equal(ingress.queue.calls, 0)
 })
 
 test('the 451 to a large message whose upload failed does not wait for AbortMultipartUpload', async () => {
@@ -194,7 +248,7 @@ for (const size of [1000, 3 * mebibyte])
     const wire = await openDataPhase(ingress)
     wire.write(mailOfSize(size))
     wire.destroy()
-    const { level, ip } = await ingress.logged('client disconnected during a message')
+    const { level, ip } = await ingress.logged('client gave up a message')
     assert.deepEqual({ level, ip }, { level: 'info', ip: '127.0.0.1' })
     assert.equal(await sumOf(ingress, 'Refused'), 0)
   })
@@ -204,7 +258,7 @@ test('a connection that is reset during a message is logged, and not counted as 
   const wire = await openDataPhase(ingress)
   wire.write(mailOfSize(1000))
   wire.reset()
-  await ingress.logged('client disconnected during a message')
+  await ingress.logged('client gave up a message')
   assert.equal(await sumOf(ingress, 'Refused'), 0)
 })
 

@@ -8,6 +8,7 @@
  *     C: text                   the client sends text and CRLF; \r \n \0 \xHH \\ are octets, \x not above 7f;
  *                               consecutive lines are sent in one write
  *     C*31: text                the client sends the line 31 times
+ *     B: text                   the client sends text without CRLF
  *     S: text                   the server must reply exactly this; {id} stands for a message id
  *     TLS                       a handshake
  *     TLS with certificate      a handshake with a client certificate for mail.contoso.example
@@ -74,9 +75,9 @@ async function prepare(steps: readonly string[]): Promise<TestIngress> {
 async function play(steps: readonly string[], wire: Wire, ingress: TestIngress): Promise<void> {
   let pending = ''
   for (const step of steps) {
-    const [, times, text] = /^C(?:\*(\d+))?: ?(.*)$/.exec(step) ?? []
+    const [, kind, times, text] = /^([BC])(?:\*(\d+))?: ?(.*)$/.exec(step) ?? []
     if (text !== undefined) {
-      pending += `${octets(text)}\r\n`.repeat(Number(times ?? 1))
+      pending += `${octets(text)}${kind === 'C' ? '\r\n' : ''}`.repeat(Number(times ?? 1))
       continue
     }
     if (pending !== '') wire.write(pending)

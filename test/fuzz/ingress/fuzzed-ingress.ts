@@ -35,6 +35,7 @@ const optionsWith = (bareNewlines: SessionOptions['bareNewlines']): SessionOptio
   maxIdleCommands: 100,
   maxLineOctets,
   bareNewlines,
+  envelopeSyntax: 'Lenient',
 })
 
 /** Each function returns null, which allows any decision of connectors or storage. */
@@ -43,6 +44,7 @@ const decisions: Decisions = {
   recipient: () => null,
   data: () => null,
   storageReply: () => null,
+  isRefused: () => false,
   earlyRefusal: null,
 }
 
@@ -135,7 +137,11 @@ export class FuzzedIngress {
     }
   }
 
-  async #isStored({ transaction, reading, reply }: ModelMessage, isSecure: boolean): Promise<boolean> {
+  async #isStored(
+    { transaction, reading, isWhole, reply }: ModelMessage,
+    isSecure: boolean,
+  ): Promise<boolean> {
+    if (!isWhole) return false
     const head = `\r\n${reading.content}`.split('\r\n\r\n', 1)[0] ?? ''
     const hops = head.match(/\r\nreceived:/gi)?.length ?? 0
     const refusals = [...(reading.fault ? ['550 5.6.'] : []), ...(hops > maxHops ? ['554 5.4.14 '] : [])]

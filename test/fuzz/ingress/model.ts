@@ -3,13 +3,25 @@
  * that were read and throws at the first that is not allowed. It uses the session's own command parser, which has its
  * own tests.
  */
-import { parseCommand, type RecipientCommand } from '../../../functions/smtp-ingress/protocol/command.ts'
+import {
+  type ChunkCommand,
+  hasChunk,
+  parseCommand,
+  type RecipientCommand,
+} from '../../../functions/smtp-ingress/protocol/command.ts'
+import { maxDiscardedOctets } from '../../../functions/smtp-ingress/protocol/message-sink.ts'
+import { chunkSizeUnknown } from '../../../functions/smtp-ingress/protocol/refusals.ts'
 import type { SessionOptions, Transaction } from '../../../functions/smtp-ingress/protocol/session.ts'
 import * as replies from '../../../functions/smtp-ingress/replies.ts'
 import type { Reply } from '../../../shared/contract/message.ts'
 import { comparableMailbox } from '../../../shared/mail/address.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
-import { type Reading, readByTheRules } from '../../support/ingress/data-rules.ts'
+import {
+  chunkFaultByTheRules,
+  type Reading,
+  readByTheRules,
+  readChunksByTheRules,
+} from '../../support/ingress/data-rules.ts'
 
 /** All client octets between two handshakes. */
 export interface Segment {
@@ -23,8 +35,10 @@ export interface Decisions {
   mail(transaction: Pick<Transaction, 'mail'>): Reply | null
   recipient(recipient: RecipientCommand, mail: Transaction['mail']): Reply | null
   data(transaction: Transaction): Reply | null
-  /** Decides a complete message. */
+  /** Decides a complete message, or chunks that are refused before the last one. */
   storageReply(transaction: Transaction, reading: Reading): Reply | null
+  /** Whether each chunk is refused. */
+  isRefused(transaction: Transaction): boolean
   /** Octets after which the message is cut off, and the reply. */
   earlyRefusal: { after: number; reply: Reply } | null
 }
@@ -32,7 +46,9 @@ export interface Decisions {
 export interface ModelMessage {
   transaction: Transaction
   reading: Reading
-  /** The reply to the end of data. */
+  /** False when a chunk before the last one was refused. */
+  isWhole: boolean
+  /** The reply to the end of data, or to the refused chunk. */
   reply: string
 }
 
@@ -55,7 +71,17 @@ const maxCommandOctets = 4096
 const maxSkippedOctets = 64 * 1024
 const anyDecision = /^(?:250|4\d\d|5\d\d) [245]\.\d+\.\d+ /
 
+/** Chunks of a message before their average size matters, and that size. */
+const minChunks = 1000
+const minAverageChunkOctets = 32
+
 type Pattern = string | RegExp
+
+interface MessageInChunks {
+  transaction: Transaction
+  chunks: number
+  octets: string
+}
 
 export function compareWithModel(
   options: SessionOptions,
@@ -87,6 +113,8 @@ class Model {
   #greeting: Transaction['greeting'] | null = null
   #mail: Transaction['mail'] | null = null
   #recipients = new Map<string, RecipientCommand['recipient']>()
+  #inChunks: MessageInChunks | null = null
+  #hasFailedChunk = false
   #errors = 0
   #idleCommands = 0
   readonly #messages: ModelMessage[] = []
@@ -134,7 +162,10 @@ class Model {
     if (line.length > maxSkippedOctets && this.#endsWithReply(replies.lineWithoutEnd.reply)) return false
     if (line.charCodeAt(0) === handshakeRecord && this.#endsWithReply(replies.tlsWithoutStartTls.reply))
       return false
-    if (line.length > maxCommandOctets) return this.#expectExactReply(replies.lineTooLong.reply)
+    const isTooLong = line.length > maxCommandOctets
+    if ((isTooLong || !line.endsWith('\r\n')) && hasChunk(Buffer.from(line, 'latin1')))
+      return this.#expectExactReply(chunkSizeUnknown.reply)
+    if (isTooLong) return this.#expectExactReply(replies.lineTooLong.reply)
     if (!line.endsWith('\r\n')) return this.#expectExactReply(replies.bareLineFeed.reply)
     return this.#command(line.slice(0, -2))
   }
@@ -150,7 +181,7 @@ class Model {
   }
 
   #command(line: string): boolean {
-    const command = parseCommand(Buffer.from(line, 'latin1'))
+    const command = parseCommand(Buffer.from(line, 'latin1'), this.#options.envelopeSyntax)
     if (!('verb' in command)) return this.#expectExactReply(command.reply)
     switch (command.verb) {
       case 'EHLO':
@@ -181,13 +212,15 @@ class Model {
         return this.#recipient(command)
       case 'DATA':
         return this.#data()
+      case 'BDAT':
+        return this.#chunk(command)
     }
   }
 
   #ehlo(): string {
     const { hostname, maxMessageOctets } = this.#options
     const last = this.#isSecure ? 'REQUIRETLS' : 'STARTTLS'
-    const keywords = `PIPELINING 8BITMIME SMTPUTF8 ENHANCEDSTATUSCODES DSN ${last}`.split(' ')
+    const keywords = `PIPELINING 8BITMIME SMTPUTF8 ENHANCEDSTATUSCODES DSN CHUNKING ${last}`.split(' ')
     return [...[hostname, ...keywords].map((word) => `250-${word}`), `250 SIZE ${maxMessageOctets}`].join(
       '\r\n',
     )
@@ -219,6 +252,8 @@ class Model {
   #recipient(command: RecipientCommand): boolean {
     const mail = this.#mail
     if (!mail) return this.#expectExactReply(replies.needsMail.reply)
+    if (this.#hasFailedChunk) return this.#expectExactReply(replies.chunkFailed.reply)
+    if (this.#inChunks) return this.#expectExactReply(replies.chunksBegun.reply)
     if (command.needsSmtpUtf8 && !mail.envelope.smtpUtf8)
       return this.#expectExactReply(replies.needsSmtpUtf8.reply)
     const mailbox = comparableMailbox(command.recipient.address)
@@ -237,17 +272,76 @@ class Model {
       if (borders && !borders.has(this.#at))
         throw new ModelMismatch('octets sent together with DATA were accepted')
     }
-    if (!this.#mail || !this.#greeting) return this.#expectExactReply(replies.needsMail.reply)
-    if (this.#recipients.size === 0) return this.#expectExactReply(replies.needsRecipient.reply)
+    if (this.#hasFailedChunk) return this.#expectExactReply(replies.chunkFailed.reply)
+    if (this.#inChunks) return this.#expectExactReply(replies.chunksBegun.reply)
+    const transaction = this.#transaction()
+    if ('code' in transaction) return this.#expectExactReply(transaction)
+    this.#expectReply(replies.dataFollows)
+    return this.#message(transaction)
+  }
+
+  /** @returns the transaction whose message begins, or the refusal */
+  #transaction(): Transaction | Reply {
+    if (!this.#mail || !this.#greeting) return replies.needsMail.reply
+    if (this.#recipients.size === 0) return replies.needsRecipient.reply
     const transaction: Transaction = {
       greeting: this.#greeting,
       mail: this.#mail,
       recipients: [...this.#recipients.values()],
     }
-    const refusal = this.#decisions.data(transaction)
-    if (refusal) return this.#expectExactReply(refusal)
-    this.#expectReply(replies.dataFollows)
-    return this.#message(transaction)
+    return this.#decisions.data(transaction) ?? transaction
+  }
+
+  #chunk({ size, isLast }: ChunkCommand): boolean {
+    const { maxMessageOctets } = this.#options
+    const { earlyRefusal: cut } = this.#decisions
+    const refusal = this.#admitChunk()
+    const message = this.#inChunks
+    if (message) {
+      const fault = chunkFaultByTheRules(this.#options, message.octets)
+      const isCutOff = cut !== null && message.octets.length + size > cut.after
+      if (isCutOff && !fault && this.#options.bareNewlines === 'Refuse') return this.#expectEnd(cut.reply)
+      // The number of normalised octets depends on the octets.
+      if (cut && this.#endsWithReply(cut.reply)) return false
+    }
+    if (size > maxMessageOctets + maxDiscardedOctets)
+      return this.#expectEnd(replies.tooLarge(maxMessageOctets).reply)
+    if (message && message.chunks > minChunks + message.octets.length / minAverageChunkOctets)
+      return this.#expectExactReply(replies.tooManyChunks.reply)
+    const octets = this.#octets.slice(this.#at, this.#at + size)
+    this.#at += octets.length
+    if (message) message.octets += octets
+    if (message && cut && this.#endsWithReply(cut.reply)) return false
+    if (octets.length < size) return false
+    if (message) return this.#endChunk(message, size, isLast)
+    if (isLast) this.#forget()
+    else this.#hasFailedChunk = this.#mail !== null
+    return refusal === null || this.#expectExactReply(refusal)
+  }
+
+  #admitChunk(): Reply | null {
+    if (this.#hasFailedChunk) return replies.chunkFailed.reply
+    if (!this.#inChunks) {
+      const transaction = this.#transaction()
+      if ('code' in transaction) return transaction
+      this.#inChunks = { transaction, chunks: 0, octets: '' }
+    }
+    this.#inChunks.chunks++
+    return null
+  }
+
+  #endChunk({ transaction, octets }: MessageInChunks, size: number, isLast: boolean): boolean {
+    if (isLast) return this.#endMessage(transaction, readChunksByTheRules(this.#options, octets), true)
+    const fault = chunkFaultByTheRules(this.#options, octets)
+    const reading: Reading = { content: octets, end: octets.length, fault }
+    const decision = this.#decisions.storageReply(transaction, reading)
+    const received = formatReply(replies.chunkReceived(size))
+    const isRefused = fault !== null || this.#decisions.isRefused(transaction)
+    // Without a decision, storage may refuse any chunk.
+    const isUndecided = decision === null && this.#read[this.#consumed]?.startsWith('5')
+    if (isRefused || isUndecided) return this.#endMessage(transaction, reading, false)
+    this.#expectReply(received)
+    return true
   }
 
   #message(transaction: Transaction): boolean {
@@ -255,10 +349,17 @@ class Model {
     const reading = readByTheRules(this.#options, rest)
     if (this.#isCutOff(reading, reading.end < 0 ? rest.length : reading.end) || reading.end < 0) return false
     this.#at += reading.end
+    return this.#endMessage(transaction, reading, true)
+  }
+
+  #endMessage(transaction: Transaction, reading: Reading, isWhole: boolean): boolean {
     const decision = this.#decisions.storageReply(transaction, reading)
     const reply = this.#expectReply(decision ? formatReply(decision) : anyDecision)
-    this.#messages.push({ transaction, reading, reply })
-    this.#forget()
+    if (!isWhole && reply.startsWith('2')) throw new ModelMismatch(`a refused chunk gets ${reply}`)
+    this.#messages.push({ transaction, reading, isWhole, reply })
+    this.#inChunks = null
+    if (isWhole) this.#forget()
+    else this.#hasFailedChunk = true
     if (reply.startsWith('2')) this.#errors = this.#idleCommands = 0
     return this.#countReply(reply)
   }
@@ -272,14 +373,15 @@ class Model {
     if (!cut || Math.max(octets, reading.content.length) <= cut.after) return false
     if (reading.fault || reading.end < 0 || reading.content.length <= cut.after)
       return this.#endsWithReply(cut.reply)
-    this.#expectReply(formatReply(cut.reply))
-    this.#isEnded = true
+    this.#expectEnd(cut.reply)
     return true
   }
 
   #forget(): void {
     this.#mail = null
     this.#recipients = new Map()
+    this.#inChunks = null
+    this.#hasFailedChunk = false
   }
 
   /** @returns whether the command was accepted */
@@ -306,6 +408,12 @@ class Model {
     else if (/^[45]/.test(reply) && ++this.#errors >= this.#options.maxErrors)
       this.#expectExactReply(replies.tooManyErrors.reply)
     return !this.#isEnded
+  }
+
+  #expectEnd(reply: Reply): false {
+    this.#expectReply(formatReply(reply))
+    this.#isEnded = true
+    return false
   }
 
   /** Consumes the next reply if it equals this reply, which ends the session. */

@@ -77,12 +77,24 @@ const parameters = fc.constantFrom(
   ' =',
   '  ',
 )
+/** The signs before and after an address; only the first pair is the syntax of RFC 5321. */
+const brackets = fc.constantFrom(
+  ['<', '>'],
+  ['<', '>'],
+  ['<', '>'],
+  ['<', '>'],
+  [' <', '>'],
+  ['', ''],
+  ['  ', ''],
+  ['<', ''],
+  ['', '>'],
+)
 const mail = fc
-  .tuple(verb('MAIL FROM:'), address, parameters)
-  .map(([word, path, rest]) => `${word}<${path}>${rest}\r\n`)
+  .tuple(verb('MAIL FROM:'), brackets, address, parameters)
+  .map(([word, [open, close], path, rest]) => `${word}${open}${path}${close}${rest}\r\n`)
 const recipient = fc
-  .tuple(verb('RCPT TO:'), address, parameters)
-  .map(([word, path, rest]) => `${word}<${path}>${rest}\r\n`)
+  .tuple(verb('RCPT TO:'), brackets, address, parameters)
+  .map(([word, [open, close], path, rest]) => `${word}${open}${path}${close}${rest}\r\n`)
 const simple = fc.constantFrom(
   'EHLO client.example\r\n',
   'HELO client.example\r\n',
@@ -113,6 +125,54 @@ const text = fc
     },
   )
   .map((parts) => parts.join(''))
+/** Cuts at the positions, modulo the length of the rest. */
+function cutAt(octets: string, positions: readonly number[]): string[] {
+  const parts: string[] = []
+  let rest = octets
+  for (const position of positions) {
+    const end = position % (rest.length + 1)
+    parts.push(rest.slice(0, end))
+    rest = rest.slice(end)
+  }
+  return [...parts, rest]
+}
+const otherCommands = fc.constantFrom(
+  '',
+  '',
+  '',
+  '',
+  '',
+  'NOOP\r\n',
+  'RSET\r\n',
+  'EHLO again.example\r\n',
+  'STARTTLS\r\n',
+  'QUIT\r\n',
+  'DATA\r\n',
+  'MAIL FROM:<a@elsewhere.example>\r\n',
+  'RCPT TO:<b@ours.example>\r\n',
+  'BDAT x\r\n',
+  'BDAT 0\r\n',
+  'BDAT 7 LAST\r\nQUIT\r\n\n',
+)
+/** The difference between a chunk's size and its octets. */
+const sizeError = fc.constantFrom(0, 0, 0, 0, 0, 0, 0, 1, -1, 20, 3000, 99_999_999_999)
+const chunkVerb = fc.constantFrom('BDAT', 'BDAT', 'BDAT', 'bdat', 'Bdat ')
+const lastMarker = fc.constantFrom(' LAST', ' LAST', ' LAST', ' last ', '', ' FIRST')
+/** A message in chunks, with a command after one of them. */
+const messageInChunks = fc
+  .tuple(
+    fc.tuple(text, fc.constantFrom('\r\n', '\r\n', '\r\n.\r\n', '\r', '')).map((parts) => parts.join('')),
+    fc.array(fc.nat(1000), { maxLength: 4 }),
+    fc.tuple(chunkVerb, sizeError, fc.nat(4), lastMarker),
+    fc.tuple(otherCommands, fc.nat(4)),
+  )
+  .map(([content, positions, [verb, error, errorAt, last], [command, commandAt]]) =>
+    cutAt(content, positions).map((octets, index, { length }) => {
+      const size = Math.max(0, octets.length + (index === errorAt % length ? error : 0))
+      const marker = index === length - 1 ? last : ''
+      return `${index === commandAt % length ? command : ''}${verb} ${size}${marker}\r\n${octets}`
+    }),
+  )
 const message = fc
   .tuple(text, fc.constantFrom('\r\n.\r\n', '\r\n.\r\n', '\r\n.\r\n', '\n.\r\n', ''))
   .map((parts) => parts.join(''))
@@ -123,6 +183,25 @@ const longLine = fc
     fc.constantFrom('\r\n', '\n', ''),
   )
   .map(([begin, length, end]) => begin.padEnd(length, 'y') + end)
+/** An envelope and a message in chunks; its commands are sent together or one after another. */
+const transactionInChunks = fc
+  .tuple(mail, fc.array(recipient, { minLength: 1, maxLength: 2 }), messageInChunks, fc.boolean())
+  .map(([from, to, chunks, isPipelined]) => joinIf(isPipelined, [from + to.join(''), ...chunks]))
+const validTransactionInChunks = fc
+  .tuple(
+    fc.constantFrom('a', 'a', 'a', 'a', 'unstored', 'nodata'),
+    fc.constantFrom('', '', ' BODY=8BITMIME', ' BODY=BINARYMIME'),
+    messageInChunks,
+    fc.boolean(),
+  )
+  .map(([sender, body, chunks, isPipelined]) => [
+    'EHLO client.example\r\n',
+    ...joinIf(isPipelined, [
+      `MAIL FROM:<${sender}@elsewhere.example>${body}\r\nRCPT TO:<b@ours.example>\r\n`,
+      ...chunks,
+    ]),
+  ])
+const joinIf = (isJoined: boolean, pieces: string[]): string[] => (isJoined ? [pieces.join('')] : pieces)
 /** Typical transactions, so that other input is also tried after them. */
 const transaction = fc
   .tuple(mail, fc.array(recipient, { minLength: 1, maxLength: 3 }), message)
@@ -146,6 +225,9 @@ const commands = fc
       { arbitrary: singlePiece(simple), weight: 6 },
       { arbitrary: validTransaction, weight: 8 },
       { arbitrary: transaction, weight: 4 },
+      { arbitrary: validTransactionInChunks, weight: 8 },
+      { arbitrary: transactionInChunks, weight: 3 },
+      { arbitrary: messageInChunks, weight: 1 },
       { arbitrary: singlePiece(mail), weight: 2 },
       { arbitrary: singlePiece(recipient), weight: 2 },
       { arbitrary: singlePiece(message), weight: 1 },
@@ -279,12 +361,14 @@ function piecesOf(transcript: string): string[] {
   const pieces: string[] = []
   let startsNewPiece = true
   for (const step of transcript.split('\n')) {
-    const [, times, line] = /^C(?:\*(\d+))?: ?(.*)$/.exec(step) ?? []
+    const [, kind, times, line] = /^([BC])(?:\*(\d+))?: ?(.*)$/.exec(step) ?? []
     if (line === undefined) {
       if (step !== '') startsNewPiece = true
       continue
     }
-    const octets = `${decodeEscapes(line)}\r\n`.repeat(Math.min(Number(times ?? 1), 200))
+    const octets = `${decodeEscapes(line)}${kind === 'C' ? '\r\n' : ''}`.repeat(
+      Math.min(Number(times ?? 1), 200),
+    )
     if (startsNewPiece) pieces.push(octets)
     else pieces[pieces.length - 1] += octets
     startsNewPiece = false

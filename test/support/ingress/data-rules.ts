@@ -1,4 +1,4 @@
-/** A slow second implementation of the rules for the message after DATA, without chunks. */
+/** A slow second implementation of the rules for a message, in one piece: after DATA, or by BDAT. */
 import type { DataFault, DataReaderOptions } from '../../../functions/smtp-ingress/protocol/data-reader.ts'
 
 export interface Reading {
@@ -23,6 +23,25 @@ export function readByTheRules(options: DataReaderOptions, octets: string): Read
       : plain.replace(/\r\n|\r|\n|\0/g, (octet) => (octet === '\0' ? '' : '\r\n'))
   return { content, end, fault: faultByTheRules(options, end < 0 ? octets : octets.slice(0, end)) }
 }
+
+/**
+ * Applies the rules to the content of all BDAT commands: they are those of the same content after DATA, where the
+ * client doubles dots and ends the last line.
+ * @param octets a text with one character per octet
+ */
+export function readChunksByTheRules(options: DataReaderOptions, octets: string): Reading {
+  const stuffed = doubleDots(octets)
+  const hasBareReturn = options.bareNewlines === 'Normalise' && octets.endsWith('\r')
+  const isEnded = octets === '' || octets.endsWith('\r\n')
+  const reading = readByTheRules(options, `${stuffed}${isEnded ? '' : hasBareReturn ? '\n' : '\r\n'}.\r\n`)
+  return { ...reading, end: octets.length }
+}
+
+/** The fault of the chunks so far; a CR at their end may be the start of a line end. */
+export const chunkFaultByTheRules = (options: DataReaderOptions, octets: string): DataFault | null =>
+  faultByTheRules(options, doubleDots(octets))
+
+const doubleDots = (octets: string): string => `\r\n${octets}`.replaceAll('\r\n.', '\r\n..').slice(2)
 
 /** Checks octet by octet. */
 function faultByTheRules(

@@ -22,6 +22,8 @@ export interface ReceivedMessage {
   transaction: Transaction
   content: Buffer
   fault: string | null
+  /** Sizes of the chunks. */
+  announced: number[]
   end: 'Ended' | 'Abandoned' | null
 }
 
@@ -40,6 +42,8 @@ export class SessionDriver {
   /** The promise that each write of a message's octets returns. The session waits until it resolves. */
   room: Promise<void> | undefined
   cut: Refusal | null = null
+  /** True when messages are certain to be refused; then `stored` gives the refusal. */
+  isRefused = false
   stored: (message: ReceivedMessage) => Reply | Promise<Reply> = () => ok
 
   constructor(options: Partial<SessionOptions> = {}) {
@@ -74,6 +78,7 @@ export class SessionDriver {
       maxIdleCommands: 100,
       maxLineOctets: 65_536,
       bareNewlines: 'Refuse',
+      envelopeSyntax: 'Lenient',
     }
     this.session = new Session({ ...defaults, ...options }, wire, policy)
   }
@@ -94,13 +99,23 @@ export class SessionDriver {
   }
 
   #sink(transaction: Transaction): MessageSink {
-    const taken: ReceivedMessage = { transaction, content: Buffer.alloc(0), fault: null, end: null }
+    const taken: ReceivedMessage = {
+      transaction,
+      content: Buffer.alloc(0),
+      fault: null,
+      announced: [],
+      end: null,
+    }
     this.messages.push(taken)
     const driver = this
     return {
       get earlyRefusal() {
         return driver.cut
       },
+      get isRefused() {
+        return driver.isRefused
+      },
+      announce: (octets) => void taken.announced.push(octets),
       write(octets) {
         taken.content = Buffer.concat([taken.content, octets])
         return driver.room

@@ -86,6 +86,7 @@ async function serve(
       maxIdleCommands: 100,
       maxLineOctets: 65_536,
       bareNewlines: 'Refuse',
+      envelopeSyntax: 'Lenient',
     },
     tls: tls as ConnectionParts['tls'],
     connectionLimiter: limiter,

@@ -35,6 +35,7 @@ async function startServer(context: TestContext, { maxConnections = 100, isFull 
       maxIdleCommands: 100,
       maxLineOctets: 65_536,
       bareNewlines: 'Refuse',
+      envelopeSyntax: 'Lenient',
     },
     tls: null as never,
     connectionLimiter: {

@@ -63,7 +63,6 @@ describe('a command line', () => {
     ['GETTING /', unknown],
     ['EHLOclient', unknown],
     ['LHLO client.example', unknown],
-    ['BDAT 86 LAST', unknown],
     ['ETRN ours.example', unknown],
     ['TURN', unknown],
     ['SEND FROM:<a@b.example>', unknown],

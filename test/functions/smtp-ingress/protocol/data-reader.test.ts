@@ -6,7 +6,7 @@ import {
   DataReader,
   type DataReaderOptions,
 } from '../../../../functions/smtp-ingress/protocol/data-reader.ts'
-import { type Reading, readByTheRules } from '../../../support/ingress/data-rules.ts'
+import { type Reading, readByTheRules, readChunksByTheRules } from '../../../support/ingress/data-rules.ts'
 import { within } from '../../../support/within.ts'
 
 const bytes = (text: string) => Buffer.from(text, 'latin1')
@@ -33,6 +33,20 @@ function readThrough(options: DataReaderOptions, chunks: readonly Buffer[]): Rea
   return { content: text(parts), end: -1, fault: reader.fault }
 }
 
+/** Reads BDAT's chunks to the end of the last. */
+function readChunks(options: DataReaderOptions, chunks: readonly Buffer[]): Reading {
+  const reader = new DataReader(options, 'BDAT')
+  const parts: Buffer[] = []
+  const onContent = (octets: Buffer) => {
+    assert.notEqual(octets.length, 0)
+    parts.push(Buffer.from(octets))
+  }
+  for (const chunk of chunks) assert.equal(reader.read(chunk, 0, onContent), -1)
+  reader.finish(onContent)
+  const end = chunks.reduce((total, { length }) => total + length, 0)
+  return { content: text(parts), end, fault: reader.fault }
+}
+
 const text = (parts: readonly Buffer[]) => Buffer.concat(parts).toString('latin1')
 
 const refuse: DataReaderOptions = { maxLineOctets: 1000, bareNewlines: 'Refuse' }
@@ -55,6 +69,22 @@ describe('DataReader agrees with data-rules.ts, however octets are split', () =>
           assert.deepEqual(
             { ...read, content: isWhole && read.content },
             { ...expected, content: isWhole && expected.content },
+          )
+        }),
+        { numRuns: 4000 },
+      )
+    })
+
+  for (const bareNewlines of ['Refuse', 'Normalise'] as const)
+    test(`by BDAT, with bareNewlines ${bareNewlines}`, () => {
+      fc.assert(
+        fc.property(message, cuts, fc.integer({ min: 2, max: 12 }), (octets, points, maxLineOctets) => {
+          const options: DataReaderOptions = { maxLineOctets, bareNewlines }
+          const read = readChunks(options, cut(bytes(octets), points))
+          const expected = readChunksByTheRules(options, octets)
+          assert.deepEqual(
+            { ...read, content: !expected.fault && read.content },
+            { ...expected, content: !expected.fault && expected.content },
           )
         }),
         { numRuns: 4000 },
@@ -138,6 +168,23 @@ for (const [name, octets, content] of messages)
       assert.deepEqual(readThrough(options, [bytes(octets)]), { content, end: octets.length, fault: null })
   })
 
+const chunks: [name: string, chunks: string[], content: string, fault: DataFault | null][] = [
+  ['an empty message', [''], '', null],
+  ['a dot alone in a line', ['a\r\n.\r\nb\r\n'], 'a\r\n.\r\nb\r\n', null],
+  ['a dot in the first line', ['.\r\n'], '.\r\n', null],
+  ['two dots', ['..\r\n'], '..\r\n', null],
+  ['a CRLF in two chunks', ['a\r', '\nb\r\n'], 'a\r\nb\r\n', null],
+  ['a CRLF in two chunks with an empty one between them', ['a\r', '', '\n'], 'a\r\n', null],
+  ['a last line without CRLF', ['a\r\n', 'b'], 'a\r\nb\r\n', null],
+  ['a CR at the end', ['a\r'], 'a\r', 'BareNewlines'],
+  ['an LF at the start', ['\na\r\n'], '\na\r\n', 'BareNewlines'],
+  ['a bare CR before the next chunk', ['a\r', 'b\r\n'], 'a\rb\r\n', 'BareNewlines'],
+  ['a NUL', ['a\0\r\n'], 'a\0\r\n', 'BareNewlines'],
+]
+for (const [name, parts, content, fault] of chunks)
+  test(`DataReader keeps the content of BDAT: ${name}`, () =>
+    assert.deepEqual(readChunks(refuse, parts.map(bytes)), { content, end: parts.join('').length, fault }))
+
 test('DataReader counts CRLF in the length of a line, but not the dot that SMTP adds, and reports the first fault', () => {
   const lines: [line: string, fault: DataFault | null][] = [
     [`${'a'.repeat(998)}\r\n`, null],
@@ -149,8 +196,8 @@ test('DataReader counts CRLF in the length of a line, but not the dot that SMTP 
   ]
   for (const [line, fault] of lines)
     for (const cuts of [[], [500, 999, 1000, 1001]]) {
-      const chunks = cut(bytes(`short\r\n${line}short\r\n.\r\n`), cuts)
-      assert.equal(readThrough(refuse, chunks).fault, fault)
+      const wholeChunks = cut(bytes(`short\r\n${line}short\r\n.\r\n`), cuts)
+      assert.equal(readThrough(refuse, wholeChunks).fault, fault)
     }
 })
 

@@ -61,7 +61,7 @@ describe('parameters of MAIL', () => {
     ['SIZE=1 SIZE=1', '501 5.5.4 Duplicate SIZE parameter'],
     ['SMTPUTF8 smtputf8', '501 5.5.4 Duplicate SMTPUTF8 parameter'],
     ['BODY', '501 5.5.4 BODY parameter requires a value'],
-    ['BODY=BINARYMIME', '501 5.5.4 Invalid BODY parameter value. Must be 7BIT or 8BITMIME'],
+    ['BODY=BINARYMIME', '555 5.5.4 BODY=BINARYMIME is not offered, send 7BIT or 8BITMIME'],
     ['BODY=8BıTMIME', '501 5.5.4 Invalid BODY parameter value. Must be 7BIT or 8BITMIME'],
     ['SMTPUTF8=YES', '501 5.5.4 Invalid SMTPUTF8 parameter. This flag does not accept a value'],
     ['SMTPUTF8=', '501 5.5.4 Invalid SMTPUTF8 parameter. This flag does not accept a value'],

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import type { EnvelopeSyntax } from '../../../../functions/smtp-ingress/protocol/path.ts'
 import { parseAccepted, printable, replyTo } from '../../../support/ingress/lines.ts'
 
 const local = (octets: number) => 'a'.repeat(octets)
@@ -114,7 +115,6 @@ describe('a path', () => {
     '>',
     '<<>>',
     '< >',
-    'a@b.example',
     'a@b.example>',
     '<a@b.example',
     '<<a@b.example>>',
@@ -253,6 +253,105 @@ describe('a path', () => {
       assert.equal(replyTo(`MAIL FROM:${path} SMTPUTF8`), '501 5.1.7 Address exceeds 254 octets')
       assert.equal(replyTo(`RCPT TO:${path}`), '501 5.1.3 Address exceeds 254 octets')
     })
+
+  const envelopeOf = (line: string, syntax: EnvelopeSyntax) => {
+    const command = parseAccepted(line, syntax)
+    return 'envelope' in command
+      ? [command.envelope, command.size]
+      : 'recipient' in command && command.recipient
+  }
+
+  /** Each path with spaces or without brackets, and the same in the syntax of RFC 5321. */
+  const lenientPaths: [path: string, strictPath: string][] = [
+    [' <a@b.example>', '<a@b.example>'],
+    ['   <a@b.example>', '<a@b.example>'],
+    ['a@b.example', '<a@b.example>'],
+    [' a@b.example', '<a@b.example>'],
+    ['a@b.example  ', '<a@b.example>'],
+    ['a.b+c=d@b.example', '<a.b+c=d@b.example>'],
+    ['SIZE=1@b.example', '<SIZE=1@b.example>'],
+    [' a@[192.0.2.1]', '<a@[192.0.2.1]>'],
+    ['a@[IPv6:2001:db8::1]', '<a@[IPv6:2001:db8::1]>'],
+    ['a@müller.example', '<a@xn--mller-kva.example>'],
+  ]
+  for (const [path, strictPath] of lenientPaths) {
+    it(`may be ${printable(path)} with Lenient, and is the same as ${printable(strictPath)}; Strict refuses it`, () => {
+      for (const keyword of ['MAIL FROM:', 'rcpt to:'])
+        assert.deepEqual(envelopeOf(keyword + path, 'Lenient'), envelopeOf(keyword + strictPath, 'Strict'))
+      assert.deepEqual(
+        envelopeOf(`MAIL FROM:${path} SIZE=7 ENVID=x`, 'Lenient'),
+        envelopeOf(`MAIL FROM:${strictPath} SIZE=7 ENVID=x`, 'Strict'),
+      )
+      assert.deepEqual(
+        envelopeOf(`RCPT TO:${path} NOTIFY=NEVER`, 'Lenient'),
+        envelopeOf(`RCPT TO:${strictPath} NOTIFY=NEVER`, 'Strict'),
+      )
+      assert.equal(replyTo(`MAIL FROM:${path}`, 'Strict'), '501 5.5.4 Syntax: MAIL FROM:<address>')
+      assert.equal(replyTo(`RCPT TO:${path}`, 'Strict'), '501 5.5.4 Syntax: RCPT TO:<address>')
+    })
+  }
+
+  it('may be jörg@b.example with Lenient and SMTPUTF8', () => {
+    assert.deepEqual(
+      envelopeOf('MAIL FROM:jörg@b.example SMTPUTF8', 'Lenient'),
+      envelopeOf('MAIL FROM:<jörg@b.example> SMTPUTF8', 'Strict'),
+    )
+    assert.equal(replyTo('MAIL FROM: jörg@b.example'), '550 5.6.7 Address needs SMTPUTF8')
+  })
+
+  it('may be " <>" for a sender with Lenient', () =>
+    assert.deepEqual(envelopeOf('MAIL FROM: <>', 'Lenient'), envelopeOf('MAIL FROM:<>', 'Strict')))
+
+  it('may be postmaster without brackets for a recipient with Lenient', () =>
+    assert.deepEqual(
+      envelopeOf('RCPT TO: postmaster NOTIFY=NEVER', 'Lenient'),
+      envelopeOf('RCPT TO:<postmaster> NOTIFY=NEVER', 'Strict'),
+    ))
+
+  const unknownParameter = '555 5.5.4 Parameter given is not recognized'
+  /** Texts in which two programs may find different addresses. */
+  const ambiguousPaths: [path: string, reply: string][] = [
+    ['<a@b.example> c@d.example', unknownParameter],
+    ['a@b.example c@d.example', unknownParameter],
+    ['a@b.example <c@d.example>', unknownParameter],
+    ['a@b.example SIZE=1 <c@d.example>', unknownParameter],
+    ['a@b.example SIZE', '501 5.5.4 SIZE parameter requires a value'],
+    ['a@b.example>', badSender],
+    ['a@b.example> SIZE=1', badSender],
+    ['<a@b.example', badSender],
+    ['<a@b.example SIZE=1', badSender],
+    ['a b@c.example', badSender],
+    ['a @b.example', badSender],
+    ['a@ b.example', badSender],
+    ['a@b.example<c@d.example>', badSender],
+    ['<c@d.example>a@b.example', badSender],
+    ['Anna <a@b.example>', badSender],
+    ['"Anna" <a@b.example>', badSender],
+    ['a@b.example,c@d.example', badSender],
+    ['a@b.example;c@d.example', badSender],
+    ['a@b.example:25', badSender],
+    ['a@b.example(c)', badSender],
+    ['(c)a@b.example', badSender],
+    ['a@b.example.', badSender],
+    ['a@b@c.example', badSender],
+    ['@relay.example:a@b.example', badSender],
+    ['"a"@b.example', badSender],
+    ['"a b"@c.example', badSender],
+    ['"a@b.example SIZE=1"@c.example', badSender],
+    ['a\\@b.example', badSender],
+    ['SIZE=1', badSender],
+    ['SIZE=1 a@b.example', badSender],
+    ['a', badSender],
+    ['', badSender],
+    ['  ', badSender],
+  ]
+  for (const [path, reply] of ambiguousPaths)
+    it(`cannot be ${printable(path)} with Lenient`, () => {
+      for (const spaces of ['', ' ']) assert.equal(replyTo(`MAIL FROM:${spaces}${path}`), reply)
+    })
+
+  it('without brackets cannot have an invisible character', () =>
+    assert.equal(replyTo('RCPT TO:a\u200b@b.example'), invisibleInRecipient))
 
   const otherLines: [line: string, reply: string][] = [
     ['MAIL', '501 5.5.4 Syntax: MAIL FROM:<address>'],

@@ -177,6 +177,8 @@ function partsWith(
 ): SessionPolicyParts {
   const incoming: Omit<MessageSink, 'end'> & { end(): Promise<Outcome> } = {
     earlyRefusal: null,
+    isRefused: false,
+    announce() {},
     write: () => undefined,
     end: async () => outcome,
     abandon() {},
