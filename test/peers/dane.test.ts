@@ -11,7 +11,7 @@ import { defaultTimeouts } from '../../shared/net/gated-connection.ts'
 import { findNextHops } from '../../shared/net/next-hops.ts'
 import { createResolver } from '../../shared/net/resolver.ts'
 import { deliverOverSmtp, type Outcome } from '../../shared/net/smtp-delivery.ts'
-import { noMtaSts } from '../../shared/policy/transport-security.ts'
+import { noMtaSts } from '../../shared/policy/hop-facts.ts'
 import { message, recipient } from '../support/fixtures.ts'
 import { missing } from '../support/peers/peers.ts'
 import {
