@@ -215,6 +215,18 @@ export function closedPortWarning({ route, smartHosts }: OutboundConnector): War
 
 const smtpPort = 25
 
+/** Warns about mandatory DANE in a deployment whose resolver proves no record. */
+export const unprovenRecordsWarning = ({ smtpDaneMode }: OutboundConnector): Warning[] =>
+  smtpDaneMode === 'Mandatory'
+    ? [
+        {
+          path: 'smtpDaneMode',
+          message:
+            'no next hop can meet Mandatory: the resolver of this deployment proves no TLSA records; deploy with mailflow.dnsServers, resolvers that validate DNSSEC',
+        },
+      ]
+    : []
+
 function opportunisticWarning(connector: OutboundConnector): Warning[] {
   if (connector.connectorType !== 'Partner' || requiresNextHopTls(connector)) return []
   const serverText = connector.route === 'SmartHosts' ? 'a smart host' : 'a server'
