@@ -85,8 +85,13 @@ function identifiers(fields: Fields): string[] {
   ]
 }
 
-function outboundRequirements({ tlsSettings, tlsDomain, minimumTlsVersion }: Fields): string {
-  if (tlsSettings === null) return 'nothing (opportunistic TLS)'
-  const level = tlsDomain === null ? String(tlsSettings) : `${tlsSettings} ${tlsDomain}`
-  return minimumTlsVersion === 'TLSv1.3' ? `${level}, TLSv1.3` : level
+function outboundRequirements(fields: Fields): string {
+  const { tlsSettings, tlsDomain, minimumTlsVersion } = fields
+  const requirements = [
+    tlsSettings === null ? '' : tlsDomain === null ? String(tlsSettings) : `${tlsSettings} ${tlsDomain}`,
+    minimumTlsVersion === 'TLSv1.3' ? 'TLSv1.3' : '',
+    fields.smtpDaneMode === 'Mandatory' ? 'DANE' : '',
+    fields.mtaStsMode === 'Mandatory' ? 'MTA-STS' : '',
+  ].filter(Boolean)
+  return requirements.join(', ') || 'nothing (opportunistic TLS)'
 }

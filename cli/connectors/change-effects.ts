@@ -35,15 +35,26 @@ function outboundRemovalEffect(fields: Fields): string {
   if (fields.enabled === false) return disabledText
   const domains =
     fields.allAcceptedDomains === true ? 'the accepted domains' : domainList(fields.recipientDomains)
+  const requirements = tlsRequirementsOf(fields)
   const tlsEffect =
-    fields.tlsSettings === null || fields.mode === 'ReportOnly'
+    requirements === '' || fields.mode === 'ReportOnly'
       ? ''
-      : ` It no longer forces TLS (${fields.tlsSettings}): mail may be sent in the clear, unless another connector forces it.`
+      : ` It no longer forces TLS (${requirements}): mail may be sent in the clear, unless another connector forces it.`
   const effect = `Mail to ${domains} is no longer sent through ${routeText(fields)}.`
   if (fields.allAcceptedDomains === true)
     return `${effect} Without another connector it is deferred, and bounces after 24 hours.`
   return `${effect}${tlsEffect}`
 }
+
+/** Returns an empty text if TLS is not forced. */
+const tlsRequirementsOf = ({ tlsSettings, smtpDaneMode, mtaStsMode }: Fields): string =>
+  [
+    tlsSettings === null ? '' : String(tlsSettings),
+    smtpDaneMode === 'Mandatory' ? 'smtpDaneMode Mandatory' : '',
+    mtaStsMode === 'Mandatory' ? 'mtaStsMode Mandatory' : '',
+  ]
+    .filter(Boolean)
+    .join(' and ')
 
 const routeText = ({ route, smartHosts }: Fields): string =>
   route === 'SmartHosts'
@@ -91,9 +102,9 @@ function enforcementEffect(kind: EntryKind, fields: Fields): string {
 
 function reportOnlyEffect(kind: EntryKind, fields: Fields): string {
   if (kind.name === 'outboundConnectors')
-    return fields.tlsSettings === null
+    return tlsRequirementsOf(fields) === ''
       ? 'It forces no TLS, so mail is not affected.'
-      : `It no longer forces TLS (${fields.tlsSettings}): what it requires is only recorded.`
+      : `It no longer forces TLS (${tlsRequirementsOf(fields)}): what it requires is only recorded.`
   if (fields.connectorType === 'OnPremises')
     return 'The servers that it identifies may still relay, also without TLS; violations are only recorded.'
   return inboundRemovalEffect(fields).replace(/\.$/, '; violations are only recorded.')
@@ -103,8 +114,9 @@ function outboundEnforcementEffect(fields: Fields): string {
   const domains =
     fields.allAcceptedDomains === true ? 'the accepted domains' : domainList(fields.recipientDomains)
   const route = `Mail to ${domains} is sent through ${routeText(fields)}.`
-  if (fields.tlsSettings === null) return route
-  return `${route} Where a server does not meet ${fields.tlsSettings}, it is ${fields.onTlsFailure === 'Bounce' ? 'bounced' : 'deferred'}.`
+  const requirements = tlsRequirementsOf(fields)
+  if (requirements === '') return route
+  return `${route} Where a server does not meet ${requirements}, it is ${fields.onTlsFailure === 'Bounce' ? 'bounced' : 'deferred'}.`
 }
 
 /** Values of each field, from the weakest requirement to the strongest. */
@@ -118,6 +130,8 @@ const strengthOrder: Readonly<Record<string, readonly unknown[]>> = {
   requireClientAuthEku: [false, true],
   minimumTlsVersion: ['TLSv1.2', 'TLSv1.3'],
   revocationCheck: ['None', 'SoftFail', 'HardFail'],
+  smtpDaneMode: ['None', 'Opportunistic', 'Mandatory'],
+  mtaStsMode: ['None', 'Opportunistic', 'Mandatory'],
   tlsSettings: [null, 'EncryptionOnly', 'CertificateValidation', 'DomainValidation'],
 }
 

@@ -33,10 +33,10 @@ type ConfigurationState = Readonly<Record<EntryKindName, readonly DesiredEntry[]
 /** @returns all warnings about written entries, and new warnings about other entries */
 export function collectWarnings(
   changes: readonly Change[],
-  { current, deliversInVpc }: Gateway,
+  { current, deliversInVpc, validatesDnssec }: Gateway,
   now: Date,
 ): ConfigurationWarning[] {
-  const options: WarningOptions = { scope: 'WhatWeakens', deliversInVpc }
+  const options: WarningOptions = { scope: 'WhatWeakens', deliversInVpc, validatesDnssec }
   const writtenEntries = new Set(changes.flatMap((change) => ('desired' in change ? [change.desired] : [])))
   const after = stateAfter(changes, current)
   const currentSurroundings = surroundingsOf(current)

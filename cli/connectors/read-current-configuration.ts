@@ -26,6 +26,7 @@ const GatewaySettings = z.looseObject({
   version: z.int().nonnegative(),
   defaultRoute: z.enum(['Mx', 'Ses']),
   deliversInVpc: z.boolean(),
+  validatesDnssec: z.boolean().default(true),
 })
 
 /** The configuration of a gateway at one version, and the settings on which connectors depend. */

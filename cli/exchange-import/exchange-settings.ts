@@ -49,7 +49,7 @@ export class ExchangeSettings {
    * @param values names and numbers of Exchange's enumeration
    * @returns a name in `values`, `Unknown` for any other value, null for an empty setting
    */
-  choice<T extends string>(name: string, values: Readonly<Record<T, number>>): T | 'Unknown' | null {
+  choice<T extends string>(name: string, values: Readonly<Record<T, number | null>>): T | 'Unknown' | null {
     const text = this.text(name)
     if (text === null) return null
     const names = Object.keys(values) as T[]

@@ -17,7 +17,8 @@ import { NoticeCollector } from './import-notices.ts'
 
 /** Names and numbers of Exchange's enumeration TlsAuthLevel. */
 const tlsLevels = { EncryptionOnly: 1, CertificateValidation: 2, DomainValidation: 4 } as const
-const modes = { Opportunistic: 0, None: 1 } as const
+/** The number of Mandatory is not documented, so only its name is accepted. */
+const modes = { Opportunistic: 0, None: 1, Mandatory: null } as const
 
 const unsupported: readonly UnsupportedSetting[] = [
   {
@@ -42,8 +43,8 @@ export function importOutbound(settings: ExchangeSettings): ImportedObject {
     ...domainsOf(settings, common.connectorType === 'OnPremises', collector),
     ...route,
     ...tls,
-    smtpDaneMode: parseMode(settings, 'SmtpDaneMode', collector),
-    mtaStsMode: parseMode(settings, 'MtaStsMode', collector),
+    smtpDaneMode: parseMode(settings, 'SmtpDaneMode', noTlsaReason(route), collector),
+    mtaStsMode: parseMode(settings, 'MtaStsMode', noMtaStsReason(route), collector),
     enabled: common.enabled && !isUnusable && !isExcluded,
   }
   if (fields.enabled && route.route === 'Mx') noticePublishedPolicies(settings, tls.tlsSettings, collector)
@@ -182,16 +183,31 @@ function noticePublishedPolicies(
   )
 }
 
+type Hosts = Pick<Route, 'route' | 'smartHosts'>
+
+const noTlsaReason = ({ smartHosts }: Hosts): string | null =>
+  smartHosts.some(({ host }) => isIP(host) !== 0)
+    ? 'a smart host that is an IP address has no TLSA records'
+    : null
+
+const noMtaStsReason = ({ route }: Hosts): string | null =>
+  route === 'SmartHosts' ? 'no MTA-STS policy applies to smart hosts' : null
+
+/** @param impossible why no next hop of the route can meet Mandatory; null if it can */
 function parseMode(
   settings: ExchangeSettings,
   setting: string,
+  impossible: string | null,
   collector: NoticeCollector,
-): 'Opportunistic' | 'None' {
+): 'Opportunistic' | 'Mandatory' | 'None' {
   const mode = settings.choice(setting, modes)
-  if (mode === 'Unknown')
+  const reason = mode === 'Unknown' ? 'it is not supported' : mode === 'Mandatory' ? impossible : null
+  if (reason !== null) {
     collector.add(
       'Weaker than in Exchange',
-      `${setting} "${settings.text(setting)}" is not supported; it is imported as Opportunistic: only published policies apply.`,
+      `${setting} "${settings.text(setting)}": ${reason}; it is imported as Opportunistic: only published policies apply.`,
     )
-  return mode === 'None' ? 'None' : 'Opportunistic'
+    return 'Opportunistic'
+  }
+  return mode === 'None' || mode === 'Mandatory' ? mode : 'Opportunistic'
 }

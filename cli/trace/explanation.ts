@@ -3,7 +3,7 @@ import * as z from 'zod'
 import { printable } from '../text/format.ts'
 import { indentParagraph } from '../text/table.ts'
 import { ConsideredConnector, consideredConnectorsText } from './considered-connectors.ts'
-import { certificateText } from './session-text.ts'
+import { certificateText, tlsRequirementText } from './session-text.ts'
 import { ClientCertificate, Verdict } from './trace-entry.ts'
 
 const Route = z.object({
@@ -17,6 +17,8 @@ const Requirement = z.object({
   mode: z.string(),
   tlsDomain: z.string().nullable(),
   minimumTlsVersion: z.string(),
+  smtpDaneMode: z.string().default('Opportunistic'),
+  mtaStsMode: z.string().default('Opportunistic'),
 })
 
 const Recipient = z.object({
@@ -101,11 +103,14 @@ function requirementText({
   mode,
   tlsDomain,
   minimumTlsVersion,
+  smtpDaneMode,
+  mtaStsMode,
 }: z.output<typeof Requirement>): string {
-  if (level === 'Opportunistic')
-    return 'over TLS if offered, else in the clear unless DANE or MTA-STS applies'
   const name = tlsDomain === null ? '' : ` for ${tlsDomain}`
-  const requirement = `${level}${name}, ${minimumTlsVersion} or later`
+  const requirements = tlsRequirementText({ level: `${level}${name}`, smtpDaneMode, mtaStsMode })
+  if (requirements === 'Opportunistic')
+    return 'over TLS if offered, else in the clear unless DANE or MTA-STS applies'
+  const requirement = `${requirements}, ${minimumTlsVersion} or later`
   return mode === 'ReportOnly' ? `with ${requirement} (report only)` : `only with ${requirement}`
 }
 

@@ -11,6 +11,7 @@ import {
   presentedCertificateText,
   requirementText,
   senderText,
+  tlsRequirementText,
 } from './session-text.ts'
 import type { Attempt, Recipient, TraceEntry, Verdict } from './trace-entry.ts'
 
@@ -73,7 +74,7 @@ function recipientLines({
 }
 
 function requirementLines(
-  { connector, since, level }: NonNullable<Recipient['requirement']>,
+  { connector, since, ...requirement }: NonNullable<Recipient['requirement']>,
   lowered: readonly string[],
 ): string[] {
   const loweredText = lowered.includes('connector')
@@ -81,7 +82,7 @@ function requirementLines(
     : lowered.length === 0
       ? ''
       : `; the current connector lowers ${lowered.map(printable).join(', ')}`
-  const text = `keeps the requirement of connector "${printable(connector.name)}" from ${formatTime(since)}: ${printable(level)}${loweredText}`
+  const text = `keeps the requirement of connector "${printable(connector.name)}" from ${formatTime(since)}: ${printable(tlsRequirementText(requirement))}${loweredText}`
   return [`  Requires   ${text}`]
 }
 

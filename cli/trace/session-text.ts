@@ -57,6 +57,20 @@ export function requirementText({ policy, policySource, reportOnlyLevel }: Attem
   return source === undefined ? `${policy} was required` : `${policy} was required by ${source}`
 }
 
+/** Describes what a connector requires. Returns `Opportunistic` if it requires nothing. */
+export function tlsRequirementText(requirement: {
+  level: string
+  smtpDaneMode: string
+  mtaStsMode: string
+}): string {
+  const policies = [
+    requirement.smtpDaneMode === 'Mandatory' ? 'DANE' : '',
+    requirement.mtaStsMode === 'Mandatory' ? 'MTA-STS' : '',
+  ].filter(Boolean)
+  const level = requirement.level === 'Opportunistic' && policies.length > 0 ? [] : [requirement.level]
+  return [...level, ...policies].join(' and ')
+}
+
 export function certificateText(certificate: ClientCertificate): string[] {
   const { subject, subjectAltNames, issuer, fingerprint256, notBefore, notAfter, trusted, trustError } =
     certificate

@@ -60,7 +60,13 @@ const Recipient = z.object({
     .nullable()
     .default(null),
   requirement: z
-    .object({ connector: z.object({ name: z.string() }), since: z.string(), level: z.string() })
+    .object({
+      connector: z.object({ name: z.string() }),
+      since: z.string(),
+      level: z.string(),
+      smtpDaneMode: z.string().default('Opportunistic'),
+      mtaStsMode: z.string().default('Opportunistic'),
+    })
     .nullable()
     .default(null),
   released: AdministratorRequest,

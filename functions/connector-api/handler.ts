@@ -50,7 +50,11 @@ export const handler = createConnectorApi({
     settings: decisionSettings(environment),
     publicRoots: getCACertificates(),
   },
-  deployment: { defaultRoute: environment.DEFAULT_ROUTE, deliversInVpc: environment.DELIVERS_IN_VPC },
+  deployment: {
+    defaultRoute: environment.DEFAULT_ROUTE,
+    deliversInVpc: environment.DELIVERS_IN_VPC,
+    validatesDnssec: environment.VALIDATES_DNSSEC,
+  },
   reports: new ReceivedReports(documents, environment.TRANSPORT_TABLE),
   published: new PublishedCertificatesItem(documents, environment.CONNECTORS_TABLE),
   observed: new ObservedList(documents, environment.TRANSPORT_TABLE),

@@ -3,11 +3,14 @@ import {
   type BounceJob,
   type DeliveryJob,
   type EvaluationJob,
+  type Route,
   splitForJobs,
+  type TlsRequirement,
 } from '../../shared/contract/jobs.ts'
 import type { Message, Recipient } from '../../shared/contract/message.ts'
 import { reply } from '../../shared/mail/reply.ts'
 import type { Bounce, Defer, Deliver, Verdict } from '../../shared/policy/evaluate.ts'
+import { hasMandatoryPolicy } from '../../shared/policy/mandatory-policies.ts'
 import { shouldNotifySender, successDsnKind } from '../../shared/policy/notification.ts'
 import { maxDelayMs } from '../../shared/policy/schedule.ts'
 
@@ -111,10 +114,16 @@ function deliveryJobs(
       tls,
       attempt,
       ...(connector && { connector }),
-      ...(route.kind === 'Canary' && { requires: ['canary'] }),
+      ...requiredFeatures(route, tls),
       connectorsVersion,
     }))
   })
+}
+
+/** Without the feature `mandatory-policies`, an earlier version would count the job as unreadable. */
+function requiredFeatures(route: Route, tls: TlsRequirement): Pick<DeliveryJob, 'requires'> {
+  if (route.kind === 'Canary') return { requires: ['canary'] }
+  return hasMandatoryPolicy(tls) ? { requires: ['mandatory-policies'] } : {}
 }
 
 /** The recipients of one delivery job share the connector. */

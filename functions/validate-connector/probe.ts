@@ -135,7 +135,7 @@ function startTlsStep(tls: ServerTls, requirement: HopRequirement): ReportedStep
 /** Returns the fault of the session, regardless of its certificate. */
 function sessionFault(tls: ServerTls, requirement: HopRequirement) {
   const level = requirement.level === 'Opportunistic' ? 'Opportunistic' : 'EncryptionOnly'
-  return assessServerTls({ ...requirement, level }, tls, new Date())
+  return assessServerTls({ ...requirement, level, additional: [] }, tls, new Date())
 }
 
 function inTheClearText(tls: Exclude<ServerTls, EstablishedTls>): string {
@@ -169,11 +169,15 @@ function revocationText({ revocation }: EstablishedTls): string {
   return status === 'Good' ? `; revocation: ${detail}` : `; revocation: undetermined (${detail})`
 }
 
-function acceptedText(
+function acceptedText(tls: EstablishedTls, requirement: HopRequirement): string {
+  const additional = requirement.additional ?? []
+  return [requirement, ...additional].map((each) => acceptedTextFor(tls, each)).join('. ')
+}
+
+function acceptedTextFor(
   { trusted, trustError, certificates }: EstablishedTls,
-  requirement: HopRequirement,
+  { level, names, source }: HopRequirement,
 ): string {
-  const { level, names, source } = requirement
   const until = certificates[0] ? `; valid until ${certificates[0].notAfter}` : ''
   if (level === 'DomainValidation')
     return `Trusted, and its name matches ${names.join(' or ')}${sourceTexts[source]}${until}`

@@ -50,6 +50,7 @@ export class ConnectorApi extends Construct {
     setDecisionEnvironment(config, this.handler)
     setSignInEnvironment(config, this.handler)
     this.handler.addEnvironment('DELIVERS_IN_VPC', String(deliversInVpc(config)))
+    this.handler.addEnvironment('VALIDATES_DNSSEC', String(config.dnsServers.length > 0))
     const functions = { config, handler: this.handler, validate: validate.handler }
     this.api = new AdministratorApi(this, 'Api', {
       ...functions,

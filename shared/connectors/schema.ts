@@ -6,7 +6,7 @@
 import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import * as z from 'zod'
-import { SmartHost } from '../contract/jobs.ts'
+import { PublishedPolicyMode, SmartHost } from '../contract/jobs.ts'
 import { RevocationCheck } from '../contract/revocation.ts'
 import { normaliseDomain, normaliseDomainPattern } from '../mail/domain.ts'
 import { hasDates } from '../tls/validity.ts'
@@ -298,14 +298,12 @@ const OutboundFields = z.strictObject({
     .describe(
       'the secret mailflow/client-certificates/NAME, presented to a next hop that asks for a certificate',
     ),
-  smtpDaneMode: z
-    .enum(['Opportunistic', 'None'])
-    .default('Opportunistic')
-    .describe('whether TLSA records of the next hop apply where tlsSettings is null (RFC 7672)'),
-  mtaStsMode: z
-    .enum(['Opportunistic', 'None'])
-    .default('Opportunistic')
-    .describe("whether the domain's MTA-STS policy applies where tlsSettings is null (RFC 8461)"),
+  smtpDaneMode: PublishedPolicyMode.default('Opportunistic').describe(
+    'Opportunistic: TLSA records of the next hop apply where tlsSettings is null (RFC 7672); Mandatory: always, and without usable records the message waits',
+  ),
+  mtaStsMode: PublishedPolicyMode.default('Opportunistic').describe(
+    "Opportunistic: the domain's MTA-STS policy applies where tlsSettings is null (RFC 8461); Mandatory: always, and without a policy in mode enforce the message waits; route Mx only",
+  ),
   expirationHours: z.int().min(12).max(24).default(24).describe('hours until the message bounces'),
   comment,
 })
@@ -374,6 +372,31 @@ const outboundRules = (defaultRoute: DefaultRoute | null): SpanningRule<Outbound
     isBroken: (connector) => connector.route === 'Ses' && connector.minimumTlsVersion === 'TLSv1.3',
     message: (connector) =>
       `Amazon SES does not let a sender choose TLSv1.3 as the minimum${defaultNote(connector, defaultRoute)}`,
+  },
+  {
+    at: 'smtpDaneMode',
+    reads: ['route', 'smtpDaneMode'],
+    isBroken: (connector) => connector.route === 'Ses' && connector.smtpDaneMode === 'Mandatory',
+    message: (connector) =>
+      `Amazon SES does not check TLSA records on request, so Mandatory needs route Mx or SmartHosts${defaultNote(connector, defaultRoute)}`,
+  },
+  {
+    at: 'smtpDaneMode',
+    reads: ['route', 'smartHosts', 'smtpDaneMode'],
+    isBroken: (connector) =>
+      connector.smtpDaneMode === 'Mandatory' && connector.smartHosts.some(({ host }) => isIP(host) !== 0),
+    message: (connector) =>
+      `an IP address has no TLSA records, so Mandatory needs smartHosts by name, not ${connector.smartHosts.find(({ host }) => isIP(host) !== 0)?.host}`,
+  },
+  {
+    at: 'mtaStsMode',
+    reads: ['route', 'mtaStsMode'],
+    isBroken: (connector) =>
+      connector.mtaStsMode === 'Mandatory' && (connector.route === 'Ses' || connector.route === 'SmartHosts'),
+    message: (connector) =>
+      connector.route === 'Ses'
+        ? `Amazon SES does not check MTA-STS policies on request, so Mandatory needs route Mx${defaultNote(connector, defaultRoute)}`
+        : 'an MTA-STS policy lists the MX hosts of a domain and no smart hosts, so Mandatory needs route Mx; for smart hosts use tlsSettings or smtpDaneMode',
   },
   {
     at: 'minimumTlsVersion',

@@ -323,6 +323,8 @@ export const ApiEnvironment = DecisionEnvironment.extend({
   BOUNCE_DEAD_LETTERS_URL: z.url(),
   /** Whether deliver-message runs in the VPC. */
   DELIVERS_IN_VPC: z.stringbool(),
+  /** Whether deliver-message asks other resolvers than Amazon's, which proves no record. */
+  VALIDATES_DNSSEC: z.stringbool().default(true),
 })
 
 export const PagesEnvironment = ConnectorsEnvironment.extend({

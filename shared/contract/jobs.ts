@@ -20,7 +20,7 @@ const jobFields = {
 }
 
 /** The features that this version knows. */
-const knownFeatures: ReadonlySet<string> = new Set(['canary'])
+const knownFeatures: ReadonlySet<string> = new Set(['canary', 'mandatory-policies'])
 
 const JobWithFeatures = z.object({ requires: z.array(z.string()) })
 
@@ -45,6 +45,9 @@ export const Route = z.discriminatedUnion('kind', [
 ])
 export type Route = z.infer<typeof Route>
 
+/** Whether a policy of the recipient's domain is used. Without one, `Mandatory` lets the message wait. */
+export const PublishedPolicyMode = z.enum(['Opportunistic', 'Mandatory', 'None'])
+
 /** The conditions that the next hop's TLS must satisfy before any octet of the message is sent. */
 export const TlsRequirement = z.strictObject({
   level: z.enum(['Opportunistic', 'EncryptionOnly', 'CertificateValidation', 'DomainValidation']),
@@ -56,9 +59,9 @@ export const TlsRequirement = z.strictObject({
   certificateAuthorities: z.array(z.string()),
   minimumTlsVersion: z.enum(['TLSv1.2', 'TLSv1.3']),
   /** Whether the next hop's TLSA records are used (RFC 7672). */
-  smtpDaneMode: z.enum(['Opportunistic', 'None']).default('Opportunistic'),
+  smtpDaneMode: PublishedPolicyMode.default('Opportunistic'),
   /** Whether the domain's MTA-STS policy is used (RFC 8461). */
-  mtaStsMode: z.enum(['Opportunistic', 'None']).default('Opportunistic'),
+  mtaStsMode: PublishedPolicyMode.default('Opportunistic'),
   /** Which revocation result makes a certificate untrusted. */
   revocationCheck: RevocationCheck.default('SoftFail'),
   /** The last part of the name of the secret with the client certificate, for a next hop that requests one. */

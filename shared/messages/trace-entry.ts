@@ -89,8 +89,14 @@ const RequirementEntry = z.strictObject({
   since: timestamp.describe('time of the decision'),
   route: z.enum(['Mx', 'SmartHosts', 'Ses']),
   smartHosts: z.array(SmartHost),
-  ...TlsRequirement.pick({ level: true, tlsDomain: true, minimumTlsVersion: true, revocationCheck: true })
-    .shape,
+  ...TlsRequirement.pick({
+    level: true,
+    tlsDomain: true,
+    minimumTlsVersion: true,
+    revocationCheck: true,
+    smtpDaneMode: true,
+    mtaStsMode: true,
+  }).shape,
 })
 
 const AdministratorRequestEntry = z.strictObject({
@@ -215,9 +221,9 @@ function requirementEntry(
   const requirement = requirements.get(reference?.digest ?? '')
   if (reference === undefined || requirement === undefined) return null
   const { connector, route, smartHosts, tls } = requirement
-  const { level, tlsDomain, minimumTlsVersion, revocationCheck } = tls
-  const { since } = reference
-  return { connector, since, route, smartHosts, level, tlsDomain, minimumTlsVersion, revocationCheck }
+  const { level, tlsDomain, minimumTlsVersion, revocationCheck, smtpDaneMode, mtaStsMode } = tls
+  const fields = { level, tlsDomain, minimumTlsVersion, revocationCheck, smtpDaneMode, mtaStsMode }
+  return { connector, since: reference.since, route, smartHosts, ...fields }
 }
 
 function messageFields({ id, receivedAt, direction, attributedTo, source, tls, size }: Message) {

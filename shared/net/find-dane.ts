@@ -6,7 +6,7 @@
  * fail on TLSA queries, and the answer would prove nothing.
  */
 import { normaliseDomain } from '../mail/domain.ts'
-import type { DaneState } from '../policy/transport-security.ts'
+import type { DaneState } from '../policy/hop-facts.ts'
 import { type DnsFailure, dnsFailureReply } from './dns-failure.ts'
 import type { Resolver } from './resolver.ts'
 

@@ -7,6 +7,7 @@ import { asError } from '../contract/error-message.ts'
 import type { TlsRequirement } from '../contract/jobs.ts'
 import type { Recipient } from '../contract/message.ts'
 import { reply } from '../mail/reply.ts'
+import { hasMandatoryPolicy } from '../policy/mandatory-policies.ts'
 import { isEnforced } from '../policy/transport-security.ts'
 import { maxSesMessageOctets, type SesApi, sesApiFor } from './ses-api.ts'
 import { classifySesError, replyForSesError, sesHost } from './ses-errors.ts'
@@ -66,6 +67,11 @@ function checkSesSupport({
       outcome: 'PermanentFailure',
       reply: reply(550, '5.7.30', 'REQUIRETLS is requested but Amazon SES does not support it'),
     }
+  if (hasMandatoryPolicy(tls) && isEnforced(tls)) {
+    const text =
+      'Amazon SES does not check TLSA records and MTA-STS policies on request, which the connector requires'
+    return { outcome: 'TlsNotMet', reply: reply(451, '4.7.320', text) }
+  }
   if (tls.level === 'Opportunistic' || tls.level === 'EncryptionOnly') return null
   const text = `Amazon SES cannot verify the next hop's certificate, which ${tls.level} requires`
   return { outcome: 'TlsNotMet', reply: reply(451, '4.7.320', text) }

@@ -12,12 +12,11 @@ import { domainOf } from '../mail/address.ts'
 import { toSingleLine } from '../mail/peer-text.ts'
 import { reply } from '../mail/reply.ts'
 import { waivesTls } from '../mail/waives-tls.ts'
+import { type MtaStsState, noMtaSts, type SenderRequest } from '../policy/hop-facts.ts'
+import { requiredLevel } from '../policy/mandatory-policies.ts'
 import {
   decideHop,
   type HopDecision,
-  type MtaStsState,
-  noMtaSts,
-  type SenderRequest,
   serverNameFor,
   usesPublishedPolicies,
 } from '../policy/transport-security.ts'
@@ -454,17 +453,18 @@ function outcomeWithoutHop(tls: TlsRequirement, answer: Reply): Outcome {
 }
 
 /** The TLS fields of an outcome without a session. */
-export const fieldsWithoutSession = ({
-  level,
-}: TlsRequirement): Omit<Outcome, 'host' | 'outcome' | 'reply'> => ({
-  ip: null,
-  tls: null,
-  policy: level,
-  policySource: level === 'Opportunistic' ? 'Opportunistic' : 'Connector',
-  reportOnlyLevel: null,
-  tlsResult: null,
-  reportOnly: null,
-})
+export function fieldsWithoutSession(tls: TlsRequirement): Omit<Outcome, 'host' | 'outcome' | 'reply'> {
+  const policy = requiredLevel(tls)
+  return {
+    ip: null,
+    tls: null,
+    policy,
+    policySource: policy === 'Opportunistic' ? 'Opportunistic' : 'Connector',
+    reportOnlyLevel: null,
+    tlsResult: null,
+    reportOnly: null,
+  }
+}
 
 const forEachRecipient = (recipients: readonly Recipient[], outcome: Outcome): Outcomes =>
   new Map(recipients.map(({ address }) => [address, outcome]))

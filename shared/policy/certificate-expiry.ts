@@ -174,11 +174,12 @@ function consequenceOf(owner: Owner, { verifiedBy }: ObservedCertificate): Conse
 }
 
 function nextHopConsequence(
-  { tlsSettings, mode, onTlsFailure }: OutboundConnector,
+  { tlsSettings, mode, onTlsFailure, mtaStsMode }: OutboundConnector,
   verifiedBy: ObservedCertificate['verifiedBy'],
 ): Consequence {
   const verifies = tlsSettings === 'CertificateValidation' || tlsSettings === 'DomainValidation'
-  if (verifies && mode === 'Enforce') return onTlsFailure === 'Bounce' ? 'MailReturns' : 'MailWaits'
+  if ((verifies || mtaStsMode === 'Mandatory') && mode === 'Enforce')
+    return onTlsFailure === 'Bounce' ? 'MailReturns' : 'MailWaits'
   if (verifiedBy === 'MtaSts' || verifiedBy === 'RequireTls') return 'MailWaits'
   if (verifiedBy === 'Dane') return 'AsTlsaSays'
   return verifies ? 'RecordedOnly' : 'Nothing'

@@ -25,6 +25,7 @@ import {
   loweredBy,
   routeOfRequirement,
 } from './kept-requirement.ts'
+import { requiresNextHopTls } from './mandatory-policies.ts'
 import { shouldNotifySender } from './notification.ts'
 import { opportunistic, requirementOf, routeOf, selectOutbound } from './outbound.ts'
 import type { PostmasterSettings } from './postmaster.ts'
@@ -344,8 +345,8 @@ function deliverOrRetry(
 }
 
 /** The mode is checked because it may have changed after the attempt. */
-const shouldBounceOnTlsFailure = ({ mode, tlsSettings, onTlsFailure }: OutboundConnector): boolean =>
-  mode === 'Enforce' && tlsSettings !== null && onTlsFailure === 'Bounce'
+const shouldBounceOnTlsFailure = (connector: OutboundConnector): boolean =>
+  connector.mode === 'Enforce' && requiresNextHopTls(connector) && connector.onTlsFailure === 'Bounce'
 
 function bounceExpired(common: CommonFields, attempt: Attempt): Bounce {
   if (attempt.outcome === 'TlsNotMet')

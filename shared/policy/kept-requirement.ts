@@ -11,6 +11,7 @@ import type { OutboundConnector, OutboundConnectorInput } from '../connectors/sc
 import { ConnectorName, type Route, SmartHost, TlsRequirement } from '../contract/jobs.ts'
 import { fingerprintOf } from '../tls/fingerprint.ts'
 import { requiresChain } from '../tls/requirement.ts'
+import { requiresNextHopTls } from './mandatory-policies.ts'
 import { revocationRank, tlsLevels } from './order.ts'
 import { requirementOf } from './outbound.ts'
 
@@ -35,6 +36,8 @@ export const LoweredField = z.enum([
   'tlsDomain',
   'certificateAuthorities',
   'revocationCheck',
+  'smtpDaneMode',
+  'mtaStsMode',
   'route',
   'smartHosts',
 ])
@@ -44,7 +47,7 @@ const requirements = new WeakMap<OutboundConnector, KeptRequirement>()
 
 /** @returns null when the connector does not force TLS; for the same connector object always the same requirement */
 export function keptRequirementOf(connector: OutboundConnector | null): KeptRequirement | null {
-  if (connector === null || connector.tlsSettings === null || connector.mode !== 'Enforce') return null
+  if (connector === null || !requiresNextHopTls(connector) || connector.mode !== 'Enforce') return null
   const { id, name, route, smartHosts } = connector
   const known = requirements.get(connector)
   const requirement = known ?? { connector: { id, name }, route, smartHosts, tls: requirementOf(connector) }
@@ -65,6 +68,8 @@ type RequiringFields = Pick<
   | 'tlsDomain'
   | 'certificateAuthorities'
   | 'revocationCheck'
+  | 'smtpDaneMode'
+  | 'mtaStsMode'
   | 'route'
   | 'smartHosts'
 >
@@ -90,6 +95,8 @@ export function loweredBy(
     tlsDomain: tlsDomain !== null && tls.tlsDomain !== null && tlsDomain !== tls.tlsDomain,
     certificateAuthorities: usesChain && trustsMore(certificateAuthorities, tls.certificateAuthorities),
     revocationCheck: usesChain && revocationRank(current) < revocationRank(tls),
+    smtpDaneMode: tls.smtpDaneMode === 'Mandatory' && current.smtpDaneMode !== 'Mandatory',
+    mtaStsMode: tls.mtaStsMode === 'Mandatory' && current.mtaStsMode !== 'Mandatory',
     route: current.route !== route,
     smartHosts:
       current.route === route &&

@@ -70,6 +70,12 @@ export const tlsLevels: readonly OutboundConnector['tlsSettings'][] = [
   'DomainValidation',
 ]
 
+const mandatoryCount = ({ smtpDaneMode, mtaStsMode }: OutboundConnector): number =>
+  [smtpDaneMode, mtaStsMode].filter((mode) => mode === 'Mandatory').length
+
+/** More than all of tlsSettings: a Mandatory mode also needs proof of which hosts belong to the domain. */
+const mandatoryWeight = 8
+
 /**
  * The strength of the requirements for a next hop. Of two connectors for the same pattern the stronger takes
  * precedence, so that a second connector never weakens the first.
@@ -77,7 +83,8 @@ export const tlsLevels: readonly OutboundConnector['tlsSettings'][] = [
 export function requirementStrength(connector: OutboundConnector): number {
   const { tlsSettings, minimumTlsVersion } = connector
   const level = tlsLevels.indexOf(tlsSettings)
-  const session = level * 2 + Number(minimumTlsVersion === 'TLSv1.3')
+  const session =
+    level * 2 + Number(minimumTlsVersion === 'TLSv1.3') + mandatoryCount(connector) * mandatoryWeight
   return session + (level >= 2 ? revocationRank(connector) * tieBreakWeight : 0)
 }
 

@@ -7,6 +7,7 @@
 import type { OutboundConnector } from '../connectors/schema.ts'
 import type { Message, Recipient } from '../contract/message.ts'
 import type { InboundEvaluation } from './inbound.ts'
+import { requiresNextHopTls } from './mandatory-policies.ts'
 
 interface BounceContext {
   message: Pick<Message, 'envelope' | 'attributedTo'>
@@ -30,7 +31,7 @@ export function mayReturnContent({
     !requireTls &&
     !hadForcedTls &&
     !wasProtectedInbound(message, inbound) &&
-    (outbound === null || outbound.tlsSettings === null) &&
+    (outbound === null || !requiresNextHopTls(outbound)) &&
     (recipient.lastAttempt === null || recipient.lastAttempt.policy === 'Opportunistic')
   )
 }

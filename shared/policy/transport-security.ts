@@ -1,7 +1,8 @@
 /**
  * Decides the TLS requirement for a next hop. Precedence:
  *
- * 1. The connector's `tlsSettings`, if enforced. No policy of the recipient's domain weakens or replaces them.
+ * 1. The connector's `tlsSettings` and Mandatory modes, if enforced. Each of them must be met. No policy of the
+ *    recipient's domain weakens or replaces them.
  * 2. The host's TLSA records (DANE, RFC 7672), if DNSSEC proves them.
  * 3. The domain's MTA-STS policy (RFC 8461) in mode `enforce`. It also takes precedence over TLSA records of which none
  *    is usable, because such records require only encryption (RFC 7672 §2.2).
@@ -12,71 +13,29 @@
  * that `TLS-Required: No` disables, those of a connector in ReportOnly mode, and those of a policy in mode `testing`.
  */
 import type { TlsRequirement } from '../contract/jobs.ts'
-import type { Reply } from '../contract/message.ts'
-import type { TlsResult } from '../contract/tls-result.ts'
 import { reply } from '../mail/reply.ts'
-import { isUsable } from '../tls/dane.ts'
 import {
   forcesTls,
   type HopRequirement,
   opportunistic,
   type ReportOnlyRequirement,
   requiresChain,
-  type TlsaRecord,
   type TlsFault,
 } from '../tls/requirement.ts'
-
-/** The facts about a next hop before the connection. */
-export interface HopFacts {
-  /** The recipient's domain. */
-  domain: string
-  /** Host name, or IP address of a smart host. */
-  host: string
-  /** `Domain`: the domain itself, which has no MX records (RFC 5321 §5.1). */
-  foundBy: 'Mx' | 'Domain' | 'SmartHost'
-  /** Whether DNSSEC or the administrator proves that mail for the domain goes to this host. */
-  authentic: boolean
-  dane: DaneState
-}
-
-export type DaneState =
-  /** Not queried, not signed, or proven not to exist. */
-  | { kind: 'None' }
-  /**
-   * Records proven by DNSSEC; some may be unusable. `baseDomain`: RFC 7672 §2.2.3. `names`: the base domain and the
-   * other reference identifiers for the certificate (§3.2.2).
-   */
-  | { kind: 'Records'; baseDomain: string; names: readonly string[]; records: readonly TlsaRecord[] }
-  /** The lookup failed or the records are bogus: the host counts as unreachable (RFC 7672 §2.1.1). */
-  | { kind: 'Failed'; reply: Reply; bogus: boolean }
-
-export interface MtaStsPolicy {
-  id: string
-  mode: 'enforce' | 'testing' | 'none'
-  /** Patterns of host names in lower case; `*.` stands for one label (RFC 8461 §4.1). */
-  mx: readonly string[]
-  /** In seconds; `max_age` of RFC 8461 §3.2. */
-  maxAge: number
-}
-
-export type MtaStsState =
-  /** No policy applies. `fault`: the domain announces one, but the fetch failed. */
-  | { kind: 'None'; fault: { result: TlsResult; detail: string } | null }
-  /** `fault`: the check for a newer policy failed. */
-  | { kind: 'Policy'; policy: MtaStsPolicy; fault?: { result: TlsResult; detail: string } | null }
-  /** The cache cannot be read, so a cached policy may apply. */
-  | { kind: 'Unknown'; fault?: null }
-
-export const noMtaSts: MtaStsState = { kind: 'None', fault: null }
-
-export interface SenderRequest {
-  /** REQUIRETLS parameter of MAIL FROM. */
-  requireTls: boolean
-  /** Header field `TLS-Required: No`, ignored with REQUIRETLS (RFC 8689 §4.1). */
-  tlsRequiredNo: boolean
-  /** The reverse path is empty. REQUIRETLS alone must not cause the loss of a DSN (RFC 8689 §5). */
-  isNotification: boolean
-}
+import type { HopFacts, MtaStsState, SenderRequest } from './hop-facts.ts'
+import {
+  hasMandatoryPolicy,
+  mandatoryRequirements,
+  mergeRequirements,
+  type RequiredByConnector,
+} from './mandatory-policies.ts'
+import {
+  isListed,
+  type PublishedRequirement,
+  publishedRequirement,
+  requirementOnly,
+  usableRecords,
+} from './published-requirement.ts'
 
 export type HopDecision =
   /** The message is sent only if `enforced` is met; the other requirements are checked and recorded. */
@@ -97,7 +56,7 @@ export function decideHop(
 ): HopDecision {
   const decision = applyPrecedence(
     tls,
-    connectorRequirement(tls),
+    [...ownRequirements(tls), ...mandatoryRequirements(tls, hop, mtaSts)],
     publishedRequirement(tls, hop, mtaSts),
     senderRequest,
   )
@@ -116,15 +75,20 @@ export function usesPublishedPolicies(
   tls: TlsRequirement,
   senderRequest: SenderRequest,
 ): { dane: boolean; mtaSts: boolean } {
-  const canApply = !isEnforced(tls) || senderRequest.requireTls
+  const { level, mode, smtpDaneMode, mtaStsMode } = tls
+  const canApply = level === 'Opportunistic' || mode === 'ReportOnly' || senderRequest.requireTls
   return {
-    dane: canApply && tls.smtpDaneMode === 'Opportunistic',
-    mtaSts: canApply && (tls.mtaStsMode === 'Opportunistic' || senderRequest.requireTls),
+    dane: smtpDaneMode === 'Mandatory' || (canApply && smtpDaneMode === 'Opportunistic'),
+    mtaSts:
+      mtaStsMode === 'Mandatory' ||
+      (canApply && (mtaStsMode === 'Opportunistic' || senderRequest.requireTls)),
   }
 }
 
-export const isEnforced = ({ level, mode }: Pick<TlsRequirement, 'level' | 'mode'>): boolean =>
-  level !== 'Opportunistic' && mode === 'Enforce'
+/** Whether the connector itself forces TLS. */
+export const isEnforced = (
+  tls: Pick<TlsRequirement, 'level' | 'mode' | 'smtpDaneMode' | 'mtaStsMode'>,
+): boolean => tls.mode === 'Enforce' && (tls.level !== 'Opportunistic' || hasMandatoryPolicy(tls))
 
 function connectorRequirement(tls: TlsRequirement): HopRequirement {
   return {
@@ -138,110 +102,26 @@ function connectorRequirement(tls: TlsRequirement): HopRequirement {
   }
 }
 
-/** The requirement from the policies of the recipient's domain. Only policies that the connector allows are used. */
-type PublishedRequirement =
-  | { kind: 'Nothing'; reportOnlyRequirements: ReportOnlyRequirement[] }
-  | { kind: 'Requirement'; requirement: HopRequirement; reportOnlyRequirements: ReportOnlyRequirement[] }
-  | {
-      kind: 'Refused'
-      outcome: 'TlsNotMet' | 'TemporaryFailure'
-      requirement: HopRequirement
-      fault: TlsFault
-    }
+const ownRequirements = (tls: TlsRequirement): RequiredByConnector[] =>
+  tls.level === 'Opportunistic' ? [] : [requirementOnly(connectorRequirement(tls))]
 
-function publishedRequirement(tls: TlsRequirement, hop: HopFacts, mtaSts: MtaStsState): PublishedRequirement {
-  const mtaStsResult = tls.mtaStsMode === 'None' ? noPolicy : mtaStsRequirement(hop, mtaSts)
-  if (tls.smtpDaneMode === 'None' || hop.dane.kind === 'None') return mtaStsResult
-  if (hop.dane.kind === 'Failed') return daneFailure(hop.dane)
-  const dane = usableRecords(tls, hop)
-  if (dane !== null) return requirementOnly({ ...opportunistic, ...dane, source: 'Dane' })
-  return mtaStsResult.kind === 'Nothing'
-    ? {
-        ...requirementOnly({ ...opportunistic, level: 'EncryptionOnly', source: 'Dane' }),
-        reportOnlyRequirements: mtaStsResult.reportOnlyRequirements,
-      }
-    : mtaStsResult
-}
-
-function usableRecords(
-  { smtpDaneMode }: TlsRequirement,
-  { dane }: HopFacts,
-): Pick<HopRequirement, 'level' | 'names' | 'tlsa'> | null {
-  if (smtpDaneMode === 'None' || dane.kind !== 'Records') return null
-  const tlsa = dane.records.filter(isUsable)
-  return tlsa.length > 0 ? { level: 'Dane', names: dane.names, tlsa } : null
-}
-
-const noPolicy: PublishedRequirement = { kind: 'Nothing', reportOnlyRequirements: [] }
-
-const requirementOnly = (requirement: HopRequirement) => ({
-  kind: 'Requirement' as const,
-  requirement,
-  reportOnlyRequirements: [],
-})
-
-function daneFailure({ reply, bogus }: Extract<DaneState, { kind: 'Failed' }>): PublishedRequirement {
-  return {
-    kind: 'Refused',
-    outcome: bogus ? 'TlsNotMet' : 'TemporaryFailure',
-    requirement: { ...opportunistic, level: 'Dane', source: 'Dane' },
-    fault: { reply, result: 'dnssec-invalid' },
-  }
-}
-
-function mtaStsRequirement(hop: HopFacts, mtaSts: MtaStsState): PublishedRequirement {
-  if (hop.foundBy === 'SmartHost' || mtaSts.kind === 'None') return noPolicy
-  const requirement: HopRequirement = {
-    ...opportunistic,
-    level: 'DomainValidation',
-    source: 'MtaSts',
-    names: [hop.host],
-  }
-  if (mtaSts.kind === 'Unknown')
-    return { kind: 'Refused', outcome: 'TemporaryFailure', requirement, fault: policyUnreadable(hop) }
-  if (mtaSts.policy.mode === 'none') return noPolicy
-  const fault = isListed(hop.host, mtaSts.policy) ? null : hostNotListed(hop)
-  if (mtaSts.policy.mode === 'testing')
-    return { kind: 'Nothing', reportOnlyRequirements: [{ requirement, fault }] }
-  return fault ? { kind: 'Refused', outcome: 'TlsNotMet', requirement, fault } : requirementOnly(requirement)
-}
-
-/** RFC 8461 §4.1. */
-export function isListed(host: string, { mx }: Pick<MtaStsPolicy, 'mx'>): boolean {
-  return mx.some((pattern) =>
-    pattern.startsWith('*.') ? host.slice(host.indexOf('.')) === pattern.slice(1) : host === pattern,
-  )
-}
-
-/** A cached policy may apply although the domain announces none now. So the message is not sent as if none existed. */
-const policyUnreadable = ({ domain }: HopFacts): TlsFault => ({
-  reply: reply(451, '4.3.0', `The cached MTA-STS policy of ${domain}, if any, cannot be read now`),
-  result: 'sts-policy-fetch-error',
-})
-
-function hostNotListed({ host, domain }: HopFacts): TlsFault {
-  return {
-    reply: reply(
-      451,
-      '4.4.8',
-      `${host} is not among the mail servers that the MTA-STS policy of ${domain} lists`,
-    ),
-    result: 'validation-failure',
-  }
-}
-
+/** @param required what the connector requires, in either mode */
 function applyPrecedence(
   tls: TlsRequirement,
-  connectorTls: HopRequirement,
+  required: readonly RequiredByConnector[],
   published: PublishedRequirement,
   senderRequest: SenderRequest,
 ): HopDecision {
-  if (isEnforced(tls)) return { kind: 'Try', enforced: connectorTls, reportOnlyRequirements: [] }
+  const isWaived = senderRequest.tlsRequiredNo && !senderRequest.requireTls
+  if (isEnforced(tls)) {
+    // Without tlsSettings, the domain's other policies still apply: MTA-STS must not override DANE (RFC 8461 §2).
+    const isAdded = tls.level === 'Opportunistic' && !isWaived && published.kind !== 'Nothing'
+    return enforceAll(isAdded ? [...required, published] : required)
+  }
   // REQUIRETLS uses the connector's trust anchors even where the connector requires nothing itself.
-  const fallback = connectorTls.level === 'Opportunistic' ? connectorTls : opportunistic
-  const reportOnlyRequirements: ReportOnlyRequirement[] =
-    connectorTls.level === 'Opportunistic' ? [] : [{ requirement: connectorTls, fault: null }]
-  if (senderRequest.tlsRequiredNo && !senderRequest.requireTls)
+  const fallback = tls.level === 'Opportunistic' ? connectorRequirement(tls) : opportunistic
+  const reportOnlyRequirements = asReportOnlyRequirement(required)
+  if (isWaived)
     return {
       kind: 'Try',
       enforced: fallback,
@@ -268,6 +148,32 @@ function applyPrecedence(
         fault: published.fault,
       }
   }
+}
+
+function enforceAll(required: readonly RequiredByConnector[]): HopDecision {
+  const refused = selectRefusal(required)
+  if (refused !== undefined)
+    return {
+      kind: 'Refuse',
+      outcome: refused.outcome,
+      enforced: refused.requirement,
+      fault: refused.fault,
+    }
+  const enforced = mergeRequirements(required.map(({ requirement }) => requirement))
+  return { kind: 'Try', enforced, reportOnlyRequirements: [] }
+}
+
+/** An unmet requirement comes before a temporary failure, because an administrator must act on it. */
+function selectRefusal(required: readonly RequiredByConnector[]) {
+  const refusals = required.filter((each) => each.kind === 'Refused')
+  return refusals.find(({ outcome }) => outcome === 'TlsNotMet') ?? refusals[0]
+}
+
+/** The first is the requirement whose level the trace shows. */
+function asReportOnlyRequirement(required: readonly RequiredByConnector[]): ReportOnlyRequirement[] {
+  if (required.length === 0) return []
+  const requirement = mergeRequirements(required.map((each) => each.requirement))
+  return [{ requirement, fault: selectRefusal(required)?.fault ?? null }]
 }
 
 function asReportOnly(published: PublishedRequirement): ReportOnlyRequirement[] {

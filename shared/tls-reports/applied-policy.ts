@@ -8,7 +8,7 @@ import type { TlsResult } from '../contract/tls-result.ts'
 import { normaliseDomain } from '../mail/domain.ts'
 import { toSingleLine } from '../mail/peer-text.ts'
 import type { SessionRecord } from '../net/smtp-delivery.ts'
-import type { MtaStsPolicy } from '../policy/transport-security.ts'
+import type { MtaStsPolicy } from '../policy/hop-facts.ts'
 import { assessServerTls, type ServerTls, unrequiredTlsResult } from '../tls/assess-server-tls.ts'
 import type { HopRequirement, TlsaRecord, TlsFault } from '../tls/requirement.ts'
 import { digestOf } from './digest.ts'
@@ -40,8 +40,9 @@ export interface SessionCount {
 }
 
 /**
- * Usually returns one count, that of the session. A failed fetch of an announced policy adds another one. Returns none
- * for a smart host that is an IP address, because it has no domain for reports.
+ * Usually returns one count, that of the session. A session under both DANE and MTA-STS has one for each. A failed fetch
+ * of an announced policy adds another one. Returns none for a smart host that is an IP address, because it has no domain
+ * for reports.
  * @param at the time of the handshake
  */
 export function sessionCountsOf(session: SessionRecord, at: Date): SessionCount[] {
@@ -50,7 +51,7 @@ export function sessionCountsOf(session: SessionRecord, at: Date): SessionCount[
   const domain = isIP(reportingName) ? null : normaliseDomain(reportingName)
   // An unreadable cache is a fault of mailflow, so it is not reported.
   if (domain === null || mtaSts.kind === 'Unknown') return []
-  const counts = publishedCount(session, domain, at) ?? unpublishedCount(session, domain)
+  const counts = publishedCounts(session, domain, at) ?? unpublishedCount(session, domain)
   const fault = mtaSts.fault ?? null
   if (hop.foundBy === 'SmartHost' || fault === null) return counts
   return [...counts, fetchFailureCount(domain, mtaSts, fault)]
@@ -62,19 +63,35 @@ interface CheckedRequirement {
   fault: TlsFault | null
 }
 
-/** The requirement that the domain published, enforced or not. */
-function publishedRequirement({ enforced, reportOnly }: SessionRecord): CheckedRequirement | undefined {
-  return [{ requirement: enforced, fault: null }, ...reportOnly].find(
-    ({ requirement: { source } }) => source === 'Dane' || source === 'MtaSts',
-  )
+/**
+ * The requirements that the domain published, or should have published. Those that were enforced come before a
+ * requirement that was only reported.
+ */
+function publishedRequirements({ enforced, reportOnly }: SessionRecord): CheckedRequirement[] {
+  const { additional = [], ...first } = enforced
+  const published = [first, ...additional].filter((each) => isPublished(each) || isMandatoryDane(each))
+  if (published.length > 0) return published.map((requirement) => ({ requirement, fault: null }))
+  return reportOnly.filter(({ requirement }) => isPublished(requirement)).slice(0, 1)
 }
 
-function publishedCount(session: SessionRecord, domain: string, at: Date): SessionCount[] | null {
-  const checked = publishedRequirement(session)
-  if (checked === undefined) return null
-  const policy =
-    checked.requirement.source === 'Dane' ? danePolicy(session.hop) : stsPolicy(domain, session.mtaSts)
-  return [{ domain, policy, failure: failureOf(session, resultFor(session, checked, at)) }]
+const isPublished = ({ source }: HopRequirement): boolean => source === 'Dane' || source === 'MtaSts'
+
+/**
+ * Whether the host was refused because DANE is mandatory: RFC 8460 §4.3.2 reports the requirement of the sender only for
+ * DANE (`dane-required`). A connector that only reports did not apply it.
+ */
+const isMandatoryDane = ({ source, level }: HopRequirement): boolean =>
+  source === 'Connector' && level === 'Dane'
+
+function publishedCounts(session: SessionRecord, domain: string, at: Date): SessionCount[] | null {
+  const checkedRequirements = publishedRequirements(session)
+  if (checkedRequirements.length === 0) return null
+  return checkedRequirements.map((checked) => ({
+    domain,
+    policy:
+      checked.requirement.source === 'MtaSts' ? stsPolicy(domain, session.mtaSts) : danePolicy(session.hop),
+    failure: failureOf(session, resultFor(session, checked, at)),
+  }))
 }
 
 function resultFor(

@@ -49,6 +49,11 @@ export interface EstablishedTls {
  * @returns the fault, or null when the requirement is met
  */
 export function assessServerTls(requirement: HopRequirement, facts: ServerTls, at: Date): TlsFault | null {
+  const faults = [requirement, ...(requirement.additional ?? [])].map((each) => assessOne(each, facts, at))
+  return faults.find((found) => found !== null) ?? null
+}
+
+function assessOne(requirement: HopRequirement, facts: ServerTls, at: Date): TlsFault | null {
   if (requirement.level === 'Opportunistic') return null
   switch (facts.kind) {
     case 'NotOffered':
@@ -147,7 +152,8 @@ function assessTlsa({ tlsa, names }: HopRequirement, facts: EstablishedTls, at: 
 function assessTrust(requirement: HopRequirement, facts: EstablishedTls, at: Date): TlsFault | null {
   if (isSame(requirement.certificateAuthorities, facts.trustedBy))
     return facts.trusted ? null : untrustedFault(facts.trustError)
-  // Only a report-only requirement can have other anchors than the handshake (trustAnchorsFor in smtp/connection.ts).
+  // A report-only or additional requirement can have other anchors than the handshake (trustAnchorsFor in
+  // smtp/connection.ts).
   const { certificateAuthorities } = requirement
   const chainTrustFault =
     certificateAuthorities.length === 0

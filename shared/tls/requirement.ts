@@ -27,6 +27,8 @@ export interface HopRequirement {
   minimumTlsVersion: 'TLSv1.2' | 'TLSv1.3'
   /** The revocation check of a chain that must be trusted; `None` at the other levels. */
   revocationCheck: RevocationCheck
+  /** Further requirements that the same session must meet; absent if there are none. */
+  additional?: readonly HopRequirement[]
 }
 
 /** A requirement that is checked and recorded, not enforced. */

@@ -12,7 +12,7 @@ import { findNextHops } from '../../shared/net/next-hops.ts'
 import { createResolver } from '../../shared/net/resolver.ts'
 import { defaultTimeouts } from '../../shared/net/smtp/connection.ts'
 import { deliverOverSmtp, type Outcome } from '../../shared/net/smtp-delivery.ts'
-import { noMtaSts } from '../../shared/policy/transport-security.ts'
+import { noMtaSts } from '../../shared/policy/hop-facts.ts'
 import { message, recipient } from '../support/fixtures.ts'
 import { missing } from '../support/peers/peers.ts'
 import {
@@ -138,6 +138,7 @@ async function send(
   domain: string,
   behaviour: PartnerOptions = { tls: good },
   server = nameServers.explaining,
+  smtpDaneMode: TlsRequirement['smtpDaneMode'] = 'Opportunistic',
 ): Promise<Delivery> {
   const partner = await startPartner(behaviour)
   try {
@@ -148,7 +149,7 @@ async function send(
         message: message(),
         recipients: [recipient({ address })],
         content: Buffer.from('Subject: hello\r\n\r\nsecret\r\n'),
-        tls: requirement,
+        tls: { ...requirement, smtpDaneMode },
       },
       {
         ehloName: 'mail.ours.example',
@@ -318,6 +319,26 @@ describe('a delivery under DANE, with a zone that Knot signed and Unbound valida
       })
     }
   }
+
+  describe('and with smtpDaneMode Mandatory,', () => {
+    const rows: [domain: string, tls: () => Identity, expected: string, connections: number][] = [
+      [`pinned.${signedZone}`, () => good, 'Delivered Dane Dane verified 2.0.0', 1],
+      [`nothing.${signedZone}`, () => good, 'TlsNotMet Dane Connector clear 4.7.323', 0],
+      [`unusable.${signedZone}`, () => good, 'TlsNotMet Dane Connector clear 4.7.323', 0],
+      [`plain.${unsignedZone}`, () => good, 'TlsNotMet Dane Connector clear 4.7.324', 0],
+      [`forged.${signedZone}`, () => good, 'TlsNotMet Dane Dane clear 4.7.324', 0],
+      [`exchanged.${signedZone}`, () => good, 'TemporaryFailure Dane Connector clear 4.7.324', 0],
+      [`broken.${signedZone}`, () => good, 'TemporaryFailure Dane Dane clear 4.4.312', 0],
+      [`pinned.${signedZone}`, () => otherCertificates.misnamed, 'TlsNotMet Dane Dane encrypted 4.7.323', 1],
+    ]
+    for (const [domain, tls, expected, connections] of rows)
+      it(`has for ${domain} the result ${expected}, with ${connections} connections`, async () => {
+        const delivery = await send(domain, { tls: tls() }, nameServers.explaining, 'Mandatory')
+        assert.equal(summarise(delivery), expected, formatReply(delivery.outcome.reply))
+        assert.equal(delivery.partner.connections(), connections)
+        assert.equal(delivery.partner.received.length, expected.startsWith('Delivered') ? 1 : 0)
+      })
+  })
 
   describe('and with a resolver over TLS,', () => {
     const rows: [string, string][] = [

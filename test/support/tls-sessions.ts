@@ -1,13 +1,9 @@
 /** Sessions as a delivery records them, assessed in the real order of precedence. */
 import type { TlsRequirement } from '../../shared/contract/jobs.ts'
 import type { SessionRecord } from '../../shared/net/smtp-delivery.ts'
+import { type MtaStsState, noMtaSts, type SenderRequest } from '../../shared/policy/hop-facts.ts'
 import { opportunistic as noConnector } from '../../shared/policy/outbound.ts'
-import {
-  decideHop,
-  type MtaStsState,
-  noMtaSts,
-  type SenderRequest,
-} from '../../shared/policy/transport-security.ts'
+import { decideHop } from '../../shared/policy/transport-security.ts'
 import {
   assessServerTls,
   type EstablishedTls,

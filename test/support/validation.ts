@@ -2,7 +2,7 @@
 import { type Options, validate } from '../../functions/validate-connector/validate.ts'
 import type { OutboundConnector } from '../../shared/connectors/schema.ts'
 import { OutboundValidation } from '../../shared/connectors/validation.ts'
-import { noMtaSts } from '../../shared/policy/transport-security.ts'
+import { noMtaSts } from '../../shared/policy/hop-facts.ts'
 import { fakeResolver } from './dns.ts'
 import { outbound } from './fixtures.ts'
 import type { Partner } from './smtp-partner.ts'

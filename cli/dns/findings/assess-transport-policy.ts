@@ -5,7 +5,7 @@ import { normaliseDomain } from '../../../shared/mail/domain.ts'
 import type { PolicyContent } from '../../../shared/net/mta-sts/policy.ts'
 import { formatPolicy, formatPolicyRecord } from '../../../shared/net/mta-sts/published.ts'
 import { parseRecordId } from '../../../shared/net/mta-sts/record.ts'
-import { isListed } from '../../../shared/policy/transport-security.ts'
+import { isListed } from '../../../shared/policy/published-requirement.ts'
 import {
   destinationText,
   parseReportDestinations,

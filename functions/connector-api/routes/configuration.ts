@@ -8,6 +8,8 @@ export interface Deployment {
   defaultRoute: DefaultRoute
   /** Whether deliveries leave from the VPC. */
   deliversInVpc: boolean
+  /** Whether deliveries ask resolvers that may validate DNSSEC. Amazon's resolver proves no record. */
+  validatesDnssec?: boolean
 }
 
 export const Configuration = z.strictObject({
@@ -19,6 +21,10 @@ export const Configuration = z.strictObject({
     .enum(['Mx', 'Ses'])
     .describe('the route of mail without a connector, and of a connector that is written without a route'),
   deliversInVpc: z.boolean().describe('false: AWS closes outbound port 25, so route Mx cannot be used'),
+  validatesDnssec: z
+    .boolean()
+    .optional()
+    .describe('false: the resolver proves no TLSA records, so no next hop can meet smtpDaneMode Mandatory'),
 })
 
 export const configurationRoute = (

@@ -63,13 +63,13 @@ export const SavedOutboundConnector = z.strictObject({
 
 export function connectorRoutes(
   repository: ConnectorRepository,
-  { defaultRoute, deliversInVpc }: Deployment,
+  { defaultRoute, deliversInVpc, validatesDnssec = true }: Deployment,
   warningDependencies: WarningDependencies,
   dependencies: WaitingMailDependencies,
 ): Route[] {
   const { inbound, outbound } = repository
   const findOutboundWarnings: typeof outboundWarnings = (connector, all, now) =>
-    outboundWarnings(connector, all, now, { deliversInVpc })
+    outboundWarnings(connector, all, now, { deliversInVpc, validatesDnssec })
   return [
     ...routesFor({
       kind: 'inbound',

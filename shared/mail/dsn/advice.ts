@@ -42,6 +42,14 @@ export const advice: readonly AdviceRow[] = [
   },
   {
     code: '7.323', // 4.7.323, 5.7.323
+    source: 'Connector',
+    happened:
+      "The DNS of the recipient's domain does not prove the certificate of its mail server (DANE), which this message needs.",
+    remedy:
+      "The administrator of the recipient's domain can publish TLSA records for the certificate in use, in a zone signed with DNSSEC.",
+  },
+  {
+    code: '7.323', // 4.7.323, 5.7.323
     happened:
       "The certificate of the recipient's mail server does not match the server's DNS records (DANE).",
     remedy:
@@ -76,6 +84,13 @@ export const advice: readonly AdviceRow[] = [
     happened:
       "The recipient's mail server is not in the list that the recipient's domain publishes (MTA-STS).",
     remedy: "The administrator of the recipient's domain can make its MX records and its policy agree.",
+  },
+  {
+    code: '4.8', // 4.4.8, 5.4.8
+    source: 'Connector',
+    happened:
+      "The recipient's domain enforces no list of its mail servers (MTA-STS), which this message needs.",
+    remedy: "The administrator of the recipient's domain can publish an MTA-STS policy in mode enforce.",
   },
   {
     code: '7.10', // 4.7.10, 5.7.10

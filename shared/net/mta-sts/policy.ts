@@ -4,7 +4,7 @@
  */
 import { normaliseDomain } from '../../mail/domain.ts'
 import { replaceInvisible } from '../../mail/peer-text.ts'
-import type { MtaStsPolicy } from '../../policy/transport-security.ts'
+import type { MtaStsPolicy } from '../../policy/hop-facts.ts'
 
 /** The id is in the DNS record, not in the file. */
 export type PolicyContent = Omit<MtaStsPolicy, 'id'>

@@ -67,10 +67,20 @@ function routeText({ route, smartHosts }: OutboundConnector): string {
 
 function tlsText(connector: OutboundConnector): string {
   const { tlsSettings, tlsDomain, minimumTlsVersion, revocationCheck, mode } = connector
-  if (tlsSettings === null) return 'opportunistic TLS'
-  const name = tlsDomain === null ? '' : `, the certificate must be for ${tlsDomain}`
   const reportOnlyText = mode === 'ReportOnly' ? 'only recorded: ' : ''
+  const policies = mandatoryPolicyTexts(connector)
+  if (tlsSettings === null)
+    return policies.length > 0 ? `${reportOnlyText}${policies.join(' and ')}` : 'opportunistic TLS'
+  const name = tlsDomain === null ? '' : `, the certificate must be for ${tlsDomain}`
   const isDefault = revocationCheck === 'SoftFail' || tlsSettings === 'EncryptionOnly'
   const revocation = isDefault ? '' : `; revocationCheck ${revocationCheck}`
-  return `${reportOnlyText}${tlsSettings}${name}; ${minimumTlsVersion} or later${revocation}`
+  const requirements = [`${tlsSettings}${name}`, ...policies].join(' and ')
+  return `${reportOnlyText}${requirements}; ${minimumTlsVersion} or later${revocation}`
 }
+
+const mandatoryPolicyTexts = ({ smtpDaneMode, mtaStsMode }: OutboundConnector): string[] => [
+  ...(smtpDaneMode === 'Mandatory'
+    ? ['matching TLSA records that DNSSEC proves (smtpDaneMode Mandatory)']
+    : []),
+  ...(mtaStsMode === 'Mandatory' ? ['an MTA-STS policy in mode enforce (mtaStsMode Mandatory)'] : []),
+]

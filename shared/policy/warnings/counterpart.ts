@@ -4,6 +4,7 @@
  * selection as the decision.
  */
 import type { InboundConnector, OutboundConnector } from '../../connectors/schema.ts'
+import { requiresNextHopTls } from '../mandatory-policies.ts'
 import { selectOutbound } from '../outbound.ts'
 import { compileSnapshot, firstOrNull, matchesByDomain, type Snapshot } from '../snapshot.ts'
 import { proseList } from '../text-lists.ts'
@@ -49,7 +50,7 @@ function outboundGap(snapshot: Snapshot, domain: string): ProtectionGap {
   const winner = selectOutbound(snapshot, domain)
   if (winner === null) return null
   if (winner.mode === 'ReportOnly') return `outbound connector "${winner.name}" only reports`
-  return winner.tlsSettings === null ? `outbound connector "${winner.name}" does not force TLS` : undefined
+  return requiresNextHopTls(winner) ? undefined : `outbound connector "${winner.name}" does not force TLS`
 }
 
 function inboundGap({ partners }: Snapshot, domain: string): ProtectionGap {

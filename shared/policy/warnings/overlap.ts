@@ -6,7 +6,7 @@ import type { InboundConnector, OutboundConnector } from '../../connectors/schem
 import { noTls } from '../../contract/message.ts'
 import { inboundOrder, outboundOrder } from '../explain/precedence.ts'
 import { evaluateInbound } from '../inbound.ts'
-import { requirementStrength, restrictionCount, revocationRank } from '../order.ts'
+import { requirementStrength, restrictionCount, revocationRank, tlsLevels } from '../order.ts'
 import { outboundByPrecedence } from '../outbound.ts'
 import { compileSnapshot, matchesByDomain } from '../snapshot.ts'
 import { canIdentifySameClient } from './identity.ts'
@@ -99,9 +99,12 @@ function requiresAllInbound(first: InboundConnector, second: InboundConnector): 
 }
 
 const requiresAllOutbound = (first: OutboundConnector, second: OutboundConnector): boolean =>
-  requirementStrength(first) >= requirementStrength(second) &&
+  tlsLevels.indexOf(first.tlsSettings) >= tlsLevels.indexOf(second.tlsSettings) &&
+  policyModeFields.every((field) => first[field] === 'Mandatory' || second[field] !== 'Mandatory') &&
   first.minimumTlsVersion >= second.minimumTlsVersion &&
   (revocationRank(first) >= revocationRank(second) || unverifiedReasonOutbound(second) !== null)
+
+const policyModeFields = ['smtpDaneMode', 'mtaStsMode'] as const
 
 const isOtherEnabled = <C extends InboundConnector | OutboundConnector>(connector: C, other: C): boolean =>
   other.enabled && other.id !== connector.id

@@ -5,6 +5,7 @@ import { openRelayFaults } from '../../connectors/open-relay.ts'
 import type { AcceptedDomain, InboundConnector, OutboundConnector } from '../../connectors/schema.ts'
 import { dayMs } from '../../contract/durations.ts'
 import { validFrom, validTo } from '../../tls/validity.ts'
+import { requiresNextHopTls } from '../mandatory-policies.ts'
 import { bestPattern } from '../order.ts'
 import { proseList } from '../text-lists.ts'
 import type { Warning } from './warning.ts'
@@ -214,9 +215,21 @@ export function closedPortWarning({ route, smartHosts }: OutboundConnector): War
 
 const smtpPort = 25
 
-function opportunisticWarning({ connectorType, tlsSettings, route }: OutboundConnector): Warning[] {
-  if (connectorType !== 'Partner' || tlsSettings !== null) return []
-  const serverText = route === 'SmartHosts' ? 'a smart host' : 'a server'
+/** Warns about mandatory DANE in a deployment whose resolver proves no record. */
+export const unprovenRecordsWarning = ({ smtpDaneMode }: OutboundConnector): Warning[] =>
+  smtpDaneMode === 'Mandatory'
+    ? [
+        {
+          path: 'smtpDaneMode',
+          message:
+            'no next hop can meet Mandatory: the resolver of this deployment proves no TLSA records; deploy with mailflow.dnsServers, resolvers that validate DNSSEC',
+        },
+      ]
+    : []
+
+function opportunisticWarning(connector: OutboundConnector): Warning[] {
+  if (connector.connectorType !== 'Partner' || requiresNextHopTls(connector)) return []
+  const serverText = connector.route === 'SmartHosts' ? 'a smart host' : 'a server'
   return [
     {
       path: 'tlsSettings',
@@ -230,27 +243,34 @@ function unseenReportOnlyWarning({ mode, route, tlsSettings }: OutboundConnector
   return [{ path: 'mode', message: 'reports nothing: Amazon SES does not report the TLS of its deliveries' }]
 }
 
-function catchAllWarning({
-  recipientDomains,
-  tlsSettings,
-  tlsDomain,
-  route,
-  mode,
-}: OutboundConnector): Warning[] {
+function catchAllWarning(connector: OutboundConnector): Warning[] {
+  const { recipientDomains, tlsSettings, tlsDomain, route, mode } = connector
   const index = recipientDomains.indexOf('*')
-  if (index < 0 || tlsSettings === null || mode !== 'Enforce' || route === 'SmartHosts') return []
+  if (index < 0 || mode !== 'Enforce' || route === 'SmartHosts') return []
+  const path = `recipientDomains[${index}]`
+  const policies = mandatoryCatchAllMessages(connector).map((message) => ({ path, message }))
+  if (tlsSettings === null) return policies
   const missingRequirement = {
     EncryptionOnly: 'without TLS',
     CertificateValidation: 'without a trusted certificate',
     DomainValidation: `without a trusted certificate for ${tlsDomain}`,
   }[tlsSettings]
-  return [
-    {
-      path: `recipientDomains[${index}]`,
-      message: `mail to every server ${missingRequirement} is not delivered`,
-    },
-  ]
+  return [{ path, message: `mail to every server ${missingRequirement} is not delivered` }, ...policies]
 }
+
+/** Few domains publish either. */
+const mandatoryCatchAllMessages = ({ smtpDaneMode, mtaStsMode }: OutboundConnector): string[] => [
+  ...(smtpDaneMode === 'Mandatory'
+    ? [
+        'mail to most domains waits and then bounces: few have TLSA records, which smtpDaneMode Mandatory needs',
+      ]
+    : []),
+  ...(mtaStsMode === 'Mandatory'
+    ? [
+        'mail to most domains waits and then bounces: few have an MTA-STS policy in mode enforce, which mtaStsMode Mandatory needs',
+      ]
+    : []),
+]
 
 /** The MX of an accepted domain is usually mailflow. */
 function loopWarning(

@@ -25,4 +25,6 @@ export interface WarningOptions {
    * function?").
    */
   deliversInVpc?: boolean
+  /** Whether deliveries ask resolvers that may validate DNSSEC. Amazon's VPC resolver sets no AD bit. */
+  validatesDnssec?: boolean
 }

@@ -11,6 +11,7 @@ import {
   inboundOwnWarnings,
   notEnforcedWarning,
   outboundOwnWarnings,
+  unprovenRecordsWarning,
 } from './single-connector.ts'
 import type { ComparedConnectors, Warning, WarningOptions } from './warning.ts'
 
@@ -36,12 +37,13 @@ export function outboundWarnings(
   connector: OutboundConnector,
   all: ComparedConnectors | null,
   now: Date,
-  { scope = 'Everything', deliversInVpc = true }: WarningOptions = {},
+  { scope = 'Everything', deliversInVpc = true, validatesDnssec = true }: WarningOptions = {},
 ): Warning[] {
   if (!connector.enabled) return notEnforcedWarning(connector)
   return limitWarnings([
     ...notEnforcedWarning(connector),
     ...(deliversInVpc ? [] : closedPortWarning(connector)),
+    ...(validatesDnssec ? [] : unprovenRecordsWarning(connector)),
     ...(all
       ? [...unprotectedInbound(connector, all), ...outboundOverlaps(connector, all, scope)]
       : notCompared),

@@ -538,6 +538,8 @@ inboundConnectors:
 outboundConnectors:
   - { name: Newer, connectorType: Partner, recipientDomains: [bank.example], tlsSettings: EncryptionOnly,
       minimumTlsVersion: TLSv1.3 }
+  - { name: Proven, connectorType: Partner, recipientDomains: [bank.example], smtpDaneMode: Mandatory,
+      mtaStsMode: Mandatory }
 `)
     const { out } = await api.mailflow('connectors', 'list')
     const requirements = out
@@ -549,6 +551,7 @@ outboundConnectors:
       'nothing; relays if identified by: 192.0.2.1, 192.0.2.2, 192.0.2.3 and 1 more',
       'TLS; relays if identified by: mail.ours.example, 1 pinned certificate',
       'EncryptionOnly, TLSv1.3',
+      'DANE, MTA-STS',
     ])
     await assertFitsTerminal(['connectors', 'list'], { env: { MAILFLOW_API: api.url } }, [
       'Mailboxes',

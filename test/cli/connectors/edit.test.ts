@@ -364,6 +364,24 @@ describe('the effect of a mode', () => {
     })
 })
 
+for (const field of ['smtpDaneMode', 'mtaStsMode'])
+  test(`a change of ${field} from Mandatory to Opportunistic is shown as weaker, and a removal as TLS that is no longer forced`, async () => {
+    const set = (...args: string[]) => connectors('set', 'To the bank', ...args, '--yes')
+    await set(`${field}=Mandatory`, 'tlsSettings=null', 'tlsDomain=null')
+    const { out } = await set('mode=ReportOnly')
+    assert.match(
+      out,
+      new RegExp(`It no longer forces TLS \\(${field} Mandatory\\): what it requires is only recorded`),
+    )
+    const back = await set('mode=Enforce')
+    assert.match(
+      back.out.replace(/\s+/g, ' '),
+      new RegExp(`Where a server does not meet ${field} Mandatory, it is deferred`),
+    )
+    const weaker = await set(`${field}=Opportunistic`)
+    assert.match(weaker.out, new RegExp(`${field} is weaker than before`))
+  })
+
 test('a change of an inbound connector says how many messages it holds, and no other waiting mail', async () => {
   const { id } = (await inbound()) ?? {}
   const trace = new Trace(api.database.documents, api.database.messagesTable)

@@ -516,10 +516,28 @@ const outboundRows: Row[] = [
     fields: { tlsSettings: 'CertificateValidation' },
   },
   {
-    shows: 'imports SmtpDaneMode Mandatory as Opportunistic with a notice',
+    shows: 'imports SmtpDaneMode Mandatory',
     from: { SmtpDaneMode: 'Mandatory' },
+    fields: { smtpDaneMode: 'Mandatory' },
+  },
+  {
+    shows: 'imports SmtpDaneMode Mandatory with a smart host that is named',
+    from: { SmtpDaneMode: 'Mandatory', UseMXRecord: false, SmartHosts: ['mail.contoso.example'] },
+    fields: { smtpDaneMode: 'Mandatory', route: 'SmartHosts' },
+  },
+  {
+    shows: 'imports SmtpDaneMode Mandatory as Opportunistic with a notice when a smart host is an IP address',
+    from: { SmtpDaneMode: 'Mandatory', UseMXRecord: false, SmartHosts: ['192.0.2.1'] },
+    fields: { smtpDaneMode: 'Opportunistic', route: 'SmartHosts' },
+    expectedNotices: [
+      'Weaker than in Exchange: SmtpDaneMode "Mandatory": a smart host that is an IP address has no TLSA records',
+    ],
+  },
+  {
+    shows: 'imports an unknown SmtpDaneMode as Opportunistic with a notice',
+    from: { SmtpDaneMode: '7' },
     fields: { smtpDaneMode: 'Opportunistic' },
-    expectedNotices: ['Weaker than in Exchange: SmtpDaneMode "Mandatory"'],
+    expectedNotices: ['Weaker than in Exchange: SmtpDaneMode "7": it is not supported'],
   },
   {
     shows: 'adds a notice about each unsupported setting in use',
@@ -606,7 +624,7 @@ describe('`connectors import-exchange`', () => {
     )
     assert.match(
       err,
-      /2 × Left out, 9 × Disabled, 6 × Weaker than in Exchange\.\nNo accepted domain was imported\. .*\n$/,
+      /2 × Left out, 8 × Disabled, 5 × Weaker than in Exchange\.\nNo accepted domain was imported\. .*\n$/,
     )
   })
 

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { encodeTime } from 'ulid'
+import { tlsRequirementText } from '../../../cli/trace/session-text.ts'
 import type { Attempt, Message } from '../../../shared/contract/message.ts'
 import { Claims } from '../../../shared/messages/claims.ts'
 import { attemptKey, dsnKey } from '../../../shared/messages/message-keys.ts'
@@ -467,6 +468,18 @@ describe('`retry`', () => {
     stop()
     assert.equal(out, 'No mail waits.\n')
   })
+})
+
+describe('the text of what a connector requires', () => {
+  const rows: [level: string, smtpDaneMode: string, mtaStsMode: string, text: string][] = [
+    ['Opportunistic', 'Opportunistic', 'None', 'Opportunistic'],
+    ['Opportunistic', 'Mandatory', 'Opportunistic', 'DANE'],
+    ['Opportunistic', 'Mandatory', 'Mandatory', 'DANE and MTA-STS'],
+    ['EncryptionOnly', 'Opportunistic', 'Mandatory', 'EncryptionOnly and MTA-STS'],
+  ]
+  for (const [level, smtpDaneMode, mtaStsMode, text] of rows)
+    test(`is "${text}" for ${level}, ${smtpDaneMode} DANE and ${mtaStsMode} MTA-STS`, () =>
+      assert.equal(tlsRequirementText({ level, smtpDaneMode, mtaStsMode }), text))
 })
 
 describe('`explain`', () => {

@@ -218,6 +218,17 @@ describe('an outbound connector that is written without a route', () => {
     })
 })
 
+for (const validatesDnssec of [true, false])
+  test(`a connector with mandatory DANE gets ${validatesDnssec ? 'no' : 'a'} warning about a resolver that ${validatesDnssec ? 'may validate' : 'does not validate'} DNSSEC`, async () => {
+    const { call } = createTestApi(database.documents, Date.now, [], { validatesDnssec })
+    const { body } = await call('POST /outbound-connectors', {
+      json: { name: `Connector ${++count}`, ...outbound, route: 'Mx', smtpDaneMode: 'Mandatory' },
+    })
+    const warnings = body.warnings.filter(({ path }: { path: string }) => path === 'smtpDaneMode')
+    assert.equal(warnings.length, validatesDnssec ? 0 : 1)
+    assert.equal((await call('GET /configuration')).body.validatesDnssec, validatesDnssec)
+  })
+
 describe('GET /configuration', () => {
   test('returns the settings on which connectors depend', async () => {
     const { call } = createTestApi(database.documents, Date.now, [], { deliversInVpc: false })

@@ -86,3 +86,28 @@ test('a delivery job names the outbound connector of its domain, and no connecto
     ],
   )
 })
+
+const features: [title: string, fields: Parameters<typeof outbound>[0], requires: string[] | undefined][] = [
+  ['of a connector without mandatory policies', {}, undefined],
+  ['with mandatory DANE', { smtpDaneMode: 'Mandatory' }, ['mandatory-policies']],
+  ['with mandatory MTA-STS', { mtaStsMode: 'Mandatory' }, ['mandatory-policies']],
+]
+for (const [title, fields, requires] of features)
+  test(`a delivery job ${title} requires ${requires ?? 'no feature'}, so that an earlier version leaves it on the queue`, () => {
+    const connectors = snapshot({
+      outbound: [outbound({ recipientDomains: ['partner.example'], ...fields })],
+    })
+    const submitted = message({ source: null, mailFrom: 'a@ours.example' })
+    const verdicts = evaluate({
+      snapshot: connectors,
+      settings: { defaultRoute: 'Mx' },
+      message: submitted,
+      recipients: [recipient({ address: 'b@partner.example' })],
+      now: minutesLater(0),
+    })
+    const { delivery } = dispatch(submitted, verdicts, minutesLater(0), connectors.version)
+    assert.deepEqual(
+      delivery.map((job) => job.requires),
+      [requires],
+    )
+  })

@@ -7,6 +7,7 @@ import { deliverOverSmtp } from '../../../shared/net/smtp-delivery.ts'
 import { requirementOf, routeOf } from '../../../shared/policy/outbound.ts'
 import { startBlackHole } from '../../support/black-hole.ts'
 import { fakeResolver, silentResolver } from '../../support/dns.ts'
+import { certificateDigest } from '../../support/hostile-certificates.ts'
 import { createPki, daysFromNow, type Pki } from '../../support/pki.ts'
 import { type Partner, type PartnerOptions, startPartner } from '../../support/smtp-partner.ts'
 import {
@@ -69,6 +70,49 @@ const validateOne = (
   }))
 
 const passed = 'Resolve Connect Ehlo StartTls Certificate TestMail'
+
+describe('the validation of a connector with smtpDaneMode Mandatory', () => {
+  const validateDane = (tlsa: boolean, fields: Partial<OutboundConnector> = {}) =>
+    withPartners([{ tls: tls.good }], async (partner) => {
+      const tlsaName = `_${partner.port}._tcp.${smartHost}`
+      const resolver = fakeResolver({
+        a: { [smartHost]: ['127.0.0.1'] },
+        tlsa: tlsa ? { [tlsaName]: [[3, 0, 1, certificateDigest(String(tls.good.cert))]] } : {},
+        secure: [smartHost, tlsaName],
+      })
+      const connector = toPartners([partner], { smtpDaneMode: 'Mandatory', ...fields })
+      const validation = await runValidation(connector, { smtp: { resolver } })
+      return { validation, connections: partner.connections() }
+    })
+
+  it('passes with TLSA records that match the certificate', async () => {
+    const { validation } = await validateDane(true)
+    assert.equal(listSteps(validation), passed)
+    assert.match(
+      detailOf(validation, 'Certificate') ?? '',
+      /^A TLSA record of mx\.partner\.example matches it/,
+    )
+  })
+
+  it('reports each requirement of the certificate', async () => {
+    const { validation } = await validateDane(true, forcedTls())
+    assert.equal(listSteps(validation), passed)
+    assert.match(
+      detailOf(validation, 'Certificate') ?? '',
+      /^Trusted, and its name matches .*\. A TLSA record of mx\.partner\.example matches it/,
+    )
+  })
+
+  it('fails before a connection without TLSA records, with the reply of a delivery', async () => {
+    const { validation, connections } = await validateDane(false)
+    assert.equal(listSteps(validation), 'Resolve !Resolve !TestMail')
+    assert.match(
+      validation.steps[1]?.detail ?? '',
+      /^451 4\.7\.323 smtpDaneMode is Mandatory, but mx\.partner\.example has no TLSA records/,
+    )
+    assert.equal(connections, 0)
+  })
+})
 
 describe('the validation of a connector whose partner meets the requirement', () => {
   it('passes every step, and reports the TLS session and the certificate', async () => {

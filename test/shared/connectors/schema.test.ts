@@ -304,6 +304,62 @@ describe('an outbound connector', () => {
       at: [],
     },
     {
+      name: 'cannot require DANE through SES',
+      body: { ...outbound, route: 'Ses', smtpDaneMode: 'Mandatory' },
+      at: [
+        'smtpDaneMode Amazon SES does not check TLSA records on request, so Mandatory needs route Mx or SmartHosts',
+      ],
+    },
+    {
+      name: 'cannot require MTA-STS through SES',
+      body: { ...outbound, route: 'Ses', mtaStsMode: 'Mandatory' },
+      at: ['mtaStsMode Amazon SES does not check MTA-STS policies on request, so Mandatory needs route Mx'],
+    },
+    {
+      name: 'cannot require DANE of a smart host that is an IP address',
+      body: {
+        ...outbound,
+        route: 'SmartHosts',
+        smartHosts: [{ host: 'mail.contoso.example' }, { host: '192.0.2.1' }],
+        smtpDaneMode: 'Mandatory',
+      },
+      at: [
+        'smtpDaneMode an IP address has no TLSA records, so Mandatory needs smartHosts by name, not 192.0.2.1',
+      ],
+    },
+    {
+      name: 'may require DANE of a smart host with a name',
+      body: {
+        ...outbound,
+        route: 'SmartHosts',
+        smartHosts: [{ host: 'mail.contoso.example' }],
+        smtpDaneMode: 'Mandatory',
+      },
+      at: [],
+    },
+    {
+      name: 'cannot require MTA-STS of smart hosts',
+      body: {
+        ...outbound,
+        route: 'SmartHosts',
+        smartHosts: [{ host: 'mail.contoso.example' }],
+        mtaStsMode: 'Mandatory',
+      },
+      at: [
+        'mtaStsMode an MTA-STS policy lists the MX hosts of a domain and no smart hosts, so Mandatory needs route Mx; for smart hosts use tlsSettings or smtpDaneMode',
+      ],
+    },
+    {
+      name: 'may require DANE, MTA-STS and a certificate',
+      body: {
+        ...outbound,
+        tlsSettings: 'CertificateValidation',
+        smtpDaneMode: 'Mandatory',
+        mtaStsMode: 'Mandatory',
+      },
+      at: [],
+    },
+    {
       name: 'cannot have an expiration below 12 hours',
       body: { ...outbound, expirationHours: 11 },
       at: ['expirationHours must be at least 12'],

@@ -116,3 +116,13 @@ describe('release 0.2 cannot read, and moves to its dead letters after thirty re
         assert.equal(earlierReaders[queue].safeParse({ ...job, [field]: [] }).success, false)
     })
 })
+
+describe('release 0.2 cannot read a delivery job, and so never sends its mail without the policy, if it has', () => {
+  for (const field of ['smtpDaneMode', 'mtaStsMode'])
+    test(`${field} Mandatory`, () => {
+      const { job } = jobs.find(({ name }) => name === 'delivery-mx') ?? assert.fail('no such job')
+      const read = (mode: string) =>
+        earlierReaders.delivery.safeParse({ ...job, tls: { ...(job.tls as Json), [field]: mode } }).success
+      assert.deepEqual([read('Opportunistic'), read('Mandatory')], [true, false])
+    })
+})

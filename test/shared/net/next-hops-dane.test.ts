@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { formatReply } from '../../../shared/mail/reply.ts'
 import { findNextHops, type NextHopsResult, type SmtpRoute } from '../../../shared/net/next-hops.ts'
-import type { DaneState } from '../../../shared/policy/transport-security.ts'
+import type { DaneState } from '../../../shared/policy/hop-facts.ts'
 import { fakeResolver, type Zone } from '../../support/dns.ts'
 
 const domain = 'partner.example'

@@ -105,6 +105,16 @@ describe('a delivery through Amazon SES', () => {
     })
   }
 
+  for (const fields of [{ smtpDaneMode: 'Mandatory' }, { mtaStsMode: 'Mandatory' }] as const) {
+    it(`sends nothing under ${Object.entries(fields).flat().join(' ')}, which SES does not support`, async () => {
+      const outcome = (await send({ tls: { ...opportunistic, ...fields } })).get('b@partner.example')
+      assert.deepEqual(
+        [outcome?.outcome, outcome?.reply.enhanced, service.requests.length],
+        ['TlsNotMet', '4.7.320', 0],
+      )
+    })
+  }
+
   it('sends no REQUIRETLS message, which SES does not support', async () => {
     const original = message()
     const outcomes = await send({

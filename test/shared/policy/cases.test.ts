@@ -148,13 +148,17 @@ function tlsText({
   tlsDomain,
   certificateAuthorities,
   minimumTlsVersion,
+  smtpDaneMode,
+  mtaStsMode,
 }: TlsRequirement): string {
-  if (level === 'Opportunistic') return 'opportunistic TLS'
+  const policies = [smtpDaneMode === 'Mandatory' && 'and DANE', mtaStsMode === 'Mandatory' && 'and MTA-STS']
+  if (level === 'Opportunistic') return ['opportunistic TLS', ...policies].filter(Boolean).join(' ')
   return [
     level,
     tlsDomain && `of ${tlsDomain}`,
     certificateAuthorities.length > 0 && 'by their own CA',
     minimumTlsVersion === 'TLSv1.3' && 'over TLSv1.3',
+    ...policies,
     mode === 'ReportOnly' && 'only reported',
   ]
     .filter(Boolean)

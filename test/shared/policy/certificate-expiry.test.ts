@@ -69,6 +69,13 @@ describe("a next hop's certificate that expires soon", () => {
       true,
     ],
     ['validation with onTlsFailure Bounce', { onTlsFailure: 'Bounce' }, 'Connector', 'MailReturns', true],
+    [
+      'an MTA-STS policy with onTlsFailure Bounce',
+      { tlsSettings: null, mtaStsMode: 'Mandatory', onTlsFailure: 'Bounce' },
+      'MtaSts',
+      'MailReturns',
+      true,
+    ],
     ['validation in ReportOnly mode', { mode: 'ReportOnly' }, null, 'RecordedOnly', false],
     ['EncryptionOnly', { tlsSettings: 'EncryptionOnly' }, null, 'Nothing', false],
     ['nothing', { tlsSettings: null }, null, 'Nothing', false],

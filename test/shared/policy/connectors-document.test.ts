@@ -8,6 +8,7 @@ import { formatReply } from '../../../shared/mail/reply.ts'
 import { admitRecipient, isAcceptedRecipient } from '../../../shared/policy/admit-recipient.ts'
 import { evaluateInboundForMessage, sessionOf, type Verdict } from '../../../shared/policy/evaluate.ts'
 import { findConnectorViolation, identificationMethod } from '../../../shared/policy/inbound.ts'
+import { requiresNextHopTls } from '../../../shared/policy/mandatory-policies.ts'
 import { retryDelayMs } from '../../../shared/policy/schedule.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
 import { assessServerTls, type ServerTls } from '../../../shared/tls/assess-server-tls.ts'
@@ -296,7 +297,7 @@ function questions(row: Case, connectors: Snapshot, verdict: Verdict): Record<st
     atOnce: () =>
       lastAttempt?.outcome === 'TlsNotMet' &&
       outbound?.mode === 'Enforce' &&
-      outbound.tlsSettings !== null &&
+      requiresNextHopTls(outbound) &&
       outbound.onTlsFailure === 'Bounce',
     expired,
     due: () => {

@@ -19,6 +19,7 @@ const withCarriageReturns = first.replaceAll('\n', '\r\n')
 const encryption: Fields = { tlsSettings: 'EncryptionOnly' }
 const certificate: Fields = { tlsSettings: 'CertificateValidation' }
 const domain: Fields = { tlsSettings: 'DomainValidation', tlsDomain: 'mx.northwind.example' }
+const mandatoryDane: Fields = { smtpDaneMode: 'Mandatory' }
 const host = (name: string, port = 25) => ({ host: name, port })
 const via = (...smartHosts: { host: string; port: number }[]): Fields => ({
   ...encryption,
@@ -44,6 +45,13 @@ const rows: [title: string, before: Fields, after: Fields | null, lowered: Lower
     {},
     ['tlsSettings', 'minimumTlsVersion'],
   ],
+  ['Mandatory → Opportunistic DANE', mandatoryDane, {}, ['smtpDaneMode']],
+  ['Mandatory → no DANE', mandatoryDane, { smtpDaneMode: 'None' }, ['smtpDaneMode']],
+  ['Mandatory DANE → DomainValidation', mandatoryDane, domain, ['smtpDaneMode']],
+  ['Mandatory DANE → also CertificateValidation', mandatoryDane, { ...certificate, ...mandatoryDane }, []],
+  ['Mandatory → Opportunistic MTA-STS', { mtaStsMode: 'Mandatory' }, {}, ['mtaStsMode']],
+  ['Mandatory MTA-STS → Mandatory DANE', { mtaStsMode: 'Mandatory' }, mandatoryDane, ['mtaStsMode']],
+  ['EncryptionOnly → Mandatory DANE', encryption, mandatoryDane, ['tlsSettings']],
   ['another name', domain, { ...domain, tlsDomain: 'mx2.northwind.example' }, ['tlsDomain']],
   ['a wildcard for the name', domain, { ...domain, tlsDomain: '*.northwind.example' }, ['tlsDomain']],
   ['public roots instead of an authority', trusting(first), trusting(), ['certificateAuthorities']],

@@ -5,15 +5,17 @@ import type { TlsRequirement } from '../../../shared/contract/jobs.ts'
 import { formatReply, reply } from '../../../shared/mail/reply.ts'
 import {
   type DaneState,
-  decideHop,
-  type HopDecision,
   type HopFacts,
-  isEnforced,
-  isListed,
   type MtaStsPolicy,
   type MtaStsState,
   noMtaSts,
   type SenderRequest,
+} from '../../../shared/policy/hop-facts.ts'
+import { isListed } from '../../../shared/policy/published-requirement.ts'
+import {
+  decideHop,
+  type HopDecision,
+  isEnforced,
   serverNameFor,
   usesPublishedPolicies,
 } from '../../../shared/policy/transport-security.ts'
@@ -86,7 +88,8 @@ function facts(dane: DaneState, fields: Partial<HopFacts> = {}): HopFacts {
   return { domain: 'partner.example', host, foundBy: 'Mx', authentic: true, dane, ...fields }
 }
 
-const requirementText = ({ level, source }: HopRequirement): string => `${level} by ${source}`
+const requirementText = ({ level, source, additional = [] }: HopRequirement): string =>
+  [`${level} by ${source}`, ...additional.map(requirementText)].join(' with ')
 
 function decisionText(decision: HopDecision): string {
   if (decision.kind === 'Refuse')
@@ -109,6 +112,9 @@ type Row = [
 
 const opportunisticConnector = connector('Opportunistic')
 const reportOnlyConnector = connector('DomainValidation', { mode: 'ReportOnly' })
+const mandatoryDane = connector('Opportunistic', { smtpDaneMode: 'Mandatory' })
+const mandatoryMtaSts = connector('Opportunistic', { mtaStsMode: 'Mandatory' })
+const mandatoryBoth = connector('Opportunistic', { smtpDaneMode: 'Mandatory', mtaStsMode: 'Mandatory' })
 const unproven = { authentic: false }
 const connectorRequirementText = 'DomainValidation by Connector'
 const opportunisticText = 'Opportunistic by Opportunistic'
@@ -293,6 +299,139 @@ const table: Row[] = [
   ],
   [opportunisticConnector, 'usable records', 'no policy', 'a DSN with REQUIRETLS', 'Dane by Dane'],
   [opportunisticConnector, 'no DANE', 'no policy', 'a DSN', opportunisticText],
+  // DANE is mandatory (RFC 7672 §6).
+  [mandatoryDane, 'usable records', 'no policy', 'nothing', 'Dane by Dane'],
+  [mandatoryDane, 'usable records', 'enforce, not listed', 'nothing', 'Dane by Dane'],
+  [mandatoryDane, 'usable records', 'policy unreadable', 'nothing', 'Dane by Dane'],
+  [mandatoryDane, 'no DANE', 'no policy', 'nothing', 'TlsNotMet: 451 4.7.323'],
+  [mandatoryDane, 'no DANE', 'enforce', 'nothing', 'TlsNotMet: 451 4.7.323'],
+  [mandatoryDane, 'no DANE', 'no policy', 'nothing', 'TlsNotMet: 451 4.7.323', { foundBy: 'SmartHost' }],
+  [mandatoryDane, 'no DANE', 'no policy', 'nothing', 'TlsNotMet: 451 4.7.323', { foundBy: 'Domain' }],
+  [mandatoryDane, 'no DANE', 'no policy', 'nothing', 'TlsNotMet: 451 4.7.324', unproven],
+  [mandatoryDane, 'usable records', 'no policy', 'nothing', 'TlsNotMet: 451 4.7.324', unproven],
+  [mandatoryDane, 'unusable records', 'no policy', 'nothing', 'TlsNotMet: 451 4.7.323'],
+  [mandatoryDane, 'unusable records', 'enforce', 'nothing', 'TlsNotMet: 451 4.7.323'],
+  [mandatoryDane, 'records fail', 'no policy', 'nothing', 'TemporaryFailure: 451 4.4.312'],
+  [mandatoryDane, 'records are bogus', 'no policy', 'nothing', 'TlsNotMet: 451 4.7.324'],
+  [mandatoryDane, 'no DANE', 'no policy', 'TLS-Required: No', 'TlsNotMet: 451 4.7.323'],
+  [mandatoryDane, 'usable records', 'no policy', 'TLS-Required: No', 'Dane by Dane'],
+  [mandatoryDane, 'no DANE', 'no policy', 'REQUIRETLS', 'TlsNotMet: 451 4.7.323'],
+  [mandatoryDane, 'no DANE', 'no policy', 'REQUIRETLS', 'TlsNotMet: 451 4.7.324', unproven],
+  [mandatoryDane, 'usable records', 'no policy', 'REQUIRETLS', 'Dane by Dane'],
+  [mandatoryDane, 'no DANE', 'no policy', 'a DSN', 'TlsNotMet: 451 4.7.323'],
+  [mandatoryDane, 'no DANE', 'no policy', 'a DSN with REQUIRETLS', 'TlsNotMet: 451 4.7.323'],
+  // MTA-STS is mandatory.
+  [mandatoryMtaSts, 'no DANE', 'enforce', 'nothing', 'DomainValidation by MtaSts'],
+  [mandatoryMtaSts, 'no DANE', 'enforce', 'nothing', 'DomainValidation by MtaSts', unproven],
+  [mandatoryMtaSts, 'no DANE', 'no policy', 'nothing', 'TlsNotMet: 451 4.4.8'],
+  [mandatoryMtaSts, 'no DANE', 'policy unavailable', 'nothing', 'TlsNotMet: 451 4.4.8'],
+  [mandatoryMtaSts, 'no DANE', 'policy none', 'nothing', 'TlsNotMet: 451 4.4.8'],
+  [mandatoryMtaSts, 'no DANE', 'testing', 'nothing', 'TlsNotMet: 451 4.4.8'],
+  [mandatoryMtaSts, 'no DANE', 'enforce, not listed', 'nothing', 'TlsNotMet: 451 4.4.8'],
+  [mandatoryMtaSts, 'no DANE', 'policy unreadable', 'nothing', 'TemporaryFailure: 451 4.3.0'],
+  [mandatoryMtaSts, 'no DANE', 'enforce', 'nothing', 'TlsNotMet: 451 4.4.8', { foundBy: 'SmartHost' }],
+  [mandatoryMtaSts, 'no DANE', 'no policy', 'TLS-Required: No', 'TlsNotMet: 451 4.4.8'],
+  [mandatoryMtaSts, 'no DANE', 'no policy', 'REQUIRETLS', 'TlsNotMet: 451 4.4.8'],
+  [mandatoryMtaSts, 'no DANE', 'no policy', 'a DSN', 'TlsNotMet: 451 4.4.8'],
+  // A mandatory MTA-STS policy does not override DANE (RFC 8461 §2), unless the sender waives DANE.
+  [mandatoryMtaSts, 'usable records', 'enforce', 'nothing', 'DomainValidation by MtaSts with Dane by Dane'],
+  [mandatoryMtaSts, 'usable records', 'no policy', 'nothing', 'TlsNotMet: 451 4.4.8'],
+  [mandatoryMtaSts, 'records are bogus', 'enforce', 'nothing', 'TlsNotMet: 451 4.7.324'],
+  [mandatoryMtaSts, 'records fail', 'enforce', 'nothing', 'TemporaryFailure: 451 4.4.312'],
+  [mandatoryMtaSts, 'records fail', 'no policy', 'nothing', 'TlsNotMet: 451 4.4.8'],
+  [mandatoryMtaSts, 'unusable records', 'enforce', 'nothing', 'DomainValidation by MtaSts'],
+  [mandatoryMtaSts, 'records are bogus', 'enforce', 'TLS-Required: No', 'DomainValidation by MtaSts'],
+  // Both are mandatory.
+  [mandatoryBoth, 'usable records', 'enforce', 'nothing', 'DomainValidation by MtaSts with Dane by Dane'],
+  [mandatoryBoth, 'no DANE', 'enforce', 'nothing', 'TlsNotMet: 451 4.7.323'],
+  [mandatoryBoth, 'usable records', 'no policy', 'nothing', 'TlsNotMet: 451 4.4.8'],
+  [mandatoryBoth, 'usable records', 'enforce, not listed', 'nothing', 'TlsNotMet: 451 4.4.8'],
+  // Mandatory policies in addition to tlsSettings.
+  [
+    connector('EncryptionOnly', { smtpDaneMode: 'Mandatory' }),
+    'usable records',
+    'enforce, not listed',
+    'nothing',
+    'Dane by Dane',
+  ],
+  [
+    connector('CertificateValidation', { smtpDaneMode: 'Mandatory' }),
+    'usable records',
+    'no policy',
+    'nothing',
+    'CertificateValidation by Connector with Dane by Dane',
+  ],
+  [
+    connector('DomainValidation', { smtpDaneMode: 'Mandatory' }),
+    'usable records',
+    'no policy',
+    'TLS-Required: No',
+    `${connectorRequirementText} with Dane by Dane`,
+  ],
+  [
+    connector('DomainValidation', { smtpDaneMode: 'Mandatory' }),
+    'no DANE',
+    'no policy',
+    'nothing',
+    'TlsNotMet: 451 4.7.323',
+  ],
+  [
+    connector('CertificateValidation', { smtpDaneMode: 'Mandatory' }),
+    'usable records',
+    'no policy',
+    'REQUIRETLS',
+    'DomainValidation by RequireTls with Dane by Dane',
+  ],
+  [
+    connector('DomainValidation', { mtaStsMode: 'Mandatory' }),
+    'records are bogus',
+    'enforce',
+    'nothing',
+    `DomainValidation by MtaSts with ${connectorRequirementText}`,
+  ],
+  [
+    connector('DomainValidation', { mtaStsMode: 'Mandatory' }),
+    'no DANE',
+    'testing',
+    'nothing',
+    'TlsNotMet: 451 4.4.8',
+  ],
+  [
+    connector('DomainValidation', { smtpDaneMode: 'Mandatory', mtaStsMode: 'Mandatory' }),
+    'usable records',
+    'enforce',
+    'nothing',
+    `DomainValidation by MtaSts with ${connectorRequirementText} with Dane by Dane`,
+  ],
+  // Mandatory policies of a connector that only reports.
+  [
+    { ...mandatoryDane, mode: 'ReportOnly' },
+    'no DANE',
+    'no policy',
+    'nothing',
+    `${opportunisticText}, reporting Dane by Connector (4.7.323)`,
+  ],
+  [
+    { ...mandatoryDane, mode: 'ReportOnly' },
+    'usable records',
+    'no policy',
+    'nothing',
+    'Dane by Dane, reporting Dane by Dane',
+  ],
+  [
+    { ...mandatoryDane, mode: 'ReportOnly' },
+    'no DANE',
+    'no policy',
+    'TLS-Required: No',
+    `${opportunisticText}, reporting Dane by Connector (4.7.323)`,
+  ],
+  [
+    { ...mandatoryMtaSts, mode: 'ReportOnly' },
+    'no DANE',
+    'no policy',
+    'nothing',
+    `${opportunisticText}, reporting DomainValidation by Connector (4.4.8)`,
+  ],
 ]
 
 describe('decideHop', () => {
@@ -325,30 +464,35 @@ interface Combination {
 const booleans = [true, false]
 const modes = ['Opportunistic', 'None'] as const
 
-function* combinations(): Generator<Combination> {
-  for (const level of levels)
+function* combinations(
+  ofLevels: readonly Level[],
+  ofModes: readonly Pick<TlsRequirement, 'smtpDaneMode' | 'mtaStsMode'>[],
+): Generator<Combination> {
+  for (const level of ofLevels)
     for (const mode of ['Enforce', 'ReportOnly'] as const)
-      for (const smtpDaneMode of modes)
-        for (const mtaStsMode of modes) {
-          const tls = connector(level, { mode, smtpDaneMode, mtaStsMode })
-          for (const dane of Object.values(daneStates))
-            for (const authentic of booleans)
-              for (const foundBy of ['Mx', 'Domain', 'SmartHost'] as const)
-                for (const mtaSts of Object.values(policies))
-                  for (const senderRequest of Object.values(senderRequests)) {
-                    const hop = facts(dane, { authentic, foundBy })
-                    yield {
-                      tls,
-                      senderRequest,
-                      hop,
-                      mtaSts,
-                      decision: decideHop(tls, senderRequest, hop, mtaSts),
-                    }
+      for (const policyModes of ofModes) {
+        const tls = connector(level, { mode, ...policyModes })
+        for (const dane of Object.values(daneStates))
+          for (const authentic of booleans)
+            for (const foundBy of ['Mx', 'Domain', 'SmartHost'] as const)
+              for (const mtaSts of Object.values(policies))
+                for (const senderRequest of Object.values(senderRequests)) {
+                  const hop = facts(dane, { authentic, foundBy })
+                  yield {
+                    tls,
+                    senderRequest,
+                    hop,
+                    mtaSts,
+                    decision: decideHop(tls, senderRequest, hop, mtaSts),
                   }
-        }
+                }
+      }
 }
 
-const allCombinations = [...combinations()]
+const optionalModes = modes.flatMap((smtpDaneMode) =>
+  modes.map((mtaStsMode) => ({ smtpDaneMode, mtaStsMode })),
+)
+const allCombinations = [...combinations(levels, optionalModes)]
 const decideWith = (
   { tls, senderRequest, hop, mtaSts }: Combination,
   fields: Partial<Combination>,
@@ -393,9 +537,10 @@ function property(
   name: string,
   appliesTo: (combination: Combination) => boolean,
   holds: (combination: Combination) => void,
+  among: readonly Combination[] = allCombinations,
 ): void {
   test(name, () => {
-    const concerned = allCombinations.filter(appliesTo)
+    const concerned = among.filter(appliesTo)
     assert.ok(concerned.length > 20, `it is about ${concerned.length} combinations`)
     for (const combination of concerned) {
       try {
@@ -410,6 +555,8 @@ function property(
 const isTry = ({ decision }: Combination): boolean => decision.kind === 'Try'
 const waivesTls = ({ senderRequest }: Combination): boolean =>
   senderRequest.tlsRequiredNo && !senderRequest.requireTls
+const usesOptionalDane = ({ tls, hop }: Combination): boolean =>
+  tls.smtpDaneMode === 'Opportunistic' && hop.dane.kind === 'Failed'
 const usesDane = ({ tls }: Combination): boolean => tls.smtpDaneMode === 'Opportunistic' && !isEnforced(tls)
 
 describe('in every combination of connector, DANE, MTA-STS and sender’s request', () => {
@@ -529,6 +676,86 @@ describe('in every combination of connector, DANE, MTA-STS and sender’s reques
       const { outcome, fault } = decision
       assert.equal(fault.reply.code >= 500, outcome === 'PermanentFailure')
       assert.ok(fault.reply.enhanced.startsWith(outcome === 'PermanentFailure' ? '5.' : '4.'))
+    },
+  )
+})
+
+const mandatoryModes = (['Opportunistic', 'Mandatory', 'None'] as const)
+  .flatMap((smtpDaneMode) =>
+    (['Opportunistic', 'Mandatory', 'None'] as const).map((mtaStsMode) => ({ smtpDaneMode, mtaStsMode })),
+  )
+  .filter((each) => Object.values(each).includes('Mandatory'))
+const withMandatoryMode = [...combinations(['Opportunistic', 'CertificateValidation'], mandatoryModes)]
+const isEnforcedTry = (each: Combination): boolean => isEnforced(each.tls) && isTry(each)
+
+describe('in every combination with a Mandatory mode', () => {
+  const mandatoryProperty = (...[name, appliesTo, holds]: Parameters<typeof property>) =>
+    property(name, appliesTo, holds, withMandatoryMode)
+
+  mandatoryProperty(
+    'an enforced connector with smtpDaneMode Mandatory sends only with usable records of a proven host',
+    (each) => isEnforcedTry(each) && each.tls.smtpDaneMode === 'Mandatory',
+    ({ decision: { enforced }, hop }) => {
+      const dane = [enforced, ...(enforced.additional ?? [])].find(({ level }) => level === 'Dane')
+      assert.deepEqual(dane?.tlsa, [usable])
+      assert.ok(hop.authentic)
+    },
+  )
+  mandatoryProperty(
+    'an enforced connector with mtaStsMode Mandatory sends only to a host that an enforced policy lists, with its certificate',
+    (each) => isEnforcedTry(each) && each.tls.mtaStsMode === 'Mandatory',
+    ({ decision: { enforced }, hop, mtaSts }) => {
+      assert.equal(requirementText({ ...enforced, additional: [] }), 'DomainValidation by MtaSts')
+      assert.deepEqual([enforced.names, enforced.certificateAuthorities], [[hop.host], []])
+      assert.ok(
+        mtaSts.kind === 'Policy' && mtaSts.policy.mode === 'enforce' && isListed(hop.host, mtaSts.policy),
+      )
+    },
+  )
+  mandatoryProperty(
+    "an enforced connector's tlsSettings are met too",
+    (each) => isEnforcedTry(each) && each.tls.level !== 'Opportunistic' && !each.senderRequest.requireTls,
+    ({ tls, decision: { enforced } }) => {
+      const own = [enforced, ...(enforced.additional ?? [])].find(({ source }) => source === 'Connector')
+      const { level, names, certificateAuthorities } = ownOf(tls)
+      assert.deepEqual(
+        { level: own?.level, names: own?.names, certificateAuthorities: own?.certificateAuthorities },
+        { level, names, certificateAuthorities },
+      )
+      assert.equal(enforced.minimumTlsVersion, tls.minimumTlsVersion)
+      assert.equal(enforced.revocationCheck, tls.revocationCheck)
+    },
+  )
+  mandatoryProperty(
+    'TLS-Required: No never lets a message leave that an enforced connector would hold without it, except by DANE of mode Opportunistic',
+    (each) => isEnforcedTry(each) && waivesTls(each),
+    (each) => {
+      const senderRequest = { ...each.senderRequest, tlsRequiredNo: false }
+      const without = decideWith(each, { senderRequest })
+      assert.ok(without.kind === 'Try' || usesOptionalDane(each))
+    },
+  )
+  mandatoryProperty(
+    'a report-only connector decides as with Opportunistic instead of Mandatory',
+    ({ tls }) => tls.mode === 'ReportOnly',
+    (each) => {
+      const [smtpDaneMode, mtaStsMode] = [each.tls.smtpDaneMode, each.tls.mtaStsMode].map((mode) =>
+        mode === 'Mandatory' ? 'Opportunistic' : mode,
+      ) as [TlsRequirement['smtpDaneMode'], TlsRequirement['mtaStsMode']]
+      const without = decideWith(each, { tls: { ...each.tls, smtpDaneMode, mtaStsMode } })
+      assert.deepEqual([each.decision.kind, each.decision.enforced], [without.kind, without.enforced])
+    },
+  )
+  mandatoryProperty(
+    'the policies that usesPublishedPolicies excludes do not affect the decision',
+    ({ tls, senderRequest }) => Object.values(usesPublishedPolicies(tls, senderRequest)).includes(false),
+    (each) => {
+      const uses = usesPublishedPolicies(each.tls, each.senderRequest)
+      const decision = decideWith(each, {
+        ...(!uses.dane && { hop: { ...each.hop, dane: daneStates['no DANE'] } }),
+        ...(!uses.mtaSts && { mtaSts: noMtaSts }),
+      })
+      assert.deepEqual(each.decision, decision)
     },
   )
 })

@@ -22,6 +22,13 @@ const unfetchable = {
 } as const
 const reportOnly = connector({ mode: 'ReportOnly' })
 
+const optional = { level: 'Opportunistic', tlsDomain: null } as const
+const mandatoryDane = {
+  hop: { authentic: true },
+  connector: connector({ ...optional, smtpDaneMode: 'Mandatory' }),
+} as const
+const mandatoryMtaSts = connector({ ...optional, mtaStsMode: 'Mandatory' })
+
 /** The counts as texts `type domain: result`. */
 const cases: [string, SessionInput, string[]][] = [
   ['TLS without a policy', {}, ['no-policy-found partner.example: success']],
@@ -117,6 +124,36 @@ const cases: [string, SessionInput, string[]][] = [
     'MTA-STS enforced and not met, with TLS-Required: No,',
     { senderRequest: { tlsRequiredNo: true }, mtaSts: stsPolicy('enforce'), tls: wrongName },
     ['sts partner.example: certificate-host-mismatch'],
+  ],
+  ['no TLSA records under mandatory DANE', mandatoryDane, ['tlsa mx.partner.example: dane-required']],
+  [
+    'no TLSA records under mandatory DANE of a report-only connector',
+    { ...mandatoryDane, connector: { ...mandatoryDane.connector, mode: 'ReportOnly' } },
+    ['no-policy-found partner.example: success'],
+  ],
+  [
+    'DANE not met under mandatory DANE',
+    { ...mandatoryDane, hop: { ...mandatoryDane.hop, ...dane() } },
+    ['tlsa mx.partner.example: tlsa-invalid'],
+  ],
+  [
+    'DANE not met beside the certificate of a connector',
+    {
+      hop: { authentic: true, ...dane() },
+      connector: connector({ smtpDaneMode: 'Mandatory', tlsDomain: 'mx.partner.example' }),
+    },
+    ['tlsa mx.partner.example: tlsa-invalid'],
+  ],
+  [
+    'DANE not met beside mandatory MTA-STS that is met',
+    { hop: dane(), connector: mandatoryMtaSts, mtaSts: stsPolicy('enforce') },
+    ['sts partner.example: success', 'tlsa mx.partner.example: tlsa-invalid'],
+  ],
+  ['no MTA-STS policy under mandatory MTA-STS', { connector: mandatoryMtaSts }, []],
+  [
+    'MTA-STS that cannot be fetched, under mandatory MTA-STS',
+    { connector: mandatoryMtaSts, mtaSts: unfetchable },
+    ['sts partner.example: sts-policy-fetch-error'],
   ],
   [
     "a smart host, to which the domain's MTA-STS does not apply,",

@@ -111,6 +111,15 @@ describe("the assessment of a next hop's TLS", () => {
     assert.equal(fault?.reply.text, 'Certificate is for a.example, b.example, not for mx.partner.example')
   })
 
+  it('refuses a session that does not meet an additional requirement', () => {
+    const additional = [requirement('DomainValidation')]
+    for (const level of ['EncryptionOnly', 'CertificateValidation'] as const) {
+      const combined = requirement(level, { additional })
+      assert.equal(assessServerTls(combined, namesWith(['mx.partner.example']), now), null)
+      assert.equal(assessServerTls(combined, namesWith(['other.example']), now)?.reply.enhanced, '4.7.325')
+    }
+  })
+
   it('has in each fault the result type for a TLS report', () => {
     const results: [ServerTls, TlsResult][] = [
       [{ kind: 'NotOffered', serverReply: null }, 'starttls-not-supported'],

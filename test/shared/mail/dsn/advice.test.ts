@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import type { PolicySource } from '../../../../shared/contract/message.ts'
 import { advice, adviceFor, isTlsCode } from '../../../../shared/mail/dsn/advice.ts'
 
 const root = join(import.meta.dirname, '../../../..')
@@ -75,12 +76,25 @@ describe('an enhanced status code of a next hop', () => {
 })
 
 test('a code with advice for one source of the TLS requirement has other advice for the source Connector', () => {
-  for (const { code, source } of advice.filter((row) => row.source !== undefined && row.code !== '4.8')) {
+  const rows = advice.filter(({ source }) => source !== undefined && source !== 'Connector')
+  for (const { code, source } of rows) {
     const adviceForSource = adviceFor(`5.${code}`, source ?? null, false)
     const adviceForConnector = adviceFor(`5.${code}`, 'Connector', false)
     assert.notEqual(adviceForSource.happened, adviceForConnector.happened)
     assert.equal(isTlsCode(`4.${code}`), true)
   }
+})
+
+describe('advice says that a policy which the connector requires is missing, for', () => {
+  const rows: [enhanced: string, published: PolicySource, missing: RegExp][] = [
+    ['5.7.323', 'Dane', /does not prove the certificate/],
+    ['5.4.8', 'MtaSts', /enforces no list/],
+  ]
+  for (const [enhanced, published, missing] of rows)
+    test(enhanced, () => {
+      assert.match(adviceFor(enhanced, 'Connector', false).happened, missing)
+      assert.doesNotMatch(adviceFor(enhanced, published, false).happened, missing)
+    })
 })
 
 test('each row of advice has one sentence about the event and one about the remedy, both without a status code', () => {

@@ -7,7 +7,7 @@ import {
   type Outcome,
   type SmtpDeliveryOptions,
 } from '../../../../shared/net/smtp-delivery.ts'
-import { noMtaSts } from '../../../../shared/policy/transport-security.ts'
+import { noMtaSts } from '../../../../shared/policy/hop-facts.ts'
 import { message, recipient } from '../../../support/fixtures.ts'
 import { createHostileCertificates, host } from '../../../support/hostile-certificates.ts'
 import { type HostileServer, startHostileServer } from '../../../support/hostile-server.ts'

@@ -1,7 +1,7 @@
 /** The TLS levels of outbound mail, as input of attempts. */
 import type { TlsRequirement } from '../../../../shared/contract/jobs.ts'
 import type { PolicySource, TlsLevel } from '../../../../shared/contract/message.ts'
-import type { DaneState, MtaStsState } from '../../../../shared/policy/transport-security.ts'
+import type { DaneState, MtaStsState } from '../../../../shared/policy/hop-facts.ts'
 import type { TlsaRecord } from '../../../../shared/tls/requirement.ts'
 import {
   type CertificateName,

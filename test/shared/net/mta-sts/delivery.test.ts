@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, it } from 'node:test'
+import type { TlsRequirement } from '../../../../shared/contract/jobs.ts'
 import { formatReply } from '../../../../shared/mail/reply.ts'
 import { MtaStsSource } from '../../../../shared/net/mta-sts/source.ts'
 import type { SmtpRoute } from '../../../../shared/net/next-hops.ts'
@@ -99,7 +100,11 @@ interface Attempted {
 
 const attempt = (...exchanges: string[]) => attemptBy({ kind: 'Mx', domain }, exchanges)
 
-async function attemptBy(route: SmtpRoute, exchanges: string[] = []): Promise<Attempted> {
+async function attemptBy(
+  route: SmtpRoute,
+  exchanges: string[] = [],
+  mtaStsMode: TlsRequirement['mtaStsMode'] = 'Opportunistic',
+): Promise<Attempted> {
   const sessions: SessionRecord[] = []
   const outcomes = await deliverOverSmtp(
     route,
@@ -115,7 +120,7 @@ async function attemptBy(route: SmtpRoute, exchanges: string[] = []): Promise<At
         minimumTlsVersion: 'TLSv1.2',
         revocationCheck: 'SoftFail',
         smtpDaneMode: 'Opportunistic',
-        mtaStsMode: 'Opportunistic',
+        mtaStsMode,
         clientCertificate: null,
       },
     },
@@ -138,6 +143,61 @@ async function stopPartners(): Promise<void> {
   await Promise.all(partners.splice(0).map((partner) => partner.stop()))
   await policyHost.stop()
 }
+
+describe('an attempt under mtaStsMode Mandatory', () => {
+  const attemptMandatory = () => attemptBy({ kind: 'Mx', domain }, [listed], 'Mandatory')
+  const missing: [condition: string, prepare: () => void, result: string, text: RegExp][] = [
+    [
+      'announces no policy',
+      () => {
+        txt = null
+      },
+      'validation-failure',
+      /publishes no MTA-STS policy$/,
+    ],
+    [
+      'announces a policy that cannot be fetched',
+      () => {
+        answer = (_, response) => response.writeHead(404).end()
+      },
+      'sts-policy-fetch-error',
+      /could not be fetched \(sts-policy-fetch-error\)$/,
+    ],
+    [
+      'has a policy of mode testing',
+      () => {
+        answer = plainText(policyText({ mode: 'testing' }))
+      },
+      'validation-failure',
+      /is in mode testing, not enforce$/,
+    ],
+  ]
+  for (const [condition, prepare, result, text] of missing)
+    it(`opens no connection when the domain ${condition}`, async (t) => {
+      t.after(stopPartners)
+      const partner = await serve(listed, await goodFor(listed))
+      prepare()
+      const { outcome } = await attemptMandatory()
+      assert.deepEqual(
+        [outcome.outcome, outcome.reply.enhanced, outcome.tlsResult],
+        ['TlsNotMet', '4.4.8', result],
+      )
+      assert.match(outcome.reply.text, text)
+      assert.equal(demanded(outcome), 'DomainValidation by Connector')
+      assert.equal(partner.connections(), 0)
+    })
+
+  it('delivers over verified TLS once the domain has a policy of mode enforce', async (t) => {
+    t.after(stopPartners)
+    const partner = await serve(listed, await goodFor(listed))
+    txt = null
+    assert.equal((await attemptMandatory()).outcome.outcome, 'TlsNotMet')
+    txt = 'v=STSv1; id=a1'
+    const { outcome } = await attemptMandatory()
+    assert.deepEqual([outcome.outcome, demanded(outcome)], ['Delivered', 'DomainValidation by MtaSts'])
+    assert.ok(!partner.wire().includes(secret))
+  })
+})
 
 describe('an attempt under an MTA-STS policy of mode enforce', () => {
   it('delivers over verified TLS to an MX host that the policy lists', async (t) => {

@@ -9,7 +9,7 @@ import {
   type StoredPolicy,
 } from '../../../../shared/net/mta-sts/policy-store.ts'
 import { MtaStsSource, type PolicyFault } from '../../../../shared/net/mta-sts/source.ts'
-import { type MtaStsState, noMtaSts } from '../../../../shared/policy/transport-security.ts'
+import { type MtaStsState, noMtaSts } from '../../../../shared/policy/hop-facts.ts'
 import { fakeResolver } from '../../../support/dns.ts'
 import { createPki } from '../../../support/pki.ts'
 import {

@@ -34,7 +34,24 @@ const byRequirement =
   'Deliver RequirementKept by MX of northwind.example with DomainValidation of mx.northwind.example, attempt 2'
 const sentence = `It keeps the requirement of connector "Northwind" from ${since}`
 
+const proven = outboundTo('northwind.example', { name: 'Northwind', smtpDaneMode: 'Mandatory' })
+
 const rows: Case[] = [
+  {
+    ...waiting,
+    name: 'when DANE is no longer mandatory, the next attempt still requires it',
+    earlier: {
+      ...waiting.earlier,
+      kept: { requirement: keptRequirementOf(proven) as KeptRequirement, since },
+    },
+    connectors: [office, { ...proven, smtpDaneMode: 'Opportunistic' }],
+    outbound: { Northwind: 'Outranked' },
+    outboundConnector: 'Northwind',
+    expected: afterSession(
+      'Deliver RequirementKept by MX of northwind.example with opportunistic TLS and DANE, attempt 2',
+    ),
+    why: `${sentence}, because the current connector lowers smtpDaneMode.`,
+  },
   {
     ...waiting,
     name: 'when the connector is deleted, the next attempt has its requirement',

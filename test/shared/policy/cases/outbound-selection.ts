@@ -91,6 +91,25 @@ const rows: Row[] = [
     leaves: 'EncryptionOnly',
   },
   {
+    name: 'for one domain, mandatory DANE takes precedence over every tlsSettings',
+    connectors: [
+      outboundTo('northwind.example', { ...checked, name: 'A' }),
+      outboundTo('northwind.example', { name: 'B', smtpDaneMode: 'Mandatory' }),
+    ],
+    outbound: { B: 'Decides', A: 'Outranked' },
+    leaves: 'opportunistic TLS and DANE',
+    why: 'It applies to mail for northwind.example: sent by MX lookup; matching TLSA records that DNSSEC proves (smtpDaneMode Mandatory).',
+  },
+  {
+    name: 'for one domain, two mandatory policies take precedence over one',
+    connectors: [
+      outboundTo('northwind.example', { name: 'A', mtaStsMode: 'Mandatory' }),
+      outboundTo('northwind.example', { name: 'B', mtaStsMode: 'Mandatory', smtpDaneMode: 'Mandatory' }),
+    ],
+    outbound: { B: 'Decides', A: 'Outranked' },
+    leaves: 'opportunistic TLS and DANE and MTA-STS',
+  },
+  {
     name: 'for one domain, forced TLS takes precedence over opportunistic TLS',
     connectors: [
       outboundTo('northwind.example', { name: 'A' }),

@@ -135,6 +135,13 @@ const rows: Case[] = [
     expected: afterSession('Bounce OutboundTlsNotMet: 550 5.7.321 STARTTLS not offered'),
   },
   {
+    name: 'with onTlsFailure Bounce and smtpDaneMode Mandatory a message bounces after an attempt without TLSA records',
+    ...withConnector(outboundTo('northwind.example', { smtpDaneMode: 'Mandatory', onTlsFailure: 'Bounce' })),
+    lastAttempt: failedAttempt(0, 1, noStartTls),
+    minutes: 0.1,
+    expected: afterSession('Bounce OutboundTlsNotMet: 550 5.7.321 STARTTLS not offered'),
+  },
+  {
     name: 'with onTlsFailure Bounce a message waits after a temporary failure that is unrelated to TLS',
     ...withConnector(forcedOrBounce),
     lastAttempt: failedAttempt(0, 1, temporaryFailure),

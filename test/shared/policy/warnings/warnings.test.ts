@@ -495,6 +495,25 @@ describe('an outbound connector', () => {
       ],
     },
     {
+      name: 'causes warnings when it requires DANE and MTA-STS of all domains',
+      saved: to({
+        recipientDomains: ['*'],
+        tlsSettings: null,
+        smtpDaneMode: 'Mandatory',
+        mtaStsMode: 'Mandatory',
+      }),
+      warnings: [
+        'recipientDomains[0]: mail to most domains waits and then bounces: few have TLSA records, which smtpDaneMode Mandatory needs',
+        'recipientDomains[0]: mail to most domains waits and then bounces: few have an MTA-STS policy in mode enforce, which mtaStsMode Mandatory needs',
+      ],
+    },
+    {
+      name: 'causes no warning when it requires DANE and no tlsSettings',
+      saved: to({ tlsSettings: null, smtpDaneMode: 'Mandatory' }),
+      others: paired,
+      warnings: [],
+    },
+    {
       name: 'causes no warning when it forces TLS on all domains with a smart host',
       saved: to({
         recipientDomains: ['*'],
@@ -530,6 +549,28 @@ describe('an outbound connector', () => {
       warnings: [
         'recipientDomains[0]: for mail.contoso.example "Mail" takes precedence over "Wide": it is for mail.contoso.example, which is more specific than *.contoso.example, and requires less than "Wide"',
         'recipientDomains[1]: for a.example "A" takes precedence over "Wide": it has stricter requirements',
+      ],
+    },
+    {
+      name: 'causes a warning when a more specific connector with a certificate takes precedence over its mandatory DANE',
+      saved: to({
+        name: 'Wide',
+        recipientDomains: ['*.contoso.example'],
+        tlsSettings: null,
+        smtpDaneMode: 'Mandatory',
+      }),
+      others: {
+        ...paired,
+        outbound: [
+          to({
+            name: 'Mail',
+            recipientDomains: ['mail.contoso.example'],
+            tlsSettings: 'CertificateValidation',
+          }),
+        ],
+      },
+      warnings: [
+        'recipientDomains[0]: for mail.contoso.example "Mail" takes precedence over "Wide": it is for mail.contoso.example, which is more specific than *.contoso.example, and requires less than "Wide"',
       ],
     },
     {
