@@ -189,9 +189,10 @@ describe("OpenSSL's client, connected to the ingress,", { skip, timeout: 30_000 
     assert.match(second, /^Early data was not sent$/m)
   })
 
-  it('gets no session ticket in TLS 1.2', async () => {
+  it('gets the extended master secret and no session ticket in TLS 1.2', async () => {
     const output = await connectWith(['-tls1_2', '-sess_out', session])
     assert.match(output, /^New, TLSv1.2/m)
+    assert.match(output, /Extended master secret: yes$/m)
     assert.doesNotMatch(output, /TLS session ticket/)
   })
 
