@@ -1,5 +1,12 @@
 /** Reads the first message of a TLS client or server (RFC 8446 §4.1, RFC 5246 §7.4.1), as tests record it. */
 
+import { createServer } from 'node:net'
+import { connect } from 'node:tls'
+import { clientTlsOptions } from '../../shared/net/tls-client.ts'
+import type { HopRequirement } from '../../shared/tls/requirement.ts'
+import { listen } from './listen.ts'
+import { within } from './within.ts'
+
 /** A ClientHello or ServerHello. */
 export interface Hello {
   /** The version of TLS 1.2 and earlier; 0x0303 in TLS 1.3. */
@@ -58,3 +65,22 @@ export const numbersIn = (octets: Buffer): number[] =>
 /** The numbers in an extension that holds one vector with a length field of this many octets. */
 export const listIn = ({ extensions }: Hello, type: number, lengthOctets = 2): number[] =>
   numbersIn(extensions.get(type)?.subarray(lengthOctets) ?? Buffer.alloc(0))
+
+/** The ClientHello of a delivery, as a server records it. */
+export async function helloFor(requirement: HopRequirement): Promise<Hello> {
+  const { port, stop } = await listen(
+    createServer((socket) => socket.once('data', (octets) => recorded.resolve(octets))),
+  )
+  const recorded = Promise.withResolvers<Buffer>()
+  const client = connect({
+    port,
+    host: '127.0.0.1',
+    servername: 'mx.ours.example',
+    ...clientTlsOptions(requirement, [], null),
+  })
+  client.on('error', () => {})
+  const octets = await within(10_000, recorded.promise, 'the ClientHello')
+  client.destroy()
+  await stop()
+  return readHello(octets)
+}

@@ -1,28 +1,8 @@
 /** The ClientHello of a delivery, as a server records it. */
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { createServer } from 'node:net'
-import { after, test } from 'node:test'
-import { connect } from 'node:tls'
-import { clientTlsOptions } from '../../../shared/net/tls-client.ts'
+import { test } from 'node:test'
 import { type HopRequirement, opportunistic } from '../../../shared/tls/requirement.ts'
-import { extensionTypes, type Hello, listIn, readHello } from '../../support/hello.ts'
-import { listen } from '../../support/listen.ts'
-import { within } from '../../support/within.ts'
-
-const server = createServer()
-const { port, stop } = await listen(server)
-after(stop)
-
-async function helloFor(requirement: HopRequirement): Promise<Hello> {
-  const connection = once(server, 'connection')
-  const client = connect({ port, host: '127.0.0.1', ...clientTlsOptions(requirement, [], null) })
-  client.on('error', () => {})
-  const [socket] = await connection
-  const [octets] = await within(10_000, once(socket, 'data'), 'the ClientHello')
-  client.destroy()
-  return readHello(octets)
-}
+import { extensionTypes, helloFor, listIn } from '../../support/hello.ts'
 
 const forced: HopRequirement = { ...opportunistic, level: 'DomainValidation', source: 'Connector' }
 const requirements: [name: string, requirement: HopRequirement, versions: number[]][] = [
