@@ -9,6 +9,8 @@
  * 3. `findings-text.ts` formats the findings. `--json` prints them unchanged.
  */
 import type { Io } from '../command.ts'
+import { gatherServerConformance, serverResults } from './conformance/check-conformance.ts'
+import type { ConformanceResult } from './conformance/criterion.ts'
 import { type GatherOptions, gatherFileFacts, gatherServerFacts } from './facts/gather-facts.ts'
 import { readChain } from './facts/read-certificates.ts'
 import { loadTrustStore } from './facts/trust-store.ts'
@@ -28,6 +30,16 @@ export interface CheckOptions {
 /** @throws CommandError when the file of authorities cannot be read; every fault of the server is a finding */
 export async function checkServer(target: Target, options: CheckOptions, io: Io): Promise<Finding[]> {
   return assessFacts(await gatherServerFacts(target, await gatherOptions(options, io)))
+}
+
+/** @throws CommandError when the file of authorities cannot be read */
+export async function checkConformance(
+  target: Target,
+  options: CheckOptions,
+  io: Io,
+): Promise<ConformanceResult[]> {
+  const facts = await gatherServerFacts(target, await gatherOptions(options, io))
+  return serverResults(await gatherServerConformance(facts, target, options.timeoutMs))
 }
 
 /**

@@ -1,6 +1,7 @@
 /** `check`: checks a mail server's TLS and certificate, or a certificate in a file. */
 import { normaliseDomain } from '../../shared/mail/domain.ts'
-import { type CheckOptions, checkFile, checkServer } from '../check/check-tls.ts'
+import { type CheckOptions, checkConformance, checkFile, checkServer } from '../check/check-tls.ts'
+import { conformanceText } from '../check/conformance/check-conformance.ts'
 import { findingsText } from '../check/findings-text.ts'
 import { parseTarget } from '../check/target.ts'
 import { defineCommand, jsonOption } from '../command.ts'
@@ -30,6 +31,10 @@ export const check = defineCommand({
       value: 'SECONDS',
       description: `timeout of each step (default: ${defaultTimeoutSeconds})`,
     },
+    conformance: {
+      type: 'boolean',
+      description: 'compare the TLS of the server with published standards instead',
+    },
     ...jsonOption,
   },
   details: `
@@ -40,9 +45,13 @@ fetches every URL in the certificates: revocation lists (CRL), OCSP responders a
 Each line is OK, WARN or FAIL; the text after the arrow is the advice. FAIL means that a client that verifies the
 server rejects it. The exit status is 1 when a line fails. With --json each line is an object: check, subject, result,
 seen, advice.
+
+With --conformance the command compares the server with the criteria of internet.nl, BSI, NIST and Mozilla, by about
+thirty handshakes one after another. Each line is PASS, WARN (a recommendation is not met), FAIL (a requirement is not
+met), CUSTOMER (DNS or network decide), NOT APPLICABLE or NOT MEASURED; brackets name the standards and their levels.
 `,
   async run({ values, positionals: [host], io }) {
-    const { certificate, servername, ca, timeout, json } = values
+    const { certificate, servername, ca, timeout, json, conformance } = values
     if ((host === undefined) === (certificate === undefined))
       throw new UsageError('check needs HOST[:PORT] or --certificate FILE')
     const target = host === undefined ? null : parseTarget(host)
@@ -50,6 +59,12 @@ seen, advice.
       serverName: servername === undefined ? null : parseServerName(servername),
       authorities: ca,
       timeoutMs: parseTimeoutSeconds(timeout ?? defaultTimeoutSeconds) * 1000,
+    }
+    if (conformance) {
+      if (target === null) throw new UsageError('--conformance needs HOST[:PORT]')
+      const results = await checkConformance(target, options, io)
+      io.out(json ? jsonText(results) : conformanceText(results))
+      return results.some(({ verdict }) => verdict === 'FAIL') ? exitStatus.failure : exitStatus.ok
     }
     const findings = target
       ? await checkServer(target, options, io)

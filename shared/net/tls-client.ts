@@ -8,7 +8,7 @@ import './peer-certificate.ts'
 import { commonNameOf, dnsNames } from '../tls/names.ts'
 import { encodePresentedChain, summarisePresentedChain } from '../tls/presented-chain.ts'
 import { forcesTls, type HopRequirement } from '../tls/requirement.ts'
-import { cipherSuites } from '../tls/suites.ts'
+import { cipherSuites, signatureAlgorithms } from '../tls/suites.ts'
 
 /**
  * Unlike the ingress's list, includes finite-field DHE: some partners support nothing else, and the server bears the
@@ -39,6 +39,7 @@ export function clientTlsOptions(
     minVersion: forcesTls(enforced) ? enforced.minimumTlsVersion : 'TLSv1.2',
     ciphers,
     ecdhCurve: groups,
+    sigalgs: signatureAlgorithms,
     rejectUnauthorized: false,
     // assess-server-tls.ts compares the certificate with the names of the requirement, not with the host's name.
     checkServerIdentity: () => undefined,

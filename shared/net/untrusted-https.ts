@@ -8,7 +8,7 @@
 import { connect, type TLSSocket } from 'node:tls'
 import './peer-certificate.ts'
 import { certificateHasName, dnsNames } from '../tls/names.ts'
-import { cipherSuites } from '../tls/suites.ts'
+import { cipherSuites, signatureAlgorithms } from '../tls/suites.ts'
 import {
   destroyOnAbortOrTimeout,
   fetchFromAnyAddress,
@@ -45,6 +45,7 @@ function connectVerified(
       servername: host,
       minVersion: 'TLSv1.2',
       ciphers: cipherSuites.join(':'),
+      sigalgs: signatureAlgorithms,
       ALPNProtocols: ['http/1.1'],
       timeout: idleTimeoutMs,
       // Verified after the handshake, so that a bad certificate can be distinguished from a broken connection.

@@ -1,13 +1,15 @@
 /**
  * TLS options of the ingress. The attacks: recorded traffic is decrypted later, with a stolen key or a quantum
  * computer; a client is downgraded to weak TLS. The defence: only key exchange with forward secrecy, hybrid
- * post-quantum first; only AEAD ciphers; at least TLS 1.2; the server's preference decides. Not covered: clients that
- * support none of this. They get no TLS, and the connectors decide whether their mail is accepted in the clear.
+ * post-quantum first; only AEAD ciphers; no signature with SHA-1 or SHA-224; at least TLS 1.2; the server's preference
+ * decides. Not covered: clients that support none of this. They get no TLS, and the connectors decide whether their mail
+ * is accepted in the clear. In TLS 1.2, clients without the extended master secret (RFC 7627) are served: nothing
+ * depends on it, because TLS 1.2 sessions are never resumed or renegotiated, and no secret is exported from them.
  */
 import { constants } from 'node:crypto'
 import type { TlsOptions } from 'node:tls'
 import { serverIdentities } from './server-identity.ts'
-import { cipherSuites, ianaNameOf } from './suites.ts'
+import { cipherSuites, ianaNameOf, signatureAlgorithms } from './suites.ts'
 
 /**
  * In OpenSSL's notation a slash separates preference levels. A client that supports the hybrid group but sent another
@@ -68,6 +70,7 @@ export function serverTlsOptions(
     // No finite-field DHE: a client can make the server compute it with little work of its own (CVE-2002-20001).
     ciphers: cipherSuites.join(':'),
     ecdhCurve: groups,
+    sigalgs: signatureAlgorithms,
     honorCipherOrder: true,
     // Requested but not required: large senders present certificates that no connector names, and their mail must be
     // accepted. The connectors check the certificates that they name.

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { apiPage } from './api.ts'
 import { apiRolesPage } from './api-roles.ts'
 import { commandsPage } from './commands.ts'
+import { conformancePage } from './conformance.ts'
 import { dsnAdvicePage } from './dsn-advice.ts'
 import { keyPolicyPage } from './key-policy.ts'
 import { metricsAndAlarmsPage } from './metrics-and-alarms.ts'
@@ -21,6 +22,7 @@ export const pages: Readonly<Record<string, () => string>> = {
   'api.md': apiPage,
   'api-roles.md': apiRolesPage,
   'commands.md': commandsPage,
+  'conformance.md': conformancePage,
   'dsn-advice.md': dsnAdvicePage,
   'key-policy.md': keyPolicyPage,
   'metrics-and-alarms.md': metricsAndAlarmsPage,

@@ -118,6 +118,12 @@ describe('testssl.sh, run against the ingress,', { skip }, () => {
       'TLS_AES_256_GCM_SHA384 TLS_CHACHA20_POLY1305_SHA256 TLS_AES_128_GCM_SHA256',
     )
     assert.equal(findingOf('FS_KEMs'), 'X25519MLKEM768')
+    assert.equal(findingOf('FS_ECDHE_curves'), 'prime256v1 secp384r1 X25519')
+  })
+
+  it('finds no signature with SHA-1 or SHA-224', () => {
+    assert.match(findingOf('FS_TLS12_sig_algs') ?? '', /ECDSA\+SHA256/)
+    assert.doesNotMatch(findingOf('FS_TLS12_sig_algs') ?? '', /SHA1\b|SHA224/)
   })
 
   it('trusts the EC and the RSA certificate, by name and chain', () => {
@@ -189,9 +195,10 @@ describe("OpenSSL's client, connected to the ingress,", { skip, timeout: 30_000 
     assert.match(second, /^Early data was not sent$/m)
   })
 
-  it('gets no session ticket in TLS 1.2', async () => {
+  it('gets the extended master secret and no session ticket in TLS 1.2', async () => {
     const output = await connectWith(['-tls1_2', '-sess_out', session])
     assert.match(output, /^New, TLSv1.2/m)
+    assert.match(output, /Extended master secret: yes$/m)
     assert.doesNotMatch(output, /TLS session ticket/)
   })
 

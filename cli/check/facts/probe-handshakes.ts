@@ -3,21 +3,13 @@
  * stapled OCSP response. Attack: a server replies without end, or never. Defence: octets and time are bounded, and only
  * EHLO and STARTTLS are sent. Not covered: SSL 3, which OpenSSL has removed.
  */
-import { once } from 'node:events'
-import { connect, type Socket } from 'node:net'
-import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
+import type { ConnectionOptions, TLSSocket } from 'node:tls'
 import { toSingleLine } from '../../../shared/mail/peer-text.ts'
 import type { Endpoint } from '../../../shared/net/smtp/connection.ts'
 import { clientTlsOptions } from '../../../shared/net/tls-client.ts'
 import { opportunistic } from '../../../shared/tls/requirement.ts'
-import { ehloName } from './delivery-session.ts'
 import type { Handshake } from './facts.ts'
-
-interface ProbeOptions {
-  readonly serverName: string | null
-  /** Timeout of the whole attempt in milliseconds. */
-  readonly timeout: number
-}
+import { type ProbeOptions, withTls } from './starttls.ts'
 
 const anyCipher = 'ALL:@SECLEVEL=0'
 
@@ -64,71 +56,15 @@ const causeOf = (error: unknown): string => {
 }
 
 /** @param observe called with the socket before its handshake */
-async function performHandshake(
-  { ip, port }: Endpoint,
-  { serverName, timeout }: ProbeOptions,
+function performHandshake(
+  endpoint: Endpoint,
+  probe: ProbeOptions,
   options: ConnectionOptions,
   observe: (socket: TLSSocket) => void,
 ): Promise<Handshake & { kind: 'Done' }> {
-  const socket = connect({ host: ip, port })
-  // The listener stays: an error between two steps must not crash the process.
-  socket.on('error', () => {})
-  const timer = setTimeout(
-    () => socket.destroy(Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' })),
-    timeout,
-  )
-  try {
-    await startTls(socket)
-    const tls = connectTls({
-      ...options,
-      socket,
-      rejectUnauthorized: false,
-      ...(serverName !== null && { servername: serverName }),
-    })
-    tls.on('error', () => {})
-    observe(tls)
-    await Promise.race([once(tls, 'secureConnect'), rejectOnClose(tls), rejectOnClose(socket)])
-    const handshake = {
-      kind: 'Done',
-      protocol: tls.getProtocol() ?? '',
-      cipher: tls.getCipher().standardName,
-    } as const
-    tls.destroy()
-    return handshake
-  } finally {
-    clearTimeout(timer)
-    socket.destroy()
-  }
-}
-
-async function startTls(socket: Socket): Promise<void> {
-  await Promise.race([once(socket, 'connect'), rejectOnClose(socket)])
-  for (const command of [null, `EHLO ${ehloName()}`, 'STARTTLS']) {
-    if (command !== null) socket.write(`${command}\r\n`)
-    const reply = await Promise.race([replyFrom(socket), rejectOnClose(socket)])
-    if (!/^2/.test(reply)) throw new Error(toSingleLine(reply, 100))
-  }
-}
-
-const maxReplyOctets = 16_384
-
-/** Returns the last line of a reply (RFC 5321 §4.2.1). Ignores octets after the reply. */
-async function replyFrom(socket: Socket): Promise<string> {
-  let text = ''
-  for (;;) {
-    const [last] = /^\d{3}(?: .*)?(?=\r?\n)/m.exec(text) ?? []
-    if (last !== undefined) return last
-    if (text.length > maxReplyOctets) throw new Error('the reply is too long')
-    const [chunk] = (await once(socket, 'data')) as [Buffer]
-    text += chunk.toString('latin1')
-  }
-}
-
-/** Rejects when the connection ends, with its error if there is one. */
-function rejectOnClose(socket: Socket): Promise<never> {
-  return new Promise((_, reject) => {
-    const onClose = () => reject(socket.errored ?? Object.assign(new Error('closed'), { code: 'ECONNRESET' }))
-    if (socket.closed) onClose()
-    else socket.once('close', onClose)
-  })
+  return withTls(endpoint, probe, options, observe, async (tls) => ({
+    kind: 'Done',
+    protocol: tls.getProtocol() ?? '',
+    cipher: tls.getCipher().standardName,
+  }))
 }

@@ -7,7 +7,7 @@
 import { connect, type PeerCertificate, type TLSSocket } from 'node:tls'
 import '../peer-certificate.ts'
 import { certificateHasName, dnsNames } from '../../tls/names.ts'
-import { cipherSuites } from '../../tls/suites.ts'
+import { cipherSuites, signatureAlgorithms } from '../../tls/suites.ts'
 import { encodeFrame, FrameReader } from './frames.ts'
 
 export interface TlsServer {
@@ -37,6 +37,7 @@ export class TlsConnection {
       servername: tlsName,
       minVersion: 'TLSv1.2',
       ciphers: cipherSuites.join(':'),
+      sigalgs: signatureAlgorithms,
       rejectUnauthorized: true,
       checkServerIdentity: (_, certificate) => checkCertificateName(tlsName, certificate),
     })

@@ -10,6 +10,7 @@ import { duplexPair } from 'node:stream'
 import { after, describe, test } from 'node:test'
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 import { inbound } from '../../support/fixtures.ts'
+import { extensionTypes, readHello } from '../../support/hello.ts'
 import { startTestIngress, type TestIngress, Wire } from '../../support/ingress/ingress.ts'
 import { fingerprintOf, selfSigned } from '../../support/pki.ts'
 import { within } from '../../support/within.ts'
@@ -156,6 +157,29 @@ test('renegotiation in TLS 1.2 is refused', async () => {
   session.wire.destroy()
 })
 
+/** OpenSSL's SSL_OP_NO_EXTENDED_MASTER_SECRET, which Node does not name. */
+const noExtendedMasterSecret = 1
+
+const masterSecrets: [name: string, client: ConnectionOptions, isExtended: boolean][] = [
+  ['a TLS 1.2 client with the extended master secret gets it', {}, true],
+  [
+    'a TLS 1.2 client without the extended master secret is served without it',
+    { secureOptions: noExtendedMasterSecret },
+    false,
+  ],
+]
+for (const [name, client, isExtended] of masterSecrets)
+  test(`${name}, without compression, with secure renegotiation and without a ticket`, async () => {
+    const { socket, tcp, received } = await connectTapped(undefined, { maxVersion: 'TLSv1.2', ...client })
+    const { compressionMethods, extensions } = readHello(received())
+    tcp.destroy()
+    assert.equal(socket.getProtocol(), 'TLSv1.2')
+    assert.equal(extensions.has(extensionTypes.extendedMasterSecret), isExtended)
+    assert.deepEqual(compressionMethods, [0])
+    assert.ok(extensions.has(extensionTypes.renegotiationInfo))
+    assert.equal(extensions.has(extensionTypes.sessionTicket), false)
+  })
+
 /**
  * Starts TLS over a TCP connection that the test controls.
  * @param pass writes the client's octets; default: all in one write
@@ -163,7 +187,7 @@ test('renegotiation in TLS 1.2 is refused', async () => {
 async function connectTapped(
   pass?: (octets: Buffer, write: (octets: Buffer) => void) => void,
   options: ConnectionOptions = {},
-): Promise<{ socket: TLSSocket; tcp: Socket }> {
+): Promise<{ socket: TLSSocket; tcp: Socket; received(): Buffer }> {
   const tcp = connectTcp(ingress.smtpPort, '127.0.0.1').setNoDelay(true)
   tcp.on('error', () => {})
   for (const line of ['EHLO client.example', 'STARTTLS']) {
@@ -174,10 +198,14 @@ async function connectTapped(
   const [near, far] = duplexPair()
   const write = (octets: Buffer) => void tcp.write(octets)
   far.on('data', (octets) => (pass ? pass(octets, write) : write(octets)))
-  tcp.on('data', (octets) => far.write(octets))
+  const received: Buffer[] = []
+  tcp.on('data', (octets) => {
+    received.push(octets)
+    far.write(octets)
+  })
   const socket = connect({ socket: near, rejectUnauthorized: false, ...options }).on('error', () => {})
   await within(timeoutMs, once(socket, 'secureConnect'), 'the end of the handshake')
-  return { socket, tcp }
+  return { socket, tcp, received: () => Buffer.concat(received) }
 }
 
 /** Waits for a whole reply. */

@@ -36,6 +36,24 @@ const everyGroup = [
   'brainpoolP256r1',
   'ffdhe2048',
 ]
+
+/** Signature algorithms of OpenSSL, the type of the key that the server accepts for each, and the TLS versions. */
+const everySignature: [sigalgs: string, keyType: 'EC' | 'RSA' | null, ...versions: string[]][] = [
+  ['ECDSA+SHA1', null],
+  ['ECDSA+SHA224', null],
+  // TLS 1.3 binds the hash to the curve of the key, here P-256 (RFC 8446 §4.2.3).
+  ['ECDSA+SHA256', 'EC', 'TLSv1.2', 'TLSv1.3'],
+  ['ECDSA+SHA384', 'EC', 'TLSv1.2'],
+  ['ECDSA+SHA512', 'EC', 'TLSv1.2'],
+  ['RSA+SHA1', null],
+  ['RSA+SHA224', null],
+  ['RSA+SHA256', 'RSA', 'TLSv1.2'],
+  ['RSA+SHA384', 'RSA', 'TLSv1.2'],
+  ['RSA+SHA512', 'RSA', 'TLSv1.2'],
+  ['rsa_pss_rsae_sha256', 'RSA', 'TLSv1.2', 'TLSv1.3'],
+  ['rsa_pss_rsae_sha384', 'RSA', 'TLSv1.2', 'TLSv1.3'],
+  ['rsa_pss_rsae_sha512', 'RSA', 'TLSv1.2', 'TLSv1.3'],
+]
 /** IANA names by the names that Node returns. */
 const ianaGroups: Record<string, string> = { X25519: 'x25519', prime256v1: 'secp256r1' }
 
@@ -105,6 +123,26 @@ for (const [keyTypes, identities] of served) {
     )
     assert.deepEqual(withoutNulls(agreed), publishedProtocol.versions)
   })
+
+  for (const version of ['TLSv1.2', 'TLSv1.3'] as const)
+    test(`${which}, a client of ${version} can negotiate the signature algorithms with SHA-256 or better, and no other`, async () => {
+      const agreed = await Promise.all(
+        everySignature.map(([sigalgs]) =>
+          negotiate(
+            port,
+            { sigalgs, ciphers: 'DEFAULT:@SECLEVEL=0', minVersion: version, maxVersion: version },
+            () => sigalgs,
+          ),
+        ),
+      )
+      const expected = everySignature.filter(
+        ([, key, ...versions]) => key !== null && keyTypes.includes(key) && versions.includes(version),
+      )
+      assert.deepEqual(
+        withoutNulls(agreed),
+        expected.map(([sigalgs]) => sigalgs),
+      )
+    })
 }
 
 type Socket = ReturnType<typeof connect>
