@@ -51,7 +51,7 @@ test('every word that occurs in three or more names is in the glossary or in the
   const names = new Set(
     tracked
       .filter((file) => file.endsWith('.ts'))
-      .flatMap((file) => codeOf(read(file)).match(/[A-Za-z_$][\w$]*/g) ?? []),
+      .flatMap((file) => codeOf(read(file)).match(/\b[A-Za-z_$][\w$]*/g) ?? []),
   )
   const namesOfWord = new Map<string, string[]>()
   for (const name of names)

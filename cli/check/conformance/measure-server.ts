@@ -3,7 +3,7 @@
  * Attack: a hostile server answers each hello differently, so that the measurement never ends. Defence: each answer
  * must select a value that was offered, which is then offered no more; octets and time of each answer are bounded.
  */
-import type { Endpoint } from '../../../shared/net/gated-connection.ts'
+import type { Endpoint } from '../../../shared/net/smtp/connection.ts'
 import { type ProbeOptions, rejectOnClose, replyFrom, withStartTls, withTls } from '../facts/starttls.ts'
 import type { TlsServerFacts } from './facts.ts'
 import {

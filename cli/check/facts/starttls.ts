@@ -6,7 +6,7 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
 import { toSingleLine } from '../../../shared/mail/peer-text.ts'
-import type { Endpoint } from '../../../shared/net/gated-connection.ts'
+import type { Endpoint } from '../../../shared/net/smtp/connection.ts'
 import { ehloName } from './delivery-session.ts'
 
 export interface ProbeOptions {
