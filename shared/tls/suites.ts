@@ -1,14 +1,14 @@
 /** The cipher suites and signature algorithms that clients and servers offer. */
 
-/** The OpenSSL names of the offered suites, most preferred first: forward secrecy and authenticated encryption only. */
+/**
+ * The OpenSSL names of the offered suites, most preferred first: forward secrecy and authenticated encryption only.
+ * NIST SP 800-52r2 §3.3.1 approves no ChaCha20-Poly1305, and every server that has it has AES-GCM too.
+ */
 export const cipherSuites = [
   'TLS_AES_256_GCM_SHA384',
-  'TLS_CHACHA20_POLY1305_SHA256',
   'TLS_AES_128_GCM_SHA256',
   'ECDHE-ECDSA-AES256-GCM-SHA384',
   'ECDHE-RSA-AES256-GCM-SHA384',
-  'ECDHE-ECDSA-CHACHA20-POLY1305',
-  'ECDHE-RSA-CHACHA20-POLY1305',
   'ECDHE-ECDSA-AES128-GCM-SHA256',
   'ECDHE-RSA-AES128-GCM-SHA256',
 ] as const
@@ -18,9 +18,7 @@ type CipherSuite = (typeof cipherSuites)[number]
 export function ianaNameOf(suite: CipherSuite): string {
   const [, authentication, cipher = ''] = /^ECDHE-(ECDSA|RSA)-(.+)$/.exec(suite) ?? []
   if (authentication === undefined) return suite
-  const cipherName = cipher.replace(/^AES(\d+)-/, 'AES_$1_').replaceAll('-', '_')
-  // OpenSSL omits the digest of ChaCha20 suites, which have only one.
-  return `TLS_ECDHE_${authentication}_WITH_${cipherName}${cipherName.includes('CHACHA20') ? '_SHA256' : ''}`
+  return `TLS_ECDHE_${authentication}_WITH_${cipher.replace(/^AES(\d+)-/, 'AES_$1_').replaceAll('-', '_')}`
 }
 
 /**

@@ -64,10 +64,8 @@ TLSA records (the zone must be signed with DNSSEC)
 TLS parameters, in order of preference
   Versions  TLSv1.3, TLSv1.2
   Suites    TLS_AES_256_GCM_SHA384
-            TLS_CHACHA20_POLY1305_SHA256
             TLS_AES_128_GCM_SHA256
             TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384
-            TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256
             TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
   Groups    X25519MLKEM768, x25519, secp256r1, secp384r1
 `,

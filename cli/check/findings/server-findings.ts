@@ -141,7 +141,7 @@ const noCertificate = fail(
 )
 
 const requiredTls =
-  'TLS 1.2 or 1.3 with forward secrecy and authenticated encryption (ECDHE or DHE, with AES-GCM or ChaCha20-Poly1305)'
+  'TLS 1.2 or 1.3 with forward secrecy and authenticated encryption (ECDHE or DHE, with AES-GCM)'
 
 /** @param anyHandshake the handshake that allowed every version and cipher suite of OpenSSL */
 function adviceForHandshake(cause: string, anyHandshake: Handshake | undefined): string {
@@ -153,8 +153,7 @@ function adviceForHandshake(cause: string, anyHandshake: Handshake | undefined):
 }
 
 const isWeak = ({ protocol, cipher }: { protocol: string; cipher: string }): boolean =>
-  protocol !== 'TLSv1.3' &&
-  !(protocol === 'TLSv1.2' && hasForwardSecrecy(cipher) && /_GCM_|CHACHA20/.test(cipher))
+  protocol !== 'TLSv1.3' && !(protocol === 'TLSv1.2' && hasForwardSecrecy(cipher) && /_GCM_/.test(cipher))
 
 const unknownGroupName = (cipher: string): string =>
   cipher.includes('_DHE_') ? 'DHE' : 'of an unknown group'
