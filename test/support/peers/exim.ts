@@ -166,6 +166,7 @@ function configure({ domain, tls, nextHopPort, settings = {} }: EximOptions, por
     daemon_smtp_ports: String(port),
     host_lookup: '',
     chunking_advertise_hosts: '*',
+    acl_smtp_mail: 'sender',
     acl_smtp_rcpt: 'recipient',
     ...(tls
       ? { tls_advertise_hosts: '*', tls_certificate: pem, tls_privatekey: pem }
@@ -180,9 +181,11 @@ function configure({ domain, tls, nextHopPort, settings = {} }: EximOptions, por
   return folder
 }
 
+/** Exim refuses the senders and recipients whose local part is `refused`. */
 const sections = (folder: string, domain: string, nextHopPort?: number): string[] => [
   'begin acl',
-  `recipient:\n  accept domains = ${domain}\n  deny message = relay not permitted`,
+  'sender:\n  deny senders = refused@*\n  accept',
+  `recipient:\n  deny local_parts = refused\n  accept domains = ${domain}\n  deny message = relay not permitted`,
   'begin routers',
   `mailbox:\n  driver = accept\n  domains = ${domain}\n  transport = mailbox`,
   ...(nextHopPort === undefined
@@ -191,7 +194,7 @@ const sections = (folder: string, domain: string, nextHopPort?: number): string[
         `next_hop:\n  driver = manualroute\n  route_list = * 127.0.0.1::${nextHopPort}\n  self = send\n  transport = smtp`,
       ]),
   'begin transports',
-  `mailbox:\n  driver = appendfile\n  directory = ${join(folder, 'mail')}\n  maildir_format\n  user = ${eximUser.name}`,
+  `mailbox:\n  driver = appendfile\n  directory = ${join(folder, 'mail')}\n  maildir_format\n  envelope_to_add\n  user = ${eximUser.name}`,
   'smtp:\n  driver = smtp\n  allow_localhost\n  hosts_require_tls = *',
 ]
 

@@ -4,6 +4,7 @@
  */
 import type { Identity } from '../pki.ts'
 import { freePort } from '../process.ts'
+import { Exim } from './exim.ts'
 import { Postfix } from './peers.ts'
 
 export interface MailServer {
@@ -42,5 +43,19 @@ export async function startPostfixServer(tls: Identity): Promise<MailServer> {
     lineEnd: '\n',
     mailbox: () => postfix.mailbox(),
     stop: () => postfix.stop(),
+  }
+}
+
+/** Exim's field for the recipient has another name. */
+export async function startEximServer(tls: Identity): Promise<MailServer> {
+  const [secure, clear] = await Promise.all([Exim.start({ domain, tls }), Exim.start({ domain })])
+  const withDeliveredTo = (text: string) => text.replace(/^Envelope-to:/m, 'Delivered-To:')
+  return {
+    ports: { tls: secure.port, clear: clear.port },
+    lineEnd: '\n',
+    mailbox: () => [...secure.mailbox(), ...clear.mailbox()].map(withDeliveredTo),
+    async stop() {
+      await Promise.all([secure.stop(), clear.stop()])
+    },
   }
 }
