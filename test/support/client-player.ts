@@ -1,6 +1,6 @@
 /** Plays a transcript (test/shared/net/smtp/dialogs.test.ts) against the SMTP client, without sockets. */
 import assert from 'node:assert/strict'
-import { basicEnvelope } from '../../shared/contract/message.ts'
+import { basicEnvelope, type Envelope, type Recipient } from '../../shared/contract/message.ts'
 import { formatReply } from '../../shared/mail/reply.ts'
 import { checkExtensions, type Extensions, traitsOf } from '../../shared/net/esmtp.ts'
 import { ClientSession, type ClientTransport } from '../../shared/net/smtp/client-session.ts'
@@ -39,6 +39,8 @@ export class ClientPlayer {
   #result: Transaction | null = null
   #transactions = 0
   #usesChunking = true
+  #envelope: Partial<Envelope> = {}
+  #recipientFields: Partial<Recipient> = {}
 
   constructor(inPieces: boolean) {
     this.#inPieces = inPieces
@@ -104,6 +106,9 @@ export class ClientPlayer {
     else if (step === 'TLS') this.#finishHandshake()
     else if (step === 'ready') await this.#assess(enforced)
     else if (step.startsWith('failed: ') || step.startsWith('no TLS: ')) assert.equal(this.#failure, step)
+    else if (word === 'envelope') this.#envelope = JSON.parse(rest)
+    else if (word === 'recipient') this.#recipientFields = JSON.parse(rest)
+    else if (word === 'refused') this.#send(rest, true)
     else if (word === 'send') this.#send(rest)
     else if (word === 'received') this.#expectOctets(Number(rest))
     else if (word === 'state:') assert.equal(this.#state, rest)
@@ -154,15 +159,21 @@ export class ClientPlayer {
     return `no TLS: ${opening.tls.kind === 'NotOffered' ? opening.tls.serverReply : opening.tls.cause}`
   }
 
-  #send(text: string): void {
+  #send(text: string, isRefusedBefore = false): void {
     const [, from = '', to = '', body = ''] = /^(\S+|\d+ octets) > ([^:]*)(?:: (.*))?$/.exec(text) ?? []
     const octets = / octets$/.test(from) ? Number.parseInt(from, 10) : 0
     const content = Buffer.from(octets > 0 ? `${'x'.repeat(octets - 2)}\r\n` : octetsOf(body), 'latin1')
-    const recipients = to.split(', ').map((address) => recipient({ address }))
-    const mail = traitsOf(basicEnvelope(octets > 0 || from === '<>' ? '' : from), recipients, content)
+    const recipients = to.split(', ').map((address) => recipient({ address, ...this.#recipientFields }))
+    const envelope = { ...basicEnvelope(octets > 0 || from === '<>' ? '' : from), ...this.#envelope }
+    const mail = traitsOf(envelope, recipients, content)
     const refusal = checkExtensions(mail, this.#extensions)
-    assert.equal(refusal, null)
+    assert.equal(refusal === null, !isRefusedBefore)
     this.#result = null
+    if (refusal) {
+      const replies = new Map(recipients.map(({ address }) => [address, refusal]))
+      this.#result = { replies, isNotBegun: false, unanswered: [], chunkingFault: null }
+      return
+    }
     new MailTransaction(
       this.#session,
       this.#clearance as TlsClearance,

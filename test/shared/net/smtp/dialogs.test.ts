@@ -11,6 +11,8 @@
  *     C: text                 the client has sent exactly this line; \xHH as above
  *     C*3: text               the client has sent the line 3 times
  *     TLS                     the client has asked for a handshake, and it succeeds
+ *     envelope {json}, recipient {json}   fields of the next messages' envelopes and recipients
+ *     refused FROM > TO: x    the client refuses to send the message, because the server lacks an extension
  *     send FROM > TO, TO: x   the client sends a message with content x, and escapes as above
  *     send 2500000 octets > TO  the client sends a message of that length
  *     received 1048576        the client has sent that many octets, of the content
