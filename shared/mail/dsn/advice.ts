@@ -216,6 +216,11 @@ export const advice: readonly AdviceRow[] = [
     remedy: 'You can reach the recipient in another way and ask them to check the mailbox.',
   },
   {
+    code: '5.3', // 4.5.3, 5.5.3
+    happened: "The recipient's mail server takes fewer recipients at once than this message has.",
+    remedy: 'Send the message again, to fewer recipients at once.',
+  },
+  {
     code: '3.4', // 4.3.4, 5.3.4
     happened: "The message is larger than the recipient's mail server accepts.",
     remedy: 'You can send it in smaller parts, or share the attachments in another way.',
