@@ -119,7 +119,9 @@ class SmtpSession {
     if (taken.length === recipients.length) return result
     const others = recipients.filter((recipient) => !taken.includes(recipient))
     if (result.isNotBegun || !(await this.prepareForNext())) return withRest(result, others)
-    return merge(result, await this.send(mail, others, content, budget))
+    const rest = await this.send(mail, others, content, budget)
+    // The message must not be sent again by DATA to the recipients that have it.
+    return rest.chunkingFault === 'Refused' ? withRest(result, others) : merge(result, rest)
   }
 
   #transact(

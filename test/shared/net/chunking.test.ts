@@ -132,6 +132,19 @@ describe('a delivery to a host with LIMITS', () => {
       )
     }))
 
+  it('defers the recipients of a transaction in which BDAT is refused after another one succeeded', () => {
+    let count = 0
+    const answer = (line: string) => (line.startsWith('BDAT') && ++count > 1 ? '502 5.5.1 what?' : undefined)
+    return withPartner({ extensions: [...extensions, 'LIMITS RCPTMAX=2'], answer }, async (partner) => {
+      const outcomes = await send(partner, short, { addresses })
+      assert.deepEqual(
+        outcomes.map(({ reply }) => reply.enhanced),
+        ['2.0.0', '2.0.0', '4.5.3'],
+      )
+      assert.deepEqual([partner.received.length, partner.connections()], [1, 1])
+    })
+  })
+
   it('uses a session for as many messages as MAILMAX permits', () =>
     withPartner({ extensions: [...extensions, 'LIMITS MAILMAX=2'] }, async (partner) => {
       const sessions = new BatchSessions()
