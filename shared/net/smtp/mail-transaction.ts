@@ -12,7 +12,15 @@ import type { ClientSession, ReplyHandler } from './client-session.ts'
 import type { ServerReply } from './reply-reader.ts'
 import type { TlsClearance } from './tls-clearance.ts'
 import { type Ending, type Transaction, TransactionReplies } from './transaction-replies.ts'
-import { chunkPieces, dataPieces, type Piece, toWireContent, type WireContent } from './wire-content.ts'
+import {
+  type ContentLengths,
+  chunkPieces,
+  dataPieces,
+  defaultContentLengths,
+  type Piece,
+  toWireContent,
+  type WireContent,
+} from './wire-content.ts'
 
 export interface OutgoingMail {
   mail: MessageTraits
@@ -26,14 +34,13 @@ export interface TransactionOptions {
   usesChunking: boolean
   /** Whether the content may be sent in one flight with MAIL and RCPT. */
   mayShareFlight: boolean
+  /** @default `defaultContentLengths` */
+  lengths?: ContentLengths
   /** Whether the time limit of the attempt is reached. */
   isTimedOut(): boolean
   /** The content's last octet was written. */
   onContentSent(): void
 }
-
-/** In octets. Longer content is sent after the replies to RCPT: a refusal then costs no transfer of it. */
-const maxFlightLength = 65_536
 
 /** A command that has no reply yet; a recipient stands for its RCPT. */
 type AwaitedCommand = 'Mail' | Recipient | 'Data' | 'Content'
@@ -47,6 +54,7 @@ export class MailTransaction implements ReplyHandler {
   readonly #options: TransactionOptions
   readonly #onResult: (result: Transaction) => void
   readonly #content: WireContent
+  readonly #lengths: ContentLengths
   readonly #replies: TransactionReplies
   readonly #awaited: AwaitedCommand[] = []
   /** Number of recipients whose RCPT was written. */
@@ -69,11 +77,15 @@ export class MailTransaction implements ReplyHandler {
     this.#options = options
     this.#onResult = onResult
     this.#content = toWireContent(mail.content)
+    // RFC 3030 §2: only a server with PIPELINING discards chunks after a refused one, so another server gets one chunk.
+    const lengths = options.lengths ?? defaultContentLengths
+    const isPipelined = options.extensions.has('PIPELINING')
+    this.#lengths = isPipelined ? lengths : { ...lengths, chunk: Number.POSITIVE_INFINITY }
     const addresses = mail.recipients.map(({ address }) => address)
     this.#replies = new TransactionReplies(addresses, options.usesChunking)
     session.restartLimits()
     session.begin(this)
-    if (options.extensions.has('PIPELINING')) this.#startPipelined()
+    if (isPipelined) this.#startPipelined()
     else this.#write(this.#mailCommand, ['Mail'])
   }
 
@@ -127,11 +139,11 @@ export class MailTransaction implements ReplyHandler {
     const commands = [this.#mailCommand, ...recipients.map((recipient) => this.#recipientCommand(recipient))]
     const awaited: AwaitedCommand[] = ['Mail', ...recipients]
     if (!usesChunking) this.#write([...commands, 'DATA'].join('\r\n'), [...awaited, 'Data'])
-    else if (!mayShareFlight || this.#content.octets.length > maxFlightLength)
+    else if (!mayShareFlight || this.#content.octets.length > this.#lengths.flight)
       this.#write(commands.join('\r\n'), awaited)
     else {
       this.#awaited.push(...awaited)
-      this.#pieces = chunkPieces(this.#content, `${commands.join('\r\n')}\r\n`)
+      this.#pieces = chunkPieces(this.#content, `${commands.join('\r\n')}\r\n`, this.#lengths)
       this.#writeContent(this.#pieces, awaited.length)
     }
   }
@@ -149,7 +161,10 @@ export class MailTransaction implements ReplyHandler {
       this.#write(this.#recipientCommand(next), [next])
     } else if (data === null && !this.#options.usesChunking) this.#write('DATA', ['Data'])
     else {
-      this.#pieces = data === null ? chunkPieces(this.#content) : dataPieces(this.#content)
+      this.#pieces =
+        data === null
+          ? chunkPieces(this.#content, '', this.#lengths)
+          : dataPieces(this.#content, this.#lengths)
       this.#writeContent(this.#pieces)
     }
   }

@@ -38,10 +38,17 @@ function findLineDots(content: Buffer): number[] | null {
   return previous === lineFeed && content.length > 0 ? dots : null
 }
 
-/** The octets that the client writes at once, so that it notices when the server takes no more. */
-const pieceLength = 65_536
-/** Octets of a chunk (RFC 3030). A server may hold a whole chunk in memory. */
-const maxChunkLength = 1024 * 1024
+/** In octets. */
+export interface ContentLengths {
+  /** The content that the client writes at once, so that it notices when the server takes no more. */
+  piece: number
+  /** The longest chunk (RFC 3030). A server may hold a whole chunk in memory. */
+  chunk: number
+  /** Longer content is sent after the replies to RCPT: a refusal then costs no transfer of it. */
+  flight: number
+}
+
+export const defaultContentLengths: ContentLengths = { piece: 65_536, chunk: 1024 * 1024, flight: 65_536 }
 
 export interface Piece {
   octets: Buffer
@@ -51,11 +58,14 @@ export interface Piece {
 }
 
 /** The content for DATA, with the line that ends it. */
-export function* dataPieces({ octets, dots }: WireContent): Generator<Piece> {
+export function* dataPieces(
+  { octets, dots }: WireContent,
+  { piece }: ContentLengths = defaultContentLengths,
+): Generator<Piece> {
   let from = 0
   let nextDot = 0
   while (from < octets.length) {
-    const end = Math.min(from + pieceLength, octets.length)
+    const end = Math.min(from + piece, octets.length)
     const parts: Buffer[] = []
     for (; nextDot < dots.length && (dots[nextDot] as number) < end; nextDot++) {
       const at = dots[nextDot] as number
@@ -78,14 +88,18 @@ const oneDot = Buffer.from('.')
 const endOfData = Buffer.from('.\r\n')
 
 /** The content in chunks (RFC 3030 §2). @param firstCommands written before the first chunk, in the same piece */
-export function* chunkPieces({ octets }: WireContent, firstCommands = ''): Generator<Piece> {
+export function* chunkPieces(
+  { octets }: WireContent,
+  firstCommands = '',
+  { piece, chunk }: ContentLengths = defaultContentLengths,
+): Generator<Piece> {
   let commands = firstCommands
-  for (let chunkAt = 0; chunkAt < octets.length; chunkAt += maxChunkLength) {
-    const chunkEnd = Math.min(chunkAt + maxChunkLength, octets.length)
+  for (let chunkAt = 0; chunkAt < octets.length; chunkAt += chunk) {
+    const chunkEnd = Math.min(chunkAt + chunk, octets.length)
     const last = chunkEnd === octets.length ? ' LAST' : ''
     commands += `BDAT ${chunkEnd - chunkAt}${last}\r\n`
-    for (let from = chunkAt; from < chunkEnd; from += pieceLength) {
-      const part = octets.subarray(from, Math.min(from + pieceLength, chunkEnd))
+    for (let from = chunkAt; from < chunkEnd; from += piece) {
+      const part = octets.subarray(from, Math.min(from + piece, chunkEnd))
       const isLast = from + part.length === octets.length
       yield commands === ''
         ? { octets: part, hasReply: false, isLast }
