@@ -65,25 +65,20 @@ export class ClientSession {
     return this.#isSecure
   }
 
-  /** Why no command can be sent: the connection has ended, or the server has sent a reply without a command. */
+  /**
+   * Why no command can be sent: the connection has ended, or the server has sent a reply, or a part of one, without a
+   * command.
+   */
   get unusableReason(): SmtpFault | null {
     if (this.#fault) return this.#fault
-    return this.#unexpectedReply && { kind: 'UnexpectedReply', response: this.#unexpectedReply.text }
+    const partialReply = this.#expectedReplies === 0 ? this.#reader.partialReply : ''
+    const response = this.#unexpectedReply?.text ?? partialReply
+    return response === '' ? null : { kind: 'UnexpectedReply', response }
   }
 
   /** Whether commands can be sent, and all earlier ones have their replies. */
   get isIdle(): boolean {
-    return (
-      this.unusableReason === null &&
-      this.#handler === null &&
-      this.#expectedReplies === 0 &&
-      !this.#reader.hasPartialReply
-    )
-  }
-
-  /** Whether a part of a reply has arrived. */
-  get hasPartialReply(): boolean {
-    return this.#reader.hasPartialReply
+    return this.unusableReason === null && this.#handler === null && this.#expectedReplies === 0
   }
 
   /** Octets received since `restartLimits`. */
@@ -133,6 +128,7 @@ export class ClientSession {
   }
 
   startWait(wait: Wait | null): void {
+    if (this.#fault) return
     this.#wait = wait
     this.#transport.startWait(wait)
   }
@@ -183,12 +179,15 @@ export class ClientSession {
       this.#takeReply(reply)
       if (this.#isInHandshake) return
     }
-    if (this.#unexpectedReply && this.#handler)
-      this.destroy({ kind: 'UnexpectedReply', response: this.#unexpectedReply.text })
-    else if (replies.length > 0) {
-      if (this.#wait === 'Reply' && this.#expectedReplies > 0) this.startWait('Reply')
-      this.#handler?.step()
+    // A part of a reply may be the begin of a refusal of the content: its end is awaited.
+    if (replies.length === 0 || !this.#handler) return
+    const { unusableReason } = this
+    if (unusableReason) {
+      this.destroy(unusableReason)
+      return
     }
+    if (this.#wait === 'Reply' && this.#expectedReplies > 0) this.startWait('Reply')
+    this.#handler.step()
   }
 
   #takeReply(reply: ServerReply): void {
@@ -199,7 +198,11 @@ export class ClientSession {
     }
   }
 
+  /** Writes nothing in a session that has failed, and no command in a session that cannot be used. */
   #write(octets: string | Buffer, replies: number): boolean {
+    const { unusableReason } = this
+    if (unusableReason && replies > 0) this.destroy(unusableReason)
+    if (this.#fault) return false
     this.#expectedReplies += replies
     return this.#transport.write(octets)
   }

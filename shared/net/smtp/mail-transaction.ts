@@ -13,10 +13,10 @@ import type { ServerReply } from './reply-reader.ts'
 import type { TlsClearance } from './tls-clearance.ts'
 import { type Ending, type Transaction, TransactionReplies } from './transaction-replies.ts'
 import {
-  type ContentLengths,
+  type ContentLimits,
   chunkPieces,
   dataPieces,
-  defaultContentLengths,
+  defaultContentLimits,
   type Piece,
   toWireContent,
   type WireContent,
@@ -34,8 +34,8 @@ export interface TransactionOptions {
   usesChunking: boolean
   /** Whether the content may be sent in one flight with MAIL and RCPT. */
   mayShareFlight: boolean
-  /** @default `defaultContentLengths` */
-  lengths?: ContentLengths
+  /** @default `defaultContentLimits` */
+  limits?: ContentLimits
   /** Whether the time limit of the attempt is reached. */
   isTimedOut(): boolean
   /** The content's last octet was written. */
@@ -54,14 +54,16 @@ export class MailTransaction implements ReplyHandler {
   readonly #options: TransactionOptions
   readonly #onResult: (result: Transaction) => void
   readonly #content: WireContent
-  readonly #lengths: ContentLengths
+  readonly #limits: ContentLimits
   readonly #replies: TransactionReplies
   readonly #awaited: AwaitedCommand[] = []
   /** Number of recipients whose RCPT was written. */
   #writtenRecipients = 0
   /** The pieces of the content that are not written yet; null before the first. */
   #pieces: Iterator<Piece, void> | null = null
+  #isContentBegun = false
   #isContentSent = false
+  #hasFailed = false
 
   /** Begins the transaction. */
   constructor(
@@ -78,9 +80,9 @@ export class MailTransaction implements ReplyHandler {
     this.#onResult = onResult
     this.#content = toWireContent(mail.content)
     // RFC 3030 §2: only a server with PIPELINING discards chunks after a refused one, so another server gets one chunk.
-    const lengths = options.lengths ?? defaultContentLengths
+    const limits = options.limits ?? defaultContentLimits
     const isPipelined = options.extensions.has('PIPELINING')
-    this.#lengths = isPipelined ? lengths : { ...lengths, chunk: Number.POSITIVE_INFINITY }
+    this.#limits = isPipelined ? limits : { ...limits, chunk: Number.POSITIVE_INFINITY }
     const addresses = mail.recipients.map(({ address }) => address)
     this.#replies = new TransactionReplies(addresses, options.usesChunking)
     session.restartLimits()
@@ -111,19 +113,19 @@ export class MailTransaction implements ReplyHandler {
 
   /** RFC 5321 §6.1: the client cannot find out whether a message without its final reply was accepted. */
   fault(fault: SmtpFault): void {
+    this.#hasFailed = true
     const isComplete = this.#isContentSent && this.#awaited.length === 0
-    this.#onResult(
-      this.#replies.toTransaction(
-        isComplete || this.#replies.isEnvelopeRefused ? null : this.#endingOf(fault),
-      ),
-    )
+    const ending = isComplete || this.#replies.isRefused ? null : this.#endingOf(fault)
+    this.#onResult(this.#replies.toTransaction(ending))
   }
 
   #endingOf(fault: SmtpFault): Ending {
     // While it receives content, a server may refuse the message early.
     if (fault.kind !== 'Ended')
       return {
-        answer: replyForFault(this.#replies.data || this.#pieces ? { ...fault, kind: 'Refused' } : fault),
+        answer: replyForFault(
+          this.#replies.data || this.#isContentBegun ? { ...fault, kind: 'Refused' } : fault,
+        ),
       }
     const isTimedOut = this.#options.isTimedOut() || fault.cause === 'ETIMEDOUT'
     const answer = isTimedOut ? timedOutReply : replyForFault(fault)
@@ -139,11 +141,11 @@ export class MailTransaction implements ReplyHandler {
     const commands = [this.#mailCommand, ...recipients.map((recipient) => this.#recipientCommand(recipient))]
     const awaited: AwaitedCommand[] = ['Mail', ...recipients]
     if (!usesChunking) this.#write([...commands, 'DATA'].join('\r\n'), [...awaited, 'Data'])
-    else if (!mayShareFlight || this.#content.octets.length > this.#lengths.flight)
+    else if (!mayShareFlight || this.#content.octets.length > this.#limits.flight)
       this.#write(commands.join('\r\n'), awaited)
     else {
       this.#awaited.push(...awaited)
-      this.#pieces = chunkPieces(this.#content, `${commands.join('\r\n')}\r\n`, this.#lengths)
+      this.#pieces = chunkPieces(this.#content, `${commands.join('\r\n')}\r\n`, this.#limits)
       this.#writeContent(this.#pieces, awaited.length)
     }
   }
@@ -152,8 +154,9 @@ export class MailTransaction implements ReplyHandler {
   #stepInEnvelope(): void {
     const { data, isEnvelopeRefused } = this.#replies
     const next = this.#mail.recipients[this.#writtenRecipients]
-    // RFC 2920 §3.1: a server may ask for content although it has accepted no recipient.
-    if (data !== null && data.code < 400 && (isEnvelopeRefused || !this.#isContentRequested(data)))
+    // RFC 2920 §3.1: a server may ask for content although it has accepted no recipient. RFC 5321 §4.3.2: a server that
+    // replies 250 to DATA would read the message as commands.
+    if (data !== null && data.code < 400 && (isEnvelopeRefused || data.code < 300))
       this.#session.destroy({ kind: 'UnexpectedReply', response: data.text })
     else if (isEnvelopeRefused || (data !== null && data.code >= 400)) this.#finish()
     else if (next) {
@@ -162,16 +165,9 @@ export class MailTransaction implements ReplyHandler {
     } else if (data === null && !this.#options.usesChunking) this.#write('DATA', ['Data'])
     else {
       this.#pieces =
-        data === null
-          ? chunkPieces(this.#content, '', this.#lengths)
-          : dataPieces(this.#content, this.#lengths)
+        data === null ? chunkPieces(this.#content, '', this.#limits) : dataPieces(this.#content, this.#limits)
       this.#writeContent(this.#pieces)
     }
-  }
-
-  /** RFC 5321 §4.3.2: a server that replies 250 to DATA would read the message as commands. */
-  #isContentRequested({ code }: ServerReply): boolean {
-    return code >= 300 && code < 400 && !this.#session.hasPartialReply
   }
 
   #stepInContent(): void {
@@ -204,6 +200,8 @@ export class MailTransaction implements ReplyHandler {
       if (hasReply) this.#awaited.push('Content')
       const mayContinue = this.#session.write(this.#clearance, octets, expectedReplies + (hasReply ? 1 : 0))
       expectedReplies = 0
+      if (this.#hasFailed) return
+      this.#isContentBegun = true
       if (isLast) this.#finishContent()
       else if (!mayContinue) {
         this.#session.startWait('Drain')

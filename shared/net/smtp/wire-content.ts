@@ -39,7 +39,7 @@ function findLineDots(content: Buffer): number[] | null {
 }
 
 /** In octets. */
-export interface ContentLengths {
+export interface ContentLimits {
   /** The content that the client writes at once, so that it notices when the server takes no more. */
   piece: number
   /** The longest chunk (RFC 3030). A server may hold a whole chunk in memory. */
@@ -48,7 +48,7 @@ export interface ContentLengths {
   flight: number
 }
 
-export const defaultContentLengths: ContentLengths = { piece: 65_536, chunk: 1024 * 1024, flight: 65_536 }
+export const defaultContentLimits: ContentLimits = { piece: 65_536, chunk: 1024 * 1024, flight: 65_536 }
 
 export interface Piece {
   octets: Buffer
@@ -60,7 +60,7 @@ export interface Piece {
 /** The content for DATA, with the line that ends it. */
 export function* dataPieces(
   { octets, dots }: WireContent,
-  { piece }: ContentLengths = defaultContentLengths,
+  { piece }: ContentLimits = defaultContentLimits,
 ): Generator<Piece> {
   let from = 0
   let nextDot = 0
@@ -91,7 +91,7 @@ const endOfData = Buffer.from('.\r\n')
 export function* chunkPieces(
   { octets }: WireContent,
   firstCommands = '',
-  { piece, chunk }: ContentLengths = defaultContentLengths,
+  { piece, chunk }: ContentLimits = defaultContentLimits,
 ): Generator<Piece> {
   let commands = firstCommands
   for (let chunkAt = 0; chunkAt < octets.length; chunkAt += chunk) {
