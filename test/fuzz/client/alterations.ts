@@ -31,9 +31,16 @@ const alterations: readonly ((reply: string, random: Random) => string)[] = [
   (_, random) => String.fromCharCode(...Array.from({ length: 20 }, () => random.between(0, 256))),
 ]
 
-/** More data than the client reads. */
+/** More lines, a longer line, a longer reply, or more octets than the client reads. */
 export function flood(random: Random): string {
-  return random.of([() => '250 x\r\n'.repeat(5000), () => '\r\n'.repeat(5000), () => 'x'.repeat(9000)])()
+  const [unit, count] = random.of([
+    ['250 x\r\n', 5000],
+    ['\r\n', 5000],
+    ['x', 9000],
+    [`250-${'x'.repeat(1000)}\r\n`, 70],
+    [`250 ${'x'.repeat(1000)}\r\n`, 1100],
+  ] as const)
+  return unit.repeat(count)
 }
 
 export function alterReply(reply: string, random: Random): string {

@@ -3,7 +3,7 @@
  * records the accepted messages, and each command that a client must not send in its place.
  */
 import type { Random } from '../../support/random.ts'
-import { alterReply } from './alterations.ts'
+import { alterReply, randomReply } from './alterations.ts'
 
 export interface AcceptedMessage {
   from: string
@@ -106,7 +106,16 @@ export class ModelServer {
 
   #startTls(): void {
     if (this.#isSecure) this.#refuseFault('STARTTLS over TLS')
-    else if (this.#replyTo(0.1, 220, 'Ready')) this.awaitsHandshake = true
+    else if (this.#replyTo(0.1, 220, 'Ready')) {
+      this.awaitsHandshake = true
+      if (this.#random.happens(0.3)) this.#inject()
+    }
+  }
+
+  /** An attacker adds octets in the clear. A client that follows RFC 3207 §6 discards them. */
+  #inject(): void {
+    const injectedReply = randomReply(this.#random)
+    this.output += injectedReply.slice(0, this.#random.of([3, injectedReply.length]))
   }
 
   #startTransaction(argument: string): void {

@@ -146,6 +146,8 @@ export class RandomConnection {
     this.server.output = this.server.output.slice(length)
     this.record.received(octets)
     this.session.receive(Buffer.from(octets, 'latin1'))
+    if (this.record.isInHandshake)
+      assert.equal(this.record.endCause, null, 'octets after the reply to STARTTLS have ended the session')
   }
 
   #drain(): void {
@@ -165,11 +167,13 @@ export class RandomConnection {
     this.server.secure()
     this.record.secure()
     this.session.finishHandshake()
+    assert.ok(this.record.isAwaitingReply, 'no EHLO over TLS')
   }
 
   #flood(): void {
     this.isFlooded = true
     this.session.receive(Buffer.from(flood(this.#random), 'latin1'))
+    if (!this.record.isInHandshake) assert.ok(this.session.unusableReason, 'usable after a flood')
     this.#endConnection('ECONNECTION')
   }
 
