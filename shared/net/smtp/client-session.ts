@@ -112,17 +112,23 @@ export class ClientSession {
   /** @throws Error when the text is another command, or contains a line end */
   writeOpening(command: OpeningCommand): void {
     if (!openingCommand.test(command)) throw new Error('not a command that may open a session')
-    this.#write(`${command}\r\n`, 1)
+    this.#writeCommands(`${command}\r\n`, 1)
     this.startWait(command === 'QUIT' ? 'Quit' : 'Reply')
   }
 
   /**
-   * Writes octets of a mail transaction.
+   * Writes commands of a mail transaction, and after BDAT content. In a session that cannot be used, fails instead.
    * @param replies number of replies that the octets cause
    * @returns whether the client may write more at once
    * @throws Error when the clearance is for another session
    */
   write(clearance: TlsClearance, octets: string | Buffer, replies: number): boolean {
+    if (!clearance.covers(this)) throw new Error('a clearance of another session')
+    return replies > 0 ? this.#writeCommands(octets, replies) : this.#write(octets, replies)
+  }
+
+  /** Like `write`, for content after DATA. A part of a reply may have arrived: the server may refuse the content early. */
+  writeContent(clearance: TlsClearance, octets: string | Buffer, replies: number): boolean {
     if (!clearance.covers(this)) throw new Error('a clearance of another session')
     return this.#write(octets, replies)
   }
@@ -198,10 +204,15 @@ export class ClientSession {
     }
   }
 
-  /** Writes nothing in a session that has failed, and no command in a session that cannot be used. */
-  #write(octets: string | Buffer, replies: number): boolean {
+  /** A command must not follow octets that the client would read as the reply to it. */
+  #writeCommands(octets: string | Buffer, replies: number): boolean {
     const { unusableReason } = this
-    if (unusableReason && replies > 0) this.destroy(unusableReason)
+    if (unusableReason) this.destroy(unusableReason)
+    return this.#write(octets, replies)
+  }
+
+  /** Writes nothing in a session that has failed. */
+  #write(octets: string | Buffer, replies: number): boolean {
     if (this.#fault) return false
     this.#expectedReplies += replies
     return this.#transport.write(octets)

@@ -198,7 +198,10 @@ export class MailTransaction implements ReplyHandler {
     for (let next = pieces.next(); !next.done; next = pieces.next()) {
       const { octets, hasReply, isLast } = next.value
       if (hasReply) this.#awaited.push('Content')
-      const mayContinue = this.#session.write(this.#clearance, octets, expectedReplies + (hasReply ? 1 : 0))
+      const replyCount = expectedReplies + (hasReply ? 1 : 0)
+      const mayContinue = this.#options.usesChunking
+        ? this.#session.write(this.#clearance, octets, replyCount)
+        : this.#session.writeContent(this.#clearance, octets, replyCount)
       expectedReplies = 0
       if (this.#hasFailed) return
       this.#isContentBegun = true

@@ -9,6 +9,7 @@ import { MailTransaction } from '../../../../shared/net/smtp/mail-transaction.ts
 import { Negotiation, type NegotiationResult } from '../../../../shared/net/smtp/negotiation.ts'
 import { assessSession } from '../../../../shared/net/smtp/tls-clearance.ts'
 import type { Transaction } from '../../../../shared/net/smtp/transaction-replies.ts'
+import { defaultContentLimits } from '../../../../shared/net/smtp/wire-content.ts'
 import { opportunistic } from '../../../../shared/tls/requirement.ts'
 import { recipient } from '../../../support/fixtures.ts'
 
@@ -24,11 +25,12 @@ class RecordedSession {
   readonly written: string[] = []
   wait: Wait | null = null
   isDestroyed = false
+  takesMore = true
   readonly openings: NegotiationResult[] = []
   readonly session = new ClientSession({
     write: (octets) => {
       this.written.push(octets.toString('latin1'))
-      return true
+      return this.takesMore
     },
     startTls() {},
     end() {},
@@ -83,6 +85,7 @@ async function sendAfter(
   recorded: RecordedSession,
   keywords: readonly string[],
   event: (recorded: RecordedSession) => void,
+  limits = defaultContentLimits,
 ): Promise<Sent> {
   const clearance = await recorded.open(keywords)
   recorded.written.length = 0
@@ -95,6 +98,7 @@ async function sendAfter(
     extensions,
     usesChunking: extensions.has('CHUNKING'),
     mayShareFlight: true,
+    limits,
     isTimedOut: () => false,
     onContentSent() {
       sent.contentsSent++
@@ -170,6 +174,18 @@ describe('a session of the SMTP client', () => {
     recorded.receive('250 ok\r\n250 ok\r\n250 2.0.0 Queued\r\n42')
     assert.deepEqual([...(results[0]?.replies.values() ?? [])].map(formatReply), ['250 2.0.0 Queued'])
     assert.equal(recorded.session.isIdle, false)
+  })
+
+  it('reports a refusal of the content that arrives in two parts, before the end of the content', async () => {
+    const recorded = new RecordedSession()
+    const { results } = await sendAfter(recorded, ['PIPELINING'], () => {}, { piece: 2, chunk: 2, flight: 2 })
+    recorded.takesMore = false
+    recorded.receive('250 ok\r\n250 ok\r\n354 go ahead\r\n')
+    recorded.receive('552 5.3')
+    recorded.session.drained()
+    recorded.receive('.4 too large\r\n')
+    assert.deepEqual(recorded.written.slice(1), ['x\r', '\n.\r\n'])
+    assert.deepEqual([...(results[0]?.replies.values() ?? [])].map(formatReply), ['552 5.3.4 too large'])
   })
 
   it('waits for nothing when it has ended before it begins', () => {
