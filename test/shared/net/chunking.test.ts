@@ -132,6 +132,25 @@ describe('a delivery to a host with LIMITS', () => {
       )
     }))
 
+  it('sends a recipient no second copy when BDAT is refused for the other recipients', () => {
+    let chunks = 0
+    const answer = (line: string) => {
+      if (line.startsWith('BDAT')) chunks++
+      return line.startsWith('BDAT') && chunks === 2 ? '503 5.7.1 No more' : undefined
+    }
+    return withPartner({ extensions: [...extensions, 'LIMITS RCPTMAX=1'], answer }, async (partner) => {
+      const outcomes = await send(partner, short, { addresses: addresses.slice(0, 2) })
+      assert.deepEqual(
+        outcomes.map(({ reply }) => reply.enhanced),
+        ['2.0.0', '5.7.1'],
+      )
+      assert.deepEqual(
+        partner.received.map(({ recipients }) => recipients),
+        [['RCPT TO:<a@one.example>']],
+      )
+    })
+  })
+
   it('uses a session for as many messages as MAILMAX permits', () =>
     withPartner({ extensions: [...extensions, 'LIMITS MAILMAX=2'] }, async (partner) => {
       const sessions = new BatchSessions()
