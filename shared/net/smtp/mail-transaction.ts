@@ -19,7 +19,6 @@ import {
   defaultContentLimits,
   type Piece,
   toWireContent,
-  type WireContent,
 } from './wire-content.ts'
 
 export interface OutgoingMail {
@@ -53,7 +52,7 @@ export class MailTransaction implements ReplyHandler {
   readonly #mail: OutgoingMail
   readonly #options: TransactionOptions
   readonly #onResult: (result: Transaction) => void
-  readonly #content: WireContent
+  readonly #content: Buffer
   readonly #limits: ContentLimits
   readonly #replies: TransactionReplies
   readonly #awaited: AwaitedCommand[] = []
@@ -141,7 +140,7 @@ export class MailTransaction implements ReplyHandler {
     const commands = [this.#mailCommand, ...recipients.map((recipient) => this.#recipientCommand(recipient))]
     const awaited: AwaitedCommand[] = ['Mail', ...recipients]
     if (!usesChunking) this.#write([...commands, 'DATA'].join('\r\n'), [...awaited, 'Data'])
-    else if (!mayShareFlight || this.#content.octets.length > this.#limits.flight)
+    else if (!mayShareFlight || this.#content.length > this.#limits.flight)
       this.#write(commands.join('\r\n'), awaited)
     else {
       this.#awaited.push(...awaited)

@@ -1,41 +1,53 @@
 /**
  * The octets of a message's content on the wire, by DATA or by BDAT. The attack: a server that ends lines at a bare CR
  * or LF finds a second message in the content (CVE-2023-51764). The defence: every line ends in CRLF, and DATA gets a
- * dot before each line that begins with one (RFC 5321 §4.5.2). Pure.
+ * dot before each line that begins with one (RFC 5321 §4.5.2). The sender of a message chooses its lines, so memory
+ * does not grow with their number. Pure.
  */
-
-export interface WireContent {
-  /** Every line ends in CRLF, also the last one. */
-  octets: Buffer
-  /** The positions of dots that begin a line. */
-  dots: readonly number[]
-}
 
 const carriageReturn = 13
 const lineFeed = 10
 const dot = 46
 
-/** Copies the content only when a line does not end in CRLF. */
-export function toWireContent(content: Buffer): WireContent {
-  const dots = findLineDots(content)
-  if (dots !== null) return { octets: content, dots }
-  const lines = content.toString('latin1').split(/\r\n|\r|\n/)
-  if (lines.at(-1) === '') lines.pop()
-  const octets = Buffer.from(`${lines.join('\r\n')}\r\n`, 'latin1')
-  return { octets, dots: findLineDots(octets) ?? [] }
-}
-
-/** @returns null when a line does not end in CRLF */
-function findLineDots(content: Buffer): number[] | null {
-  const dots: number[] = []
-  let previous = lineFeed
-  for (let at = 0; at < content.length; at++) {
-    const octet = content[at] as number
-    if (octet === dot && previous === lineFeed) dots.push(at)
-    else if ((octet === lineFeed) !== (previous === carriageReturn)) return null
+/** Returns the content with CRLF at the end of each line. Copies it only when a line does not end in CRLF. */
+export function toWireContent(content: Buffer): Buffer {
+  const length = wireLength(content)
+  if (length === content.length) return content
+  const octets = Buffer.allocUnsafe(length)
+  let at = 0
+  let previous = 0
+  for (let from = 0; from < content.length; from++) {
+    const octet = content[from] as number
+    if (octet === lineFeed && previous === carriageReturn) octets[at++] = lineFeed
+    else if (octet === lineFeed) at = writeLineEnd(octets, at)
+    else {
+      if (previous === carriageReturn) octets[at++] = lineFeed
+      octets[at++] = octet
+    }
     previous = octet
   }
-  return previous === lineFeed && content.length > 0 ? dots : null
+  if (previous === carriageReturn) octets[at] = lineFeed
+  else if (previous !== lineFeed) writeLineEnd(octets, at)
+  return octets
+}
+
+function writeLineEnd(octets: Buffer, at: number): number {
+  octets[at] = carriageReturn
+  octets[at + 1] = lineFeed
+  return at + 2
+}
+
+/** The length when every line ends in CRLF, also the last one. */
+function wireLength(content: Buffer): number {
+  let bareNewlines = 0
+  let previous: number | undefined
+  for (let at = 0; at < content.length; at++) {
+    const octet = content[at]
+    if ((octet === lineFeed) !== (previous === carriageReturn)) bareNewlines++
+    previous = octet
+  }
+  const lastLineEnd = previous === lineFeed ? 0 : previous === carriageReturn ? 1 : 2
+  return content.length + bareNewlines + lastLineEnd
 }
 
 /** In octets. */
@@ -59,48 +71,58 @@ export interface Piece {
 
 /** The content for DATA, with the line that ends it. */
 export function* dataPieces(
-  { octets, dots }: WireContent,
+  content: Buffer,
   { piece }: ContentLimits = defaultContentLimits,
 ): Generator<Piece> {
-  let from = 0
-  let nextDot = 0
-  while (from < octets.length) {
-    const end = Math.min(from + piece, octets.length)
-    const parts: Buffer[] = []
-    for (; nextDot < dots.length && (dots[nextDot] as number) < end; nextDot++) {
-      const at = dots[nextDot] as number
-      parts.push(octets.subarray(from, at), oneDot)
-      from = at
-    }
-    parts.push(octets.subarray(from, end))
-    from = end
-    const isLast = end === octets.length
-    if (isLast) parts.push(endOfData)
-    yield {
-      octets: parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts),
-      hasReply: isLast,
-      isLast,
-    }
+  for (let from = 0; from < content.length; from += piece) {
+    const isLast = from + piece >= content.length
+    const octets = stuffDots(content.subarray(from, from + piece), content[from - 1] ?? lineFeed)
+    yield { octets: isLast ? Buffer.concat([octets, endOfData]) : octets, hasReply: isLast, isLast }
   }
 }
 
-const oneDot = Buffer.from('.')
 const endOfData = Buffer.from('.\r\n')
+
+/** Copies the piece only when a line begins with a dot. @param before the octet before the piece */
+function stuffDots(piece: Buffer, before: number): Buffer {
+  const count = countLineDots(piece, before)
+  if (count === 0) return piece
+  const octets = Buffer.allocUnsafe(piece.length + count)
+  let at = 0
+  let previous = before
+  for (let from = 0; from < piece.length; from++) {
+    const octet = piece[from] as number
+    if (octet === dot && previous === lineFeed) octets[at++] = dot
+    octets[at++] = octet
+    previous = octet
+  }
+  return octets
+}
+
+function countLineDots(piece: Buffer, before: number): number {
+  let count = 0
+  let previous = before
+  for (let at = 0; at < piece.length; at++) {
+    if (piece[at] === dot && previous === lineFeed) count++
+    previous = piece[at] as number
+  }
+  return count
+}
 
 /** The content in chunks (RFC 3030 §2). @param firstCommands written before the first chunk, in the same piece */
 export function* chunkPieces(
-  { octets }: WireContent,
+  content: Buffer,
   firstCommands = '',
   { piece, chunk }: ContentLimits = defaultContentLimits,
 ): Generator<Piece> {
   let commands = firstCommands
-  for (let chunkAt = 0; chunkAt < octets.length; chunkAt += chunk) {
-    const chunkEnd = Math.min(chunkAt + chunk, octets.length)
-    const last = chunkEnd === octets.length ? ' LAST' : ''
+  for (let chunkAt = 0; chunkAt < content.length; chunkAt += chunk) {
+    const chunkEnd = Math.min(chunkAt + chunk, content.length)
+    const last = chunkEnd === content.length ? ' LAST' : ''
     commands += `BDAT ${chunkEnd - chunkAt}${last}\r\n`
     for (let from = chunkAt; from < chunkEnd; from += piece) {
-      const part = octets.subarray(from, Math.min(from + piece, chunkEnd))
-      const isLast = from + part.length === octets.length
+      const part = content.subarray(from, Math.min(from + piece, chunkEnd))
+      const isLast = from + part.length === content.length
       yield commands === ''
         ? { octets: part, hasReply: false, isLast }
         : { octets: Buffer.concat([Buffer.from(commands), part]), hasReply: true, isLast }

@@ -114,8 +114,8 @@ export class ModelServer {
 
   /** An attacker adds octets in the clear. A client that follows RFC 3207 §6 discards them. */
   #inject(): void {
-    const injectedReply = randomReply(this.#random)
-    this.output += injectedReply.slice(0, this.#random.of([3, injectedReply.length]))
+    const strayReply = randomReply(this.#random)
+    this.output += strayReply.slice(0, this.#random.of([3, strayReply.length]))
   }
 
   #startTransaction(argument: string): void {
