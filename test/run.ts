@@ -93,8 +93,11 @@ const parts: Record<string, (paths: readonly string[]) => Part> = {
     alone: true,
   }),
   fuzz: () => ({
-    title: 'the ingress under clients that send any octets',
-    commands: [program('--expose-gc', 'test/fuzz/ingress/main.ts', '--seed', '20261129')],
+    title: 'the ingress under clients, and the SMTP client under servers, that send any octets',
+    commands: [
+      program('--expose-gc', 'test/fuzz/ingress/main.ts', '--seed', '20261129'),
+      program('test/fuzz/client/main.ts', '--seed', '20261129'),
+    ],
     alone: true,
     prints: true,
   }),

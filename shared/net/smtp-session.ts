@@ -146,7 +146,7 @@ class SmtpSession {
       () =>
         new Promise((resolve) => {
           new MailTransaction(session, this.#clearance, { mail, recipients, content }, options, (result) => {
-            this.#isReset = [...result.replies.values()].some(({ code }) => code < 300)
+            this.#isReset = hasAcceptance(result)
             resolve(result)
           })
         }),
@@ -207,10 +207,15 @@ function withRest(result: Transaction, others: readonly Recipient[]): Transactio
 }
 
 function merge(first: Transaction, second: Transaction): Transaction {
+  // A server that has accepted the message for some recipients implements BDAT: they must not get it again.
+  const ignoresRefusal = second.chunkingFault === 'Refused' && hasAcceptance(first)
   return {
     replies: new Map([...first.replies, ...second.replies]),
     isNotBegun: false,
     unanswered: [...first.unanswered, ...second.unanswered],
-    chunkingFault: second.chunkingFault,
+    chunkingFault: ignoresRefusal ? null : second.chunkingFault,
   }
 }
+
+const hasAcceptance = ({ replies }: Transaction): boolean =>
+  [...replies.values()].some(({ code }) => code < 300)

@@ -12,7 +12,7 @@ import { replyForFault } from '../../shared/net/smtp-errors.ts'
 import { type HopRequirement, opportunistic } from '../../shared/tls/requirement.ts'
 import { recipient } from './fixtures.ts'
 
-const establishedTls = {
+export const establishedTls = {
   kind: 'Established',
   protocol: 'TLSv1.3',
   cipher: 'TLS_AES_256_GCM_SHA384',

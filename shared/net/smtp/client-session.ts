@@ -65,25 +65,20 @@ export class ClientSession {
     return this.#isSecure
   }
 
-  /** Why no command can be sent: the connection has ended, or the server has sent a reply without a command. */
+  /**
+   * Why no command can be sent: the connection has ended, or the server has sent a reply, or a part of one, without a
+   * command.
+   */
   get unusableReason(): SmtpFault | null {
     if (this.#fault) return this.#fault
-    return this.#unexpectedReply && { kind: 'UnexpectedReply', response: this.#unexpectedReply.text }
+    const partialReply = this.#expectedReplies === 0 ? this.#reader.partialReply : ''
+    const response = this.#unexpectedReply?.text ?? partialReply
+    return response === '' ? null : { kind: 'UnexpectedReply', response }
   }
 
   /** Whether commands can be sent, and all earlier ones have their replies. */
   get isIdle(): boolean {
-    return (
-      this.unusableReason === null &&
-      this.#handler === null &&
-      this.#expectedReplies === 0 &&
-      !this.#reader.hasPartialReply
-    )
-  }
-
-  /** Whether a part of a reply has arrived. */
-  get hasPartialReply(): boolean {
-    return this.#reader.hasPartialReply
+    return this.unusableReason === null && this.#handler === null && this.#expectedReplies === 0
   }
 
   /** Octets received since `restartLimits`. */
@@ -117,22 +112,29 @@ export class ClientSession {
   /** @throws Error when the text is another command, or contains a line end */
   writeOpening(command: OpeningCommand): void {
     if (!openingCommand.test(command)) throw new Error('not a command that may open a session')
-    this.#write(`${command}\r\n`, 1)
+    this.#writeCommands(`${command}\r\n`, 1)
     this.startWait(command === 'QUIT' ? 'Quit' : 'Reply')
   }
 
   /**
-   * Writes octets of a mail transaction.
+   * Writes commands of a mail transaction, and after BDAT content. In a session that cannot be used, fails instead.
    * @param replies number of replies that the octets cause
    * @returns whether the client may write more at once
    * @throws Error when the clearance is for another session
    */
   write(clearance: TlsClearance, octets: string | Buffer, replies: number): boolean {
     if (!clearance.covers(this)) throw new Error('a clearance of another session')
+    return replies > 0 ? this.#writeCommands(octets, replies) : this.#write(octets, replies)
+  }
+
+  /** Like `write`, for content after DATA. A part of a reply may have arrived: the server may refuse the content early. */
+  writeContent(clearance: TlsClearance, octets: string | Buffer, replies: number): boolean {
+    if (!clearance.covers(this)) throw new Error('a clearance of another session')
     return this.#write(octets, replies)
   }
 
   startWait(wait: Wait | null): void {
+    if (this.#fault) return
     this.#wait = wait
     this.#transport.startWait(wait)
   }
@@ -183,12 +185,15 @@ export class ClientSession {
       this.#takeReply(reply)
       if (this.#isInHandshake) return
     }
-    if (this.#unexpectedReply && this.#handler)
-      this.destroy({ kind: 'UnexpectedReply', response: this.#unexpectedReply.text })
-    else if (replies.length > 0) {
-      if (this.#wait === 'Reply' && this.#expectedReplies > 0) this.startWait('Reply')
-      this.#handler?.step()
+    // A part of a reply may be the begin of a refusal of the content: its end is awaited.
+    if (replies.length === 0 || !this.#handler) return
+    const { unusableReason } = this
+    if (unusableReason) {
+      this.destroy(unusableReason)
+      return
     }
+    if (this.#wait === 'Reply' && this.#expectedReplies > 0) this.startWait('Reply')
+    this.#handler.step()
   }
 
   #takeReply(reply: ServerReply): void {
@@ -199,7 +204,16 @@ export class ClientSession {
     }
   }
 
+  /** A command must not follow octets that the client would read as the reply to it. */
+  #writeCommands(octets: string | Buffer, replies: number): boolean {
+    const { unusableReason } = this
+    if (unusableReason) this.destroy(unusableReason)
+    return this.#write(octets, replies)
+  }
+
+  /** Writes nothing in a session that has failed. */
   #write(octets: string | Buffer, replies: number): boolean {
+    if (this.#fault) return false
     this.#expectedReplies += replies
     return this.#transport.write(octets)
   }

@@ -27,7 +27,7 @@ export interface SmtpTimeouts {
   greeting: number
   /** Limits the wait for a reply to a command. Each of several expected replies has this time. */
   command: number
-  /** Limits the time in which the server takes no octet of the message. */
+  /** Limits the time in which the server takes 64 KiB of the message. */
   data: number
 }
 
@@ -126,12 +126,10 @@ export class SmtpConnection implements ClientTransport {
   negotiate(startTls: StartTlsMode): Promise<EstablishResult> {
     const { ehloName, onMilestone = () => {}, attemptSignal } = this.#options
     const options = { ehloName, startTls, onMilestone }
-    return this.endOnAbort(
-      attemptSignal,
-      () =>
-        new Promise((resolve) => {
-          new Negotiation(this.session, options, (result) => resolve(this.#resultOf(result)))
-        }),
+    return this.endOnAbort(attemptSignal, () =>
+      new Promise<NegotiationResult>((resolve) => {
+        new Negotiation(this.session, options, resolve)
+      }).then((result) => this.#resultOf(result)),
     )
   }
 
@@ -161,15 +159,25 @@ export class SmtpConnection implements ClientTransport {
   }
 
   startTls(): void {
-    const { enforced, serverName, credentials = null } = this.#options
     this.#tcp.removeAllListeners('data')
-    this.#tls = connectTls({
+    try {
+      this.#tls = this.#connectTls()
+    } catch (error) {
+      // OpenSSL has refused the options, such as a client certificate.
+      this.session.destroy({ kind: 'Ended', cause: causeOf(error as Error) })
+      return
+    }
+    this.#tls.once('secureConnect', () => this.session.finishHandshake())
+    this.#listen(this.#tls)
+  }
+
+  #connectTls(): TLSSocket {
+    const { enforced, serverName, credentials = null } = this.#options
+    return connectTls({
       socket: this.#tcp,
       ...clientTlsOptions(enforced, trustAnchorsFor(this.#options), credentials),
       ...(serverName === null ? {} : { servername: serverName }),
     })
-    this.#tls.once('secureConnect', () => this.session.finishHandshake())
-    this.#listen(this.#tls)
   }
 
   end(): void {

@@ -12,7 +12,14 @@ import type { ClientSession, ReplyHandler } from './client-session.ts'
 import type { ServerReply } from './reply-reader.ts'
 import type { TlsClearance } from './tls-clearance.ts'
 import { type Ending, type Transaction, TransactionReplies } from './transaction-replies.ts'
-import { chunkPieces, dataPieces, type Piece, toWireContent, type WireContent } from './wire-content.ts'
+import {
+  type ContentLimits,
+  chunkPieces,
+  dataPieces,
+  defaultContentLimits,
+  type Piece,
+  toWireContent,
+} from './wire-content.ts'
 
 export interface OutgoingMail {
   mail: MessageTraits
@@ -26,14 +33,13 @@ export interface TransactionOptions {
   usesChunking: boolean
   /** Whether the content may be sent in one flight with MAIL and RCPT. */
   mayShareFlight: boolean
+  /** @default `defaultContentLimits` */
+  limits?: ContentLimits
   /** Whether the time limit of the attempt is reached. */
   isTimedOut(): boolean
   /** The content's last octet was written. */
   onContentSent(): void
 }
-
-/** In octets. Longer content is sent after the replies to RCPT: a refusal then costs no transfer of it. */
-const maxFlightLength = 65_536
 
 /** A command that has no reply yet; a recipient stands for its RCPT. */
 type AwaitedCommand = 'Mail' | Recipient | 'Data' | 'Content'
@@ -46,14 +52,22 @@ export class MailTransaction implements ReplyHandler {
   readonly #mail: OutgoingMail
   readonly #options: TransactionOptions
   readonly #onResult: (result: Transaction) => void
-  readonly #content: WireContent
+  readonly #content: Buffer
+  readonly #limits: ContentLimits
+  readonly #isPipelined: boolean
   readonly #replies: TransactionReplies
   readonly #awaited: AwaitedCommand[] = []
   /** Number of recipients whose RCPT was written. */
   #writtenRecipients = 0
   /** The pieces of the content that are not written yet; null before the first. */
   #pieces: Iterator<Piece, void> | null = null
+  /** Whether the next chunk waits for the reply to the previous one. */
+  #isChunkAwaited = false
+  /** Whether the connection has written the last piece. */
+  #isDrained = true
+  #isContentBegun = false
   #isContentSent = false
+  #hasFailed = false
 
   /** Begins the transaction. */
   constructor(
@@ -69,11 +83,13 @@ export class MailTransaction implements ReplyHandler {
     this.#options = options
     this.#onResult = onResult
     this.#content = toWireContent(mail.content)
+    this.#limits = options.limits ?? defaultContentLimits
+    this.#isPipelined = options.extensions.has('PIPELINING')
     const addresses = mail.recipients.map(({ address }) => address)
     this.#replies = new TransactionReplies(addresses, options.usesChunking)
     session.restartLimits()
     session.begin(this)
-    if (options.extensions.has('PIPELINING')) this.#startPipelined()
+    if (this.#isPipelined) this.#startPipelined()
     else this.#write(this.#mailCommand, ['Mail'])
   }
 
@@ -94,24 +110,25 @@ export class MailTransaction implements ReplyHandler {
   }
 
   drained(): void {
-    if (this.#pieces !== null && !this.#isContentSent) this.#writeContent(this.#pieces)
+    this.#isDrained = true
+    this.#continueContent()
   }
 
   /** RFC 5321 §6.1: the client cannot find out whether a message without its final reply was accepted. */
   fault(fault: SmtpFault): void {
+    this.#hasFailed = true
     const isComplete = this.#isContentSent && this.#awaited.length === 0
-    this.#onResult(
-      this.#replies.toTransaction(
-        isComplete || this.#replies.isEnvelopeRefused ? null : this.#endingOf(fault),
-      ),
-    )
+    const ending = isComplete || this.#replies.isRefused ? null : this.#endingOf(fault)
+    this.#onResult(this.#replies.toTransaction(ending))
   }
 
   #endingOf(fault: SmtpFault): Ending {
     // While it receives content, a server may refuse the message early.
     if (fault.kind !== 'Ended')
       return {
-        answer: replyForFault(this.#replies.data || this.#pieces ? { ...fault, kind: 'Refused' } : fault),
+        answer: replyForFault(
+          this.#replies.data || this.#isContentBegun ? { ...fault, kind: 'Refused' } : fault,
+        ),
       }
     const isTimedOut = this.#options.isTimedOut() || fault.cause === 'ETIMEDOUT'
     const answer = isTimedOut ? timedOutReply : replyForFault(fault)
@@ -127,11 +144,11 @@ export class MailTransaction implements ReplyHandler {
     const commands = [this.#mailCommand, ...recipients.map((recipient) => this.#recipientCommand(recipient))]
     const awaited: AwaitedCommand[] = ['Mail', ...recipients]
     if (!usesChunking) this.#write([...commands, 'DATA'].join('\r\n'), [...awaited, 'Data'])
-    else if (!mayShareFlight || this.#content.octets.length > maxFlightLength)
+    else if (!mayShareFlight || this.#content.length > this.#limits.flight)
       this.#write(commands.join('\r\n'), awaited)
     else {
       this.#awaited.push(...awaited)
-      this.#pieces = chunkPieces(this.#content, `${commands.join('\r\n')}\r\n`)
+      this.#pieces = chunkPieces(this.#content, `${commands.join('\r\n')}\r\n`, this.#limits)
       this.#writeContent(this.#pieces, awaited.length)
     }
   }
@@ -140,8 +157,9 @@ export class MailTransaction implements ReplyHandler {
   #stepInEnvelope(): void {
     const { data, isEnvelopeRefused } = this.#replies
     const next = this.#mail.recipients[this.#writtenRecipients]
-    // RFC 2920 §3.1: a server may ask for content although it has accepted no recipient.
-    if (data !== null && data.code < 400 && (isEnvelopeRefused || !this.#isContentRequested(data)))
+    // RFC 2920 §3.1: a server may ask for content although it has accepted no recipient. RFC 5321 §4.3.2: a server that
+    // replies 250 to DATA would read the message as commands.
+    if (data !== null && data.code < 400 && (isEnvelopeRefused || data.code < 300))
       this.#session.destroy({ kind: 'UnexpectedReply', response: data.text })
     else if (isEnvelopeRefused || (data !== null && data.code >= 400)) this.#finish()
     else if (next) {
@@ -149,14 +167,10 @@ export class MailTransaction implements ReplyHandler {
       this.#write(this.#recipientCommand(next), [next])
     } else if (data === null && !this.#options.usesChunking) this.#write('DATA', ['Data'])
     else {
-      this.#pieces = data === null ? chunkPieces(this.#content) : dataPieces(this.#content)
+      this.#pieces =
+        data === null ? chunkPieces(this.#content, '', this.#limits) : dataPieces(this.#content, this.#limits)
       this.#writeContent(this.#pieces)
     }
-  }
-
-  /** RFC 5321 §4.3.2: a server that replies 250 to DATA would read the message as commands. */
-  #isContentRequested({ code }: ServerReply): boolean {
-    return code >= 300 && code < 400 && !this.#session.hasPartialReply
   }
 
   #stepInContent(): void {
@@ -164,7 +178,17 @@ export class MailTransaction implements ReplyHandler {
     // After an incomplete chunk, or in a message, the server would read the next command as content.
     if (isChunkingRefused || (isContentRefused && !this.#isContentSent))
       this.#session.destroy({ kind: 'Refused', response: content?.text ?? '' })
-    else if (this.#isContentSent && this.#awaited.length === 0) this.#finish()
+    else if (this.#awaited.length > 0) return
+    else if (this.#isContentSent) this.#finish()
+    else if (this.#isChunkAwaited) {
+      this.#isChunkAwaited = false
+      this.#continueContent()
+    }
+  }
+
+  #continueContent(): void {
+    if (this.#isContentSent || this.#isChunkAwaited || !this.#isDrained) return
+    if (this.#pieces !== null) this.#writeContent(this.#pieces)
   }
 
   get #mailCommand(): string {
@@ -185,12 +209,22 @@ export class MailTransaction implements ReplyHandler {
   #writeContent(pieces: Iterator<Piece, void>, commandCount = 0): void {
     let expectedReplies = commandCount
     for (let next = pieces.next(); !next.done; next = pieces.next()) {
-      const { octets, hasReply, isLast } = next.value
+      const { octets, hasReply, endsChunk, isLast } = next.value
       if (hasReply) this.#awaited.push('Content')
-      const mayContinue = this.#session.write(this.#clearance, octets, expectedReplies + (hasReply ? 1 : 0))
+      const replyCount = expectedReplies + (hasReply ? 1 : 0)
+      this.#isDrained = this.#options.usesChunking
+        ? this.#session.write(this.#clearance, octets, replyCount)
+        : this.#session.writeContent(this.#clearance, octets, replyCount)
       expectedReplies = 0
+      if (this.#hasFailed) return
+      this.#isContentBegun = true
       if (isLast) this.#finishContent()
-      else if (!mayContinue) {
+      // RFC 3030 §2: only a server with PIPELINING takes a chunk before its reply to the previous one.
+      else if (endsChunk && !this.#isPipelined) {
+        this.#isChunkAwaited = true
+        this.#session.startWait('Reply')
+        return
+      } else if (!this.#isDrained) {
         this.#session.startWait('Drain')
         return
       }

@@ -31,9 +31,9 @@ export class ReplyReader {
   #code = 0
   readonly #received = { octets: 0, lines: 0 }
 
-  /** Whether a part of a reply has arrived. */
-  get hasPartialReply(): boolean {
-    return this.#partialLine.trim() !== '' || this.#text !== ''
+  /** The part of a reply that has arrived, without white space around it; empty if there is none. */
+  get partialReply(): string {
+    return decodeUtf8([this.#text, this.#partialLine].join('\n').trim())
   }
 
   /** Octets received since `restartLimits`. */

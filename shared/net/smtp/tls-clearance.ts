@@ -12,7 +12,7 @@ import {
   type TlsFault,
 } from '../../tls/requirement.ts'
 import type { EncodedChain } from '../revocation/checker.ts'
-import { replyForFault, type SmtpFault } from '../smtp-errors.ts'
+import { replyForFault, type SmtpFault, timedOutReply } from '../smtp-errors.ts'
 
 export interface TlsRequirements {
   /** Checked before a message is sent. */
@@ -86,6 +86,7 @@ export async function assessSession(
     'revocation' in tls && tls.revocation ? assessRevocation(requirement, tls.revocation) : null
   const fault = enforcedFault ?? revocationFault(enforced)
   if (fault !== null) return { kind: 'NotMet', fault, tls }
+  if (requirements.signal.aborted) return { kind: 'Failed', reply: timedOutReply }
   // During the revocation check the server may have sent a reply or closed the connection.
   const { unusableReason } = session
   if (unusableReason) return { kind: 'Failed', reply: replyForFault(unusableReason) }

@@ -78,6 +78,11 @@ export class TransactionReplies {
     return this.#senderRefusal !== null || this.#addresses.every((address) => this.#rejections.has(address))
   }
 
+  /** Whether a reply has refused the message for every recipient. */
+  get isRefused(): boolean {
+    return this.isEnvelopeRefused || (this.#data?.code ?? 0) >= 400 || this.isContentRefused
+  }
+
   get isContentRefused(): boolean {
     return this.#content !== null && !isPositiveReply(this.#content)
   }

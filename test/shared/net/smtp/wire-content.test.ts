@@ -57,3 +57,29 @@ describe('content on the wire', () => {
     }
   })
 })
+
+const length = 6_000_000
+
+function heapOctetsOf(work: () => unknown): number {
+  const before = process.memoryUsage().heapUsed
+  const result = work()
+  const used = process.memoryUsage().heapUsed - before
+  assert.ok(result)
+  return used
+}
+
+describe('content with many lines', () => {
+  for (const [title, line] of [
+    ['lines with a dot', '.\r\n'],
+    ['lines that end in LF', 'x\n'],
+    ['lines that end in CR', 'x\r'],
+  ] as const)
+    it(`takes no memory of the heap for each of its ${title}`, () => {
+      const content = Buffer.alloc(length, line)
+      const used = heapOctetsOf(() => {
+        const wireContent = toWireContent(content)
+        return [wireContent, dataPieces(wireContent).next()]
+      })
+      assert.ok(used < 2 * length, `${used} octets`)
+    })
+})
