@@ -1,9 +1,9 @@
 /**
  * Writes a ClientHello and reads the server's answer (RFC 8446 §4.1, RFC 5246 §7.4), without cryptography. Node's TLS
- * cannot offer some parameters, and does not report others. In TLS 1.3 the hello has no key share, so the server names its preferred group
- * in a HelloRetryRequest. Attack: a hostile server sends false lengths or endless data. Defence: every length is
- * checked, and the caller bounds the octets. Not covered: a server that
- * selects other parameters for a real client.
+ * cannot offer some parameters, and does not report others. In TLS 1.3 the hello has no key share, so the server names
+ * its preferred group in a HelloRetryRequest. Attack: a hostile server sends false lengths or endless data. Defence:
+ * every length is checked, and the caller bounds the octets. Not covered: a server that selects other parameters for a
+ * real client.
  */
 import { randomBytes } from 'node:crypto'
 import { suiteName } from './suite-names.ts'
@@ -42,7 +42,7 @@ export interface Selection {
   signature: number | null
 }
 
-/** `Refused`: an alert, an answer that is not TLS, or the end of the connection. `Incomplete`: more octets must follow. */
+/** `Refused`: an alert, an answer that is not TLS, or a closed connection. `Incomplete`: more octets must follow. */
 export type Answer = Selection | { kind: 'Refused' } | { kind: 'Incomplete' }
 
 /** Extension types (RFC 8446 §4.2, RFC 5746 §3.2). */

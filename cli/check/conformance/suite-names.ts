@@ -103,8 +103,8 @@ const range = (first: number, last: number): number[] =>
   Array.from({ length: last - first + 1 }, (_, index) => first + index)
 
 /**
- * The suites of TLS 1.3, and those of TLS 1.2 and earlier. Without the two signalling values, GOST, SM4, suites of TLS 1.3
- * without encryption, and ECDHE_PSK with AES-GCM or AES-CCM.
+ * The suites of TLS 1.3, and those of TLS 1.2 and earlier. Without the two signalling values, GOST, SM4, suites of
+ * TLS 1.3 without encryption, and ECDHE_PSK with AES-GCM or AES-CCM.
  */
 export const everySuite = {
   tls13: range(0x1301, 0x1307),

@@ -72,10 +72,7 @@ function assessGroup(
 ): RecordFinding {
   if (facts.kind === 'Failed') {
     const failed = failedQueryFinding({ record: 'CAA', name: joinNames(hosts) }, facts)
-    return {
-      ...failed,
-      says: [...failed.says, 'A CA that gets no answer to this query does not issue.'],
-    }
+    return { ...failed, says: [...failed.says, 'A CA that gets no answer to this query does not issue.'] }
   }
   if (facts.kind === 'NoRecords') return missingFinding(zoneOf(domain, facts.host), hosts, needed)
   const published = facts.records.map(caaText)
