@@ -1,4 +1,4 @@
-/** Looks up the TLSA records that senders find for the ingress. */
+/** Looks up the TLSA records of the ingress as its senders do. */
 import { findDane } from '../../shared/net/find-dane.ts'
 import { resolveAddresses } from '../../shared/net/next-hops.ts'
 import { raceWithSignal } from '../../shared/net/race-with-signal.ts'
@@ -11,8 +11,8 @@ const smtpPort = 25
 const lookupTimeoutMs = 25_000
 
 /**
- * With a resolver that validates, the lookup is that of a sender (`findDane`). With another resolver, records that it
- * finds count as signed: senders with a better resolver may use them, although this one proves nothing.
+ * With a resolver that validates, the lookup is that of a sender (`findDane`). Records from another resolver count as
+ * signed, because senders whose resolver validates may use them.
  * @param isResolverValidating whether the AD bit of the resolver is meaningful
  */
 export async function lookUpTlsa(
@@ -24,28 +24,28 @@ export async function lookUpTlsa(
   const timedOut = {
     kind: 'Failed',
     detail: 'the lookup timed out',
-    isProvable: isResolverValidating,
+    isResolverValidating,
   } as const
   return (await raceWithSignal(lookup, AbortSignal.timeout(lookupTimeoutMs))) ?? timedOut
 }
 
 async function lookUpAsSender(host: string, resolver: Resolver): Promise<TlsaLookup> {
   const { ips, failure, proof } = await resolveAddresses(host, resolver)
-  if (failure && ips.length === 0) return { kind: 'Failed', detail: failure.text, isProvable: true }
+  if (failure && ips.length === 0) return { kind: 'Failed', detail: failure.text, isResolverValidating: true }
   const dane = await findDane({ host, port: smtpPort, mxDomains: [], ...proof }, resolver)
   if (dane.kind === 'None') return dane
-  if (dane.kind === 'Failed') return { kind: 'Failed', detail: dane.reply.text, isProvable: true }
+  if (dane.kind === 'Failed') return { kind: 'Failed', detail: dane.reply.text, isResolverValidating: true }
   return queryRecords(dane.baseDomain, resolver, true)
 }
 
 async function queryRecords(
   baseDomain: string,
   resolver: Resolver,
-  isProvable: boolean,
+  isResolverValidating: boolean,
 ): Promise<TlsaLookup> {
   const answer = await resolver.query(`_${smtpPort}._tcp.${baseDomain}`, 'TLSA')
   if (answer.kind === 'Failed')
-    return { kind: 'Failed', detail: `TLSA records of ${baseDomain}: ${answer.code}`, isProvable }
+    return { kind: 'Failed', detail: `TLSA records of ${baseDomain}: ${answer.code}`, isResolverValidating }
   if (answer.kind !== 'Found') return { kind: 'None' }
   const { records, ttlSeconds } = answer
   return { kind: 'Records', records, ttlSeconds }

@@ -1,8 +1,8 @@
 /**
- * Publishes the TLSA records of the ingress's keys in the zone of the setting `tlsa.hostedZoneId`. The records follow from
- * the published certificates and the time alone, so a run that stopped is completed by the next one. Fault to avoid:
+ * Publishes the TLSA records of the ingress's keys in the zone of the setting `tlsa.hostedZoneId`. They follow from the
+ * published certificates, the time and the existing records, so the next run completes one that stopped. Fault to avoid:
  * senders refuse a key because its record is missing. Defence: records are added when a certificate is announced, and
- * removed only after its successor is in use and two TTLs have passed.
+ * removed two TTLs and an hour after its successor is in use.
  */
 import type { PublishedCertificates } from '../../shared/contract/certificates.ts'
 import type { TlsaRecordSet } from './route53-zone.ts'
@@ -14,7 +14,7 @@ export interface TlsaZone {
   write(name: string, set: TlsaRecordSet): Promise<void>
 }
 
-/** Of a new record set. An existing one keeps its TTL. */
+/** The TTL of a new record set. An existing set keeps its own. */
 const defaultTtlSeconds = 3600
 
 /** Longer than the tasks need to read the secret after an unannounced replacement. */
@@ -44,7 +44,7 @@ export async function publishTlsa(
 
 /**
  * Every record `3 1 1` of the name belongs to the function. Records with other parameters stay.
- * @param existing null when there is none
+ * @param existing the published set; null when there is none
  */
 export function recordSetFor(
   { certificates }: PublishedCertificates,

@@ -17,8 +17,8 @@ export type TlsaLookup =
   | { kind: 'None' }
   /** `ttlSeconds`: the TTL of the records in their zone. */
   | { kind: 'Records'; records: readonly TlsaRecord[]; ttlSeconds: number }
-  /** `isProvable`: whether the zone is signed, so that senders would not deliver after the same failure. */
-  | { kind: 'Failed'; detail: string; isProvable: boolean }
+  /** With a validating resolver, the failure counts: senders that validate would not deliver after it either. */
+  | { kind: 'Failed'; detail: string; isResolverValidating: boolean }
 
 export interface TlsaContext {
   hostname: string
@@ -49,7 +49,8 @@ export function tlsaStatusOf(
     return { state, since, usableFrom, records: tlsaRecords }
   }
   if (lookup.kind === 'None') return null
-  if (lookup.kind === 'Failed') return lookup.isProvable || previous ? statusSince('Unknown', null) : null
+  if (lookup.kind === 'Failed')
+    return lookup.isResolverValidating || previous ? statusSince('Unknown', null) : null
   const { records, ttlSeconds } = lookup
   // RFC 7672 §2.2: without a usable record, senders require TLS and accept any certificate.
   if (!records.some(isUsable)) return null
@@ -59,8 +60,8 @@ export function tlsaStatusOf(
 }
 
 /**
- * Time before the planned date at which certificates without matching records are held. Until then the announced date
- * stays. If no run succeeds in this time, the tasks switch at the announced date.
+ * Next certificates are held from this time before the planned date. Before it, they keep the announced date. If no
+ * run succeeds in this time, the tasks switch at the announced date.
  */
 const holdBeforeMs = dayMs
 
@@ -68,7 +69,7 @@ const holdBeforeMs = dayMs
  * Postpones the next certificates while the status requires it, and keeps the planned date in `plannedFrom`. Held
  * certificates get the expiry of the current ones as their date: all senders that verify refuse an expired certificate,
  * and an attacker who disturbs the DNS lookups cannot delay the rotation further. Next certificates that expire before
- * the current ones get their own expiry, because none may be planned for a time when it is invalid.
+ * the current ones get their own expiry, because no certificate may be planned for a time when it is invalid.
  * @returns the same object when no date changes
  */
 export function scheduleNext(
@@ -83,7 +84,7 @@ export function scheduleNext(
   const { certificate, privateKey, ...dates } = next
   const planned = Date.parse(dates.plannedFrom ?? dates.servedFrom)
   const usable = earliestUse(status, planned, now.getTime()) ?? lastDate
-  // A date before the run would claim that the tasks have used certificates that they could not use.
+  // Held certificates get no earlier date than now: such a date would claim that the tasks already used them.
   const released = dates.plannedFrom === undefined ? usable : Math.max(usable, now.getTime())
   const from = Math.max(planned, Math.min(released, lastDate))
   const servedFrom = new Date(from).toISOString()

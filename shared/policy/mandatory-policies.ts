@@ -1,5 +1,5 @@
 /**
- * What a connector requires whose `smtpDaneMode` or `mtaStsMode` is Mandatory. The attack: an attacker hides the TLSA
+ * The requirements of `smtpDaneMode` and `mtaStsMode` with the value Mandatory. The attack: an attacker hides the TLSA
  * records or the MTA-STS policy of a partner that is known to publish them, and mail leaves as if there were none. The
  * defence: without a usable policy the message is not sent to the host and waits (RFC 7672 §6). Not covered: an attacker
  * with the keys of the zone, or with a certificate for the policy host.
@@ -27,7 +27,7 @@ export type RequiredByConnector = Exclude<PublishedRequirement, { kind: 'Nothing
 export const hasMandatoryPolicy = ({ smtpDaneMode, mtaStsMode }: PolicyModes): boolean =>
   smtpDaneMode === 'Mandatory' || mtaStsMode === 'Mandatory'
 
-/** Whether a connector forces TLS in mode Enforce. */
+/** Whether a connector requires TLS. Its `mode` decides whether the requirement is enforced or only reported. */
 export const requiresNextHopTls = (
   connector: PolicyModes & Pick<OutboundConnectorInput, 'tlsSettings'>,
 ): boolean => connector.tlsSettings !== null || hasMandatoryPolicy(connector)
@@ -55,7 +55,7 @@ export function mandatoryRequirements(
   ]
 }
 
-/** RFC 7672 §2.2.1: where DANE is mandatory, DNSSEC must prove the MX records too: a forged one names another host. */
+/** RFC 7672 §2.2.1: DNSSEC must prove the MX records too, because a forged one names another host. */
 function mandatoryDane(hop: HopFacts): RequiredByConnector {
   const { host, domain, authentic, dane } = hop
   if (dane.kind === 'Failed') return daneFailure(dane)
@@ -113,9 +113,9 @@ const refusedBy = (
 })
 
 /**
- * Merges requirements that must all be met in one session. The first of the result is the one whose chain the
- * handshake verifies: MTA-STS needs the public roots, and assess-server-tls.ts can verify the connector's own
- * authorities afterwards.
+ * Merges requirements that must all be met in one session. The handshake verifies the chain for one of them, and
+ * `additional` holds the others: MTA-STS comes first, because it needs the public roots, and assess-server-tls.ts can
+ * verify the connector's own authorities afterwards.
  */
 export function mergeRequirements(requirements: readonly HopRequirement[]): HopRequirement {
   const distinct = [...new Map(requirements.map((each) => [`${each.source} ${each.level}`, each])).values()]
@@ -124,7 +124,7 @@ export function mergeRequirements(requirements: readonly HopRequirement[]): HopR
   if (others.length === 0) return first
   const needsNewest = ordered.some(({ minimumTlsVersion }) => minimumTlsVersion === 'TLSv1.3')
   const { revocationCheck } = ordered.find(requiresRevocationCheck) ?? first
-  // Every verified session is encrypted.
+  // The others imply it: every verified session is encrypted.
   const additional = others.filter(({ level }) => level !== 'EncryptionOnly')
   return {
     ...first,

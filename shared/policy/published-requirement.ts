@@ -10,7 +10,7 @@ import {
 } from '../tls/requirement.ts'
 import type { DaneState, HopFacts, MtaStsPolicy, MtaStsState } from './hop-facts.ts'
 
-/** The requirement from the policies of the recipient's domain. Only policies that the connector allows are used. */
+/** `Nothing`: no policy requires anything. `Refused`: the host cannot be used now. */
 export type PublishedRequirement =
   | { kind: 'Nothing'; reportOnlyRequirements: ReportOnlyRequirement[] }
   | { kind: 'Requirement'; requirement: HopRequirement; reportOnlyRequirements: ReportOnlyRequirement[] }
@@ -21,6 +21,7 @@ export type PublishedRequirement =
       fault: TlsFault
     }
 
+/** Uses only the policies that the connector allows. */
 export function publishedRequirement(
   tls: TlsRequirement,
   hop: HopFacts,
@@ -39,6 +40,7 @@ export function publishedRequirement(
     : mtaStsResult
 }
 
+/** Returns what usable TLSA records require; null without such records. */
 export function usableRecords(
   { smtpDaneMode }: TlsRequirement,
   { dane }: HopFacts,
@@ -85,7 +87,7 @@ export function mtaStsRequirement(hop: HopFacts, mtaSts: MtaStsState): Published
   return fault ? { kind: 'Refused', outcome: 'TlsNotMet', requirement, fault } : requirementOnly(requirement)
 }
 
-/** RFC 8461 §4.1. */
+/** RFC 8461 §4.1: `*.` stands for exactly one label. */
 export function isListed(host: string, { mx }: Pick<MtaStsPolicy, 'mx'>): boolean {
   return mx.some((pattern) =>
     pattern.startsWith('*.') ? host.slice(host.indexOf('.')) === pattern.slice(1) : host === pattern,

@@ -2,7 +2,7 @@
  * Decides the TLS requirement for a next hop. Precedence:
  *
  * 1. The connector's `tlsSettings` and Mandatory modes, if enforced. Each of them must be met. No policy of the
- *    recipient's domain weakens or replaces them.
+ *    recipient's domain weakens or replaces them. Without `tlsSettings`, 2 and 3 are enforced beside a Mandatory mode.
  * 2. The host's TLSA records (DANE, RFC 7672), if DNSSEC proves them.
  * 3. The domain's MTA-STS policy (RFC 8461) in mode `enforce`. It also takes precedence over TLSA records of which none
  *    is usable, because such records require only encryption (RFC 7672 §2.2).

@@ -1,6 +1,6 @@
 /**
- * Stores for a day which hosts announce CHUNKING (RFC 3030) and do not accept BDAT. Mail for them is sent by DATA. A lost
- * item costs one more attempt by BDAT.
+ * Stores for a day at which hosts BDAT failed although they announce CHUNKING (RFC 3030). Mail for them is sent by DATA.
+ * A lost item costs one more attempt by BDAT.
  */
 import { type DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb'
 import { daySeconds, minuteMs } from '../contract/durations.ts'
@@ -8,7 +8,7 @@ import { RecentMap } from '../limits/recent-map.ts'
 import { chunkingFaultKey } from './keys.ts'
 
 const timeoutMs = 2_000
-/** How long this instance uses an answer of the table. */
+/** Time for which this instance uses an answer of the table. */
 const maxAgeMs = 10 * minuteMs
 const maxHosts = 10_000
 

@@ -11,7 +11,7 @@ export interface ConformanceRow extends ConformanceResult {
   method: string
 }
 
-const isCustomers = new Set<string>(certificateCriteria.map(({ id }) => id))
+const certificateIds = new Set<string>(certificateCriteria.map(({ id }) => id))
 const methods = new Map<string, string>(
   [...serverCriteria, ...certificateCriteria, ...clientCriteria].map(
     ({ id, method }: Pick<Criterion<never>, 'id' | 'method'>) => [id, method],
@@ -34,7 +34,7 @@ const withMethod = (result: ConformanceResult): ConformanceRow => ({
 
 export const rowsFor = ({ server, client }: MeasuredFacts) => ({
   server: serverResults(server)
-    .map((result) => (isCustomers.has(result.id) ? asCustomers(result) : result))
+    .map((result) => (certificateIds.has(result.id) ? asCustomers(result) : result))
     .map(withMethod),
   client: compare(clientCriteria, client).map(withMethod),
 })
@@ -112,8 +112,8 @@ export function conformancePage(): string {
     '`test/peers/conformance.test.ts` measures again and compares every verdict. `npx mailflow check --conformance HOST` compares any server.',
     [
       '- `PASS`: met. `FAIL`: a requirement (`must`) is not met. `WARN`: a recommendation (`should`, `optional`) is not met.',
-      '- `CUSTOMER`: your certificate, DNS or network decides. `NOT APPLICABLE`: the requirement has a condition that is not given.',
-      "- `must` is required, shall, forbidden, or internet.nl's FAIL; `should` is recommended, to be phased out, or internet.nl's NOTICE; `optional` is internet.nl's INFO.",
+      '- `CUSTOMER`: your certificate, DNS or network decides. `NOT APPLICABLE`: the condition of the requirement is not met.',
+      "- `must` stands for required, shall, forbidden, or internet.nl's FAIL; `should` for recommended, to be phased out, or internet.nl's NOTICE; `optional` for internet.nl's INFO.",
     ].join('\n'),
     table(['Standard', 'Title', 'Source'], standards),
     '## The ingress',

@@ -1,8 +1,8 @@
 /** What each standard permits, as predicates over IANA names. Pure. */
 
 /**
- * NCSC's guidelines of 2025 for TLS, appendix B, as internet.nl 1.11 applies them. Of TLS 1.2, everything with ECDHE or
- * DHE and at least SHA-256 that is not sufficient is to be phased out.
+ * NCSC's guidelines of 2025 for TLS, appendix B, as internet.nl 1.11 applies them. A suite of TLS 1.2 with ECDHE or DHE
+ * and at least SHA-256 is to be phased out, unless it is sufficient.
  */
 const sufficientSuite =
   /^TLS_(AES_(256_GCM_SHA384|128_GCM_SHA256|128_CCM_SHA256)|CHACHA20_POLY1305_SHA256|ECDHE_ECDSA_WITH_(CHACHA20_POLY1305_SHA256|AES_(256|128)_(GCM_SHA\d+|CCM))|ECDHE_RSA_WITH_(CHACHA20_POLY1305_SHA256|AES_(256|128)_GCM_SHA\d+))$/
@@ -19,11 +19,11 @@ export const isBsiSuite = (suite: string): boolean =>
     suite,
   )
 
-/** Suites of approved algorithms only: AES, and no ChaCha20. */
+/** SP 800-52r2 §3.3.1 approves AES, but not ChaCha20. */
 export const isNistSuite = (suite: string): boolean =>
   /^TLS_(AES|(ECDHE_(ECDSA|RSA)|DHE_RSA)_WITH_AES)_(128|256)_(GCM|CCM|CBC)/.test(suite)
 
-/** The suites of the intermediate configuration. */
+/** Suites of the intermediate configuration. */
 export const isMozillaSuite = (suite: string): boolean =>
   /^TLS_(AES_128_GCM_SHA256|AES_256_GCM_SHA384|CHACHA20_POLY1305_SHA256)$/.test(suite) ||
   /^TLS_(ECDHE_(ECDSA|RSA)|DHE_RSA)_WITH_(AES_128_GCM_SHA256|AES_256_GCM_SHA384|CHACHA20_POLY1305_SHA256)$/.test(
@@ -44,7 +44,7 @@ export const isPhaseOutGroup = (group: string): boolean =>
 export const isBsiGroup = (group: string): boolean =>
   /^(secp(256|384|521)r1|brainpoolP(256|384|512)r1(tls13)?|ffdhe(3072|4096))$/.test(group)
 
-/** Of the intermediate configuration; version 5.8 adds X25519MLKEM768. */
+/** Groups of the intermediate configuration; version 5.8 adds X25519MLKEM768. */
 export const isMozillaGroup = (group: string): boolean =>
   ['x25519', 'secp256r1', 'secp384r1', 'X25519MLKEM768'].includes(group)
 

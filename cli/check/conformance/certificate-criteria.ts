@@ -1,4 +1,4 @@
-/** The criteria for the certificate that a server presents. Pure. */
+/** The criteria for the certificates that a server presents. Pure. */
 import { isKeyOf } from './allowed.ts'
 import {
   bsiProjects,
@@ -14,14 +14,13 @@ import {
 } from './criterion.ts'
 import type { CertificateConformanceFacts, TlsServerFacts } from './facts.ts'
 
-const method = 'handshake of a delivery, and the chain that it shows'
+const method = 'handshake, and the chain that the server presents'
 
 const certificateCriterion = (
-  criterion: Omit<Criterion<CertificateConformanceFacts>, 'method' | 'isCustomers'>,
+  criterion: Omit<Criterion<CertificateConformanceFacts>, 'method'>,
 ): Criterion<TlsServerFacts> => ({
   ...criterion,
   method,
-  isCustomers: true,
   assess: ({ certificate }) => ifMeasured(certificate, criterion.assess),
 })
 

@@ -1,6 +1,6 @@
 /**
  * `npx mailflow check --conformance HOST`: compares a server's TLS with published standards. `measure-server.ts`
- * measures; `…-criteria.ts` are the criteria; `criterion.ts` compares. All but the measurement is pure.
+ * measures, `…-criteria.ts` hold the criteria, and `criterion.ts` compares. All but the measurement is pure.
  */
 import type { X509Certificate } from 'node:crypto'
 import { dayMs } from '../../../shared/contract/durations.ts'

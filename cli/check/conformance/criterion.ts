@@ -1,7 +1,7 @@
 /** Criteria of published standards, and their comparison with measured facts. Pure. */
 
 /**
- * The standard's own word, reduced: `must` for required, shall, forbidden, and internet.nl's FAIL; `should` for
+ * The words of the standards: `must` stands for required, shall, forbidden, and internet.nl's FAIL; `should` for
  * recommended, phase out, and internet.nl's NOTICE; `optional` for internet.nl's INFO.
  */
 type Level = 'must' | 'should' | 'optional'
@@ -37,13 +37,11 @@ export interface Criterion<Facts> {
   readonly assess: (facts: Facts) => Assessment
   /** What to do when it is not met. */
   readonly advice: string
-  /** Depends on the certificate that the customer installs. */
-  readonly isCustomers?: true
 }
 
 /**
- * `FAIL`: a `must` is not met. `WARN`: a `should` or optional criterion is not met. `CUSTOMER`: depends on the
- * customer's DNS or network.
+ * `FAIL`: a `must` is not met. `WARN`: a `should` or optional criterion is not met. `CUSTOMER`: the customer's
+ * certificate, DNS or network decides.
  */
 export type Verdict = 'PASS' | 'WARN' | 'FAIL' | 'CUSTOMER' | 'NOT APPLICABLE' | 'NOT MEASURED'
 
@@ -53,7 +51,7 @@ export interface ConformanceResult {
   readonly references: readonly Reference[]
   readonly verdict: Verdict
   readonly seen: string
-  /** Null when nothing is to do. */
+  /** Null when there is nothing to do. */
   readonly advice: string | null
 }
 
@@ -95,10 +93,10 @@ export const notMeasured: Assessment = { kind: 'NotMeasured' }
 export const metIf = (isMet: boolean, seen: string): Assessment => ({ kind: isMet ? 'Met' : 'NotMet', seen })
 export const notApplicable = (seen: string): Assessment => ({ kind: 'NotApplicable', seen })
 
-/** Met if there is no such value; otherwise the values are shown. */
+/** @param values those that do not meet the criterion. @param whenNone the text when it is met */
 export const metIfNone = (values: readonly string[], whenNone: string): Assessment =>
   metIf(values.length === 0, values.join(', ') || whenNone)
 
-/** Applies to a fact that may be null. */
+/** A fact that is null was not measured. */
 export const ifMeasured = <T>(fact: T | null, assess: (fact: T) => Assessment): Assessment =>
   fact === null ? notMeasured : assess(fact)

@@ -7,20 +7,20 @@ export interface TlsServerFacts {
   /** IANA names, in the server's order of preference. */
   readonly suites: { readonly tls12: readonly string[] | null; readonly tls13: readonly string[] | null }
   readonly groups: { readonly tls12: readonly string[] | null; readonly tls13: readonly string[] | null }
-  /** Whether the server's order decides in TLS 1.2; null also when it has one suite. */
+  /** Whether the server's order of suites decides in TLS 1.2; null also when it has only one suite. */
   readonly serverOrderDecides: boolean | null
   /** Size of the finite-field group; 0 without DHE suites. */
   readonly dhBits: number | null
   /** The hashes with which the server signs in TLS 1.2 when a client offers nothing better. */
   readonly weakSignatures: readonly ('SHA-1' | 'SHA-224')[] | null
-  /** Of the first handshake with TLS 1.2. */
+  /** The ServerHello of TLS 1.2. */
   readonly hello: {
     readonly compression: boolean
     /** The types of the server's extensions. */
     readonly extensions: readonly number[]
   } | null
   readonly clientRenegotiation: 'Accepted' | 'Refused' | null
-  /** Of the tickets in TLS 1.3; null without a ticket. */
+  /** The limits of a ticket of TLS 1.3; null also without a ticket. */
   readonly ticket: { readonly maxEarlyDataOctets: number; readonly lifetimeSeconds: number } | null
   readonly certificate: CertificateConformanceFacts | null
 }
@@ -37,9 +37,9 @@ export interface CertificateConformanceFacts {
   readonly isStapled: boolean
 }
 
-/** What a client offers in its ClientHello, and what it makes of servers' certificates. */
+/** What a client offers in its ClientHello, and which servers' certificates it accepts. */
 export interface TlsClientFacts {
-  /** The versions at each minimum version of a connector. */
+  /** The versions that it offers for each `minimumTlsVersion` of a connector. */
   readonly versions: { readonly byDefault: readonly string[]; readonly tls13Required: readonly string[] }
   readonly suites: readonly string[]
   readonly groups: readonly string[]

@@ -1,8 +1,9 @@
 /**
- * Writes a ClientHello and reads the server's answer (RFC 8446 §4.1, RFC 5246 §7.4), without cryptography: what Node's
- * TLS cannot offer or does not report. In TLS 1.3 the hello has no key share, so the server names its preferred group
- * in a HelloRetryRequest. Attack: a hostile server sends false lengths or endless data. Defence: every length is
- * checked, and the caller bounds the octets. Not covered: the result is only a statement of the server.
+ * Writes a ClientHello and reads the server's answer (RFC 8446 §4.1, RFC 5246 §7.4), without cryptography. Node's TLS
+ * cannot offer some parameters, and does not report others. In TLS 1.3 the hello has no key share, so the server names
+ * its preferred group in a HelloRetryRequest. Attack: a hostile server sends false lengths or endless data. Defence:
+ * every length is checked, and the caller bounds the octets. Not covered: a server that selects other parameters for a
+ * real client.
  */
 import { randomBytes } from 'node:crypto'
 import { suiteName } from './suite-names.ts'
@@ -35,13 +36,13 @@ export interface Selection {
   /** The types of the server's extensions. */
   extensions: readonly number[]
   group: number | null
-  /** Of finite-field Diffie-Hellman. */
+  /** Size of the finite-field group; null without DHE. */
   dhBits: number | null
   /** The scheme of the key exchange's signature, in TLS 1.2. */
   signature: number | null
 }
 
-/** `Refused`: the server sent an alert or closed the connection after the hello. */
+/** `Refused`: an alert, an answer that is not TLS, or a closed connection. `Incomplete`: more octets must follow. */
 export type Answer = Selection | { kind: 'Refused' } | { kind: 'Incomplete' }
 
 /** Extension types (RFC 8446 §4.2, RFC 5746 §3.2). */
@@ -60,7 +61,7 @@ const numbers = (list: readonly number[]): Buffer => {
   return octets
 }
 
-/** The content with its length in front. */
+/** Returns the content after its length. */
 function vector(lengthOctets: number, ...parts: Buffer[]): Buffer {
   const content = Buffer.concat(parts)
   const length = Buffer.alloc(lengthOctets)
@@ -155,7 +156,7 @@ function readMessages(octets: Buffer): Answer {
   return keyExchange ? { ...selection, ...readKeyExchange(keyExchange, selection) } : selection
 }
 
-/** The complete messages by their types. */
+/** Returns the complete messages by their types. */
 function messagesOf(octets: Buffer): Map<number, Buffer> {
   const messages = new Map<number, Buffer>()
   for (let at = 0; at + 4 <= octets.length; ) {

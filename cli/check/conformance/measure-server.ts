@@ -25,7 +25,7 @@ const sha256AndBetter = [
 /** ECDSA, RSA and DSA with each hash. */
 const weakHashes = { 'SHA-1': [0x0203, 0x0201, 0x0202], 'SHA-224': [0x0303, 0x0301, 0x0302] } as const
 
-/** Tries handshakes; a connection that fails before its handshake leaves the facts that depend on it as null. */
+/** Never rejects: a fact is null when a connection for it fails before the handshake. */
 export async function measureServer(endpoint: Endpoint, probe: ProbeOptions): Promise<TlsServerFacts> {
   const { serverName } = probe
   const base = { groups: everyGroup, signatures: sha256AndBetter, serverName }
@@ -104,7 +104,7 @@ async function acceptedVersions(
   return accepted
 }
 
-/** Offers the values and removes each that the server selects, until the server refuses. */
+/** Finds the server's order: offers the values without those that it has selected, until it refuses. */
 async function inOrder(
   values: readonly number[],
   field: 'suite' | 'group',

@@ -19,7 +19,7 @@ import { bySuites, groupCriteria, suiteCriteria } from './suite-criteria.ts'
 type Facts = TlsServerFacts
 type ServerCriterion = Criterion<Facts>
 
-/** Whether the server of TLS 1.2 answers with this extension. */
+/** Whether the server uses the extension in TLS 1.2. */
 const answersWith = (type: number, isWanted: boolean) => (facts: Facts) =>
   ifMeasured(facts.hello, ({ extensions }) => {
     const isPresent = extensions.includes(type)

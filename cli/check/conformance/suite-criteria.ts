@@ -139,8 +139,8 @@ export const suiteCriteria: ServerCriterion[] = [
 ]
 
 /**
- * In TLS 1.2 a server with an ECDSA certificate alone refuses a client that does not offer the certificate's
- * curve, so the groups after that curve remain unknown.
+ * In TLS 1.2 a server that has only an ECDSA certificate refuses a client that does not offer the certificate's curve.
+ * So the groups after that curve in the server's order remain unknown.
  */
 const canMissGroups = ({ suites: { tls12 } }: Facts): boolean =>
   !tls12?.some((suite) => suite.includes('_RSA_'))

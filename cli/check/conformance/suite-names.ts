@@ -94,7 +94,7 @@ const hexadecimal = (number: number): string => `0x${number.toString(16).padStar
 export const suiteName = (number: number): string => suiteNames.get(number) ?? hexadecimal(number)
 export const groupName = (number: number): string => groupNames.get(number) ?? hexadecimal(number)
 
-/** secp160k1 and later, without the two placeholders for arbitrary curves; and the groups above. */
+/** The groups above, and all older curves (1 to 22), without the two placeholders for arbitrary curves. */
 export const everyGroup: readonly number[] = [
   ...new Set([...groupNames.keys(), ...Array.from({ length: 22 }, (_, index) => index + 1)]),
 ]
@@ -102,7 +102,10 @@ export const everyGroup: readonly number[] = [
 const range = (first: number, last: number): number[] =>
   Array.from({ length: last - first + 1 }, (_, index) => first + index)
 
-/** Every suite of TLS 1.3, and every suite of TLS 1.2 and earlier, without the two signalling values. */
+/**
+ * The suites of TLS 1.3, and those of TLS 1.2 and earlier. Without the two signalling values, GOST, SM4, suites of
+ * TLS 1.3 without encryption, and ECDHE_PSK with AES-GCM or AES-CCM.
+ */
 export const everySuite = {
   tls13: range(0x1301, 0x1307),
   older: [...range(0x0001, 0x00c5), ...range(0xc001, 0xc0b3), ...range(0xcca8, 0xccae)],

@@ -11,7 +11,7 @@ export function ticketLimits(session: Buffer) {
   return { lifetimeSeconds: numberOf(0xa9), maxEarlyDataOctets: numberOf(0xaf) }
 }
 
-/** Some versions of Node put a header of their own before the DER, which ends the session. */
+/** Some versions of Node put a header of their own before the DER; nothing follows the DER. */
 function sessionDer(session: Buffer): Buffer {
   const start = [...session.keys()].find(
     (at) => session[at] === tags.sequence && at + 2 < session.length && endsAtEnd(session, at),

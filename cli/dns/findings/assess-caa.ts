@@ -15,7 +15,7 @@ import { failedQueryFinding, type RecordFinding, type Result } from './record-fi
 interface HostAuthority {
   host: string
   authority: CertificateAuthority
-  /** False when the CA is only the one that AWS would use. */
+  /** False when AWS may not serve the host; then `authority` is the CA that AWS would use. */
   isKnown: boolean
 }
 
@@ -34,7 +34,7 @@ export function assessCaa(plan: Plan, facts: DomainFacts): RecordFinding[] {
 
 const isBelow = (host: string, domain: string): boolean => host === domain || host.endsWith(`.${domain}`)
 
-/** The name at which records for the host exist, or would best be published. */
+/** The name at which records for the host are best published. */
 const zoneOf = (domain: string, host: string): string => (isBelow(host, domain) ? domain : host)
 
 const groupKey = (domain: string, facts: CaaFacts): string =>
@@ -111,8 +111,8 @@ const isIn =
 function deniedText({ host, authority: { organization, caaNames }, isKnown }: HostAuthority): string {
   const [name = ''] = caaNames
   return isKnown
-    ? `They do not permit ${organization} (${name}), the issuer of the certificate of ${host}: its next renewal fails.`
-    : `They do not permit ${organization} (${name}). If AWS serves ${host}, the next renewal of its certificate fails.`
+    ? `The records do not permit ${organization} (${name}), the issuer of the certificate of ${host}: its next renewal fails.`
+    : `The records do not permit ${organization} (${name}). If AWS serves ${host}, the next renewal of its certificate fails.`
 }
 
 function missingFinding(
@@ -134,7 +134,7 @@ function missingFinding(
   }
 }
 
-/** Returns one record for each CA that is in the list. */
+/** Returns one record for each CA whose name in CAA records is known. */
 const issueRecords = (needed: readonly HostAuthority[]): string[] => [
   ...new Set(
     needed.flatMap(({ authority: { caaNames } }) =>

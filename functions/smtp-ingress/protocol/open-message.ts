@@ -1,14 +1,14 @@
-/** A message from DATA or its first BDAT to the reply to its end, or to a refused chunk (RFC 3030). */
+/** A message that a client sends by DATA or BDAT (RFC 3030), until the reply to its end or to a refused chunk. */
 import type { Reply } from '../../../shared/contract/message.ts'
 import type { Refusal } from '../replies.ts'
 import type { DataReader } from './data-reader.ts'
 import type { MessageSink } from './message-sink.ts'
 
-/** Chunks of a message before their average size matters. */
+/** A message may have this number of chunks of any size; with more, their average size counts. */
 const minChunks = 1000
 /**
- * A client that sends each line as a chunk has a larger average. Reading so small a chunk costs less than as many
- * octets after DATA in segments of one octet.
+ * Even a client that sends each line as a chunk has a larger average. A chunk of this size costs less time than the
+ * same octets of DATA in segments of one octet.
  */
 const minAverageChunkOctets = 32
 

@@ -60,14 +60,14 @@ describe('the finding of `dns` about CAA records', () => {
       zone: { ...aws, caa: { [domain]: issue('amazon.com') } },
       result: 'DIFFERENT',
       owner: domain,
-      says: /They do not permit Let's Encrypt \(letsencrypt\.org\), the issuer of the certificate of mx\.ours\.example: its next renewal fails\.$/,
+      says: /The records do not permit Let's Encrypt \(letsencrypt\.org\), the issuer of the certificate of mx\.ours\.example: its next renewal fails\.$/,
       wanted: ['0 issue "amazon.com"', '0 issue "letsencrypt.org"'],
     },
     'that do not permit Amazon, when the policy host is an alias of a host of AWS': {
       zone: { ...aws, caa: { [domain]: issue('letsencrypt.org') } },
       result: 'DIFFERENT',
       owner: domain,
-      says: /They do not permit Amazon \(amazon\.com\), the issuer of the certificate of mta-sts\.ours\.example/,
+      says: /The records do not permit Amazon \(amazon\.com\), the issuer of the certificate of mta-sts\.ours\.example/,
       wanted: ['0 issue "letsencrypt.org"', '0 issue "amazon.com"'],
     },
     'that do not permit Amazon, when the policy host may be your own': {
@@ -80,7 +80,7 @@ describe('the finding of `dns` about CAA records', () => {
       zone: { ...aws, caa: { [domain]: issue(';') } },
       result: 'DIFFERENT',
       owner: domain,
-      says: /^No CA may issue certificates for mx\.ours\.example, mta-sts\.ours\.example\. They do not permit Let's/,
+      says: /^No CA may issue certificates for mx\.ours\.example, mta-sts\.ours\.example\. The records do not permit Let's/,
     },
     'with a critical property that CAs do not know': {
       zone: { ...aws, caa: { [domain]: [...issue('letsencrypt.org', 'amazon.com'), [128, 'future', 'x']] } },

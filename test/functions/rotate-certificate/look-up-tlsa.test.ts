@@ -15,7 +15,11 @@ const found = {
   ttlSeconds: 3600,
 }
 const none = { kind: 'None' }
-const failed = (detail: string, isProvable = true) => ({ kind: 'Failed', detail, isProvable })
+const failed = (detail: string, isResolverValidating = true) => ({
+  kind: 'Failed',
+  detail,
+  isResolverValidating,
+})
 
 const rows: [what: string, zone: Zone, isResolverValidating: boolean, expected: object][] = [
   ['records in a signed zone', signed, true, found],

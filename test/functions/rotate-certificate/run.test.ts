@@ -361,7 +361,7 @@ function tlsaRecordsOf(...identities: Identity[]) {
   const state = { keys: identities, fails: false }
   const lookUpTlsa = async (): Promise<TlsaLookup> =>
     state.fails
-      ? { kind: 'Failed', detail: 'ESERVFAIL', isProvable: true }
+      ? { kind: 'Failed', detail: 'ESERVFAIL', isResolverValidating: true }
       : { kind: 'Records', records: state.keys.map(recordFieldsOf), ttlSeconds: 3600 }
   return { state, lookUpTlsa }
 }

@@ -41,7 +41,11 @@ const certificateRecord = (identity: Identity) => tlsa(3, 0, sha256(new X509Cert
 const issuerPem = next.cert.split(/(?<=-----END CERTIFICATE-----\n)/)[1] ?? ''
 const issuerRecord = tlsa(2, 0, sha256(new X509Certificate(issuerPem).raw))
 const found = (...records: TlsaRecord[]): TlsaLookup => ({ kind: 'Records', records, ttlSeconds: 3600 })
-const failed = (isProvable: boolean): TlsaLookup => ({ kind: 'Failed', detail: 'ESERVFAIL', isProvable })
+const failed = (isResolverValidating: boolean): TlsaLookup => ({
+  kind: 'Failed',
+  detail: 'ESERVFAIL',
+  isResolverValidating,
+})
 const text = (identity: Identity) => `_25._tcp.${hostname}. IN TLSA 3 1 1 ${keyDigest(identity)}`
 const statusBefore = (state: TlsaStatus['state'], identity = next): TlsaStatus => ({
   state,
@@ -139,7 +143,7 @@ const rows: [
     null,
     ['Missing', 0, null],
   ],
-  ['a failure in a signed zone', next.cert, failed(true), null, ['Unknown', 0, null]],
+  ['a failure of a resolver that validates', next.cert, failed(true), null, ['Unknown', 0, null]],
   [
     'a failure after matching records',
     next.cert,
