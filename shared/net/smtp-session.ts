@@ -180,7 +180,7 @@ class SmtpSession {
         fault: () => resolve(false),
       })
       session.write(this.#clearance, 'RSET\r\n', 1)
-      session.startWait('Quit')
+      session.startWait('ShortReply')
     })
   }
 
@@ -207,13 +207,11 @@ function withRest(result: Transaction, others: readonly Recipient[]): Transactio
 }
 
 function merge(first: Transaction, second: Transaction): Transaction {
-  // A server that has accepted the message for some recipients implements BDAT: they must not get it again.
-  const ignoresRefusal = second.chunkingFault === 'Refused' && hasAcceptance(first)
   return {
     replies: new Map([...first.replies, ...second.replies]),
     isNotBegun: false,
     unanswered: [...first.unanswered, ...second.unanswered],
-    chunkingFault: ignoresRefusal ? null : second.chunkingFault,
+    chunkingFault: second.chunkingFault,
   }
 }
 

@@ -15,7 +15,7 @@ import { type CertificateNames, certificateHasName } from './names.ts'
 import type { HopRequirement, TlsFault } from './requirement.ts'
 
 export type ServerTls =
-  /** `serverReply`: the reply to EHLO or STARTTLS; null if there was none. */
+  /** `serverReply`: the reply to EHLO or STARTTLS, or the code of the error in its place; null if there was neither. */
   | { kind: 'NotOffered'; serverReply: string | null }
   /** `cause`: the error code of OpenSSL or the system. */
   | { kind: 'HandshakeFailed'; cause: string }

@@ -10,8 +10,8 @@ import type { SmtpFault } from '../smtp-errors.ts'
 import { ReplyReader, type ServerReply } from './reply-reader.ts'
 import type { TlsClearance } from './tls-clearance.ts'
 
-/** What the client waits for. Each has a time limit of its own, except `FinalReply`. */
-export type Wait = 'Greeting' | 'Handshake' | 'Reply' | 'Drain' | 'FinalReply' | 'Quit'
+/** What the client waits for. Each has a time limit, except `FinalReply`. `ShortReply`: the reply to RSET or QUIT. */
+export type Wait = 'Greeting' | 'Handshake' | 'Reply' | 'Drain' | 'FinalReply' | 'ShortReply'
 
 /** The functions that a session needs from its connection. */
 export interface ClientTransport {
@@ -113,7 +113,7 @@ export class ClientSession {
   writeOpening(command: OpeningCommand): void {
     if (!openingCommand.test(command)) throw new Error('not a command that may open a session')
     this.#writeCommands(`${command}\r\n`, 1)
-    this.startWait(command === 'QUIT' ? 'Quit' : 'Reply')
+    this.startWait(command === 'QUIT' ? 'ShortReply' : 'Reply')
   }
 
   /**

@@ -102,7 +102,7 @@ function connectSocket(
 }
 
 /** Timeout for the reply to RSET or QUIT. */
-const quitTimeoutMs = 5_000
+const shortReplyTimeoutMs = 5_000
 
 export class SmtpConnection implements ClientTransport {
   readonly session: ClientSession
@@ -197,7 +197,7 @@ export class SmtpConnection implements ClientTransport {
   #limitOf(wait: Wait): number | null {
     const { greeting, command, data } = this.#options.timeouts
     const limits = { Greeting: greeting, Handshake: greeting, Reply: command, Drain: data }
-    return wait === 'FinalReply' ? null : wait === 'Quit' ? quitTimeoutMs : limits[wait]
+    return wait === 'FinalReply' ? null : wait === 'ShortReply' ? shortReplyTimeoutMs : limits[wait]
   }
 
   get #socket(): Socket {

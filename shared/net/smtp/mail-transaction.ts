@@ -123,7 +123,7 @@ export class MailTransaction implements ReplyHandler {
   }
 
   #endingOf(fault: SmtpFault): Ending {
-    // While it receives content, a server may refuse the message early.
+    // A reply out of turn during the content is the server's refusal, so its 5yz code counts.
     if (fault.kind !== 'Ended')
       return {
         answer: replyForFault(
@@ -132,9 +132,12 @@ export class MailTransaction implements ReplyHandler {
       }
     const isTimedOut = this.#options.isTimedOut() || fault.cause === 'ETIMEDOUT'
     const answer = isTimedOut ? timedOutReply : replyForFault(fault)
-    if (this.#isContentSent)
-      return { answer: { ...answer, text: `${answer.text}, ${duplicateWarning}` }, isUnanswered: true }
-    return { answer, isNotBegun: !isTimedOut && this.#session.receivedOctets === 0 }
+    const isChunkUnanswered = this.#isContentBegun && this.#replies.content === null
+    if (this.#isContentSent) {
+      const text = `${answer.text}, ${duplicateWarning}`
+      return { answer: { ...answer, text }, isUnanswered: true, isChunkUnanswered }
+    }
+    return { answer, isNotBegun: !isTimedOut && this.#session.receivedOctets === 0, isChunkUnanswered }
   }
 
   #startPipelined(): void {

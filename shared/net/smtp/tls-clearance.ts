@@ -23,7 +23,7 @@ export interface TlsRequirements {
    * Checks the chain's revocation. Never throws, and limits its own time. When this function is absent, the status is
    * undetermined.
    */
-  checkRevocation?: (question: EncodedChain, signal: AbortSignal) => Promise<Revocation>
+  checkRevocation?: (chain: EncodedChain, signal: AbortSignal) => Promise<Revocation>
   /** Ends the session at any point. */
   signal: AbortSignal
 }
@@ -60,7 +60,7 @@ export type TlsAssessment =
   /** The session ended during the assessment. */
   | { kind: 'Failed'; reply: Reply }
 
-/** @param observedTls the session's TLS */
+/** @param observedTls the TLS of the host: after a fallback in the clear, that of the connection that failed */
 export async function assessSession(
   session: AssessedSession,
   observedTls: ServerTls,

@@ -19,7 +19,7 @@ export interface Transaction {
    * message.
    */
   unanswered: readonly string[]
-  /** The fault of BDAT: the server does not implement it, or the connection ended without a reply to it. */
+  /** The fault of BDAT: the server does not implement it, or the connection ended without a reply to any chunk. */
   chunkingFault: 'Refused' | 'Unanswered' | null
 }
 
@@ -30,6 +30,8 @@ export interface Ending {
   isNotBegun?: boolean
   /** Whether the whole content was sent. */
   isUnanswered?: boolean
+  /** Whether content was sent, and no reply to it arrived. */
+  isChunkUnanswered?: boolean
 }
 
 export class TransactionReplies {
@@ -95,7 +97,12 @@ export class TransactionReplies {
 
   /** @param ending null when all replies arrived that can change the result */
   toTransaction(ending: Ending | null): Transaction {
-    const { answer, isNotBegun = false, isUnanswered = false } = ending ?? { answer: this.#answer }
+    const {
+      answer,
+      isNotBegun = false,
+      isUnanswered = false,
+      isChunkUnanswered = false,
+    } = ending ?? { answer: this.#answer }
     return {
       replies: new Map(
         this.#addresses.map((address) => [
@@ -107,7 +114,7 @@ export class TransactionReplies {
       unanswered: isUnanswered ? this.#addresses.filter((address) => !this.#rejections.has(address)) : [],
       chunkingFault: this.isChunkingRefused
         ? 'Refused'
-        : isUnanswered && this.#usesChunking
+        : isChunkUnanswered && this.#usesChunking
           ? 'Unanswered'
           : null,
     }

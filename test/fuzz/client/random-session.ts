@@ -115,7 +115,7 @@ export class RandomSession {
       fault: end,
     })
     this.#connection.session.write(clearance, 'RSET\r\n', 1)
-    this.#connection.session.startWait('Quit')
+    this.#connection.session.startWait('ShortReply')
     while (!hasEnded) this.#connection.step()
     return isReset
   }

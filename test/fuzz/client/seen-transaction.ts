@@ -79,7 +79,7 @@ export class SeenTransaction {
     for (const [index, address] of this.addresses.entries()) this.#checkReply(result, index, address, ending)
     assert.deepEqual(result.unanswered, this.#expectedUnanswered, 'unanswered')
     assert.equal(result.isNotBegun, this.#isNotBegun(ending), 'isNotBegun')
-    assert.equal(result.chunkingFault, this.#expectedChunkingFault, 'chunkingFault')
+    assert.equal(result.chunkingFault, this.#expectedChunkingFault(ending), 'chunkingFault')
   }
 
   #checkReply(result: Transaction, index: number, address: string, ending: SeenEnding): void {
@@ -111,10 +111,11 @@ export class SeenTransaction {
     return this.#isSenderRefused || (isConnectionLost && this.receivedOctets === 0 && !this.isContentWritten)
   }
 
-  get #expectedChunkingFault(): Transaction['chunkingFault'] {
+  #expectedChunkingFault({ earlyReply }: SeenEnding): Transaction['chunkingFault'] {
     if (!this.usesChunking) return null
     const code = this.#contentRefusal?.code ?? 0
     if (code >= 500 && code <= 504 && !this.#isEnvelopeRefused) return 'Refused'
-    return this.#expectedUnanswered.length > 0 ? 'Unanswered' : null
+    const hasNoReply = this.writtenContent > 0 && this.contentReplies.length === 0
+    return hasNoReply && !this.#isEnvelopeRefused && earlyReply === null ? 'Unanswered' : null
   }
 }
