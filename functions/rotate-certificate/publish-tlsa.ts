@@ -24,7 +24,8 @@ const switchMs = 3_600_000
 /**
  * @param withdrawn the keys of certificates that were announced and are withdrawn. If a run stops, their records stay
  * @returns whether records were written
- * @throws Error when Route 53 does not sign the zone: senders ignore unsigned records (RFC 7672 §2.2)
+ * @throws Error when senders ignore the records: Route 53 does not sign the zone (RFC 7672 §2.2), or a record has a
+ *   stronger digest (RFC 7671 §9)
  */
 export async function publishTlsa(
   zone: TlsaZone,
@@ -40,10 +41,16 @@ export async function publishTlsa(
   const name = `_25._tcp.${published.hostname}`
   const existing = await zone.read(name)
   const wanted = recordSetFor(published, existing, now, withdrawn)
-  if (wanted.values.toSorted().join() === existing?.values.toSorted().join()) return false
-  await zone.write(name, wanted)
-  return true
+  const isComplete = wanted.values.toSorted().join() === existing?.values.toSorted().join()
+  if (!isComplete) await zone.write(name, wanted)
+  if (wanted.values.some(hasStrongerDigest))
+    throw new Error(
+      `${name} has a record 3 1 2, so senders ignore 3 1 1 (RFC 7671 §9). Remove it when 3 1 1 has been visible for two TTLs.`,
+    )
+  return !isComplete
 }
+
+const hasStrongerDigest = (value: string): boolean => /^\s*3\s+1\s+2\s/.test(value)
 
 /**
  * Removes only records `3 1 1` of known keys.

@@ -210,6 +210,24 @@ for (const status of ['NOT_SIGNING', 'ACTION_NEEDED', 'INTERNAL_FAILURE'])
     assert.equal(server.requests.length, 1)
   })
 
+test('a record 3 1 2, for which senders ignore 3 1 1, is reported after the missing records are added', async () => {
+  const stronger = `3 1 2 ${'c'.repeat(128)}`
+  const { server, zone } = await zoneWith(
+    dnssec('SIGNING'),
+    listed(`${owner}.`, 'TLSA', stronger),
+    changed,
+    dnssec('SIGNING'),
+    listed(`${owner}.`, 'TLSA', stronger, record('a'), record('b')),
+  )
+  const fault =
+    /_25\._tcp\.mx\.ours\.example has a record 3 1 2, so senders ignore 3 1 1 \(RFC 7671 §9\)\. Remove it/
+  await assert.rejects(publishTlsa(zone, announced, now), fault)
+  for (const value of [stronger, record('a'), record('b')])
+    assert.ok(server.requests[2]?.body.includes(`<Value>${value}</Value>`))
+  await assert.rejects(publishTlsa(zone, announced, now), fault)
+  assert.equal(server.requests.length, 5)
+})
+
 test('a refusal of Route 53 is thrown with its message', async () => {
   const refusal = answer(
     400,
