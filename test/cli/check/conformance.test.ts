@@ -6,6 +6,7 @@ import { clientCriteria } from '../../../cli/check/conformance/client-criteria.t
 import { compare } from '../../../cli/check/conformance/criterion.ts'
 import type { TlsClientFacts, TlsServerFacts } from '../../../cli/check/conformance/facts.ts'
 import { extensionTypes, readAnswer, writeClientHello } from '../../../cli/check/conformance/hello.ts'
+import { measureServer } from '../../../cli/check/conformance/measure-server.ts'
 import { serverCriteria } from '../../../cli/check/conformance/server-criteria.ts'
 import { createIdentity } from '../../support/cli/check.ts'
 import { mailflow } from '../../support/cli/mailflow.ts'
@@ -195,6 +196,17 @@ describe('the criteria for servers', () => {
       const unmetOfGood = change.groups ? [] : ['groups-mozilla WARN']
       assert.deepEqual(unmetOf({ ...good, ...change }).sort(), [...unmetOfGood, ...unmet].sort())
     })
+})
+
+test('without time left, the measurement makes no connection and reports no fact', async () => {
+  const partner = await startPartner({ tls })
+  const endpoint = { host: 'mx.partner.example', ip: '127.0.0.1', port: partner.port }
+  const facts = await measureServer(endpoint, { serverName: null, timeout: 10_000 }, 0)
+  await partner.stop()
+  assert.equal(partner.connections(), 0)
+  assert.ok(
+    compare(serverCriteria, facts).every(({ verdict }) => !['PASS', 'WARN', 'FAIL'].includes(verdict)),
+  )
 })
 
 test('the criteria for clients name what a client lacks', () => {
