@@ -338,8 +338,8 @@ export const Config = z
     tlsa: z
       .strictObject({
         /**
-         * Route 53 zone of `hostname`, which must be public and signed with DNSSEC. mailflow owns all records `3 1 1` at
-         * `_25._tcp.HOSTNAME`, and leaves records with other parameters as they are.
+         * Route 53 zone of `hostname`, which must be public and signed with DNSSEC. mailflow adds and removes the records
+         * `3 1 1` of its own keys at `_25._tcp.HOSTNAME`, and leaves other records as they are.
          */
         hostedZoneId: zoneId,
       })

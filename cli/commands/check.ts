@@ -47,8 +47,9 @@ server rejects it. The exit status is 1 when a line fails. With --json each line
 seen, advice.
 
 With --conformance the command compares the server with the criteria of internet.nl, BSI, NIST and Mozilla, by about
-thirty handshakes one after another. Each line is PASS, WARN (a recommendation is not met), FAIL (a requirement is not
-met), CUSTOMER (DNS or network decide), NOT APPLICABLE or NOT MEASURED; brackets name the standards and their levels.
+thirty handshakes one after another, for at most ten minutes. Each line is PASS, WARN (a recommendation is not met),
+FAIL (a requirement is not met), CUSTOMER (DNS or network decide), NOT APPLICABLE or NOT MEASURED; brackets name the
+standards and their levels.
 `,
   async run({ values, positionals: [host], io }) {
     const { certificate, servername, ca, timeout, json, conformance } = values

@@ -72,9 +72,14 @@ export function reportDeferral(
 /**
  * True when the TLS requirement that was not met came from the policy that the recipient's domain publishes, or from
  * the sender (REQUIRETLS), and not from a connector. A domain's published policy may not match its servers: that is no
- * reason to alarm the administrator.
+ * reason to alarm the administrator. A connector with a Mandatory mode requires the policy itself.
  */
-function isPublishedRequirement({ reason, recipient: { lastAttempt } }: Verdict): boolean {
+function isPublishedRequirement({
+  reason,
+  recipient: { lastAttempt },
+  isPolicyMandatory = false,
+}: Verdict): boolean {
+  if (isPolicyMandatory) return false
   const source = lastAttempt?.policySource ?? null
   return reason === 'OutboundTlsNotMet' && source !== null && source !== 'Connector'
 }

@@ -2,7 +2,8 @@
  * Publishes the TLSA records of the ingress's keys in the zone of the setting `tlsa.hostedZoneId`. They follow from the
  * published certificates, the time and the existing records, so the next run completes one that stopped. Fault to avoid:
  * senders refuse a key because its record is missing. Defence: records are added when a certificate is announced, and
- * removed two TTLs and an hour after its successor is in use.
+ * removed two TTLs and an hour after its successor is in use. A record of an unknown key stays: a previous gateway of
+ * this name may serve it, or a certificate in a part of the secret that cannot be read now.
  */
 import type { PublishedCertificates } from '../../shared/contract/certificates.ts'
 import type { TlsaRecordSet } from './route53-zone.ts'
@@ -21,13 +22,16 @@ const defaultTtlSeconds = 3600
 const switchMs = 3_600_000
 
 /**
+ * @param withdrawn the keys of certificates that were announced and are withdrawn. If a run stops, their records stay
  * @returns whether records were written
- * @throws Error when Route 53 does not sign the zone: senders ignore unsigned records (RFC 7672 §2.2)
+ * @throws Error when senders ignore the records: Route 53 does not sign the zone (RFC 7672 §2.2), or a record has a
+ *   stronger digest (RFC 7671 §9)
  */
 export async function publishTlsa(
   zone: TlsaZone,
   published: PublishedCertificates,
   now: Date,
+  withdrawn: readonly string[] = [],
 ): Promise<boolean> {
   const status = await zone.signingStatus()
   if (status !== 'SIGNING')
@@ -36,20 +40,28 @@ export async function publishTlsa(
     )
   const name = `_25._tcp.${published.hostname}`
   const existing = await zone.read(name)
-  const wanted = recordSetFor(published, existing, now)
-  if (wanted.values.toSorted().join() === existing?.values.toSorted().join()) return false
-  await zone.write(name, wanted)
-  return true
+  const wanted = recordSetFor(published, existing, now, withdrawn)
+  const isComplete = wanted.values.toSorted().join() === existing?.values.toSorted().join()
+  if (!isComplete) await zone.write(name, wanted)
+  if (wanted.values.some(hasStrongerDigest))
+    throw new Error(
+      `${name} has a record 3 1 2, so senders ignore 3 1 1 (RFC 7671 §9). Remove it when 3 1 1 has been visible for two TTLs.`,
+    )
+  return !isComplete
 }
 
+const hasStrongerDigest = (value: string): boolean => /^\s*3\s+1\s+2\s/.test(value)
+
 /**
- * Every record `3 1 1` of the name belongs to the function. Records with other parameters stay.
- * @param existing the published set; null when there is none
+ * Removes only records `3 1 1` of known keys.
+ * @param existing null when there is none
+ * @param withdrawn SHA-256 of public keys
  */
 export function recordSetFor(
   { certificates }: PublishedCertificates,
   existing: TlsaRecordSet | null,
   now: Date,
+  withdrawn: readonly string[] = [],
 ): TlsaRecordSet {
   const { ttlSeconds, values } = existing ?? { ttlSeconds: defaultTtlSeconds, values: [] }
   const keepMs = 2 * ttlSeconds * 1000 + switchMs
@@ -59,10 +71,8 @@ export function recordSetFor(
     new Set(selected.map(({ publicKeyFingerprint256 }) => publicKeyFingerprint256))
   const needed = distinctKeys(certificates.filter(({ state }) => state !== 'Deprecated'))
   const recent = distinctKeys(certificates.filter(({ servedUntil }) => isRecent(servedUntil)))
-  const kept = values.filter((value) => {
-    const digest = digestOf(value)
-    return digest === null || needed.has(digest) || recent.has(digest)
-  })
+  const unneeded = distinctKeys(certificates).union(new Set(withdrawn)).difference(needed).difference(recent)
+  const kept = values.filter((value) => !unneeded.has(digestOf(value) ?? ''))
   const added = [...needed].filter((digest) => !kept.some((value) => digestOf(value) === digest))
   return { ttlSeconds, values: [...kept, ...added.map((digest) => `3 1 1 ${digest}`)] }
 }

@@ -117,19 +117,30 @@ async function rotateOnce(dependencies: Dependencies): Promise<RotationRun> {
   if (description !== revision.published && !(await published.write(description, revision)))
     throw new ConcurrentUpdateError('another run has published meanwhile')
   const notifications = await notify(description, refused, notified, dependencies)
-  const tlsaFault = await tlsaFaultOf(description, dependencies)
+  const isNextRefused = refused.some(({ certificates }) => certificates === 'Next')
+  const withdrawn = isNextRefused ? [] : nextKeysOf(revision.published)
+  const tlsaFault = await tlsaFaultOf(description, withdrawn, dependencies)
   const isAutomatic = dependencies.tlsaZone !== null
   const waiting = needsAdministrator(plan.nextTlsa, plan.set, isAutomatic) ? plan.nextTlsa : null
   return { changed, refused, notifications, waiting, tlsaFault }
 }
 
-/** Publishes the TLSA records last: the other steps do not depend on Route 53. */
+const nextKeysOf = (published: PublishedCertificates | null): string[] =>
+  (published?.certificates ?? [])
+    .filter(({ state }) => state === 'Next')
+    .map(({ publicKeyFingerprint256 }) => publicKeyFingerprint256)
+
+/**
+ * Publishes the TLSA records last: the other steps do not depend on Route 53.
+ * @param withdrawn keys that were announced before this run; those that are announced or in use keep their records
+ */
 async function tlsaFaultOf(
   published: PublishedCertificates,
+  withdrawn: readonly string[],
   { tlsaZone, now }: Dependencies,
 ): Promise<string | null> {
   try {
-    if (tlsaZone) await publishTlsa(tlsaZone, published, now())
+    if (tlsaZone) await publishTlsa(tlsaZone, published, now(), withdrawn)
     return null
   } catch (error) {
     return errorMessage(error)

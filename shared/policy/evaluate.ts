@@ -25,7 +25,7 @@ import {
   loweredBy,
   routeOfRequirement,
 } from './kept-requirement.ts'
-import { requiresNextHopTls } from './mandatory-policies.ts'
+import { hasMandatoryPolicy, requiresNextHopTls } from './mandatory-policies.ts'
 import { shouldNotifySender } from './notification.ts'
 import { opportunistic, requirementOf, routeOf, selectOutbound } from './outbound.ts'
 import type { PostmasterSettings } from './postmaster.ts'
@@ -63,6 +63,8 @@ interface VerdictFields {
   reportOnly: Reason | null
   /** The fields in which the current connectors require less than the kept requirement, which then applies. */
   lowered: LoweredField[]
+  /** Whether the connector that decided enforces a policy of the recipient's domain (`Mandatory`). */
+  isPolicyMandatory?: boolean
   /** The requirement to keep from this decision on; null when TLS is not forced, or a requirement is kept already. */
   newRequirement: KeptRequirement | null
 }
@@ -221,7 +223,7 @@ const returnedReply = reply(550, '5.7.0', 'Returned by the administrator before 
 
 type CommonFields = Pick<
   VerdictFields,
-  'recipient' | 'connectors' | 'reportOnly' | 'decidedBy' | 'lowered' | 'newRequirement'
+  'recipient' | 'connectors' | 'reportOnly' | 'decidedBy' | 'lowered' | 'isPolicyMandatory' | 'newRequirement'
 >
 
 /**
@@ -242,7 +244,9 @@ function commonFieldsOf(
   outbound: OutboundConnector | null,
 ): CommonFields {
   const lowered = kept === null ? [] : loweredBy(outbound, kept.requirement)
-  const decider = kept !== null && lowered.length > 0 ? kept.requirement.connector : outbound
+  const keptRequirement = kept !== null && lowered.length > 0 ? kept.requirement : null
+  const decider = keptRequirement?.connector ?? outbound
+  const tls = keptRequirement?.tls ?? outbound
   const inboundConnector = inbound.violation?.connector ?? inbound.partner ?? inbound.attributedTo
   return {
     recipient,
@@ -250,6 +254,7 @@ function commonFieldsOf(
     reportOnly: inbound.reportedViolation?.reason ?? null,
     decidedBy: decider?.name ?? null,
     lowered,
+    ...(tls?.mode === 'Enforce' && hasMandatoryPolicy(tls) && { isPolicyMandatory: true }),
     newRequirement: kept === null ? keptRequirementOf(outbound) : null,
   }
 }

@@ -8,7 +8,7 @@ import { certificateHasName, commonNameOf, dnsNames } from '../../../shared/tls/
 import { readRevocationEndpoints } from '../../../shared/tls/revocation/endpoints.ts'
 import { validFrom, validTo } from '../../../shared/tls/validity.ts'
 import { printable } from '../../text/format.ts'
-import { isSelfSigned } from '../facts/certificate-path.ts'
+import { isSelfSigned, keyOf } from '../facts/certificate-path.ts'
 import type { CertificateFacts, Facts } from '../facts/facts.ts'
 import { signatureName } from '../findings/algorithm-names.ts'
 import type { Target } from '../target.ts'
@@ -58,8 +58,11 @@ function certificateConformanceFacts(
   }
 }
 
-/** `RSA 2048`, a curve's name, or the type of another key. */
-function keyText({ publicKey: { asymmetricKeyType, asymmetricKeyDetails } }: X509Certificate): string {
+/** `RSA 2048`, a curve's name, or the type of another key. A server may present a key that OpenSSL cannot read. */
+function keyText(certificate: X509Certificate): string {
+  const key = keyOf(certificate)
+  if (key === null) return 'unreadable'
+  const { asymmetricKeyType, asymmetricKeyDetails } = key
   if (asymmetricKeyType?.startsWith('rsa')) return `RSA ${asymmetricKeyDetails?.modulusLength ?? 0}`
   return asymmetricKeyDetails?.namedCurve ?? asymmetricKeyType ?? 'unknown'
 }

@@ -1,7 +1,8 @@
 /**
  * Measures the TLS of a server by many handshakes, one after another: some servers limit the connections of an address.
  * Attack: a hostile server answers each hello differently, so that the measurement never ends. Defence: each answer
- * must select a value that was offered, which is then offered no more; octets and time of each answer are bounded.
+ * must select a value that was offered, which is then offered no more; octets and time of each answer are bounded. There
+ * are about 400 values, so the time of all answers is bounded too.
  */
 import type { Endpoint } from '../../../shared/net/smtp/connection.ts'
 import { type ProbeOptions, rejectOnClose, replyFrom, withStartTls, withTls } from '../facts/starttls.ts'
@@ -25,11 +26,27 @@ const sha256AndBetter = [
 /** ECDSA, RSA and DSA with each hash. */
 const weakHashes = { 'SHA-1': [0x0203, 0x0201, 0x0202], 'SHA-224': [0x0303, 0x0301, 0x0302] } as const
 
-/** Never rejects: a fact is null when a connection for it fails before the handshake. */
-export async function measureServer(endpoint: Endpoint, probe: ProbeOptions): Promise<TlsServerFacts> {
+/** A server that delays each greeting by five seconds needs half of this time. */
+const maxTotalMs = 600_000
+
+/**
+ * Never rejects: a fact is null when a connection for it fails before the handshake.
+ * @param totalMs after this time, the facts that are missing stay null
+ */
+export async function measureServer(
+  endpoint: Endpoint,
+  probe: ProbeOptions,
+  totalMs = maxTotalMs,
+): Promise<TlsServerFacts> {
   const { serverName } = probe
   const base = { groups: everyGroup, signatures: sha256AndBetter, serverName }
-  const send = (options: HelloOptions) => exchangeHello(endpoint, probe.timeout, options)
+  const endsAt = performance.now() + totalMs
+  const bounded = async <T>(measure: (probe: ProbeOptions) => Promise<T>): Promise<T> => {
+    const timeout = Math.min(probe.timeout, endsAt - performance.now())
+    if (timeout <= 0) throw new Error('the time for all answers is over')
+    return measure({ serverName, timeout })
+  }
+  const send = (options: HelloOptions) => bounded(({ timeout }) => exchangeHello(endpoint, timeout, options))
   const tls12 = { ...base, version: 'TLSv1.2', suites: everySuite.older } as const
   const tls13 = { ...base, version: 'TLSv1.3', suites: everySuite.tls13 } as const
   const hello = await orNull(send(tls12))
@@ -58,8 +75,8 @@ export async function measureServer(endpoint: Endpoint, probe: ProbeOptions): Pr
     dhBits: suites12 && Math.max(0, ...suites12.map(({ dhBits }) => dhBits ?? 0)),
     weakSignatures: await orNull(weakSignatures(tls12, send)),
     hello: first && { compression: first.compression !== 0, extensions: first.extensions },
-    clientRenegotiation: first ? await orNull(tryRenegotiation(endpoint, probe)) : null,
-    ticket: await orNull(readTicket(endpoint, probe)),
+    clientRenegotiation: first ? await orNull(bounded((each) => tryRenegotiation(endpoint, each))) : null,
+    ticket: await orNull(bounded((each) => readTicket(endpoint, each))),
     certificate: null,
   }
 }

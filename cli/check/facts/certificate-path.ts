@@ -73,6 +73,15 @@ function issuerOf(
 export const isSame = (a: X509Certificate, b: X509Certificate): boolean =>
   a.fingerprint256 === b.fingerprint256
 
+/** Returns null for a key that OpenSSL cannot read. */
+export function keyOf(certificate: X509Certificate): X509Certificate['publicKey'] | null {
+  try {
+    return certificate.publicKey
+  } catch {
+    return null
+  }
+}
+
 /** Returns false for an unreadable key. */
 export function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
   try {

@@ -5,7 +5,7 @@ import { fingerprintOf } from '../../../shared/tls/fingerprint.ts'
 import { allowsClientAuth, allowsServerAuth } from '../../../shared/tls/purpose.ts'
 import { hasDates, validFrom, validTo } from '../../../shared/tls/validity.ts'
 import { formatTime } from '../../text/format.ts'
-import { isSelfSigned } from '../facts/certificate-path.ts'
+import { isSelfSigned, keyOf } from '../facts/certificate-path.ts'
 import type { CertificateFacts } from '../facts/facts.ts'
 import { curveName, signatureName } from './algorithm-names.ts'
 import { subjectOf, wholeName } from './certificate-names.ts'
@@ -115,14 +115,6 @@ function keyFinding(certificate: X509Certificate): Finding {
       : ok('key', `EC, curve ${curveName[curve] ?? curve}`, subject)
   }
   return type === 'dsa' ? fail('key', 'DSA', advice, subject) : ok('key', type.toUpperCase(), subject)
-}
-
-function keyOf(certificate: X509Certificate): X509Certificate['publicKey'] | null {
-  try {
-    return certificate.publicKey
-  } catch {
-    return null
-  }
 }
 
 function signatureFinding(certificate: X509Certificate): Finding {

@@ -1,12 +1,16 @@
 /** Tests `check --conformance` against local servers, and the criteria with facts that no local server produces. */
 import assert from 'node:assert/strict'
+import { X509Certificate } from 'node:crypto'
 import { describe, test } from 'node:test'
 import { certificateCriteria } from '../../../cli/check/conformance/certificate-criteria.ts'
+import { gatherServerConformance } from '../../../cli/check/conformance/check-conformance.ts'
 import { clientCriteria } from '../../../cli/check/conformance/client-criteria.ts'
 import { compare } from '../../../cli/check/conformance/criterion.ts'
 import type { TlsClientFacts, TlsServerFacts } from '../../../cli/check/conformance/facts.ts'
 import { extensionTypes, readAnswer, writeClientHello } from '../../../cli/check/conformance/hello.ts'
+import { measureServer } from '../../../cli/check/conformance/measure-server.ts'
 import { serverCriteria } from '../../../cli/check/conformance/server-criteria.ts'
+import type { Facts } from '../../../cli/check/facts/facts.ts'
 import { createIdentity } from '../../support/cli/check.ts'
 import { mailflow } from '../../support/cli/mailflow.ts'
 import { readHello } from '../../support/hello.ts'
@@ -195,6 +199,39 @@ describe('the criteria for servers', () => {
       const unmetOfGood = change.groups ? [] : ['groups-mozilla WARN']
       assert.deepEqual(unmetOf({ ...good, ...change }).sort(), [...unmetOfGood, ...unmet].sort())
     })
+})
+
+test('a presented certificate whose key cannot be read fails the criteria for keys', async () => {
+  const leaf = new X509Certificate(identity.cert)
+  // The second OID of the public key is of no known algorithm.
+  const unreadable = leaf.raw.toString('hex').replace('06072a8648ce3d0201', '06072a8648ce3d0209')
+  const presented = [leaf, new X509Certificate(Buffer.from(unreadable, 'hex'))]
+  const facts = {
+    expected: null,
+    server: { attempts: [{ ip: '127.0.0.1', outcome: { kind: 'Tls', tls: { kind: 'Established' } } }] },
+    certificates: { presented, trust: { trusted: false }, staple: null },
+  } as unknown as Facts
+  const silent = await listenSilently()
+  await silent.stop()
+  const measured = await gatherServerConformance(
+    facts,
+    { host: 'mx.partner.example', port: silent.port },
+    1000,
+  )
+  assert.deepEqual(measured?.certificate?.keys, ['prime256v1', 'unreadable'])
+  const results = compare(certificateCriteria, measured as TlsServerFacts)
+  assert.ok(results.some(({ verdict, seen }) => verdict === 'FAIL' && seen === 'unreadable'))
+})
+
+test('without time left, the measurement makes no connection and reports no fact', async () => {
+  const partner = await startPartner({ tls })
+  const endpoint = { host: 'mx.partner.example', ip: '127.0.0.1', port: partner.port }
+  const facts = await measureServer(endpoint, { serverName: null, timeout: 10_000 }, 0)
+  await partner.stop()
+  assert.equal(partner.connections(), 0)
+  assert.ok(
+    compare(serverCriteria, facts).every(({ verdict }) => !['PASS', 'WARN', 'FAIL'].includes(verdict)),
+  )
 })
 
 test('the criteria for clients name what a client lacks', () => {

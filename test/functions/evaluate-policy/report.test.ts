@@ -12,6 +12,7 @@ import { attempt, certificateNotice, message, receivedAt, recipient } from '../.
 interface Circumstances {
   mail?: Message
   policySource?: PolicySource | null
+  isPolicyMandatory?: boolean
   decidedBy?: string | null
   logger?: Logger
 }
@@ -23,6 +24,7 @@ function metricsOf(
   {
     mail = message(),
     policySource = null,
+    isPolicyMandatory = false,
     decidedBy = null,
     logger = new Logger({ logLevel: 'SILENT' }),
   }: Circumstances = {},
@@ -48,6 +50,7 @@ function metricsOf(
     decidedBy,
     lowered: [],
     newRequirement: null,
+    ...(isPolicyMandatory && { isPolicyMandatory }),
     reply: relayDeniedReply,
     until: receivedAt,
   } as unknown as Verdict
@@ -94,6 +97,11 @@ describe('the metrics of a verdict', () => {
       metricsOf('Defer', 'OutboundTlsNotMet', null, { policySource: 'Connector' }),
       ['action=Defer', 'Verdicts', 'ForcedTlsFailures'],
     ],
+    ...(['Dane', 'MtaSts', 'RequireTls'] as const).map((policySource): [string, string[], string[]] => [
+      `that is held by ${policySource} under a connector with a Mandatory mode`,
+      metricsOf('Defer', 'OutboundTlsNotMet', null, { policySource, isPolicyMandatory: true }),
+      ['action=Defer', 'Verdicts', 'ForcedTlsFailures'],
+    ]),
     [
       'that is held without a route',
       metricsOf('Defer', 'NoRouteForAcceptedDomain'),

@@ -24,7 +24,13 @@ const published = (...entries: Entry[]): PublishedCertificates => ({
 })
 const recordSet = (...values: string[]): TlsaRecordSet => ({ ttlSeconds: 3600, values })
 
-const rows: [what: string, entries: Entry[], existing: string[] | null, expected: string[]][] = [
+const rows: [
+  what: string,
+  entries: Entry[],
+  existing: string[] | null,
+  expected: string[],
+  withdrawn?: string[],
+][] = [
   ['no records yet', [['Current', 'a']], null, [record('a')]],
   [
     'a next key',
@@ -71,10 +77,21 @@ const rows: [what: string, entries: Entry[], existing: string[] | null, expected
     [record('b')],
     [record('b')],
   ],
-  ['a withdrawn next key', [['Current', 'a']], [record('a'), record('b')], [record('a')]],
+  ['a withdrawn next key', [['Current', 'a']], [record('a'), record('b')], [record('a')], [digest('b')]],
+  [
+    'a withdrawn next key that is in use again',
+    [['Current', 'b']],
+    [record('a'), record('b')],
+    [record('a'), record('b')],
+    [digest('b')],
+  ],
+  ["a previous gateway's key", [['Current', 'b']], [record('a')], [record('a'), record('b')]],
   [
     'records with other parameters',
-    [['Current', 'b']],
+    [
+      ['Current', 'b'],
+      ['Deprecated', 'a', at(-3)],
+    ],
     [`2 1 1 ${digest('c')}`, `3 0 1 ${digest('d')}`, record('a')],
     [`2 1 1 ${digest('c')}`, `3 0 1 ${digest('d')}`, record('b')],
   ],
@@ -86,10 +103,10 @@ const rows: [what: string, entries: Entry[], existing: string[] | null, expected
   ],
 ]
 
-for (const [what, entries, existing, expected] of rows)
+for (const [what, entries, existing, expected, withdrawn = []] of rows)
   test(`with ${what}, the zone gets the right records`, () => {
     const set = existing && recordSet(...existing)
-    assert.deepEqual(recordSetFor(published(...entries), set, now), recordSet(...expected))
+    assert.deepEqual(recordSetFor(published(...entries), set, now, withdrawn), recordSet(...expected))
   })
 
 test('an existing record set keeps its TTL, and the time before a removal follows from it', () => {
@@ -192,6 +209,24 @@ for (const status of ['NOT_SIGNING', 'ACTION_NEEDED', 'INTERNAL_FAILURE'])
     )
     assert.equal(server.requests.length, 1)
   })
+
+test('a record 3 1 2, for which senders ignore 3 1 1, is reported after the missing records are added', async () => {
+  const stronger = `3 1 2 ${'c'.repeat(128)}`
+  const { server, zone } = await zoneWith(
+    dnssec('SIGNING'),
+    listed(`${owner}.`, 'TLSA', stronger),
+    changed,
+    dnssec('SIGNING'),
+    listed(`${owner}.`, 'TLSA', stronger, record('a'), record('b')),
+  )
+  const fault =
+    /_25\._tcp\.mx\.ours\.example has a record 3 1 2, so senders ignore 3 1 1 \(RFC 7671 §9\)\. Remove it/
+  await assert.rejects(publishTlsa(zone, announced, now), fault)
+  for (const value of [stronger, record('a'), record('b')])
+    assert.ok(server.requests[2]?.body.includes(`<Value>${value}</Value>`))
+  await assert.rejects(publishTlsa(zone, announced, now), fault)
+  assert.equal(server.requests.length, 5)
+})
 
 test('a refusal of Route 53 is thrown with its message', async () => {
   const refusal = answer(

@@ -519,6 +519,25 @@ test('with a zone, a rotation adds the next record, waits two TTLs, switches and
   assert.deepEqual(keys(), [1])
 })
 
+test('the record of a next key stays while the secret cannot be read, and is removed when the certificate is withdrawn', async () => {
+  const { state: zone, ...tlsa } = zoneInMemory()
+  const previousGateway = `3 1 1 ${'f'.repeat(64)}`
+  zone.values = [previousGateway]
+  const next = { ...secretOf(two), servedFrom: daysFromNow(10).toISOString() }
+  const { run, put } = await deployment({ ...secretOf(one), next }, tlsa)
+  await run()
+  const both = [previousGateway, recordOf(one), recordOf(two)]
+  assert.deepEqual(zone.values, both)
+  await put({ ...secretOf(one), next: { ...next, certificate: 'not a certificate' } })
+  await run()
+  assert.deepEqual(zone.values, both)
+  await put({ ...secretOf(one), next })
+  await run()
+  await put(secretOf(one))
+  await run()
+  assert.deepEqual(zone.values, [previousGateway, recordOf(one)])
+})
+
 test('a zone that is not signed is reported, and the rotation of the certificates goes on', async () => {
   const { authority, state } = acm(one)
   const { state: zone, ...tlsa } = zoneInMemory()

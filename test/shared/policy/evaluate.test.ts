@@ -1,7 +1,9 @@
 /** Sequences of decisions; single decisions are in cases/. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { OutboundConnector } from '../../../shared/connectors/schema.ts'
 import { evaluate } from '../../../shared/policy/evaluate.ts'
+import { type KeptRequirement, keptRequirementOf } from '../../../shared/policy/kept-requirement.ts'
 import {
   attempt,
   inbound,
@@ -73,3 +75,40 @@ test('a message is tried at 0, 1 and 5 minutes, then every 15 minutes, and bounc
   })
   assert.ok(starts.length >= 96 && starts.length <= 110, `${starts.length} attempts`)
 })
+
+const mandatory = { smtpDaneMode: 'Mandatory' } as const
+const kept = {
+  requirement: keptRequirementOf(outbound(mandatory)) as KeptRequirement,
+  since: receivedAt.toISOString(),
+}
+const mandatoryRows: [
+  name: string,
+  connector: Partial<OutboundConnector>,
+  isKept: boolean,
+  expected: boolean,
+][] = [
+  ['of the connector', mandatory, false, true],
+  ['of the kept requirement, which the connector lowers', {}, true, true],
+  ['of a connector that only reports', { ...mandatory, mode: 'ReportOnly' }, false, false],
+  [
+    'that no connector has',
+    { tlsSettings: 'DomainValidation', tlsDomain: 'mx.northwind.example' },
+    false,
+    false,
+  ],
+]
+for (const [name, connector, isKept, expected] of mandatoryRows)
+  test(`a deferral ${expected ? 'shows' : 'does not show'} a Mandatory mode ${name}`, () => {
+    const { address, ...waiting } = recipient({ address: 'b@northwind.example' })
+    const [verdict] = evaluate({
+      snapshot: { ...connectors, outbound: snapshot({ outbound: [outbound(connector)] }).outbound },
+      settings: { defaultRoute: 'Mx' },
+      message: originating,
+      recipients: [
+        { address, ...waiting, attempts: 1, lastAttempt: { ...noStartTls, policySource: 'Dane' } },
+      ],
+      earlier: new Map([[address, { kept: isKept ? kept : null, isReleased: false, isReturned: false }]]),
+      now: receivedAt,
+    })
+    assert.deepEqual([verdict?.action, verdict?.isPolicyMandatory === true], ['Defer', expected])
+  })
