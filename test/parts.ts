@@ -9,8 +9,9 @@ const isUnder = (file: string, folders: readonly string[]) =>
   folders.some((folder) => file.startsWith(folder))
 const under = (...folders: string[]) => testFiles.filter((file) => isUnder(file, folders))
 
-/** Tests that start many programs: runners, ingresses, npm. */
+/** Tests that start many programs: runners, ingresses, npm; and tests of the benchmarks. */
 const programs = [
+  ...under('test/bench/'),
   'test/cli/process.test.ts',
   'test/drill/restore.test.ts',
   'test/functions/smtp-ingress/main.test.ts',
@@ -58,7 +59,7 @@ export const alone: readonly (readonly [reason: string, ...patterns: RegExp[]])[
     /mta-sts\/(fetch|delivery|source)/,
     /net\/resolver-tls/,
     /aws\/transports/,
-    /cli\/dns/,
+    /cli\/dns\/dns\.test/,
     /report-tls\/send-reports/,
     /infra\/local\/sign-in/,
   ],

@@ -67,7 +67,7 @@ const parts: Record<string, (paths: readonly string[]) => Part> = {
     commands: processesFor(selectFiles(filesOf.local, paths)).map((files) => testFiles(files, 2.5 * minute)),
   }),
   programs: (paths) => ({
-    title: 'tests that start many programs: crashes, rotation, starts and stops',
+    title: 'tests that start many programs: crashes, rotation, starts and stops, benchmarks',
     commands: selectFiles(filesOf.programs, paths).map((file) => testFiles([file], 2.5 * minute)),
     alone: true,
   }),
