@@ -9,9 +9,9 @@ const isUnder = (file: string, folders: readonly string[]) =>
   folders.some((folder) => file.startsWith(folder))
 const under = (...folders: string[]) => testFiles.filter((file) => isUnder(file, folders))
 
-/** Tests that start many programs: runners, ingresses, npm; and tests of the benchmarks. */
+/** Tests that start many programs: runners, ingresses, npm; and of benchmarks, and of many kinds of certificates. */
 const programs = [
-  ...under('test/bench/'),
+  ...under('test/bench/', 'test/shared/tls/chains/'),
   'test/cli/process.test.ts',
   'test/drill/restore.test.ts',
   'test/functions/smtp-ingress/main.test.ts',
@@ -55,7 +55,6 @@ export const alone: readonly (readonly [reason: string, ...patterns: RegExp[]])[
   [
     'sets the authorities that every connection of its process trusts',
     /net\/levels\/(levels|fuzz|one-batch)/,
-    /tls\/chains\/chains/,
     /mta-sts\/(fetch|delivery|source)/,
     /net\/resolver-tls/,
     /aws\/transports/,
