@@ -9,9 +9,12 @@ const isUnder = (file: string, folders: readonly string[]) =>
   folders.some((folder) => file.startsWith(folder))
 const under = (...folders: string[]) => testFiles.filter((file) => isUnder(file, folders))
 
-/** Tests that start many programs: runners, ingresses, npm; and of benchmarks, and of many kinds of certificates. */
+/**
+ * Tests that start many programs: runners, ingresses, npm. Also those of benchmarks, of many kinds of certificates, and
+ * of outages.
+ */
 const programs = [
-  ...under('test/bench/', 'test/shared/tls/chains/'),
+  ...under('test/bench/', 'test/functions/pipeline/outages/', 'test/shared/tls/chains/'),
   'test/cli/process.test.ts',
   'test/drill/restore.test.ts',
   'test/functions/smtp-ingress/main.test.ts',
@@ -51,7 +54,7 @@ const sharing: readonly (readonly string[])[] = [
 
 /** Files that need their own process, the slowest first. */
 export const alone: readonly (readonly [reason: string, ...patterns: RegExp[]])[] = [
-  ['takes as long as several other files', /infra\/nag\.test/, /pipeline\.test/, /outages\.test/],
+  ['takes as long as several other files', /infra\/nag\.test/, /pipeline\.test/],
   [
     'sets the authorities that every connection of its process trusts',
     /net\/levels\/(levels|fuzz|one-batch)/,

@@ -74,7 +74,7 @@ const parts: Record<string, (paths: readonly string[]) => Part> = {
     commands: processesFor(selectFiles(filesOf.local, paths)).map((files) => testFiles(files, 2.5 * minute)),
   }),
   programs: (paths) => ({
-    title: 'longer tests: crashes, rotation, starts and stops, benchmarks, chains of certificates',
+    title: 'longer tests: crashes, rotation, starts and stops, benchmarks, chains, outages',
     commands: selectFiles(filesOf.programs, paths).map((file) => testFiles([file], 2.5 * minute)),
     alone: true,
   }),

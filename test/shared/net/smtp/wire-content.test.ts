@@ -38,7 +38,7 @@ describe('content on the wire', () => {
         const chunks = octetsOf(chunkPieces(wire)).replace(/BDAT \d+(?: LAST)?\r\n/g, '')
         assert.equal(chunks, `${expected.join('\r\n')}\r\n`)
       }),
-      { numRuns: 300 },
+      { numRuns: 100 },
     )
   })
 
