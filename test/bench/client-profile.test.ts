@@ -4,15 +4,15 @@ import { timesByOrigin } from './client-profile.ts'
 
 /** Function, file, and the origin under which a sample of this function is counted. */
 const functions = [
-  ['send', 'file:///work/shared/net/smtp-session.ts', 'client'],
-  ['_sendCommand', 'file:///work/node_modules/nodemailer/lib/smtp-connection/index.js', 'packages'],
+  ['send', 'file:///checkout/shared/net/smtp-session.ts', 'client'],
+  ['_sendCommand', 'file:///checkout/node_modules/nodemailer/lib/smtp-connection/index.js', 'packages'],
   ['onread', 'node:internal/tls/wrap', 'tls'],
   ['verifySpkac', 'node:internal/crypto/certificate', 'tls'],
   ['onStreamRead', 'node:internal/stream_base_commons', 'sockets'],
   ['writeBuffer', '', 'native'],
   ['(program)', '', 'native'],
   ['(garbage collector)', '', 'collector'],
-  ['sendUntil', 'file:///work/test/bench/client-load.ts', 'load'],
+  ['sendUntil', 'file:///checkout/test/bench/client-load.ts', 'load'],
   ['(idle)', '', null],
   ['(root)', '', null],
 ] as const
