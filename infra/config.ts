@@ -76,9 +76,9 @@ const SmtpTimeouts = z.strictObject({
   connect: timeoutSetting(30),
   /** Seconds for the greeting, and again for the TLS handshake. @default 60 */
   greeting: timeoutSetting(60),
-  /** Seconds without data while the reply to a command is expected. @default 60 */
+  /** Seconds for each reply to a command. @default 60 */
   command: timeoutSetting(60),
-  /** Seconds without progress while the message is sent. @default 120 */
+  /** Seconds in which the server takes no octet of the message. @default 120 */
   data: timeoutSetting(120),
 })
 

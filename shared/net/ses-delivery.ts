@@ -12,7 +12,7 @@ import { isEnforced } from '../policy/transport-security.ts'
 import { maxSesMessageOctets, type SesApi, sesApiFor } from './ses-api.ts'
 import { classifySesError, replyForSesError, sesHost } from './ses-errors.ts'
 import { fieldsWithoutSession, type OutboundMessage, type Outcome, type Outcomes } from './smtp-delivery.ts'
-import { outcomeOf } from './smtp-errors.ts'
+import { outcomeOf } from './smtp-faults.ts'
 
 export interface SesOptions {
   ses: Pick<SesApi, 'send'>

@@ -41,7 +41,7 @@ import {
 import type { Resolver } from './resolver.ts'
 import type { SessionOptions, SmtpTimeouts } from './smtp/connection.ts'
 import type { Transaction } from './smtp/transaction-replies.ts'
-import { outcomeOf } from './smtp-errors.ts'
+import { outcomeOf } from './smtp-faults.ts'
 import { openSession } from './smtp-session.ts'
 import type { ClientCredentials } from './tls-client.ts'
 

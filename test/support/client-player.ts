@@ -8,7 +8,7 @@ import { MailTransaction } from '../../shared/net/smtp/mail-transaction.ts'
 import { Negotiation, type NegotiationResult, type StartTlsMode } from '../../shared/net/smtp/negotiation.ts'
 import { assessSession, type TlsClearance } from '../../shared/net/smtp/tls-clearance.ts'
 import type { Transaction } from '../../shared/net/smtp/transaction-replies.ts'
-import { replyForFault } from '../../shared/net/smtp-errors.ts'
+import { replyForFault } from '../../shared/net/smtp-faults.ts'
 import { type HopRequirement, opportunistic } from '../../shared/tls/requirement.ts'
 import { recipient } from './fixtures.ts'
 

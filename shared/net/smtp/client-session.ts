@@ -6,7 +6,7 @@
  * reply without a command ends the session: the client would take it as the reply to its next command. Not covered: a
  * server that sends such a reply while the reply to a command is expected.
  */
-import type { SmtpFault } from '../smtp-errors.ts'
+import type { SmtpFault } from '../smtp-faults.ts'
 import { ReplyReader, type ServerReply } from './reply-reader.ts'
 import type { TlsClearance } from './tls-clearance.ts'
 

@@ -7,7 +7,7 @@
  */
 import type { Recipient } from '../../contract/message.ts'
 import { type Extensions, formatMailCommand, formatRecipientCommand, type MessageTraits } from '../esmtp.ts'
-import { replyForFault, type SmtpFault, timedOutReply } from '../smtp-errors.ts'
+import { replyForFault, type SmtpFault, timedOutReply } from '../smtp-faults.ts'
 import type { ClientSession, ReplyHandler } from './client-session.ts'
 import type { ServerReply } from './reply-reader.ts'
 import type { TlsClearance } from './tls-clearance.ts'

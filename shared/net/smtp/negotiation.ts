@@ -4,7 +4,7 @@
  */
 import type { ServerTls } from '../../tls/assess-server-tls.ts'
 import { type Extensions, parseExtensions } from '../esmtp.ts'
-import type { SmtpFault } from '../smtp-errors.ts'
+import type { SmtpFault } from '../smtp-faults.ts'
 import type { ClientSession, ReplyHandler } from './client-session.ts'
 import { isPositiveReply, type ServerReply } from './reply-reader.ts'
 

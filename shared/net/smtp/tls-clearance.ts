@@ -12,7 +12,7 @@ import {
   type TlsFault,
 } from '../../tls/requirement.ts'
 import type { EncodedChain } from '../revocation/checker.ts'
-import { replyForFault, type SmtpFault, timedOutReply } from '../smtp-errors.ts'
+import { replyForFault, type SmtpFault, timedOutReply } from '../smtp-faults.ts'
 
 export interface TlsRequirements {
   /** Checked before a message is sent. */

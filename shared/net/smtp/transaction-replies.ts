@@ -1,7 +1,7 @@
 /** The replies of one mail transaction, and what they say about each recipient. Pure. */
 import type { Reply } from '../../contract/message.ts'
 import { parseReply, reply } from '../../mail/reply.ts'
-import { replyForFault } from '../smtp-errors.ts'
+import { replyForFault } from '../smtp-faults.ts'
 import { isPositiveReply, type ServerReply } from './reply-reader.ts'
 
 /** The result of one message in a session. */

@@ -5,7 +5,7 @@ import { maxWaits, replyWhenGivenUp } from '../../../functions/deliver-message/r
 import { needsSlowHostSlot, slowHostsDestination } from '../../../functions/deliver-message/slow-hosts.ts'
 import type { DeliveryJob } from '../../../shared/contract/jobs.ts'
 import type { Attempt } from '../../../shared/contract/message.ts'
-import { timedOutReply } from '../../../shared/net/smtp-errors.ts'
+import { timedOutReply } from '../../../shared/net/smtp-faults.ts'
 import { timedOutStatus } from '../../../shared/policy/slow-failure.ts'
 import { attempt, recipient } from '../../support/fixtures.ts'
 

@@ -1,4 +1,5 @@
 /** Random settings of one session, and the messages that the client sends in it. */
+
 import { basicEnvelope, type Recipient } from '../../../shared/contract/message.ts'
 import { traitsOf } from '../../../shared/net/esmtp.ts'
 import type { OutgoingMail } from '../../../shared/net/smtp/mail-transaction.ts'
@@ -7,6 +8,7 @@ import type { ContentLimits } from '../../../shared/net/smtp/wire-content.ts'
 import { type HopRequirement, opportunistic } from '../../../shared/tls/requirement.ts'
 import { recipient } from '../../support/fixtures.ts'
 import type { Random } from '../../support/random.ts'
+import { lineEndAbuses } from '../line-end-abuses.ts'
 
 export interface SessionPlan {
   startTls: StartTlsMode
@@ -45,17 +47,7 @@ export function randomPlan(random: Random): SessionPlan {
 
 /** Content that a server would misread if the client made a mistake. */
 const fragments = [
-  '\r\n',
-  '\n',
-  '\r',
-  '\0',
-  '.',
-  '..',
-  '\r\n.\r\n',
-  '\n.\n',
-  '\r.\r',
-  '\n.\r\n',
-  '\r\n.\n',
+  ...lineEndAbuses,
   '\r\n..\r\n',
   'BDAT 3 LAST\r\n',
   'MAIL FROM:<x@other.example>\r\nRCPT TO:<y@other.example>\r\nDATA\r\n',

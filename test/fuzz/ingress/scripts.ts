@@ -1,7 +1,9 @@
 /** Client scripts: pieces sent one after another, from a grammar or from mutated transcripts. */
+
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
+import { lineEndAbuses } from '../line-end-abuses.ts'
 
 export interface Script {
   /** One character for each octet; a piece is sent in one write. */
@@ -12,19 +14,9 @@ export interface Script {
   seed: number
 }
 
-/** Known abuses of CR, LF, dots and NUL. */
+/** The abuses of line ends, and more. */
 const specialSequences = fc.constantFrom(
-  '\r\n',
-  '\n',
-  '\r',
-  '\0',
-  '.',
-  '..',
-  '\r\n.\r\n',
-  '\n.\n',
-  '\r.\r',
-  '\n.\r\n',
-  '\r\n.\n',
+  ...lineEndAbuses,
   '\r\n.\r',
   '\r.\r\n',
   '\r\n\0.\r\n',

@@ -195,3 +195,50 @@ describe('a session of the SMTP client', () => {
     assert.deepEqual([recorded.openings.length, recorded.wait, recorded.written], [1, null, []])
   })
 })
+
+describe('a message of 35 MiB', () => {
+  const size = 35 * 1024 * 1024
+  for (const keywords of [['PIPELINING', 'CHUNKING'], ['PIPELINING']])
+    it(`is written in pieces of at most 64 KiB, each after the previous one was taken, with ${keywords.join(' and ')}`, async () => {
+      const recorded = new RecordedSession()
+      const clearance = await recorded.open(keywords)
+      recorded.takesMore = false
+      const content = Buffer.alloc(size, `${'x'.repeat(76)}\r\n`)
+      const recipients = [recipient({ address })]
+      const mail = {
+        mail: traitsOf(basicEnvelope('a@ours.example'), recipients, content),
+        recipients,
+        content,
+      }
+      const extensions = parseExtensions(ehloReply(keywords).trimEnd().replaceAll('\r\n', '\n'))
+      const usesChunking = extensions.has('CHUNKING')
+      let isSent = false
+      const options = {
+        extensions,
+        usesChunking,
+        mayShareFlight: true,
+        isTimedOut: () => false,
+        onContentSent() {
+          isSent = true
+        },
+      }
+      new MailTransaction(recorded.session, clearance, mail, options, () => {})
+      recorded.written.length = 0
+      recorded.receive(usesChunking ? '250 Ok\r\n250 Ok\r\n' : '250 Ok\r\n250 Ok\r\n354 Go ahead\r\n')
+      const chunks: number[] = []
+      let octets = 0
+      while (!isSent || recorded.written.length > 0) {
+        const [piece = '', ...others] = recorded.written.splice(0)
+        assert.deepEqual(others, [], 'one piece at a time')
+        const [command = '', chunk] = /^BDAT (\d+)(?: LAST)?\r\n/.exec(piece) ?? []
+        if (chunk !== undefined) chunks.push(Number(chunk))
+        octets += piece.length - command.length
+        assert.ok(piece.length - command.length <= 65_536 + '.\r\n'.length)
+        recorded.session.drained()
+      }
+      assert.ok(chunks.every((chunk) => chunk <= 1024 * 1024))
+      const total = chunks.reduce((sum, chunk) => sum + chunk, 0)
+      assert.equal(total, usesChunking ? octets : 0)
+      assert.ok(octets >= size)
+    })
+})

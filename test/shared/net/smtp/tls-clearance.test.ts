@@ -5,9 +5,9 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ClientSession } from '../../../shared/net/smtp/client-session.ts'
-import { assessSession, type TlsClearance } from '../../../shared/net/smtp/tls-clearance.ts'
-import { opportunistic } from '../../../shared/tls/requirement.ts'
+import { ClientSession } from '../../../../shared/net/smtp/client-session.ts'
+import { assessSession, type TlsClearance } from '../../../../shared/net/smtp/tls-clearance.ts'
+import { opportunistic } from '../../../../shared/tls/requirement.ts'
 
 function session() {
   const written: string[] = []

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { formatReply } from '../../../shared/mail/reply.ts'
-import { causeOf, replyForFault, type SmtpFault } from '../../../shared/net/smtp-errors.ts'
+import { causeOf, replyForFault, type SmtpFault } from '../../../shared/net/smtp-faults.ts'
 
 const ended = (cause: string): SmtpFault => ({ kind: 'Ended', cause })
 const refused = (response: string): SmtpFault => ({ kind: 'Refused', response })
