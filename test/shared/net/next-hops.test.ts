@@ -8,15 +8,15 @@ import { fakeResolver, type Zone } from '../../support/dns.ts'
 import { type Answer, startNameServer } from '../../support/name-server.ts'
 
 const domain = 'partner.example'
-const options: RoutingOptions = {
+const options = (): RoutingOptions => ({
   privateNetworks: [],
   dane: false,
   random: () => 0,
   signal: AbortSignal.timeout(60_000),
-}
+})
 
 const byMx = (zone: Zone, changes: Partial<RoutingOptions> = {}): Promise<NextHopsResult> =>
-  findNextHops({ kind: 'Mx', domain }, fakeResolver(zone), { ...options, ...changes })
+  findNextHops({ kind: 'Mx', domain }, fakeResolver(zone), { ...options(), ...changes })
 
 const bySmartHosts = (
   hosts: [string, number][],
@@ -26,7 +26,7 @@ const bySmartHosts = (
   findNextHops(
     { kind: 'SmartHosts', hosts: hosts.map(([host, port]) => ({ host, port })) },
     fakeResolver(zone),
-    { ...options, random },
+    { ...options(), random },
   )
 
 const describeHops = (result: NextHopsResult): string | string[] =>
@@ -47,7 +47,7 @@ describe('name servers that do not answer', () => {
   it('do not delay the result of findNextHops after its signal has aborted', async () => {
     const abort = new AbortController()
     const result = findNextHops({ kind: 'Mx', domain }, answersOnlyFor(domain), {
-      ...options,
+      ...options(),
       signal: abort.signal,
     })
     setImmediate(() => abort.abort())
@@ -60,7 +60,7 @@ describe('name servers that do not answer', () => {
   it('for some MX hosts do not prevent the use of an MX host with an address', async () => {
     const abort = new AbortController()
     const result = findNextHops({ kind: 'Mx', domain }, answersOnlyFor(domain, 'mx9.example'), {
-      ...options,
+      ...options(),
       signal: abort.signal,
     })
     setImmediate(() => abort.abort())
@@ -69,7 +69,7 @@ describe('name servers that do not answer', () => {
 
   it('are queried for the addresses of ten MX hosts at most', async () => {
     const resolver = fakeResolver({ mx: { [domain]: exchanges } })
-    await findNextHops({ kind: 'Mx', domain }, resolver, options)
+    await findNextHops({ kind: 'Mx', domain }, resolver, options())
     assert.equal(resolver.queries.filter((question) => question.startsWith('A ')).length, 10)
   })
 })
@@ -364,7 +364,7 @@ describe('the next hops of a domain from a real name server', () => {
         },
       ])
       try {
-        const result = await findNextHops({ kind: 'Mx', domain }, createResolver([server.address]), options)
+        const result = await findNextHops({ kind: 'Mx', domain }, createResolver([server.address]), options())
         assert.deepEqual(describeHops(result), expected)
       } finally {
         await server.stop()
