@@ -1,5 +1,6 @@
 /** A message with its envelope, as the ingress received it and as every later unit reads it. */
 import * as z from 'zod'
+import { ExchangeOnlineFields, MessageAuthentication } from './authentication.ts'
 import { Revocation } from './revocation.ts'
 import { TlsResult } from './tls-result.ts'
 
@@ -107,6 +108,10 @@ export const Message = z.object({
     .string()
     .optional()
     .describe('the recipient that the ingress has recognised as the address of a canary; usually absent'),
+  exchangeOnline: ExchangeOnlineFields.optional().describe(
+    'present if a connector with exchangeOnline could identify the client',
+  ),
+  authentication: MessageAuthentication.optional().describe('absent until the message was authenticated'),
   size: z.int().nonnegative(),
   content: ContentReference,
 })
