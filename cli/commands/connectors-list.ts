@@ -63,6 +63,7 @@ function inboundRequirements(fields: Fields): string {
     fields.requireTls === true ? (fields.minimumTlsVersion === 'TLSv1.3' ? 'TLSv1.3' : 'TLS') : '',
     fields.restrictDomainsToCertificate === true ? 'certificate' : '',
     fields.restrictDomainsToIpAddresses === true ? 'address' : '',
+    fields.requireDmarc === true ? 'DMARC' : '',
   ].filter(Boolean)
   const deferralText = requirements.length > 0 && fields.onViolation === 'Defer' ? ', else deferred' : ''
   const relay =
@@ -82,8 +83,12 @@ function identifiers(fields: Fields): string[] {
     ...(fields.tlsSenderCertificateNames as string[]),
     ...(pinned.length > 0 ? [countText(pinned.length, 'pinned certificate')] : []),
     ...(fields.senderIpAddresses as string[]),
+    ...tenantIds(fields.exchangeOnline),
   ]
 }
+
+const tenantIds = (exchangeOnline: unknown): string[] =>
+  ((exchangeOnline as { tenantIds: string[] } | null)?.tenantIds ?? []).map((id) => `tenant ${id}`)
 
 function outboundRequirements(fields: Fields): string {
   const { tlsSettings, tlsDomain, minimumTlsVersion } = fields

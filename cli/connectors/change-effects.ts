@@ -29,6 +29,7 @@ const requirementsOf = (fields: Fields): string[] =>
     fields.requireTls === true ? 'TLS' : '',
     fields.restrictDomainsToCertificate === true ? 'a listed certificate' : '',
     fields.restrictDomainsToIpAddresses === true ? 'a listed address' : '',
+    fields.requireDmarc === true ? 'DMARC' : '',
   ].filter(Boolean)
 
 function outboundRemovalEffect(fields: Fields): string {
@@ -127,6 +128,8 @@ const strengthOrder: Readonly<Record<string, readonly unknown[]>> = {
   requireTls: [false, true],
   restrictDomainsToCertificate: [false, true],
   restrictDomainsToIpAddresses: [false, true],
+  requireDmarc: [false, true],
+  treatMessagesAsInternal: [true, false],
   requireClientAuthEku: [false, true],
   minimumTlsVersion: ['TLSv1.2', 'TLSv1.3'],
   revocationCheck: ['None', 'SoftFail', 'HardFail'],
@@ -140,8 +143,29 @@ export const weakenedRequirements = (changes: readonly FieldChange[]): string[] 
   changes.flatMap((change) => {
     const removed = removedDomains(change)
     if (removed.length > 0) return [`${removed.join(', ')}: no longer covered by this connector`]
+    const widened = scopeEffect(change) ?? tenantEffect(change)
+    if (widened !== null) return [widened]
     return isWeaker(change) ? [`${change.field} is weaker than before`] : []
   })
+
+/** A scope that leaves out recipients leaves out their protection, too. */
+function scopeEffect({ field, from, to }: FieldChange): string | null {
+  if (field !== 'associatedAcceptedDomains') return null
+  const [before, after] = [from as string[], to as string[]]
+  const narrows =
+    after.length > 0 && (before.length === 0 || before.some((domain) => !after.includes(domain)))
+  return narrows ? `${after.join(', ')}: only mail to these domains is covered by this connector` : null
+}
+
+function tenantEffect({ field, from, to }: FieldChange): string | null {
+  if (field !== 'exchangeOnline') return null
+  const before = tenantIdsOf(from)
+  const added = tenantIdsOf(to).filter((id) => !before.includes(id))
+  return added.length > 0 && before.length > 0 ? `${added.join(', ')}: these tenants may relay, too` : null
+}
+
+const tenantIdsOf = (value: unknown): string[] =>
+  (value as { tenantIds?: string[] } | null | undefined)?.tenantIds ?? []
 
 function isWeaker({ field, from, to }: FieldChange): boolean {
   // With an empty list the connector trusts all public authorities, which is weaker than named ones.

@@ -12,7 +12,7 @@ import { Metric } from '../../shared/contract/metrics.ts'
 import { countByConnector } from '../../shared/lambda/unit-metrics.ts'
 import { certificateFacts } from '../../shared/policy/certificate-facts.ts'
 import { toPresentedCertificate } from '../../shared/policy/client-certificate.ts'
-import { evaluateInboundForMessage, sessionOf, type Verdict } from '../../shared/policy/evaluate.ts'
+import { inboundByRecipient, sessionOf, type Verdict } from '../../shared/policy/evaluate.ts'
 import type { Snapshot } from '../../shared/policy/snapshot.ts'
 import {
   connectorsAcceptingCertificate,
@@ -51,7 +51,7 @@ export async function watchCertificates(
   if (clientCertificate === null || message.source === null || verdicts.length === 0) return
   const session = sessionOf(message, message.source.ip)
   try {
-    const evaluation = evaluateInboundForMessage(snapshot, message)
+    const evaluation = inboundByRecipient(snapshot, message)(job.recipients[0]?.address ?? '')
     await Promise.all([
       ...connectorsAcceptingCertificate(session, evaluation).map((connector) =>
         recordCertificate(connector, clientCertificate),

@@ -11,6 +11,7 @@ import { RevocationCheck } from '../contract/revocation.ts'
 import { normaliseDomain, normaliseDomainPattern } from '../mail/domain.ts'
 import { hasDates } from '../tls/validity.ts'
 import { maxNameLength, nameFault } from './connector-name.ts'
+import { exchangeOnlineRules } from './exchange-online.ts'
 import { openRelayByAddress, openRelayByName } from './open-relay.ts'
 import { type SpanningRule, withSpanningRules } from './spanning-rules.ts'
 import { OutboundValidation } from './validation.ts'
@@ -108,7 +109,36 @@ const mode = z
   .default('Enforce')
   .describe('ReportOnly: evaluated and recorded, not enforced')
 const list = <T extends z.ZodType<string>>(item: T) => z.array(item).max(1000).superRefine(refuseDuplicates)
-const storedOnly = 'stored, without effect yet'
+
+const DomainName = z
+  .string()
+  .max(255)
+  .transform((value, context) => {
+    const domain = normaliseDomain(value.trim())
+    if (domain !== null) return domain
+    context.addIssue({ code: 'custom', message: `"${value}" is not a domain` })
+    return z.NEVER
+  })
+
+const TenantId = z
+  .string()
+  .transform((value) => value.trim().toLowerCase())
+  .pipe(
+    z
+      .string()
+      .regex(
+        /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
+        'not a tenant id: 32 hexadecimal digits, such as 72f988bf-86f1-41af-91ab-2d7cd011db47',
+      ),
+  )
+
+const ExchangeOnlineTenant = z.strictObject({
+  tenantIds: list(TenantId).min(1).describe('values of X-MS-Exchange-CrossTenant-Id'),
+  originatorOrganizations: list(DomainName)
+    .default([])
+    .describe('values of X-OriginatorOrg, which identify the tenant when the tenant id is missing'),
+})
+export type ExchangeOnlineTenant = z.output<typeof ExchangeOnlineTenant>
 
 const InboundFields = z.strictObject({
   name,
@@ -169,7 +199,24 @@ const InboundFields = z.strictObject({
     .nullable()
     .default(null)
     .describe('messages per minute, over all tasks; further ones are refused with 451. null: unlimited'),
-  treatMessagesAsInternal: z.boolean().default(false).describe(storedOnly),
+  requireDmarc: z
+    .boolean()
+    .default(false)
+    .describe('Partner only: mail with a MAIL FROM or From: of these domains must pass DMARC (RFC 9989)'),
+  associatedAcceptedDomains: list(DomainName)
+    .default([])
+    .describe('the connector applies only to recipients in these accepted domains; empty: to all recipients'),
+  exchangeOnline: ExchangeOnlineTenant.nullable()
+    .default(null)
+    .describe(
+      'OnPremises only: your tenant of Exchange Online. A message must also show the tenant, because all tenants share the certificate name',
+    ),
+  treatMessagesAsInternal: z
+    .boolean()
+    .default(false)
+    .describe(
+      "OnPremises only: the servers' mail is not authenticated (SPF, DKIM, DMARC), and requireDmarc does not apply to it",
+    ),
   comment,
 })
 
@@ -246,6 +293,13 @@ const inboundRules: SpanningRule<Inbound>[] = [
     isBroken: (connector) => connector.connectorType === 'Partner' && connector.treatMessagesAsInternal,
     message: 'is for OnPremises connectors only',
   },
+  {
+    at: 'requireDmarc',
+    reads: ['connectorType', 'requireDmarc'],
+    isBroken: (connector) => connector.connectorType === 'OnPremises' && connector.requireDmarc,
+    message: 'is for Partner connectors only',
+  },
+  ...exchangeOnlineRules,
 ]
 
 export const InboundConnectorInput = withSpanningRules(InboundFields, inboundRules)

@@ -56,8 +56,8 @@ export function admitRecipient(
       action: 'Refuse',
       reply: relayDeniedReply,
       reason: 'RelayDenied',
-      connector: null,
-      explanation: `${rcptTo} is in no accepted domain, and no OnPremises connector identifies the sender's server.`,
+      connector: evaluation.tenant?.connector.id ?? null,
+      explanation: `${rcptTo} is in no accepted domain, and ${unidentifiedText(evaluation)}.`,
     }
   }
   return {
@@ -66,6 +66,12 @@ export function admitRecipient(
     attributedTo: attributedTo?.id ?? null,
   }
 }
+
+/** A clause without text from the client, because a DSN may contain it. */
+export const unidentifiedText = ({ tenant }: Pick<InboundEvaluation, 'tenant'>): string =>
+  tenant === null
+    ? "no OnPremises connector identifies the sender's server"
+    : `the message does not show the tenant of Exchange Online that connector "${tenant.connector.name}" expects`
 
 const deferForRevocation = ({ id, name }: InboundConnector, rcptTo: string): RcptResult => ({
   action: 'Refuse',

@@ -8,10 +8,16 @@ import type { Route, TlsRequirement } from '../contract/jobs.ts'
 import { type Attempt, isCanary, type Message, type Recipient, type Reply } from '../contract/message.ts'
 import { domainOf } from '../mail/address.ts'
 import { asPermanent, asTemporary, formatReply, reply } from '../mail/reply.ts'
-import { badSenderReply, isAcceptedRecipient, notRoutableReply, relayDeniedReply } from './admit-recipient.ts'
+import {
+  badSenderReply,
+  isAcceptedRecipient,
+  notRoutableReply,
+  relayDeniedReply,
+  unidentifiedText,
+} from './admit-recipient.ts'
 import {
   type ConnectorViolation,
-  evaluateInbound,
+  evaluationByDomain,
   type InboundEvaluation,
   noConnector,
   type Session,
@@ -130,13 +136,13 @@ export function evaluate({
   now,
   retry = false,
 }: EvaluationInput): Verdict[] {
-  const inbound = evaluateInboundForMessage(snapshot, message)
+  const inboundFor = inboundByRecipient(snapshot, message)
   return recipients.map((recipient) =>
     decide({
       snapshot,
       settings,
       message,
-      inbound,
+      inbound: inboundFor(recipient.address),
       recipient,
       earlier: earlier?.get(recipient.address) ?? noEarlierFacts,
       now,
@@ -145,15 +151,31 @@ export function evaluate({
   )
 }
 
-/** Evaluates the inbound connectors for a message. None applies to a message that mailflow created, such as a DSN. */
-export function evaluateInboundForMessage(snapshot: Snapshot, message: Message): InboundEvaluation {
-  return message.source === null
-    ? noConnector
-    : evaluateInbound(snapshot, sessionOf(message, message.source.ip))
+/**
+ * Evaluates the inbound connectors for each recipient of a message, once for each domain. None applies to a message that
+ * mailflow created, such as a DSN.
+ */
+export function inboundByRecipient(
+  snapshot: Snapshot,
+  message: Message,
+): (address: string) => InboundEvaluation {
+  const { source } = message
+  if (source === null) return () => noConnector
+  const session = sessionOf(message, source.ip)
+  return evaluationByDomain(snapshot, session)
 }
 
 export function sessionOf(message: Message, ip: string): Session {
-  return { ip, tls: message.tls, mailFrom: message.envelope.mailFrom, at: new Date(message.receivedAt) }
+  return {
+    ip,
+    tls: message.tls,
+    mailFrom: message.envelope.mailFrom,
+    at: new Date(message.receivedAt),
+    content: {
+      exchangeOnline: message.exchangeOnline ?? null,
+      authentication: message.authentication ?? null,
+    },
+  }
 }
 
 interface RecipientInput {
@@ -204,7 +226,7 @@ function decideFor(
       common,
       'RelayDenied',
       relayDeniedReply,
-      `${domain} is not an accepted domain, and no OnPremises connector identifies the sender's server.`,
+      `${domain} is not an accepted domain, and ${unidentifiedText(inbound)}.`,
     )
   if (isAcceptedDomain && isReportAddress(recipient.address, input.settings))
     return deliverOrRetry(
@@ -272,12 +294,13 @@ function bounceRefused(common: CommonFields, attempt: Attempt): Bounce {
 
 function applyViolation(
   input: RecipientInput,
-  { connector, reason, postQueue, explanation }: ConnectorViolation,
+  { connector, reason, postQueue, explanation, isUndetermined }: ConnectorViolation,
   common: CommonFields,
   outbound: OutboundConnector | null,
 ): Verdict {
   const withDecider = { ...common, decidedBy: connector.name }
-  if (connector.onViolation === 'Bounce') return bounce(withDecider, reason, postQueue, explanation)
+  if (connector.onViolation === 'Bounce' && !isUndetermined)
+    return bounce(withDecider, reason, postQueue, explanation)
   return hold(input, withDecider, outbound, {
     reason,
     explanation,

@@ -5,6 +5,7 @@
  * grants relay. The ingress at RCPT TO and evaluate-policy both call evaluateInbound.
  */
 import type { InboundConnector } from '../connectors/schema.ts'
+import type { ExchangeOnlineFields, MessageAuthentication } from '../contract/authentication.ts'
 import type { TlsFacts } from '../contract/message.ts'
 import { domainOf } from '../mail/address.ts'
 import {
@@ -23,7 +24,8 @@ import {
   parentDomainOf,
   type Snapshot,
 } from './snapshot.ts'
-import { findViolation, type Violation } from './violation.ts'
+import { identifyTenant, type TenantFinding } from './tenant.ts'
+import { findDmarcViolation, findViolation, type Violation } from './violation.ts'
 
 export interface Session {
   ip: string
@@ -32,6 +34,16 @@ export interface Session {
   mailFrom: string
   /** The time of the session, at which certificates must be valid. */
   at: Date
+  /** Absent before the message has arrived. */
+  content?: MessageFacts
+}
+
+/** What a message shows, and the results of SPF, DKIM and DMARC. */
+export interface MessageFacts {
+  /** Null if the ingress did not read the header. */
+  exchangeOnline: ExchangeOnlineFields | null
+  /** Null if the message was not authenticated. */
+  authentication: MessageAuthentication | null
 }
 
 export interface InboundEvaluation {
@@ -50,8 +62,15 @@ export interface InboundEvaluation {
    * determined. Null when another connector identifies the client.
    */
   revocationUndetermined: InboundConnector | null
+  /**
+   * The OnPremises connector whose tenant of Exchange Online the message does not show, or does not show yet. Null when
+   * another connector identifies the client, or none has its certificate.
+   */
+  tenant: { connector: InboundConnector; finding: TenantFinding } | null
   /** The reverse path has no valid domain, so no connector can match. */
   unreadableSender: boolean
+  /** The recipient's domain, for the scope of connectors; undefined for no recipient in particular. */
+  recipientDomain?: string | null | undefined
 }
 
 export type ConnectorViolation = Violation & { connector: InboundConnector }
@@ -62,25 +81,88 @@ export type ConnectorViolation = Violation & { connector: InboundConnector }
  * first name. Enforced and report-only connectors are selected separately, so that a report-only connector never
  * replaces an enforced connector.
  */
-export function evaluateInbound(snapshot: Snapshot, session: Session): InboundEvaluation {
+export function evaluateInbound(
+  snapshot: Snapshot,
+  session: Session,
+  recipientDomain?: string | null,
+): InboundEvaluation {
   const client = clientSessionOf(session)
   if (client.domain === null && !validlyLacksDomain(session.mailFrom))
     return { ...noConnector, unreadableSender: true }
-  const enforced = firstOrNull(matchesByDomain(snapshot.partners.Enforce, client.domain))
-  const reportOnly = firstOrNull(matchesByDomain(snapshot.partners.ReportOnly, client.domain))
-  const attributedTo = findOwnConnector(snapshot.onPremises, client)
+  const applies = ({ connector }: InboundRule) => appliesTo(connector, recipientDomain)
+  const select = (mode: InboundConnector['mode'], domain: string | null) =>
+    firstOrNull(matchesByDomain(snapshot.partners[mode], domain).filter(applies))
+  const enforced = select('Enforce', client.domain)
+  const reportOnly = select('ReportOnly', client.domain)
+  const own = findOwnConnector(snapshot, client, applies)
+  const attributedTo = own.rule
   const violations = [enforced, reportOnly, attributedTo].flatMap((rule) => {
     const violation = rule && findViolation(rule, client)
     return violation ? [{ ...violation, connector: rule.connector }] : []
   })
+  if (!attributedTo?.connector.treatMessagesAsInternal)
+    violations.push(...dmarcViolations([enforced, reportOnly], session, select))
   return {
     partner: (enforced ?? reportOnly)?.connector ?? null,
     reportOnlyPartner: reportOnly?.connector ?? null,
     attributedTo: attributedTo?.connector ?? null,
     violation: violations.find(({ connector }) => connector.mode === 'Enforce') ?? null,
     reportedViolation: violations.find(({ connector }) => connector.mode === 'ReportOnly') ?? null,
-    revocationUndetermined: attributedTo === null ? findUndeterminedOwner(snapshot.onPremises, client) : null,
+    revocationUndetermined:
+      attributedTo === null ? findUndeterminedOwner(snapshot.onPremises, client, applies) : null,
+    tenant: own.tenant,
     unreadableSender: false,
+    recipientDomain,
+  }
+}
+
+/**
+ * Whether the recipient is in the connector's scope.
+ * @param recipientDomain undefined for no recipient in particular: then every connector applies
+ */
+export const appliesTo = (
+  { associatedAcceptedDomains: domains }: Pick<InboundConnector, 'associatedAcceptedDomains'>,
+  recipientDomain: string | null | undefined,
+): boolean =>
+  recipientDomain === undefined ||
+  domains.length === 0 ||
+  (recipientDomain !== null && domains.includes(recipientDomain))
+
+/**
+ * The attack: a message shows a partner's address in From:, with another MAIL FROM. The defence: a Partner connector
+ * with `requireDmarc` applies to the domain of From:, too. Its other requirements do not, because forwarded mail comes
+ * from other servers.
+ */
+function dmarcViolations(
+  bySender: readonly (InboundRule | null)[],
+  { content }: Session,
+  select: (mode: InboundConnector['mode'], domain: string | null) => InboundRule | null,
+): ConnectorViolation[] {
+  const dmarc = content?.authentication?.dmarc
+  if (!dmarc) return []
+  const { fromDomain } = dmarc
+  const byFrom = fromDomain === null ? [] : [select('Enforce', fromDomain), select('ReportOnly', fromDomain)]
+  const connectors = [...bySender, ...byFrom].flatMap((rule) => (rule === null ? [] : [rule.connector]))
+  return [...new Set(connectors)].flatMap((connector) => {
+    const violation = findDmarcViolation(connector, dmarc)
+    return violation ? [{ ...violation, connector }] : []
+  })
+}
+
+/** Evaluates the connectors for a recipient's address, once for each recipient domain that a connector's scope names. */
+export function evaluationByDomain(
+  snapshot: Snapshot,
+  session: Session,
+): (address: string) => InboundEvaluation {
+  const evaluations = new Map<string | null, InboundEvaluation>()
+  return (address) => {
+    const domain = domainOf(address)
+    const scope = domain !== null && snapshot.scopedDomains.has(domain) ? domain : null
+    const known = evaluations.get(scope)
+    if (known !== undefined) return known
+    const evaluation = evaluateInbound(snapshot, session, scope)
+    evaluations.set(scope, evaluation)
+    return evaluation
   }
 }
 
@@ -91,6 +173,7 @@ export const noConnector: InboundEvaluation = {
   violation: null,
   reportedViolation: null,
   revocationUndetermined: null,
+  tenant: null,
   unreadableSender: false,
 }
 
@@ -107,6 +190,13 @@ export function identificationMethod(
   if (identifiesClient(connector, clientSessionOf(session).presented)) return 'Certificate'
   return compileRule(connector, 0).addressRanges.has(session.ip) ? 'Address' : null
 }
+
+/** What a message shows of the connector's tenant; null when the connector identifies no tenant. */
+export const tenantFindingFor = (
+  connector: InboundConnector,
+  session: Session,
+  { acceptedDomains }: Pick<Snapshot, 'acceptedDomains'>,
+): TenantFinding | null => tenantFinding(connector, clientSessionOf(session), acceptedDomains)
 
 /** The null reverse path and address literals are valid without a domain. */
 const validlyLacksDomain = (mailFrom: string): boolean => mailFrom === '' || addressLiteral.test(mailFrom)
@@ -130,28 +220,60 @@ const clientSessionOf = (session: Session): ClientSession => ({
  * when Exchange attributes mail of a hybrid organisation. A report-only connector applies only when no enforced
  * connector identifies the client, so that a report-only connector relaxes no enforced requirement.
  */
-function findOwnConnector(onPremises: OnPremises, client: ClientSession): InboundRule | null {
-  const rulesByCertificate = [...findByCertificate(onPremises, client)]
-  const rulesByAddress = [...onPremises.byAddress.valuesFor(client.ip)]
+function findOwnConnector(
+  { onPremises, acceptedDomains }: Snapshot,
+  client: ClientSession,
+  applies: (rule: InboundRule) => boolean,
+): { rule: InboundRule | null; tenant: InboundEvaluation['tenant'] } {
+  const rulesByCertificate = [...findByCertificate(onPremises, client)].filter(applies)
+  const findings = new Map(
+    rulesByCertificate.map((rule) => [rule, tenantFinding(rule.connector, client, acceptedDomains)]),
+  )
+  const identifying = rulesByCertificate.filter((rule) => isIdentified(findings.get(rule)))
+  const rulesByAddress = [...onPremises.byAddress.valuesFor(client.ip)].filter(applies)
   const highestOf = (rules: InboundRule[], mode: InboundConnector['mode']) =>
     highestRanked(
       rules.filter(({ connector }) => connector.mode === mode),
       client,
     )
-  return (
-    highestOf(rulesByCertificate, 'Enforce') ??
+  const rule =
+    highestOf(identifying, 'Enforce') ??
     highestOf(rulesByAddress, 'Enforce') ??
-    highestOf(rulesByCertificate, 'ReportOnly') ??
+    highestOf(identifying, 'ReportOnly') ??
     highestOf(rulesByAddress, 'ReportOnly')
-  )
+  const tenantRule = rule ?? highestRanked(rulesByCertificate, client)
+  const finding = tenantRule && findings.get(tenantRule)
+  return { rule, tenant: finding ? { connector: tenantRule.connector, finding } : null }
 }
 
+const tenantFinding = (
+  connector: InboundConnector,
+  { domain, mailFrom, content }: ClientSession,
+  acceptedDomains: ReadonlySet<string>,
+): TenantFinding | null =>
+  identifyTenant(connector, {
+    senderDomain: mailFrom === '' ? null : domain,
+    acceptedDomains,
+    fields: content === undefined ? undefined : content.exchangeOnline,
+  })
+
+/** Before the message has arrived, its tenant is assumed, because the content is checked again. */
+const isIdentified = (finding: TenantFinding | null | undefined): boolean =>
+  !finding || finding.kind === 'Identified' || finding.kind === 'Undetermined'
+
 /** Considers enforced connectors only. */
-function findUndeterminedOwner(onPremises: OnPremises, client: ClientSession): InboundConnector | null {
+function findUndeterminedOwner(
+  onPremises: OnPremises,
+  client: ClientSession,
+  applies: (rule: InboundRule) => boolean,
+): InboundConnector | null {
   const { presented } = client
   if (presented === null) return null
   const undeterminedRules = [...certificateCandidates(onPremises, presented)].filter(
-    ({ connector }) => connector.mode === 'Enforce' && isRevocationUndetermined(connector, presented),
+    (rule) =>
+      applies(rule) &&
+      rule.connector.mode === 'Enforce' &&
+      isRevocationUndetermined(rule.connector, presented),
   )
   return highestRanked(undeterminedRules, client)?.connector ?? null
 }

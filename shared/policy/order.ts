@@ -53,6 +53,7 @@ function restrictionFlags(connector: InboundConnector): number {
     connector.requireTls,
     connector.restrictDomainsToCertificate,
     connector.restrictDomainsToIpAddresses,
+    connector.requireDmarc,
     connector.minimumTlsVersion === 'TLSv1.3',
     connector.restrictDomainsToCertificate && connector.requireClientAuthEku,
   ].filter(Boolean).length

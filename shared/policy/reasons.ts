@@ -14,6 +14,8 @@ export type Reason =
   | 'InboundTlsVersion'
   | 'InboundCertificateRestriction'
   | 'InboundAddressRestriction'
+  /** The message does not pass DMARC, which a connector requires. */
+  | 'InboundDmarcRequired'
   /** The recipient is outside the accepted domains, and the client is not the organisation's own server. */
   | 'RelayDenied'
   /** The reverse path has no valid domain. */

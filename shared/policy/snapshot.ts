@@ -14,6 +14,8 @@ export interface Snapshot {
   /** Separate by mode, because a report-only connector never replaces an enforced one. */
   partners: ByMode<DomainIndex<InboundRule>>
   onPremises: OnPremises
+  /** The domains in the scope (`associatedAcceptedDomains`) of some inbound connector. */
+  scopedDomains: ReadonlySet<string>
   outbound: ByMode<OutboundIndex>
   /** Used only to explain decisions. */
   disabled: { inbound: DomainIndex<InboundConnector>; outbound: OutboundIndex }
@@ -81,6 +83,7 @@ export function compileSnapshot({ version, inbound, outbound, acceptedDomains }:
     acceptedDomains: new Set(inOrderOfCreation(acceptedDomains).map(({ domain }) => domain)),
     partners: byMode((mode) => indexByDomain(partners.filter(hasMode(mode)), senderDomains)),
     onPremises: compileOnPremises(rules.filter((rule) => !isPartner(rule))),
+    scopedDomains: new Set(rules.flatMap(({ connector }) => connector.associatedAcceptedDomains)),
     outbound: byMode((mode) =>
       compileOutbound(enabledOutbound.filter((connector) => connector.mode === mode)),
     ),
@@ -165,7 +168,7 @@ export function* matchesExceptCatchAll<T>({ exact, wildcard }: DomainIndex<T>, d
   }
 }
 
-export const firstOrNull = <T>(items: Generator<T>): T | null => items.next().value ?? null
+export const firstOrNull = <T>(items: Iterator<T>): T | null => items.next().value ?? null
 
 function indexByDomain<T>(
   connectors: readonly T[],

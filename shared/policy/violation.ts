@@ -3,6 +3,7 @@
  * explanation for the administrator.
  */
 import type { InboundConnector } from '../connectors/schema.ts'
+import type { MessageAuthentication } from '../contract/authentication.ts'
 import type { Reply, TlsFacts } from '../contract/message.ts'
 import { reply } from '../mail/reply.ts'
 import {
@@ -23,6 +24,8 @@ export interface Violation {
   /** The reply for a message that was accepted in session; its DSN quotes this reply. */
   postQueue: Reply
   explanation: string
+  /** The requirement may be found to be met later, so the message waits, whatever `onViolation` says. */
+  isUndetermined?: boolean
 }
 
 /** The first requirement that the session does not meet. */
@@ -105,4 +108,33 @@ function addressRestricted(connector: InboundConnector, ip: string): Violation {
     postQueue: restrictedReply,
     explanation: `Connector "${connector.name}" accepts only its listed addresses; this session comes from ${ip}.`,
   }
+}
+
+/** RFC 7372 §3.3. The results are known only after the message was accepted. */
+const dmarcReply = reply(550, '5.7.26', 'Message does not pass DMARC')
+const dmarcUndeterminedReply = reply(451, '4.7.26', 'Cannot determine now whether the message passes DMARC')
+
+/** @returns null if the connector requires no DMARC, or the message passes */
+export function findDmarcViolation(
+  connector: Pick<InboundConnector, 'name' | 'requireDmarc'>,
+  dmarc: NonNullable<MessageAuthentication['dmarc']>,
+): Violation | null {
+  if (!connector.requireDmarc || dmarc.result === 'pass') return null
+  const isUndetermined = dmarc.result === 'temperror'
+  const violationReply = isUndetermined ? dmarcUndeterminedReply : dmarcReply
+  return {
+    reason: 'InboundDmarcRequired',
+    inSession: violationReply,
+    postQueue: violationReply,
+    explanation: `Connector "${connector.name}" requires that mail passes DMARC, and this message ${dmarcFault(dmarc)}.`,
+    ...(isUndetermined && { isUndetermined }),
+  }
+}
+
+function dmarcFault({ result, fromDomain }: NonNullable<MessageAuthentication['dmarc']>): string {
+  if (fromDomain === null) return 'has no single domain in From:'
+  if (result === 'temperror') return `cannot be checked now, because DNS has no answer for ${fromDomain}`
+  if (result === 'none') return `is from ${fromDomain}, which publishes no DMARC record`
+  if (result === 'permerror') return `is from ${fromDomain}, whose DMARC record is not usable`
+  return `is from ${fromDomain} without a passing SPF or DKIM result for that domain`
 }

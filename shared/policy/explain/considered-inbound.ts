@@ -5,15 +5,18 @@ import type { InboundConnector } from '../../connectors/schema.ts'
 import { domainOf } from '../../mail/address.ts'
 import { listText, subjectText, toPresentedCertificate } from '../client-certificate.ts'
 import {
+  appliesTo,
   findConnectorViolation,
   type InboundEvaluation,
   identificationMethod,
   type Session,
+  tenantFindingFor,
 } from '../inbound.ts'
 import { bestPattern } from '../order.ts'
 import { matchesByDomain, type Snapshot } from '../snapshot.ts'
-import { countText } from '../text-lists.ts'
-import { identificationFault } from '../violation.ts'
+import type { TenantFinding } from '../tenant.ts'
+import { countText, proseList } from '../text-lists.ts'
+import { findDmarcViolation, identificationFault } from '../violation.ts'
 import {
   type Considered,
   disabledFinding,
@@ -32,7 +35,14 @@ export function consideredInbound(
 ): Considered[] {
   if (evaluation.unreadableSender) return []
   const domain = domainOf(session.mailFrom)
-  const involved = [evaluation.partner, evaluation.reportOnlyPartner, evaluation.attributedTo]
+  const fromDomain = session.content?.authentication?.dmarc?.fromDomain ?? null
+  const involved = [
+    evaluation.partner,
+    evaluation.reportOnlyPartner,
+    evaluation.attributedTo,
+    evaluation.violation?.connector ?? null,
+    evaluation.reportedViolation?.connector ?? null,
+  ]
   const connectors = distinctConnectors(
     inboundByPrecedence(snapshot, session, domain),
     maxConnectors,
@@ -41,8 +51,8 @@ export function consideredInbound(
   return connectors.map((connector) => ({
     direction: 'Inbound',
     ...identityOf(connector),
-    pattern: bestPattern(connector.senderDomains, domain),
-    ...inboundFinding(connector, session, evaluation, domain),
+    pattern: bestPattern(connector.senderDomains, domain) ?? bestPattern(connector.senderDomains, fromDomain),
+    ...inboundFinding(connector, session, evaluation, domain, snapshot),
   }))
 }
 
@@ -66,17 +76,31 @@ function inboundFinding(
   session: Session,
   evaluation: InboundEvaluation,
   domain: string | null,
+  snapshot: Snapshot,
 ): Finding {
   if (!connector.enabled) return disabledFinding
+  if (!appliesTo(connector, evaluation.recipientDomain))
+    return {
+      outcome: 'NotApplicable',
+      why: `It applies only to recipients in ${proseList(connector.associatedAcceptedDomains)}.`,
+    }
   if (connector.connectorType === 'OnPremises')
-    return onPremisesFinding(connector, session, evaluation, domain)
+    return onPremisesFinding(connector, session, evaluation, domain, snapshot)
+  const dmarc = evaluation.attributedTo?.treatMessagesAsInternal
+    ? null
+    : session.content?.authentication?.dmarc
+  const dmarcViolation = dmarc ? findDmarcViolation(connector, dmarc) : null
+  const decides = connector.mode === 'Enforce' ? 'Decides' : 'Reports'
+  if (dmarcViolation && bestPattern(connector.senderDomains, domain) === null)
+    return { outcome: decides, why: dmarcViolation.explanation }
   const winner = connector.mode === 'Enforce' ? evaluation.partner : evaluation.reportOnlyPartner
   if (winner !== null && winner.id !== connector.id)
     return outrankedFinding(winner, connector, domain, inboundOrder)
   const why =
     findConnectorViolation(connector, session)?.explanation ??
+    dmarcViolation?.explanation ??
     `${metRequirementsText(connector, session)}${rateLimitText(connector)}`
-  return { outcome: connector.mode === 'Enforce' ? 'Decides' : 'Reports', why }
+  return { outcome: decides, why }
 }
 
 function onPremisesFinding(
@@ -84,8 +108,12 @@ function onPremisesFinding(
   session: Session,
   { attributedTo }: InboundEvaluation,
   domain: string | null,
+  snapshot: Snapshot,
 ): Finding {
   const identification = identificationMethod(connector, session)
+  const tenant = tenantFindingFor(connector, session, snapshot)
+  if (identification !== null && tenant && 'why' in tenant)
+    return { outcome: 'NotIdentified', why: `The message does not show the tenant: ${tenant.why}.` }
   if (identification === null) return { outcome: 'NotIdentified', why: notIdentifiedText(connector, session) }
   if (attributedTo !== null && attributedTo.id !== connector.id) {
     if (attributedTo.mode !== connector.mode)
@@ -103,9 +131,14 @@ function onPremisesFinding(
   const violation = findConnectorViolation(connector, session)
   if (violation)
     return { outcome: connector.mode === 'Enforce' ? 'Decides' : 'Reports', why: violation.explanation }
-  const evidence = identification === 'Certificate' ? 'its certificate' : `its address ${session.ip}`
+  const evidence = `${identification === 'Certificate' ? 'its certificate' : `its address ${session.ip}`}${tenantText(tenant)}`
   const why = `The client is identified by ${evidence} as the organisation's own server: relay is granted.${rateLimitText(connector)}`
   return { outcome: 'Grants', why }
+}
+
+function tenantText(tenant: TenantFinding | null): string {
+  if (tenant?.kind === 'Identified') return ` and ${tenant.evidence}`
+  return tenant?.kind === 'Undetermined' ? ', and the message must show the tenant' : ''
 }
 
 function notIdentifiedText(connector: InboundConnector, session: Session): string {
@@ -119,12 +152,13 @@ function notIdentifiedText(connector: InboundConnector, session: Session): strin
   return `The client is not identified: ${reasons.join('; ')}.`
 }
 
-function metRequirementsText(connector: InboundConnector, { tls, ip }: Session): string {
+function metRequirementsText(connector: InboundConnector, { tls, ip, content }: Session): string {
   const requirements: string[] = []
   if (connector.requireTls) requirements.push(`TLS (${tls.protocol ?? 'of unknown version'})`)
   if (connector.restrictDomainsToCertificate)
     requirements.push(`the certificate (${subjectText(tls.clientCertificate?.subject ?? '')})`)
   if (connector.restrictDomainsToIpAddresses) requirements.push(`the address (${ip})`)
+  if (connector.requireDmarc && content?.authentication?.dmarc?.result === 'pass') requirements.push('DMARC')
   return requirements.length === 0
     ? 'The connector has no requirements for a session.'
     : `The session meets the requirements: ${requirements.join(', ')}.`

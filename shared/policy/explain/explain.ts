@@ -3,6 +3,7 @@
  * considered. Nothing is sent or stored. The trace of a real message uses the same functions.
  */
 import type { InboundConnector } from '../../connectors/schema.ts'
+import type { ExchangeOnlineFields, MessageAuthentication } from '../../contract/authentication.ts'
 import type { Route, TlsRequirement } from '../../contract/jobs.ts'
 import {
   basicEnvelope,
@@ -14,7 +15,7 @@ import {
 import { domainOf } from '../../mail/address.ts'
 import { reply } from '../../mail/reply.ts'
 import { admitRecipient } from '../admit-recipient.ts'
-import { evaluate, evaluateInboundForMessage, type Settings, sessionOf, type Verdict } from '../evaluate.ts'
+import { evaluate, inboundByRecipient, type Settings, sessionOf, type Verdict } from '../evaluate.ts'
 import type { InboundEvaluation } from '../inbound.ts'
 import { bestPattern } from '../order.ts'
 import { resolvePostmaster } from '../postmaster.ts'
@@ -29,10 +30,14 @@ export interface HypotheticalMessage {
   rcptTo: readonly string[]
   ip: string
   tls: TlsFacts
+  /** If absent, the message shows no tenant. */
+  exchangeOnline?: ExchangeOnlineFields
+  /** If absent, no result is assumed. */
+  authentication?: MessageAuthentication
 }
 
 export interface Explanation {
-  /** The inbound connectors, in order of precedence. */
+  /** The inbound connectors for the first recipient, in order of precedence. */
   considered: Considered[]
   /** Sentences on what the decision does not cover. */
   warnings: string[]
@@ -48,7 +53,10 @@ export interface RecipientExplanation {
   /** `route` and `tls` are null unless the verdict is `Deliver`. */
   route: Route | null
   tls: TlsRequirement | null
-  /** The outbound connectors, in order of precedence. */
+  /**
+   * The outbound connectors, in order of precedence; before them the inbound connectors, if they are others than those of
+   * the first recipient.
+   */
   considered: Considered[]
 }
 
@@ -69,26 +77,36 @@ export function explain(
   now: Date,
 ): Explanation {
   const message = toMessage(hypotheticalMessage, now)
-  const evaluation = evaluateInboundForMessage(snapshot, message)
+  const inboundFor = inboundByRecipient(snapshot, message)
   const { postmaster } = settings
   const recipients = hypotheticalMessage.rcptTo.map((address) =>
     newRecipient(postmaster ? resolvePostmaster(address, snapshot, postmaster) : address),
   )
   const verdicts = evaluate({ snapshot, settings, message, recipients, now })
   const maxOutbound = Math.min(maxConnectorsInList, Math.floor(maxConnectorsInResponse / recipients.length))
+  const evaluation = inboundFor(recipients[0]?.address ?? '')
+  const considered = inboundConsideredFor(snapshot, message, evaluation, maxConnectorsInList)
   return {
-    considered: inboundConsideredFor(snapshot, message, evaluation, maxConnectorsInList),
-    warnings: fromFieldWarnings(evaluation, domainOf(hypotheticalMessage.mailFrom)),
+    considered,
+    warnings: [
+      ...fromFieldWarnings(evaluation, domainOf(hypotheticalMessage.mailFrom)),
+      ...(hypotheticalMessage.authentication ? [] : dmarcWarnings(evaluation)),
+    ],
     recipients: verdicts.map((verdict) => {
       const { address } = verdict.recipient
       const isDelivered = verdict.action === 'Deliver'
+      const inbound = inboundFor(address)
       return {
         address,
-        inSession: rcptReply(snapshot, evaluation, address, postmaster),
+        inSession: rcptReply(snapshot, inbound, address, postmaster),
         verdict,
         route: isDelivered ? verdict.route : null,
         tls: isDelivered ? verdict.tls : null,
-        considered: outboundConsideredFor(snapshot, verdict, maxOutbound),
+        considered: [
+          // The scope of a connector may leave out some of the recipients.
+          ...(inbound === evaluation ? [] : inboundConsideredFor(snapshot, message, inbound, maxOutbound)),
+          ...outboundConsideredFor(snapshot, verdict, maxOutbound),
+        ],
       }
     }),
   }
@@ -97,21 +115,30 @@ export function explain(
 /**
  * The attack: a message shows a partner's address in its From: field, and its MAIL FROM has the attacker's domain. The
  * partner's connector does not apply to it. The defence: this warning informs administrators who rely on the connector.
- * A connector for `*` applies to that message too, so it needs no warning. Not covered: the message itself, because no
- * unit evaluates DMARC.
+ * A connector for `*` applies to that message too, so it needs no warning, and one with `requireDmarc` covers it.
  */
 function fromFieldWarnings(
   { partner, reportOnlyPartner }: InboundEvaluation,
   domain: string | null,
 ): string[] {
   const connector = [partner, reportOnlyPartner].find(
-    (candidate) => candidate !== null && !isForAllSenders(candidate, domain),
+    (candidate) => candidate !== null && !candidate.requireDmarc && !isForAllSenders(candidate, domain),
   )
   if (!connector) return []
   return [
-    `Connector "${connector.name}" evaluates only MAIL FROM: it does not cover a message with a From: address of ${domain} and a MAIL FROM of another domain.`,
+    `Connector "${connector.name}" evaluates only MAIL FROM: it does not cover a message with a From: address of ${domain} and a MAIL FROM of another domain. requireDmarc covers it.`,
   ]
 }
+
+const dmarcWarnings = ({ partner, reportOnlyPartner, attributedTo }: InboundEvaluation): string[] =>
+  attributedTo?.treatMessagesAsInternal
+    ? []
+    : [...new Set([partner, reportOnlyPartner])]
+        .filter((connector) => connector?.requireDmarc)
+        .map(
+          (connector) =>
+            `Connector "${connector?.name}" also requires that the message passes DMARC, which only its content shows.`,
+        )
 
 const isForAllSenders = ({ senderDomains }: InboundConnector, domain: string | null): boolean =>
   bestPattern(senderDomains, domain) === '*'
@@ -123,13 +150,11 @@ export function createExplainer(
   snapshot: Snapshot,
   message: Message,
 ): (verdict: ExplainedVerdict) => Considered[] {
-  const inbound = inboundConsideredFor(
-    snapshot,
-    message,
-    evaluateInboundForMessage(snapshot, message),
-    maxConnectorsInTrace,
-  )
-  return (verdict) => [...inbound, ...outboundConsideredFor(snapshot, verdict, maxConnectorsInTrace)]
+  const inboundFor = inboundByRecipient(snapshot, message)
+  return (verdict) => [
+    ...inboundConsideredFor(snapshot, message, inboundFor(verdict.recipient.address), maxConnectorsInTrace),
+    ...outboundConsideredFor(snapshot, verdict, maxConnectorsInTrace),
+  ]
 }
 
 function inboundConsideredFor(
@@ -173,8 +198,19 @@ function rcptReply(
   return rcptResult.action === 'Refuse' ? rcptResult.reply : accepted
 }
 
-function toMessage({ mailFrom, ip, tls }: HypotheticalMessage, now: Date): Message {
+const noTenantFields: ExchangeOnlineFields = {
+  tenantIds: [],
+  originatorOrganizations: [],
+  alignedSignatures: [],
+}
+
+function toMessage(
+  { mailFrom, ip, tls, exchangeOnline = noTenantFields, authentication }: HypotheticalMessage,
+  now: Date,
+): Message {
   return {
+    exchangeOnline,
+    ...(authentication && { authentication }),
     id: '00000000000000000000000000',
     receivedAt: now.toISOString(),
     source: { ip, port: 0, helo: '' },

@@ -89,7 +89,12 @@ export function outboundOverlaps(
  * Compares each requirement, not their number: two connectors may have equally many requirements, but different ones.
  */
 function requiresAllInbound(first: InboundConnector, second: InboundConnector): boolean {
-  const flags = ['requireTls', 'restrictDomainsToCertificate', 'restrictDomainsToIpAddresses'] as const
+  const flags = [
+    'requireTls',
+    'restrictDomainsToCertificate',
+    'restrictDomainsToIpAddresses',
+    'requireDmarc',
+  ] as const
   return (
     flags.every((flag) => first[flag] || !second[flag]) &&
     first.minimumTlsVersion >= second.minimumTlsVersion &&

@@ -49,12 +49,13 @@ export function outboundOwnWarnings(
 }
 
 function partnerWarnings(connector: InboundConnector): Warning[] {
-  const { requireTls, restrictDomainsToCertificate, restrictDomainsToIpAddresses } = connector
+  const { requireTls, restrictDomainsToCertificate, restrictDomainsToIpAddresses, requireDmarc } = connector
   const warnings: Warning[] = []
   const add = (path: string, message: string) => warnings.push({ path, message })
   const catchAllIndex = connector.senderDomains.indexOf('*')
   const hasRequirements = requireTls || restrictDomainsToCertificate || restrictDomainsToIpAddresses
-  if (!hasRequirements) add('requireTls', 'the connector requires nothing: mail in the clear is accepted')
+  if (!hasRequirements && !requireDmarc)
+    add('requireTls', 'the connector requires nothing: mail in the clear is accepted')
   if (hasRequirements && catchAllIndex >= 0 && connector.mode === 'Enforce')
     add(
       `senderDomains[${catchAllIndex}]`,

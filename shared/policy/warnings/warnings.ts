@@ -5,6 +5,7 @@
 import type { InboundConnector, OutboundConnector } from '../../connectors/schema.ts'
 import { countText } from '../text-lists.ts'
 import { unprotectedInbound, unprotectedOutbound } from './counterpart.ts'
+import { scopeWarnings, tenantSenderWarnings } from './inbound-scope.ts'
 import { inboundOverlaps, outboundOverlaps } from './overlap.ts'
 import {
   closedPortWarning,
@@ -26,7 +27,12 @@ export function inboundWarnings(
   return limitWarnings([
     ...notEnforcedWarning(connector),
     ...(all
-      ? [...unprotectedOutbound(connector, all), ...inboundOverlaps(connector, all, now, scope)]
+      ? [
+          ...scopeWarnings(connector, all.acceptedDomains),
+          ...tenantSenderWarnings(connector, all.acceptedDomains),
+          ...unprotectedOutbound(connector, all),
+          ...inboundOverlaps(connector, all, now, scope),
+        ]
       : notCompared),
     ...inboundOwnWarnings(connector, now),
   ])

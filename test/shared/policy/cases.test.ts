@@ -8,7 +8,7 @@ import { describe, test } from 'node:test'
 import type { Route, TlsRequirement } from '../../../shared/contract/jobs.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
 import { admitRecipient } from '../../../shared/policy/admit-recipient.ts'
-import { evaluateInboundForMessage, type Verdict } from '../../../shared/policy/evaluate.ts'
+import { inboundByRecipient, type Verdict } from '../../../shared/policy/evaluate.ts'
 import type { Considered } from '../../../shared/policy/explain/considered.ts'
 import { createExplainer, explain } from '../../../shared/policy/explain/explain.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
@@ -61,7 +61,7 @@ function checkSession(row: Case, snapshot: Snapshot, verdict: Verdict): void {
   if (row.expected.inSession === null) return
   const decision = admitRecipient(
     snapshot,
-    evaluateInboundForMessage(snapshot, messageOf(row)),
+    inboundByRecipient(snapshot, messageOf(row))(''),
     addressOf(row),
     settingsOf(row).postmaster,
   )

@@ -6,7 +6,7 @@ import { describe, test } from 'node:test'
 import { domainOf } from '../../../shared/mail/address.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
 import { admitRecipient, isAcceptedRecipient } from '../../../shared/policy/admit-recipient.ts'
-import { evaluateInboundForMessage, sessionOf, type Verdict } from '../../../shared/policy/evaluate.ts'
+import { inboundByRecipient, sessionOf, type Verdict } from '../../../shared/policy/evaluate.ts'
 import { findConnectorViolation, identificationMethod } from '../../../shared/policy/inbound.ts'
 import { requiresNextHopTls } from '../../../shared/policy/mandatory-policies.ts'
 import { retryDelayMs } from '../../../shared/policy/schedule.ts'
@@ -77,7 +77,7 @@ function collectReplies() {
       replies.push({ reason: verdict.reason, kind: verdict.action, reply: formatReply(verdict.reply) })
     const decision = admitRecipient(
       connectors,
-      evaluateInboundForMessage(connectors, messageOf(row)),
+      inboundByRecipient(connectors, messageOf(row))(''),
       addressOf(row),
       settingsOf(row).postmaster,
     )
@@ -269,7 +269,7 @@ describe('the diagram of verdicts in docs/connectors.md', () => {
 /** @param verdict only its outbound connector, and whether that is replaced by a kept requirement, are used */
 function questions(row: Case, connectors: Snapshot, verdict: Verdict): Record<string, () => boolean> {
   const message = messageOf(row)
-  const evaluation = evaluateInboundForMessage(connectors, message)
+  const evaluation = inboundByRecipient(connectors, message)('')
   const { attempts, lastAttempt } = recipientOf(row)
   const outboundId = verdict.connectors.outbound
   const outbound = connectorsOf(row).find(({ id }) => id === outboundId)

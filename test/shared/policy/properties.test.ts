@@ -6,7 +6,7 @@ import type { InboundConnector, OutboundConnector } from '../../../shared/connec
 import { type ClientCertificate, noTls, type TlsFacts } from '../../../shared/contract/message.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
 import { admitRecipient } from '../../../shared/policy/admit-recipient.ts'
-import { evaluate, evaluateInboundForMessage } from '../../../shared/policy/evaluate.ts'
+import { evaluate, inboundByRecipient } from '../../../shared/policy/evaluate.ts'
 import { explain, type HypotheticalMessage } from '../../../shared/policy/explain/explain.ts'
 import { evaluateInbound, type Session } from '../../../shared/policy/inbound.ts'
 import { requirementOf, selectOutbound } from '../../../shared/policy/outbound.ts'
@@ -201,7 +201,7 @@ describe('a connector for the exact domain is selected', () => {
         const partner = { ...given, connectorType: 'Partner', mode: 'Enforce', enabled: true } as const
         const exact = { ...partner, senderDomains: [domain], id: 'exact' }
         const rules = compile({ ...connectors, inbound: [...inbound, exact] })
-        assert.equal(evaluateInboundForMessage(rules, messageFor(question)).partner?.id, 'exact')
+        assert.equal(inboundByRecipient(rules, messageFor(question))('').partner?.id, 'exact')
       }),
       runs,
     ))
@@ -248,7 +248,7 @@ describe('forced TLS cannot be circumvented', () => {
     fc.assert(
       fc.property(anyConnectors, anyQuestion, less, (connectors, question, reduce) => {
         const rules = compile(connectors)
-        const violation = evaluateInboundForMessage(rules, messageFor(question)).violation
+        const violation = inboundByRecipient(rules, messageFor(question))('').violation
         fc.pre(violation?.connector.connectorType === 'Partner')
         violations += 1
         const reduced = { ...question, tls: reduce(question.tls) }
@@ -276,9 +276,9 @@ describe('forced TLS cannot be circumvented', () => {
           senderIpAddresses: it.connectorType === 'OnPremises' ? [] : it.senderIpAddresses,
         }))
         const rules = compile({ ...connectors, inbound })
-        fc.pre(evaluateInboundForMessage(rules, messageFor(question)).attributedTo === null)
+        fc.pre(inboundByRecipient(rules, messageFor(question))('').attributedTo === null)
         const reduced = { ...question, tls: reduce(question.tls) }
-        assert.equal(evaluateInboundForMessage(rules, messageFor(reduced)).attributedTo, null)
+        assert.equal(inboundByRecipient(rules, messageFor(reduced))('').attributedTo, null)
       }),
       runs,
     ))
@@ -287,12 +287,9 @@ describe('forced TLS cannot be circumvented', () => {
     fc.assert(
       fc.property(anyConnectors, anyQuestion, anyCertificate, (connectors, question, clientCertificate) => {
         const rules = compile(connectors)
-        const before = evaluateInboundForMessage(rules, messageFor(question)).partner
+        const before = inboundByRecipient(rules, messageFor(question))('').partner
         const tls = { ...question.tls, clientCertificate }
-        assert.equal(
-          evaluateInboundForMessage(rules, messageFor({ ...question, tls })).partner?.id,
-          before?.id,
-        )
+        assert.equal(inboundByRecipient(rules, messageFor({ ...question, tls }))('').partner?.id, before?.id)
       }),
       runs,
     ))
@@ -355,7 +352,7 @@ describe('forced TLS cannot be circumvented', () => {
           { ...other, mode: 'ReportOnly' },
         )
         const [before, after] = [connectors, withReportOnly].map((it) =>
-          evaluateInboundForMessage(compile(it), messageFor(question)),
+          inboundByRecipient(compile(it), messageFor(question))(''),
         )
         if (before?.attributedTo?.mode === 'Enforce')
           assert.equal(after?.attributedTo?.id, before.attributedTo.id)
@@ -395,7 +392,7 @@ test('an explanation never contradicts the verdict or the reply in session', () 
         now: receivedAt,
       })
       const explained = explain(rules, settings, question, receivedAt)
-      const evaluation = evaluateInboundForMessage(rules, given)
+      const evaluation = inboundByRecipient(rules, given)('')
       for (const [index, { address, inSession, verdict, considered }] of explained.recipients.entries()) {
         assert.deepEqual(verdict, verdicts[index])
         const decision = admitRecipient(rules, evaluation, address)

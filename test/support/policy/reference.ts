@@ -92,6 +92,7 @@ function requirementCount(it: InboundConnector): number {
   if (it.restrictDomainsToCertificate) count += 1
   if (it.restrictDomainsToCertificate && it.requireClientAuthEku) count += 1
   if (it.restrictDomainsToIpAddresses) count += 1
+  if (it.requireDmarc) count += 1
   return count
 }
 
