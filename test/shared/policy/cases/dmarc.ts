@@ -1,7 +1,5 @@
-import type {
-  AuthenticationResult,
-  MessageAuthentication,
-} from '../../../../shared/contract/authentication.ts'
+import type { AuthenticationResult } from '../../../../shared/contract/authentication.ts'
+import { authenticated } from '../../../support/fixtures.ts'
 import {
   accepted,
   acceptedAndDelivered,
@@ -16,19 +14,8 @@ import {
 } from './notation.ts'
 
 /** Results of a message with this domain in From:. */
-const dmarc = (
-  result: AuthenticationResult,
-  fromDomain: string | null = 'contoso.example',
-): { authentication: MessageAuthentication } => ({
-  authentication: {
-    at: '2026-11-30T12:00:00.000Z',
-    internal: null,
-    spf: null,
-    dkim: [],
-    dmarc: { result, fromDomain, policy: 'none', alignedBy: [] },
-    arc: null,
-    fields: '',
-  },
+const dmarc = (result: AuthenticationResult, fromDomain: string | null = 'contoso.example') => ({
+  authentication: authenticated(result, fromDomain),
 })
 
 const contoso = partner('contoso.example', { requireDmarc: true })
