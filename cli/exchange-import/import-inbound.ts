@@ -3,6 +3,7 @@
  * causes a notice. An OnPremises connector grants relay: the import may grant less, never more.
  */
 import { isIP } from 'node:net'
+import { openRelayFaults } from '../../shared/connectors/open-relay.ts'
 import { domainMatchesPattern, normaliseDomain } from '../../shared/mail/domain.ts'
 import { inboundConnectors } from '../connectors/entry-kinds.ts'
 import { domainPatterns } from './address-space.ts'
@@ -59,7 +60,17 @@ export function importInbound(settings: ExchangeSettings): ImportedObject {
   }
   noticeMissing(settings, requirementSettings, collector)
   noticeUnsupported(settings, unsupported, collector)
-  return validateImport(inboundConnectors, fields, collector)
+  return validateImport(inboundConnectors, disableOpenRelay(fields, collector), collector)
+}
+
+/** The API refuses the connector only while it is enabled. */
+function disableOpenRelay(
+  fields: ReturnType<typeof commonFields> & (ReturnType<typeof partner> | ReturnType<typeof onPremises>),
+  collector: NoticeCollector,
+): typeof fields {
+  const faults = openRelayFaults({ ...fields, certificateAuthorities: [], exchangeOnline: null })
+  for (const { message } of faults) collector.add('Disabled', `it would be an open relay: ${message}.`)
+  return faults.length === 0 ? fields : { ...fields, enabled: false }
 }
 
 function partner(settings: ExchangeSettings, collector: NoticeCollector) {

@@ -247,6 +247,27 @@ const inboundRows: Row[] = [
     expectedNotices: ['Left out: it names neither an IP address nor a certificate'],
   },
   {
+    shows: 'disables an OnPremises connector whose certificate name all tenants of Exchange Online share',
+    from: { ...onPremises, TlsSenderCertificateName: 'mail.protection.outlook.com' },
+    fields: { enabled: false, tlsSenderCertificateNames: ['mail.protection.outlook.com'] },
+    expectedNotices: [
+      'Disabled: it would be an open relay: mail.protection.outlook.com is shared by all customers of Exchange Online',
+    ],
+  },
+  {
+    shows: 'disables an OnPremises connector whose addresses a provider shares among its customers',
+    from: { ...onPremises, RequireTls: false, SenderIPAddresses: ['167.89.0.0/17'] },
+    fields: { enabled: false, senderIpAddresses: ['167.89.0.0/17'] },
+    expectedNotices: [
+      'Disabled: it would be an open relay: 167.89.0.0/17 is shared by all customers of SendGrid',
+    ],
+  },
+  {
+    shows: 'enables a Partner connector whose certificate name is shared, because it only restricts',
+    from: { RestrictDomainsToCertificate: true, TlsSenderCertificateName: 'mail.protection.outlook.com' },
+    fields: { enabled: true },
+  },
+  {
     shows: 'omits RestrictDomainsToIPAddresses of OnPremises connectors',
     from: { ...onPremises, SenderIPAddresses: ['192.0.2.1'], RestrictDomainsToIPAddresses: true },
     fields: { restrictDomainsToIpAddresses: false },
