@@ -70,6 +70,11 @@ export const commands: readonly ListedCommand[] = [
     load: async () => (await import('./commands/check.ts')).check,
   },
   {
+    name: 'check exchange-online',
+    summary: 'Check whether mail can reach a tenant of Exchange Online without the gateway',
+    load: async () => (await import('./commands/check-exchange-online.ts')).checkExchangeOnline,
+  },
+  {
     name: 'messages',
     summary: "List messages, newest first, or show a message's trace",
     load: async () => (await import('./commands/messages.ts')).messages,
