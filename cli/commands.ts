@@ -60,6 +60,11 @@ export const commands: readonly ListedCommand[] = [
     load: async () => (await import('./commands/connectors-import-exchange.ts')).importExchange,
   },
   {
+    name: 'connectors template',
+    summary: 'Print the connectors for a tenant of Exchange Online, and the commands for the tenant',
+    load: async () => (await import('./commands/connectors-template.ts')).connectorTemplate,
+  },
+  {
     name: 'explain',
     summary: 'Show the decision for a hypothetical message, and the connectors considered',
     load: async () => (await import('./commands/explain.ts')).explain,
