@@ -1,5 +1,7 @@
 /** Connectors, messages and attempts with defaults: a test names only the fields that matter to it. */
+
 import type { InboundConnector, OutboundConnector } from '../../shared/connectors/schema.ts'
+import type { AuthenticationResult, MessageAuthentication } from '../../shared/contract/authentication.ts'
 import type { CertificateFacts } from '../../shared/contract/certificate.ts'
 import type { CertificateNotice } from '../../shared/contract/jobs.ts'
 import {
@@ -122,6 +124,20 @@ export function message(fields: Partial<Message> & { mailFrom?: string } = {}): 
     ...rest,
   }
 }
+
+/** @param fromDomain the domain of From: */
+export const authenticated = (
+  result: AuthenticationResult,
+  fromDomain: string | null,
+): MessageAuthentication => ({
+  at: receivedAt.toISOString(),
+  internal: null,
+  spf: null,
+  dkim: [],
+  dmarc: { result, fromDomain, policy: 'none', alignedBy: [] },
+  arc: null,
+  fields: '',
+})
 
 export function recipient(fields: Partial<Recipient> = {}): Recipient {
   return {

@@ -78,6 +78,9 @@ export function explain(
 ): Explanation {
   const message = toMessage(hypotheticalMessage, now)
   const inboundFor = inboundByRecipient(snapshot, message)
+  // The message is authenticated after the session.
+  const { authentication: _, ...messageInSession } = message
+  const inSessionFor = inboundByRecipient(snapshot, messageInSession)
   const { postmaster } = settings
   const recipients = hypotheticalMessage.rcptTo.map((address) =>
     newRecipient(postmaster ? resolvePostmaster(address, snapshot, postmaster) : address),
@@ -98,7 +101,7 @@ export function explain(
       const inbound = inboundFor(address)
       return {
         address,
-        inSession: rcptReply(snapshot, inbound, address, postmaster),
+        inSession: rcptReply(snapshot, inSessionFor(address), address, postmaster),
         verdict,
         route: isDelivered ? verdict.route : null,
         tls: isDelivered ? verdict.tls : null,
