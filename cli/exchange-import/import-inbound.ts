@@ -3,6 +3,7 @@
  * causes a notice. An OnPremises connector grants relay: the import may grant less, never more.
  */
 import { isIP } from 'node:net'
+import { openRelayFaults } from '../../shared/connectors/open-relay.ts'
 import { domainMatchesPattern, normaliseDomain } from '../../shared/mail/domain.ts'
 import { inboundConnectors } from '../connectors/entry-kinds.ts'
 import { domainPatterns } from './address-space.ts'
@@ -24,7 +25,7 @@ const requirementSettings = ['RequireTls', 'RestrictDomainsToCertificate', 'Rest
 const unsupported: readonly UnsupportedSetting[] = [
   {
     setting: 'CloudServicesMailEnabled',
-    text: 'mailflow has no cross-premises headers and trusts no headers of other servers.',
+    text: 'Exchange takes the X-MS-Exchange-Organization-* fields of mail from these servers as its own, so that the mail counts as internal. mailflow trusts no such fields, and passes them on unchanged.',
   },
   {
     setting: 'ScanAndDropRecipients',
@@ -59,28 +60,69 @@ export function importInbound(settings: ExchangeSettings): ImportedObject {
   }
   noticeMissing(settings, requirementSettings, collector)
   noticeUnsupported(settings, unsupported, collector)
-  return validateImport(inboundConnectors, fields, collector)
+  return validateImport(inboundConnectors, disableIfHarmful(fields, collector), collector)
+}
+
+/** The API refuses an open relay only while it is enabled. */
+function disableIfHarmful(
+  fields: ReturnType<typeof commonFields> & (ReturnType<typeof partner> | ReturnType<typeof onPremises>),
+  collector: NoticeCollector,
+): typeof fields {
+  const faults = openRelayFaults({ ...fields, certificateAuthorities: [], exchangeOnline: null })
+  for (const { message } of faults) collector.add('Disabled', `it would be an open relay: ${message}.`)
+  const isDisabled = collector.notices.some(({ weight }) => weight === 'Disabled')
+  return isDisabled ? { ...fields, enabled: false } : fields
 }
 
 function partner(settings: ExchangeSettings, collector: NoticeCollector) {
   if (settings.flag('TreatMessagesAsInternal') === true)
     collector.note('TreatMessagesAsInternal is only for OnPremises connectors and is omitted.')
-  // The setting is not imported: with it, the connector would restrict less mail, which is weaker.
-  if (settings.list('AssociatedAcceptedDomains').length > 0)
-    collector.add(
-      'Stricter than in Exchange',
-      'AssociatedAcceptedDomains is not imported: the connector applies to all its sender domains.',
-    )
   const senderDomains = domainPatterns('SenderDomains', settings, 'Weaker than in Exchange', collector)
   if (senderDomains.length === 0) collector.add('Left out', 'it has no sender domain that mailflow supports.')
   const addresses = parseAddresses(settings, collector)
   const certificate = partnerCertificate(settings, collector)
-  return {
+  const fields = {
     senderDomains,
     senderIpAddresses: addresses,
     ...certificate,
     ...restrictByAddress(settings, addresses, certificate, collector),
+    associatedAcceptedDomains: scopeOf(settings, collector),
   }
+  noticeTenantLock(fields, collector)
+  return fields
+}
+
+/** Without a domain that mailflow supports, the connector applies to all recipients, which is stricter. */
+function scopeOf(settings: ExchangeSettings, collector: NoticeCollector): string[] {
+  const names = settings.list('AssociatedAcceptedDomains')
+  const domains = [...new Set(names.map(normaliseDomain).filter((domain) => domain !== null))]
+  const unsupported = names.filter((name) => normaliseDomain(name) === null)
+  if (unsupported.length > 0)
+    collector.add(
+      domains.length === 0 ? 'Stricter than in Exchange' : 'Weaker than in Exchange',
+      `AssociatedAcceptedDomains "${unsupported.join(', ')}" is omitted: it is not a domain.`,
+    )
+  return domains
+}
+
+/**
+ * A restriction of every sender domain keeps mail out of the tenant that does not pass another gateway. Enabled here, it
+ * would stop all mail from the internet.
+ */
+function noticeTenantLock(
+  fields: {
+    senderDomains: readonly string[]
+    restrictDomainsToCertificate: boolean
+    restrictDomainsToIpAddresses: boolean
+  },
+  collector: NoticeCollector,
+): void {
+  const restricts = fields.restrictDomainsToCertificate || fields.restrictDomainsToIpAddresses
+  if (fields.senderDomains.includes('*') && restricts)
+    collector.add(
+      'Disabled',
+      'it restricts every sender domain, as a tenant does whose mail comes through another gateway. Enabled, it would refuse all other mail.',
+    )
 }
 
 /** Exchange checks the certificate's name only if the connector requires TLS or restricts its domains to that name. */
@@ -150,7 +192,9 @@ function onPremises(settings: ExchangeSettings, collector: NoticeCollector) {
     collector.add('Left out', 'it names neither an IP address nor a certificate, and would be an open relay.')
   const treatMessagesAsInternal = settings.flag('TreatMessagesAsInternal') ?? false
   if (treatMessagesAsInternal)
-    collector.note('TreatMessagesAsInternal is imported, but has no effect in mailflow yet.')
+    collector.note(
+      'TreatMessagesAsInternal: mail of these servers is not checked by SPF, DKIM and DMARC, and requireDmarc of other connectors does not apply to it.',
+    )
   return {
     senderDomains: narrowDomains(
       domainPatterns('SenderDomains', settings, 'Note', collector),
