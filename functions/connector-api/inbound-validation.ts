@@ -68,7 +68,7 @@ export async function validateInbound(
   const tally = new Tally()
   let next: HistoryPosition | null = null
   do {
-    const step = await history.find(span, isCovered(connector), next, messagesPerStep)
+    const step = await history.find(span, appliesToRow(connector), next, messagesPerStep)
     const messages = await history.messages(step.messages.map(({ id }) => id))
     for (const message of messages.filter((message) => isWithinSpan(message, span)).sort(newestFirst))
       if (message.source !== null) tally.add(message, check(message, message.source.ip))
@@ -89,7 +89,7 @@ export async function validateInbound(
 }
 
 /** Whether the recipient of the row is in the connector's scope, and the sender in its domains. */
-const isCovered =
+const appliesToRow =
   (connector: InboundConnector) =>
   (row: IndexRow): boolean =>
     bestPattern(connector.senderDomains, domainOf(row.sender)) !== null &&
