@@ -3,8 +3,6 @@
  * causes a notice. An OnPremises connector grants relay: the import may grant less, never more.
  */
 import { isIP } from 'node:net'
-import { openRelayFaults } from '../../shared/connectors/open-relay.ts'
-import { domainMatchesPattern, normaliseDomain } from '../../shared/mail/domain.ts'
 import { inboundConnectors } from '../connectors/entry-kinds.ts'
 import { domainPatterns } from './address-space.ts'
 import {
@@ -18,6 +16,7 @@ import {
 } from './connector-common.ts'
 import type { ExchangeSettings } from './exchange-settings.ts'
 import { NoticeCollector } from './import-notices.ts'
+import { disableIfHarmful, narrowDomains, noticeTenantLock, recipientScope } from './inbound-scope.ts'
 import { certificateNames } from './sender-certificate-names.ts'
 
 const requirementSettings = ['RequireTls', 'RestrictDomainsToCertificate', 'RestrictDomainsToIPAddresses']
@@ -63,17 +62,6 @@ export function importInbound(settings: ExchangeSettings): ImportedObject {
   return validateImport(inboundConnectors, disableIfHarmful(fields, collector), collector)
 }
 
-/** The API refuses an open relay only while it is enabled. */
-function disableIfHarmful(
-  fields: ReturnType<typeof commonFields> & (ReturnType<typeof partner> | ReturnType<typeof onPremises>),
-  collector: NoticeCollector,
-): typeof fields {
-  const faults = openRelayFaults({ ...fields, certificateAuthorities: [], exchangeOnline: null })
-  for (const { message } of faults) collector.add('Disabled', `it would be an open relay: ${message}.`)
-  const isDisabled = collector.notices.some(({ weight }) => weight === 'Disabled')
-  return isDisabled ? { ...fields, enabled: false } : fields
-}
-
 function partner(settings: ExchangeSettings, collector: NoticeCollector) {
   if (settings.flag('TreatMessagesAsInternal') === true)
     collector.note('TreatMessagesAsInternal is only for OnPremises connectors and is omitted.')
@@ -86,43 +74,10 @@ function partner(settings: ExchangeSettings, collector: NoticeCollector) {
     senderIpAddresses: addresses,
     ...certificate,
     ...restrictByAddress(settings, addresses, certificate, collector),
-    associatedAcceptedDomains: scopeOf(settings, collector),
+    associatedAcceptedDomains: recipientScope(settings, collector),
   }
   noticeTenantLock(fields, collector)
   return fields
-}
-
-/** Without a domain that mailflow supports, the connector applies to all recipients, which is stricter. */
-function scopeOf(settings: ExchangeSettings, collector: NoticeCollector): string[] {
-  const names = settings.list('AssociatedAcceptedDomains')
-  const domains = [...new Set(names.map(normaliseDomain).filter((domain) => domain !== null))]
-  const unsupported = names.filter((name) => normaliseDomain(name) === null)
-  if (unsupported.length > 0)
-    collector.add(
-      domains.length === 0 ? 'Stricter than in Exchange' : 'Weaker than in Exchange',
-      `AssociatedAcceptedDomains "${unsupported.join(', ')}" is omitted: it is not a domain.`,
-    )
-  return domains
-}
-
-/**
- * A restriction of every sender domain keeps mail out of the tenant that does not pass another gateway. Enabled here, it
- * would stop all mail from the internet.
- */
-function noticeTenantLock(
-  fields: {
-    senderDomains: readonly string[]
-    restrictDomainsToCertificate: boolean
-    restrictDomainsToIpAddresses: boolean
-  },
-  collector: NoticeCollector,
-): void {
-  const restricts = fields.restrictDomainsToCertificate || fields.restrictDomainsToIpAddresses
-  if (fields.senderDomains.includes('*') && restricts)
-    collector.add(
-      'Disabled',
-      'it restricts every sender domain, as a tenant does whose mail comes through another gateway. Enabled, it would refuse all other mail.',
-    )
 }
 
 /** Exchange checks the certificate's name only if the connector requires TLS or restricts its domains to that name. */
@@ -206,31 +161,6 @@ function onPremises(settings: ExchangeSettings, collector: NoticeCollector) {
     tlsSenderCertificateNames: usesNames ? names : [],
     treatMessagesAsInternal,
   }
-}
-
-/**
- * Returns the associated domains that match a sender domain; without associated domains, all sender domains. So the
- * import grants relay to no more senders than Exchange does.
- */
-function narrowDomains(
-  senderDomains: string[],
-  settings: ExchangeSettings,
-  collector: NoticeCollector,
-): string[] {
-  const names = settings.list('AssociatedAcceptedDomains')
-  if (names.length === 0) {
-    if (senderDomains.length === 0)
-      collector.add('Left out', 'it has no sender domain that mailflow supports.')
-    return senderDomains
-  }
-  const domains = [...new Set(names.map(normaliseDomain).filter((domain) => domain !== null))]
-  const narrowed = domains.filter((domain) =>
-    senderDomains.some((pattern) => domainMatchesPattern(domain, pattern)),
-  )
-  if (narrowed.length === 0)
-    collector.add('Left out', 'AssociatedAcceptedDomains leaves no sender domain that mailflow supports.')
-  else collector.note(`AssociatedAcceptedDomains narrows the sender domains to ${narrowed.join(', ')}.`)
-  return narrowed
 }
 
 /** Returns addresses and CIDR ranges without duplicates. */

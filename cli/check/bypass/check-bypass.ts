@@ -37,14 +37,14 @@ export async function checkBypass(target: Target, options: BypassOptions, io: Io
 async function mxFinding(domain: string, timeoutMs: number): Promise<Finding> {
   const hosts = await mxHostsOf(domain, timeoutMs)
   if (hosts.length === 0) return warn('mx', 'no MX record found', 'check the name of the domain', domain)
-  const direct = hosts.find((host) =>
+  const tenantHost = hosts.find((host) =>
     /\.(outlook\.com|mx\.microsoft|office365\.us|outlook\.cn)\.?$/i.test(host),
   )
-  return direct === undefined
+  return tenantHost === undefined
     ? ok('mx', `mail goes to ${hosts.join(', ')}`, domain)
     : warn(
         'mx',
-        `mail goes straight to Exchange Online: ${direct}`,
+        `mail goes straight to Exchange Online: ${tenantHost}`,
         'while the MX record names Exchange Online, every sender reaches it: point the record at the gateway',
         domain,
       )
