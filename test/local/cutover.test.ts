@@ -153,7 +153,7 @@ const checks: Check[] = [
   {
     heading: '1. Export and import',
     command: 'connectors import-exchange',
-    says: [/12 inbound connectors, 12 outbound connectors.* 7 × Disabled, 2 × Weaker/],
+    says: [/12 inbound connectors, 12 outbound connectors.* 8 × Disabled, 2 × Weaker/],
   },
   {
     heading: '2. Apply',
