@@ -20,6 +20,7 @@ const programs = [
   'test/functions/smtp-ingress/main.test.ts',
   'test/functions/smtp-ingress/rotation.test.ts',
   'test/local/crashes.test.ts',
+  'test/local/cutover.test.ts',
   'test/local/rotation.test.ts',
   'test/local/stop.test.ts',
 ]
