@@ -22,6 +22,7 @@ import { type DeadLetterDependencies, deadLetterRoutes } from './routes/dead-let
 import { type ExplainDependencies, explainRoute } from './routes/explain.ts'
 import { messageRoutes } from './routes/messages.ts'
 import { type ObservedDependencies, observedCertificateRoutes } from './routes/observed-certificates.ts'
+import { recipientRoutes } from './routes/recipients.ts'
 import { type TlsReportDependencies, tlsReportRoutes } from './routes/tls-reports.ts'
 import { validateInboundRoute } from './routes/validate-inbound.ts'
 import { type WaitingMailDependencies, waitingMailRoutes } from './routes/waiting-mail.ts'
@@ -69,7 +70,8 @@ export function createConnectorApi({
     addOpenApiRoute([
       configurationRoute(repository, deployment),
       ...connectorRoutes(repository, deployment, { logger, now }, waitingMail),
-      ...acceptedDomainRoutes(repository.acceptedDomains),
+      ...acceptedDomainRoutes(repository),
+      ...recipientRoutes(repository),
       ...messageRoutes(history, now),
       ...waitingMailRoutes(repository, waitingMail),
       ...deadLetterRoutes({ ...deadLetters, logger, now }),

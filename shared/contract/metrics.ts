@@ -10,6 +10,8 @@ export const Metric = {
   acceptedByTlsVersion: 'AcceptedByTlsVersion',
   /** Ingress: connections, commands, recipients and messages refused in session, dimension `reason`. */
   refused: 'Refused',
+  /** Ingress: recipients accepted because their list or mailbox server did not say whether they exist. */
+  recipientChecksFailed: 'RecipientChecksFailed',
   /**
    * Ingress: failed TLS handshakes; once for the stack, and once with dimension `cause`
    * (functions/smtp-ingress/tls/handshake-failure.ts).
