@@ -33,7 +33,7 @@ export interface Dependencies {
   trace: WaitingMailDependencies['trace']
   evaluation: JobSender<EvaluationJob>
   deadLetters: Pick<DeadLetterDependencies, 'sqs' | 'urls'>
-  explain: Omit<ExplainDependencies, 'now'>
+  explain: Omit<ExplainDependencies, 'now' | 'recipientLists'>
   deployment: Deployment
   reports: TlsReportDependencies['reports']
   published: CertificateDependencies['published']
@@ -78,7 +78,7 @@ export function createConnectorApi({
       ...tlsReportRoutes({ reports, snapshot: explain.snapshot, now }),
       certificatesRoute({ published, now }),
       ...observedCertificateRoutes({ observed, now }),
-      explainRoute({ ...explain, now }),
+      explainRoute({ ...explain, recipientLists: repository.recipientLists, now }),
       validateInboundRoute(repository, { history, now }),
     ]),
     roles,
