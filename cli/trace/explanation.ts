@@ -77,10 +77,10 @@ function recipientLines({
 }: z.output<typeof Recipient>): string[] {
   const { action, reason, explanation, reply, reportOnly } = verdict
   // The verdict is about accepted mail, and the ingress does not accept a recipient that does not exist.
-  if (action === 'Deliver' && !inSession.startsWith('2'))
+  if (action !== 'Bounce' && recipientCheck !== null && !inSession.startsWith('2'))
     return [
       `${printable(address)}: would be refused (UnknownRecipient)`,
-      ...(recipientCheck === null ? [] : [indentParagraph(printable(recipientCheck), 2)]),
+      indentParagraph(printable(recipientCheck), 2),
       `  Reply to RCPT TO: ${printable(inSession)}`,
     ]
   return [

@@ -1,6 +1,6 @@
 /**
- * A callout: asks the mailbox server of an accepted domain whether it accepts a recipient. The attack: whoever controls
- * the ingress makes this function connect to any host. The defence: the function takes an address only, and finds the
+ * A callout: asks the mailbox server of an accepted domain whether it accepts a recipient. The attack: a
+ * compromised ingress makes this function connect to any host. The defence: the function takes an address only, and finds the
  * connector itself; other domains than those with `recipients: SmtpCallout` are not checked. Not covered: a mailbox
  * server that accepts every recipient.
  */

@@ -72,7 +72,7 @@ export class ListCache {
   async #read(domain: string, entry: Entry): Promise<HashSet | null> {
     try {
       entry.set = await HashSet.from(this.#source.read(domain, entry.version))
-      this.#removeLeastRecentlyUsed(domain)
+      this.#removeUnused(domain)
     } catch (error) {
       entry.failedAt = this.#now()
       this.#log('error', 'a list of recipients cannot be read: all recipients of the domain are accepted', {
@@ -85,7 +85,7 @@ export class ListCache {
     return entry.set
   }
 
-  #removeLeastRecentlyUsed(newest: string): void {
+  #removeUnused(newest: string): void {
     let total = [...this.#entries.values()].reduce((sum, { set }) => sum + (set?.size ?? 0), 0)
     for (const [domain, { set }] of this.#entries) {
       if (total <= this.#maxRecipients) return
