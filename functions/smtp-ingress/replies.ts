@@ -87,7 +87,7 @@ export const unknownRecipientsLimited = refusal(
   '4.7.0',
   'Too many unknown recipients from your address, try again later',
 )
-/** Too many recipients wait for a check at their mailbox server, of this client or in this task. */
+/** Too many checks of recipients at their mailbox server: of the client, of the task, or of `check-recipient`. */
 export const tooManyRecipientChecks = refusal(
   'TooManyRecipientChecks',
   451,

@@ -1,8 +1,9 @@
 /** Lambda's Invoke, for a function that answers. The request is signed without the SDK. */
 import { createHash } from 'node:crypto'
 import { CredentialsCache, type ProvidedCredentials } from './credentials-cache.ts'
+import { NoResponseError } from './errors.ts'
 import type { HttpResponse, RequestTimeouts } from './http-connections.ts'
-import { ServiceClient } from './service-client.ts'
+import { ServiceClient, type ServiceRequest } from './service-client.ts'
 import type { Target } from './target.ts'
 
 export interface InvokerOptions {
@@ -29,22 +30,24 @@ export class FunctionInvoker {
   }
 
   /**
-   * Sends the request once, because a caller that waits does not gain by a second time limit.
+   * Sends the request once, and again only if an idle connection was broken: a caller that waits does not gain by a second
+   * time limit. The function must be idempotent.
    * @returns the function's result
    * @throws ServiceError, NoResponseError, or Error when the function failed
    */
   async invoke(event: unknown): Promise<unknown> {
     const body = Buffer.from(JSON.stringify(event))
-    const response = await this.#client.send(
-      {
-        method: 'POST',
-        path: this.#path,
-        headers: { 'content-length': String(body.length), 'content-type': 'application/json' },
-        body: [body],
-        payloadHash: createHash('sha256').update(body).digest('hex'),
-      },
-      1,
-    )
+    const request: ServiceRequest = {
+      method: 'POST',
+      path: this.#path,
+      headers: { 'content-length': String(body.length), 'content-type': 'application/json' },
+      body: [body],
+      payloadHash: createHash('sha256').update(body).digest('hex'),
+    }
+    const response = await this.#client.send(request, 1).catch((error: unknown) => {
+      if (!isBrokenConnection(error)) throw error
+      return this.#client.send(request, 1)
+    })
     return resultOf(response)
   }
 
@@ -63,6 +66,9 @@ function originOf(
   const { protocol, hostname, port } = new URL(endpoint ?? `https://lambda.${region}.${suffix}`)
   return { isSecure: protocol === 'https:', hostname, port: port === '' ? null : Number(port) }
 }
+
+const isBrokenConnection = (error: unknown): boolean =>
+  error instanceof NoResponseError && ['ECONNRESET', 'EPIPE'].includes(error.code)
 
 function resultOf({ headers, body }: HttpResponse): unknown {
   if (headers['x-amz-function-error'] === undefined) return JSON.parse(body)

@@ -10,7 +10,10 @@ export const Metric = {
   acceptedByTlsVersion: 'AcceptedByTlsVersion',
   /** Ingress: connections, commands, recipients and messages refused in session, dimension `reason`. */
   refused: 'Refused',
-  /** Ingress: recipients accepted because their list or mailbox server did not say whether they exist. */
+  /**
+   * Ingress: recipients accepted because their list or mailbox server did not say whether they exist, and those refused
+   * with 451 because `check-recipient` was throttled.
+   */
   recipientChecksFailed: 'RecipientChecksFailed',
   /**
    * Ingress: failed TLS handshakes; once for the stack, and once with dimension `cause`

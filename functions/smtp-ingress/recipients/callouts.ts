@@ -12,11 +12,14 @@ import { clientNetwork } from '../../../shared/net/client-network.ts'
 import { BoundedMap } from '../limits/bounded-map.ts'
 import { causeOf, type Log } from '../log.ts'
 
-/** Invokes check-recipient. @throws Error when it cannot be invoked */
-export type CalloutInvoker = (address: string) => Promise<CalloutResult>
+/**
+ * Invokes check-recipient. `Throttled`: too many invocations of all tasks.
+ * @throws Error when it cannot be invoked
+ */
+export type CalloutInvoker = (address: string) => Promise<CalloutResult | 'Throttled'>
 
-/** `Busy`: not checked, because a limit is reached. */
-export type CalloutAnswer = CalloutResult['result'] | 'Busy'
+/** `Busy` and `Throttled`: not checked, because a limit is reached: of this class, or of the function. */
+export type CalloutAnswer = CalloutResult['result'] | 'Busy' | 'Throttled'
 
 /**
  * Milliseconds for which a result applies. A mailbox that was removed bounces at most this long. A mailbox that was
@@ -28,10 +31,17 @@ const lifetimesMs: Readonly<Record<CalloutResult['result'], number>> = {
   Undetermined: minuteMs,
 }
 
-/** Concurrent callouts of the task, and those that one client causes. */
-const limits = { task: 20, client: 4 }
+/** Concurrent callouts of the task, those that one client causes, and those that it causes in a minute. */
+const limits = { task: 10, client: 4, clientPerMinute: 120 }
+const maxClients = 32_768
 /** About 15 MB. */
 const maxCachedResults = 65_536
+
+interface Client {
+  pending: number
+  minuteStart: number
+  startedInMinute: number
+}
 
 interface CachedResult {
   result: CalloutResult['result']
@@ -44,7 +54,7 @@ export class Callouts {
   readonly #now: () => number
   readonly #results = new BoundedMap<CachedResult>({ maxKeys: maxCachedResults })
   readonly #pending = new Map<string, Promise<CalloutAnswer>>()
-  readonly #pendingOfClient = new Map<string, number>()
+  readonly #clients = new BoundedMap<Client>({ maxKeys: maxClients })
 
   /** @param now milliseconds of a monotonic clock */
   constructor(invoke: CalloutInvoker, log: Log, now: () => number = () => performance.now()) {
@@ -60,22 +70,24 @@ export class Callouts {
     if (cached && this.#now() < cached.until) return cached.result
     const pending = this.#pending.get(key)
     if (pending) return pending
-    const client = clientNetwork(ip)
-    const clientCount = this.#pendingOfClient.get(client) ?? 0
-    if (this.#pending.size >= limits.task || clientCount >= limits.client) return 'Busy'
-    this.#pendingOfClient.set(client, clientCount + 1)
+    const client = this.#clientOf(ip)
+    if (this.#pending.size >= limits.task || isLimited(client)) return 'Busy'
+    client.pending++
+    client.startedInMinute++
     const check = this.#check(address, key).finally(() => {
       this.#pending.delete(key)
-      this.#release(client)
+      client.pending--
     })
     this.#pending.set(key, check)
     return check
   }
 
   async #check(address: string, key: string): Promise<CalloutAnswer> {
-    const { result, detail } = await this.#invoke(address).catch(
+    const answer = await this.#invoke(address).catch(
       (error: unknown): CalloutResult => ({ result: 'Undetermined', detail: causeOf(error) }),
     )
+    if (answer === 'Throttled') return answer
+    const { result, detail } = answer
     this.#results.set(key, { result, until: this.#now() + lifetimesMs[result] })
     if (result === 'Undetermined')
       this.#log('warn', 'a recipient could not be checked at its mailbox server: it is accepted', {
@@ -85,9 +97,14 @@ export class Callouts {
     return result
   }
 
-  #release(client: string): void {
-    const count = (this.#pendingOfClient.get(client) ?? 1) - 1
-    if (count > 0) this.#pendingOfClient.set(client, count)
-    else this.#pendingOfClient.delete(client)
+  #clientOf(ip: string): Client {
+    const now = this.#now()
+    const newClient = () => ({ pending: 0, minuteStart: now, startedInMinute: 0 })
+    const client = this.#clients.getOrCreate(clientNetwork(ip), newClient)
+    if (now - client.minuteStart >= minuteMs) Object.assign(client, { minuteStart: now, startedInMinute: 0 })
+    return client
   }
 }
+
+const isLimited = ({ pending, startedInMinute }: Client): boolean =>
+  pending >= limits.client || startedInMinute >= limits.clientPerMinute

@@ -1,5 +1,6 @@
 /** Invokes check-recipient. The ingress itself opens no session to a mail server, and reads no client certificate. */
 import type { ProvidedCredentials } from '../../../shared/aws/credentials-cache.ts'
+import { classifyError } from '../../../shared/aws/errors.ts'
 import { FunctionInvoker } from '../../../shared/aws/function-invoker.ts'
 import { CalloutResult } from '../../../shared/contract/recipient-callout.ts'
 import type { CalloutInvoker } from './callouts.ts'
@@ -18,5 +19,12 @@ export function createCalloutInvoker(
   if (functionArn === undefined)
     return async () => ({ result: 'Undetermined', detail: 'CHECK_RECIPIENT_FUNCTION_ARN is not set' })
   const invoker = new FunctionInvoker({ functionArn, credentials, timeouts, endpoint })
-  return async (address) => CalloutResult.parse(await invoker.invoke({ address }))
+  return async (address) => {
+    try {
+      return CalloutResult.parse(await invoker.invoke({ address }))
+    } catch (error) {
+      if (classifyError(error) === 'Throttled') return 'Throttled'
+      throw error
+    }
+  }
 }

@@ -78,9 +78,9 @@ export class RecipientChecker {
   #toResult(answer: CalloutAnswer, { ip, isOwnServer, isLatest }: CheckedRecipient): RecipientCheckResult {
     if (answer === 'Exists') return null
     if (answer === 'Busy') return tooManyRecipientChecks
-    if (answer === 'Undetermined') {
+    if (answer === 'Undetermined' || answer === 'Throttled') {
       this.#parts.metrics.count(Metric.recipientChecksFailed)
-      return null
+      return answer === 'Throttled' ? tooManyRecipientChecks : null
     }
     if (!isLatest) return 'NeedsLatest'
     if (!isOwnServer && this.#parts.unknownRecipients.count(ip)) return tooManyUnknownRecipients

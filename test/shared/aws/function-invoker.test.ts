@@ -57,3 +57,19 @@ test('the ARN of another resource is refused', () => {
   const options = { credentials, timeouts, functionArn: 'arn:aws:sqs:eu-west-1:123456789012:queue' }
   assert.throws(() => new FunctionInvoker(options), /not the ARN of a Lambda function/)
 })
+
+test('over a broken idle connection, the request is sent again', async () => {
+  let requests = 0
+  const server = createServer((request, response) => {
+    requests++
+    if (requests === 2) request.socket.resetAndDestroy()
+    else response.end('{}')
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const invoker = new FunctionInvoker({ functionArn, credentials, timeouts, endpoint })
+  for (let n = 0; n < 2; n++) assert.deepEqual(await invoker.invoke({}), {})
+  assert.equal(requests, 3)
+  invoker.close()
+  server.close()
+})

@@ -53,7 +53,7 @@ test('sessions that wait for the same recipient cause one callout, from any clie
 const networks: [title: string, addressOf: (n: number) => string, concurrent: number][] = [
   ['of one address causes four callouts', () => client, 4],
   ['of one /64 causes four callouts', (n) => `2001:db8::${(n + 1).toString(16)}`, 4],
-  ['of many addresses causes twenty callouts', (n) => `192.0.2.${n}`, 20],
+  ['of many addresses causes ten callouts', (n) => `192.0.2.${n}`, 10],
 ]
 for (const [title, addressOf, concurrent] of networks)
   test(`a client ${title} at the same time; others are busy and not accepted`, async () => {
@@ -66,6 +66,25 @@ for (const [title, addressOf, concurrent] of networks)
     await Promise.all(answers)
     assert.equal(await callouts.check('later@ours.example', addressOf(0)), 'Exists')
   })
+
+test('a client causes 120 callouts in a minute, one after another; then others are busy until the minute is over', async () => {
+  const { callouts, invoked, clock } = setup(async () => 'Exists')
+  for (let n = 0; n < 120; n++) await callouts.check(`anna+${n}@ours.example`, client)
+  assert.equal(callouts.check('anna+120@ours.example', client), 'Busy')
+  assert.equal(callouts.check('anna+1@ours.example', client), 'Exists')
+  clock.now += minute
+  assert.equal(await callouts.check('anna+120@ours.example', client), 'Exists')
+  assert.equal(invoked.length, 121)
+})
+
+test('a throttled function is no failed check: the recipient is not accepted, and checked again next time', async () => {
+  let isThrottled = true
+  const invoke = async () => (isThrottled ? 'Throttled' : ({ result: 'Exists', detail: '' } as const))
+  const callouts = new Callouts(invoke, () => {})
+  assert.equal(await callouts.check('anna@ours.example', client), 'Throttled')
+  isThrottled = false
+  assert.equal(await callouts.check('anna@ours.example', client), 'Exists')
+})
 
 test('while one client has used its callouts, known recipients and another client are checked', async () => {
   const { callouts } = setup(async (address) => {
