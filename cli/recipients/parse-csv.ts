@@ -1,4 +1,4 @@
-/** CSV as PowerShell's `Export-Csv` writes it (RFC 4180, with the culture's delimiter). Pure. */
+/** CSV as PowerShell's `Export-Csv` writes it (quotes are doubled, the delimiter is the culture's). Pure. */
 import { CommandError } from '../command-error.ts'
 
 export interface CsvRow<Column extends string> {

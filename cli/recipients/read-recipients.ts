@@ -2,6 +2,7 @@
  * Reads the recipients of a domain from a file: a text with an address in each line, or a CSV file as
  * `Get-Recipient | Export-Csv` writes it. Pure.
  */
+import { domainOf } from '../../shared/mail/address.ts'
 import { readListedRecipient } from '../../shared/mail/recipient-address.ts'
 import { countText } from '../../shared/policy/text-lists.ts'
 import { CommandError } from '../command-error.ts'
@@ -33,7 +34,7 @@ export function readRecipients(text: string, name: string, domain: string): File
   const addresses = csv.flatMap(({ line, values }): Entry[] =>
     addressesOf(values, `${name}:${line}`).map((address) => ({ line, text: address })),
   )
-  const isOwn = ({ text: address }: Entry) => address.toLowerCase().endsWith(`@${domain}`)
+  const isOwn = ({ text: address }: Entry) => domainOf(address) === domain
   const own = addresses.filter(isOwn)
   const others = new Set(addresses.filter((entry) => !isOwn(entry)).map((entry) => entry.text.toLowerCase()))
   return { ...collect(own, name, domain), otherDomains: others.size }

@@ -1,4 +1,5 @@
 /** `/accepted-domains/{domain}/recipients`: the list of a domain's recipients. Its entity tag is that of the domain. */
+import { ulid } from 'ulid'
 import * as z from 'zod'
 import { AcceptedDomain } from '../../../shared/connectors/schema.ts'
 import { maxListedRecipients, type RecipientLists } from '../../../shared/connectors-table/recipient-lists.ts'
@@ -145,6 +146,7 @@ async function save(
       ? undefined
       : { version: await lists.write(domain.domain, [...recipients].sort()), addresses: recipients.size }
   const saved = savedValue(await domains.setRecipientList(domain, list), 'accepted domain')
-  if (list) await lists.removeBefore(domain.domain, list.version, previous)
+  // The list is saved. What cannot be deleted now, the next write deletes.
+  await lists.removeBefore(domain.domain, list?.version ?? ulid(), list && previous).catch(() => {})
   return okResponse(saved)
 }

@@ -1,6 +1,7 @@
 /** The lists of accepted domains' recipients, over the API. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { ScanCommand } from '@aws-sdk/lib-dynamodb'
 import { AcceptedDomain } from '../../../shared/connectors/schema.ts'
 import { type ApiCall, type ApiResult, createTestApi } from '../../support/api-client.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
@@ -146,4 +147,18 @@ test('a domain that is removed and accepted again has no list', async () => {
   await call(`PUT ${path}`, { json: {} })
   assert.deepEqual(await addressesOf(path), [])
   assert.equal((await setMode('List')).status, 409)
+})
+
+test('a list that is emptied or whose domain is removed is deleted from the table', async () => {
+  const partsOf = async (domain: string) => {
+    const { Items = [] } = await database.documents.send(new ScanCommand({ TableName: 'connectors' }))
+    return Items.filter(({ pk }) => pk === `recipients#${domain}`).length
+  }
+  const emptied = await acceptDomain(['anna'])
+  assert.equal(await partsOf(emptied.domain), 1)
+  await emptied.write('PUT', { addresses: [] })
+  assert.equal(await partsOf(emptied.domain), 0)
+  const removed = await acceptDomain(['anna'])
+  await call(`DELETE ${removed.path}`, { headers: { 'if-match': '*' } })
+  assert.equal(await partsOf(removed.domain), 0)
 })
