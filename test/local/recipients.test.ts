@@ -63,6 +63,17 @@ test('a recipient that the list does not have is refused, and one that is added 
   await whenRefused('bert')
 })
 
+test('a list of 100,000 recipients passes the API, and the ingress finds its last address', async () => {
+  const input = Array.from({ length: 100_000 }, (_, n) => `firstname.lastname${n}@ours.example\n`).join('')
+  const set = await mailflow(['recipients', 'set', 'ours.example', '-f', '-', '--yes'], {
+    env: { MAILFLOW_API: runner.endpoints.api },
+    input,
+  })
+  assert.match(set.out, /100000 added, \d removed; \d before, 100000 after/, set.err)
+  await whenRefused('carla')
+  assert.deepEqual(await codesOf('Firstname.Lastname99999', 'firstname.lastname100000'), ['250', '550'])
+})
+
 test('a recipient that the mailbox server does not know is refused; check-recipient asks it once', async () => {
   await setRecipients('SmtpCallout')
   await whenRefused('gone')
