@@ -46,6 +46,7 @@ const sharing: readonly (readonly string[])[] = [
   [
     'test/local/expiry-watch.test.ts',
     'test/local/public-pages.test.ts',
+    'test/local/recipients.test.ts',
     'test/local/renewed-certificate.test.ts',
     'test/local/retry.test.ts',
     'test/local/waiting-mail.test.ts',

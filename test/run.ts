@@ -118,8 +118,8 @@ const parts: Record<string, (paths: readonly string[]) => Part> = {
     prints: true,
   }),
   memory: () => ({
-    title: 'a thousand concurrent large messages',
-    commands: [program('test/faults/memory.ts')],
+    title: 'lists of recipients, and a thousand concurrent large messages',
+    commands: [program('--expose-gc', 'test/faults/recipient-memory.ts'), program('test/faults/memory.ts')],
     alone: true,
     prints: true,
   }),

@@ -5,6 +5,7 @@ import {
   ApiEnvironment,
   BounceEnvironment,
   CanaryEnvironment,
+  CheckRecipientEnvironment,
   DeliverEnvironment,
   EvaluateEnvironment,
   ExpiryWatchEnvironment,
@@ -30,6 +31,7 @@ const functions: [string, z.ZodObject][] = [
   ['BounceFunction', BounceEnvironment],
   ['ApiFunction', ApiEnvironment],
   ['ValidationFunction', ValidateEnvironment],
+  ['RecipientCheckFunction', CheckRecipientEnvironment],
   ['ReportsFunction', ReportEnvironment],
   ['PagesFunction', PagesEnvironment],
   ['ExpiryWatchFunction', ExpiryWatchEnvironment],
@@ -66,7 +68,7 @@ test('the host name and the settings of DNS reach the functions that deliver and
     dnsServers: ['127.0.0.1:5353'],
     privateMxNetworks: ['127.0.0.0/8'],
   }
-  for (const name of ['DeliveryFunction', 'ValidationFunction']) {
+  for (const name of ['DeliveryFunction', 'ValidationFunction', 'RecipientCheckFunction']) {
     const unit = resourcesOfType('AWS::Lambda::Function', mailflow).find(({ id }) => id.startsWith(name))
     const { MAIL_HOSTNAME, DNS_SERVERS, PRIVATE_MX_NETWORKS } = unit?.Properties.Environment.Variables ?? {}
     assert.deepEqual(
@@ -121,7 +123,7 @@ for (const [what, mailflow, fits] of environments)
 
 test('every function runs on Node 24 and arm64, and the ingress task on arm64', () => {
   const all = resourcesOfType('AWS::Lambda::Function')
-  assert.equal(all.length, 10)
+  assert.equal(all.length, 11)
   for (const { id, Properties } of all) {
     assert.equal(Properties.Runtime, 'nodejs24.x', id)
     assert.deepEqual(Properties.Architectures, ['arm64'], id)
