@@ -32,10 +32,11 @@ export type Verification =
 const maxHeaderOctets = 262_144
 const maxSignatures = 10
 /** The package's time grows with the square of these. */
-const maxLines = 10_000
-const maxFields = 2_000
+const maxLines = 5_000
+const maxFields = 1_000
 const maxSpaces = 1_000
-const maxSignatureOctets = 8_192
+const maxFromOctets = 8_192
+const maxSignatureOctets = 4_096
 
 /** @throws only what reading the octets throws */
 export async function verifySignatures(
@@ -80,14 +81,24 @@ export async function verifySignatures(
 
 function headerFault(header: Buffer): string | null {
   const text = header.toString('latin1')
-  const lines = text.split('\r\n')
-  if (lines.length > maxLines) return 'header section with too many lines'
-  if (lines.filter((line) => !/^[ \t]/.test(line)).length > maxFields)
-    return 'header section with too many fields'
+  if (text.split('\r\n').length > maxLines) return 'header section with too many lines'
+  const fields = fieldsOf(text)
+  if (fields.length > maxFields) return 'header section with too many fields'
+  if (fields.some((field) => field.length > maxFromOctets && nameOf(field) === 'from'))
+    return 'From field too large'
   return text.match(/[ \t\r\n]+/g)?.some(({ length }) => length > maxSpaces)
     ? 'header section with too long spaces'
     : null
 }
+
+const fieldsOf = (header: string): string[] => header.split(/\r\n(?![ \t])/)
+
+/** A field's name as a lenient reader finds it: without controls, spaces and octets beyond ASCII. */
+const nameOf = (field: string): string =>
+  field
+    .slice(0, field.indexOf(':'))
+    .replace(/[^\x21-\x7e]+/g, '')
+    .toLowerCase()
 
 /** Reads the signatures, and starts the queries for their keys. */
 async function readHeader(
@@ -146,17 +157,9 @@ function outcomeOf(result: SignatureResult): VerifiedSignatures['signatures'] {
   ]
 }
 
-/** A field's name as a lenient reader finds it: without controls, spaces and octets beyond ASCII. */
-const nameOf = (field: string): string =>
-  field
-    .slice(0, field.indexOf(':'))
-    .replace(/[^\x21-\x7e]+/g, '')
-    .toLowerCase()
-
 function authorOf(header: Buffer): AuthorDomain {
-  const fields = header.toString('utf8').split(/\r\n(?![ \t])/)
-  const values = fields
-    .filter((field) => nameOf(field) === 'from')
-    .map((field) => field.slice(field.indexOf(':') + 1))
-  return authorDomain(values)
+  const fields = fieldsOf(header.toString('utf8'))
+  return authorDomain(
+    fields.filter((field) => nameOf(field) === 'from').map((field) => field.slice(field.indexOf(':') + 1)),
+  )
 }
