@@ -24,7 +24,7 @@ export async function verifyAlignedSignatures(
 ): Promise<AlignedSignatures> {
   const lookup = messageLookup(resolver, dnsTimeoutMs, signal)
   const none: AlignedSignatures = { domains: [], isTemporary: false }
-  const verification = await verifySignatures(content, lookup, at)
+  const verification = await verifySignatures(content, lookup, { at, isSealed: false })
   if (verification.kind === 'Unreadable') {
     if (verification.error) onError(verification.error)
     return none

@@ -69,7 +69,7 @@ async function evaluate(
     })
   const [spf, verification] = await Promise.all([
     orElse(evaluateSpf(input, lookup), { result: 'permerror', ...spfIdentity(input) }),
-    verifySignatures(input.content, lookup, input.at),
+    verifySignatures(input.content, lookup, { at: input.at, isSealed: input.seal !== null }),
   ])
   if (verification.kind === 'Unreadable') {
     if (verification.error) onError(verification.error)

@@ -45,7 +45,7 @@ export async function sealMessage(
   { result }: ArcOutcome,
   { hostname, results, at }: { hostname: string; results: string; at: Date },
 ): Promise<string> {
-  if (result !== 'none' && result !== 'pass' && result !== 'fail') return ''
+  if (bodyHash === null || (result !== 'none' && result !== 'pass' && result !== 'fail')) return ''
   const { createSeal } = await import('mailauth/lib/arc/index.js')
   const { parseHeaders } = await import('mailauth/lib/tools.js')
   const { headers, errors } = await createSeal(false, {

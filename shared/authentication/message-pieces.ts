@@ -9,6 +9,8 @@ export interface SplitMessage {
   header: Buffer | null
   /** In pieces of at most `maxPieceOctets`; other work can run after each. */
   body: AsyncIterable<Buffer>
+  /** Ends reading, also before the end of the body. */
+  close(): Promise<void>
 }
 
 /** @throws only what reading the octets throws */
@@ -26,6 +28,7 @@ export async function splitMessage(octets: MessageOctets, maxHeaderOctets: numbe
   return {
     header: isComplete ? Buffer.concat([section, Buffer.from('\r\n')]) : null,
     body: slices(start.subarray(section.length + 2), pieces),
+    close: async () => void (await pieces.return?.()),
   }
 }
 
@@ -36,17 +39,13 @@ async function* slices(
   rest: AsyncIterator<Buffer> | Iterator<Buffer>,
 ): AsyncGenerator<Buffer> {
   let piece = first
-  try {
-    for (;;) {
-      for (let at = 0; at < piece.length; at += maxPieceOctets) {
-        yield piece.subarray(at, at + maxPieceOctets)
-        await new Promise(setImmediate)
-      }
-      const { value, done } = await rest.next()
-      if (done) return
-      piece = value
+  for (;;) {
+    for (let at = 0; at < piece.length; at += maxPieceOctets) {
+      yield piece.subarray(at, at + maxPieceOctets)
+      await new Promise(setImmediate)
     }
-  } finally {
-    await rest.return?.()
+    const { value, done } = await rest.next()
+    if (done) return
+    piece = value
   }
 }

@@ -18,9 +18,10 @@ export interface VerifiedSignatures {
   signatures: Omit<SignatureOutcome, 'aligned'>[]
   author: AuthorDomain
   arc: ArcData
-  /** The header section with its empty line, and the hash of the relaxed body for a seal. */
+  /** The section with its empty line. */
   header: Buffer
-  bodyHash: string
+  /** Of the relaxed body, base64; null without seal. */
+  bodyHash: string | null
 }
 
 export type Verification =
@@ -38,46 +39,51 @@ const maxSpaces = 1_000
 const maxFromOctets = 8_192
 const maxSignatureOctets = 4_096
 
+interface Options {
+  at: Date
+  /** Whether the body's hash is needed for a seal. */
+  isSealed: boolean
+}
+
 /** @throws only what reading the octets throws */
 export async function verifySignatures(
   octets: MessageOctets,
   { lookup }: MessageLookup,
-  at: Date,
+  { at, isSealed }: Options,
 ): Promise<Verification> {
-  const { header, body } = await splitMessage(octets, maxHeaderOctets)
-  const fault = header === null ? 'header section too large' : headerFault(header)
-  if (header === null || fault !== null) return { kind: 'Unreadable', reason: fault ?? '', error: null }
-  const bodies = new BodyHashes()
-  const fail = (error: unknown): Verification => ({
-    ...{ kind: 'Unreadable', reason: 'message cannot be read' },
-    error: error as Error,
-  })
-  let verifier: DkimVerifier
-  let sealHash: ReturnType<BodyHashes['add']>
+  const { header, body, close } = await splitMessage(octets, maxHeaderOctets)
   try {
-    verifier = await readHeader(header, bodies, lookup, at)
-    sealHash = bodies.add('relaxed', 'sha256', '')
-  } catch (error) {
-    return fail(error)
-  }
-  for await (const piece of body) bodies.update(piece)
-  bodies.finish()
-  try {
-    await verifier.finish()
-    return {
-      kind: 'Verified',
-      verified: {
-        signatures: verifier.results.flatMap(outcomeOf),
-        author: authorOf(header),
-        arc: verifier.arc,
-        header,
-        bodyHash: sealHash.digest('base64'),
-      },
-    }
-  } catch (error) {
-    return fail(error)
+    if (header === null) return unreadable('header section too large')
+    const fault = headerFault(header)
+    if (fault !== null) return unreadable(fault)
+    const bodies = new BodyHashes()
+    const sealHash = isSealed ? bodies.add('relaxed', 'sha256', '') : null
+    const verifier = await readHeader(header, bodies, lookup, at).catch((error: Error) => error)
+    if (verifier instanceof Error) return unreadable('message cannot be read', verifier)
+    if (!bodies.isEmpty) for await (const piece of body) bodies.update(piece)
+    bodies.finish()
+    return await verifier.finish().then(
+      () => ({
+        kind: 'Verified',
+        verified: {
+          signatures: verifier.results.flatMap(outcomeOf),
+          author: authorOf(header),
+          arc: verifier.arc,
+          header,
+          bodyHash: sealHash?.digest('base64') ?? null,
+        },
+      }),
+      (error: Error) => unreadable('message cannot be read', error),
+    )
+  } finally {
+    await close()
   }
 }
+
+const unreadable = (reason: string, error: Error | null = null): Verification => ({
+  ...{ kind: 'Unreadable', reason },
+  error,
+})
 
 function headerFault(header: Buffer): string | null {
   const text = header.toString('latin1')
@@ -131,7 +137,13 @@ async function readHeader(
       )
     return key
   }
-  await verifier.writeAsync(header)
+  const verify = verifier.verifySignature.bind(verifier)
+  verifier.verifySignature = async (...signature) => {
+    // Other work runs between two signatures, each of which may cover a large header section.
+    await new Promise(setImmediate)
+    return verify(...signature)
+  }
+  await verifier.emitHeaders(header)
   for (const { skip, invalid, type, selector, signingDomain, hashAlgo } of verifier.signatureHeaders)
     if (!skip && !invalid)
       verifier.keyCache

@@ -85,12 +85,12 @@ describe('dkimpy and mailflow agree about signatures:', { skip }, () => {
           `From:  a@p.example \r\n${field('Subject')}${field('To')}\r\n${text(20)}\r\n`,
         )
         const options = { canonicalization: form }
-        const ours = await signMail(
+        const byMailflow = await signMail(
           await signMail(content, keys.rsa, 'p.example', 'rsa', options),
           ...([keys.ed25519, 'p.example', 'ed25519', options] as const),
         )
         const { privateKey: key } = keys.rsa
-        const theirs = requestMessage({
+        const byPeer = requestMessage({
           do: 'sign',
           message: content,
           key,
@@ -98,9 +98,9 @@ describe('dkimpy and mailflow agree about signatures:', { skip }, () => {
           selector: 'rsa',
           form,
         })
-        const messages = [ours, theirs, alter(ours), alter(theirs)]
+        const messages = [byMailflow, byPeer, alter(byMailflow), alter(byPeer)]
         assert.deepEqual(validForPeer(...messages), await Promise.all(messages.map(isValid)))
-        assert.deepEqual(await isValid(theirs), [true])
+        assert.deepEqual(await isValid(byPeer), [true])
       })
   it('except one that covers a part of the body, which mailflow refuses (RFC 6376 §8.2)', async () => {
     const partial = alter(await signMail(message, keys.rsa, 'p.example', 'rsa', { maxBodyLength: 7 }))
@@ -129,9 +129,9 @@ describe('dkimpy and mailflow agree about ARC chains', { skip }, () => {
   }
   for (const [title, seals] of [
     ['without seals', []],
-    ['of ours', [sealByUs]],
-    ['of theirs', [sealByPeer]],
-    ['of ours and theirs in turn', [sealByUs, sealByPeer, sealByUs, sealByPeer, sealByUs]],
+    ['of mailflow', [sealByUs]],
+    ['of dkimpy', [sealByPeer]],
+    ['of both in turn', [sealByUs, sealByPeer, sealByUs, sealByPeer, sealByUs]],
   ] as const)
     it(title, async () => {
       let content = await signMail(message, keys.rsa, 'p.example', 'rsa')

@@ -222,6 +222,9 @@ describe('a hostile message:', () => {
   })
 })
 
+/** `AUTHENTICATION_RUNS` sets the number of messages of each kind. */
+const runs = Number(process.env.AUTHENTICATION_RUNS ?? 40)
+
 describe('random', () => {
   const random = new Random(6376)
   const parts = [
@@ -266,7 +269,7 @@ describe('random', () => {
     ],
   ]
   it('headers neither pass nor cause an error', async () => {
-    for (let run = 0; run < 150; run++) {
+    for (let run = 0; run < runs; run++) {
       const header = Array.from({ length: random.between(1, 80) }, () => random.of(parts)).join('')
       const { dkim, dmarc, arc, errors } = await authenticate(Buffer.from(`${header}\r\n\r\nx`), {
         mailFrom: 'a@q.example',
@@ -278,7 +281,7 @@ describe('random', () => {
   })
   it('changes of signed octets do not pass', async () => {
     const begin = signed.length - message.length
-    for (let run = 0; run < 100; run++) {
+    for (let run = 0; run < runs; run++) {
       const altered = Buffer.from(signed)
       const at = random.between(begin, altered.length)
       if (altered.toString('latin1', at, at + 1).match(/\W/)) continue
@@ -296,6 +299,18 @@ describe('the content', () => {
     }
     assert.deepEqual(await authenticate(pieces()), await authenticate(signed))
   })
+  for (const [title, header] of [
+    ['of a large header section', `X: ${'y'.repeat(262_144)}\r\n`],
+    ['without signature', ''],
+  ] as const)
+    it(`${title} is not read to its end`, async () => {
+      const pieces = (async function* () {
+        yield prepend(header, message)
+        yield Buffer.from('more')
+      })()
+      await authenticate(pieces)
+      assert.deepEqual(await pieces.next(), { value: undefined, done: true })
+    })
   it('that cannot be read rejects', async () => {
     const broken = async function* () {
       yield signed.subarray(0, -7)
