@@ -11,7 +11,7 @@ import { type AuthorDomain, authorDomain } from './author-domain.ts'
 import { BodyHashes } from './body-hash.ts'
 import type { MessageLookup } from './message-lookup.ts'
 import { type MessageOctets, splitMessage } from './message-pieces.ts'
-import type { SignatureOutcome } from './result-fields.ts'
+import { type SignatureOutcome, selectorOf } from './result-fields.ts'
 
 export interface VerifiedSignatures {
   /** `aligned` is unknown here. */
@@ -162,7 +162,7 @@ function outcomeOf(result: SignatureResult): VerifiedSignatures['signatures'] {
       // RFC 6376 §8.2: octets after those that l= covers can be anyone's.
       result: known === 'pass' && (status.underSized ?? 0) > 0 ? 'policy' : known,
       domain: normaliseDomain(signingDomain) ?? '',
-      selector: normaliseDomain(selector) ?? '',
+      selector: selectorOf(selector) ?? '',
       algorithm: algo,
       signature,
     },

@@ -4,7 +4,7 @@ import type { Zone } from './dns.ts'
 /** Type and data of the records of a name; `FAIL` for a failing query. */
 type Records = Record<
   string,
-  readonly (readonly [type: 'TXT' | 'A' | 'AAAA' | 'MX' | 'FAIL', data: unknown])[]
+  readonly (readonly [type: 'TXT' | 'A' | 'AAAA' | 'MX' | 'PTR' | 'FAIL', data: unknown])[]
 >
 
 export interface SpfCase {
@@ -74,6 +74,24 @@ const rows: readonly [title: string, records: Records, expected: string, change?
     },
     'pass',
   ],
+  [
+    'ptr (§5.5)',
+    {
+      'p.example': [spf('ptr -all')],
+      '1.2.0.192.in-addr.arpa': [['PTR', 'mx.p.example']],
+      'mx.p.example': [['A', '192.0.2.1']],
+    },
+    'pass',
+  ],
+  [
+    'ptr whose name has another address (§5.5)',
+    {
+      'p.example': [spf('ptr -all')],
+      '1.2.0.192.in-addr.arpa': [['PTR', 'mx.p.example']],
+      'mx.p.example': [['A', '192.0.2.2']],
+    },
+    'fail',
+  ],
   ['an unknown mechanism (§4.6)', { 'p.example': [spf('foo -all')] }, 'permerror'],
   ['an invalid address (§4.6)', { 'p.example': [spf('ip4:192.0.2 -all')] }, 'permerror'],
   ['an unknown modifier (§6)', { 'p.example': [spf('foo=bar ip4:192.0.2.1 -all')] }, 'pass'],
@@ -120,6 +138,7 @@ export const spfCases: readonly SpfCase[] = rows.map(([title, records, expected,
         txt: data<string>(records, 'TXT'),
         a: data<string>(records, 'A'),
         aaaa: data<string>(records, 'AAAA'),
+        ptr: data<string>(records, 'PTR'),
       },
       ...{ mx: data<[number, string]>(records, 'MX'), fail: Object.fromEntries(fail) },
     },

@@ -67,6 +67,13 @@ it('a message with aligned SPF and DKIM passes', async () => {
   )
 })
 
+it('a selector of digits is reported', async () => {
+  const content = await signMail(message, key, 'p.example', '20230601')
+  const { dkim, fields } = await authenticate(content)
+  assert.equal(dkim[0]?.selector, '20230601')
+  assert.match(fields, /header\.s=20230601 /)
+})
+
 describe('the signatures of RFC 8463', () => {
   const resolver = fakeResolver({
     txt: Object.fromEntries(Object.entries(rfc8463Keys).map(([name, record]) => [name, [record]])),
