@@ -33,13 +33,12 @@ export async function verifyAlignedSignatures(
   const spf = { result: 'none', identity: 'mailfrom', domain: '' } as const
   try {
     const { outcome, aligned } = await evaluateDmarc(author, spf, signatures, lookup)
+    const valid = signatures.filter(({ result }, index) => result === 'pass' && aligned[index])
+    const isUndetermined =
+      outcome.result === 'temperror' || signatures.some(({ result }) => result === 'temperror')
     return {
-      domains: signatures
-        .filter(({ result }, index) => result === 'pass' && aligned[index])
-        .map((each) => each.domain),
-      isTemporary:
-        author.kind === 'One' &&
-        (outcome.result === 'temperror' || signatures.some(({ result }) => result === 'temperror')),
+      domains: [...new Set(valid.map(({ domain }) => domain))],
+      isTemporary: author.kind === 'One' && isUndetermined,
     }
   } catch (error) {
     onError(error as Error)
