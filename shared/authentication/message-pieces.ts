@@ -21,7 +21,8 @@ export async function splitMessage(octets: MessageOctets, maxHeaderOctets: numbe
   while (!isWhole && !hasEmptyLine(start) && start.length <= maxHeaderOctets) {
     const { value, done } = await pieces.next()
     if (done) isWhole = true
-    else start = Buffer.concat([start, value])
+    // A whole message is not copied.
+    else start = start.length === 0 ? value : Buffer.concat([start, value])
   }
   const section = headerSection(start)
   const isComplete = (isWhole || hasEmptyLine(start)) && section.length <= maxHeaderOctets
