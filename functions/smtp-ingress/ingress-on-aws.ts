@@ -4,6 +4,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import { verifyAlignedSignatures } from '../../shared/authentication/aligned-signatures.ts'
 import { SnapshotReader } from '../../shared/connectors-table/repository.ts'
 import { createResolver } from '../../shared/net/resolver.ts'
 import { RevocationChecker } from '../../shared/net/revocation/checker.ts'
@@ -14,7 +15,7 @@ import { RevocationTable } from '../../shared/transport/revocation-table.ts'
 import { type Ingress, type IngressParts, startIngress } from './ingress.ts'
 import { awsClientOptions, createStorageClients } from './intake/aws-clients.ts'
 import { createMessageRateLimiter } from './limits/message-rate-limiter.ts'
-import { createLog } from './log.ts'
+import { causeOf, createLog } from './log.ts'
 import { createSecretReader } from './tls/secret-reader.ts'
 
 /**
@@ -38,6 +39,8 @@ export function startIngressOnAws(
     now: Date.now,
   })
   const canaries = new CanaryTable(documents, environment.TRANSPORT_TABLE)
+  const resolver = createResolver(environment.DNS_SERVERS)
+  const log = createLog(write)
   const { TLS_SECRET_ARN: secretArn } = environment
   return startIngress({
     environment,
@@ -47,9 +50,15 @@ export function startIngressOnAws(
       readCertificates: createSecretReader(new SecretsManagerClient(awsClientOptions(4000)), secretArn),
     }),
     rates,
+    verifySignatures: (content, signal) =>
+      verifyAlignedSignatures(content, resolver, {
+        at: new Date(),
+        signal,
+        onError: (error) => log('error', 'signatures cannot be verified', { cause: causeOf(error) }),
+      }),
     readLastCanary: () => canaries.lastSent(),
     revocation: new RevocationChecker({
-      resolver: createResolver(environment.DNS_SERVERS),
+      resolver,
       privateNetworks: environment.PRIVATE_MX_NETWORKS,
       store: new RevocationTable(documents, environment.TRANSPORT_TABLE, 'ingress'),
       // CRLs take memory, which is needed for mail.

@@ -21,6 +21,7 @@ import { Metrics, startMetricsWriter } from './metrics.ts'
 import type { SessionOptions } from './protocol/session.ts'
 import { ConnectorSessionPolicy, type SessionPolicyParts } from './session-policy/connector-session-policy.ts'
 import { LastCanary } from './session-policy/last-canary.ts'
+import { SignatureVerifier, type SignatureVerifierOptions } from './session-policy/signature-verifier.ts'
 import { UnknownCertificateNotifier } from './session-policy/unknown-certificate-notifier.ts'
 import { type SnapshotSource, WatchedConnectors } from './session-policy/watched-connectors.ts'
 import { publishDaysLeft } from './tls/certificate-days-left.ts'
@@ -46,6 +47,8 @@ export interface IngressParts {
   readLastCanary?(): Promise<string | null>
   /** If absent, the revocation of client certificates is not checked. */
   revocation?: SessionPolicyParts['revocation']
+  /** Verifies DKIM signatures (`SignatureVerifierOptions`). If absent, no message has a signature. */
+  verifySignatures?: SignatureVerifierOptions['verify']
   /** If absent, message rates are not limited. */
   rates?: MessageRateLimiter
 }
@@ -73,6 +76,7 @@ export async function startIngress(parts: IngressParts): Promise<Ingress> {
     intake,
     certificateNotifier: new UnknownCertificateNotifier(new NoticeQueue(parts.notices), metrics, log),
     rates,
+    signatures: new SignatureVerifier({ verify: parts.verifySignatures ?? noSignatures }),
     handshakeCosts: new HandshakeCosts(),
     ...(parts.revocation && { revocation: parts.revocation }),
     ...(parts.readLastCanary && { lastCanary: new LastCanary(parts.readLastCanary) }),
@@ -119,6 +123,7 @@ async function openIntake(parts: IngressParts, log: Log): Promise<Intake> {
     queue: parts.queue,
     probeQueue: parts.probeQueue,
     bucket: environment.CONTENT_BUCKET,
+    hostname: environment.MAIL_HOSTNAME,
     maxMessageOctets: environment.MAX_MESSAGE_SIZE,
     maxHeaderOctets: environment.MAX_HEADER_SIZE,
     memory: messageMemory(environment.MEMORY_MIB, environment.MAX_CONNECTIONS),
@@ -168,6 +173,8 @@ async function openCertificates(
   const readIntervalMs = environment.TLS_SECRET_SECONDS * 1000
   return ServedCertificates.open({ ...dependencies, read: readCertificates, hostname, readIntervalMs })
 }
+
+const noSignatures = async () => ({ domains: [], isTemporary: false })
 
 const unlimitedRates: MessageRateLimiter = { countMessage: () => null, stop() {} }
 

@@ -6,7 +6,7 @@
  * spelling is observed, not documented.
  */
 import type { ExchangeOnlineFields } from '../contract/authentication.ts'
-import { headerFields, lenientFieldName } from './header-fields.ts'
+import { fieldName, headerFields } from './header-fields.ts'
 
 const tenantIdField = 'x-ms-exchange-crosstenant-id'
 const organizationField = 'x-originatororg'
@@ -27,12 +27,12 @@ export function readExchangeOnlineFields(
   const originatorOrganizations: string[] = []
   let isReadable = true
   for (const field of headerFields(header.toString('latin1'))) {
-    const name = lenientFieldName(field)
+    const name = fieldName(field)
     const instances =
       name === tenantIdField ? tenantIds : name === organizationField ? originatorOrganizations : null
     if (instances !== null && instances.length < maxInstances)
       instances.push(isReadable && isPlain(field, name) ? fieldValue(field) : unusableValue)
-    isReadable &&= wellFormed.test(field)
+    isReadable &&= readableField.test(field)
   }
   return { tenantIds, originatorOrganizations }
 }
@@ -43,7 +43,7 @@ const isPlain = (field: string, name: string | null): boolean =>
 const unprintable = /[^\t\r\n -~]/
 
 /** RFC 5322 §3.6.8, with the white space of §4.5.8. A server such as Postfix begins the body at any other line. */
-const wellFormed = /^[!-9;-~]+[ \t]*:/
+const readableField = /^[!-9;-~]+[ \t]*:/
 
 /** RFC 5322 §2.2.3: unfolding removes the line ends. */
 const fieldValue = (field: string): string =>

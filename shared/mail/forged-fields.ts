@@ -5,7 +5,7 @@
  * before every transmission, however a lenient reader may find their names. The work grows only with the header's size.
  * Not covered: such fields in the name of another gateway, which no server should believe.
  */
-import { headerFields, lenientFieldName } from './header-fields.ts'
+import { fieldName, headerFields } from './header-fields.ts'
 import { headerSection } from './header-section.ts'
 
 /** Cheap: most messages have no such field. */
@@ -27,7 +27,7 @@ export function withoutForgedFields(message: Buffer, hostname: string): Buffer {
 }
 
 function isForged(field: string, hostname: string): boolean {
-  const name = lenientFieldName(field)
+  const name = fieldName(field)
   if (name?.startsWith('x-ses-')) return true
   return name === 'authentication-results' && isInNameOf(hostname, field.slice(field.indexOf(':') + 1))
 }

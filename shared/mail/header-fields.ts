@@ -24,7 +24,7 @@ const ignorable = /[^\x21-\x7e]+/g
 const maxNameOctets = 1000
 
 /** @returns the name in lower case, without the octets that a reader may ignore; null for a line without a name */
-export function lenientFieldName(field: string): string | null {
+export function fieldName(field: string): string | null {
   const colon = field.indexOf(':')
   return colon < 0 || colon > maxNameOctets
     ? null

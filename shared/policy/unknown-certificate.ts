@@ -82,7 +82,8 @@ const isAboutCertificate = (violation: ConnectorViolation | null): violation is 
 
 /**
  * The OnPremises connector of the sender's domain that names the certificate but does not accept it, for example
- * because it expired. Certificates with other names are unrelated and get no notice.
+ * because it expired. Certificates with other names are unrelated and get no notice. A connector that accepts the
+ * certificate does not apply for another reason: its scope, or the tenant of Exchange Online.
  */
 function connectorNaming(
   { onPremises }: Snapshot,
@@ -90,7 +91,11 @@ function connectorNaming(
   presented: PresentedCertificate,
 ): InboundConnector | null {
   for (const { connector } of matchesByDomain(onPremises.byDomain, domainOf(mailFrom)))
-    if (anyNameMatches(presented.names, connector.tlsSenderCertificateNames)) return connector
+    if (
+      anyNameMatches(presented.names, connector.tlsSenderCertificateNames) &&
+      !identifiesClient(connector, presented)
+    )
+      return connector
   return null
 }
 
