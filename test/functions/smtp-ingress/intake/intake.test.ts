@@ -180,15 +180,15 @@ test('the buffer of a message is reused after a successful store, and not after 
 })
 
 const own = 'Received: from a.example\r\n\tby mx.ours.example with ESMTP; now\r\n'
-const foreign = 'Received: from mx.ours.example by b.example with ESMTP; now\r\n'
+const others = 'Received: from mx.ours.example by b.example with ESMTP; now\r\n'
 const loops: [title: string, content: Buffer, outcome: string | null][] = [
-  ['that has passed this gateway twice', Buffer.from(`${own}${foreign}${own}\r\n`), null],
+  ['that has passed this gateway twice', Buffer.from(`${own}${others}${own}\r\n`), null],
   [
     'that has passed this gateway three times',
-    Buffer.from(`${own}${foreign}${own}${foreign}${own}\r\n`),
+    Buffer.from(`${own}${others}${own}${others}${own}\r\n`),
     'RoutingLoop',
   ],
-  ['whose text has three such fields', Buffer.from(`${foreign.repeat(4)}\r\n${own.repeat(3)}`), null],
+  ['whose text has three such fields', Buffer.from(`${others.repeat(4)}\r\n${own.repeat(3)}`), null],
   [
     'that has passed this gateway three times, in the spool',
     Buffer.concat([Buffer.from(own.repeat(3)), mail(mebibyte)]),
