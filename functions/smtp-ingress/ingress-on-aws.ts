@@ -1,4 +1,4 @@
-/** Starts the ingress with its AWS clients. */
+/** The parts of the ingress on AWS. */
 import { randomUUID } from 'node:crypto'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
@@ -12,20 +12,17 @@ import { JobQueue } from '../../shared/queues/job-queue.ts'
 import { CanaryTable } from '../../shared/transport/canary-table.ts'
 import { RateTable } from '../../shared/transport/rate-table.ts'
 import { RevocationTable } from '../../shared/transport/revocation-table.ts'
-import { type Ingress, type IngressParts, startIngress } from './ingress.ts'
+import type { IngressParts } from './ingress.ts'
 import { awsClientOptions, createStorageClients } from './intake/aws-clients.ts'
 import { createMessageRateLimiter } from './limits/message-rate-limiter.ts'
 import { causeOf, createLog } from './log.ts'
 import { createSecretReader } from './tls/secret-reader.ts'
 
-/**
- * @param write takes a line of log or metrics, with its line end
- * @throws Error: see `startIngress`
- */
-export function startIngressOnAws(
+/** @param write takes a line of log or metrics, with its line end */
+export function ingressPartsOnAws(
   environment: IngressParts['environment'],
   write: IngressParts['write'],
-): Promise<Ingress> {
+): IngressParts {
   const documents = DynamoDBDocumentClient.from(new DynamoDBClient(awsClientOptions(2500)))
   const { sqs, ...storage } = createStorageClients(environment)
   const probe = { QueueUrl: environment.EVALUATION_QUEUE_URL, AttributeNames: ['QueueArn' as const] }
@@ -42,7 +39,7 @@ export function startIngressOnAws(
   const resolver = createResolver(environment.DNS_SERVERS)
   const log = createLog(write)
   const { TLS_SECRET_ARN: secretArn } = environment
-  return startIngress({
+  return {
     environment,
     write,
     ...storage,
@@ -68,5 +65,5 @@ export function startIngressOnAws(
     snapshots: new SnapshotReader(documents, environment.CONNECTORS_TABLE),
     notices: new JobQueue(sqs, environment.EVALUATION_QUEUE_URL),
     probeQueue: () => sqs.send(new GetQueueAttributesCommand(probe)),
-  })
+  }
 }

@@ -19,13 +19,18 @@ const maxInstances = 2
 /** In characters; a domain has fewer. */
 const maxValueLength = 255
 
-/** @param header the header section of a message */
+/**
+ * @param header the header section of a message
+ * @param isNormalised whether bare CR, bare LF or NUL of the header were replaced: then Exchange Online has read other
+ *   fields, and no field has a value
+ */
 export function readExchangeOnlineFields(
   header: Buffer,
+  isNormalised = false,
 ): Pick<ExchangeOnlineFields, 'tenantIds' | 'originatorOrganizations'> {
   const tenantIds: string[] = []
   const originatorOrganizations: string[] = []
-  let isReadable = true
+  let isReadable = !isNormalised
   for (const field of headerFields(header.toString('latin1'))) {
     const name = fieldName(field)
     const instances =

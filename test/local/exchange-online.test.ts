@@ -36,13 +36,13 @@ const keyRecord = { TXT: [`v=DKIM1; k=ed25519; p=${keyOctets.toString('base64')}
 let runner: RunnerProcess
 let api: Api
 let mailboxes: Partner
-let world: Partner
+let remote: Partner
 let connector = ''
 
 before(
   async () => {
     mailboxes = await startPartner()
-    world = await startPartner()
+    remote = await startPartner()
     runner = await startRunner(zone(), ['--no-demo'], launchTrusting(publicCa.ca))
     api = new Api(runner.endpoints)
     await setUpMailboxServer(api, mailboxes)
@@ -59,7 +59,7 @@ before(
 
 after(async () => {
   await runner?.stop()
-  await Promise.all([mailboxes, world].map((partner) => partner?.stop()))
+  await Promise.all([mailboxes, remote].map((partner) => partner?.stop()))
 })
 
 function zone() {
@@ -72,7 +72,7 @@ function zone() {
       's._domainkey.theirs.example': keyRecord,
       'broken._domainkey.ours.example': { fail: 'SERVFAIL' },
     },
-    ports: { '127.0.0.11': `127.0.0.1:${world.port}` },
+    ports: { '127.0.0.11': `127.0.0.1:${remote.port}` },
   }
 }
 
@@ -311,13 +311,13 @@ for (const sent of cases) {
   })
 }
 
-test('the server of the world has received only mail of our tenant', () => {
+test('the remote server has received only mail of our tenant', () => {
   const accepted = cases.filter(
     ({ expected, to = ['x@world.example'] }) =>
       typeof expected === 'object' && to.includes('x@world.example'),
   )
-  assert.equal(world.received.length, accepted.length)
-  for (const { content } of world.received)
+  assert.equal(remote.received.length, accepted.length)
+  for (const { content } of remote.received)
     assert.doesNotMatch(content.toString('latin1'), new RegExp(otherId))
 })
 
@@ -343,7 +343,7 @@ test('a message that loops between the tenant and the gateway ends at its fourth
     if (pass > 3) return assert.equal(reply, '554 5.4.6 Routing loop detected')
     assert.match(reply, /^250 /)
     await api.settled(messageIdIn(reply))
-    content = world.received.at(-1)?.content.toString('latin1') ?? ''
+    content = remote.received.at(-1)?.content.toString('latin1') ?? ''
     assert.equal(content.match(/^Received: /gm)?.length, pass)
   }
 })

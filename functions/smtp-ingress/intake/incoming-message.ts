@@ -113,9 +113,10 @@ export class IncomingMessage {
 
   /**
    * @param fault reported by the data reader
+   * @param normalisedFrom as for MessageSink.end
    * @returns null when abandoned; never rejects
    */
-  async end(fault: Refusal | null): Promise<Outcome | null> {
+  async end(fault: Refusal | null, normalisedFrom: number | null = null): Promise<Outcome | null> {
     if (fault !== null) this.#refuse(fault)
     if (this.#spooledContent !== null) await this.#flushToSpool(0)
     if (this.#isAbandoned) return null
@@ -124,7 +125,7 @@ export class IncomingMessage {
     const buffer = this.#buffer
     this.#buffer = emptyBuffer
     const octets = buffer.subarray(0, this.#filledOctets)
-    const inspection = this.#resources.inspect(this.#receivedContent(octets))
+    const inspection = this.#resources.inspect(this.#receivedContent(octets, normalisedFrom))
     if (inspection !== null) {
       const refusal = await inspection
       if (this.#isAbandoned) return null
@@ -139,7 +140,7 @@ export class IncomingMessage {
   }
 
   /** @param held the whole message, unless it is in the spool */
-  #receivedContent(held: Buffer): ReceivedContent {
+  #receivedContent(held: Buffer, normalisedFrom: number | null): ReceivedContent {
     const spooled = this.#spooledContent
     const from = this.#ownOctets
     const { octets: headerOctets, hops } = this.#headerSection
@@ -149,6 +150,7 @@ export class IncomingMessage {
     }
     return {
       hops,
+      isHeaderNormalised: normalisedFrom !== null && normalisedFrom <= headerOctets,
       async readHeader() {
         return spooled === null
           ? held.subarray(from, from + headerOctets)

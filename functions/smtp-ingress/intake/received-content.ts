@@ -5,6 +5,8 @@ import type { SpooledContent } from './spooled-content.ts'
 export interface ReceivedContent {
   /** Number of `Received` fields that the client sent. */
   hops: number
+  /** Whether the header section is not as the client sent it. */
+  isHeaderNormalised: boolean
   /** Returns the header section that the client sent. @throws SpoolError */
   readHeader(): Promise<Buffer>
   /** What the client sent. Iteration throws SpoolError. */
@@ -17,12 +19,10 @@ export interface ReceivedContent {
 const pieceOctets = 64 * 1024
 
 /** @param ownOctets octets of the fields that this hop has put before the content */
-export const spooledOctets = (content: SpooledContent, ownOctets: number): AsyncIterable<Buffer> => ({
-  async *[Symbol.asyncIterator]() {
-    for (let from = ownOctets; from < content.length; from += pieceOctets)
-      yield await readSpooled(content, from, Math.min(pieceOctets, content.length - from))
-  },
-})
+export async function* spooledOctets(content: SpooledContent, ownOctets: number): AsyncIterable<Buffer> {
+  for (let from = ownOctets; from < content.length; from += pieceOctets)
+    yield await readSpooled(content, from, Math.min(pieceOctets, content.length - from))
+}
 
 /** @throws SpoolError */
 export async function readSpooled(content: SpooledContent, from: number, octets: number): Promise<Buffer> {

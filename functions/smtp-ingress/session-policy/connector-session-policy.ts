@@ -235,8 +235,8 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
       },
       announce: (octets) => incoming.announce(octets),
       write: (octets) => incoming.write(octets),
-      end: async (fault) => {
-        const outcome = await incoming.end(fault && this.#faultRefusal(fault))
+      end: async (fault, normalisedFrom) => {
+        const outcome = await incoming.end(fault && this.#faultRefusal(fault), normalisedFrom)
         if (outcome === null) return clientDisconnected
         if ('size' in outcome)
           return this.#recordAccepted(message, {

@@ -64,11 +64,11 @@ export async function decideContent(
   { session, recipients }: ReceivedMail,
   content: ReceivedContent,
 ): Promise<ContentDecision> {
-  const fields = readExchangeOnlineFields(await content.readHeader())
+  const fields = readExchangeOnlineFields(await content.readHeader(), content.isHeaderNormalised)
   let verified: Verified | null = null
   const decide = async (snapshot: Snapshot): Promise<ContentDecision> => {
     const assess = () =>
-      assessContent(snapshot, session, { ...fields, alignedSignatures: signersOf(verified) })
+      assessContent(snapshot, session, { ...fields, alignedSignatures: alignedDomainsOf(verified) })
     if (verified === null && recipients.some((address) => needsSignature(assess().evaluationFor(address))))
       verified = (await signatures.verify(content)) ?? 'TimedOut'
     return decideFor(assess(), recipients, postmaster, verified)
@@ -87,7 +87,7 @@ export async function decideContent(
 type Verified = AlignedSignatures | 'TimedOut'
 
 /** A DNS failure leaves the signers undetermined, unless it left some. */
-function signersOf(verified: Verified | null): ExchangeOnlineFields['alignedSignatures'] {
+function alignedDomainsOf(verified: Verified | null): ExchangeOnlineFields['alignedSignatures'] {
   if (verified === null || verified === 'TimedOut') return null
   return verified.isTemporary && verified.domains.length === 0 ? null : verified.domains
 }

@@ -140,7 +140,7 @@ async function begin(
 
 async function send(task: ReturnType<typeof start>, mail: Mail = {}): Promise<string> {
   const { sink } = await begin(task, mail)
-  return formatReply(await sink.end(null)).replace(/ as .*/, '')
+  return formatReply(await sink.end(null, null)).replace(/ as .*/, '')
 }
 
 const accepted = '250 2.0.0 Ok: queued'
@@ -348,7 +348,7 @@ test('a permanent refusal rests on connectors that were read after the end of da
   const { sink } = await begin(stricter, { header: idField(other.id) })
   stricter.connectors.current = withTenant
   stricter.connectors.latest = withTenant
-  assert.equal(formatReply(await sink.end(null)), denied)
+  assert.equal(formatReply(await sink.end(null, null)), denied)
 })
 
 for (const source of ['current', 'latest'] as const)
@@ -356,7 +356,7 @@ for (const source of ['current', 'latest'] as const)
     const task = start({})
     const { sink } = await begin(task, { header: idField(other) })
     task.connectors[source] = new Error('the table is away')
-    assert.match(formatReply(await sink.end(null)), /^451 4\.3\.0 /)
+    assert.match(formatReply(await sink.end(null, null)), /^451 4\.3\.0 /)
     assert.match(String(task.lines.at(-1)?.cause), /the table is away/)
   })
 
@@ -393,7 +393,7 @@ test('a client that gives the message up while its signature is verified ends th
     },
   })
   const { sink } = await begin(task)
-  const end = sink.end(null)
+  const end = sink.end(null, null)
   const signal = await verified.promise
   sink.abandon()
   assert.ok(signal.aborted)
@@ -403,22 +403,33 @@ test('a client that gives the message up while its signature is verified ends th
 
 test('at most eight messages are verified at the same time, and messages that wait too long get 451', async () => {
   const running = new Set<AbortSignal>()
-  let most = 0
+  let maxRunning = 0
   const task = start({
     timeoutMs: 20,
     verify: async (_content, signal) => {
-      most = Math.max(most, running.add(signal).size)
+      maxRunning = Math.max(maxRunning, running.add(signal).size)
       await new Promise((resolve) => signal.addEventListener('abort', resolve))
       running.delete(signal)
       return { domains: [], isTemporary: true }
     },
   })
-  const sinks = []
-  for (let at = 0; at < 20; at++) sinks.push((await begin(task)).sink)
-  const replies = await Promise.all(sinks.map(async (sink) => formatReply(await sink.end(null))))
+  const messages = []
+  for (let at = 0; at < 20; at++) messages.push(await begin(task))
+  const replies = await Promise.all(messages.map(async ({ sink }) => formatReply(await sink.end(null, null))))
   assert.deepEqual([...new Set(replies)], [undetermined])
-  assert.equal(most, 8)
+  assert.equal(maxRunning, 8)
 })
+
+const normalisedRows = [
+  ['in the header section', 5, denied],
+  ['at its end', 12 + idField(tenantId).length, denied],
+  ['in the text', 20 + idField(tenantId).length, accepted],
+] as const
+for (const [where, normalisedFrom, reply] of normalisedRows)
+  test(`mail with the right tenant id and a bare newline that was normalised ${where} gets ${reply.slice(0, 3)}`, async () => {
+    const { sink } = await begin(start({}), { header: idField(tenantId) })
+    assert.equal(formatReply(await sink.end(null, normalisedFrom)).replace(/ as .*/, ''), reply)
+  })
 
 test('an unexpected error of the verification causes 451', async () => {
   const task = start({ verify: async () => Promise.reject(new Error('unexpected')) })
