@@ -105,10 +105,10 @@ function startZone(key: Buffer): Promise<NameServer> {
 
 /** A header section of the usual number of fields, and a body in lines of usual length. */
 function messageWith(fields: string): Buffer {
-  const usual = Array.from({ length: 40 }, (_, index) => `X-MS-Field-${index}: ${'x'.repeat(80)}\r\n`).join(
+  const others = Array.from({ length: 40 }, (_, index) => `X-MS-Field-${index}: ${'x'.repeat(80)}\r\n`).join(
     '',
   )
-  const head = `From: a@ours.example\r\nTo: b@ours.example\r\nSubject: load\r\n${usual}${fields}\r\n`
+  const head = `From: a@ours.example\r\nTo: b@ours.example\r\nSubject: load\r\n${others}${fields}\r\n`
   return Buffer.from(head + `${'x'.repeat(74)}\r\n`.repeat(Math.round((octets - head.length) / 76)))
 }
 

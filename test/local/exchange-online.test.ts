@@ -91,6 +91,8 @@ interface Case {
   above?: string
   below?: string
   signature?: Signature
+  /** More text. */
+  text?: string
   from?: string
   /** The address of From:. */
   author?: string
@@ -165,6 +167,18 @@ const cases: Case[] = [
     title: 'without fields, with an aligned signature of an accepted domain',
     signature: { domain: 'ours.example' },
     expected: bySignature,
+  },
+  {
+    title: 'of 600 KB without fields, with an aligned signature of an accepted domain',
+    signature: { domain: 'ours.example' },
+    text: 'text  \r\n'.repeat(75_000),
+    expected: bySignature,
+  },
+  {
+    title: 'of 600 KB with another tenant id',
+    above: field(otherId),
+    text: 'text  \r\n'.repeat(75_000),
+    expected: denied,
   },
   {
     title: 'without fields, with a signature of another domain',
@@ -259,11 +273,12 @@ async function messageOf({
   above = '',
   below = '',
   signature,
+  text = '',
   author = 'a@ours.example',
 }: Case): Promise<Buffer> {
   serial += 1
   const header = `${above}From: <${author}>\r\nTo: <x@world.example>\r\nSubject: ${serial}\r\n${below}`
-  const message = Buffer.from(`${header}\r\n.text ${serial}\r\n`)
+  const message = Buffer.from(`${header}\r\n.text ${serial}\r\n${text}`)
   return signature ? sign(message, signature) : message
 }
 

@@ -61,7 +61,7 @@ import {
 } from '../replies.ts'
 import { handshakeFailure, type TlsService } from '../tls/tls-service.ts'
 import { checkClientRevocation } from './client-revocation.ts'
-import { decideContent, needsContent, type ReceivedMail } from './decide-content.ts'
+import { decideContent, needsContent, type ReceivedMail, tenantDetails } from './decide-content.ts'
 import type { LastCanary } from './last-canary.ts'
 import { newMessageId } from './message-id.ts'
 import { attributionOf, confirmedOwner, SenderAssessment } from './sender-assessment.ts'
@@ -409,7 +409,8 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
       if (isPermanent(decision.reply) && !isLatest) return 'NeedsLatest'
       this.#notifyOnce(assessment, evaluation)
       const { connector, explanation } = decision
-      return this.#refuse(decision, { recipient: recipient.address, connector, explanation })
+      const details = { connector, explanation, ...tenantDetails(evaluation) }
+      return this.#refuse(decision, { recipient: recipient.address, ...details })
     }
     const rateRefusal = this.#countMessage(matchingConnectors(evaluation))
     if (rateRefusal)

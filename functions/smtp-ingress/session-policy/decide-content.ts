@@ -135,7 +135,7 @@ function decideFor(
 }
 
 /** Why the message does not show the tenant; the text may contain values of the message. */
-const tenantDetails = ({ tenant }: InboundEvaluation): { tenant?: string } =>
+export const tenantDetails = ({ tenant }: InboundEvaluation): { tenant?: string } =>
   tenant && 'why' in tenant.finding ? { tenant: tenant.finding.why } : {}
 
 function evidenceOf(evaluations: readonly InboundEvaluation[]): { evidence: string | null } {

@@ -313,11 +313,13 @@ for (const [title, { header, from, to, body, ...setup }, reply, attributedTo, lo
   })
 
 test('the reply to RCPT TO of a foreign sender domain is 550, without the content', async () => {
-  const { replies } = await begin(start({}), {
+  const task = start({})
+  const { replies } = await begin(task, {
     from: 'a@foreign.example',
     to: ['b@elsewhere.example', 'b@ours.example'],
   })
   assert.deepEqual(replies, [denied, '250 2.1.5 Accepted'])
+  assert.match(String(task.lines[0]?.tenant), /sender domain foreign\.example is neither/)
 })
 
 test('mail of another certificate has no decision about its content, and no field of Exchange Online', async () => {
