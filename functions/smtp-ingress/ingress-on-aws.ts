@@ -1,9 +1,10 @@
-/** Starts the ingress with its AWS clients. */
+/** The parts of the ingress on AWS. */
 import { randomUUID } from 'node:crypto'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import { verifyAlignedSignatures } from '../../shared/authentication/aligned-signatures.ts'
 import { RecipientLists } from '../../shared/connectors-table/recipient-lists.ts'
 import { SnapshotReader } from '../../shared/connectors-table/repository.ts'
 import { createResolver } from '../../shared/net/resolver.ts'
@@ -12,21 +13,18 @@ import { JobQueue } from '../../shared/queues/job-queue.ts'
 import { CanaryTable } from '../../shared/transport/canary-table.ts'
 import { RateTable } from '../../shared/transport/rate-table.ts'
 import { RevocationTable } from '../../shared/transport/revocation-table.ts'
-import { type Ingress, type IngressParts, startIngress } from './ingress.ts'
+import type { IngressParts } from './ingress.ts'
 import { awsClientOptions, createStorageClients } from './intake/aws-clients.ts'
 import { createMessageRateLimiter } from './limits/message-rate-limiter.ts'
-import { createLog } from './log.ts'
+import { causeOf, createLog } from './log.ts'
 import { createCalloutInvoker } from './recipients/invoke-callout.ts'
 import { createSecretReader } from './tls/secret-reader.ts'
 
-/**
- * @param write takes a line of log or metrics, with its line end
- * @throws Error: see `startIngress`
- */
-export function startIngressOnAws(
+/** @param write takes a line of log or metrics, with its line end */
+export function ingressPartsOnAws(
   environment: IngressParts['environment'],
   write: IngressParts['write'],
-): Promise<Ingress> {
+): IngressParts {
   const documents = DynamoDBDocumentClient.from(new DynamoDBClient(awsClientOptions(2500)))
   const { sqs, ...storage } = createStorageClients(environment)
   const probe = { QueueUrl: environment.EVALUATION_QUEUE_URL, AttributeNames: ['QueueArn' as const] }
@@ -40,8 +38,10 @@ export function startIngressOnAws(
     now: Date.now,
   })
   const canaries = new CanaryTable(documents, environment.TRANSPORT_TABLE)
+  const resolver = createResolver(environment.DNS_SERVERS)
+  const log = createLog(write)
   const { TLS_SECRET_ARN: secretArn } = environment
-  return startIngress({
+  return {
     environment,
     write,
     ...storage,
@@ -53,9 +53,15 @@ export function startIngressOnAws(
       lists: new RecipientLists(documents, environment.CONNECTORS_TABLE),
       invokeCallout: createCalloutInvoker(environment, storage.s3.config.credentials),
     },
+    verifySignatures: (content, signal) =>
+      verifyAlignedSignatures(content, resolver, {
+        at: new Date(),
+        signal,
+        onError: (error) => log('error', 'signatures cannot be verified', { cause: causeOf(error) }),
+      }),
     readLastCanary: () => canaries.lastSent(),
     revocation: new RevocationChecker({
-      resolver: createResolver(environment.DNS_SERVERS),
+      resolver,
       privateNetworks: environment.PRIVATE_MX_NETWORKS,
       store: new RevocationTable(documents, environment.TRANSPORT_TABLE, 'ingress'),
       // CRLs take memory, which is needed for mail.
@@ -65,5 +71,5 @@ export function startIngressOnAws(
     snapshots: new SnapshotReader(documents, environment.CONNECTORS_TABLE),
     notices: new JobQueue(sqs, environment.EVALUATION_QUEUE_URL),
     probeQueue: () => sqs.send(new GetQueueAttributesCommand(probe)),
-  })
+  }
 }

@@ -25,6 +25,7 @@ import { ListCache, type ListSource } from './recipients/list-cache.ts'
 import { RecipientChecker } from './recipients/recipient-checker.ts'
 import { ConnectorSessionPolicy, type SessionPolicyParts } from './session-policy/connector-session-policy.ts'
 import { LastCanary } from './session-policy/last-canary.ts'
+import { SignatureVerifier, type SignatureVerifierOptions } from './session-policy/signature-verifier.ts'
 import { UnknownCertificateNotifier } from './session-policy/unknown-certificate-notifier.ts'
 import { type SnapshotSource, WatchedConnectors } from './session-policy/watched-connectors.ts'
 import { publishDaysLeft } from './tls/certificate-days-left.ts'
@@ -50,6 +51,8 @@ export interface IngressParts {
   readLastCanary?(): Promise<string | null>
   /** If absent, the revocation of client certificates is not checked. */
   revocation?: SessionPolicyParts['revocation']
+  /** Verifies DKIM signatures (`SignatureVerifierOptions`). If absent, no message has a signature. */
+  verifySignatures?: SignatureVerifierOptions['verify']
   /** If absent, message rates are not limited. */
   rates?: MessageRateLimiter
   /** If absent, no recipient is checked. */
@@ -84,6 +87,7 @@ export async function startIngress(parts: IngressParts): Promise<Ingress> {
     intake,
     certificateNotifier: new UnknownCertificateNotifier(new NoticeQueue(parts.notices), metrics, log),
     rates,
+    signatures: new SignatureVerifier({ verify: parts.verifySignatures ?? noSignatures }),
     handshakeCosts: new HandshakeCosts(),
     ...(parts.recipients && {
       recipients: createRecipientChecker(parts.recipients, { environment, metrics, log }),
@@ -133,6 +137,7 @@ async function openIntake(parts: IngressParts, log: Log): Promise<Intake> {
     queue: parts.queue,
     probeQueue: parts.probeQueue,
     bucket: environment.CONTENT_BUCKET,
+    hostname: environment.MAIL_HOSTNAME,
     maxMessageOctets: environment.MAX_MESSAGE_SIZE,
     maxHeaderOctets: environment.MAX_HEADER_SIZE,
     memory: messageMemory(environment.MEMORY_MIB, environment.MAX_CONNECTIONS),
@@ -198,6 +203,8 @@ async function openCertificates(
   const readIntervalMs = environment.TLS_SECRET_SECONDS * 1000
   return ServedCertificates.open({ ...dependencies, read: readCertificates, hostname, readIntervalMs })
 }
+
+const noSignatures = async () => ({ domains: [], isTemporary: false })
 
 const unlimitedRates: MessageRateLimiter = { countMessage: () => null, stop() {} }
 

@@ -1,7 +1,8 @@
 /** Entry point of the ingress. On SIGTERM or SIGINT it finishes messages in flight, then exits. */
 import { IngressEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
 import { errorMessage } from '../../shared/contract/error-message.ts'
-import { startIngressOnAws } from './ingress-on-aws.ts'
+import { startIngress } from './ingress.ts'
+import { ingressPartsOnAws } from './ingress-on-aws.ts'
 import { causeOf, createLineWriter, createLog } from './log.ts'
 
 const write = createLineWriter((lines) => process.stdout.write(lines))
@@ -19,7 +20,9 @@ function logUncaughtErrors(): void {
 // Mail must not stop when the reader of the log stops.
 process.stdout.on('error', () => {})
 try {
-  const ingress = await startIngressOnAws(readEnvironment(IngressEnvironment, process.env), write)
+  const ingress = await startIngress(
+    ingressPartsOnAws(readEnvironment(IngressEnvironment, process.env), write),
+  )
   for (const signal of ['SIGTERM', 'SIGINT'] as const)
     process.once(signal, () => void ingress.drain().then(() => process.exit(0)))
   logUncaughtErrors()

@@ -25,7 +25,7 @@ export const storageUnavailable = refusal('StorageUnavailable', ...localError)
 export const connectorsUnavailable = refusal('ConnectorsUnavailable', ...localError)
 /** It cannot be read whether the recipient is the address of the last canary. */
 export const canaryUnavailable = refusal('CanaryUnavailable', ...localError)
-/** A bug in the ingress, found at DATA. */
+/** A bug in the ingress, found at DATA or at the end of data. */
 export const internalError = refusal('InternalError', ...localError)
 /** At the greeting, while storage or connectors fail. */
 export const serviceUnavailable = refusal(
@@ -124,6 +124,18 @@ export const messageHasBareNewlines = refusal(
 )
 /** More than 30 `Received` fields. */
 export const tooManyHops = refusal('HopCountExceeded', 554, '5.4.14', 'Hop count exceeded')
+/** Three `Received` fields of this gateway: the message arrives for the fourth time. */
+export const routingLoop = refusal('RoutingLoop', 554, '5.4.6', 'Routing loop detected')
+/**
+ * Only a DKIM signature can show the tenant of Exchange Online that may relay, and its key cannot be read now, or too many
+ * messages wait for this check.
+ */
+export const tenantUndetermined = refusal(
+  'TenantUndetermined',
+  451,
+  '4.7.64',
+  'Cannot determine now which tenant sent the message',
+)
 /** A local part has non-ASCII characters, and MAIL has no SMTPUTF8 (RFC 6531 §3.5). */
 export const needsSmtpUtf8 = refusal('NeedsSmtpUtf8', 550, '5.6.7', 'Address needs SMTPUTF8')
 

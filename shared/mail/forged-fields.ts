@@ -6,6 +6,7 @@
  * names. The work grows only with the header's size. Not covered: such fields in the name of another gateway, or of none,
  * which no server should believe: RFC 7208 §9.1 puts the receiver's own field above all others.
  */
+import { fieldName, headerFields } from './header-fields.ts'
 import { headerSection } from './header-section.ts'
 
 /** Cheap: most messages have no such field. */
@@ -20,35 +21,16 @@ export function withoutForgedFields(message: Buffer, hostname: string): Buffer {
   const section = headerSection(message)
   const header = section.toString('latin1')
   if (!mayBeForged.test(header)) return message
-  const fields = fieldsOf(header)
+  const fields = headerFields(header)
   const remaining = fields.filter((field) => !isForged(field, hostname.toLowerCase()))
   if (remaining.length === fields.length) return message
   return Buffer.concat([Buffer.from(remaining.join(''), 'latin1'), message.subarray(section.length)])
 }
 
-/** Cuts the header section into fields, each with its folded lines (RFC 5322 §2.2.3). */
-function fieldsOf(header: string): string[] {
-  const fields: string[] = []
-  let begin = 0
-  for (let end = header.indexOf('\r\n'); end >= 0; end = header.indexOf('\r\n', end + 2)) {
-    const next = header[end + 2]
-    if (next === ' ' || next === '\t') continue
-    fields.push(header.slice(begin, end + 2))
-    begin = end + 2
-  }
-  if (begin < header.length) fields.push(header.slice(begin))
-  return fields
-}
-
-/** Octets that a reader may ignore around a name: controls, space, and octets beyond ASCII. */
-const ignorable = /[^\x21-\x7e]+/g
-
 function isForged(field: string, hostname: string): boolean {
-  const colon = field.indexOf(':')
-  if (colon < 0 || colon > maxNameOctets) return false
-  const name = field.slice(0, colon).replace(ignorable, '').toLowerCase()
-  if (name.startsWith('x-ses-')) return true
-  const value = field.slice(colon + 1)
+  const name = fieldName(field)
+  if (name?.startsWith('x-ses-')) return true
+  const value = field.slice(field.indexOf(':') + 1)
   if (name === 'received-spf') return isReceivedBy(hostname, value)
   return name === 'authentication-results' && isInNameOf(hostname, value)
 }
@@ -75,9 +57,6 @@ function withoutComments(value: string): [text: string, isComplete: boolean] {
   }
   return [text, depth === 0]
 }
-
-/** No reader takes a longer name for one of these; with its folded lines. */
-const maxNameOctets = 1000
 
 /**
  * RFC 8601 §2.2: the name of the gateway comes first. Comments and quotes may surround it, and a reader may ignore a dot

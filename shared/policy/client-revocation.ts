@@ -11,14 +11,21 @@ import { evaluateInbound, type Session } from './inbound.ts'
 import type { Snapshot } from './snapshot.ts'
 import { connectorsAcceptingCertificate } from './unknown-certificate.ts'
 
-/** The connectors that would accept the session's certificate if it were not revoked, and that check revocation. */
-export function connectorsCheckingRevocation(snapshot: Snapshot, session: Session): InboundConnector[] {
+/**
+ * The connectors that would accept the session's certificate if it were not revoked, and that check revocation.
+ * @param recipientDomain as for evaluateInbound
+ */
+export function connectorsCheckingRevocation(
+  snapshot: Snapshot,
+  session: Session,
+  recipientDomain?: string | null,
+): InboundConnector[] {
   const { clientCertificate } = session.tls
   if (clientCertificate === null || clientCertificate.revocation) return []
   const sessionIfNotRevoked = { ...session, tls: withRevocation(session.tls, { status: 'Good', detail: '' }) }
   return connectorsAcceptingCertificate(
     sessionIfNotRevoked,
-    evaluateInbound(snapshot, sessionIfNotRevoked),
+    evaluateInbound(snapshot, sessionIfNotRevoked, recipientDomain),
   ).filter(({ revocationCheck }) => revocationCheck !== 'None')
 }
 

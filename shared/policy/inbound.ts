@@ -156,14 +156,22 @@ export function evaluationByDomain(
 ): (address: string) => InboundEvaluation {
   const evaluations = new Map<string | null, InboundEvaluation>()
   return (address) => {
-    const domain = domainOf(address)
-    const scope = domain !== null && snapshot.scopedDomains.has(domain) ? domain : null
+    const scope = recipientScope(snapshot, address)
     const known = evaluations.get(scope)
     if (known !== undefined) return known
     const evaluation = evaluateInbound(snapshot, session, scope)
     evaluations.set(scope, evaluation)
     return evaluation
   }
+}
+
+/** The recipient's domain, if the scope of a connector names it. The same connectors apply to all other recipients. */
+export function recipientScope(
+  { scopedDomains }: Pick<Snapshot, 'scopedDomains'>,
+  address: string,
+): string | null {
+  const domain = domainOf(address)
+  return domain !== null && scopedDomains.has(domain) ? domain : null
 }
 
 export const noConnector: InboundEvaluation = {

@@ -82,7 +82,8 @@ const isAboutCertificate = (violation: ConnectorViolation | null): violation is 
 
 /**
  * The OnPremises connector of the sender's domain that names the certificate but does not accept it, for example
- * because it expired. Certificates with other names are unrelated and get no notice.
+ * because it expired. Certificates with other names are unrelated and get no notice. A connector that accepts the
+ * certificate does not apply for another reason: its scope, or the tenant of Exchange Online.
  */
 function connectorNaming(
   { onPremises }: Snapshot,
@@ -92,15 +93,11 @@ function connectorNaming(
   for (const { connector } of matchesByDomain(onPremises.byDomain, domainOf(mailFrom)))
     if (
       anyNameMatches(presented.names, connector.tlsSenderCertificateNames) &&
-      !isAcceptedForTenant(connector, presented)
+      !identifiesClient(connector, presented)
     )
       return connector
   return null
 }
-
-/** All tenants of Exchange Online share its certificate, so another tenant's mail is no news about the certificate. */
-const isAcceptedForTenant = (connector: InboundConnector, presented: PresentedCertificate): boolean =>
-  connector.exchangeOnline !== null && identifiesClient(connector, presented)
 
 /** In characters. The text may hold ten names of 255 characters. */
 const maxReasonLength = 1000

@@ -14,6 +14,8 @@ export interface SessionOptions {
   /** The content with its final dot, or a whole transaction if `isPipelined`. */
   message: Buffer
   isPipelined: boolean
+  /** Default: a@elsewhere.example. */
+  sender?: string | undefined
 }
 
 export interface SessionEvents {
@@ -47,8 +49,8 @@ type Phase = keyof typeof expectedCodes
 
 const ehlo = Buffer.from('EHLO load.example\r\n')
 const startTls = Buffer.from('STARTTLS\r\n')
-const recipient = 'MAIL FROM:<a@elsewhere.example>\r\nRCPT TO:<b@ours.example>\r\n'
-const envelope = Buffer.from(`${recipient}DATA\r\n`)
+const envelopeFrom = (sender = 'a@elsewhere.example') =>
+  `MAIL FROM:<${sender}>\r\nRCPT TO:<b@ours.example>\r\n`
 const quit = Buffer.from('QUIT\r\n')
 const lineFeed = 0x0a
 const hyphen = 0x2d
@@ -57,6 +59,7 @@ const emptyBuffer = Buffer.alloc(0)
 export class ClientSession {
   readonly #options: SessionOptions
   readonly #events: SessionEvents
+  readonly #envelope: Buffer
   #socket: Socket
   #phase: Phase = 'Greeting'
   /** Number of replies in this phase. */
@@ -70,6 +73,7 @@ export class ClientSession {
   constructor(options: SessionOptions, events: SessionEvents) {
     this.#options = options
     this.#events = events
+    this.#envelope = Buffer.from(`${envelopeFrom(options.sender)}DATA\r\n`)
     this.#socket = this.#listen(connect({ port: options.port, host: '127.0.0.1', noDelay: true }))
   }
 
@@ -77,7 +81,7 @@ export class ClientSession {
   send(): void {
     const { message, isPipelined } = this.#options
     if (isPipelined) this.#write('Pipelined', message)
-    else this.#write('Envelope', envelope)
+    else this.#write('Envelope', this.#envelope)
   }
 
   quit(): void {
@@ -176,7 +180,7 @@ export class ClientSession {
 /** Returns the transaction in one write, with BDAT in place of DATA. @param message with its final dot */
 export function transactionInChunks(message: Buffer): Buffer {
   const content = message.subarray(0, -'.\r\n'.length)
-  return Buffer.concat([Buffer.from(`${recipient}BDAT ${content.length} LAST\r\n`), content])
+  return Buffer.concat([Buffer.from(`${envelopeFrom()}BDAT ${content.length} LAST\r\n`), content])
 }
 
 /** Returns the three digits, or NaN. */

@@ -1,7 +1,7 @@
 /**
  * Messages per second through the real ingress process over TLS, by DATA and by BDAT, beside bare smtp-server, in
- * interleaved rounds: `npm run bench:ingress [-- --rounds N --seconds N --connections N --profile DIR]`. Prints a
- * Markdown table. Ingress, bare server, storage stub and load generator are separate processes on one machine and share
+ * interleaved rounds: `npm run bench:ingress [-- --rounds N --seconds N --connections N --profile DIR]`. Then rounds of
+ * mail that shows its tenant of Exchange Online; with `--tenants` only those. Prints Markdown tables. Ingress, bare server, storage stub and load generator are separate processes on one machine and share
  * its cores.
  */
 import { parseArgs } from 'node:util'
@@ -13,6 +13,7 @@ import { hostname, startBare, startIngress, startStorage } from './mailflow.ts'
 import { type Measurement, measure, type Server } from './measure.ts'
 import { median } from './median.ts'
 import { wholeNumber } from './peers-options.ts'
+import { compareTenants } from './tenant-rounds.ts'
 
 const { values } = parseArgs({
   options: {
@@ -20,6 +21,7 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '5' },
     connections: { type: 'string', default: '100' },
     profile: { type: 'string' },
+    tenants: { type: 'boolean', default: false },
   },
 })
 
@@ -32,7 +34,7 @@ const running: { stop(): Promise<void> }[] = []
 
 try {
   const generators = register(new Generators(1))
-  const servers = await startServers()
+  const servers = values.tenants ? [] : await startServers()
   for (const { server, command } of servers) await measureOne(generators, server, command, 4)
   const results = new Map<string, Measurement[]>()
   for (let round = 0; round < rounds; round++)
@@ -42,7 +44,11 @@ try {
         const result = await measureOne(generators, server, command, kilobytes)
         results.set(key, [...(results.get(key) ?? []), result])
       }
-  console.log(report(results))
+  if (!values.tenants) console.log(report(results))
+  if (!values.profile) {
+    const options = { rounds, seconds: Math.min(seconds, 3), connections, storageMs }
+    console.log(`\n${await compareTenants(generators, options, register)}`)
+  }
 } finally {
   for (const program of running.reverse()) await program.stop()
 }

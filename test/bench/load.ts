@@ -3,6 +3,7 @@
  * after another, or opens a new session for each message. Failures are counted, and the session begins again.
  */
 import { createSecureContext, type SecureContext } from 'node:tls'
+import type { Identity } from '../support/pki.ts'
 import { ClientSession, transactionInChunks } from './client-session.ts'
 import { type Tally, TallyCounter } from './tally.ts'
 
@@ -17,6 +18,10 @@ export interface Load {
   resume: boolean
   /** Includes the final dot. */
   message: Buffer
+  /** The certificate of the sending servers; by default they have none. */
+  identity?: Identity
+  /** Default: a@elsewhere.example, always with BDAT. */
+  sender?: string
   /** The command that transmits messages: DATA after the reply 354, or BDAT in one write with MAIL and RCPT. */
   command?: 'DATA' | 'BDAT'
   /** Milliseconds of load before the measured time. */
@@ -73,7 +78,7 @@ export class LoadRun {
   constructor(load: Load) {
     this.#load = load
     this.#message = load.command === 'BDAT' ? transactionInChunks(load.message) : load.message
-    this.#context = load.group === null ? null : secureContext(load.group)
+    this.#context = load.group === null ? null : secureContext(load.group, load.identity)
     this.#slots = Array.from({ length: load.connections }, () => new Slot(this))
   }
 
@@ -142,13 +147,14 @@ export class LoadRun {
 
   /** @param events handlers of one session; the handlers that all sessions share are added */
   connect(events: { ready(): void; accepted(): void; ended(): void; failed(): void }): ClientSession {
-    const { port, command, resume } = this.#load
+    const { port, command, resume, sender } = this.#load
     const context = this.#context
     return new ClientSession(
       {
         port,
         message: this.#message,
         isPipelined: command === 'BDAT',
+        sender,
         tls: context && { context, session: this.#ticket },
       },
       {
@@ -267,8 +273,13 @@ class Slot {
   }
 }
 
-const secureContext = (group: string): SecureContext =>
-  createSecureContext({ minVersion: 'TLSv1.3', ciphers: 'TLS_AES_256_GCM_SHA384', ecdhCurve: group })
+const secureContext = (group: string, { cert, key }: Partial<Identity> = {}): SecureContext =>
+  createSecureContext({
+    minVersion: 'TLSv1.3',
+    ciphers: 'TLS_AES_256_GCM_SHA384',
+    ecdhCurve: group,
+    ...(cert !== undefined && { cert, key }),
+  })
 
 async function processorsBusy(leadIn: number, duration: number): Promise<number> {
   const at = (milliseconds: number) =>

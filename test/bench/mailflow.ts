@@ -27,6 +27,10 @@ export interface IngressOptions {
   profile?: string | undefined
   /** Folder of the checkout to run; default: this checkout. */
   checkout?: string | undefined
+  /** Default: the ingress as it is deployed. */
+  program?: string
+  /** A name server in the notation of `dnsServers`. */
+  nameServer?: string
 }
 
 export const hostname = 'mx.ours.example'
@@ -46,6 +50,7 @@ export async function startIngress(options: IngressOptions): Promise<Program> {
     AWS_ACCESS_KEY_ID: 'bench',
     AWS_SECRET_ACCESS_KEY: 'bench',
     MAIL_HOSTNAME: hostname,
+    DNS_SERVERS: options.nameServer ?? '',
     CONNECTORS_TABLE: 'connectors',
     CONTENT_BUCKET: 'content',
     TRANSPORT_TABLE: 'transport',
@@ -60,20 +65,27 @@ export async function startIngress(options: IngressOptions): Promise<Program> {
     HEALTH_PORT: String(await freePort()),
   }
   const profile = options.profile ? ['--cpu-prof', `--cpu-prof-dir=${options.profile}`] : []
-  return startProgram('functions/smtp-ingress/main.ts', {
+  return startProgram(options.program ?? 'functions/smtp-ingress/main.ts', {
     environment,
     flags: profile,
     folder: options.checkout,
   })
 }
 
-/** Starts a store that is reached over TLS, as AWS's stores are. */
-export async function startStorage(answersAfterMs: number): Promise<Storage> {
+/**
+ * Starts a store that is reached over TLS, as AWS's stores are.
+ * @param publicRoot PEM of one more authority that the ingress trusts
+ */
+export async function startStorage(
+  answersAfterMs: number,
+  { inboundConnectors = [], publicRoot = '' }: { inboundConnectors?: object[]; publicRoot?: string } = {},
+): Promise<Storage> {
   const identity = await selfSigned({ names: [], addresses: [storageAddress] })
   const folder = await mkdtemp(join(tmpdir(), 'bench-storage-'))
   const authority = join(folder, 'certificate.pem')
-  await writeFile(authority, identity.cert)
-  const options = { args: [String(answersAfterMs)], environment: tlsEnvironment(identity) }
+  await writeFile(authority, `${identity.cert}\n${publicRoot}`)
+  const environment = { ...tlsEnvironment(identity), INBOUND_CONNECTORS: JSON.stringify(inboundConnectors) }
+  const options = { args: [String(answersAfterMs)], environment }
   const program = await startProgram('test/bench/storage-stub.ts', options)
   const stop = async () => {
     await program.stop()

@@ -1,6 +1,7 @@
 /**
  * The parts of S3, SQS and DynamoDB that the ingress uses, over TLS, each with a response after a fixed time: `node
- * storage-stub.ts MILLISECONDS`, with TLS_PRIVATE_KEY and TLS_CERTIFICATE. Prints its port when it listens. Stores
+ * storage-stub.ts MILLISECONDS`, with TLS_PRIVATE_KEY and TLS_CERTIFICATE,
+ * and with INBOUND_CONNECTORS in JSON. Prints its port when it listens. Stores
  * nothing.
  */
 import type { IncomingMessage } from 'node:http'
@@ -9,7 +10,8 @@ import type { AddressInfo } from 'node:net'
 import { acceptedEntry, connectorsAnswer, operationOf, type SqsEntry } from '../support/aws-answers.ts'
 
 const delayMs = Number(process.argv[2] ?? 10)
-const { TLS_PRIVATE_KEY: key = '', TLS_CERTIFICATE: cert = '' } = process.env
+const { TLS_PRIVATE_KEY: key = '', TLS_CERTIFICATE: cert = '', INBOUND_CONNECTORS = '[]' } = process.env
+const inboundConnectors: object[] = JSON.parse(INBOUND_CONNECTORS)
 
 const server = createServer({ key, cert }, (request, response) => {
   const chunks: Buffer[] = []
@@ -27,7 +29,8 @@ function responseBodyTo(request: IncomingMessage, body: Buffer): string {
   const operation = operationOf(request)
   if (operation === '') return ''
   const parsed = JSON.parse(body.toString())
-  if (operation !== 'SendMessageBatch') return JSON.stringify(connectorsAnswer(operation, parsed))
+  if (operation !== 'SendMessageBatch')
+    return JSON.stringify(connectorsAnswer(operation, parsed, inboundConnectors))
   const entries: SqsEntry[] = parsed.Entries
   return JSON.stringify({ Successful: entries.map((entry) => acceptedEntry(entry)), Failed: [] })
 }

@@ -30,15 +30,30 @@ export const acceptedEntry = ({ Id, MessageBody }: SqsEntry, body = MessageBody)
   MD5OfMessageBody: md5Of(body),
 })
 
-/** The connectors table, with the accepted domain ours.example and no connector. */
+/** The connectors table, with the accepted domain ours.example, and by default without connectors. */
 export function connectorsAnswer(
   operation: string,
   { ExpressionAttributeValues = {} }: { ExpressionAttributeValues?: Record<string, { S: string }> },
+  inboundConnectors: readonly object[] = [],
 ): object {
   if (operation === 'GetItem') return { Item: { version: { N: '1' } } }
   if (operation !== 'Query') return {}
-  const isForDomains = Object.values(ExpressionAttributeValues).some(({ S }) => S === 'accepted-domain')
-  return { Items: isForDomains ? [acceptedDomain] : [] }
+  const isFor = (kind: string) => Object.values(ExpressionAttributeValues).some(({ S }) => S === kind)
+  if (isFor('inbound-connector'))
+    return { Items: inboundConnectors.map((each) => attributesOf({ pk: 'inbound-connector', ...each })) }
+  return { Items: isFor('accepted-domain') ? [acceptedDomain] : [] }
+}
+
+const attributesOf = (item: object): object =>
+  Object.fromEntries(Object.entries(item).map(([name, value]) => [name, attributeOf(value)]))
+
+/** A value in the JSON format of DynamoDB. */
+function attributeOf(value: unknown): object {
+  if (value === null) return { NULL: true }
+  if (typeof value === 'string') return { S: value }
+  if (typeof value === 'number') return { N: String(value) }
+  if (typeof value === 'boolean') return { BOOL: value }
+  return Array.isArray(value) ? { L: value.map(attributeOf) } : { M: attributesOf(value as object) }
 }
 
 const acceptedDomain = {

@@ -28,6 +28,16 @@ export class HeaderSectionChecker {
     this.#maxOctets = maxOctets
   }
 
+  /** Number of `Received` fields so far. */
+  get hops(): number {
+    return this.#hops
+  }
+
+  /** Octets of the header section so far, without the empty line. */
+  get octets(): number {
+    return this.#octets
+  }
+
   /**
    * Reads the next chunk. The header section ends before the first empty line (RFC 5322 §2.1); without an empty line,
    * the whole message is header.

@@ -10,6 +10,7 @@ import { maxDiscardedOctets } from '../protocol/message-sink.ts'
 import { type Refusal, tooLarge } from '../replies.ts'
 import type { BufferPool } from './buffer-pool.ts'
 import { HeaderSectionChecker } from './header-section-checker.ts'
+import { type ReceivedContent, readSpooled, spooledOctets } from './received-content.ts'
 import type { MessageSpool } from './spool.ts'
 import { type RefusalWithCause, SpooledContent, spoolRefusal } from './spooled-content.ts'
 
@@ -34,6 +35,11 @@ export interface MessageLimits {
 export interface MessageResources {
   buffers: BufferPool
   spool: MessageSpool
+  /**
+   * Checks the whole message before it is stored. Never rejects.
+   * @returns null if there is nothing to check; a promise of null if the message may be stored
+   */
+  inspect(content: ReceivedContent): Promise<RefusalWithCause | null> | null
   /** Makes the content durable. Never rejects. */
   store(content: Buffer | SpooledContent): Promise<Outcome>
 }
@@ -53,6 +59,7 @@ export class IncomingMessage {
   readonly #limits: MessageLimits
   readonly #resources: MessageResources
   readonly #headerSection: HeaderSectionChecker
+  readonly #ownOctets: number
   #buffer: Buffer
   #filledOctets: number
   #receivedOctets = 0
@@ -61,6 +68,7 @@ export class IncomingMessage {
   #spooledContent: SpooledContent | null = null
   #refusal: RefusalWithCause | null = null
   #isAbandoned = false
+  #abandonment: AbortController | null = null
 
   /** @param header the fields that this hop prepends */
   constructor(header: Buffer, limits: MessageLimits, resources: MessageResources) {
@@ -69,6 +77,7 @@ export class IncomingMessage {
     this.#headerSection = new HeaderSectionChecker(limits.maxHeaderOctets)
     this.#buffer = resources.buffers.take(bufferSizeFor(header.length))
     this.#filledOctets = header.copy(this.#buffer)
+    this.#ownOctets = header.length
   }
 
   /** The refusal, once the client has sent far more than allowed; null before. */
@@ -104,19 +113,62 @@ export class IncomingMessage {
 
   /**
    * @param fault reported by the data reader
+   * @param normalisedFrom as for MessageSink.end
    * @returns null when abandoned; never rejects
    */
-  async end(fault: Refusal | null): Promise<Outcome | null> {
+  async end(fault: Refusal | null, normalisedFrom: number | null = null): Promise<Outcome | null> {
     if (fault !== null) this.#refuse(fault)
     if (this.#spooledContent !== null) await this.#flushToSpool(0)
     if (this.#isAbandoned) return null
     if (this.#refusal !== null) return this.#refusal
-    return this.#spooledContent === null ? this.#storeBuffered() : this.#storeSpooled(this.#spooledContent)
+    // The buffer is not reused while it is read, even if the client gives the message up.
+    const buffer = this.#buffer
+    this.#buffer = emptyBuffer
+    const octets = buffer.subarray(0, this.#filledOctets)
+    const inspection = this.#resources.inspect(this.#receivedContent(octets, normalisedFrom))
+    if (inspection !== null) {
+      const refusal = await inspection
+      if (this.#isAbandoned) return null
+      if (refusal !== null) {
+        this.#refuse(refusal)
+        return refusal
+      }
+    }
+    return this.#spooledContent === null
+      ? this.#storeBuffered(buffer, octets)
+      : this.#storeSpooled(this.#spooledContent)
+  }
+
+  /** @param held the whole message, unless it is in the spool */
+  #receivedContent(held: Buffer, normalisedFrom: number | null): ReceivedContent {
+    const spooled = this.#spooledContent
+    const from = this.#ownOctets
+    const { octets: headerOctets, hops } = this.#headerSection
+    const abandonment = () => {
+      this.#abandonment ??= new AbortController()
+      return this.#abandonment.signal
+    }
+    return {
+      hops,
+      isHeaderNormalised: normalisedFrom !== null && normalisedFrom <= headerOctets,
+      async readHeader() {
+        return spooled === null
+          ? held.subarray(from, from + headerOctets)
+          : readSpooled(spooled, from, headerOctets)
+      },
+      get octets() {
+        return spooled === null ? held.subarray(from) : spooledOctets(spooled, from)
+      },
+      get signal() {
+        return abandonment()
+      },
+    }
   }
 
   /** The client has disconnected. A message still in the upload queue is not stored. */
   abandon(): void {
     this.#isAbandoned = true
+    this.#abandonment?.abort()
     this.#freeResources()
   }
 
@@ -127,10 +179,8 @@ export class IncomingMessage {
   }
 
   /** After a failed store the buffer may still be in use, so it is not reused. */
-  async #storeBuffered(): Promise<Outcome> {
-    const buffer = this.#buffer
-    this.#buffer = emptyBuffer
-    const outcome = await this.#resources.store(buffer.subarray(0, this.#filledOctets))
+  async #storeBuffered(buffer: Buffer, octets: Buffer): Promise<Outcome> {
+    const outcome = await this.#resources.store(octets)
     if ('size' in outcome) this.#resources.buffers.release(buffer)
     return outcome
   }

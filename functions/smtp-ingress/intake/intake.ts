@@ -3,16 +3,18 @@ import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
 import { partOctets, storeLargeContent } from '../../../shared/content/large-content.ts'
 import { type ObjectStore, SegmentWriter } from '../../../shared/content/segment-writer.ts'
 import type { EvaluationJob } from '../../../shared/contract/jobs.ts'
-import type { ContentReference, Recipient } from '../../../shared/contract/message.ts'
+import type { ContentReference, Message, Recipient } from '../../../shared/contract/message.ts'
+import { countPasses } from '../../../shared/mail/count-passes.ts'
 import { type JobQueue, JobRefusedError } from '../../../shared/queues/job-queue.ts'
 import { CircuitBreaker, isTimeout } from '../circuit-breaker.ts'
 import type { Log } from '../log.ts'
-import { storageUnavailable, tooManyLargeMessages } from '../replies.ts'
+import { internalError, routingLoop, storageUnavailable, tooManyLargeMessages } from '../replies.ts'
 import { BufferPool } from './buffer-pool.ts'
 import type { AcceptedMessage, MessageWithoutContent } from './evaluation-jobs.ts'
 import { GroupCommit } from './group-commit.ts'
 import { IncomingMessage, type MessageLimits, type Outcome } from './incoming-message.ts'
 import type { MessageMemory } from './message-memory.ts'
+import type { ReceivedContent } from './received-content.ts'
 import { type MessageSpool, SpoolError } from './spool.ts'
 import { type RefusalWithCause, type SpooledContent, spoolRefusal } from './spooled-content.ts'
 import { type Stores, storeMessages } from './store-messages.ts'
@@ -26,6 +28,8 @@ export interface IntakeOptions {
   /** Resolves when the queue responds. */
   probeQueue(): Promise<unknown>
   bucket: string
+  /** The name in this gateway's own `Received` fields. */
+  hostname: string
   maxMessageOctets: number
   maxHeaderOctets: number
   memory: MessageMemory
@@ -47,6 +51,18 @@ const uploadQueueTimeoutMs = 4 * 60_000
 
 /** Octets of unused buffers: enough for a thousand small messages. */
 const maxUnusedBufferOctets = 8 * 1024 * 1024
+
+/**
+ * A message may pass the gateway three times: in, out again because its recipient forwards it, and in again from there.
+ * At its next arrival it is in a loop.
+ */
+export const maxPasses = 3
+
+/** The facts that only the content of a message shows. */
+export type MessageFacts = Partial<Pick<Message, 'direction' | 'attributedTo' | 'exchangeOnline'>>
+
+/** Decides about a message that has arrived: the refusal, or the facts to store with it. */
+export type MessageDecision = (content: ReceivedContent) => Promise<RefusalWithCause | MessageFacts>
 
 export class Intake {
   readonly #options: IntakeOptions
@@ -99,17 +115,50 @@ export class Intake {
     return octets <= this.#limits.maxMemoryOctets || octets <= this.#options.spool.freeOctets
   }
 
-  /** @param header the fields that this hop prepends */
-  begin(header: Buffer, message: MessageWithoutContent, recipients: readonly Recipient[]): IncomingMessage {
+  /**
+   * @param header the fields that this hop prepends
+   * @param decide called with the whole message before it is stored
+   */
+  begin(
+    header: Buffer,
+    message: MessageWithoutContent,
+    recipients: readonly Recipient[],
+    decide: MessageDecision | null = null,
+  ): IncomingMessage {
+    let facts: MessageFacts = {}
     return new IncomingMessage(header, this.#limits, {
       buffers: this.#buffers,
       spool: this.#options.spool,
-      store: (content) => this.#store(content, message, recipients),
+      inspect: (content) => {
+        if (decide === null && content.hops < maxPasses) return null
+        return this.#inspect(content, async () => {
+          const decision = (await decide?.(content)) ?? {}
+          if ('reply' in decision) return decision
+          facts = decision
+          return null
+        })
+      },
+      store: (content) => this.#store(content, { ...message, ...facts }, recipients),
     })
   }
 
   stop(): void {
     this.#breaker.stop()
+  }
+
+  /** Never rejects. */
+  async #inspect(
+    content: ReceivedContent,
+    decide: () => Promise<RefusalWithCause | null>,
+  ): Promise<RefusalWithCause | null> {
+    const { hostname } = this.#options
+    try {
+      if (content.hops >= maxPasses && countPasses(await content.readHeader(), hostname) >= maxPasses)
+        return routingLoop
+      return await decide()
+    } catch (error) {
+      return error instanceof SpoolError ? spoolRefusal(error) : { ...internalError, cause: error }
+    }
   }
 
   async #store(

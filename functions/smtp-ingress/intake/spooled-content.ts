@@ -13,6 +13,8 @@ import { SpoolError, type SpoolFile } from './spool.ts'
 /** A refusal, and the internal error behind it, for the log only. */
 export interface RefusalWithCause extends Refusal {
   cause?: unknown
+  /** Further fields for the log. */
+  details?: Record<string, unknown>
 }
 
 /** @param error thrown by the spool */
@@ -35,6 +37,10 @@ export class SpooledContent {
     return this.#discarded.signal
   }
 
+  get length(): number {
+    return this.#file.length
+  }
+
   /** @param octets must not change until the promise resolves @throws SpoolError */
   append(octets: Buffer): Promise<void> {
     this.#digester.update(octets)
@@ -44,7 +50,12 @@ export class SpooledContent {
   /** Must follow the last `append`. */
   finish(): LargeContent {
     const digest: ContentDigest = this.#digester.finish()
-    return { ...digest, read: (into, position) => this.#file.read(into, position) }
+    return { ...digest, read: (into, position) => this.read(into, position) }
+  }
+
+  /** Fills the buffer from a position on. @throws SpoolError */
+  read(into: Buffer, position: number): Promise<void> {
+    return this.#file.read(into, position)
   }
 
   discard(): void {

@@ -1,7 +1,7 @@
 /**
  * Rate limiter for messages of a connector and of an address. The attack: a server sends more messages than the gateway
  * or the next hops can handle. The defence: a message beyond a limit is refused with 451 at its first recipient, so the
- * client keeps the message. An accepted message is never refused later. A connector's limit applies to all tasks
+ * client keeps the message. A message whose connector its content confirms is refused at its end. An accepted message is never refused later. A connector's limit applies to all tasks
  * together and is counted in the transport table. An address's limit applies to one task: unknown clients must not
  * cause table writes. Not covered: the shared count lets some excess pass. Any client that uses a partner's domain can
  * also use up the limit of the partner's connector. To prevent that, the connector must restrict its domains to a
@@ -15,12 +15,18 @@ import { type SharedCounts, SharedRateCounter } from './shared-rate-counter.ts'
 
 export interface MessageRateLimiter {
   /**
-   * Counts a message: once for each transaction, when its first recipient is accepted.
+   * Counts a message: once for each transaction, when its first recipient is accepted, and once for each connector that
+   * applies to a later recipient only.
+   * @param ip null if the message is counted for its address
    * @param connectors the connectors that match the sender; the limit of a report-only connector is not applied
    * @param at milliseconds since 1970
    * @returns null, and the message is counted; or a temporary refusal, and it is not counted
    */
-  countMessage(ip: string, connectors: readonly InboundConnector[], at: number): RateLimitRefusal | null
+  countMessage(
+    ip: string | null,
+    connectors: readonly InboundConnector[],
+    at: number,
+  ): RateLimitRefusal | null
   stop(): void
 }
 
@@ -77,7 +83,7 @@ export function createMessageRateLimiter(options: MessageRateLimiterOptions): Me
         return limit !== null && !connectorRates.isBelowLimit(connector.id, limit, at)
       })
       if (limitedConnector) return { ...tooManyForConnector, connector: limitedConnector.id }
-      if (addressLimit > 0) {
+      if (addressLimit > 0 && ip !== null) {
         const client = clientNetwork(ip)
         if (!addressRates.isBelowLimit(client, addressLimit, at))
           return { ...tooManyFromAddress, connector: null }

@@ -61,6 +61,9 @@ export class DataReader {
   #progress: EndOfDataProgress = 'LineEnd'
   /** Octets of the current line that were passed on. */
   #lineOctets = 0
+  /** Octets that were passed on. */
+  #contentOctets = 0
+  #normalisedFrom: number | null = null
 
   constructor({ maxLineOctets, bareNewlines }: DataReaderOptions, command: DataCommand = 'DATA') {
     this.#hasChunks = command === 'BDAT'
@@ -72,6 +75,11 @@ export class DataReader {
   /** The first fault of the message; independent of how octets are split into chunks. */
   get fault(): DataFault | null {
     return this.#fault
+  }
+
+  /** Octets of the content before the first octet that was normalised; null if none was. */
+  get normalisedFrom(): number | null {
+    return this.#normalisedFrom
   }
 
   /**
@@ -92,6 +100,7 @@ export class DataReader {
   finish(onContent: ContentHandler): void {
     if (this.#fault || this.#progress === 'LineEnd') return
     const isAfterCr = this.#progress === 'Return'
+    if (isAfterCr && this.#isNormalising) this.#normalisedFrom ??= this.#contentOctets
     if (isAfterCr && !this.#isNormalising) this.#fault = 'BareNewlines'
     else this.#emit(lineEnd, isAfterCr ? 1 : 0, 2, onContent)
     this.#progress = 'LineEnd'
@@ -132,7 +141,10 @@ export class DataReader {
   /** @param at position of the octet that reveals the fault */
   #handleBareNewline(chunk: Buffer, start: number, at: number, onContent: ContentHandler): number {
     if (this.#progress !== 'DotReturn') this.#emit(chunk, start, at, onContent)
-    if (this.#isNormalising) return this.#normalise(chunk, at, onContent)
+    if (this.#isNormalising) {
+      this.#normalisedFrom ??= this.#contentOctets
+      return this.#normalise(chunk, at, onContent)
+    }
     this.#fault ??= 'BareNewlines'
     return this.#readAfterFault(chunk, at, onContent)
   }
@@ -184,6 +196,7 @@ export class DataReader {
 
   #emit(octets: Buffer, from: number, to: number, onContent: ContentHandler): void {
     if (from === to) return
+    this.#contentOctets += to - from
     this.#checkLineLength(octets, from, to)
     onContent(octets.subarray(from, to))
   }

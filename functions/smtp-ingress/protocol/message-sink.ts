@@ -23,9 +23,10 @@ export interface MessageSink {
    * Called after the end of data, possibly while a promise of `write` is pending. Called before the last chunk only for
    * a message that is refused or has a fault.
    * @param fault the fault of the received octets, or null. A message with a fault is dropped
+   * @param normalisedFrom octets before the first one that is not as the client sent it; null if there is none
    * @returns the reply, 250 only when the message is durable; never rejects. 421 ends the session
    */
-  end(fault: DataFault | null): Promise<Reply>
+  end(fault: DataFault | null, normalisedFrom: number | null): Promise<Reply>
   /**
    * The client disconnected or gave the message up, or the session was ended. An incomplete message is dropped. A complete message is not
    * stored if that can still be prevented, because the client will send it again.

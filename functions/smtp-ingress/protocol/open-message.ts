@@ -62,7 +62,7 @@ export class OpenMessage {
 
   /** As MessageSink.end. */
   end(): Promise<Reply> {
-    return this.#sink.end(this.#reader.fault)
+    return this.#sink.end(this.#reader.fault, this.#reader.normalisedFrom)
   }
 
   abandon(): void {

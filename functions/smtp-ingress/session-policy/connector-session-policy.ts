@@ -4,6 +4,7 @@
  */
 import type { TLSSocket } from 'node:tls'
 import type * as z from 'zod'
+import type { InboundConnector } from '../../../shared/connectors/schema.ts'
 import { type IngressEnvironment, postmasterSettings } from '../../../shared/contract/environment.ts'
 import {
   newRecipient,
@@ -23,14 +24,16 @@ import {
   type RcptResult as RecipientDecision,
 } from '../../../shared/policy/admit-recipient.ts'
 import { connectorsCheckingRevocation, withRevocation } from '../../../shared/policy/client-revocation.ts'
-import { evaluateInbound, type InboundEvaluation, type Session } from '../../../shared/policy/inbound.ts'
+import { type InboundEvaluation, recipientScope } from '../../../shared/policy/inbound.ts'
 import { type PostmasterSettings, resolvePostmaster } from '../../../shared/policy/postmaster.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
 import type { ConnectionPolicy, Peer } from '../connection/connection.ts'
 import type { MessageWithoutContent } from '../intake/evaluation-jobs.ts'
-import type { Intake } from '../intake/intake.ts'
+import type { Intake, MessageDecision, MessageFacts } from '../intake/intake.ts'
+import type { ReceivedContent } from '../intake/received-content.ts'
+import type { RefusalWithCause } from '../intake/spooled-content.ts'
 import type { HandshakeCosts } from '../limits/handshake-costs.ts'
-import type { MessageRateLimiter } from '../limits/message-rate-limiter.ts'
+import type { MessageRateLimiter, RateLimitRefusal } from '../limits/message-rate-limiter.ts'
 import { causeOf, type Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import type { MailCommand, RecipientCommand } from '../protocol/command.ts'
@@ -59,8 +62,11 @@ import {
 } from '../replies.ts'
 import { handshakeFailure, type TlsService } from '../tls/tls-service.ts'
 import { checkClientRevocation } from './client-revocation.ts'
+import { decideContent, needsContent, type ReceivedMail, tenantDetails } from './decide-content.ts'
 import type { LastCanary } from './last-canary.ts'
 import { newMessageId } from './message-id.ts'
+import { attributionOf, confirmedOwner, SenderAssessment } from './sender-assessment.ts'
+import type { SignatureVerifier } from './signature-verifier.ts'
 import type { UnknownCertificateNotifier } from './unknown-certificate-notifier.ts'
 import type { WatchedConnectors } from './watched-connectors.ts'
 
@@ -74,6 +80,7 @@ export interface SessionPolicyParts {
   rates: MessageRateLimiter
   /** If absent, no recipient is checked. */
   recipients?: Pick<RecipientChecker, 'check'>
+  signatures: Pick<SignatureVerifier, 'verify'>
   /** If absent, revocation is not checked, and every status is `Unknown`. */
   revocation?: Pick<RevocationChecker, 'check'>
   tls: Pick<TlsService, 'facts' | 'refuseResumption'>
@@ -86,15 +93,6 @@ export interface SessionPolicyParts {
 /** `NeedsLatest`: a permanent refusal must be decided with the latest connectors. */
 type RecipientReply = Reply | 'NeedsLatest'
 
-type RecipientAcceptance = Extract<RecipientDecision, { action: 'Accept' }>
-
-/** How the connectors assess the sender: computed at the first RCPT of each MAIL, and again if the snapshot changes. */
-interface SenderAssessment {
-  snapshot: Snapshot
-  session: Session
-  evaluation: InboundEvaluation
-}
-
 export class ConnectorSessionPolicy implements ConnectionPolicy {
   readonly #parts: SessionPolicyParts
   readonly #peer: Peer
@@ -103,15 +101,16 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
   /** False in a resumed session, and after a handshake that was expensive for the ingress. */
   #wasCertificateRequested = true
   #mailFrom: string | null = null
+  /** Created at the first RCPT of each MAIL, and again if the snapshot changes. */
   #assessment: SenderAssessment | null = null
-  /** How the last accepted recipient was accepted. This depends on the sender only, so it applies to all recipients. */
-  #acceptance: RecipientAcceptance | null = null
   /** The recipient of this MAIL that is the address of the last canary. */
   #canary: string | null = null
-  /** True when a refusal of this MAIL was already passed to the certificate notifier. */
-  #isNotified = false
+  /** The evaluations of this MAIL whose refusal was already passed to the certificate notifier. */
+  readonly #notified = new Set<InboundEvaluation>()
   /** True when the rate limiter has counted this MAIL. */
   #isCounted = false
+  /** Ids of the connectors for which the rate limiter has counted this MAIL. */
+  readonly #countedConnectors = new Set<string>()
   /** True when an `OnPremises` connector has identified the client in this session. */
   #isAttributed = false
 
@@ -133,7 +132,6 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
   checkTlsSession(socket: TLSSocket, wasCertificateRequested: boolean): Refusal | null {
     this.#mailFrom = null
     this.#assessment = null
-    this.#acceptance = null
     this.#canary = null
     try {
       this.#tls = this.#parts.tls.facts(socket)
@@ -148,10 +146,10 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
   mail({ envelope, size }: MailCommand): Reply {
     this.#mailFrom = envelope.mailFrom
     this.#assessment = null
-    this.#acceptance = null
     this.#canary = null
-    this.#isNotified = false
+    this.#notified.clear()
     this.#isCounted = false
+    this.#countedConnectors.clear()
     const { environment, intake } = this.#parts
     if (this.#isFailing()) return this.#refuse(storageUnavailable)
     if (size > environment.MAX_MESSAGE_SIZE) return this.#refuse(tooLarge(environment.MAX_MESSAGE_SIZE))
@@ -186,21 +184,26 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
   data({ greeting, mail, recipients }: Transaction): MessageSink | Reply {
     const startedAt = performance.now()
     const { intake, environment, now } = this.#parts
-    const acceptance = this.#acceptance
-    const snapshot = this.#assessment?.snapshot
-    if (acceptance === null || snapshot === undefined) return this.#refuse(internalError)
+    const assessment = this.#assessment
+    if (assessment === null) return this.#refuse(internalError)
+    const distinctRecipients = uniqueRecipients(recipients, assessment.snapshot, this.#postmaster)
+    const received: ReceivedMail = {
+      session: assessment.session,
+      recipients: distinctRecipients
+        .map(({ address }) => address)
+        .filter((address) => address !== this.#canary),
+    }
+    const evaluations = received.recipients.map((address) => assessment.evaluationFor(address))
     const at = now()
     const message: MessageWithoutContent = {
       id: newMessageId(),
       receivedAt: at.toISOString(),
       source: { ...this.#peer, helo: greeting.name },
-      direction: acceptance.direction,
-      attributedTo: acceptance.attributedTo,
+      ...attributionOf(evaluations),
       tls: this.#tls,
       envelope: mail.envelope,
       ...(this.#canary !== null && { canary: this.#canary }),
     }
-    const distinctRecipients = uniqueRecipients(recipients, snapshot, this.#postmaster)
     const header = receivedHeader({
       helo: greeting.name,
       ip: this.#peer.ip,
@@ -212,7 +215,20 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
       recipient: distinctRecipients.length === 1 ? (distinctRecipients[0]?.address ?? null) : null,
       at,
     })
-    const incoming = intake.begin(Buffer.from(header), message, distinctRecipients)
+    let tenantEvidence: string | null = null
+    const decide: MessageDecision = async (content) => {
+      const decision = await this.#decideContent(received, content)
+      if ('reply' in decision) return decision
+      tenantEvidence = decision.evidence
+      return decision.facts
+    }
+    const isConfirmedByContent = evaluations.some((evaluation) => needsContent(evaluation, received.session))
+    const incoming = intake.begin(
+      Buffer.from(header),
+      message,
+      distinctRecipients,
+      isConfirmedByContent ? decide : null,
+    )
     return {
       get earlyRefusal() {
         return incoming.earlyRefusal
@@ -222,17 +238,17 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
       },
       announce: (octets) => incoming.announce(octets),
       write: (octets) => incoming.write(octets),
-      end: async (fault) => {
-        const outcome = await incoming.end(fault && this.#faultRefusal(fault))
+      end: async (fault, normalisedFrom) => {
+        const outcome = await incoming.end(fault && this.#faultRefusal(fault), normalisedFrom)
         if (outcome === null) return clientDisconnected
         if ('size' in outcome)
-          return this.#recordAccepted(
-            message,
-            distinctRecipients.length,
-            outcome.size,
-            performance.now() - startedAt,
-          )
-        return this.#refuse(outcome, {}, outcome.cause)
+          return this.#recordAccepted(message, {
+            recipients: distinctRecipients.length,
+            size: outcome.size,
+            milliseconds: performance.now() - startedAt,
+            tenantEvidence,
+          })
+        return this.#refuse(outcome, outcome.details, outcome.cause)
       },
       abandon: () => {
         // A message with an early refusal is already logged as refused.
@@ -279,9 +295,12 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
 
   #recordAccepted(
     message: MessageWithoutContent,
-    recipients: number,
-    size: number,
-    milliseconds: number,
+    {
+      recipients,
+      size,
+      milliseconds,
+      tenantEvidence,
+    }: { recipients: number; size: number; milliseconds: number; tenantEvidence: string | null },
   ): Reply {
     const { metrics, log } = this.#parts
     metrics.count(Metric.messagesAccepted, ['tls', message.tls.negotiated ? 'negotiated' : 'plaintext'])
@@ -294,6 +313,7 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
       ip: this.#peer.ip,
       tls: message.tls.protocol,
       ms: Math.round(milliseconds),
+      ...(tenantEvidence !== null && { tenant: tenantEvidence }),
     })
     return queuedAs(message.id)
   }
@@ -323,7 +343,7 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
     mail: MailCommand,
     isLatest: boolean,
   ): RecipientReply | Promise<RecipientReply> {
-    const pendingCheck = this.#checkRevocation(snapshot, mail)
+    const pendingCheck = this.#checkRevocation(snapshot, recipient.address, mail)
     if (pendingCheck === null) return this.#admitRecipient(snapshot, recipient, mail, isLatest)
     return pendingCheck.then(() => this.#admitRecipient(snapshot, recipient, mail, isLatest))
   }
@@ -333,12 +353,18 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
    * certificate.
    * @returns null when no check is needed
    */
-  #checkRevocation(snapshot: Snapshot, mail: MailCommand): Promise<void> | null {
+  #checkRevocation(snapshot: Snapshot, address: string, mail: MailCommand): Promise<void> | null {
     const { revocation, log } = this.#parts
     const { clientCertificate } = this.#tls
-    if (!clientCertificate || clientCertificate.revocation || this.#assessment?.snapshot === snapshot)
-      return null
-    const checkingConnectors = connectorsCheckingRevocation(snapshot, this.#policySession(mail))
+    if (!clientCertificate || clientCertificate.revocation) return null
+    const assessment = this.#assess(snapshot, mail)
+    const recipient = resolvePostmaster(address, snapshot, this.#postmaster)
+    if (assessment.hasEvaluated(recipient)) return null
+    const checkingConnectors = connectorsCheckingRevocation(
+      snapshot,
+      assessment.session,
+      recipientScope(snapshot, recipient),
+    )
     if (checkingConnectors.length === 0) return null
     const authorities = checkingConnectors.map(({ certificateAuthorities }) => certificateAuthorities)
     return checkClientRevocation(clientCertificate, authorities, revocation, this.#parts.now()).then(
@@ -351,12 +377,18 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
             ...result,
           })
         this.#tls = withRevocation(this.#tls, result)
+        this.#assessment = null
       },
     )
   }
 
-  #policySession({ envelope }: MailCommand): Session {
-    return { ip: this.#peer.ip, tls: this.#tls, mailFrom: envelope.mailFrom, at: this.#parts.now() }
+  #assess(snapshot: Snapshot, { envelope }: MailCommand): SenderAssessment {
+    if (this.#assessment?.snapshot !== snapshot) {
+      const at = this.#parts.now()
+      const session = { ip: this.#peer.ip, tls: this.#tls, mailFrom: envelope.mailFrom, at }
+      this.#assessment = new SenderAssessment(snapshot, session)
+    }
+    return this.#assessment
   }
 
   /** @param isLatest whether the read of the snapshot began after the command */
@@ -366,19 +398,11 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
     mail: MailCommand,
     isLatest: boolean,
   ): RecipientReply | Promise<RecipientReply> {
-    const { now, recipients } = this.#parts
     const address = resolvePostmaster(recipient.address, snapshot, this.#postmaster)
-    const at = now()
-    if (this.#assessment?.snapshot !== snapshot) {
-      const session = this.#policySession(mail)
-      this.#assessment = { snapshot, session, evaluation: evaluateInbound(snapshot, session) }
-    }
-    if (recipient.address === this.#canary) {
-      // Another recipient of this MAIL keeps its connector.
-      this.#acceptance ??= canaryAcceptance
-      return recipientAccepted
-    }
-    const { evaluation } = this.#assessment
+    const assessment = this.#assess(snapshot, mail)
+    // No connector and no rate limit applies to a canary.
+    if (recipient.address === this.#canary) return recipientAccepted
+    const evaluation = assessment.evaluationFor(address)
     const decision = admitRecipient(snapshot, evaluation, address, this.#postmaster)
     if (this.#tls.clientCertificate === null && dependsOnCertificate(evaluation, decision)) {
       this.#parts.handshakeCosts.requestNext(this.#peer.ip)
@@ -386,35 +410,64 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
     }
     if (decision.action === 'Refuse') {
       if (isPermanent(decision.reply) && !isLatest) return 'NeedsLatest'
-      this.#notifyOnce(this.#assessment)
+      this.#notifyOnce(assessment, evaluation)
       const { connector, explanation } = decision
-      return this.#refuse(decision, { recipient: recipient.address, connector, explanation })
+      const details = { connector, explanation, ...tenantDetails(evaluation) }
+      return this.#refuse(decision, { recipient: recipient.address, ...details })
     }
     const accept = (check: RecipientCheckResult): RecipientReply => {
       if (check === 'NeedsLatest') return check
       if (check !== null) return this.#refuse(check, { recipient: recipient.address })
-      return this.#acceptRecipient(recipient.address, decision, evaluation, at)
+      return this.#acceptRecipient(recipient.address, evaluation)
     }
-    const isOwnServer = decision.attributedTo !== null
-    const check = recipients?.check({ snapshot, address, ip: this.#peer.ip, isOwnServer, isLatest }) ?? null
+    const isOwnServer = confirmedOwner(evaluation) !== null
+    const { ip } = this.#peer
+    const check = this.#parts.recipients?.check({ snapshot, address, ip, isOwnServer, isLatest }) ?? null
     return check instanceof Promise ? check.then(accept) : accept(check)
   }
 
-  #acceptRecipient(
-    recipient: string,
-    decision: RecipientAcceptance,
-    evaluation: InboundEvaluation,
-    at: Date,
-  ): Reply {
-    if (!this.#isCounted) {
-      const { rates } = this.#parts
-      const rateRefusal = rates.countMessage(this.#peer.ip, matchingConnectors(evaluation), at.getTime())
-      if (rateRefusal) return this.#refuse(rateRefusal, { recipient, connector: rateRefusal.connector })
-      this.#isCounted = true
-    }
-    this.#acceptance = decision
-    if (decision.attributedTo !== null) this.#isAttributed = true
+  #acceptRecipient(recipient: string, evaluation: InboundEvaluation): Reply {
+    const rateRefusal = this.#countMessage(matchingConnectors(evaluation))
+    if (rateRefusal) return this.#refuse(rateRefusal, { recipient, connector: rateRefusal.connector })
+    if (confirmedOwner(evaluation) !== null) this.#isAttributed = true
     return recipientAccepted
+  }
+
+  /** Counts this MAIL once for its address, and once for each connector. */
+  #countMessage(connectors: readonly InboundConnector[]): RateLimitRefusal | null {
+    const remaining = connectors.filter(({ id }) => !this.#countedConnectors.has(id))
+    if (this.#isCounted && remaining.length === 0) return null
+    const { rates, now } = this.#parts
+    const ip = this.#isCounted ? null : this.#peer.ip
+    const refusal = rates.countMessage(ip, remaining, now().getTime())
+    if (refusal !== null) return refusal
+    this.#isCounted = true
+    for (const { id } of remaining) this.#countedConnectors.add(id)
+    return null
+  }
+
+  /** Decides about a whole message, after its recipients were accepted provisionally. @throws SpoolError */
+  async #decideContent(
+    received: ReceivedMail,
+    content: ReceivedContent,
+  ): Promise<RefusalWithCause | { facts: MessageFacts; evidence: string | null }> {
+    const { connectors, signatures } = this.#parts
+    const decision = await decideContent(
+      { connectors, signatures, postmaster: this.#postmaster },
+      received,
+      content,
+    )
+    if (decision.action === 'Refuse') {
+      const { refusal, refused } = decision
+      if (refused) this.#notifyOnce(refused.assessment, refused.assessment.evaluationFor(refused.recipient))
+      return refusal
+    }
+    const { evaluations, exchangeOnline, evidence } = decision
+    const rateRefusal = this.#countMessage(evaluations.flatMap(matchingConnectors))
+    if (rateRefusal) return { ...rateRefusal, details: { connector: rateRefusal.connector } }
+    const attribution = attributionOf(evaluations)
+    if (attribution.attributedTo !== null) this.#isAttributed = true
+    return { facts: { ...attribution, ...(exchangeOnline && { exchangeOnline }) }, evidence }
   }
 
   /**
@@ -431,11 +484,11 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
   }
 
   /**
-   * Runs once per MAIL. The notice is sent here, because evaluate-policy never receives mail that the ingress refuses.
+   * Runs once per MAIL and evaluation. The notice is sent here, because evaluate-policy never receives mail that the ingress refuses.
    */
-  #notifyOnce({ snapshot, session, evaluation }: SenderAssessment): void {
-    if (this.#isNotified) return
-    this.#isNotified = true
+  #notifyOnce({ snapshot, session }: SenderAssessment, evaluation: InboundEvaluation): void {
+    if (this.#notified.has(evaluation)) return
+    this.#notified.add(evaluation)
     this.#parts.certificateNotifier.notifyRefusal(snapshot, session, evaluation)
   }
 
@@ -479,9 +532,6 @@ function uniqueRecipients(
   return [...distinctRecipients.values()]
 }
 
-/** No connector and no rate limit applies to a canary. */
-const canaryAcceptance: RecipientAcceptance = { action: 'Accept', direction: 'Incoming', attributedTo: null }
-
 /** Whether a certificate might change the decision. Also true for a violation whose mail would be accepted and held. */
 const dependsOnCertificate = ({ violation }: InboundEvaluation, decision: RecipientDecision): boolean =>
   violation !== null || (decision.action === 'Refuse' && decision.reason === 'RelayDenied')
@@ -491,6 +541,6 @@ const storageFailureReasons: ReadonlySet<string> = new Set(
   [storageUnavailable, spoolUnavailable, insufficientSpool].map(({ reason }) => reason),
 )
 
-/** The connectors that match the sender. */
-const matchingConnectors = ({ partner, attributedTo }: InboundEvaluation) =>
-  [partner, attributedTo].filter((connector) => connector !== null)
+/** The connectors that match the sender, without one that the content must confirm: any tenant could use up its rate. */
+const matchingConnectors = (evaluation: InboundEvaluation): InboundConnector[] =>
+  [evaluation.partner, confirmedOwner(evaluation)].filter((connector) => connector !== null)

@@ -20,6 +20,7 @@ import { chunksOf, type Script } from './scripts.ts'
 const maxErrors = 20
 const maxLineOctets = 65_536
 const maxHops = 30
+const maxPasses = 3
 /** Maximum of concurrent sessions. */
 const concurrency = 50
 /** The beginning of an alert record (RFC 8446 §5.1); no reply contains it. */
@@ -144,7 +145,11 @@ export class FuzzedIngress {
     if (!isWhole) return false
     const head = `\r\n${reading.content}`.split('\r\n\r\n', 1)[0] ?? ''
     const hops = head.match(/\r\nreceived:/gi)?.length ?? 0
-    const refusals = [...(reading.fault ? ['550 5.6.'] : []), ...(hops > maxHops ? ['554 5.4.14 '] : [])]
+    const refusals = [
+      ...(reading.fault ? ['550 5.6.'] : []),
+      ...(hops > maxHops ? ['554 5.4.14 '] : []),
+      ...(isLoop(reading.content, head) ? ['554 5.4.6 '] : []),
+    ]
     const expected = refusals.length > 0 ? refusals : ['250 2.0.0 Ok: queued as ']
     if (!expected.some((begin) => reply.startsWith(begin)))
       throw new ModelMismatch(`${reply} instead of ${expected.join(' or ')}`)
@@ -374,4 +379,14 @@ class Client {
       this.#wakeUp()
     })
   }
+}
+
+/** Whether three `Received` fields of this gateway are in the header section. @param head with a line end before it */
+function isLoop(content: string, head: string): boolean {
+  if (/^[ \t]/.test(content)) return false
+  const fields = head.split(/\r\n(?![ \t])/)
+  const own = fields.filter((field) =>
+    /^received[ \t]*:(?:.*\s)?by\s+mx\.ours\.example(?![^\s;()])/is.test(field),
+  )
+  return own.length >= maxPasses
 }

@@ -384,5 +384,27 @@ test('a connector that knows the client certificate of a session causes no notic
     }
 })
 
+const exchangeName = 'mail.protection.outlook.com'
+const notApplying: [title: string, fields: Partial<InboundConnector>][] = [
+  [
+    'that another tenant sends',
+    { exchangeOnline: { tenantIds: [crypto.randomUUID()], originatorOrganizations: [] } },
+  ],
+  ['for a recipient outside its scope', { associatedAcceptedDomains: ['ours.example'] }],
+]
+for (const [title, fields] of notApplying)
+  test(`a connector that accepts the certificate causes no notice about mail ${title}`, () => {
+    const connector = ownServer({
+      senderDomains: ['*'],
+      tlsSenderCertificateNames: [exchangeName],
+      ...fields,
+    })
+    const rules = snapshot({ inbound: [connector] })
+    const given = presenting({ subjectAltNames: [exchangeName] })
+    const evaluation = evaluateInbound(rules, given, null)
+    assert.equal(evaluation.attributedTo, null)
+    assert.deepEqual(unknownCertificateNotices(rules, given, evaluation, heldOutcome), [])
+  })
+
 test('the default certificate of the fixtures is known to the connector of these tests', () =>
   assert.ok(identifiesClient(contoso(), toPresentedCertificate(clientCertificate(), receivedAt))))

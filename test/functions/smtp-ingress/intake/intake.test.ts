@@ -43,6 +43,7 @@ async function intakeWith(options: Partial<IntakeOptions> = {}) {
     queue,
     probeQueue: async () => {},
     bucket: 'content',
+    hostname: 'mx.ours.example',
     maxMessageOctets,
     maxHeaderOctets: 64 * kibibyte,
     memory: { memoryOctets: heldOctets, maxUploads: 2 },
@@ -166,7 +167,7 @@ test('the buffer of a message is reused after a successful store, and not after 
     const incoming = new IncomingMessage(
       header,
       { maxOctets: 1000, maxHeaderOctets: 1000, maxMemoryOctets: heldOctets },
-      { buffers, spool, store },
+      { buffers, spool, inspect: () => null, store },
     )
     incoming.write(mail(500))
     await incoming.end(null)
@@ -177,6 +178,32 @@ test('the buffer of a message is reused after a successful store, and not after 
   assert.notEqual(usedBuffers[0], usedBuffers[1])
   assert.equal(usedBuffers[1], usedBuffers[2])
 })
+
+const own = 'Received: from a.example\r\n\tby mx.ours.example with ESMTP; now\r\n'
+const others = 'Received: from mx.ours.example by b.example with ESMTP; now\r\n'
+const loops: [title: string, content: Buffer, outcome: string | null][] = [
+  ['that has passed this gateway twice', Buffer.from(`${own}${others}${own}\r\n`), null],
+  [
+    'that has passed this gateway three times',
+    Buffer.from(`${own}${others}${own}${others}${own}\r\n`),
+    'RoutingLoop',
+  ],
+  ['whose text has three such fields', Buffer.from(`${others.repeat(4)}\r\n${own.repeat(3)}`), null],
+  [
+    'that has passed this gateway three times, in the spool',
+    Buffer.concat([Buffer.from(own.repeat(3)), mail(mebibyte)]),
+    'RoutingLoop',
+  ],
+]
+for (const [title, content, reason] of loops)
+  test(`a message ${title} is ${reason === null ? 'stored' : `refused with ${reason}`}`, async () => {
+    const { begin, spool, queue } = await intakeWith()
+    const incoming = begin()
+    await write(incoming, content)
+    assert.equal(await outcomeOf(incoming), reason ?? header.length + content.length)
+    assert.equal(queue.jobs.length, reason === null ? 1 : 0)
+    await untilSpoolFree(spool)
+  })
 
 test('a message in a hundred thousand pieces causes no backpressure, and is stored unchanged', async () => {
   const { bucket, queue, begin } = await intakeWith()

@@ -235,3 +235,22 @@ describe('DataReader takes linear time for', () => {
         assert.ok(length <= 2 * octets.length)
       })
 })
+
+const normalisedRows: [text: string, command: 'DATA' | 'BDAT', normalisedFrom: number | null][] = [
+  ['ab\r\n..cd\r\n.\r\n', 'DATA', null],
+  ['ab\ncd\ne\r\n.\r\n', 'DATA', 2],
+  ['ab\r\n..c\0d\r\n.\r\n', 'DATA', 6],
+  ['ab\r\ncd\re\r\n.\r\n', 'DATA', 7],
+  ['ab\r\n\ncd', 'BDAT', 4],
+  ['ab\r\ncd\r', 'BDAT', 7],
+  ['ab\r\ncd', 'BDAT', null],
+]
+for (const [text, command, normalisedFrom] of normalisedRows)
+  test(`DataReader reports ${normalisedFrom} octets before the first normalised octet of ${JSON.stringify(text)}`, () => {
+    for (const chunks of [[bytes(text)], Array.from(bytes(text), (octet) => Buffer.of(octet))]) {
+      const reader = new DataReader(normalise, command)
+      for (const chunk of chunks) reader.read(chunk, 0, () => {})
+      if (command === 'BDAT') reader.finish(() => {})
+      assert.equal(reader.normalisedFrom, normalisedFrom)
+    }
+  })

@@ -47,7 +47,7 @@ for (const [name, outcome, failureCount] of outcomes)
       recipients: [rcpt.recipient],
     })
     assert.ok('end' in sink)
-    await sink.end(null)
+    await sink.end(null, null)
     const counts = metrics.take().filter(({ metric }) => metric === 'StorageFailures')
     assert.equal(
       counts.reduce((sum, { count }) => sum + count, 0),
