@@ -15,6 +15,8 @@ export function mailauthLookup(resolver: Resolver, signal: AbortSignal): DNSReso
         }))
       case 'A':
       case 'AAAA':
+      // RFC 9989 §3.2.13: an alias exists, also if its target does not.
+      case 'CNAME':
         return query(resolver, name, type, signal)
       default:
         // RFC 7208 §5.5 advises against the only mechanism that needs another type, `ptr`.
@@ -25,7 +27,7 @@ export function mailauthLookup(resolver: Resolver, signal: AbortSignal): DNSReso
   return lookup as unknown as DNSResolver
 }
 
-async function query<K extends 'TXT' | 'MX' | 'A' | 'AAAA'>(
+async function query<K extends 'TXT' | 'MX' | 'A' | 'AAAA' | 'CNAME'>(
   resolver: Resolver,
   name: string,
   type: K,

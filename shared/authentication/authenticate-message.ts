@@ -1,0 +1,129 @@
+/**
+ * Evaluates SPF, DKIM, DMARC and ARC for a received message, and writes the header fields that report the results. The
+ * attacks: a message or DNS answers that make the evaluation slow, large, fail, or pass. The defence: limits of time and
+ * size in each part; an unexpected error is `permerror`, because a repetition would fail too; a DNS failure is
+ * `temperror`, never `pass` or `none`. Not covered: the policy, which evaluate-policy decides.
+ */
+import type { MessageAuthentication } from '../contract/authentication.ts'
+import type { Resolver } from '../net/resolver.ts'
+import { type ArcSeal, evaluateArc, sealMessage } from './evaluate-arc.ts'
+import { evaluateDmarc } from './evaluate-dmarc.ts'
+import { evaluateSpf, spfIdentity } from './evaluate-spf.ts'
+import { messageLookup } from './message-lookup.ts'
+import type { MessageOctets } from './message-pieces.ts'
+import { authenticationResults, type Outcomes, receivedSpf, type Session } from './result-fields.ts'
+import { type Verification, verifySignatures } from './verify-signatures.ts'
+
+export type { ArcSeal } from './evaluate-arc.ts'
+export type { MessageOctets } from './message-pieces.ts'
+
+export interface AuthenticationInput extends Session {
+  content: MessageOctets
+  at: Date
+  /** Null: the message is not sealed. */
+  seal: ArcSeal | null
+}
+
+/** For all DNS queries of a message together. */
+const dnsTimeoutMs = 5_000
+const maxFieldsLength = 16_384
+
+/**
+ * @param onError called with an unexpected error, whose part of the results is then `permerror`
+ * @throws only what reading the content throws
+ */
+export async function authenticateMessage(
+  input: AuthenticationInput,
+  resolver: Resolver,
+  onError: (error: Error) => void = () => {},
+): Promise<MessageAuthentication> {
+  const outcomes = await evaluate(input, resolver, onError)
+  const { spf, dkim, dmarc, arc } = outcomes
+  return {
+    at: input.at.toISOString(),
+    internal: null,
+    spf: { result: spf.result, domain: spf.domain },
+    dkim: dkim.map(({ result, domain, selector, aligned }) => ({ result, domain, selector, aligned })),
+    dmarc: {
+      ...{ result: dmarc.result, fromDomain: dmarc.fromDomain },
+      ...{ policy: dmarc.policy, alignedBy: dmarc.alignedBy },
+    },
+    arc,
+    fields: await writeFields(input, outcomes, onError),
+  }
+}
+
+type Evaluated = Outcomes & { verification: Verification }
+
+async function evaluate(
+  input: AuthenticationInput,
+  resolver: Resolver,
+  onError: (error: Error) => void,
+): Promise<Evaluated> {
+  const lookup = messageLookup(resolver, AbortSignal.timeout(dnsTimeoutMs))
+  const orElse = <T>(promise: Promise<T>, value: NoInfer<T>): Promise<T> =>
+    promise.catch((error: Error) => {
+      onError(error)
+      return value
+    })
+  const [spf, verification] = await Promise.all([
+    orElse(evaluateSpf(input, lookup, dnsTimeoutMs), { result: 'permerror', ...spfIdentity(input) }),
+    verifySignatures(input.content, lookup, input.at),
+  ])
+  if (verification.kind === 'Unreadable') {
+    if (verification.error) onError(verification.error)
+    return { ...unreadable(verification.reason), spf, verification }
+  }
+  const { signatures, author, arc } = verification.verified
+  const [dmarc, arcOutcome] = await Promise.all([
+    orElse(evaluateDmarc(author, spf, signatures, lookup), {
+      outcome: unreadable('not evaluated').dmarc,
+      aligned: [],
+    }),
+    orElse(evaluateArc(arc, lookup), { result: 'permerror', sealer: null }),
+  ])
+  const dkim = signatures.map((each, index) => ({ ...each, aligned: dmarc.aligned[index] ?? false }))
+  return { spf, dkim, dmarc: dmarc.outcome, arc: arcOutcome, unreadable: null, verification }
+}
+
+const unreadable = (reason: string): Omit<Outcomes, 'spf'> => ({
+  dkim: [{ result: 'permerror', domain: '', selector: '', aligned: false, algorithm: '', signature: '' }],
+  dmarc: { result: 'permerror', fromDomain: null, policy: null, alignedBy: [], reason },
+  arc: { result: 'permerror', sealer: null },
+  unreadable: reason,
+})
+
+/** Leaves out results of DKIM, then the seal, until the fields are short enough. */
+async function writeFields(
+  input: AuthenticationInput,
+  outcomes: Evaluated,
+  onError: (error: Error) => void,
+): Promise<string> {
+  for (let signatures = outcomes.dkim.length; signatures > 0; signatures--) {
+    const fields = await fieldsWith({ ...outcomes, dkim: outcomes.dkim.slice(0, signatures) }, input, onError)
+    if (fields.length <= maxFieldsLength) return fields
+  }
+  return fieldsWith({ ...outcomes, dkim: [] }, { ...input }, onError)
+}
+
+async function fieldsWith(
+  outcomes: Evaluated,
+  input: AuthenticationInput,
+  onError: (error: Error) => void,
+): Promise<string> {
+  const results = authenticationResults(input, outcomes)
+  const seal = await sealOf(input, outcomes, results).catch((error: Error) => {
+    onError(error)
+    return ''
+  })
+  return `Authentication-Results: ${results}\r\n${receivedSpf(input, outcomes.spf)}${seal}`
+}
+
+async function sealOf(
+  { seal, hostname, at }: AuthenticationInput,
+  { verification, arc }: Evaluated,
+  results: string,
+): Promise<string> {
+  if (seal === null || verification.kind === 'Unreadable') return ''
+  return sealMessage(seal, verification.verified, arc, { hostname, results, at })
+}

@@ -1,0 +1,163 @@
+/**
+ * Verifies DKIM signatures (RFC 6376, RFC 8301, RFC 8463) and the newest ARC-Message-Signature by the package. The
+ * attacks: thousands of signatures, fields with thousands of names or lines, a body in one line, and servers of keys
+ * that hang. The defence: limits before the package reads the header, ten signatures, body hashes of our own, and all
+ * keys queried at once. Not covered: a signed message that is sent again to other recipients.
+ */
+import type { ArcData, DkimVerifier, SignatureResult } from 'mailauth/lib/dkim/dkim-verifier.js'
+import { AuthenticationResult } from '../contract/authentication.ts'
+import { normaliseDomain } from '../mail/domain.ts'
+import { type AuthorDomain, authorDomain } from './author-domain.ts'
+import { BodyHashes } from './body-hash.ts'
+import type { MessageLookup } from './message-lookup.ts'
+import { type MessageOctets, splitMessage } from './message-pieces.ts'
+import type { SignatureOutcome } from './result-fields.ts'
+
+export interface VerifiedSignatures {
+  /** `aligned` is unknown here. */
+  signatures: Omit<SignatureOutcome, 'aligned'>[]
+  author: AuthorDomain
+  arc: ArcData
+  /** The header section with its empty line, and the hash of the relaxed body for a seal. */
+  header: Buffer
+  bodyHash: string
+}
+
+export type Verification =
+  | { kind: 'Verified'; verified: VerifiedSignatures }
+  /** `reason`: a fixed text. */
+  | { kind: 'Unreadable'; reason: string; error: Error | null }
+
+/** The limit of Exchange, and the default of the ingress. */
+const maxHeaderOctets = 262_144
+const maxSignatures = 10
+/** The package's time grows with the square of these. */
+const maxLines = 10_000
+const maxFields = 2_000
+const maxSpaces = 1_000
+const maxSignatureOctets = 8_192
+
+/** @throws only what reading the octets throws */
+export async function verifySignatures(
+  octets: MessageOctets,
+  { lookup }: MessageLookup,
+  at: Date,
+): Promise<Verification> {
+  const { header, body } = await splitMessage(octets, maxHeaderOctets)
+  const fault = header === null ? 'header section too large' : headerFault(header)
+  if (header === null || fault !== null) return { kind: 'Unreadable', reason: fault ?? '', error: null }
+  const bodies = new BodyHashes()
+  const fail = (error: unknown): Verification => ({
+    ...{ kind: 'Unreadable', reason: 'message cannot be read' },
+    error: error as Error,
+  })
+  let verifier: DkimVerifier
+  let sealHash: ReturnType<BodyHashes['add']>
+  try {
+    verifier = await readHeader(header, bodies, lookup, at)
+    sealHash = bodies.add('relaxed', 'sha256', '')
+  } catch (error) {
+    return fail(error)
+  }
+  for await (const piece of body) bodies.update(piece)
+  bodies.finish()
+  try {
+    await verifier.finish()
+    return {
+      kind: 'Verified',
+      verified: {
+        signatures: verifier.results.flatMap(outcomeOf),
+        author: authorOf(header),
+        arc: verifier.arc,
+        header,
+        bodyHash: sealHash.digest('base64'),
+      },
+    }
+  } catch (error) {
+    return fail(error)
+  }
+}
+
+function headerFault(header: Buffer): string | null {
+  const text = header.toString('latin1')
+  const lines = text.split('\r\n')
+  if (lines.length > maxLines) return 'header section with too many lines'
+  if (lines.filter((line) => !/^[ \t]/.test(line)).length > maxFields)
+    return 'header section with too many fields'
+  return longestSpace(text) > maxSpaces ? 'header section with too long spaces' : null
+}
+
+const longestSpace = (text: string): number =>
+  text.match(/[ \t\r\n]+/g)?.reduce((longest, { length }) => Math.max(longest, length), 0) ?? 0
+
+/** Reads the signatures, and starts the queries for their keys. */
+async function readHeader(
+  header: Buffer,
+  bodies: BodyHashes,
+  lookup: MessageLookup['lookup'],
+  at: Date,
+): Promise<DkimVerifier> {
+  // Loaded on first use: most cold starts verify nothing.
+  const { DkimVerifier: Verifier } = await import('mailauth/lib/dkim/dkim-verifier.js')
+  const verifier = new Verifier({ resolver: lookup, strict: true, curTime: at })
+  const readFields = verifier.messageHeaders.bind(verifier)
+  verifier.messageHeaders = async (fields) => {
+    let count = 0
+    for (const field of fields.parsed)
+      if (
+        (field.key === 'dkim-signature' &&
+          (++count > maxSignatures || field.line.length > maxSignatureOctets)) ||
+        (field.key === 'arc-message-signature' && field.line.length > maxSignatureOctets)
+      )
+        field.key = 'ignored'
+    await readFields(fields)
+  }
+  verifier.addBodyHash = (canonicalization, algorithm, maxOctets) => {
+    const key = `${canonicalization}:${algorithm}:${maxOctets}`
+    if (!verifier.bodyHashes.has(key))
+      verifier.bodyHashes.set(
+        key,
+        bodies.add(canonicalization === 'relaxed' ? 'relaxed' : 'simple', algorithm, maxOctets),
+      )
+    return key
+  }
+  await verifier.writeAsync(header)
+  for (const { skip, invalid, type, selector, signingDomain, hashAlgo } of verifier.signatureHeaders)
+    if (!skip && !invalid)
+      verifier.keyCache
+        .get(type, `${selector}._domainkey.${signingDomain}`, undefined, { strict: true, hashAlgo })
+        .catch(() => {})
+  return verifier
+}
+
+/** @returns nothing for a message without signature */
+function outcomeOf(result: SignatureResult): VerifiedSignatures['signatures'] {
+  const { status, signingDomain = '', selector = '', algo = '', signature = '' } = result
+  if (status.result === 'none') return []
+  const known = AuthenticationResult.catch('permerror').parse(status.result)
+  return [
+    {
+      // RFC 6376 §8.2: octets after those that l= covers can be anyone's.
+      result: known === 'pass' && (status.underSized ?? 0) > 0 ? 'policy' : known,
+      domain: normaliseDomain(signingDomain) ?? '',
+      selector: normaliseDomain(selector) ?? '',
+      algorithm: algo,
+      signature,
+    },
+  ]
+}
+
+/** A field's name as a lenient reader finds it: without controls, spaces and octets beyond ASCII. */
+const nameOf = (field: string): string =>
+  field
+    .slice(0, field.indexOf(':'))
+    .replace(/[^\x21-\x7e]+/g, '')
+    .toLowerCase()
+
+function authorOf(header: Buffer): AuthorDomain {
+  const fields = header.toString('utf8').split(/\r\n(?![ \t])/)
+  const values = fields
+    .filter((field) => nameOf(field) === 'from')
+    .map((field) => field.slice(field.indexOf(':') + 1))
+  return authorDomain(values)
+}
