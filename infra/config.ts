@@ -450,6 +450,11 @@ export const Config = z
       .strictObject({
         evaluate: unit(30, 50),
         /**
+         * A batch begins no authentication after 60 seconds, so that each ends in time. Name servers that do not answer
+         * occupy at most this concurrency, and nothing else waits for it.
+         */
+        authenticate: fixedTimeoutUnit(120, 20),
+        /**
          * The function's timeout is 300 seconds, because RFC 5321 §4.5.3.2 allows minutes for one SMTP command. The
          * attempts of a batch end after 270 seconds, so that results can still be written. A claim lasts 360 seconds.
          */

@@ -1,5 +1,6 @@
 /** Connectors, messages and attempts with defaults: a test names only the fields that matter to it. */
 import type { InboundConnector, OutboundConnector } from '../../shared/connectors/schema.ts'
+import type { MessageAuthentication } from '../../shared/contract/authentication.ts'
 import type { CertificateFacts } from '../../shared/contract/certificate.ts'
 import type { CertificateNotice } from '../../shared/contract/jobs.ts'
 import {
@@ -101,6 +102,21 @@ export const overTlsWith = (fields: Partial<ClientCertificate> = {}): TlsFacts =
   clientCertificate: clientCertificate(fields),
 })
 
+/** A sender with neither SPF, DKIM nor DMARC. */
+export function authentication(fields: Partial<MessageAuthentication> = {}): MessageAuthentication {
+  return {
+    at: receivedAt.toISOString(),
+    internal: null,
+    spf: { result: 'none', domain: 'elsewhere.example' },
+    dkim: [],
+    dmarc: { result: 'none', fromDomain: 'elsewhere.example', policy: null, alignedBy: [] },
+    arc: { result: 'none', sealer: null },
+    fields: 'Authentication-Results: mail.ours.example; spf=none; dmarc=none\r\n',
+    ...fields,
+  }
+}
+
+/** Mail from outside, whose sender was authenticated. */
 export function message(fields: Partial<Message> & { mailFrom?: string } = {}): Message {
   const { mailFrom = 'a@elsewhere.example', ...rest } = fields
   return {
@@ -119,6 +135,7 @@ export function message(fields: Partial<Message> & { mailFrom?: string } = {}): 
     },
     size: 1000,
     content: { bucket: 'content', key: 'segments/1', offset: 0, length: 1000, sha256: '0'.repeat(64) },
+    ...(rest.source !== null && { authentication: authentication() }),
     ...rest,
   }
 }

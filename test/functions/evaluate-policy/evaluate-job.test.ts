@@ -40,6 +40,7 @@ const job = (id: string, recipients: Recipient[], notBefore: Date | null = null)
 function unit() {
   const queues = {
     evaluation: recordingQueue<EvaluationJob>(),
+    authentication: recordingQueue<EvaluationJob>(),
     delivery: recordingQueue<DeliveryJob>(),
     bounce: recordingQueue<BounceJob>(),
   }
@@ -53,6 +54,7 @@ function unit() {
     requirements: new RequirementStore(database.documents, database.messagesTable),
     priorities: normalPriority,
     settings,
+    hostname: 'mail.ours.example',
     retentionDays: 90,
   }
   const run = (evaluationJob: EvaluationJob, now: Date, currentConnectors = connectors) =>

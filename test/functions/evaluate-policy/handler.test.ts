@@ -59,6 +59,7 @@ before(async () => {
     DELIVERY_QUEUE_URL: `${queues.url}/delivery`,
     UNPROVEN_DELIVERY_QUEUE_URL: `${queues.url}/unproven-delivery`,
     LOW_PRIORITY_DELIVERY_QUEUE_URL: `${queues.url}/low-priority-delivery`,
+    AUTHENTICATION_QUEUE_URL: `${queues.url}/authentication`,
     BOUNCE_QUEUE_URL: `${queues.url}/bounce`,
     EVALUATION_DEAD_LETTERS_URL: `${queues.url}/evaluation-dead-letters`,
     NOTICES_TOPIC_ARN: 'arn:aws:sns:eu-central-1:000000000000:notices',

@@ -70,6 +70,7 @@ function unit(fields: Partial<InboundConnector> = {}) {
   const { documents, messagesTable, transportTable } = database
   const queues = {
     evaluation: recordingQueue<EvaluationJob>(),
+    authentication: recordingQueue<EvaluationJob>(),
     delivery: recordingQueue<DeliveryJob>(),
     bounce: recordingQueue<BounceJob>(),
   }
@@ -80,6 +81,7 @@ function unit(fields: Partial<InboundConnector> = {}) {
     settings: { defaultRoute: 'Mx' },
     requirements: new RequirementStore(database.documents, database.messagesTable),
     priorities: normalPriority,
+    hostname: 'mail.ours.example',
     retentionDays: 90,
   }
   const accepted = new ObservedList(documents, transportTable)

@@ -47,6 +47,7 @@ function deployment() {
   const sent = message({ id })
   const queues = {
     evaluation: recordingQueue<EvaluationJob>(),
+    authentication: recordingQueue<EvaluationJob>(),
     delivery: recordingQueue<DeliveryJob>(),
     bounce: recordingQueue<BounceJob>(),
   }
@@ -62,6 +63,7 @@ function deployment() {
       requirements: new RequirementStore(database.documents, database.messagesTable),
       priorities: normalPriority,
       settings,
+      hostname: 'mail.ours.example',
       retentionDays: 90,
     })
   return {
