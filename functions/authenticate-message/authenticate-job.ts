@@ -4,6 +4,7 @@
  * accepted mail must not stop.
  */
 import { randomUUID } from 'node:crypto'
+import type { MessageOctets } from '../../shared/authentication/authenticate-message.ts'
 import { isContentDeleted } from '../../shared/content/content-reader.ts'
 import type { MessageAuthentication } from '../../shared/contract/authentication.ts'
 import { asError } from '../../shared/contract/error-message.ts'
@@ -14,8 +15,6 @@ import type { Claims } from '../../shared/messages/claims.ts'
 import { authenticationKey } from '../../shared/messages/message-keys.ts'
 import { traceExpiry } from '../../shared/messages/trace-expiry.ts'
 import type { JobSender } from '../../shared/queues/job-queue.ts'
-
-export type MessageOctets = Buffer | AsyncIterable<Buffer>
 
 /** A message with a client. */
 export type ReceivedMessage = Message & { source: NonNullable<Message['source']> }

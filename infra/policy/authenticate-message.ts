@@ -1,3 +1,4 @@
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import { Construct } from 'constructs'
 import type { Config } from '../config.ts'
 import type { OutboundMail } from '../delivery/outbound-mail.ts'
@@ -31,15 +32,27 @@ export class AuthenticateMessage extends Construct {
       limits: config.functions.authenticate,
       // Without a DMARC result, a message that needs one is authenticated again every quarter of an hour.
       allowRecursiveInvocation: true,
-      // Two large messages of 35 MiB with their copies, and nine of at most 1 MiB.
-      memoryMiB: 1024,
       ...outboundMail.placement,
     })
     this.handler.addEnvironment('MAIL_HOSTNAME', config.hostname)
+    this.setArcEnvironment(config)
     outboundMail.setResolverEnvironment(this.handler)
     messages.grantClaims(this.handler)
     content.grantRead(this.handler)
     queues.evaluation.grantSend(this.handler)
     queues.authentication.consume(this.handler)
+  }
+
+  private setArcEnvironment({ arc }: Config): void {
+    if (arc === undefined) return
+    this.handler.addEnvironment('ARC_DOMAIN', arc.domain)
+    this.handler.addEnvironment('ARC_SELECTOR', arc.selector)
+    this.handler.addEnvironment('ARC_SECRET_ARN', arc.secretArn)
+    this.allow('secretsmanager:GetSecretValue', arc.secretArn)
+    if (arc.secretKeyArn !== undefined) this.allow('kms:Decrypt', arc.secretKeyArn)
+  }
+
+  private allow(action: string, resource: string): void {
+    this.handler.addToRolePolicy(new PolicyStatement({ actions: [action], resources: [resource] }))
   }
 }
