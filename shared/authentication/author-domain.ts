@@ -80,8 +80,11 @@ function addDomains(mailbox: readonly Token[], domains: Set<string>): boolean {
   if (domain === null) return false
   domains.add(domain)
   const phrase = mailbox.slice(0, Math.max(angle, 0))
-  for (const each of domainsInPhrase(phrase)) domains.add(each)
-  return phrase.every((token) => isPhrase(token) || isSpecial('@')(token))
+  const visibleDomain = domainInPhrase(phrase)
+  if (visibleDomain !== null) domains.add(visibleDomain)
+  return phrase
+    .filter((token) => !isPhrase(token))
+    .every((token, index) => index === 0 && isSpecial('@')(token))
 }
 
 /** @returns null unless the tokens are an addr-spec with a domain name */
@@ -98,15 +101,17 @@ const isDotted = (tokens: readonly Token[]): boolean =>
   tokens.length % 2 === 1 &&
   tokens.every((token, index) => (index % 2 === 1 ? isSpecial('.')(token) : token.kind !== 'Special'))
 
-/** Domains of what looks like an address in an unquoted display name. */
-function domainsInPhrase(phrase: readonly Token[]): string[] {
-  return phrase.flatMap((token, at) => {
-    if (!isSpecial('@')(token) || !token.adjacent) return []
-    const rest = phrase.slice(at + 1)
-    const end = rest.findIndex(({ adjacent }) => !adjacent)
-    const text = rest.slice(0, end < 0 ? rest.length : end).map((each) => each.text)
-    return text.length > 1 ? [normaliseDomain(text.join('')) ?? text.join('')] : []
-  })
+/** @returns the domain of what looks like an address in an unquoted display name, or null */
+function domainInPhrase(phrase: readonly Token[]): string | null {
+  const at = phrase.findIndex(isSpecial('@'))
+  if (at < 0 || !phrase[at]?.adjacent) return null
+  const rest = phrase.slice(at + 1)
+  const end = rest.findIndex(({ adjacent }) => !adjacent)
+  const domain = rest
+    .slice(0, end < 0 ? rest.length : end)
+    .map(({ text }) => text)
+    .join('')
+  return domain.includes('.') ? (normaliseDomain(domain) ?? domain) : null
 }
 
 /** @returns null for a comment, quoted string or literal without end, and for a control character */

@@ -1,14 +1,15 @@
 /**
  * Removes header fields that only mailflow or Amazon SES may set. The attacks: `X-SES-CONFIGURATION-SET` selects another
  * configuration set than mailflow's, which is what makes SES require TLS; `Authentication-Results` in the name of this
- * gateway makes the servers behind it believe a result (RFC 8601 §5). The defence: these fields of a client are removed
- * before every transmission, however a lenient reader may find their names. The work grows only with the header's size.
- * Not covered: such fields in the name of another gateway, which no server should believe.
+ * gateway makes the servers behind it believe a result (RFC 8601 §5), as does `Received-SPF` with its name as receiver. The
+ * defence: these fields of a client are removed before every transmission, however a lenient reader may find their
+ * names. The work grows only with the header's size. Not covered: such fields in the name of another gateway, or of none,
+ * which no server should believe: RFC 7208 §9.1 puts the receiver's own field above all others.
  */
 import { headerSection } from './header-section.ts'
 
 /** Cheap: most messages have no such field. */
-const mayBeForged = /x-ses-|authentication-results/i
+const mayBeForged = /x-ses-|authentication-results|received-spf/i
 
 /**
  * @param message octets of a message
@@ -47,7 +48,32 @@ function isForged(field: string, hostname: string): boolean {
   if (colon < 0 || colon > maxNameOctets) return false
   const name = field.slice(0, colon).replace(ignorable, '').toLowerCase()
   if (name.startsWith('x-ses-')) return true
-  return name === 'authentication-results' && isInNameOf(hostname, field.slice(colon + 1))
+  const value = field.slice(colon + 1)
+  if (name === 'received-spf') return isReceivedBy(hostname, value)
+  return name === 'authentication-results' && isInNameOf(hostname, value)
+}
+
+/** RFC 7208 §9.1: `receiver` names the gateway. Comments and quotes may surround it. */
+function isReceivedBy(hostname: string, value: string): boolean {
+  const [text, isComplete] = withoutComments(value)
+  const receivers = text.toLowerCase().matchAll(/receiver=([^;]*)/g)
+  return !isComplete || [...receivers].some(([, receiver]) => receiver?.replace(/\.$/, '') === hostname)
+}
+
+/** @returns the text without comments, quotes and ignorable octets, and whether each comment ends */
+function withoutComments(value: string): [text: string, isComplete: boolean] {
+  let depth = 0
+  let text = ''
+  for (let at = 0; at < value.length; at++) {
+    const character = value[at] as string
+    if (character === '\\') {
+      at++
+      if (depth === 0) text += value[at] ?? ''
+    } else if (character === '(') depth++
+    else if (character === ')') depth = Math.max(0, depth - 1)
+    else if (depth === 0 && /[\x21\x23-\x7e]/.test(character)) text += character
+  }
+  return [text, depth === 0]
 }
 
 /** No reader takes a longer name for one of these; with its folded lines. */

@@ -33,6 +33,11 @@ describe('a client cannot send', () => {
     'Authentication-Results: mail.ours.example.; spf=pass\r\n',
     'Authentication-Results: " mail.ours.example"; spf=pass\r\n',
     'Authentication-Results: mail.ours(x).example; spf=pass\r\n',
+    'Received-SPF: pass (mail.ours.example: permitted) receiver=mail.ours.example; client-ip=192.0.2.1\r\n',
+    'received-spf : Pass client-ip=192.0.2.1;\r\n receiver = "MAIL.OURS.EXAMPLE."\r\n',
+    'Received-SPF: pass receiver(x)=mail.ours.example\r\n',
+    'Received-SPF: pass receiver=mail.ours\\.example\r\n',
+    'Received-SPF: pass (no end receiver=mail.ours.example\r\n',
   ])
     it(JSON.stringify(field), () => assert.equal(clean(around(field)), around('')))
 })
@@ -42,6 +47,8 @@ describe('a client can send', () => {
     'Authentication-Results: mx.elsewhere.example; spf=pass\r\n',
     'Authentication-Results: mx.elsewhere.example (mail.ours.example); spf=pass\r\n',
     'ARC-Authentication-Results: i=1; mail.ours.example; spf=pass\r\n',
+    'Received-SPF: pass (mail.ours.example) receiver=mx.elsewhere.example\r\n',
+    'Received-SPF: fail\r\n',
     'X-Session: 1\r\n',
     'Comments: x\r\n X-SES-A: folded\r\n',
     '',
