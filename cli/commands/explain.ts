@@ -33,6 +33,26 @@ export const explain = defineCommand({
       value: 'FILE.pem',
       description: 'the client presents this certificate and chain; implies --tls',
     },
+    'tenant-id': {
+      type: 'string',
+      value: 'ID',
+      description: 'the message shows this tenant of Exchange Online (X-MS-Exchange-CrossTenant-Id)',
+    },
+    'originator-org': {
+      type: 'string',
+      value: 'DOMAIN',
+      description: 'the message shows this organization of Exchange Online (X-OriginatorOrg)',
+    },
+    dmarc: {
+      type: 'string',
+      value: 'RESULT',
+      description: 'pass, fail, none, temperror or permerror: the result of DMARC',
+    },
+    'header-from': {
+      type: 'string',
+      value: 'DOMAIN',
+      description: 'the domain of From: for --dmarc (default: that of --from)',
+    },
     ...jsonOption,
   },
   async run({ values, io, api }) {
@@ -44,6 +64,8 @@ export const explain = defineCommand({
       rcptTo: to,
       ip,
       tls: await tlsParameters(tls, certificate, io),
+      ...tenantParameters(values['tenant-id'], values['originator-org']),
+      ...dmarcParameters(values.dmarc, values['header-from'], from),
     })
     io.out(
       values.json
@@ -53,6 +75,28 @@ export const explain = defineCommand({
     return exitStatus.ok
   },
 })
+
+function tenantParameters(tenantId: string | undefined, organization: string | undefined) {
+  if (tenantId === undefined && organization === undefined) return {}
+  return {
+    exchangeOnline: {
+      tenantIds: tenantId === undefined ? [] : [tenantId],
+      originatorOrganizations: organization === undefined ? [] : [organization],
+    },
+  }
+}
+
+const dmarcResults = ['pass', 'fail', 'none', 'temperror', 'permerror']
+
+function dmarcParameters(result: string | undefined, headerFrom: string | undefined, from: string) {
+  if (result === undefined) {
+    if (headerFrom !== undefined) throw new UsageError('--header-from needs --dmarc')
+    return {}
+  }
+  if (!dmarcResults.includes(result))
+    throw new UsageError(`--dmarc ${result}: not a result; use ${dmarcResults.join(', ')}`)
+  return { dmarc: { result, fromDomain: headerFrom ?? from.slice(from.lastIndexOf('@') + 1) } }
+}
 
 async function tlsParameters(tls: string | undefined, certificate: string | undefined, io: Io) {
   if (tls === undefined && certificate === undefined) return { negotiated: false }

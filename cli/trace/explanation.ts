@@ -52,10 +52,17 @@ export function explanationText({
       : ['Client certificate:', ...certificateText(clientCertificate).map((text) => `  ${text}`), '']),
     ...connectorLines('Inbound connectors', considered),
     ...warnings.map((warning) => indentParagraph(printable(`Warning: ${warning}`), 2)),
-    ...recipients.flatMap(({ address, considered: outbound }) => [
-      '',
-      ...connectorLines(`Outbound connectors for ${printable(address)}`, outbound),
-    ]),
+    ...recipients.flatMap(({ address, considered: both }) => {
+      const inbound = both.filter(({ direction }) => direction === 'Inbound')
+      const outbound = both.filter(({ direction }) => direction !== 'Inbound')
+      return [
+        '',
+        ...(inbound.length > 0
+          ? connectorLines(`Inbound connectors for ${printable(address)}`, inbound)
+          : []),
+        ...connectorLines(`Outbound connectors for ${printable(address)}`, outbound),
+      ]
+    }),
   ].join('\n')
 }
 

@@ -77,7 +77,7 @@ export function createConnectorApi({
       certificatesRoute({ published, now }),
       ...observedCertificateRoutes({ observed, now }),
       explainRoute({ ...explain, now }),
-      validateInboundRoute(repository, { history, now }),
+      validateInboundRoute(repository, explain.snapshot, { history, now }),
     ]),
     roles,
   )

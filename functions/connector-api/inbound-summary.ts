@@ -67,5 +67,6 @@ const faultTexts: Partial<Record<FailureReason, string>> = {
   InboundTlsVersion: 'came over a TLS version below the minimum',
   InboundCertificateRestriction: 'came without an accepted certificate',
   InboundAddressRestriction: 'came from addresses that are not listed',
+  InboundDmarcRequired: 'did not pass DMARC',
   NotIdentified: 'came from clients that are not identified as your own servers',
 }

@@ -15,9 +15,11 @@ import {
   type HistoryPosition,
   type IndexRow,
   isWithinSpan,
+  recipientOf,
 } from '../../shared/messages/history.ts'
+import { sessionOf } from '../../shared/policy/evaluate.ts'
 import { consideredInbound } from '../../shared/policy/explain/considered-inbound.ts'
-import { evaluateInbound } from '../../shared/policy/inbound.ts'
+import { appliesTo, evaluateInbound } from '../../shared/policy/inbound.ts'
 import { bestPattern } from '../../shared/policy/order.ts'
 import { compileSnapshot } from '../../shared/policy/snapshot.ts'
 import { type FailingMessages, type FailureReason, summaryOf } from './inbound-summary.ts'
@@ -56,16 +58,17 @@ const maxExamples = 5
 /** @param days number of days before now, 1–30 */
 export async function validateInbound(
   connector: InboundConnector,
+  acceptedDomains: ReadonlySet<string>,
   days: number,
   { history, now }: Dependencies,
 ): Promise<InboundValidation> {
   const until = new Date(now())
   const span = { since: new Date(until.getTime() - days * dayMs), until }
-  const check = createCheck(connector)
+  const check = createCheck(connector, acceptedDomains)
   const tally = new Tally()
   let next: HistoryPosition | null = null
   do {
-    const step = await history.find(span, isFromSenderDomain(connector), next, messagesPerStep)
+    const step = await history.find(span, appliesToRow(connector), next, messagesPerStep)
     const messages = await history.messages(step.messages.map(({ id }) => id))
     for (const message of messages.filter((message) => isWithinSpan(message, span)).sort(newestFirst))
       if (message.source !== null) tally.add(message, check(message, message.source.ip))
@@ -85,22 +88,28 @@ export async function validateInbound(
   }
 }
 
-const isFromSenderDomain =
-  ({ senderDomains }: InboundConnector) =>
-  ({ sender }: IndexRow): boolean =>
-    bestPattern(senderDomains, domainOf(sender)) !== null
+/** Whether the recipient of the row is in the connector's scope, and the sender in its domains. */
+const appliesToRow =
+  (connector: InboundConnector) =>
+  (row: IndexRow): boolean =>
+    bestPattern(connector.senderDomains, domainOf(row.sender)) !== null &&
+    appliesTo(connector, domainOf(recipientOf(row)))
 
 const newestFirst = (one: Message, other: Message): number => (one.id < other.id ? 1 : -1)
 
 /** Returns the violation of a message, or null when it passes. */
 type CheckMessage = (message: Message, ip: string) => { reason: FailureReason; explanation: string } | null
 
-function createCheck(connector: InboundConnector): CheckMessage {
+function createCheck(connector: InboundConnector, acceptedDomains: ReadonlySet<string>): CheckMessage {
   const enforced = { ...connector, enabled: true, mode: 'Enforce' as const }
-  const snapshot = compileSnapshot({ version: 0, inbound: [enforced], outbound: [], acceptedDomains: [] })
+  const snapshot = compileSnapshot({
+    version: 0,
+    inbound: [enforced],
+    outbound: [],
+    acceptedDomains: [...acceptedDomains].map((domain) => ({ domain })),
+  })
   return (message, ip) => {
-    const { tls, envelope, receivedAt } = message
-    const session = { ip, tls, mailFrom: envelope.mailFrom, at: new Date(receivedAt) }
+    const session = sessionOf(message, ip)
     const evaluation = evaluateInbound(snapshot, session)
     if (evaluation.violation) return evaluation.violation
     if (connector.connectorType === 'Partner' || evaluation.attributedTo) return null

@@ -125,7 +125,7 @@ export function rowMatches(row: IndexRow, { sender, recipient, state, connector 
     (state === null || row.state === state) &&
     (connector === null || row.connectors.includes(connector)) &&
     (sender === null || addressMatches(row.sender, sender)) &&
-    (recipient === null || addressMatches(row.order.slice(row.pk.length + 1), recipient))
+    (recipient === null || addressMatches(recipientOf(row), recipient))
   )
 }
 
@@ -332,6 +332,10 @@ export async function* mergeNewestFirst<T extends { order: string }>(
     newest.next = await newest.shard.next()
   }
 }
+
+/** The recipient's address. */
+export const recipientOf = ({ pk, order }: Pick<IndexRow, 'pk' | 'order'>): string =>
+  order.slice(pk.length + 1)
 
 const positionOf = ({ pk, order }: IndexRow): string => order.slice(0, pk.length)
 

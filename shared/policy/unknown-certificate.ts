@@ -90,9 +90,17 @@ function connectorNaming(
   presented: PresentedCertificate,
 ): InboundConnector | null {
   for (const { connector } of matchesByDomain(onPremises.byDomain, domainOf(mailFrom)))
-    if (anyNameMatches(presented.names, connector.tlsSenderCertificateNames)) return connector
+    if (
+      anyNameMatches(presented.names, connector.tlsSenderCertificateNames) &&
+      !isAcceptedForTenant(connector, presented)
+    )
+      return connector
   return null
 }
+
+/** All tenants of Exchange Online share its certificate, so another tenant's mail is no news about the certificate. */
+const isAcceptedForTenant = (connector: InboundConnector, presented: PresentedCertificate): boolean =>
+  connector.exchangeOnline !== null && identifiesClient(connector, presented)
 
 /** In characters. The text may hold ten names of 255 characters. */
 const maxReasonLength = 1000

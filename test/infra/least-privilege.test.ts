@@ -272,7 +272,14 @@ test('only the API may receive dead letters, and it may not receive the jobs of 
   const received = grants({})
     .filter(({ action }) => action === 'sqs:ReceiveMessage')
     .map(({ role, resource }) => `${role} ${resource}`.replace(/[0-9A-F]{8}\b/g, ''))
-  const names = ['Authentication', 'Bounce', 'Delivery', 'Evaluation', 'LowPriorityDelivery', 'UnprovenDelivery']
+  const names = [
+    'Authentication',
+    'Bounce',
+    'Delivery',
+    'Evaluation',
+    'LowPriorityDelivery',
+    'UnprovenDelivery',
+  ]
   const ofApi = received.filter((text) => text.startsWith('ApiFunctionRole'))
   assert.deepEqual(
     ofApi.sort(),

@@ -270,7 +270,14 @@ for (const [name, mailflow] of Object.entries(deployments)) {
   })
 }
 
-const queueNames = ['Authentication', 'Bounce', 'Delivery', 'Evaluation', 'LowPriorityDelivery', 'UnprovenDelivery']
+const queueNames = [
+  'Authentication',
+  'Bounce',
+  'Delivery',
+  'Evaluation',
+  'LowPriorityDelivery',
+  'UnprovenDelivery',
+]
 const data = [
   'ConnectorsTable',
   'ContentBucket',

@@ -1,6 +1,6 @@
 /** Connectors, messages and attempts with defaults: a test names only the fields that matter to it. */
 import type { InboundConnector, OutboundConnector } from '../../shared/connectors/schema.ts'
-import type { MessageAuthentication } from '../../shared/contract/authentication.ts'
+import type { AuthenticationResult, MessageAuthentication } from '../../shared/contract/authentication.ts'
 import type { CertificateFacts } from '../../shared/contract/certificate.ts'
 import type { CertificateNotice } from '../../shared/contract/jobs.ts'
 import {
@@ -102,20 +102,6 @@ export const overTlsWith = (fields: Partial<ClientCertificate> = {}): TlsFacts =
   clientCertificate: clientCertificate(fields),
 })
 
-/** A sender with neither SPF, DKIM nor DMARC. */
-export function authentication(fields: Partial<MessageAuthentication> = {}): MessageAuthentication {
-  return {
-    at: receivedAt.toISOString(),
-    internal: null,
-    spf: { result: 'none', domain: 'elsewhere.example' },
-    dkim: [],
-    dmarc: { result: 'none', fromDomain: 'elsewhere.example', policy: null, alignedBy: [] },
-    arc: { result: 'none', sealer: null },
-    fields: '',
-    ...fields,
-  }
-}
-
 /** Mail from outside, whose sender was authenticated. */
 export function message(fields: Partial<Message> & { mailFrom?: string } = {}): Message {
   const { mailFrom = 'a@elsewhere.example', ...rest } = fields
@@ -135,10 +121,24 @@ export function message(fields: Partial<Message> & { mailFrom?: string } = {}): 
     },
     size: 1000,
     content: { bucket: 'content', key: 'segments/1', offset: 0, length: 1000, sha256: '0'.repeat(64) },
-    ...(rest.source !== null && { authentication: authentication() }),
+    ...(rest.source !== null && { authentication: authenticated('none', 'elsewhere.example') }),
     ...rest,
   }
 }
+
+/** @param fromDomain the domain of From: */
+export const authenticated = (
+  result: AuthenticationResult,
+  fromDomain: string | null,
+): MessageAuthentication => ({
+  at: receivedAt.toISOString(),
+  internal: null,
+  spf: null,
+  dkim: [],
+  dmarc: { result, fromDomain, policy: 'none', alignedBy: [] },
+  arc: null,
+  fields: '',
+})
 
 export function recipient(fields: Partial<Recipient> = {}): Recipient {
   return {

@@ -2,9 +2,11 @@
 import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import * as z from 'zod'
+import { AuthenticationResult, type MessageAuthentication } from '../../../shared/contract/authentication.ts'
 import { DeliveryJob } from '../../../shared/contract/jobs.ts'
 import { ClientCertificate, noTls, type TlsFacts } from '../../../shared/contract/message.ts'
 import { invisibleFault } from '../../../shared/contract/visible-text.ts'
+import { normaliseDomain } from '../../../shared/mail/domain.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
 import { VerdictEntry } from '../../../shared/messages/trace-entry.ts'
 import type { Settings } from '../../../shared/policy/evaluate.ts'
@@ -51,6 +53,12 @@ function refuseInvisible(text: string, context: z.core.$RefinementCtx): void {
   if (message !== null) context.addIssue({ code: 'custom', message })
 }
 
+const headerValue = z
+  .string()
+  .max(255)
+  .superRefine(refuseInvisible)
+  .transform((text) => text.trim().toLowerCase())
+
 export const ExplanationInput = z.strictObject({
   mailFrom: z
     .string()
@@ -64,6 +72,29 @@ export const ExplanationInput = z.strictObject({
     .refine((text) => isIP(text) !== 0, 'is not an IP address')
     .describe('address of the client'),
   tls: TlsInput.default({ negotiated: false }),
+  exchangeOnline: z
+    .strictObject({
+      tenantIds: z.array(headerValue).max(2).default([]).describe('values of X-MS-Exchange-CrossTenant-Id'),
+      originatorOrganizations: z.array(headerValue).max(2).default([]).describe('values of X-OriginatorOrg'),
+    })
+    .optional()
+    .describe('what the message shows of its tenant; default: nothing'),
+  dmarc: z
+    .strictObject({
+      result: AuthenticationResult.extract(['pass', 'fail', 'none', 'temperror', 'permerror']),
+      fromDomain: z
+        .string()
+        .max(255)
+        .transform((text, context) => {
+          const domain = normaliseDomain(text.trim())
+          if (domain !== null) return domain
+          context.addIssue({ code: 'custom', message: `"${text}" is not a domain` })
+          return z.NEVER
+        })
+        .describe('domain of From:'),
+    })
+    .optional()
+    .describe('the result of DMARC (RFC 9989); default: none is assumed'),
 })
 
 export const ExplanationAnswer = z.strictObject({
@@ -72,7 +103,9 @@ export const ExplanationAnswer = z.strictObject({
   clientCertificate: ClientCertificate.omit({ chain: true })
     .nullable()
     .describe('the certificate of the request, and whether it chains to a public root'),
-  considered: z.array(Considered).describe('inbound connectors, in the order of evaluation'),
+  considered: z
+    .array(Considered)
+    .describe('inbound connectors for the first recipient, in the order of evaluation'),
   warnings: z.array(z.string()).describe('sentences on what the decision does not cover'),
   recipients: z.array(
     z.strictObject({
@@ -81,7 +114,7 @@ export const ExplanationAnswer = z.strictObject({
         .describe(
           "as the ingress stores it: in place of the gateway's postmaster the mailbox that gets the mail",
         ),
-      inSession: z.string().describe('the reply to RCPT TO'),
+      inSession: z.string().describe('the reply to RCPT TO, or to the end of data'),
       verdict: VerdictEntry.pick({
         action: true,
         reason: true,
@@ -92,7 +125,11 @@ export const ExplanationAnswer = z.strictObject({
       }),
       route: DeliveryJob.shape.route.nullable().describe('how the message would be sent'),
       tls: DeliveryJob.shape.tls.nullable().describe('requirements on the next hop'),
-      considered: z.array(Considered).describe('outbound connectors, in the order of evaluation'),
+      considered: z
+        .array(Considered)
+        .describe(
+          'outbound connectors, in the order of evaluation; before them the inbound connectors, where they differ from those of the first recipient',
+        ),
     }),
   ),
 })
@@ -122,7 +159,18 @@ export function explainRoute({ snapshot, settings, publicRoots, now }: ExplainDe
       const at = new Date(now())
       const connectors = await snapshot()
       const tls = tlsFactsOf(body.tls, { publicRoots, at })
-      const { considered, warnings, recipients } = explain(connectors, settings, { ...body, tls }, at)
+      const { exchangeOnline, dmarc, ...message } = body
+      const { considered, warnings, recipients } = explain(
+        connectors,
+        settings,
+        {
+          ...message,
+          tls,
+          ...(exchangeOnline && { exchangeOnline: { ...exchangeOnline, alignedSignatures: [] } }),
+          ...(dmarc && { authentication: authenticationFor(dmarc, at) }),
+        },
+        at,
+      )
       const response: z.input<typeof ExplanationAnswer> = {
         at: at.toISOString(),
         connectorsVersion: connectors.version,
@@ -148,6 +196,19 @@ function recipientResponse({ address, inSession, verdict, route, tls, considered
     considered,
   }
 }
+
+const authenticationFor = (
+  dmarc: { result: AuthenticationResult; fromDomain: string },
+  at: Date,
+): MessageAuthentication => ({
+  at: at.toISOString(),
+  internal: null,
+  spf: null,
+  dkim: [],
+  dmarc: { ...dmarc, policy: null, alignedBy: [] },
+  arc: null,
+  fields: '',
+})
 
 /** No revocation check runs for a hypothetical message. */
 const assumedRevocation = { status: 'Good', detail: 'assumed' } as const

@@ -1,6 +1,7 @@
 /** `POST /inbound-connectors/{id}/validate`: checks an inbound connector against received mail. */
 import * as z from 'zod'
 import type { ConnectorRepository } from '../../../shared/connectors-table/repository.ts'
+import type { Snapshot } from '../../../shared/policy/snapshot.ts'
 import { type Dependencies, InboundValidation, validateInbound } from '../inbound-validation.ts'
 import { type Route, route } from '../route.ts'
 import { isUlid } from './lists.ts'
@@ -17,7 +18,11 @@ export const InboundValidationInput = z.strictObject({
   days: z.int().min(1).max(maxDays).optional().describe(daysDescription),
 })
 
-export function validateInboundRoute({ inbound }: ConnectorRepository, dependencies: Dependencies): Route {
+export function validateInboundRoute(
+  { inbound }: ConnectorRepository,
+  snapshot: () => Promise<Pick<Snapshot, 'acceptedDomains'>>,
+  dependencies: Dependencies,
+): Route {
   return route(
     {
       method: 'POST',
@@ -35,7 +40,8 @@ export function validateInboundRoute({ inbound }: ConnectorRepository, dependenc
       const connector = isUlid(parameter) ? await inbound.get(parameter) : null
       if (!connector) throw notFoundProblem('inbound connector')
       const days = body.days ?? query.days ?? defaultDays
-      return { status: 200, body: await validateInbound(connector, days, dependencies) }
+      const { acceptedDomains } = await snapshot()
+      return { status: 200, body: await validateInbound(connector, acceptedDomains, days, dependencies) }
     },
   )
 }

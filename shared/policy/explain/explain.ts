@@ -78,6 +78,9 @@ export function explain(
 ): Explanation {
   const message = toMessage(hypotheticalMessage, now)
   const inboundFor = inboundByRecipient(snapshot, message)
+  // The message is authenticated after the session.
+  const { authentication: _, ...messageInSession } = message
+  const inSessionFor = inboundByRecipient(snapshot, messageInSession)
   const { postmaster } = settings
   const recipients = hypotheticalMessage.rcptTo.map((address) =>
     newRecipient(postmaster ? resolvePostmaster(address, snapshot, postmaster) : address),
@@ -95,22 +98,29 @@ export function explain(
     recipients: verdicts.map((verdict) => {
       const { address } = verdict.recipient
       const isDelivered = verdict.action === 'Deliver'
-      const inbound = inboundFor(address)
+      const ownEvaluation = inboundFor(address)
+      const inbound =
+        ownEvaluation === evaluation
+          ? considered
+          : inboundConsideredFor(snapshot, message, ownEvaluation, maxConnectorsInList)
       return {
         address,
-        inSession: rcptReply(snapshot, inbound, address, postmaster),
+        inSession: rcptReply(snapshot, inSessionFor(address), address, postmaster),
         verdict,
         route: isDelivered ? verdict.route : null,
         tls: isDelivered ? verdict.tls : null,
         considered: [
           // The scope of a connector may leave out some of the recipients.
-          ...(inbound === evaluation ? [] : inboundConsideredFor(snapshot, message, inbound, maxOutbound)),
+          ...(areEqual(inbound, considered) ? [] : inbound.slice(0, maxOutbound)),
           ...outboundConsideredFor(snapshot, verdict, maxOutbound),
         ],
       }
     }),
   }
 }
+
+const areEqual = (one: readonly Considered[], other: readonly Considered[]): boolean =>
+  JSON.stringify(one) === JSON.stringify(other)
 
 /**
  * The attack: a message shows a partner's address in its From: field, and its MAIL FROM has the attacker's domain. The

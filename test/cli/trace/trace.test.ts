@@ -551,6 +551,32 @@ describe('`explain`', () => {
       assert.equal(out.startsWith('{'), options.includes('--json'))
     })
 
+  const shown: [options: string[], fields: object][] = [
+    [
+      ['--tenant-id', 'abc', '--originator-org', 'ours.example'],
+      { exchangeOnline: { tenantIds: ['abc'], originatorOrganizations: ['ours.example'] } },
+    ],
+    [['--dmarc', 'fail'], { dmarc: { result: 'fail', fromDomain: 'bank.example' } }],
+    [
+      ['--dmarc', 'pass', '--header-from', 'list.example'],
+      { dmarc: { result: 'pass', fromDomain: 'list.example' } },
+    ],
+  ]
+  for (const [options, fields] of shown)
+    test(`requests the verdict for a message with ${options.join(' ')}`, async () => {
+      assert.equal((await explain(...options)).status, 0)
+      const { exchangeOnline, dmarc } = JSON.parse(api.lastBody())
+      assert.deepEqual({ exchangeOnline, dmarc }, { exchangeOnline: undefined, dmarc: undefined, ...fields })
+    })
+
+  test('refuses a result that DMARC does not have, and --header-from without --dmarc', async () => {
+    for (const options of [
+      ['--dmarc', 'maybe'],
+      ['--header-from', 'list.example'],
+    ])
+      assert.equal((await explain(...options)).status, 2)
+  })
+
   test('shows a certificate, and never sends its private key', async () => {
     const { cert, key } = await (await createPki('Bank CA')).issue({ names: ['mx.bank.example'] })
     const file = join(folder, 'both.pem')

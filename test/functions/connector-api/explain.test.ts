@@ -96,7 +96,7 @@ describe('POST /explain of a cleartext message from a partner that must use TLS'
 
 describe('POST /explain of mail from a domain', () => {
   const warning =
-    'Connector "Contoso" evaluates only MAIL FROM: it does not cover a message with a From: address of contoso.example and a MAIL FROM of another domain.'
+    'Connector "Contoso" evaluates only MAIL FROM: it does not cover a message with a From: address of contoso.example and a MAIL FROM of another domain. requireDmarc covers it.'
   const cases: [name: string, mailFrom: string, warnings: string[]][] = [
     ['of a Partner connector warns of a From: address of that domain', 'a@contoso.example', [warning]],
     ['that only a Partner connector for * matches has no warning', 'a@other.example', []],
@@ -229,6 +229,62 @@ for (const [name, change, path, message] of faults)
     assert.equal(fault.path, path)
     assert.match(fault.message, message)
   })
+
+describe('POST /explain with what a message shows', () => {
+  const name = 'mail.protection.outlook.com'
+  const tenantId = '11111111-1111-1111-1111-111111111111'
+  before(async () => {
+    const connectors = [
+      inboundInput({
+        name: 'Tenant',
+        connectorType: 'OnPremises',
+        senderDomains: ['ours.example'],
+        tlsSenderCertificateNames: [name],
+        exchangeOnline: { tenantIds: [tenantId], originatorOrganizations: [] },
+      }),
+      inboundInput({ name: 'Bank', senderDomains: ['bank.example'], requireDmarc: true }),
+    ]
+    for (const json of connectors) {
+      const { status, body } = await api.call('POST /inbound-connectors', { json })
+      assert.equal(status, 201, JSON.stringify(body))
+    }
+  })
+
+  const tenantRows: [title: string, tenantIds: string[] | null, inSession: string, why: RegExp][] = [
+    ['the right tenant id', [tenantId.toUpperCase()], '250 2.1.5 Accepted', /its tenant id 11111111-/],
+    ['another tenant id', ['x'], '550 5.7.64 Relay access denied', /names another tenant \(x\)/],
+    ['no tenant id', null, '550 5.7.64 Relay access denied', /has no X-MS-Exchange-CrossTenant-Id/],
+  ]
+  for (const [title, tenantIds, inSession, why] of tenantRows)
+    test(`and ${title} says whether it may relay, and why`, async () => {
+      const { cert } = await pki.issue({ names: [name] })
+      const { body } = await call({
+        mailFrom: 'a@ours.example',
+        rcptTo: ['b@foreign.example'],
+        ip: '203.0.113.9',
+        tls: { negotiated: true, clientCertificate: cert },
+        ...(tenantIds && { exchangeOnline: { tenantIds } }),
+      })
+      assert.equal(body.recipients[0].inSession, inSession)
+      assert.match(body.considered.find((it: { name: string }) => it.name === 'Tenant').why, why)
+    })
+
+  const fromBank = { ...fromContoso, mailFrom: 'a@bank.example', tls: { negotiated: true } }
+
+  test('accepts in session, and bounces later, mail that fails DMARC', async () => {
+    const { body } = await call({ ...fromBank, dmarc: { result: 'fail', fromDomain: 'BANK.example' } })
+    const [{ inSession, verdict }] = body.recipients
+    assert.deepEqual([inSession, verdict.reason], ['250 2.1.5 Accepted', 'InboundDmarcRequired'])
+    assert.deepEqual(body.warnings, [])
+  })
+
+  test('warns that the connector requires DMARC if no result is given', async () => {
+    const { body } = await call(fromBank)
+    assert.deepEqual(body.warnings, [
+      'Connector "Bank" also requires that the message passes DMARC, which only its content shows.',
+    ])
+  })
+})
 
 test('POST /explain refuses addresses with invisible characters, as the ingress does', async () => {
   const { status, body } = await call({

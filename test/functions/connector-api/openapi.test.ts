@@ -188,7 +188,14 @@ const agreed = {
 
 /** Fields that older connectors lack. */
 const addedSince = {
-  inbound: { requireClientAuthEku: false, messageRateLimit: null, revocationCheck: 'SoftFail' },
+  inbound: {
+    requireClientAuthEku: false,
+    messageRateLimit: null,
+    revocationCheck: 'SoftFail',
+    requireDmarc: false,
+    associatedAcceptedDomains: [],
+    exchangeOnline: null,
+  },
   outbound: { clientCertificate: null, revocationCheck: 'SoftFail' },
 }
 

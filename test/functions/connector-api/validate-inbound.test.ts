@@ -12,7 +12,15 @@ import type { Verdict } from '../../../shared/policy/evaluate.ts'
 import { opportunistic } from '../../../shared/policy/outbound.ts'
 import { createTestApi } from '../../support/api-client.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
-import { circumstances, inbound, message, overTls, overTlsWith, recipient } from '../../support/fixtures.ts'
+import {
+  authenticated,
+  circumstances,
+  inbound,
+  message,
+  overTls,
+  overTlsWith,
+  recipient,
+} from '../../support/fixtures.ts'
 import { createPki } from '../../support/pki.ts'
 
 let database: TestDynamoDb
@@ -47,6 +55,8 @@ interface ReceivedFields {
   days?: number
   source?: null
   to?: string[]
+  /** What the message shows. */
+  content?: Pick<Message, 'exchangeOnline' | 'authentication'>
 }
 
 /** Puts a message into the trace. @returns its id */
@@ -54,11 +64,15 @@ async function receiveMessage({
   from = 'a@contoso.example',
   days = 1,
   to = ['b@ours.example'],
+  content = {},
   ...fields
 }: ReceivedFields = {}) {
   const { ip = '192.0.2.1', tls = overTls, source = { ip, port: 40_000, helo: 'client.example' } } = fields
   const id = `${encodeTime(now - days * dayMs, 10)}${String(messageCount++).padStart(16, '0')}`
-  const receivedMessage: Message = message({ id, receivedAt: daysAgo(days), source, tls, mailFrom: from })
+  const receivedMessage: Message = {
+    ...message({ id, receivedAt: daysAgo(days), source, tls, mailFrom: from }),
+    ...content,
+  }
   await trace.recordMessage(receivedMessage, expiresAt)
   for (const address of to)
     await trace.recordVerdict(receivedMessage, delivered(address), circumstances, expiresAt)
@@ -280,11 +294,46 @@ describe('validating an inbound connector', () => {
     }
   })
 
+  test('evaluates DMARC from the results of each message', async () => {
+    for (const result of ['pass', 'fail', 'fail'] as const)
+      await receiveMessage({ content: { authentication: authenticated(result, 'contoso.example') } })
+    const validation = await validate({ requireDmarc: true })
+    assert.deepEqual(counts(validation), { messages: 3, passing: 1, InboundDmarcRequired: 2 })
+    assert.match(validation.summary, /2 did not pass DMARC/)
+  })
+
+  test('counts only messages to the associatedAcceptedDomains', async () => {
+    await receiveMessage({ tls: noTls })
+    await receiveMessage({ tls: noTls, to: ['b@ours.example', 'b@bank.example'] })
+    const validation = await validate({ associatedAcceptedDomains: ['bank.example'] })
+    assert.deepEqual(counts(validation), { messages: 1, passing: 0, InboundTlsRequired: 1 })
+  })
+
+  test('identifies the tenant of Exchange Online by what each message shows', async () => {
+    const [id, other] = ['11111111-1111-1111-1111-111111111111', '99999999-9999-9999-9999-999999999999']
+    const name = 'mail.protection.outlook.com'
+    const tls = overTlsWith({ subject: `CN=${name}`, subjectAltNames: [name] })
+    for (const tenantIds of [[id], [other], []])
+      await receiveMessage({
+        tls,
+        content: { exchangeOnline: { tenantIds, originatorOrganizations: [], alignedSignatures: [] } },
+      })
+    const validation = await validate({
+      connectorType: 'OnPremises',
+      tlsSenderCertificateNames: [name],
+      exchangeOnline: { tenantIds: [id], originatorOrganizations: [] },
+    })
+    assert.deepEqual(counts(validation), { messages: 3, passing: 1, NotIdentified: 2 })
+  })
+
   test('ends when its time is over, and reports how far back it searched', async () => {
     for (const days of [1, 2, 3, 4, 5]) await receiveMessage({ days })
     let clock = now - 5_000
     const history = new History(database.documents, database.messagesTable, 1)
-    const validation = await validateInbound(inbound(), 7, { history, now: () => (clock += 5_000) })
+    const validation = await validateInbound(inbound(), new Set(), 7, {
+      history,
+      now: () => (clock += 5_000),
+    })
     assert.deepEqual([validation.complete, validation.messages], [false, 2])
     assert.match(
       validation.summary,

@@ -9,7 +9,7 @@ import type { ContentReference } from '../../../shared/contract/message.ts'
 import type { OutboundMessage, Outcome, Outcomes } from '../../../shared/net/smtp-delivery.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
 import type { OutgoingJob } from '../../../shared/queues/job-queue.ts'
-import { authentication, outcome } from '../../support/fixtures.ts'
+import { authenticated, outcome } from '../../support/fixtures.ts'
 import { type Entry, Queues, type Unit } from '../../support/pipeline/queues.ts'
 import { type Command, operation } from '../../support/pipeline/table.ts'
 import { type Ports, runUnit } from '../../support/pipeline/units.ts'
@@ -324,10 +324,7 @@ type AdministratorUnit = Exclude<Unit, 'evaluate' | 'authenticate' | 'deliver' |
 const isAdministratorUnit = (unit: Unit): unit is AdministratorUnit =>
   unit === 'retry' || unit === 'release' || unit === 'return'
 
-const results = [
-  authentication(),
-  authentication({ dmarc: { result: 'temperror', fromDomain: null, policy: null, alignedBy: [] } }),
-]
+const results = [authenticated('none', 'elsewhere.example'), authenticated('temperror', null)]
 
 /** Next hops often fail: half of the attempts fail temporarily. */
 const outcomes: readonly Outcome['outcome'][] = [

@@ -21,6 +21,7 @@ import {
   connectorsOf,
   decideCase,
   isInbound,
+  messageInSession,
   messageOf,
   recipientOf,
   settingsOf,
@@ -77,7 +78,7 @@ function collectReplies() {
       replies.push({ reason: verdict.reason, kind: verdict.action, reply: formatReply(verdict.reply) })
     const decision = admitRecipient(
       connectors,
-      inboundByRecipient(connectors, messageOf(row))(''),
+      inboundByRecipient(connectors, messageInSession(row))(addressOf(row)),
       addressOf(row),
       settingsOf(row).postmaster,
     )
@@ -269,7 +270,7 @@ describe('the diagram of verdicts in docs/connectors.md', () => {
 /** @param verdict only its outbound connector, and whether that is replaced by a kept requirement, are used */
 function questions(row: Case, connectors: Snapshot, verdict: Verdict): Record<string, () => boolean> {
   const message = messageOf(row)
-  const evaluation = inboundByRecipient(connectors, message)('')
+  const evaluation = inboundByRecipient(connectors, message)(addressOf(row))
   const { attempts, lastAttempt } = recipientOf(row)
   const outboundId = verdict.connectors.outbound
   const outbound = connectorsOf(row).find(({ id }) => id === outboundId)
@@ -282,7 +283,9 @@ function questions(row: Case, connectors: Snapshot, verdict: Verdict): Record<st
     returned: () => row.earlier?.isReturned === true,
     sender: () => !evaluation.unreadableSender,
     violated: () => evaluation.violation !== null,
-    holds: () => evaluation.violation?.connector.onViolation === 'Defer',
+    holds: () =>
+      evaluation.violation?.connector.onViolation === 'Defer' ||
+      evaluation.violation?.isUndetermined === true,
     heldLong: expired,
     recipient: () => domain !== null,
     accepted: () => isAcceptedRecipient(connectors, addressOf(row)),

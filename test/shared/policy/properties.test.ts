@@ -67,18 +67,25 @@ const trusts = ({ certificateAuthorities }: InboundConnector, certificate: Clien
 describe('the selected connector is that of a plain reference implementation', () => {
   test('for any partner, enforced and report-only', () =>
     fc.assert(
-      fc.property(anyConnectors, anySender, anyIp, anyTls, (connectors, { mailFrom, sender }, ip, tls) => {
-        const { partner, reportOnlyPartner } = evaluateInbound(compile(connectors), {
-          mailFrom,
-          ip,
-          tls,
-          at: receivedAt,
-        })
-        const enforced = referencePartner(connectors.inbound, 'Enforce', sender)
-        const reportOnly = referencePartner(connectors.inbound, 'ReportOnly', sender)
-        assert.equal(idOf(partner), idOf(enforced ?? reportOnly))
-        assert.equal(idOf(reportOnlyPartner), idOf(reportOnly))
-      }),
+      fc.property(
+        anyConnectors,
+        anySender,
+        anyRecipientDomain,
+        anyIp,
+        anyTls,
+        (connectors, { mailFrom, sender }, recipientDomain, ip, tls) => {
+          const session = { mailFrom, ip, tls, at: receivedAt }
+          const { partner, reportOnlyPartner } = evaluateInbound(
+            compile(connectors),
+            session,
+            recipientDomain,
+          )
+          const enforced = referencePartner(connectors.inbound, 'Enforce', sender, recipientDomain)
+          const reportOnly = referencePartner(connectors.inbound, 'ReportOnly', sender, recipientDomain)
+          assert.equal(idOf(partner), idOf(enforced ?? reportOnly))
+          assert.equal(idOf(reportOnlyPartner), idOf(reportOnly))
+        },
+      ),
       runs,
     ))
 
@@ -89,20 +96,28 @@ describe('the selected connector is that of a plain reference implementation', (
       { selector: ({ name }) => name.toLowerCase(), maxLength: 8 },
     )
     fc.assert(
-      fc.property(anyOnPremises, anySender, anyIp, anyTls, (inbound, { mailFrom, sender }, ip, tls) => {
-        const session: Session = { mailFrom, ip, tls, at: receivedAt }
-        const { attributedTo } = evaluateInbound(
-          compile({ inbound, outbound: [], acceptedDomains: [] }),
-          session,
-        )
-        const peer = { sender, ip, certificate: tls.clientCertificate, at: receivedAt }
-        const expected = referenceAttribution(inbound, peer, trusts)
-        assert.equal(idOf(attributedTo), idOf(expected))
-        const without = referenceAttribution(inbound, { ...peer, certificate: null }, trusts)
-        if (expected === null) attributionCounts.none += 1
-        else if (idOf(without) === idOf(expected)) attributionCounts.byAddress += 1
-        else attributionCounts.byCertificate += 1
-      }),
+      fc.property(
+        anyOnPremises,
+        anySender,
+        anyRecipientDomain,
+        anyIp,
+        anyTls,
+        (inbound, { mailFrom, sender }, recipientDomain, ip, tls) => {
+          const session: Session = { mailFrom, ip, tls, at: receivedAt }
+          const { attributedTo } = evaluateInbound(
+            compile({ inbound, outbound: [], acceptedDomains: [] }),
+            session,
+            recipientDomain,
+          )
+          const peer = { sender, recipientDomain, ip, certificate: tls.clientCertificate, at: receivedAt }
+          const expected = referenceAttribution(inbound, peer, trusts)
+          assert.equal(idOf(attributedTo), idOf(expected))
+          const without = referenceAttribution(inbound, { ...peer, certificate: null }, trusts)
+          if (expected === null) attributionCounts.none += 1
+          else if (idOf(without) === idOf(expected)) attributionCounts.byAddress += 1
+          else attributionCounts.byCertificate += 1
+        },
+      ),
       { numRuns: 2000 },
     )
     for (const [way, count] of Object.entries(attributionCounts)) assert.ok(count > 20, `${way}: ${count}`)
@@ -199,7 +214,7 @@ describe('a connector for the exact domain is selected', () => {
         fc.pre(domain !== '' && !domain.startsWith('['))
         const inbound = connectors.inbound.filter(({ senderDomains }) => !senderDomains.includes(domain))
         const partner = { ...given, connectorType: 'Partner', mode: 'Enforce', enabled: true } as const
-        const exact = { ...partner, senderDomains: [domain], id: 'exact' }
+        const exact = { ...partner, senderDomains: [domain], associatedAcceptedDomains: [], id: 'exact' }
         const rules = compile({ ...connectors, inbound: [...inbound, exact] })
         assert.equal(inboundByRecipient(rules, messageFor(question))('').partner?.id, 'exact')
       }),
@@ -248,12 +263,15 @@ describe('forced TLS cannot be circumvented', () => {
     fc.assert(
       fc.property(anyConnectors, anyQuestion, less, (connectors, question, reduce) => {
         const rules = compile(connectors)
-        const violation = inboundByRecipient(rules, messageFor(question))('').violation
-        fc.pre(violation?.connector.connectorType === 'Partner')
+        const inboundFor = inboundByRecipient(rules, messageFor(question))
+        const isViolated = (address: string) =>
+          inboundFor(address).violation?.connector.connectorType === 'Partner'
+        fc.pre(question.rcptTo.some(isViolated))
         violations += 1
         const reduced = { ...question, tls: reduce(question.tls) }
         const { recipients } = explain(rules, settings, reduced, receivedAt)
-        for (const { verdict, inSession } of recipients) {
+        for (const { address, verdict, inSession } of recipients.filter((it) => isViolated(it.address))) {
+          const violation = inboundFor(address).violation ?? assert.fail('no violation')
           assert.notEqual(verdict.action, 'Deliver')
           if (violation.connector.onViolation !== 'Bounce') continue
           // If the revocation is undetermined, the recipient is refused temporarily instead.
@@ -392,10 +410,10 @@ test('an explanation never contradicts the verdict or the reply in session', () 
         now: receivedAt,
       })
       const explained = explain(rules, settings, question, receivedAt)
-      const evaluation = inboundByRecipient(rules, given)('')
+      const inboundFor = inboundByRecipient(rules, given)
       for (const [index, { address, inSession, verdict, considered }] of explained.recipients.entries()) {
         assert.deepEqual(verdict, verdicts[index])
-        const decision = admitRecipient(rules, evaluation, address)
+        const decision = admitRecipient(rules, inboundFor(address), address)
         assert.equal(decision.action === 'Accept', inSession.code === 250)
         if (decision.action === 'Accept') assert.notEqual(verdict.action, 'Bounce')
         else {
@@ -404,11 +422,18 @@ test('an explanation never contradicts the verdict or the reply in session', () 
         }
         const connectorsWith = (all: typeof considered, ...outcomes: string[]) =>
           all.filter(({ outcome }) => outcomes.includes(outcome)).map(({ connector }) => connector)
+        const inbound = considered.filter(({ direction }) => direction === 'Inbound')
+        const outbound = considered.filter(({ direction }) => direction === 'Outbound')
         assert.deepEqual(
-          connectorsWith(considered, 'Decides', 'Reports'),
+          connectorsWith(outbound, 'Decides', 'Reports'),
           [verdict.connectors.outbound].filter((id) => id !== null),
         )
-        const takePart = connectorsWith(explained.considered, 'Decides', 'Reports', 'Grants')
+        const takePart = connectorsWith(
+          inbound.length > 0 ? inbound : explained.considered,
+          'Decides',
+          'Reports',
+          'Grants',
+        )
         if (verdict.connectors.inbound === null) assert.deepEqual(takePart, [])
         else assert.ok(takePart.includes(verdict.connectors.inbound))
         assert.ok(takePart.length <= 3, "a partner, a report-only partner, and the organisation's server")

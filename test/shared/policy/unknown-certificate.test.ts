@@ -51,6 +51,23 @@ const otherCertificate = {
 const expired = { notAfter: '2026-01-01T00:00:00.000Z' }
 const ownServerCertificate = { subject: 'CN=mail.ours.example', subjectAltNames: ['mail.ours.example'] }
 const fromOwnServer = 'a@ours.example'
+const exchangeOnlineCertificate = {
+  subject: 'CN=mail.protection.outlook.com',
+  subjectAltNames: ['mail.protection.outlook.com'],
+}
+const tenant = ownServer({
+  name: 'Tenant',
+  tlsSenderCertificateNames: ['mail.protection.outlook.com'],
+  exchangeOnline: { tenantIds: ['11111111-1111-1111-1111-111111111111'], originatorOrganizations: [] },
+})
+const otherTenant = {
+  exchangeOnline: {
+    tenantIds: ['99999999-9999-9999-9999-999999999999'],
+    originatorOrganizations: [],
+    alignedSignatures: [],
+  },
+  authentication: null,
+}
 const heldOutcome = { consequence: 'Held', heldUntil: '2026-01-16T12:00:00.000Z' } as const
 
 function notices(connectors: InboundConnector[], given: Session) {
@@ -103,6 +120,18 @@ describe('a notice of an unknown client certificate is sent', () => {
       [['Ours', 'RelayDenied']],
     ],
     ['not for a session without a certificate', [contoso()], session(overTls), []],
+    [
+      'not for the certificate that all tenants of Exchange Online share, whichever tenant sent the message',
+      [tenant],
+      { ...presenting(exchangeOnlineCertificate, fromOwnServer), content: otherTenant },
+      [],
+    ],
+    [
+      'if it has the name of Exchange Online and is expired',
+      [tenant],
+      presenting({ ...exchangeOnlineCertificate, ...expired }, fromOwnServer),
+      [['Tenant', 'RelayDenied']],
+    ],
     ['not for a session without TLS', [contoso()], session(noTls), []],
     ['not for a certificate that the connector knows', [contoso()], presenting(), []],
     ['not if no connector requires a certificate', [inbound()], presenting(otherCertificate), []],

@@ -24,7 +24,7 @@ import type { OutboundMessage, Outcomes } from '../../../shared/net/smtp-deliver
 import type { Settings } from '../../../shared/policy/evaluate.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
 import type { OutgoingJob } from '../../../shared/queues/job-queue.ts'
-import { authentication } from '../fixtures.ts'
+import { authenticated } from '../fixtures.ts'
 import { normalPriority } from '../queue.ts'
 import type { Unit } from './queues.ts'
 import type { Command } from './table.ts'
@@ -80,7 +80,7 @@ export function runUnit(unit: Unit, body: string, ports: Ports, receives = 1): P
         ...shared,
         claims: new Claims(documents, table),
         read: ports.read,
-        authenticate: ports.authenticate ?? (async () => authentication()),
+        authenticate: ports.authenticate ?? (async () => authenticated('none', 'elsewhere.example')),
         hostname,
         now: ports.now,
       })

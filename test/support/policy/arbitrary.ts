@@ -85,8 +85,10 @@ export const anyInbound: fc.Arbitrary<InboundConnector> = fc
     tls13: fc.boolean(),
     restriction: fc.constantFrom('none', 'certificate', 'addresses'),
     messageRateLimit: mostly<number | null>(null, 600),
+    associatedAcceptedDomains: mostly<string[]>([], ['ours.example']),
+    requireDmarc: mostly(false, true),
   })
-  .map(({ identity, requireTls, tls13, restriction, ...rest }) => {
+  .map(({ identity, requireTls, tls13, restriction, requireDmarc, ...rest }) => {
     const hasCertificate = byCertificate(identity)
     const isPartner = rest.connectorType === 'Partner'
     const tls = requireTls || hasCertificate
@@ -100,6 +102,7 @@ export const anyInbound: fc.Arbitrary<InboundConnector> = fc
       tlsSenderCertificateNames: identity.tlsSenderCertificateNames.length > 0 ? ['mx.ours.example'] : [],
       id: `inbound ${rest.name}`,
       requireTls: tls,
+      requireDmarc: isPartner && requireDmarc,
       minimumTlsVersion: tls && tls13 ? 'TLSv1.3' : 'TLSv1.2',
       restrictDomainsToCertificate: restricts === 'certificate' && hasCertificate,
       restrictDomainsToIpAddresses: restricts === 'addresses' && identity.senderIpAddresses.length > 0,

@@ -15,10 +15,11 @@ export function referencePartner(
   connectors: readonly InboundConnector[],
   mode: Mode,
   sender: Sender,
+  recipientDomain: string,
 ): InboundConnector | null {
   const candidates = connectors
     .filter((it) => it.enabled && it.connectorType === 'Partner' && it.mode === mode)
-    .filter((it) => specificFor(it, sender) > 0)
+    .filter((it) => specificFor(it, sender) > 0 && isInScope(it, recipientDomain))
   return highest(candidates, (it) => [
     specificFor(it, sender),
     requirementCount(it),
@@ -29,13 +30,20 @@ export function referencePartner(
 /** @param trusts whether an authority that the connector trusts has issued the certificate */
 export function referenceAttribution(
   connectors: readonly InboundConnector[],
-  peer: { sender: Sender; ip: string; certificate: ClientCertificate | null; at: Date },
+  peer: {
+    sender: Sender
+    recipientDomain: string
+    ip: string
+    certificate: ClientCertificate | null
+    at: Date
+  },
   trusts: (connector: InboundConnector, certificate: ClientCertificate) => boolean,
 ): InboundConnector | null {
   const { sender, ip, certificate, at } = peer
   const own = connectors
     .filter((it) => it.enabled && it.connectorType === 'OnPremises')
     .filter((it) => sender === 'nullReversePath' || specificFor(it, sender) > 0)
+    .filter((it) => isInScope(it, peer.recipientDomain))
   const attributions = [
     (it: InboundConnector) => certificate !== null && shows(it, certificate, at, trusts),
     (it: InboundConnector) => holds(it.senderIpAddresses, ip),
@@ -83,6 +91,9 @@ export function referenceOutbound(
 
 const level = ({ tlsSettings }: OutboundConnector): number =>
   [null, 'EncryptionOnly', 'CertificateValidation', 'DomainValidation'].indexOf(tlsSettings)
+
+const isInScope = ({ associatedAcceptedDomains: domains }: InboundConnector, domain: string): boolean =>
+  domains.length === 0 || domains.some((each) => each === domain)
 
 /** The number of requirements that a connector has of a sender. */
 function requirementCount(it: InboundConnector): number {

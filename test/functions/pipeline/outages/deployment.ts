@@ -5,7 +5,7 @@ import type { ContentReference, Message } from '../../../../shared/contract/mess
 import type { OutboundMessage, Outcomes } from '../../../../shared/net/smtp-delivery.ts'
 import { DeliveryQueue } from '../../../../shared/queues/delivery-queue.ts'
 import type { JobSender, OutgoingJob } from '../../../../shared/queues/job-queue.ts'
-import { authentication } from '../../../support/fixtures.ts'
+import { authenticated } from '../../../support/fixtures.ts'
 import { timeoutMs, type Unit } from '../../../support/pipeline/queues.ts'
 import { type Ports, runUnit } from '../../../support/pipeline/units.ts'
 import type { Random } from '../random.ts'
@@ -130,7 +130,7 @@ export class Deployment {
         aws.request('puts', functionClient, () => void this.#contents.set(key, octets), alive),
       authenticate: async () => {
         await clock.sleep(this.#options.authenticationMs)
-        return alive() ? authentication() : new Promise(() => {})
+        return alive() ? authenticated('none', 'elsewhere.example') : new Promise(() => {})
       },
       transmit: (mail, job) => this.#transmit(mail, job, work),
       reasonNotToRun: () => null,

@@ -5,6 +5,10 @@
  */
 import { X509Certificate } from 'node:crypto'
 import type { InboundConnector, OutboundConnector } from '../../../../shared/connectors/schema.ts'
+import type {
+  ExchangeOnlineFields,
+  MessageAuthentication,
+} from '../../../../shared/contract/authentication.ts'
 import {
   type Attempt,
   type ClientCertificate,
@@ -35,6 +39,10 @@ export interface Case {
   ip?: string
   tls?: TlsFacts
   to?: string
+  /** What the message shows of its tenant. */
+  exchangeOnline?: ExchangeOnlineFields
+  /** Results of SPF, DKIM and DMARC. */
+  authentication?: MessageAuthentication
   /** True for a message that mailflow created, such as a DSN, and that has no client. */
   createdByMailflow?: boolean
   defaultRoute?: 'Mx' | 'Ses'

@@ -29,9 +29,21 @@ export function messageOf({
   ip = '192.0.2.1',
   tls = noTls,
   createdByMailflow: madeHere,
+  exchangeOnline,
+  authentication,
 }: Case): Message {
   const source = madeHere ? null : { ip, port: 40_000, helo: 'client.example' }
-  return message({ receivedAt: receivedAt.toISOString(), mailFrom: from, source, tls })
+  return {
+    ...message({ receivedAt: receivedAt.toISOString(), mailFrom: from, source, tls }),
+    ...(exchangeOnline && { exchangeOnline }),
+    ...(authentication && { authentication }),
+  }
+}
+
+/** The message without the results that are known only after the session. */
+export function messageInSession(row: Case): Message {
+  const { authentication: _, ...message } = messageOf(row)
+  return message
 }
 
 export function recipientOf(row: Case): Recipient {
