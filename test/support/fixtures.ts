@@ -102,7 +102,6 @@ export const overTlsWith = (fields: Partial<ClientCertificate> = {}): TlsFacts =
   clientCertificate: clientCertificate(fields),
 })
 
-/** Mail from outside, whose sender was authenticated. */
 export function message(fields: Partial<Message> & { mailFrom?: string } = {}): Message {
   const { mailFrom = 'a@elsewhere.example', ...rest } = fields
   return {
@@ -121,10 +120,13 @@ export function message(fields: Partial<Message> & { mailFrom?: string } = {}): 
     },
     size: 1000,
     content: { bucket: 'content', key: 'segments/1', offset: 0, length: 1000, sha256: '0'.repeat(64) },
-    ...(rest.source !== null && { authentication: authenticated('none', 'elsewhere.example') }),
     ...rest,
   }
 }
+
+/** A message that evaluate-policy decides without its authentication. */
+export const authenticatedMessage = (fields: Parameters<typeof message>[0] = {}): Message =>
+  message({ authentication: authenticated('none', 'elsewhere.example'), ...fields })
 
 /** @param fromDomain the domain of From: */
 export const authenticated = (

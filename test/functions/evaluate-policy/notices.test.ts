@@ -25,10 +25,10 @@ import { ObservedList } from '../../../shared/transport/observed-list.ts'
 import { ObservedTable } from '../../../shared/transport/observed-table.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import {
+  authenticatedMessage,
   certificateFactsWith,
   certificateNotice,
   inbound,
-  message,
   minutesLater,
   outbound,
   overTlsWith,
@@ -131,7 +131,12 @@ function unit(fields: Partial<InboundConnector> = {}) {
       serial += 1
       const id = `01KF0CVZT0${String(serial).padStart(16, '0')}`
       const tls = overTlsWith(certificate)
-      const decided = message({ id, tls, mailFrom: 'a@contoso.example', receivedAt: now.toISOString() })
+      const decided = authenticatedMessage({
+        id,
+        tls,
+        mailFrom: 'a@contoso.example',
+        receivedAt: now.toISOString(),
+      })
       const job: EvaluationJob = { message: decided, recipients: [recipient()], notBefore }
       const verdicts = await evaluateJob(job, rules, now, dependencies)
       await watchCertificates(

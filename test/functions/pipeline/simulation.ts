@@ -2,7 +2,14 @@
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import type { Message, Recipient } from '../../../shared/contract/message.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
-import { inbound, message, outbound, receivedAt, recipient, snapshot } from '../../support/fixtures.ts'
+import {
+  authenticatedMessage,
+  inbound,
+  outbound,
+  receivedAt,
+  recipient,
+  snapshot,
+} from '../../support/fixtures.ts'
 import { type Faults, SimulatedDeployment, type SimulationOptions, storedContent } from './deployment.ts'
 import { createRandom, type Random } from './random.ts'
 import type { Witness } from './witness.ts'
@@ -275,7 +282,7 @@ function mail(
   const id = `01KF0CVZT0${String(seed).padStart(16, '0')}`
   const { content, octets } = storedContent(id)
   const mailFrom = random.happens(0.1) ? '' : 'a@elsewhere.example'
-  const sent = message({
+  const sent = authenticatedMessage({
     id,
     content,
     size: octets.length,
