@@ -1,6 +1,6 @@
 import type { Resolver } from '../net/resolver.ts'
 import { evaluateDmarc } from './evaluate-dmarc.ts'
-import { messageLookup } from './message-lookup.ts'
+import { dnsTimeoutMs, messageLookup } from './message-lookup.ts'
 import type { MessageOctets } from './message-pieces.ts'
 import { verifySignatures } from './verify-signatures.ts'
 
@@ -22,7 +22,7 @@ export async function verifyAlignedSignatures(
   resolver: Resolver,
   { at, signal, onError = () => {} }: { at: Date; signal: AbortSignal; onError?: (error: Error) => void },
 ): Promise<AlignedSignatures> {
-  const lookup = messageLookup(resolver, signal)
+  const lookup = messageLookup(resolver, dnsTimeoutMs, signal)
   const none: AlignedSignatures = { domains: [], isTemporary: false }
   const verification = await verifySignatures(content, lookup, at)
   if (verification.kind === 'Unreadable') {

@@ -9,7 +9,7 @@ import type { Resolver } from '../net/resolver.ts'
 import { type ArcSeal, evaluateArc, sealMessage } from './evaluate-arc.ts'
 import { evaluateDmarc } from './evaluate-dmarc.ts'
 import { evaluateSpf, spfIdentity } from './evaluate-spf.ts'
-import { messageLookup } from './message-lookup.ts'
+import { dnsTimeoutMs, messageLookup } from './message-lookup.ts'
 import type { MessageOctets } from './message-pieces.ts'
 import { authenticationResults, type Outcomes, receivedSpf, type Session } from './result-fields.ts'
 import { type Verification, verifySignatures } from './verify-signatures.ts'
@@ -24,11 +24,10 @@ export interface AuthenticationInput extends Session {
   seal: ArcSeal | null
 }
 
-/** For all DNS queries of a message together. */
-const dnsTimeoutMs = 5_000
 const maxFieldsLength = 16_384
 
 /**
+ * @param timeoutMs for all DNS queries of the message together
  * @param onError called with an unexpected error, whose part of the results is then `permerror`
  * @throws only what reading the content throws
  */
@@ -36,8 +35,9 @@ export async function authenticateMessage(
   input: AuthenticationInput,
   resolver: Resolver,
   onError: (error: Error) => void = () => {},
+  timeoutMs = dnsTimeoutMs,
 ): Promise<MessageAuthentication> {
-  const outcomes = await evaluate(input, resolver, onError)
+  const outcomes = await evaluate(input, resolver, onError, timeoutMs)
   const { spf, dkim, dmarc, arc } = outcomes
   return {
     at: input.at.toISOString(),
@@ -59,15 +59,16 @@ async function evaluate(
   input: AuthenticationInput,
   resolver: Resolver,
   onError: (error: Error) => void,
+  timeoutMs: number,
 ): Promise<Evaluated> {
-  const lookup = messageLookup(resolver, AbortSignal.timeout(dnsTimeoutMs))
+  const lookup = messageLookup(resolver, timeoutMs)
   const orElse = <T>(promise: Promise<T>, value: NoInfer<T>): Promise<T> =>
     promise.catch((error: Error) => {
       onError(error)
       return value
     })
   const [spf, verification] = await Promise.all([
-    orElse(evaluateSpf(input, lookup, dnsTimeoutMs), { result: 'permerror', ...spfIdentity(input) }),
+    orElse(evaluateSpf(input, lookup), { result: 'permerror', ...spfIdentity(input) }),
     verifySignatures(input.content, lookup, input.at),
   ])
   if (verification.kind === 'Unreadable') {

@@ -7,12 +7,11 @@ import type { Session, SpfOutcome } from './result-fields.ts'
 export async function evaluateSpf(
   { ip, helo, mailFrom, hostname }: Session,
   { lookup }: MessageLookup,
-  timeoutMs: number,
 ): Promise<SpfOutcome> {
   const { spf } = await import('mailauth/lib/spf/index.js')
   const { status, domain } = await spf({
     ...{ sender: mailFrom, ip, helo, mta: hostname },
-    ...{ resolver: lookup, maxElapsedTime: timeoutMs, strict: true },
+    ...{ resolver: lookup, strict: true },
   })
   return {
     result: AuthenticationResult.catch('permerror').parse(status.result),

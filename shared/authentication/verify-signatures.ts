@@ -84,11 +84,10 @@ function headerFault(header: Buffer): string | null {
   if (lines.length > maxLines) return 'header section with too many lines'
   if (lines.filter((line) => !/^[ \t]/.test(line)).length > maxFields)
     return 'header section with too many fields'
-  return longestSpace(text) > maxSpaces ? 'header section with too long spaces' : null
+  return text.match(/[ \t\r\n]+/g)?.some(({ length }) => length > maxSpaces)
+    ? 'header section with too long spaces'
+    : null
 }
-
-const longestSpace = (text: string): number =>
-  text.match(/[ \t\r\n]+/g)?.reduce((longest, { length }) => Math.max(longest, length), 0) ?? 0
 
 /** Reads the signatures, and starts the queries for their keys. */
 async function readHeader(

@@ -24,3 +24,16 @@ declare module 'oidc-provider' {
     interactionFinished(request: IncomingMessage, response: ServerResponse, result: object): Promise<void>
   }
 }
+
+declare module 'mailauth/lib/dkim/body/index.js' {
+  export function dkimBody(
+    canonicalization: string,
+    algorithm: string,
+    maxOctets: number | '',
+  ): {
+    update(octets: Buffer): void
+    digest(encoding: 'base64'): string
+    bodyHashedBytes: number
+    canonicalizedLength: number
+  }
+}

@@ -1,0 +1,286 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import {
+  type AuthenticationInput,
+  authenticateMessage,
+} from '../../../shared/authentication/authenticate-message.ts'
+import { internalAuthentication } from '../../../shared/authentication/internal-authentication.ts'
+import { MessageAuthentication } from '../../../shared/contract/authentication.ts'
+import { withoutForgedFields } from '../../../shared/mail/forged-fields.ts'
+import type { Resolver } from '../../../shared/net/resolver.ts'
+import { fakeResolver, silentResolver, type Zone } from '../../support/dns.ts'
+import { newSigningKey, rfc8463Keys, rfc8463Message, signMail } from '../../support/signed-mail.ts'
+
+const key = newSigningKey('ed25519')
+const keyName = 's._domainkey.p.example'
+const sealName = 'arc._domainkey.ours.example'
+const zone = {
+  txt: {
+    [keyName]: [key.record],
+    [sealName]: [key.record],
+    'p.example': ['v=spf1 ip4:192.0.2.1 -all'],
+    '_dmarc.p.example': ['v=DMARC1; p=reject'],
+  },
+} satisfies Zone
+const message = Buffer.from(
+  'From: A <a@p.example>\r\nTo: b@ours.example\r\nSubject: Hello\r\n\r\nHello\r\nworld\r\n',
+)
+const signed = await signMail(message, key, 'p.example', 's')
+const hostname = 'mail.ours.example'
+const seal = { domain: 'ours.example', selector: 'arc', privateKey: key.privateKey }
+const at = new Date('2026-11-30T12:00:00Z')
+
+const authenticate = async (
+  content: AuthenticationInput['content'],
+  over: Partial<AuthenticationInput> = {},
+  resolver: Resolver = fakeResolver(zone),
+) => {
+  const errors: Error[] = []
+  const session = { ip: '192.0.2.1', helo: 'mx.p.example', mailFrom: 'a@p.example', hostname }
+  const result = await authenticateMessage(
+    { ...session, content, at, seal: null, ...over },
+    resolver,
+    (error) => errors.push(error),
+    50,
+  )
+  return { ...MessageAuthentication.parse(result), errors }
+}
+const withFailures = (...names: string[]) =>
+  fakeResolver({ ...zone, fail: Object.fromEntries(names.map((name) => [name, 'ESERVFAIL'])) })
+const prepend = (fields: string, content: Buffer) => Buffer.concat([Buffer.from(fields), content])
+
+it('a message with aligned SPF and DKIM passes', async () => {
+  const { fields, errors, ...results } = await authenticate(signed)
+  assert.deepEqual(results, {
+    at: at.toISOString(),
+    internal: null,
+    spf: { result: 'pass', domain: 'p.example' },
+    dkim: [{ result: 'pass', domain: 'p.example', selector: 's', aligned: true }],
+    dmarc: { result: 'pass', fromDomain: 'p.example', policy: 'reject', alignedBy: ['spf', 'dkim'] },
+    arc: { result: 'none', sealer: null },
+  })
+  assert.deepEqual(errors, [])
+  assert.match(
+    fields,
+    /^Authentication-Results: mail\.ours\.example;\r\n spf=pass.*\r\nReceived-SPF: pass .*\r\n$/s,
+  )
+})
+
+describe('the signatures of RFC 8463', () => {
+  const resolver = fakeResolver({
+    txt: Object.fromEntries(Object.entries(rfc8463Keys).map(([name, record]) => [name, [record]])),
+  })
+  const alter = (from: string, to: string) => Buffer.from(rfc8463Message.toString().replace(from, to))
+  for (const [title, content, expected] of [
+    ['pass', rfc8463Message, ['pass', 'pass']],
+    ['fail with another body', alter('hungry', 'thirsty'), ['fail', 'fail']],
+    ['fail with another Subject', alter('dinner', 'lunch'), ['fail', 'fail']],
+    ['fail with another From', alter('joe@', 'jane@'), ['fail', 'fail']],
+    [
+      'fail with a second From, which h= forbids',
+      prepend('From: x@football.example.com\r\n', rfc8463Message),
+      ['fail', 'fail'],
+    ],
+    ['pass with other spaces (RFC 6376 §3.4)', alter('Hi.\r\n', 'Hi. \t\r\n'), ['pass', 'pass']],
+    [
+      'pass with empty lines at the end',
+      Buffer.concat([rfc8463Message, Buffer.from('\r\n\r\n')]),
+      ['pass', 'pass'],
+    ],
+  ] as const)
+    it(title, async () => {
+      const { dkim } = await authenticate(content, {}, resolver)
+      assert.deepEqual(
+        dkim.map(({ result }) => result),
+        expected,
+      )
+    })
+})
+
+describe('a signature', async () => {
+  const sign = (options: Parameters<typeof signMail>[4]) => signMail(message, key, 'p.example', 's', options)
+  const rsa = newSigningKey('rsa', 1024)
+  const weak = newSigningKey('rsa', 512)
+  for (const [title, content, records, expected] of [
+    ['is neutral without key', signed, { [keyName]: ['v=DKIM1; p='] }, 'neutral'],
+    ['is neutral with an unreadable key', signed, { [keyName]: ['v=DKIM1; k=ed25519; p=AAAA'] }, 'neutral'],
+    ['fails with another key', signed, { [keyName]: [newSigningKey('ed25519').record] }, 'fail'],
+    [
+      'passes with an RSA key of 1024 bits (RFC 8301 §3.2)',
+      await signMail(message, rsa, 'p.example', 's'),
+      { [keyName]: [rsa.record] },
+      'pass',
+    ],
+    [
+      'is refused with a shorter one',
+      await signMail(message, weak, 'p.example', 's'),
+      { [keyName]: [weak.record] },
+      'policy',
+    ],
+    ['passes if it covers the whole body by l=', await sign({ maxBodyLength: 14 }), {}, 'pass'],
+    [
+      'is refused if it does not (RFC 6376 §8.2)',
+      Buffer.concat([await sign({ maxBodyLength: 14 }), Buffer.from('more\r\n')]),
+      {},
+      'policy',
+    ],
+    ['passes with simple canonicalization', await sign({ canonicalization: 'simple/simple' }), {}, 'pass'],
+  ] as const)
+    it(title, async () => {
+      const { dkim, dmarc } = await authenticate(
+        content,
+        { mailFrom: 'a@q.example' },
+        fakeResolver({ ...zone, txt: { ...zone.txt, ...(records as Zone['txt']) } }),
+      )
+      assert.equal(dkim[0]?.result, expected)
+      assert.equal(dmarc?.result, expected === 'pass' ? 'pass' : 'fail')
+    })
+})
+
+describe('a DNS failure is temperror, of', () => {
+  const other = { mailFrom: 'a@q.example' }
+  for (const [title, names, over, expected] of [
+    ['the SPF record', ['p.example'], {}, 'temperror pass pass'],
+    ['the key', [keyName], {}, 'pass temperror pass'],
+    ['the key, if nothing else is aligned', [keyName], other, 'none temperror temperror'],
+    ['the policy', ['_dmarc.p.example'], {}, 'pass pass temperror'],
+    ['HELO with the null reverse path', ['mx.p.example'], { mailFrom: '' }, 'temperror pass pass'],
+  ] as const)
+    it(title, async () => {
+      const { spf, dkim, dmarc } = await authenticate(signed, over, withFailures(...names))
+      assert.equal([spf?.result, dkim[0]?.result, dmarc?.result].join(' '), expected)
+    })
+  it('everything, if name servers never answer', async () => {
+    const { spf, dkim, dmarc, arc } = await authenticate(signed, { seal }, silentResolver)
+    assert.deepEqual([spf?.result, dkim[0]?.result, dmarc?.result], ['temperror', 'temperror', 'temperror'])
+    assert.equal(arc?.result, 'none')
+  })
+  it('a key of an ARC chain, and the chain is not sealed again', async () => {
+    const sealed = await authenticate(signed, { seal })
+    const content = prepend(sealed.fields, signed)
+    const { arc, fields } = await authenticate(content, { seal }, withFailures(sealName))
+    assert.deepEqual(arc, { result: 'temperror', sealer: 'ours.example' })
+    assert.doesNotMatch(fields, /ARC-Seal/)
+  })
+})
+
+describe('a hostile message:', () => {
+  const signature = 'DKIM-Signature: v=1; a=rsa-sha256; d=p.example; s=s; h=from; bh=AAAA; b=AAAA\r\n'
+  for (const [title, header, reason] of [
+    ['a large header section', `X: ${'y'.repeat(262_144)}\r\n`, 'header section too large'],
+    ['many lines', `X: y\r\n${' z\r\n'.repeat(10_000)}`, 'header section with too many lines'],
+    ['many fields', 'X: y\r\n'.repeat(2_000), 'header section with too many fields'],
+    ['many spaces', `X: y${' '.repeat(1_001)}z\r\n`, 'header section with too long spaces'],
+  ] as const)
+    it(`${title} is not verified`, async () => {
+      const { spf, dkim, dmarc, arc, fields, errors } = await authenticate(prepend(header, signed), { seal })
+      assert.deepEqual(
+        [spf?.result, dkim[0]?.result, dmarc?.result, arc?.result],
+        ['pass', 'permerror', 'permerror', 'permerror'],
+      )
+      assert.ok(fields.includes(`dkim=permerror reason="${reason}"`))
+      assert.doesNotMatch(fields, /ARC-Seal/)
+      assert.deepEqual(errors, [])
+    })
+  it('of thousand signatures, ten are verified', async () => {
+    const resolver = fakeResolver(zone)
+    const { dkim } = await authenticate(prepend(signature.repeat(1_000), message), {}, resolver)
+    assert.equal(dkim.length, 10)
+  })
+  it('a signature field of more than 8 KiB is ignored', async () => {
+    const long = signature.replace('h=from', `h=from${':x'.repeat(5_000)}`)
+    assert.deepEqual((await authenticate(prepend(long, message))).dkim, [])
+  })
+  it('the longest results fit, and the message is sealed', async () => {
+    const label = 'a'.repeat(60)
+    const long = signature
+      .replace('p.example', `${label}.${label}.${label}.p.example`)
+      .replace('s=s', `s=${label}.${label}`)
+    const { fields, dkim } = await authenticate(prepend(long.repeat(10), message), { seal })
+    assert.equal(dkim.length, 10)
+    assert.ok(fields.length <= 16_384)
+    assert.match(fields, /ARC-Seal/)
+  })
+  it('a name that is no domain is reported as none', async () => {
+    const odd = signature.replace('p.example', 'x"\\;y').replace('s=s', 's=(')
+    assert.deepEqual((await authenticate(prepend(odd, message))).dkim, [
+      { result: 'neutral', domain: '', selector: '', aligned: false },
+    ])
+  })
+})
+
+describe('the content', () => {
+  it('in pieces has the same results', async () => {
+    const pieces = async function* () {
+      for (let at = 0; at < signed.length; at += 7) yield signed.subarray(at, at + 7)
+    }
+    assert.deepEqual(await authenticate(pieces()), await authenticate(signed))
+  })
+  it('that cannot be read rejects', async () => {
+    const broken = async function* () {
+      yield signed.subarray(0, -7)
+      throw new Error('read error')
+    }
+    await assert.rejects(authenticate(broken()), /read error/)
+  })
+  for (const [title, content] of [
+    ['without body', Buffer.from('From: a@p.example\r\n')],
+    ['without header', Buffer.from('\r\nFrom: a@p.example\r\n')],
+    ['without anything', Buffer.alloc(0)],
+    ['of octets that are not text', Buffer.from([0xff, 0, 0x0d, 0x0a, 0x0d, 0x0a, 0xfe])],
+  ] as const)
+    it(`${title} is authenticated`, async () => {
+      const { dkim, errors } = await authenticate(content)
+      assert.deepEqual([dkim, errors], [[], []])
+    })
+})
+
+describe('the ARC seal', () => {
+  const sealOf = (fields: string) =>
+    /ARC-Seal: i=(\d+);[^;]*;[^;]*; cv=(\w+)/.exec(fields)?.slice(1).join(' ')
+  const deliver = async (content: Buffer, resolver: Resolver = fakeResolver(zone)) => {
+    const result = await authenticate(content, { seal }, resolver)
+    return { ...result, delivered: prepend(result.fields, withoutForgedFields(content, hostname)) }
+  }
+
+  it('is valid for the message as it leaves, without forged fields', async () => {
+    const forged = prepend(`Authentication-Results: ${hostname}; dkim=pass\r\n`, signed)
+    const first = await deliver(forged)
+    assert.equal(sealOf(first.fields), '1 none')
+    const second = await deliver(first.delivered)
+    assert.deepEqual(second.arc, { result: 'pass', sealer: 'ours.example' })
+    assert.equal(sealOf(second.fields), '2 pass')
+    assert.deepEqual((await authenticate(second.delivered)).arc, { result: 'pass', sealer: 'ours.example' })
+  })
+  it('of an altered message is cv=fail, and no seal follows (RFC 8617 §5.1)', async () => {
+    const { delivered } = await deliver(signed)
+    const altered = await deliver(Buffer.concat([delivered, Buffer.from('x\r\n')]))
+    assert.equal(altered.arc?.result, 'fail')
+    assert.equal(sealOf(altered.fields), '2 fail')
+    const third = await deliver(altered.delivered)
+    assert.deepEqual([third.arc?.result, sealOf(third.fields)], ['fail', undefined])
+    assert.deepEqual(third.errors, [])
+  })
+  it('does not follow the fiftieth (RFC 8617 §4.2.1)', async () => {
+    const set = (i: number) =>
+      ['Seal', 'Message-Signature', 'Authentication-Results']
+        .map((name) => `ARC-${name}: i=${i}; a=b\r\n`)
+        .join('')
+    const sets = Array.from({ length: 50 }, (_, index) => set(50 - index)).join('')
+    const { arc, fields, errors } = await deliver(prepend(sets, message))
+    assert.deepEqual([arc?.result, sealOf(fields), errors], ['fail', undefined, []])
+  })
+  it('is left out, with an error, if the key cannot sign', async () => {
+    const { fields, errors } = await authenticate(signed, { seal: { ...seal, privateKey: 'no key' } })
+    assert.match(fields, /^Authentication-Results/)
+    assert.equal(sealOf(fields), undefined)
+    assert.match(errors[0]?.message ?? '', /^The ARC key cannot sign: /)
+  })
+})
+
+it('internal mail is not checked, and its field says so (RFC 8601 §2.2)', () =>
+  assert.deepEqual(MessageAuthentication.parse(internalAuthentication('Our servers', hostname, at)), {
+    ...{ at: at.toISOString(), internal: 'Our servers' },
+    ...{ spf: null, dkim: [], dmarc: null, arc: null },
+    fields: `Authentication-Results: ${hostname}; none (internal mail is not checked)\r\n`,
+  }))
