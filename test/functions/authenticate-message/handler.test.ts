@@ -33,7 +33,7 @@ before(async () => {
     return [text === undefined ? { rcode: 3 } : { answers: [{ type: 'TXT', name, ttl: 60, data: text }] }]
   })
   const { privateKey } = generateKeyPairSync('ed25519')
-  secrets.keep(secretArn, JSON.stringify({ privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }) }))
+  secrets.keep('arc', JSON.stringify({ privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }) }))
   setEnvironment({
     AWS_ENDPOINT_URL_DYNAMODB: database.endpoint,
     AWS_ENDPOINT_URL_S3: storage.url,
