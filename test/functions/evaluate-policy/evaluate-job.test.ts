@@ -126,7 +126,7 @@ describe('a canary', () => {
 })
 
 describe('a message that needs authentication', () => {
-  const toOurs = snapshot({
+  const toMailboxes = snapshot({
     outbound: [outbound({ recipientDomains: ['ours.example'], route: 'SmartHosts', smartHosts: [mailbox] })],
   })
   const received = (notBefore: Date | null, fields: Partial<EvaluationJob> = {}): EvaluationJob => ({
@@ -145,7 +145,7 @@ describe('a message that needs authentication', () => {
       const { run, authentication, delivery, evaluation, bounce } = unit()
       const sent = received(notBefore, fields)
       for (const _ of ['first', 'duplicate']) {
-        assert.deepEqual(await run(sent, minutesLater(15), toOurs), [])
+        assert.deepEqual(await run(sent, minutesLater(15), toMailboxes), [])
         assert.deepEqual(authentication.take(), [{ job: sent, group: '2001:db8:1:2::/64' }])
       }
       assert.deepEqual([delivery.sent, evaluation.sent, bounce.sent], [[], [], []])
@@ -154,7 +154,7 @@ describe('a message that needs authentication', () => {
         ...sent,
         message: { ...sent.message, authentication: authenticated('pass', 'x.example') },
       }
-      await run(returned, minutesLater(15), toOurs)
+      await run(returned, minutesLater(15), toMailboxes)
       assert.deepEqual(
         delivery.sent.map(({ job }) => job.message),
         [returned.message],
@@ -165,7 +165,7 @@ describe('a message that needs authentication', () => {
   test('is not authenticated while it is early', async () => {
     const { run, authentication, evaluation } = unit()
     const early = received(minutesLater(15))
-    await run(early, minutesLater(14), toOurs)
+    await run(early, minutesLater(14), toMailboxes)
     assert.deepEqual(evaluation.sent, [{ job: early, delaySeconds: 60 }])
     assert.deepEqual(authentication.sent, [])
   })
@@ -177,11 +177,11 @@ describe('a message that needs authentication', () => {
     await run(
       { ...overtaken, message: { ...overtaken.message, authentication: results } },
       minutesLater(15),
-      toOurs,
+      toMailboxes,
     )
     delivery.take()
     await trace.recordDecided(overtaken.message.id, 'b@ours.example', '00001#')
-    assert.deepEqual(await run(overtaken, minutesLater(16), toOurs), [])
+    assert.deepEqual(await run(overtaken, minutesLater(16), toMailboxes), [])
     assert.deepEqual([authentication.sent, delivery.sent], [[], []])
   })
 

@@ -5,7 +5,7 @@ import type { Message } from '../../../shared/contract/message.ts'
 import { type AuthenticationNeed, authenticationNeed } from '../../../shared/policy/needs-authentication.ts'
 import { authenticated, inbound, message, minutesLater, recipient, snapshot } from '../../support/fixtures.ts'
 
-const ours = 'b@ours.example'
+const accepted = 'b@ours.example'
 const scoped = 'b@scoped.example'
 const other = 'b@northwind.example'
 const canary = 'canary+01KF0CVZT0ABCDEFGHJKMNPQRS@ours.example'
@@ -39,11 +39,11 @@ interface Row {
 
 const rows: Row[] = [
   { what: 'mail from outside to an accepted domain', need: 'Authenticate' },
-  { what: 'mail from outside to an accepted domain and another', to: [other, ours], need: 'Authenticate' },
+  { what: 'mail from outside to an accepted domain and another', to: [other, accepted], need: 'Authenticate' },
   { what: 'mail that will be refused as relay', to: [other], need: 'None' },
   { what: 'a DSN or report of this gateway', mail: { source: null }, need: 'None' },
   { what: 'a canary', mail: { canary }, to: [canary], need: 'None' },
-  { what: 'a canary with a further recipient', mail: { canary }, to: [canary, ours], need: 'Authenticate' },
+  { what: 'a canary with a further recipient', mail: { canary }, to: [canary, accepted], need: 'Authenticate' },
   { what: 'no recipient that needs a decision', to: [], need: 'None' },
   { what: 'mail of the own servers to others', connectors: [own()], to: [other], need: 'None' },
   { what: 'mail of the own servers to an accepted domain', connectors: [own()], need: 'Authenticate' },
@@ -79,7 +79,7 @@ const rows: Row[] = [
   {
     what: 'mail that is internal only for another recipient',
     connectors: [own({ treatMessagesAsInternal: true, associatedAcceptedDomains: ['scoped.example'] })],
-    to: [scoped, ours],
+    to: [scoped, accepted],
     need: 'Authenticate',
   },
   {
@@ -141,7 +141,7 @@ const rows: Row[] = [
 ]
 
 describe('the authentication that a message needs', () => {
-  for (const { what, connectors = [], mail = {}, to = [ours], notBefore = null, need } of rows)
+  for (const { what, connectors = [], mail = {}, to = [accepted], notBefore = null, need } of rows)
     test(`is ${need} for ${what}`, () => {
       const rules = snapshot({ inbound: connectors, acceptedDomains: ['ours.example', 'scoped.example'] })
       const recipients = to.map((address) => recipient({ address }))
