@@ -60,6 +60,11 @@ export const commands: readonly ListedCommand[] = [
     load: async () => (await import('./commands/connectors-import-exchange.ts')).importExchange,
   },
   {
+    name: 'connectors template',
+    summary: 'Print the connectors for a tenant of Exchange Online, and the commands for the tenant',
+    load: async () => (await import('./commands/connectors-template.ts')).connectorTemplate,
+  },
+  {
     name: 'explain',
     summary: 'Show the decision for a hypothetical message, and the connectors considered',
     load: async () => (await import('./commands/explain.ts')).explain,
@@ -68,6 +73,11 @@ export const commands: readonly ListedCommand[] = [
     name: 'check',
     summary: "Check a mail server's TLS and certificate, or a certificate in a file",
     load: async () => (await import('./commands/check.ts')).check,
+  },
+  {
+    name: 'check exchange-online',
+    summary: 'Check whether mail can reach a tenant of Exchange Online without the gateway',
+    load: async () => (await import('./commands/check-exchange-online.ts')).checkExchangeOnline,
   },
   {
     name: 'messages',

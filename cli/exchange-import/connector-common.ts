@@ -29,6 +29,7 @@ const administrative = [
     'ObjectClass',
     'ObjectState',
     'ExchangeVersion',
+    'DirectoryObjectVersion',
   ],
   ...[
     'WhenChanged',

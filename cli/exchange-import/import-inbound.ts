@@ -3,7 +3,6 @@
  * causes a notice. An OnPremises connector grants relay: the import may grant less, never more.
  */
 import { isIP } from 'node:net'
-import { domainMatchesPattern, normaliseDomain } from '../../shared/mail/domain.ts'
 import { inboundConnectors } from '../connectors/entry-kinds.ts'
 import { domainPatterns } from './address-space.ts'
 import {
@@ -17,6 +16,7 @@ import {
 } from './connector-common.ts'
 import type { ExchangeSettings } from './exchange-settings.ts'
 import { NoticeCollector } from './import-notices.ts'
+import { disableIfHarmful, narrowDomains, noticeTenantLock, recipientScope } from './inbound-scope.ts'
 import { certificateNames } from './sender-certificate-names.ts'
 
 const requirementSettings = ['RequireTls', 'RestrictDomainsToCertificate', 'RestrictDomainsToIPAddresses']
@@ -24,7 +24,7 @@ const requirementSettings = ['RequireTls', 'RestrictDomainsToCertificate', 'Rest
 const unsupported: readonly UnsupportedSetting[] = [
   {
     setting: 'CloudServicesMailEnabled',
-    text: 'mailflow has no cross-premises headers and trusts no headers of other servers.',
+    text: 'Exchange takes the X-MS-Exchange-Organization-* fields of mail from these servers as its own, so that the mail counts as internal. mailflow trusts no such fields, and passes them on unchanged.',
   },
   {
     setting: 'ScanAndDropRecipients',
@@ -59,28 +59,25 @@ export function importInbound(settings: ExchangeSettings): ImportedObject {
   }
   noticeMissing(settings, requirementSettings, collector)
   noticeUnsupported(settings, unsupported, collector)
-  return validateImport(inboundConnectors, fields, collector)
+  return validateImport(inboundConnectors, disableIfHarmful(fields, collector), collector)
 }
 
 function partner(settings: ExchangeSettings, collector: NoticeCollector) {
   if (settings.flag('TreatMessagesAsInternal') === true)
     collector.note('TreatMessagesAsInternal is only for OnPremises connectors and is omitted.')
-  // The setting is not imported: with it, the connector would restrict less mail, which is weaker.
-  if (settings.list('AssociatedAcceptedDomains').length > 0)
-    collector.add(
-      'Stricter than in Exchange',
-      'AssociatedAcceptedDomains is not imported: the connector applies to all its sender domains.',
-    )
   const senderDomains = domainPatterns('SenderDomains', settings, 'Weaker than in Exchange', collector)
   if (senderDomains.length === 0) collector.add('Left out', 'it has no sender domain that mailflow supports.')
   const addresses = parseAddresses(settings, collector)
   const certificate = partnerCertificate(settings, collector)
-  return {
+  const fields = {
     senderDomains,
     senderIpAddresses: addresses,
     ...certificate,
     ...restrictByAddress(settings, addresses, certificate, collector),
+    associatedAcceptedDomains: recipientScope(settings, collector),
   }
+  noticeTenantLock(fields, collector)
+  return fields
 }
 
 /** Exchange checks the certificate's name only if the connector requires TLS or restricts its domains to that name. */
@@ -150,7 +147,9 @@ function onPremises(settings: ExchangeSettings, collector: NoticeCollector) {
     collector.add('Left out', 'it names neither an IP address nor a certificate, and would be an open relay.')
   const treatMessagesAsInternal = settings.flag('TreatMessagesAsInternal') ?? false
   if (treatMessagesAsInternal)
-    collector.note('TreatMessagesAsInternal is imported, but has no effect in mailflow yet.')
+    collector.note(
+      'TreatMessagesAsInternal: mail of these servers is not checked by SPF, DKIM and DMARC, and requireDmarc of other connectors does not apply to it.',
+    )
   return {
     senderDomains: narrowDomains(
       domainPatterns('SenderDomains', settings, 'Note', collector),
@@ -162,31 +161,6 @@ function onPremises(settings: ExchangeSettings, collector: NoticeCollector) {
     tlsSenderCertificateNames: usesNames ? names : [],
     treatMessagesAsInternal,
   }
-}
-
-/**
- * Returns the associated domains that match a sender domain; without associated domains, all sender domains. So the
- * import grants relay to no more senders than Exchange does.
- */
-function narrowDomains(
-  senderDomains: string[],
-  settings: ExchangeSettings,
-  collector: NoticeCollector,
-): string[] {
-  const names = settings.list('AssociatedAcceptedDomains')
-  if (names.length === 0) {
-    if (senderDomains.length === 0)
-      collector.add('Left out', 'it has no sender domain that mailflow supports.')
-    return senderDomains
-  }
-  const domains = [...new Set(names.map(normaliseDomain).filter((domain) => domain !== null))]
-  const narrowed = domains.filter((domain) =>
-    senderDomains.some((pattern) => domainMatchesPattern(domain, pattern)),
-  )
-  if (narrowed.length === 0)
-    collector.add('Left out', 'AssociatedAcceptedDomains leaves no sender domain that mailflow supports.')
-  else collector.note(`AssociatedAcceptedDomains narrows the sender domains to ${narrowed.join(', ')}.`)
-  return narrowed
 }
 
 /** Returns addresses and CIDR ranges without duplicates. */

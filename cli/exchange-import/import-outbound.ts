@@ -17,13 +17,13 @@ import { NoticeCollector } from './import-notices.ts'
 
 /** Names and numbers of Exchange's enumeration TlsAuthLevel. */
 const tlsLevels = { EncryptionOnly: 1, CertificateValidation: 2, DomainValidation: 4 } as const
-/** The number of Mandatory is not documented, so only its name is accepted. */
-const modes = { Opportunistic: 0, None: 1, Mandatory: null } as const
+/** Exchange Online exports names. Numbers are not documented, and a wrong guess could turn off DANE or MTA-STS. */
+const modes = { Opportunistic: null, None: null, Mandatory: null } as const
 
 const unsupported: readonly UnsupportedSetting[] = [
   {
     setting: 'CloudServicesMailEnabled',
-    text: 'mailflow writes no cross-premises headers.',
+    text: 'Exchange adds X-MS-Exchange-CrossPremises-* fields, so that the next hop takes the mail as internal. mailflow does not add them.',
   },
   { setting: 'SenderRewritingEnabled', text: 'the reverse path is not rewritten (no SRS).' },
   {

@@ -36,6 +36,14 @@ export class IpRanges<T> {
     return !this.valuesFor(ip).next().done
   }
 
+  /** The first value of a range that has an address in common with this range; null if there is none. */
+  overlapping(text: string): T | null {
+    const { first, last } = boundsOf(text)
+    for (let range = this.#lastStartingAtOrBefore(last); range !== null; range = range.enclosing)
+      if (range.last >= first) return range.values[0] ?? null
+    return null
+  }
+
   /** Counts the addresses of each family, each address once. */
   addressCounts(): { ipv4: bigint; ipv6: bigint } {
     const counts = { ipv4: 0n, ipv6: 0n }

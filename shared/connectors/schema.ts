@@ -277,7 +277,13 @@ const inboundRules: SpanningRule<Inbound>[] = [
   },
   {
     at: 'tlsSenderCertificateNames',
-    reads: ['connectorType', 'enabled', 'tlsSenderCertificateNames', 'certificateAuthorities'],
+    reads: [
+      'connectorType',
+      'enabled',
+      'tlsSenderCertificateNames',
+      'certificateAuthorities',
+      'exchangeOnline',
+    ],
     isBroken: (connector) => openRelayByName(connector) !== null,
     message: (connector) => openRelayByName(connector) ?? '',
   },

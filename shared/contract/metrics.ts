@@ -142,7 +142,7 @@ export const Metric = {
    * client certificate of that connector.
    */
   ownCertificateDaysLeft: 'OwnCertificateDaysLeft',
-  /** Expiry watch: enabled connectors whose addresses make the gateway an open relay (gauge). */
+  /** Expiry watch: enabled connectors that make the gateway an open relay (gauge). */
   openRelays: 'OpenRelays',
   /** Bounce: DSNs sent, dimension `kind` = `failed` | `delayed` | `relayed` | `delivered`. */
   dsnsSent: 'DsnsSent',

@@ -19,8 +19,8 @@ export async function hostAddresses(host: string, timeout: number): Promise<Addr
   }
 }
 
-/** Finds the MX hosts for the advice: the given name may be a mail domain. */
-async function mxHostsOf(domain: string, timeout: number): Promise<string[]> {
+/** Finds the MX hosts of a domain, best first; none if DNS has no answer. @param timeout in milliseconds */
+export async function mxHostsOf(domain: string, timeout: number): Promise<string[]> {
   try {
     const records = await withTimeout(timeout, resolveMx(domain))
     return records

@@ -23,6 +23,9 @@ export type Check =
   | 'ocsp'
   | 'staple'
   | 'issuer'
+  | 'mx'
+  | 'sender'
+  | 'bypass'
 
 /** `FAIL`: a client that verifies the server rejects it. `WARN`: such a client accepts it, perhaps not for long. */
 export type Result = 'OK' | 'WARN' | 'FAIL'

@@ -115,6 +115,12 @@ export const advice: readonly AdviceRow[] = [
       "The administrator of the recipient's mail server can enable REQUIRETLS; or you can send the message without it.",
   },
   {
+    code: '7.26', // 4.7.26, 5.7.26
+    happened: 'Neither SPF nor DKIM proves that the sender address that recipients see is genuine (DMARC).',
+    remedy:
+      "The administrator of the sender's domain can sign its mail with DKIM, and publish SPF and DMARC records.",
+  },
+  {
     code: '7.51', // 4.7.51, 5.7.51
     ownDecisionOnly: true,
     happened: 'Your message did not come from a server that may send mail for your organisation.',

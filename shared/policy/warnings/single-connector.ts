@@ -1,8 +1,9 @@
 /** Warnings about one connector, without comparison to others. */
 import { X509Certificate } from 'node:crypto'
 import ipaddr from 'ipaddr.js'
-import { openRelayFaults } from '../../connectors/open-relay.ts'
+import { findShared, openRelayFaults } from '../../connectors/open-relay.ts'
 import type { AcceptedDomain, InboundConnector, OutboundConnector } from '../../connectors/schema.ts'
+import { providerOfName, providerOfRange } from '../../connectors/shared-providers.ts'
 import { dayMs } from '../../contract/durations.ts'
 import { validFrom, validTo } from '../../tls/validity.ts'
 import { requiresNextHopTls } from '../mandatory-policies.ts'
@@ -29,6 +30,7 @@ export function inboundOwnWarnings(connector: InboundConnector, now: Date): Warn
     ...revocationWarning(connector, uncheckedReasonInbound(connector)),
     ...rateLimitWarning(connector),
     ...openRelayWarning(connector),
+    ...sharedRestrictionWarnings(connector),
     ...connector.senderIpAddresses.flatMap((range, index) => wideRangeWarning(connector, range, index)),
   ]
 }
@@ -82,6 +84,31 @@ function missedRequirementText(connector: InboundConnector): string {
 /** Concerns connectors that were saved before the API refused them. */
 function openRelayWarning(connector: InboundConnector): Warning[] {
   return openRelayFaults(connector).map(({ path, message }) => ({ path, message: `open relay: ${message}` }))
+}
+
+/**
+ * The attack: a customer of the partner's provider sends mail with the partner's address, and meets the restriction.
+ * DMARC tells them apart.
+ */
+function sharedRestrictionWarnings(connector: InboundConnector): Warning[] {
+  const { restrictDomainsToCertificate, restrictDomainsToIpAddresses, requireDmarc } = connector
+  if (connector.connectorType !== 'Partner' || requireDmarc) return []
+  const fields = [
+    ...(restrictDomainsToCertificate ? (['tlsSenderCertificateNames'] as const) : []),
+    ...(restrictDomainsToIpAddresses ? (['senderIpAddresses'] as const) : []),
+  ]
+  return fields.flatMap((field) => {
+    const providerOf = field === 'senderIpAddresses' ? providerOfRange : providerOfName
+    const shared = findShared(connector[field], providerOf)
+    if (shared === null) return []
+    const { value, provider } = shared
+    return [
+      {
+        path: field,
+        message: `${value} is shared by all customers of ${provider.name}, so each of them passes this restriction; set requireDmarc to true`,
+      },
+    ]
+  })
 }
 
 /** Exchange accepts no IPv4 range wider than /24. In IPv6, one site usually gets a /48. */

@@ -73,6 +73,13 @@ const rows: { shows: string; file: string; faults: RegExp[] }[] = [
     faults: [/inboundConnectors is not a list/],
   },
   {
+    shows: 'a connector that every tenant of Exchange Online could use',
+    file: 'inboundConnectors:\n  - name: Tenant\n    connectorType: OnPremises\n    senderDomains: ["*"]\n    tlsSenderCertificateNames: [mail.protection.outlook.com]\n',
+    faults: [
+      /^c\.yaml:5: inbound connector "Tenant": tlsSenderCertificateNames: mail\.protection\.outlook\.com is shared by all customers of Exchange Online/,
+    ],
+  },
+  {
     shows: 'an entry that is not a map',
     file: 'inboundConnectors:\n  - hello\n',
     faults: [/^c\.yaml:2: inbound connector "hello": /],

@@ -188,10 +188,34 @@ const inboundRows: Row[] = [
     ],
   },
   {
-    shows: 'applies a Partner connector to all domains, with a notice, despite AssociatedAcceptedDomains',
-    from: { AssociatedAcceptedDomains: ['ours.example'] },
-    fields: { senderDomains: ['contoso.example'] },
-    expectedNotices: ['Stricter than in Exchange: AssociatedAcceptedDomains is not imported'],
+    shows: 'imports AssociatedAcceptedDomains of a Partner connector',
+    from: { AssociatedAcceptedDomains: ['ours.example', 'Branch.example'] },
+    fields: {
+      senderDomains: ['contoso.example'],
+      associatedAcceptedDomains: ['ours.example', 'branch.example'],
+    },
+  },
+  {
+    shows: 'is weaker when one of the AssociatedAcceptedDomains is not a domain',
+    from: { AssociatedAcceptedDomains: ['ours.example', '*.branch.example'] },
+    fields: { associatedAcceptedDomains: ['ours.example'] },
+    expectedNotices: ['Weaker than in Exchange: AssociatedAcceptedDomains "*.branch.example" is omitted'],
+  },
+  {
+    shows: 'is stricter when none of the AssociatedAcceptedDomains is a domain',
+    from: { AssociatedAcceptedDomains: ['*.branch.example'] },
+    fields: { associatedAcceptedDomains: [] },
+    expectedNotices: ['Stricter than in Exchange: AssociatedAcceptedDomains "*.branch.example" is omitted'],
+  },
+  {
+    shows: 'disables a Partner connector that restricts every sender domain to the addresses of a gateway',
+    from: {
+      SenderDomains: ['smtp:*;1'],
+      SenderIPAddresses: ['192.0.2.1'],
+      RestrictDomainsToIPAddresses: true,
+    },
+    fields: { enabled: false, senderDomains: ['*'] },
+    expectedNotices: ['Disabled: it restricts every sender domain'],
   },
   {
     shows: 'omits TreatMessagesAsInternal of Partner connectors',
@@ -208,7 +232,7 @@ const inboundRows: Row[] = [
       tlsSenderCertificateNames: ['mail.ours.example'],
       treatMessagesAsInternal: true,
     },
-    expectedNotices: ['Note: TreatMessagesAsInternal is imported, but has no effect'],
+    expectedNotices: ['Note: TreatMessagesAsInternal: mail of these servers is not checked by SPF'],
   },
   {
     shows: 'requires TLS for OnPremises servers that only a certificate identifies',
@@ -245,6 +269,27 @@ const inboundRows: Row[] = [
     from: onPremises,
     fields: null,
     expectedNotices: ['Left out: it names neither an IP address nor a certificate'],
+  },
+  {
+    shows: 'disables an OnPremises connector whose certificate name all tenants of Exchange Online share',
+    from: { ...onPremises, TlsSenderCertificateName: 'mail.protection.outlook.com' },
+    fields: { enabled: false, tlsSenderCertificateNames: ['mail.protection.outlook.com'] },
+    expectedNotices: [
+      'Disabled: it would be an open relay: mail.protection.outlook.com is shared by all customers of Exchange Online',
+    ],
+  },
+  {
+    shows: 'disables an OnPremises connector whose addresses a provider shares among its customers',
+    from: { ...onPremises, RequireTls: false, SenderIPAddresses: ['167.89.0.0/17'] },
+    fields: { enabled: false, senderIpAddresses: ['167.89.0.0/17'] },
+    expectedNotices: [
+      'Disabled: it would be an open relay: 167.89.0.0/17 is shared by all customers of SendGrid',
+    ],
+  },
+  {
+    shows: 'enables a Partner connector whose certificate name is shared, because it only restricts',
+    from: { RestrictDomainsToCertificate: true, TlsSenderCertificateName: 'mail.protection.outlook.com' },
+    fields: { enabled: true },
   },
   {
     shows: 'omits RestrictDomainsToIPAddresses of OnPremises connectors',
@@ -497,6 +542,14 @@ const outboundRows: Row[] = [
     from: { SmtpDaneMode: 'None', MtaStsMode: 'None' },
     fields: { smtpDaneMode: 'None', mtaStsMode: 'None' },
   },
+  ...[0, 1].map(
+    (number): Row => ({
+      shows: `imports the number ${number} of SmtpDaneMode, which may mean None, as Opportunistic with a notice`,
+      from: { SmtpDaneMode: number },
+      fields: { smtpDaneMode: 'Opportunistic' },
+      expectedNotices: [`Weaker than in Exchange: SmtpDaneMode "${number}": it is not supported`],
+    }),
+  ),
   {
     shows: 'adds a notice that EncryptionOnly does not apply the DANE and MTA-STS that Exchange enforced',
     from: {
@@ -624,8 +677,45 @@ describe('`connectors import-exchange`', () => {
     )
     assert.match(
       err,
-      /2 × Left out, 8 × Disabled, 5 × Weaker than in Exchange\.\nNo accepted domain was imported\. .*\n$/,
+      /2 × Left out, 9 × Disabled, 5 × Weaker than in Exchange\.\nNo accepted domain was imported\. .*\n$/,
     )
+  })
+
+  test('imports a whole export, and enables no connector that is weaker or an open relay', async () => {
+    const folder = join(fixtures, 'exchange-export')
+    const files = ['inbound', 'outbound', 'domains'].map((name) => join(folder, `${name}.json`))
+    const { status, out, err } = await mailflow(['connectors', 'import-exchange', ...files])
+    assert.equal(status, 3)
+    assert.doesNotMatch(err, /is an unknown setting/)
+    const read = readConfiguration(out, 'imported.yaml', fileOptions)
+    const disabled = [read.inboundConnectors, read.outboundConnectors].map((list) =>
+      list?.filter(({ fields }) => fields.enabled === false).map(({ label }) => label),
+    )
+    assert.deepEqual(disabled, [
+      [
+        'From our second tenant',
+        'From Adatum (until 2025)',
+        'From the previous gateway',
+        'From Tailspin',
+        'Newsletter service',
+      ],
+      ['To Northwind', 'To Adatum (until 2025)', 'Trial of a new partner', 'Encryption gateway'],
+    ])
+    assert.deepEqual(
+      read.acceptedDomains?.map(({ label }) => label),
+      ['ours.example', 'branch.example', 'news.ours.example'],
+    )
+    const byName = (name: string) =>
+      [...(read.inboundConnectors ?? []), ...(read.outboundConnectors ?? [])].find(
+        ({ label }) => label === name,
+      )?.fields
+    assert.deepEqual(byName('Von der Behörde')?.associatedAcceptedDomains, ['ours.example'])
+    assert.equal(byName('Von der Behörde')?.comment, 'Für die Fachabteilung – „vertraulich“ 機密 ✓')
+    assert.deepEqual(
+      [byName('An die Behörde')?.smtpDaneMode, byName('An die Behörde')?.mtaStsMode],
+      ['Mandatory', 'None'],
+    )
+    assert.equal(byName('To the bank')?.tlsSettings, 'DomainValidation')
   })
 
   test('repeats notices other than "Note" as comments in the configuration file', async () => {

@@ -172,4 +172,13 @@ test('the metric OpenRelays counts the stored connectors that make the gateway a
   assert.equal(saved.kind, 'Saved')
   await run()
   assert.deepEqual(metricValues('OpenRelays'), { all: 1 })
+  const shared = await repository.inbound.create({
+    ...input,
+    name: 'Shared',
+    senderIpAddresses: [],
+    tlsSenderCertificateNames: ['mail.protection.outlook.com'],
+  })
+  assert.equal(shared.kind, 'Saved')
+  await run()
+  assert.deepEqual(metricValues('OpenRelays'), { all: 2 })
 })

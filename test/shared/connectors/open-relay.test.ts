@@ -91,6 +91,50 @@ describe('an OnPremises connector', () => {
       )
     })
 
+  const tenant = { tenantIds: ['72f988bf-86f1-41af-91ab-2d7cd011db47'] }
+  const [exchange, other] = [/set exchangeOnline/, /has to come from a server of your own/]
+  const names = (...tlsSenderCertificateNames: string[]) => ({ tlsSenderCertificateNames })
+  const addresses = (...senderIpAddresses: string[]) => ({ senderIpAddresses })
+  const sharedRows: [name: string, fields: object, fault: RegExp | null][] = [
+    ['the name of Exchange Online', names('mail.protection.outlook.com'), exchange],
+    ['it as the second name', names('mx.ours.example', 'mail.protection.outlook.com'), exchange],
+    ['a wildcard below it', names('*.mail.protection.outlook.com'), exchange],
+    ['a wildcard above it', names('*.protection.outlook.com'), exchange],
+    ['a wildcard for the whole domain', names('*.outlook.com'), exchange],
+    ['the name of its cloud in China', names('mail.protection.partner.outlook.cn'), exchange],
+    ['the name of its cloud for governments', names('mail.protection.office365.us'), exchange],
+    ['the name of Google', names('*.google.com'), other],
+    ['the name of Amazon SES', names('a8-29.smtp-out.amazonses.com'), other],
+    ['the name of Proofpoint', names('mx0a-00069f02.pphosted.com'), other],
+    ['a name that ends alike', names('mail.notoutlook.com'), null],
+    ['a name that begins alike', names('mail.protection.outlook.com.ours.example'), null],
+    [
+      'the name of Exchange Online under a listed authority',
+      { ...names('mail.protection.outlook.com'), certificateAuthorities: [ca] },
+      exchange,
+    ],
+    [
+      'the name of Exchange Online and a tenant',
+      { ...names('mail.protection.outlook.com'), exchangeOnline: tenant },
+      null,
+    ],
+    ['a network of Exchange Online', addresses('40.107.0.0/16'), exchange],
+    ['an address in it', addresses('192.0.2.1', '40.107.22.85'), exchange],
+    ['a range around it', addresses('40.0.0.0/8'), exchange],
+    ['an IPv6 range in a network of Exchange Online', addresses('2a01:111:f403:c::/64'), exchange],
+    ['a mapped address in a network of Google', addresses('::ffff:209.85.128.1'), other],
+    ['an address of SendGrid', addresses('167.89.100.239'), other],
+    ['the last address before a network of Exchange Online', addresses('40.106.255.255'), null],
+    ['the first address after it', addresses('40.108.0.0'), null],
+  ]
+  for (const [name, fields, fault] of sharedRows)
+    test(`with ${name} is ${fault ? '' : 'not '}refused as shared among customers`, () => {
+      const { error } = InboundConnectorInput.safeParse({ ...onPremises, ...fields })
+      const messages = error ? faultsOf(error).map(({ message }) => message) : []
+      assert.equal(messages.length, fault ? 1 : 0, messages.join())
+      if (fault) assert.match(messages[0] ?? '', fault)
+    })
+
   test('that is disabled is not an open relay', () => {
     const body = { ...onPremises, senderIpAddresses: ['0.0.0.0/0'], enabled: false }
     assert.ok(InboundConnectorInput.safeParse(body).success)

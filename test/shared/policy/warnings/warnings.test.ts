@@ -168,6 +168,46 @@ describe('an inbound connector', () => {
       ],
     },
     {
+      name: "for the organisation's servers causes a warning if it was saved before a shared certificate name was refused",
+      saved: {
+        ...ownServer(),
+        senderIpAddresses: [],
+        tlsSenderCertificateNames: ['mail.protection.outlook.com'],
+      },
+      warnings: [
+        'tlsSenderCertificateNames: open relay: mail.protection.outlook.com is shared by all customers of Exchange Online, and each of them may relay: name only your own hosts; for your tenant, set exchangeOnline to its tenant id, and tlsSenderCertificateNames to mail.protection.outlook.com alone',
+      ],
+    },
+    {
+      name: 'for a partner causes a warning when its certificate name is shared by customers of a provider',
+      saved: from({
+        tlsSenderCertificateNames: ['mail.protection.outlook.com'],
+        restrictDomainsToCertificate: true,
+      }),
+      others: paired,
+      warnings: [
+        'tlsSenderCertificateNames: mail.protection.outlook.com is shared by all customers of Exchange Online, so each of them passes this restriction; set requireDmarc to true',
+      ],
+    },
+    {
+      name: 'for a partner causes a warning when its addresses are shared by customers of a provider',
+      saved: from({ senderIpAddresses: ['209.85.220.0/24'], restrictDomainsToIpAddresses: true }),
+      others: paired,
+      warnings: [
+        'senderIpAddresses: 209.85.220.0/24 is shared by all customers of Google Workspace, so each of them passes this restriction; set requireDmarc to true',
+      ],
+    },
+    {
+      name: 'for a partner causes no such warning when it requires DMARC',
+      saved: from({
+        tlsSenderCertificateNames: ['mail.protection.outlook.com'],
+        restrictDomainsToCertificate: true,
+        requireDmarc: true,
+      }),
+      others: paired,
+      warnings: [],
+    },
+    {
       name: 'causes a warning for each of names, fingerprints and addresses when they restrict nothing',
       saved: from({
         tlsSenderCertificateNames: ['mail.contoso.example'],
