@@ -24,9 +24,7 @@ export function messageText(entry: TraceEntry): string {
   return [
     `Message ${id}`,
     `  Received   ${formatTime(receivedAt)}, ${origin}`,
-    ...(tls.clientCertificate === null
-      ? []
-      : withLabel('Presented', certificateText(tls.clientCertificate))),
+    ...(tls.clientCertificate === null ? [] : withLabel('Presented', certificateText(tls.clientCertificate))),
     `  Sender     ${senderText(envelope.mailFrom)} (${direction === 'Originating' ? 'of the organisation' : 'from outside'})`,
     `  Size       ${countText(size, 'octet')}`,
     ...(exchangeOnline === null ? [] : [`  Tenant     ${tenantText(exchangeOnline)}`]),

@@ -39,11 +39,20 @@ interface Row {
 
 const rows: Row[] = [
   { what: 'mail from outside to an accepted domain', need: 'Authenticate' },
-  { what: 'mail from outside to an accepted domain and another', to: [other, accepted], need: 'Authenticate' },
+  {
+    what: 'mail from outside to an accepted domain and another',
+    to: [other, accepted],
+    need: 'Authenticate',
+  },
   { what: 'mail that will be refused as relay', to: [other], need: 'None' },
   { what: 'a DSN or report of this gateway', mail: { source: null }, need: 'None' },
   { what: 'a canary', mail: { canary }, to: [canary], need: 'None' },
-  { what: 'a canary with a further recipient', mail: { canary }, to: [canary, accepted], need: 'Authenticate' },
+  {
+    what: 'a canary with a further recipient',
+    mail: { canary },
+    to: [canary, accepted],
+    need: 'Authenticate',
+  },
   { what: 'no recipient that needs a decision', to: [], need: 'None' },
   { what: 'mail of the own servers to others', connectors: [own()], to: [other], need: 'None' },
   { what: 'mail of the own servers to an accepted domain', connectors: [own()], need: 'Authenticate' },
