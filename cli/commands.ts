@@ -65,6 +65,31 @@ export const commands: readonly ListedCommand[] = [
     load: async () => (await import('./commands/connectors-template.ts')).connectorTemplate,
   },
   {
+    name: 'domains set',
+    summary: 'Change fields of an accepted domain',
+    load: async () => (await import('./commands/domains-set.ts')).setDomain,
+  },
+  {
+    name: 'recipients list',
+    summary: 'Print the list of the recipients of an accepted domain',
+    load: async () => (await import('./commands/recipients-list.ts')).listRecipients,
+  },
+  {
+    name: 'recipients set',
+    summary: 'Replace the list of the recipients of an accepted domain',
+    load: async () => (await import('./commands/recipients-set.ts')).setRecipients,
+  },
+  {
+    name: 'recipients add',
+    summary: 'Add addresses to the list of the recipients of an accepted domain',
+    load: async () => (await import('./commands/recipients-add.ts')).addRecipients,
+  },
+  {
+    name: 'recipients remove',
+    summary: 'Remove addresses from the list of the recipients of an accepted domain',
+    load: async () => (await import('./commands/recipients-remove.ts')).removeRecipients,
+  },
+  {
     name: 'explain',
     summary: 'Show the decision for a hypothetical message, and the connectors considered',
     load: async () => (await import('./commands/explain.ts')).explain,

@@ -479,6 +479,8 @@ export const Config = z
           })),
         /** A validation ends after 25 seconds by itself; API Gateway waits 30 seconds. */
         validate: fixedTimeoutUnit(29, 5),
+        /** A callout ends after 12 seconds by itself; the ingress waits 15 seconds. */
+        check: fixedTimeoutUnit(15, 20),
         /** The timeout must be less than the 90 seconds of a claim on a DSN. */
         bounce: unit(60, 10, 60),
         /** A request for all waiting mail, or for dead letters, searches for up to eight seconds. */

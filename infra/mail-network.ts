@@ -135,11 +135,12 @@ export class MailNetwork extends Construct {
   }
 
   private addInterfaceEndpoints({ network }: Config): void {
-    const { ECR, ECR_DOCKER, CLOUDWATCH_LOGS, SECRETS_MANAGER, SQS } = InterfaceVpcEndpointAwsService
+    const { ECR, ECR_DOCKER, CLOUDWATCH_LOGS, LAMBDA, SECRETS_MANAGER, SQS } = InterfaceVpcEndpointAwsService
     const services = {
       Ecr: ECR,
       EcrDocker: ECR_DOCKER,
       Logs: CLOUDWATCH_LOGS,
+      Lambda: LAMBDA,
       Secrets: SECRETS_MANAGER,
       Sqs: SQS,
     }

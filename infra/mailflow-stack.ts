@@ -6,6 +6,7 @@ import { WatchExpiry } from './certificates/watch-expiry.ts'
 import { type Config, deletionProtectionAdvice } from './config.ts'
 import { ConnectorApi } from './connectors/connector-api.ts'
 import { BounceMessage } from './delivery/bounce-message.ts'
+import { CheckRecipient } from './delivery/check-recipient.ts'
 import { DeliverMessage } from './delivery/deliver-message.ts'
 import { OutboundMail } from './delivery/outbound-mail.ts'
 import { ValidateConnector } from './delivery/validate-connector.ts'
@@ -87,6 +88,8 @@ export class MailflowStack extends Stack {
       connectors,
       transport,
     })
+    const check = new CheckRecipient(this, 'RecipientCheck', { config, outboundMail, connectors, transport })
+    check.grantInvoke(ingress.task)
     const report = new ReportTls(this, 'Reports', { config, outboundMail, queues, content, transport })
     const expiryWatch = new WatchExpiry(this, 'ExpiryWatch', { config, connectors, transport, notices })
     const api = new ConnectorApi(this, 'Api', {

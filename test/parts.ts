@@ -20,6 +20,7 @@ const programs = [
   'test/functions/smtp-ingress/main.test.ts',
   'test/functions/smtp-ingress/rotation.test.ts',
   'test/local/crashes.test.ts',
+  'test/local/cutover.test.ts',
   'test/local/rotation.test.ts',
   'test/local/stop.test.ts',
 ]
@@ -45,6 +46,7 @@ const sharing: readonly (readonly string[])[] = [
   [
     'test/local/expiry-watch.test.ts',
     'test/local/public-pages.test.ts',
+    'test/local/recipients.test.ts',
     'test/local/renewed-certificate.test.ts',
     'test/local/retry.test.ts',
     'test/local/waiting-mail.test.ts',

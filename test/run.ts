@@ -95,6 +95,9 @@ const parts: Record<string, (paths: readonly string[]) => Part> = {
         limitMs: 10 * minute,
       },
       testFiles(['test/shared/mail/dsn/properties.test.ts'], 5 * minute, { DSN_RUNS: '500' }),
+      testFiles(['test/shared/authentication/authenticate-message.test.ts'], 5 * minute, {
+        AUTHENTICATION_RUNS: '10000',
+      }),
       testFiles(['test/local/changes.test.ts'], 5 * minute, { CHANGES_MESSAGES: '1000' }),
     ],
     alone: true,
@@ -118,8 +121,8 @@ const parts: Record<string, (paths: readonly string[]) => Part> = {
     prints: true,
   }),
   memory: () => ({
-    title: 'a thousand concurrent large messages',
-    commands: [program('test/faults/memory.ts')],
+    title: 'lists of recipients, and a thousand concurrent large messages',
+    commands: [program('--expose-gc', 'test/faults/recipient-memory.ts'), program('test/faults/memory.ts')],
     alone: true,
     prints: true,
   }),

@@ -61,6 +61,10 @@ export class ApiClient {
     return this.#request(schema, 'PUT', path, { body, query, ...(version !== undefined && { version }) })
   }
 
+  patch<T extends z.ZodType>(schema: T, path: string, body: unknown, version: number): Promise<z.output<T>> {
+    return this.#request(schema, 'PATCH', path, { body, version })
+  }
+
   delete<T extends z.ZodType>(
     schema: T,
     path: string,

@@ -62,7 +62,15 @@ export type CurrentConfiguration = Readonly<Record<EntryKindName, readonly Curre
 
 /** Fields that the server assigns. */
 const ServerFields = z.looseObject({ version: z.int().positive(), id: z.string().optional() })
-const serverFieldNames = ['id', 'createdAt', 'updatedAt', 'version', 'validation', 'warnings']
+const serverFieldNames = [
+  'id',
+  'createdAt',
+  'updatedAt',
+  'version',
+  'validation',
+  'recipientList',
+  'warnings',
+]
 
 export async function readCurrentConfiguration(api: ApiClient): Promise<CurrentConfiguration> {
   const [acceptedDomains, inboundConnectors, outboundConnectors] = await Promise.all(

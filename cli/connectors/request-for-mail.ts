@@ -1,6 +1,7 @@
 /** Requests a retry, a release or a return of deferred mail: of one message, or of all mail of connectors. */
 import * as z from 'zod'
 import { comparableName } from '../../shared/connectors/comparable-name.ts'
+import { dayMs } from '../../shared/contract/durations.ts'
 import { countText } from '../../shared/policy/text-lists.ts'
 import type { ApiClient } from '../api/api-client.ts'
 import { encodeUrlPart } from '../api/api-client.ts'
@@ -90,7 +91,7 @@ async function send(
   const { json, text } =
     target.kind === 'Message'
       ? await requestForMessage(api, request, target.id)
-      : await requestForConnectors(api, request, target.connectors)
+      : await requestForConnectors(api, request, target.connectors, io.now())
   io.out(values.json ? jsonText(json) : `${text}\n`)
   return exitStatus.ok
 }
@@ -146,11 +147,27 @@ async function requestForConnectors(
   api: ApiClient,
   request: MailRequestName,
   connectors: readonly RequestedConnector[],
+  now: number,
 ): Promise<RequestResult> {
   const totals = []
-  for (const { id, name, kind, path } of connectors)
-    totals.push({ connector: id, name, kind, ...(await requestForConnector(api, request, path)) })
-  return { json: totals, text: totals.map((total) => totalText(request, total)).join('\n') }
+  const texts: string[] = []
+  for (const { id, name, kind, path } of connectors) {
+    const total = { connector: id, name, kind, ...(await requestForConnector(api, request, path)) }
+    totals.push(total)
+    const isPending = total.requested === 0 && (await hasPendingMail(api, id, now))
+    texts.push(`${totalText(request, total)}${isPending ? pendingText : ''}`)
+  }
+  return { json: totals, text: texts.join('\n') }
+}
+
+const pendingText =
+  ' Mail is being delivered at this moment (Pending). If its attempt fails it waits again: repeat the command then.'
+
+/** A requested retry, for example, is not deferred mail until its attempt has failed. */
+async function hasPendingMail(api: ApiClient, connector: string | null, now: number): Promise<boolean> {
+  const query = { state: 'Pending', connector, since: new Date(now - 2 * dayMs).toISOString() }
+  for await (const _ of api.list(z.unknown(), '/messages', query, 1)) return true
+  return false
 }
 
 export const ConnectorResponse = z.object({

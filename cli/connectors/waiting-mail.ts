@@ -94,6 +94,7 @@ const heldReasons = [
   'InboundTlsVersion',
   'InboundCertificateRestriction',
   'InboundAddressRestriction',
+  'InboundDmarcRequired',
 ]
 const Recipient = z.looseObject({ verdict: z.looseObject({ reason: z.string() }).nullable() })
 const DeferredMessage = z.looseObject({ id: z.string(), recipients: z.array(Recipient) })

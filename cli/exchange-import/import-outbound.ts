@@ -20,6 +20,9 @@ const tlsLevels = { EncryptionOnly: 1, CertificateValidation: 2, DomainValidatio
 /** Exchange Online exports names. Numbers are not documented, and a wrong guess could turn off DANE or MTA-STS. */
 const modes = { Opportunistic: null, None: null, Mandatory: null } as const
 
+/** Names of Exchange's enumeration TenantConnectorSource. */
+const sources = { Default: null, Migrated: null, HybridWizard: null } as const
+
 const unsupported: readonly UnsupportedSetting[] = [
   {
     setting: 'CloudServicesMailEnabled',
@@ -54,7 +57,10 @@ export function importOutbound(settings: ExchangeSettings): ImportedObject {
   return validateImport(outboundConnectors, fields, collector)
 }
 
-/** Returns whether Exchange excludes the connector from normal routing; mailflow must not use it either. */
+/**
+ * Returns whether Exchange excludes the connector from normal routing, or it concerns mail that does not pass the
+ * gateway.
+ */
 function isExcludedFromRouting(settings: ExchangeSettings, collector: NoticeCollector): boolean {
   const isRuleScoped = settings.flag('IsTransportRuleScoped') === true
   const isTest = settings.flag('TestMode') === true
@@ -64,7 +70,13 @@ function isExcludedFromRouting(settings: ExchangeSettings, collector: NoticeColl
       'IsTransportRuleScoped: only transport rules used this connector. Mailflow has none, so the connector would apply to all mail to its domains.',
     )
   if (isTest) collector.add('Disabled', 'TestMode: Exchange sends no mail through this connector either.')
-  return isRuleScoped || isTest
+  const isHybrid = settings.choice('ConnectorSource', sources) === 'HybridWizard'
+  if (isHybrid)
+    collector.add(
+      'Disabled',
+      'ConnectorSource HybridWizard: it is for mail from the tenant to your Exchange servers. Enabled, it would take mail for its domains away from the tenant. Enable it if the gateway itself delivers to these servers.',
+    )
+  return isRuleScoped || isTest || isHybrid
 }
 
 function domainsOf(settings: ExchangeSettings, isOnPremises: boolean, collector: NoticeCollector) {

@@ -15,7 +15,7 @@ const writeAdvice = 'Write it with: Get-InboundConnector | ConvertTo-Json | Out-
 
 /** @throws CommandError naming the file and the number of the wrong object */
 export function readExport(octets: Buffer, name: string): ExchangeObject[] {
-  const objects = listOf(parse(decode(octets, name), name))
+  const objects = listOf(parse(decodeExport(octets, name, [writeAdvice]), name))
   if (objects.length === 0) throw new CommandError(`${name} contains no connector or accepted domain`)
   return objects.map((object, index) => {
     if (typeof object !== 'object' || object === null || Array.isArray(object))
@@ -26,7 +26,7 @@ export function readExport(octets: Buffer, name: string): ExchangeObject[] {
 }
 
 /** Windows PowerShell's `>` writes UTF-16 with a byte order mark, PowerShell 7's UTF-8. */
-function decode(octets: Buffer, name: string): string {
+export function decodeExport(octets: Buffer, name: string, advice: readonly string[] = []): string {
   const encoding =
     octets[0] === 0xff && octets[1] === 0xfe
       ? 'utf-16le'
@@ -36,7 +36,7 @@ function decode(octets: Buffer, name: string): string {
   try {
     return new TextDecoder(encoding, { fatal: true }).decode(octets)
   } catch {
-    throw new CommandError(`${name} is neither UTF-8 nor UTF-16 with a byte order mark`, [writeAdvice])
+    throw new CommandError(`${name} is neither UTF-8 nor UTF-16 with a byte order mark`, advice)
   }
 }
 

@@ -10,7 +10,9 @@ export async function readText(name: string, io: Io): Promise<{ text: string; na
   try {
     return { text: new TextDecoder('utf-8', { fatal: true }).decode(octets), name: displayName }
   } catch {
-    throw new CommandError(`${displayName} is not UTF-8 text`)
+    throw new CommandError(`${displayName} is not UTF-8 text`, [
+      'Before version 7.4, ">" of PowerShell changes the encoding. Write the file with a newer version or another shell.',
+    ])
   }
 }
 

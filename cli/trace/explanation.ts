@@ -24,6 +24,7 @@ const Requirement = z.object({
 const Recipient = z.object({
   address: z.string(),
   inSession: z.string(),
+  recipientCheck: z.string().nullable().default(null),
   verdict: Verdict,
   route: Route.nullable(),
   tls: Requirement.nullable(),
@@ -73,12 +74,27 @@ const actions: Readonly<Record<string, string>> = {
   Bounce: 'would be refused',
 }
 
-function recipientLines({ address, inSession, verdict, route, tls }: z.output<typeof Recipient>): string[] {
+function recipientLines({
+  address,
+  inSession,
+  recipientCheck,
+  verdict,
+  route,
+  tls,
+}: z.output<typeof Recipient>): string[] {
   const { action, reason, explanation, reply, reportOnly } = verdict
+  // The verdict is about accepted mail, and the ingress does not accept a recipient that does not exist.
+  if (action !== 'Bounce' && recipientCheck !== null && !inSession.startsWith('2'))
+    return [
+      `${printable(address)}: would be refused (UnknownRecipient)`,
+      indentParagraph(printable(recipientCheck), 2),
+      `  Reply to RCPT TO: ${printable(inSession)}`,
+    ]
   return [
     `${printable(address)}: ${actions[action] ?? action} (${reason})`,
     indentParagraph(printable(explanation), 2),
     `  Reply to RCPT TO: ${printable(inSession)}`,
+    ...(recipientCheck === null ? [] : [indentParagraph(printable(recipientCheck), 2)]),
     ...(reply === null ? [] : [`  ${dsnReplyLabel(inSession)}: ${printable(reply)}`]),
     ...(reportOnly === null ? [] : [`  Report only, requirement not met: ${printable(reportOnly)}`]),
     ...(route === null

@@ -22,6 +22,7 @@ import { type DeadLetterDependencies, deadLetterRoutes } from './routes/dead-let
 import { type ExplainDependencies, explainRoute } from './routes/explain.ts'
 import { messageRoutes } from './routes/messages.ts'
 import { type ObservedDependencies, observedCertificateRoutes } from './routes/observed-certificates.ts'
+import { recipientRoutes } from './routes/recipients.ts'
 import { type TlsReportDependencies, tlsReportRoutes } from './routes/tls-reports.ts'
 import { validateInboundRoute } from './routes/validate-inbound.ts'
 import { type WaitingMailDependencies, waitingMailRoutes } from './routes/waiting-mail.ts'
@@ -32,7 +33,7 @@ export interface Dependencies {
   trace: WaitingMailDependencies['trace']
   evaluation: JobSender<EvaluationJob>
   deadLetters: Pick<DeadLetterDependencies, 'sqs' | 'urls'>
-  explain: Omit<ExplainDependencies, 'now'>
+  explain: Omit<ExplainDependencies, 'now' | 'recipientLists'>
   deployment: Deployment
   reports: TlsReportDependencies['reports']
   published: CertificateDependencies['published']
@@ -69,14 +70,15 @@ export function createConnectorApi({
     addOpenApiRoute([
       configurationRoute(repository, deployment),
       ...connectorRoutes(repository, deployment, { logger, now }, waitingMail),
-      ...acceptedDomainRoutes(repository.acceptedDomains),
+      ...acceptedDomainRoutes(repository),
+      ...recipientRoutes(repository),
       ...messageRoutes(history, now),
       ...waitingMailRoutes(repository, waitingMail),
       ...deadLetterRoutes({ ...deadLetters, logger, now }),
       ...tlsReportRoutes({ reports, snapshot: explain.snapshot, now }),
       certificatesRoute({ published, now }),
       ...observedCertificateRoutes({ observed, now }),
-      explainRoute({ ...explain, now }),
+      explainRoute({ ...explain, recipientLists: repository.recipientLists, now }),
       validateInboundRoute(repository, explain.snapshot, { history, now }),
     ]),
     roles,

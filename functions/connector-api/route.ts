@@ -30,6 +30,8 @@ export interface RouteDescription<Query extends z.ZodType = z.ZodType, Body exte
   bodyName?: string
   /** The input that a JSON merge patch changes (RFC 7396). */
   patchOf?: z.ZodObject
+  /** Limit of the body. @default `defaultMaxBodyOctets` of json-body.ts */
+  maxBodyOctets?: number
   /** A missing body is read as an empty object. */
   bodyOptional?: boolean
   /** `required`: a request without If-Match gets 428. */
@@ -69,7 +71,7 @@ export function route<Query extends z.ZodType = typeof emptyQuery, Body extends 
     async run(event, parameter, caller) {
       const query = parseQuery(description.query ?? emptyQuery, event.rawQueryString ?? '') as z.output<Query>
       const readJsonBody = description.bodyOptional ? readOptionalJson : readJson
-      const json = description.body && readJsonBody(event)
+      const json = description.body && readJsonBody(event, description.maxBodyOctets)
       const ifMatch = parseIfMatch(event.headers['if-match'])
       if (description.ifMatch === 'required' && ifMatch === null)
         throw new Problem(428, 'If-Match is missing. Send the ETag of a GET in it.')

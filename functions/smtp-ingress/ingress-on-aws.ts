@@ -4,6 +4,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import { RecipientLists } from '../../shared/connectors-table/recipient-lists.ts'
 import { SnapshotReader } from '../../shared/connectors-table/repository.ts'
 import { createResolver } from '../../shared/net/resolver.ts'
 import { RevocationChecker } from '../../shared/net/revocation/checker.ts'
@@ -15,6 +16,7 @@ import { type Ingress, type IngressParts, startIngress } from './ingress.ts'
 import { awsClientOptions, createStorageClients } from './intake/aws-clients.ts'
 import { createMessageRateLimiter } from './limits/message-rate-limiter.ts'
 import { createLog } from './log.ts'
+import { createCalloutInvoker } from './recipients/invoke-callout.ts'
 import { createSecretReader } from './tls/secret-reader.ts'
 
 /**
@@ -47,6 +49,10 @@ export function startIngressOnAws(
       readCertificates: createSecretReader(new SecretsManagerClient(awsClientOptions(4000)), secretArn),
     }),
     rates,
+    recipients: {
+      lists: new RecipientLists(documents, environment.CONNECTORS_TABLE),
+      invokeCallout: createCalloutInvoker(environment, storage.s3.config.credentials),
+    },
     readLastCanary: () => canaries.lastSent(),
     revocation: new RevocationChecker({
       resolver: createResolver(environment.DNS_SERVERS),

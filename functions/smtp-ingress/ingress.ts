@@ -2,7 +2,7 @@
 import type { S3Client } from '@aws-sdk/client-s3'
 import type * as z from 'zod'
 import { sdkObjectStore } from '../../shared/content/segment-writer.ts'
-import type { IngressEnvironment } from '../../shared/contract/environment.ts'
+import { type IngressEnvironment, postmasterSettings } from '../../shared/contract/environment.ts'
 import { Metric } from '../../shared/contract/metrics.ts'
 import { NoticeQueue } from '../../shared/queues/notice-queue.ts'
 import { listen } from './connection/listen.ts'
@@ -16,9 +16,13 @@ import { ConnectionLimiter, connectionLimits } from './limits/connection-limiter
 import { HandshakeCosts } from './limits/handshake-costs.ts'
 import { KnownSenders } from './limits/known-senders.ts'
 import type { MessageRateLimiter } from './limits/message-rate-limiter.ts'
+import { UnknownRecipientLimiter } from './limits/unknown-recipient-limiter.ts'
 import { createLog, type Log } from './log.ts'
 import { Metrics, startMetricsWriter } from './metrics.ts'
 import type { SessionOptions } from './protocol/session.ts'
+import { type CalloutInvoker, Callouts } from './recipients/callouts.ts'
+import { ListCache, type ListSource } from './recipients/list-cache.ts'
+import { RecipientChecker } from './recipients/recipient-checker.ts'
 import { ConnectorSessionPolicy, type SessionPolicyParts } from './session-policy/connector-session-policy.ts'
 import { LastCanary } from './session-policy/last-canary.ts'
 import { UnknownCertificateNotifier } from './session-policy/unknown-certificate-notifier.ts'
@@ -48,6 +52,13 @@ export interface IngressParts {
   revocation?: SessionPolicyParts['revocation']
   /** If absent, message rates are not limited. */
   rates?: MessageRateLimiter
+  /** If absent, no recipient is checked. */
+  recipients?: RecipientSources
+}
+
+export interface RecipientSources {
+  lists: ListSource
+  invokeCallout: CalloutInvoker
 }
 
 export interface Ingress {
@@ -74,6 +85,9 @@ export async function startIngress(parts: IngressParts): Promise<Ingress> {
     certificateNotifier: new UnknownCertificateNotifier(new NoticeQueue(parts.notices), metrics, log),
     rates,
     handshakeCosts: new HandshakeCosts(),
+    ...(parts.recipients && {
+      recipients: createRecipientChecker(parts.recipients, { environment, metrics, log }),
+    }),
     ...(parts.revocation && { revocation: parts.revocation }),
     ...(parts.readLastCanary && { lastCanary: new LastCanary(parts.readLastCanary) }),
     tls,
@@ -142,6 +156,22 @@ function createMailServer(
     log,
     drainTimeoutMs: environment.DRAIN_SECONDS * 1000,
     maxConnections: 2 * environment.MAX_CONNECTIONS + 100,
+  })
+}
+
+function createRecipientChecker(
+  { lists, invokeCallout }: RecipientSources,
+  { environment, metrics, log }: Pick<SessionPolicyParts, 'environment' | 'metrics' | 'log'>,
+): RecipientChecker {
+  return new RecipientChecker({
+    lists: new ListCache(lists, log),
+    callouts: new Callouts(invokeCallout, log),
+    unknownRecipients: new UnknownRecipientLimiter(),
+    metrics,
+    settings: {
+      postmaster: postmasterSettings(environment),
+      tlsReportAddress: environment.TLS_REPORT_ADDRESS,
+    },
   })
 }
 

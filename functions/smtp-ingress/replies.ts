@@ -4,6 +4,7 @@
  */
 import type { Reply } from '../../shared/contract/message.ts'
 import { reply } from '../../shared/mail/reply.ts'
+import { unknownRecipientReply } from '../../shared/policy/check-recipient.ts'
 
 /** A reply that refuses, and the reason under which it is counted. */
 export interface Refusal {
@@ -69,6 +70,29 @@ export const tooManySessions = refusal(
   421,
   '4.3.2',
   'Too many connections, try again later',
+)
+/** The recipient of a domain with `recipients: List` or `SmtpCallout` does not exist. */
+export const unknownRecipient: Refusal = { reason: 'UnknownRecipient', reply: unknownRecipientReply }
+/** More than 20 unknown recipients within a minute from one address; the session ends. */
+export const tooManyUnknownRecipients = refusal(
+  'TooManyUnknownRecipients',
+  421,
+  '4.7.0',
+  'Too many unknown recipients from your address, try again later',
+)
+/** A recipient of a checked domain, until the minute with too many unknown recipients is over. */
+export const unknownRecipientsLimited = refusal(
+  'TooManyUnknownRecipients',
+  451,
+  '4.7.0',
+  'Too many unknown recipients from your address, try again later',
+)
+/** Too many checks of recipients at their mailbox server: of the client, of the task, or of `check-recipient`. */
+export const tooManyRecipientChecks = refusal(
+  'TooManyRecipientChecks',
+  451,
+  '4.3.2',
+  'Too many recipients are being checked, try again later',
 )
 /** A bug during a session; the log has it at level `error`. */
 export const internalErrorClosing = refusal('InternalError', 421, '4.3.0', 'Local error, closing connection')

@@ -30,11 +30,15 @@ export class OutboundMail extends Construct {
 
   /** Lets the function send through SES and over SMTP. */
   grantSend(sender: UnitFunction): void {
-    const { hostname, sesIdentityArns } = this.config
-    sender.addEnvironment('MAIL_HOSTNAME', hostname)
-    this.setNetworkEnvironment(sender)
-    this.ses.grantSend(sender, sesIdentityArns)
-    this.grantClientCertificates(sender)
+    this.grantSessions(sender)
+    this.ses.grantSend(sender, this.config.sesIdentityArns)
+  }
+
+  /** Lets the function open sessions with next hops. */
+  grantSessions(client: UnitFunction): void {
+    client.addEnvironment('MAIL_HOSTNAME', this.config.hostname)
+    this.setNetworkEnvironment(client)
+    this.grantClientCertificates(client)
   }
 
   /** Lets the function read the sending quota of SES. */

@@ -78,7 +78,7 @@ export class IngressTask extends FargateTaskDefinition implements Unit {
 }
 
 function environment(config: Config): Record<string, string> {
-  const { ingress, certificate, dnsServers, privateMxNetworks } = config
+  const { ingress, certificate, dnsServers, privateMxNetworks, tlsReportAddress } = config
   return {
     ...postmasterEnvironment(config),
     DNS_SERVERS: dnsServers.join(','),
@@ -100,6 +100,7 @@ function environment(config: Config): Record<string, string> {
     SPOOL_MIB: String(spoolMebibytes),
     MEMORY_MIB: String(ingressMemory(ingress)),
     DRAIN_SECONDS: String(ingress.drainSeconds),
+    ...(tlsReportAddress !== undefined && { TLS_REPORT_ADDRESS: tlsReportAddress }),
   }
 }
 

@@ -38,16 +38,17 @@ export interface SmtpIngressProps {
 export class SmtpIngress extends Construct {
   readonly loadBalancer: MailLoadBalancer
   readonly service: FargateService
+  readonly task: IngressTask
 
   constructor(scope: Construct, id: string, props: SmtpIngressProps) {
     super(scope, id)
     const { config, network } = props
-    const task = this.createTask(props)
-    this.service = this.createService(config, network, task)
+    this.task = this.createTask(props)
+    this.service = this.createService(config, network, this.task)
     this.loadBalancer = new MailLoadBalancer(this, 'FrontDoor', network, config)
     this.loadBalancer.forwardTo(this.service)
     if (config.ingress.proxyProtocol)
-      task.addEnvironment('PROXY_TRUSTED_ADDRESSES', this.loadBalancer.balancerNetworks.join(','))
+      this.task.addEnvironment('PROXY_TRUSTED_ADDRESSES', this.loadBalancer.balancerNetworks.join(','))
     this.scale(config)
   }
 

@@ -103,12 +103,15 @@ async function start<W extends PartnerNetwork>(
   const { network, dns } = await startNetwork(context, () => startPartners(authority))
   const aws = await startAws(context, folders)
   const stack = await openStack(context, { folders, dns, aws })
+  registerFunctions(stack.template, stack.resolver)
   const ingressEnvironment = readIngressEnvironment(stack.template, stack.resolver)
+  const invokePort = await choosePort(0, 'lambda')
   await fillSecret(ingressEnvironment, aws.emulators, authority)
   const baseEnvironment = { ...aws.environment, NODE_COMPILE_CACHE: stack.compileCache }
   const starting = startIngress(context, folders.logs, smtpPort, {
     ...baseEnvironment,
     ...ingressEnvironment,
+    AWS_ENDPOINT_URL_LAMBDA: `http://127.0.0.1:${invokePort}`,
   })
   const stopIngress = () =>
     starting.then(
@@ -120,6 +123,7 @@ async function start<W extends PartnerNetwork>(
     ports: { ...network.zone.ports, ...canaryRule(ingressEnvironment, smtpPort) },
     aws,
     stack,
+    invokePort,
     base: { ...baseEnvironment, CANARY_AUTHORITY: authority.certificate },
   }).catch(async (error: unknown) => {
     await stopIngress()
@@ -265,6 +269,8 @@ interface FunctionsOptions {
   readonly stack: Stack
   /** The environment variables of Lambda's runtime. */
   readonly base: Readonly<Record<string, string>>
+  /** The port of Lambda's Invoke API. */
+  readonly invokePort: number
 }
 
 /** Starts the functions, each with one execution environment, then the pollers of their queues and the schedules. */
@@ -273,7 +279,6 @@ async function startFunctions(
   { logs, ports, aws, stack, base }: FunctionsOptions,
 ): Promise<Functions> {
   const { template, resolver, resources } = stack
-  registerFunctions(template, resolver)
   const definitions = readFunctions(template, resolver, stack.assets, base, ports)
   const set = new FunctionSet(definitions, (name) => logs.open(name))
   onStop(() => set.stop())
@@ -294,7 +299,7 @@ async function startHandlers(
   options: FunctionsOptions,
 ): Promise<{ functions: Functions; servers: Servers }> {
   const functions = await startFunctions(context, options)
-  return { functions, servers: await startServers(context, functions, options.stack) }
+  return { functions, servers: await startServers(context, functions, options) }
 }
 
 interface Servers {
@@ -308,7 +313,7 @@ interface Servers {
 async function startServers(
   { options, notify, onStop }: Context,
   { definitions, invoke }: Functions,
-  { template, resolver }: Stack,
+  { stack: { template, resolver }, invokePort }: FunctionsOptions,
 ): Promise<Servers> {
   const customResources = resourcesOfType(template, 'AWS::CloudFormation::CustomResource').map(
     ([id, { ServiceToken }]) =>
@@ -317,7 +322,7 @@ async function startServers(
   const invocations = await startInvokeServer((name, event) => {
     const definition = definitions.find((candidate) => candidate.name === name)
     return definition === undefined ? null : invoke(definition.arn, event)
-  })
+  }, invokePort)
   onStop(() => invocations.close())
   const routes = Map.groupBy(readRoutes(template, resolver), ({ authorization }) => authorization)
   const serve = async (authorization: string, port: number, option: string) => {

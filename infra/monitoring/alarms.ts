@@ -125,6 +125,14 @@ export class Alarms extends Construct {
       metric: this.metrics.ingress(Metric.storageFailures),
       threshold: 5,
     })
+    this.add('RecipientChecksFailing', {
+      title: 'Recipients cannot be checked',
+      impact:
+        'Mail flows, but recipients that may not exist are accepted, and their senders get DSNs, which strangers can misuse.',
+      metric: this.metrics.ingress(Metric.recipientChecksFailed),
+      threshold: 5,
+      periods: 3,
+    })
   }
 
   private watchQueues({ queues }: MonitoredParts): void {

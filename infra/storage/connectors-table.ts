@@ -12,9 +12,16 @@ export class ConnectorsTable extends Construct {
     this.table = new ItemTable(this, 'Table', config)
   }
 
-  /** Lets the unit load a snapshot. */
+  /** Lets the unit load a snapshot, and read lists of recipients. */
   grantRead(unit: Unit): void {
     this.table.grantCalls(unit, 'GetItem', 'Query')
+    this.setTableEnvironment(unit)
+  }
+
+  /** Lets the unit load a snapshot, but read no list of recipients. */
+  grantSnapshot(unit: Unit): void {
+    const partitions = ['version', 'inbound-connector', 'outbound-connector', 'accepted-domain']
+    this.table.grantCallsOn(unit, { partitions }, 'GetItem', 'Query')
     this.setTableEnvironment(unit)
   }
 

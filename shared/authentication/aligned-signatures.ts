@@ -24,7 +24,7 @@ export async function verifyAlignedSignatures(
 ): Promise<AlignedSignatures> {
   const lookup = messageLookup(resolver, dnsTimeoutMs, signal)
   const none: AlignedSignatures = { domains: [], isTemporary: false }
-  const verification = await verifySignatures(content, lookup, at)
+  const verification = await verifySignatures(content, lookup, { at, isSealed: false })
   if (verification.kind === 'Unreadable') {
     if (verification.error) onError(verification.error)
     return none
@@ -33,13 +33,12 @@ export async function verifyAlignedSignatures(
   const spf = { result: 'none', identity: 'mailfrom', domain: '' } as const
   try {
     const { outcome, aligned } = await evaluateDmarc(author, spf, signatures, lookup)
+    const valid = signatures.filter(({ result }, index) => result === 'pass' && aligned[index])
+    const isUndetermined =
+      outcome.result === 'temperror' || signatures.some(({ result }) => result === 'temperror')
     return {
-      domains: signatures
-        .filter(({ result }, index) => result === 'pass' && aligned[index])
-        .map((each) => each.domain),
-      isTemporary:
-        author.kind === 'One' &&
-        (outcome.result === 'temperror' || signatures.some(({ result }) => result === 'temperror')),
+      domains: [...new Set(valid.map(({ domain }) => domain))],
+      isTemporary: author.kind === 'One' && isUndetermined,
     }
   } catch (error) {
     onError(error as Error)

@@ -69,7 +69,7 @@ async function evaluate(
     })
   const [spf, verification] = await Promise.all([
     orElse(evaluateSpf(input, lookup), { result: 'permerror', ...spfIdentity(input) }),
-    verifySignatures(input.content, lookup, input.at),
+    verifySignatures(input.content, lookup, { at: input.at, isSealed: input.seal !== null }),
   ])
   if (verification.kind === 'Unreadable') {
     if (verification.error) onError(verification.error)
@@ -100,11 +100,18 @@ async function writeFields(
   outcomes: Evaluated,
   onError: (error: Error) => void,
 ): Promise<string> {
-  for (let signatures = outcomes.dkim.length; signatures > 0; signatures--) {
-    const fields = await fieldsWith({ ...outcomes, dkim: outcomes.dkim.slice(0, signatures) }, input, onError)
+  const write = (signatures: number, isSealed: boolean) =>
+    fieldsWith(
+      { ...outcomes, dkim: outcomes.dkim.slice(0, signatures) },
+      isSealed ? input : { ...input, seal: null },
+      onError,
+    )
+  const { length } = outcomes.dkim
+  for (let signatures = length; signatures >= Math.min(1, length); signatures--) {
+    const fields = await write(signatures, true)
     if (fields.length <= maxFieldsLength) return fields
   }
-  return fieldsWith({ ...outcomes, dkim: [] }, { ...input }, onError)
+  return write(length, false)
 }
 
 async function fieldsWith(

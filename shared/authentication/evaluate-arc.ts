@@ -45,7 +45,7 @@ export async function sealMessage(
   { result }: ArcOutcome,
   { hostname, results, at }: { hostname: string; results: string; at: Date },
 ): Promise<string> {
-  if (result !== 'none' && result !== 'pass' && result !== 'fail') return ''
+  if (bodyHash === null || (result !== 'none' && result !== 'pass' && result !== 'fail')) return ''
   const { createSeal } = await import('mailauth/lib/arc/index.js')
   const { parseHeaders } = await import('mailauth/lib/tools.js')
   const { headers, errors } = await createSeal(false, {
@@ -59,10 +59,15 @@ export async function sealMessage(
   })
   const error = errors
     .map(({ err }) => err as Error & { code?: string })
-    .find(({ code }) => !endsChain.has(code))
+    .find(({ code }) => !unsealable.has(code))
   if (error) throw new Error(`The ARC key cannot sign: ${error.message}`, { cause: error })
   return headers.map((field) => `${field}\r\n`).join('')
 }
 
-/** The package's codes for a chain that must not be sealed again. */
-const endsChain = new Set<string | undefined>(['EARCCHAINFAILED', 'EINVALIDINSTANCE'])
+/** The package's codes for a chain that must not be sealed again or has no instance, and for a message without From:. */
+const unsealable = new Set<string | undefined>([
+  'EARCCHAINFAILED',
+  'EINVALIDINSTANCE',
+  'EINVALIDCV',
+  'ENOFROM',
+])

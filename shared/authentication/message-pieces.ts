@@ -9,6 +9,8 @@ export interface SplitMessage {
   header: Buffer | null
   /** In pieces of at most `maxPieceOctets`; other work can run after each. */
   body: AsyncIterable<Buffer>
+  /** Ends reading, also before the end of the body. */
+  close(): Promise<void>
 }
 
 /** @throws only what reading the octets throws */
@@ -19,13 +21,15 @@ export async function splitMessage(octets: MessageOctets, maxHeaderOctets: numbe
   while (!isWhole && !hasEmptyLine(start) && start.length <= maxHeaderOctets) {
     const { value, done } = await pieces.next()
     if (done) isWhole = true
-    else start = Buffer.concat([start, value])
+    // A whole message is not copied.
+    else start = start.length === 0 ? value : Buffer.concat([start, value])
   }
   const section = headerSection(start)
   const isComplete = (isWhole || hasEmptyLine(start)) && section.length <= maxHeaderOctets
   return {
     header: isComplete ? Buffer.concat([section, Buffer.from('\r\n')]) : null,
     body: slices(start.subarray(section.length + 2), pieces),
+    close: async () => void (await pieces.return?.()),
   }
 }
 
@@ -36,17 +40,13 @@ async function* slices(
   rest: AsyncIterator<Buffer> | Iterator<Buffer>,
 ): AsyncGenerator<Buffer> {
   let piece = first
-  try {
-    for (;;) {
-      for (let at = 0; at < piece.length; at += maxPieceOctets) {
-        yield piece.subarray(at, at + maxPieceOctets)
-        await new Promise(setImmediate)
-      }
-      const { value, done } = await rest.next()
-      if (done) return
-      piece = value
+  for (;;) {
+    for (let at = 0; at < piece.length; at += maxPieceOctets) {
+      yield piece.subarray(at, at + maxPieceOctets)
+      await new Promise(setImmediate)
     }
-  } finally {
-    await rest.return?.()
+    const { value, done } = await rest.next()
+    if (done) return
+    piece = value
   }
 }

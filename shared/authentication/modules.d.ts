@@ -65,7 +65,9 @@ declare module 'mailauth/lib/dkim/dkim-verifier.js' {
     keyCache: KeyCache
     messageHeaders(header: ParsedHeader): Promise<void>
     addBodyHash(canonicalization: string, algorithm: string, maxOctets: number | ''): string
-    writeAsync(octets: Buffer): Promise<void>
+    /** Reads the whole header section. */
+    emitHeaders(octets: Buffer): Promise<void>
+    verifySignature(...signature: unknown[]): Promise<SignatureResult>
     finish(): Promise<void>
   }
 }

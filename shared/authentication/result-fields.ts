@@ -64,7 +64,7 @@ export function authenticationResults({ hostname, ip }: Session, outcomes: Outco
 }
 
 const dkimResult = ({ result, domain, selector, algorithm, signature }: SignatureOutcome): string =>
-  `dkim=${result}${property('header.d', domainValue(domain))}${property('header.s', domainValue(selector))}${
+  `dkim=${result}${property('header.d', domainValue(domain))}${property('header.s', selectorOf(selector))}${
     property('header.a', /^(?:rsa|ed25519)-sha(?:1|256)$/.test(algorithm) ? algorithm : null) +
     // RFC 6008 §4: the first characters distinguish signatures of one domain.
     property('header.b', /^[A-Za-z0-9+/]{8}/.test(signature) ? `"${signature.slice(0, 8)}"` : null)
@@ -73,6 +73,10 @@ const dkimResult = ({ result, domain, selector, algorithm, signature }: Signatur
 const property = (name: string, value: string | null): string => (value === null ? '' : ` ${name}=${value}`)
 
 const domainValue = (name: string): string | null => normaliseDomain(name)
+
+/** Labels as of a domain name, but all may be digits, as in `20230601` (RFC 6376 §3.1). @returns null for another text */
+export const selectorOf = (text: string): string | null =>
+  text.length <= 253 && /^[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*$/i.test(text) ? text.toLowerCase() : null
 
 /** RFC 2045 §5.1: a token has no colon. */
 const addressValue = (ip: string): string | null =>

@@ -11,16 +11,17 @@ import { type AuthorDomain, authorDomain } from './author-domain.ts'
 import { BodyHashes } from './body-hash.ts'
 import type { MessageLookup } from './message-lookup.ts'
 import { type MessageOctets, splitMessage } from './message-pieces.ts'
-import type { SignatureOutcome } from './result-fields.ts'
+import { type SignatureOutcome, selectorOf } from './result-fields.ts'
 
 export interface VerifiedSignatures {
   /** `aligned` is unknown here. */
   signatures: Omit<SignatureOutcome, 'aligned'>[]
   author: AuthorDomain
   arc: ArcData
-  /** The header section with its empty line, and the hash of the relaxed body for a seal. */
+  /** The section with its empty line. */
   header: Buffer
-  bodyHash: string
+  /** Of the relaxed body, base64; null without seal. */
+  bodyHash: string | null
 }
 
 export type Verification =
@@ -32,62 +33,78 @@ export type Verification =
 const maxHeaderOctets = 262_144
 const maxSignatures = 10
 /** The package's time grows with the square of these. */
-const maxLines = 10_000
-const maxFields = 2_000
+const maxLines = 5_000
+const maxFields = 1_000
 const maxSpaces = 1_000
-const maxSignatureOctets = 8_192
+const maxFromOctets = 8_192
+const maxSignatureOctets = 4_096
+
+interface Options {
+  at: Date
+  /** Whether the body's hash is needed for a seal. */
+  isSealed: boolean
+}
 
 /** @throws only what reading the octets throws */
 export async function verifySignatures(
   octets: MessageOctets,
   { lookup }: MessageLookup,
-  at: Date,
+  { at, isSealed }: Options,
 ): Promise<Verification> {
-  const { header, body } = await splitMessage(octets, maxHeaderOctets)
-  const fault = header === null ? 'header section too large' : headerFault(header)
-  if (header === null || fault !== null) return { kind: 'Unreadable', reason: fault ?? '', error: null }
-  const bodies = new BodyHashes()
-  const fail = (error: unknown): Verification => ({
-    ...{ kind: 'Unreadable', reason: 'message cannot be read' },
-    error: error as Error,
-  })
-  let verifier: DkimVerifier
-  let sealHash: ReturnType<BodyHashes['add']>
+  const { header, body, close } = await splitMessage(octets, maxHeaderOctets)
   try {
-    verifier = await readHeader(header, bodies, lookup, at)
-    sealHash = bodies.add('relaxed', 'sha256', '')
-  } catch (error) {
-    return fail(error)
-  }
-  for await (const piece of body) bodies.update(piece)
-  bodies.finish()
-  try {
-    await verifier.finish()
-    return {
-      kind: 'Verified',
-      verified: {
-        signatures: verifier.results.flatMap(outcomeOf),
-        author: authorOf(header),
-        arc: verifier.arc,
-        header,
-        bodyHash: sealHash.digest('base64'),
-      },
-    }
-  } catch (error) {
-    return fail(error)
+    if (header === null) return unreadable('header section too large')
+    const fault = headerFault(header)
+    if (fault !== null) return unreadable(fault)
+    const bodies = new BodyHashes()
+    const sealHash = isSealed ? bodies.add('relaxed', 'sha256', '') : null
+    const verifier = await readHeader(header, bodies, lookup, at).catch((error: Error) => error)
+    if (verifier instanceof Error) return unreadable('message cannot be read', verifier)
+    if (!bodies.isEmpty) for await (const piece of body) bodies.update(piece)
+    bodies.finish()
+    return await verifier.finish().then(
+      () => ({
+        kind: 'Verified',
+        verified: {
+          signatures: verifier.results.flatMap(outcomeOf),
+          author: authorOf(header),
+          arc: verifier.arc,
+          header,
+          bodyHash: sealHash?.digest('base64') ?? null,
+        },
+      }),
+      (error: Error) => unreadable('message cannot be read', error),
+    )
+  } finally {
+    await close()
   }
 }
 
+const unreadable = (reason: string, error: Error | null = null): Verification => ({
+  ...{ kind: 'Unreadable', reason },
+  error,
+})
+
 function headerFault(header: Buffer): string | null {
   const text = header.toString('latin1')
-  const lines = text.split('\r\n')
-  if (lines.length > maxLines) return 'header section with too many lines'
-  if (lines.filter((line) => !/^[ \t]/.test(line)).length > maxFields)
-    return 'header section with too many fields'
+  if (text.split('\r\n').length > maxLines) return 'header section with too many lines'
+  const fields = fieldsOf(text)
+  if (fields.length > maxFields) return 'header section with too many fields'
+  if (fields.some((field) => field.length > maxFromOctets && nameOf(field) === 'from'))
+    return 'From field too large'
   return text.match(/[ \t\r\n]+/g)?.some(({ length }) => length > maxSpaces)
     ? 'header section with too long spaces'
     : null
 }
+
+const fieldsOf = (header: string): string[] => header.split(/\r\n(?![ \t])/)
+
+/** A field's name as a lenient reader finds it: without controls, spaces and octets beyond ASCII. */
+const nameOf = (field: string): string =>
+  field
+    .slice(0, field.indexOf(':'))
+    .replace(/[^\x21-\x7e]+/g, '')
+    .toLowerCase()
 
 /** Reads the signatures, and starts the queries for their keys. */
 async function readHeader(
@@ -120,7 +137,13 @@ async function readHeader(
       )
     return key
   }
-  await verifier.writeAsync(header)
+  const verify = verifier.verifySignature.bind(verifier)
+  verifier.verifySignature = async (...signature) => {
+    // Other work runs between two signatures, each of which may cover a large header section.
+    await new Promise(setImmediate)
+    return verify(...signature)
+  }
+  await verifier.emitHeaders(header)
   for (const { skip, invalid, type, selector, signingDomain, hashAlgo } of verifier.signatureHeaders)
     if (!skip && !invalid)
       verifier.keyCache
@@ -139,24 +162,16 @@ function outcomeOf(result: SignatureResult): VerifiedSignatures['signatures'] {
       // RFC 6376 §8.2: octets after those that l= covers can be anyone's.
       result: known === 'pass' && (status.underSized ?? 0) > 0 ? 'policy' : known,
       domain: normaliseDomain(signingDomain) ?? '',
-      selector: normaliseDomain(selector) ?? '',
+      selector: selectorOf(selector) ?? '',
       algorithm: algo,
       signature,
     },
   ]
 }
 
-/** A field's name as a lenient reader finds it: without controls, spaces and octets beyond ASCII. */
-const nameOf = (field: string): string =>
-  field
-    .slice(0, field.indexOf(':'))
-    .replace(/[^\x21-\x7e]+/g, '')
-    .toLowerCase()
-
 function authorOf(header: Buffer): AuthorDomain {
-  const fields = header.toString('utf8').split(/\r\n(?![ \t])/)
-  const values = fields
-    .filter((field) => nameOf(field) === 'from')
-    .map((field) => field.slice(field.indexOf(':') + 1))
-  return authorDomain(values)
+  const fields = fieldsOf(header.toString('utf8'))
+  return authorDomain(
+    fields.filter((field) => nameOf(field) === 'from').map((field) => field.slice(field.indexOf(':') + 1)),
+  )
 }

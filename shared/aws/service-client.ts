@@ -67,17 +67,18 @@ export class ServiceClient {
 
   /**
    * Only for idempotent requests: a request without a response is sent again.
+   * @param limit of tries
    * @returns a 2xx response
    * @throws ServiceError or NoResponseError of the last try
    */
-  async send(request: ServiceRequest): Promise<HttpResponse> {
+  async send(request: ServiceRequest, limit = maxTries): Promise<HttpResponse> {
     let useNewConnection = false
     for (let tries = 1; ; tries++) {
       try {
         return await this.#try(request, useNewConnection)
       } catch (error) {
         const errorClass = classifyError(error)
-        if (errorClass === 'Final' || tries === maxTries) throw error
+        if (errorClass === 'Final' || tries >= limit) throw error
         // A broken idle connection is no sign of a fault of the service: the request is repeated immediately over a new
         // connection.
         const isBrokenConnection = !useNewConnection && error instanceof NoResponseError

@@ -7,19 +7,21 @@ import { isDeepStrictEqual } from 'node:util'
 import { DeleteCommand, type DynamoDBDocumentClient, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { ulid } from 'ulid'
 import { comparableName } from '../connectors/comparable-name.ts'
-import type {
-  AcceptedDomain,
+import {
+  type AcceptedDomain,
   AcceptedDomainInput,
-  InboundConnector,
-  InboundConnectorInput,
-  OutboundConnector,
-  OutboundConnectorInput,
+  type InboundConnector,
+  type InboundConnectorInput,
+  type OutboundConnector,
+  type OutboundConnectorInput,
+  type RecipientList,
 } from '../connectors/schema.ts'
 import type { OutboundValidation } from '../connectors/validation.ts'
 import { unlessConditionFails } from '../dynamodb/unless-condition-fails.ts'
 import { type ConnectorSet, compileSnapshot, type Snapshot } from '../policy/snapshot.ts'
 import { ConnectorsTable, type ItemKind, withoutKeys } from './connectors-table.ts'
 import { NameReservations } from './name-reservations.ts'
+import { RecipientLists } from './recipient-lists.ts'
 
 /**
  * The result of a write. `value.version` counts the writes of the item and is its entity tag; the version of the table
@@ -231,17 +233,21 @@ export class OutboundConnectors extends Connectors<OutboundConnector, OutboundCo
 /** The accepted domains, in comparable form (shared/mail/domain.ts). */
 export class AcceptedDomains {
   readonly #items: VersionedItems<AcceptedDomain>
+  readonly #now: () => number
 
   constructor(table: ConnectorsTable, now: () => number) {
+    this.#now = now
     this.#items = new VersionedItems(table, 'accepted-domain', now)
   }
 
-  get(domain: string): Promise<AcceptedDomain | null> {
-    return this.#items.get(domain)
+  async get(domain: string): Promise<AcceptedDomain | null> {
+    const item = await this.#items.get(domain)
+    return item && withRecipients(item)
   }
 
-  page(after: string | null, limit: number) {
-    return this.#items.page(after, limit)
+  async page(after: string | null, limit: number) {
+    const { items, last } = await this.#items.page(after, limit)
+    return { items: items.map(withRecipients), last }
   }
 
   /** @returns `VersionMismatch` when the domain exists */
@@ -254,11 +260,24 @@ export class AcceptedDomains {
     input: AcceptedDomainInput,
     expected: ExpectedVersions,
   ): Promise<SaveResult<AcceptedDomain>> {
-    const current = await this.#items.get(domain)
+    const current = await this.get(domain)
     if (!current) return { kind: 'NotFound' }
     if (!isExpected(current, expected)) return { kind: 'VersionMismatch' }
     if (hasFields(current, input)) return { kind: 'Saved', value: current }
-    return this.#items.replace(domain, { domain, ...input }, current)
+    return this.#items.replace(domain, { ...current, ...input }, current)
+  }
+
+  /** Names the list of the domain's recipients; undefined for no list. @param current as it was read */
+  setRecipientList(
+    { recipientList: _previous, ...current }: AcceptedDomain,
+    list: Pick<RecipientList, 'version' | 'addresses'> | undefined,
+  ): Promise<SaveResult<AcceptedDomain>> {
+    const recipientList = list && { ...list, updatedAt: new Date(this.#now()).toISOString() }
+    return this.#items.replace(
+      current.domain,
+      { ...current, ...(recipientList && { recipientList }) },
+      current,
+    )
   }
 
   async remove(domain: string, expected: ExpectedVersions): Promise<RemoveResult> {
@@ -266,10 +285,17 @@ export class AcceptedDomains {
   }
 }
 
+/** Domains that an earlier version accepted have no `recipients`. */
+const withRecipients = (domain: AcceptedDomain): AcceptedDomain => ({
+  ...domain,
+  recipients: domain.recipients ?? AcceptedDomainInput.shape.recipients.parse(undefined),
+})
+
 export class ConnectorRepository {
   readonly inbound: Connectors<InboundConnector, InboundConnectorInput>
   readonly outbound: OutboundConnectors
   readonly acceptedDomains: AcceptedDomains
+  readonly recipientLists: RecipientLists
 
   readonly #table: ConnectorsTable
 
@@ -280,6 +306,7 @@ export class ConnectorRepository {
     this.inbound = new Connectors(table, 'inbound-connector', now, {})
     this.outbound = new OutboundConnectors(table, now)
     this.acceptedDomains = new AcceptedDomains(table, now)
+    this.recipientLists = new RecipientLists(documents, tableName)
   }
 
   /** Counts the writes of connectors and accepted domains. */

@@ -486,7 +486,15 @@ export const OutboundConnectorDraft = withSpanningRules(
   outboundRules(null) as SpanningRule<Omit<Outbound, 'route'> & { route?: Outbound['route'] | undefined }>[],
 )
 
-export const AcceptedDomainInput = z.strictObject({ comment })
+export const AcceptedDomainInput = z.strictObject({
+  recipients: z
+    .enum(['Any', 'List', 'SmtpCallout'])
+    .default('Any')
+    .describe(
+      'the recipients that are accepted. Any: every address; List: those of /accepted-domains/{domain}/recipients; SmtpCallout: those that the next hop of the outbound connector accepts at RCPT TO',
+    ),
+  comment,
+})
 export type AcceptedDomainInput = z.output<typeof AcceptedDomainInput>
 
 /** Earlier versions accepted names with invisible characters; such connectors stay valid until they are written. */
@@ -514,7 +522,20 @@ export const OutboundConnector = z.strictObject({
 })
 export type OutboundConnector = z.output<typeof OutboundConnector>
 
-export const AcceptedDomain = z.strictObject({ domain: z.string(), ...AcceptedDomainInput.shape, ...stored })
+/** The list of a domain's recipients (shared/connectors-table/recipient-lists.ts). */
+export const RecipientList = z.strictObject({
+  version: z.ulid().describe('changes with each write of the list'),
+  addresses: z.int().positive(),
+  updatedAt: z.iso.datetime(),
+})
+export type RecipientList = z.output<typeof RecipientList>
+
+export const AcceptedDomain = z.strictObject({
+  domain: z.string(),
+  ...AcceptedDomainInput.shape,
+  recipientList: RecipientList.optional().describe('absent if no list was written'),
+  ...stored,
+})
 export type AcceptedDomain = z.output<typeof AcceptedDomain>
 
 /** Accepts only complete addresses: other software reads `10/8`, `010.0.0.0/8` or an IPv6 zone in different ways. */

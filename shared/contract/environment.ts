@@ -70,6 +70,12 @@ export const IngressEnvironment = ConnectorsEnvironment.extend({
   TRANSPORT_TABLE: z.string().min(1),
   CONTENT_BUCKET: z.string().min(1),
   EVALUATION_QUEUE_URL: z.url(),
+  /** The function that checks recipients at their mailbox server. Without it they are accepted unchecked. */
+  CHECK_RECIPIENT_FUNCTION_ARN: z.string().startsWith('arn:').optional(),
+  /** In place of the endpoint of Lambda. Only the local runner sets it. */
+  AWS_ENDPOINT_URL_LAMBDA: z.url().optional(),
+  /** The address for other domains' reports on TLS with this deployment, which is always accepted; empty means none. */
+  TLS_REPORT_ADDRESS: optionalAddress,
   /** Name servers for the hosts of CRLs and OCSP responders, written as for outbound mail. */
   DNS_SERVERS: commaSeparated,
   /** CIDRs, comma separated, of private networks in which hosts of CRLs and OCSP responders may be. */
@@ -200,13 +206,11 @@ export const EvaluateEnvironment = DecisionEnvironment.extend({
   TRACE_RETENTION_DAYS: retentionDays,
 })
 
-/** The variables of every unit that connects to next hops. */
-const OutboundMailEnvironment = ConnectorsEnvironment.extend({
+/** The variables of every unit that connects to next hops over SMTP. */
+const OutboundSmtpEnvironment = ConnectorsEnvironment.extend({
   /** The EHLO name (RFC 5321 §4.1.1.1). */
   MAIL_HOSTNAME: z.string().min(1),
   TRANSPORT_TABLE: z.string().min(1),
-  SES_CONFIGURATION_SET_REQUIRE_TLS: z.string().min(1),
-  SES_CONFIGURATION_SET_OPTIONAL_TLS: z.string().min(1),
   /**
    * Name servers as `parseNameServers` reads them, comma separated; empty means the system's resolvers. Their DNSSEC
    * results are trusted.
@@ -218,6 +222,14 @@ const OutboundMailEnvironment = ConnectorsEnvironment.extend({
    * leave this variable empty.
    */
   PRIVATE_MX_NETWORKS: commaSeparated,
+})
+
+export const CheckRecipientEnvironment = OutboundSmtpEnvironment
+
+/** The variables of every unit that sends mail. */
+const OutboundMailEnvironment = OutboundSmtpEnvironment.extend({
+  SES_CONFIGURATION_SET_REQUIRE_TLS: z.string().min(1),
+  SES_CONFIGURATION_SET_OPTIONAL_TLS: z.string().min(1),
 })
 
 /**

@@ -11,6 +11,11 @@ export const Metric = {
   /** Ingress: connections, commands, recipients and messages refused in session, dimension `reason`. */
   refused: 'Refused',
   /**
+   * Ingress: recipients accepted because their list or mailbox server did not say whether they exist, and those refused
+   * with 451 because `check-recipient` was throttled.
+   */
+  recipientChecksFailed: 'RecipientChecksFailed',
+  /**
    * Ingress: failed TLS handshakes; once for the stack, and once with dimension `cause`
    * (functions/smtp-ingress/tls/handshake-failure.ts).
    */

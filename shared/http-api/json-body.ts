@@ -6,13 +6,13 @@ import { faultsOf } from '../contract/schema-faults.ts'
 import { Problem } from './problem.ts'
 
 /** More than twice the size of the largest item that the connectors table accepts. */
-const maxBodyOctets = 1_048_576
+const defaultMaxBodyOctets = 1_048_576
 
 /**
  * Returns the body as JSON, not yet validated.
  * @throws Problem 415, 413 or 400
  */
-export function readJson(event: APIGatewayProxyEventV2): unknown {
+export function readJson(event: APIGatewayProxyEventV2, maxBodyOctets = defaultMaxBodyOctets): unknown {
   const octets = Buffer.from(event.body ?? '', event.isBase64Encoded ? 'base64' : 'utf8')
   if (octets.length === 0) throw new Problem(400, 'A JSON body is required.')
   if (!isJson(event.headers['content-type']))
@@ -38,8 +38,8 @@ function decode(octets: Buffer): string {
 }
 
 /** Reads the body like `readJson`. Returns an empty object when there is no body. */
-export function readOptionalJson(event: APIGatewayProxyEventV2): unknown {
-  return event.body ? readJson(event) : {}
+export function readOptionalJson(event: APIGatewayProxyEventV2, maxBodyOctets?: number): unknown {
+  return event.body ? readJson(event, maxBodyOctets) : {}
 }
 
 /** @throws Problem 422 that names every fault by its path */

@@ -17,9 +17,9 @@ export function mailauthLookup(resolver: Resolver, signal: AbortSignal): DNSReso
       case 'AAAA':
       // RFC 9989 §3.2.13: an alias exists, also if its target does not.
       case 'CNAME':
+      case 'PTR':
         return query(resolver, name, type, signal)
       default:
-        // RFC 7208 §5.5 advises against the only mechanism that needs another type, `ptr`.
         throw dnsError(name, 'ENODATA')
     }
   }
@@ -27,7 +27,7 @@ export function mailauthLookup(resolver: Resolver, signal: AbortSignal): DNSReso
   return lookup as unknown as DNSResolver
 }
 
-async function query<K extends 'TXT' | 'MX' | 'A' | 'AAAA' | 'CNAME'>(
+async function query<K extends 'TXT' | 'MX' | 'A' | 'AAAA' | 'CNAME' | 'PTR'>(
   resolver: Resolver,
   name: string,
   type: K,

@@ -437,7 +437,7 @@ const notVerifiedReason = (trustError: string | null): string =>
   trustError === null ? 'Not required' : `Not required; the certificate would not be trusted: ${trustError}`
 
 /** Whether the address has no character that would end the path, the command or the line. */
-function isSafeInCommand(address: string): boolean {
+export function isSafeInCommand(address: string): boolean {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are refused
   return !/[\x00-\x1f\x7f<>]|^\s|\s$/.test(address)
 }

@@ -7,6 +7,8 @@ import type { AttemptBudget } from './attempt-budget.ts'
 import {
   checkExtensions,
   type Extensions,
+  formatMailCommand,
+  formatRecipientCommand,
   type MessageTraits,
   type SessionLimits,
   sessionLimits,
@@ -20,6 +22,7 @@ import {
   type SmtpConnection,
 } from './smtp/connection.ts'
 import { MailTransaction } from './smtp/mail-transaction.ts'
+import { RecipientQuery, type RecipientQueryResult } from './smtp/recipient-query.ts'
 import { assessSession, type TlsClearance } from './smtp/tls-clearance.ts'
 import type { Transaction } from './smtp/transaction-replies.ts'
 
@@ -151,6 +154,20 @@ class SmtpSession {
           })
         }),
     )
+  }
+
+  /** Asks whether the server accepts the recipient, without a message. The session must then be closed. */
+  queryRecipient(mail: MessageTraits, recipient: Recipient): Promise<RecipientQueryResult> {
+    const { extensions } = this.#options
+    const commands = {
+      mail: formatMailCommand(mail, extensions),
+      recipient: formatRecipientCommand(recipient, extensions),
+    }
+    this.#transactions++
+    this.#isReset = false
+    return new Promise((resolve) => {
+      new RecipientQuery(this.#connection.session, this.#clearance, commands, resolve)
+    })
   }
 
   /** Whether another transaction may begin: the connection is open, and no data from the server is unread. */

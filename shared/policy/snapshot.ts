@@ -11,6 +11,8 @@ export interface Snapshot {
   version: number
   /** In the order in which they were accepted. */
   acceptedDomains: ReadonlySet<string>
+  /** The accepted domains that do not accept every recipient. */
+  recipientRules: ReadonlyMap<string, RecipientRule>
   /** Separate by mode, because a report-only connector never replaces an enforced one. */
   partners: ByMode<DomainIndex<InboundRule>>
   onPremises: OnPremises
@@ -20,6 +22,9 @@ export interface Snapshot {
   /** Used only to explain decisions. */
   disabled: { inbound: DomainIndex<InboundConnector>; outbound: OutboundIndex }
 }
+
+/** `version`: of the list, which is not a part of the snapshot. */
+export type RecipientRule = { kind: 'List'; version: string } | { kind: 'SmtpCallout' }
 
 export type ByMode<T> = Readonly<Record<InboundConnector['mode'], T>>
 
@@ -61,7 +66,8 @@ export interface ConnectorSet {
   inbound: readonly InboundConnector[]
   outbound: readonly OutboundConnector[]
   /** `createdAt` orders the domains of a snapshot. */
-  acceptedDomains: readonly (Pick<AcceptedDomain, 'domain'> & Partial<Pick<AcceptedDomain, 'createdAt'>>)[]
+  acceptedDomains: readonly (Pick<AcceptedDomain, 'domain'> &
+    Partial<Pick<AcceptedDomain, 'createdAt' | 'recipients' | 'recipientList'>>)[]
 }
 
 /** By name where the time is equal or unknown. */
@@ -81,6 +87,7 @@ export function compileSnapshot({ version, inbound, outbound, acceptedDomains }:
   return {
     version,
     acceptedDomains: new Set(inOrderOfCreation(acceptedDomains).map(({ domain }) => domain)),
+    recipientRules: new Map(acceptedDomains.flatMap(recipientRule)),
     partners: byMode((mode) => indexByDomain(partners.filter(hasMode(mode)), senderDomains)),
     onPremises: compileOnPremises(rules.filter((rule) => !isPartner(rule))),
     scopedDomains: new Set(rules.flatMap(({ connector }) => connector.associatedAcceptedDomains)),
@@ -92,6 +99,18 @@ export function compileSnapshot({ version, inbound, outbound, acceptedDomains }:
       outbound: compileOutbound(outbound.filter(isDisabled).sort(byName)),
     },
   }
+}
+
+/** A list that does not exist, which the API prevents, would refuse all mail. */
+function recipientRule({
+  domain,
+  recipients,
+  recipientList,
+}: ConnectorSet['acceptedDomains'][number]): [string, RecipientRule][] {
+  if (recipients === 'SmtpCallout') return [[domain, { kind: 'SmtpCallout' }]]
+  return recipients === 'List' && recipientList
+    ? [[domain, { kind: 'List', version: recipientList.version }]]
+    : []
 }
 
 const isEnabled = ({ enabled }: { enabled: boolean }): boolean => enabled

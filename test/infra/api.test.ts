@@ -30,6 +30,7 @@ test('the API for administrators has exactly the routes of this list', () => {
     'DELETE /outbound-connectors/{id}',
     'GET /accepted-domains',
     'GET /accepted-domains/{domain}',
+    'GET /accepted-domains/{domain}/recipients',
     'GET /certificates',
     'GET /certificates/observed',
     'GET /configuration',
@@ -44,6 +45,7 @@ test('the API for administrators has exactly the routes of this list', () => {
     'GET /tls-reports',
     'GET /tls-reports/{id}',
     'PATCH /accepted-domains/{domain}',
+    'PATCH /accepted-domains/{domain}/recipients',
     'PATCH /inbound-connectors/{id}',
     'PATCH /outbound-connectors/{id}',
     'POST /dead-letters/redrive',
@@ -61,6 +63,7 @@ test('the API for administrators has exactly the routes of this list', () => {
     'POST /outbound-connectors/{id}/return',
     'POST /outbound-connectors/{id}/validate',
     'PUT /accepted-domains/{domain}',
+    'PUT /accepted-domains/{domain}/recipients',
     'PUT /inbound-connectors/{id}',
     'PUT /outbound-connectors/{id}',
   ])

@@ -50,6 +50,8 @@ const rows: Record<string, Row> = {
   'authenticate-message': { limit: 1_050_000, without: [...asn1, ...smtp] },
   // A DNS resolver, and clients of S3, SQS and DynamoDB.
   'bounce-message': { limit: 1_010_000, without: [...asn1, ...smtp] },
+  // SMTP sessions with CRLs and OCSP.
+  'check-recipient': { limit: 1_050_000, without: [...s3, ...sqs, ...queueHandler] },
   'connector-api': { limit: 1_000_000, without: [...asn1, ...s3, ...dns, ...smtp] },
   // SMTP sessions with CRLs and OCSP, and clients of S3 and of six more services.
   'deliver-message': { limit: 1_550_000, without: ['nodemailer/dist/esm/mime-funcs/'] },

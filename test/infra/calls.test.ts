@@ -77,6 +77,13 @@ const units: UnderTest[] = [
     notGranted: ['dynamodb:PutItem', 'dynamodb:DeleteItem', 'ses:GetSendQuota'],
   },
   {
+    unit: 'check-recipient',
+    entry: 'handler.ts',
+    role: 'RecipientCheckFunctionRole',
+    // The function shares modules with functions that write.
+    notGranted: ['dynamodb:PutItem', 'dynamodb:DeleteItem', 'dynamodb:UpdateItem'],
+  },
+  {
     unit: 'public-pages',
     entry: 'handler.ts',
     role: 'PagesFunctionRole',
@@ -115,6 +122,7 @@ const actions: Readonly<Record<string, string>> = {
   UpdateSecretVersionStage: 'secretsmanager:UpdateSecretVersionStage',
   GetCertificate: 'acm:GetCertificate',
   ExportCertificate: 'acm:ExportCertificate',
+  Invoke: 'lambda:InvokeFunction',
 }
 
 /**
@@ -148,7 +156,9 @@ async function calls(entry: string): Promise<string[]> {
   })
   const sources = Object.keys(metafile.inputs).map((path) => readFileSync(path, 'utf8'))
   const commands = sources.flatMap((source) =>
-    [...source.matchAll(/new (\w+)Command\(/g)].map(([, name = '']) => name),
+    [...source.matchAll(/new (?:(\w+)Command|Function(Invoke)r)\(/g)].map(
+      ([, name, invoke = '']) => name ?? invoke,
+    ),
   )
   return [...new Set(commands.map((name) => actions[name] ?? `unknown: ${name}`))].sort()
 }

@@ -21,7 +21,7 @@ const unscoped: readonly { role: RegExp; actions: RegExp; resource: RegExp; reas
     reason: 'the call names no resource',
   },
   {
-    role: /^(Authentication|Delivery|Validation|Reports|Bounce)FunctionRole/,
+    role: /^(Authentication|Delivery|Validation|RecipientCheck|Reports|Bounce)FunctionRole/,
     actions:
       /^ec2:(Describe(NetworkInterfaces|Subnets)|(Create|Delete)NetworkInterface|(Una|A)ssignPrivateIpAddresses)$/,
     resource: /^\*$/,
@@ -40,7 +40,7 @@ const unscoped: readonly { role: RegExp; actions: RegExp; resource: RegExp; reas
     reason: 'the quota belongs to the account, and the call names no resource',
   },
   {
-    role: /^(Delivery|Validation)FunctionRole/,
+    role: /^(Delivery|Validation|RecipientCheck)FunctionRole/,
     actions: /^secretsmanager:GetSecretValue$/,
     resource: /:secret:mailflow\/client-certificates\/\*$/,
     reason: 'administrators make these secrets when connectors name them',
@@ -101,6 +101,32 @@ test('only delivery and validation may send through SES, and only with the two c
       ],
       unit,
     )
+})
+
+test('check-recipient may read connectors and cached policies, but no list of recipients, and only the ingress may invoke it', () => {
+  const statements = resourcesOfType('AWS::IAM::Policy')
+    .filter(({ Properties }) => Properties.Roles[0].Ref.startsWith('RecipientCheckFunctionRole'))
+    .flatMap(({ Properties }) => Properties.PolicyDocument.Statement)
+    .filter(({ Action }) => toList<string>(Action).some((action) => action.startsWith('dynamodb:')))
+  assert.deepEqual(
+    statements.map(({ Action, Condition }) => [Action, Object.values(Condition)]),
+    [
+      [
+        ['dynamodb:GetItem', 'dynamodb:Query'],
+        [
+          {
+            'dynamodb:LeadingKeys': ['version', 'inbound-connector', 'outbound-connector', 'accepted-domain'],
+          },
+        ],
+      ],
+      ['dynamodb:GetItem', [{ 'dynamodb:LeadingKeys': ['policy#*'] }]],
+    ],
+  )
+  const invokers = grants({}).filter(({ action }) => action === 'lambda:InvokeFunction')
+  assert.deepEqual(
+    invokers.map(({ role, resource }) => [role.replace(/[0-9A-F]{8}$/, ''), resource.slice(0, 23)]),
+    [['IngressTaskTaskRole', '<RecipientCheckFunction']],
+  )
 })
 
 test('validation may read only outbound connectors, accepted domains and cached policies, and write only its results', () => {
@@ -187,6 +213,7 @@ test("each unit may use the customer's key only through the services that it use
     'PolicyFunctionRole dynamodb Decrypt DescribeKey',
     'PolicyFunctionRole sns Decrypt GenerateDataKey',
     'PolicyFunctionRole sqs Decrypt GenerateDataKey',
+    'RecipientCheckFunctionRole dynamodb Decrypt DescribeKey',
     'ReportsFunctionRole dynamodb Decrypt DescribeKey',
     'ReportsFunctionRole s3 GenerateDataKey',
     'ReportsFunctionRole sqs Decrypt GenerateDataKey',
@@ -308,6 +335,7 @@ test('the ingress has no permission to read stored content or queued jobs', () =
     'dynamodb:PutItem',
     'dynamodb:Query',
     'dynamodb:UpdateItem',
+    'lambda:InvokeFunction',
     's3:AbortMultipartUpload',
     's3:PutObject',
     'secretsmanager:GetSecretValue',

@@ -28,7 +28,7 @@ const egress: [
   [
     'keeps tasks private',
     { interfaceEndpoints: true },
-    { nat: 0, inVpc: false, publicTasks: false, endpoints: 5 },
+    { nat: 0, inVpc: false, publicTasks: false, endpoints: 6 },
   ],
 ]
 

@@ -73,7 +73,7 @@ describe('the quotas that a deployment needs', () => {
     const shared = { reserveConcurrency: false }
     const all = required(shared, executions) ?? 0
     assert.equal(all, 160)
-    assert.equal(required({ reserveConcurrency: true }, executions), 301)
+    assert.equal(required({ reserveConcurrency: true }, executions), 321)
     assert.equal(required({ ...shared, functions: { evaluate: { concurrency: 60 } } }, executions), all + 10)
     assert.equal(required({ ...shared, functions: { deliver: { concurrency: 60 } } }, executions), all + 16)
   })

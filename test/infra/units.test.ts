@@ -6,6 +6,7 @@ import {
   AuthenticateEnvironment,
   BounceEnvironment,
   CanaryEnvironment,
+  CheckRecipientEnvironment,
   DeliverEnvironment,
   EvaluateEnvironment,
   ExpiryWatchEnvironment,
@@ -32,6 +33,7 @@ const functions: [string, z.ZodObject][] = [
   ['BounceFunction', BounceEnvironment],
   ['ApiFunction', ApiEnvironment],
   ['ValidationFunction', ValidateEnvironment],
+  ['RecipientCheckFunction', CheckRecipientEnvironment],
   ['ReportsFunction', ReportEnvironment],
   ['PagesFunction', PagesEnvironment],
   ['ExpiryWatchFunction', ExpiryWatchEnvironment],
@@ -68,7 +70,7 @@ test('the host name and the settings of DNS reach the functions that deliver and
     dnsServers: ['127.0.0.1:5353'],
     privateMxNetworks: ['127.0.0.0/8'],
   }
-  for (const name of ['DeliveryFunction', 'ValidationFunction']) {
+  for (const name of ['DeliveryFunction', 'ValidationFunction', 'RecipientCheckFunction']) {
     const unit = resourcesOfType('AWS::Lambda::Function', mailflow).find(({ id }) => id.startsWith(name))
     const { MAIL_HOSTNAME, DNS_SERVERS, PRIVATE_MX_NETWORKS } = unit?.Properties.Environment.Variables ?? {}
     assert.deepEqual(

@@ -7,6 +7,7 @@ export interface Zone {
   a?: Record<string, string[]>
   aaaa?: Record<string, string[]>
   cname?: Record<string, string>
+  ptr?: Record<string, string[]>
   /** Usage, selector, matching type and hexadecimal data. */
   tlsa?: Record<string, [number, number, number, string][]>
   txt?: Record<string, string[]>
@@ -36,18 +37,22 @@ export function fakeResolver(zone: Zone): FakeResolver {
     a = {},
     aaaa = {},
     cname = {},
+    ptr = {},
     tlsa = {},
     txt = {},
     caa = {},
     fail = {},
     secure = [],
   } = zone
-  const existingNames = new Set([mx, a, aaaa, cname, tlsa, txt, caa].flatMap((table) => Object.keys(table)))
+  const existingNames = new Set(
+    [mx, a, aaaa, cname, ptr, tlsa, txt, caa].flatMap((table) => Object.keys(table)),
+  )
   const records: { [K in RecordType]: (name: string) => RecordData[K][] | undefined } = {
     MX: (name) => mx[name]?.map(([preference, exchange]) => ({ preference, exchange })),
     A: (name) => a[name],
     AAAA: (name) => aaaa[name],
     CNAME: (name) => (cname[name] === undefined ? undefined : [cname[name]]),
+    PTR: (name) => ptr[name],
     TLSA: (name) =>
       tlsa[name]?.map(([usage, selector, matchingType, data]) => ({ usage, selector, matchingType, data })),
     TXT: (name) => txt[name],

@@ -1,6 +1,12 @@
 /** `/accepted-domains`: a collection keyed by domain name. */
+import { ulid } from 'ulid'
 import { AcceptedDomain, AcceptedDomainInput } from '../../../shared/connectors/schema.ts'
-import type { AcceptedDomains, ExpectedVersions } from '../../../shared/connectors-table/repository.ts'
+import type { RecipientLists } from '../../../shared/connectors-table/recipient-lists.ts'
+import type {
+  AcceptedDomains,
+  ConnectorRepository,
+  ExpectedVersions,
+} from '../../../shared/connectors-table/repository.ts'
 import { Problem } from '../../../shared/http-api/problem.ts'
 import { normaliseDomain } from '../../../shared/mail/domain.ts'
 import {
@@ -10,6 +16,7 @@ import {
   separateReadOnly,
   withReadOnlyFields,
 } from '../read-only-fields.ts'
+import { checkRecipients } from '../recipient-list.ts'
 import { type Route, type RouteResponse, route } from '../route.ts'
 import { KeyedListQuery, keyedListHandler, listOf } from './lists.ts'
 import {
@@ -27,12 +34,15 @@ const resourceName = 'accepted domain'
 const listPath = '/accepted-domains'
 const itemPath = `${listPath}/{domain}`
 
-export const acceptedDomainRoutes = (domains: AcceptedDomains): Route[] => [
+export const acceptedDomainRoutes = ({
+  acceptedDomains: domains,
+  recipientLists,
+}: Pick<ConnectorRepository, 'acceptedDomains' | 'recipientLists'>): Route[] => [
   listRoute(domains),
   readRoute(domains),
   acceptOrReplaceRoute(domains),
   patchRoute(domains),
-  removeRoute(domains),
+  removeRoute(domains, recipientLists),
 ]
 
 const listRoute = (domains: AcceptedDomains): Route =>
@@ -71,12 +81,12 @@ const acceptOrReplaceRoute = (domains: AcceptedDomains): Route =>
       method: 'PUT',
       path: itemPath,
       role: 'administer',
-      summary: 'Accept a domain (without If-Match), or replace its comment (with If-Match)',
+      summary: 'Accept a domain (without If-Match), or replace its fields (with If-Match)',
       body: withReadOnlyFields(AcceptedDomainInput, AcceptedDomain),
       bodyName: 'AcceptedDomainInput',
       ifMatch: 'optional',
       answers: { 200: AcceptedDomain, 201: AcceptedDomain },
-      problems: [412, 428],
+      problems: [409, 412, 428],
     },
     async ({ parameter, body, ifMatch }) => {
       const domain = newDomain(parameter)
@@ -84,12 +94,14 @@ const acceptOrReplaceRoute = (domains: AcceptedDomains): Route =>
       const input = AcceptedDomainInput.parse(fields)
       if (ifMatch === null) {
         checkReadOnly(readOnly, { domain })
+        checkRecipients(domain, input, await domains.get(domain))
         return createDomain(domains, domain, input)
       }
-      const current = Object.keys(readOnly).length > 0 ? await domains.get(domain) : null
+      const current = await domains.get(domain)
       if (current) {
         checkVersion(current, ifMatch, resourceName)
         checkReadOnly(readOnly, { ...current })
+        checkRecipients(domain, input, current)
       }
       return replaceDomain(domains, domain, input, ifMatch)
     },
@@ -101,23 +113,24 @@ const patchRoute = (domains: AcceptedDomains): Route =>
       method: 'PATCH',
       path: itemPath,
       role: 'administer',
-      summary: 'Change the comment of an accepted domain',
+      summary: 'Change fields of an accepted domain',
       body: MergePatch,
       patchOf: AcceptedDomainInput,
       ifMatch: 'required',
       answers: { 200: AcceptedDomain },
-      problems: [404],
+      problems: [404, 409],
     },
     async ({ parameter, body, ifMatch }) => {
       const domain = existingDomain(parameter)
       const current = await currentDomain(domains, domain, ifMatch ?? [])
       const input = applyMergePatch(body, current, AcceptedDomainInput)
+      checkRecipients(domain, input, current)
       return replaceDomain(domains, domain, input, [current.version])
     },
   )
 
 /** @throws Problem 404, or 412 for another version than the expected */
-async function currentDomain(
+export async function currentDomain(
   domains: AcceptedDomains,
   domain: string,
   expected: ExpectedVersions,
@@ -128,7 +141,7 @@ async function currentDomain(
   return current
 }
 
-const removeRoute = (domains: AcceptedDomains): Route =>
+const removeRoute = (domains: AcceptedDomains, lists: RecipientLists): Route =>
   route(
     {
       method: 'DELETE',
@@ -139,8 +152,12 @@ const removeRoute = (domains: AcceptedDomains): Route =>
       answers: { 204: null },
       problems: [404],
     },
-    async ({ parameter, ifMatch }) =>
-      removedResponse(await domains.remove(existingDomain(parameter), ifMatch ?? []), resourceName),
+    async ({ parameter, ifMatch }) => {
+      const domain = existingDomain(parameter)
+      const response = removedResponse(await domains.remove(domain, ifMatch ?? []), resourceName)
+      await lists.removeBefore(domain, ulid())
+      return response
+    },
   )
 
 async function createDomain(
@@ -169,7 +186,7 @@ async function replaceDomain(
   return okResponse(savedValue(saved, resourceName))
 }
 
-function existingDomain(text: string): string {
+export function existingDomain(text: string): string {
   const domain = normaliseDomain(text)
   if (domain === null) throw notFoundProblem(resourceName)
   return domain

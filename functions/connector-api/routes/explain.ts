@@ -2,6 +2,7 @@
 import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import * as z from 'zod'
+import type { RecipientLists } from '../../../shared/connectors-table/recipient-lists.ts'
 import { AuthenticationResult, type MessageAuthentication } from '../../../shared/contract/authentication.ts'
 import { DeliveryJob } from '../../../shared/contract/jobs.ts'
 import { ClientCertificate, noTls, type TlsFacts } from '../../../shared/contract/message.ts'
@@ -16,6 +17,7 @@ import type { Snapshot } from '../../../shared/policy/snapshot.ts'
 import { maxCertificates, predictCertificateFacts } from '../../../shared/tls/facts.ts'
 import { certificatesIn } from '../../../shared/tls/pem.ts'
 import { hasDates } from '../../../shared/tls/validity.ts'
+import { type ExplainedCheck, explainRecipientCheck } from '../recipient-checks.ts'
 import { type Route, route } from '../route.ts'
 
 type Chain = [X509Certificate, ...X509Certificate[]]
@@ -115,6 +117,10 @@ export const ExplanationAnswer = z.strictObject({
           "as the ingress stores it: in place of the gateway's postmaster the mailbox that gets the mail",
         ),
       inSession: z.string().describe('the reply to RCPT TO, or to the end of data'),
+      recipientCheck: z
+        .string()
+        .nullable()
+        .describe('how the ingress checks whether the recipient exists; null: it does not'),
       verdict: VerdictEntry.pick({
         action: true,
         reason: true,
@@ -138,13 +144,20 @@ export interface ExplainDependencies {
   /** Returns the current connectors. */
   snapshot(): Promise<Snapshot>
   settings: Settings
+  recipientLists: Pick<RecipientLists, 'readAll'>
   /** Root certificates in PEM. Always pass the same array: the array is the key of a cache of parsed certificates. */
   publicRoots: readonly string[]
   /** Milliseconds since the epoch. */
   now(): number
 }
 
-export function explainRoute({ snapshot, settings, publicRoots, now }: ExplainDependencies): Route {
+export function explainRoute({
+  snapshot,
+  settings,
+  recipientLists,
+  publicRoots,
+  now,
+}: ExplainDependencies): Route {
   return route(
     {
       method: 'POST',
@@ -177,19 +190,30 @@ export function explainRoute({ snapshot, settings, publicRoots, now }: ExplainDe
         clientCertificate: withoutChain(tls.clientCertificate),
         considered,
         warnings,
-        recipients: recipients.map(recipientResponse),
+        recipients: await Promise.all(
+          recipients.map(async (recipient) =>
+            recipientResponse(
+              recipient,
+              await explainRecipientCheck(recipient, connectors, settings, recipientLists),
+            ),
+          ),
+        ),
       }
       return { status: 200, body: response }
     },
   )
 }
 
-function recipientResponse({ address, inSession, verdict, route, tls, considered }: RecipientExplanation) {
+function recipientResponse(
+  { address, verdict, route, tls, considered }: RecipientExplanation,
+  { inSession, recipientCheck }: ExplainedCheck,
+) {
   const { action, reason, explanation, connectors, reportOnly } = verdict
   const reply = verdict.action === 'Deliver' ? null : formatReply(verdict.reply)
   return {
     address,
     inSession: formatReply(inSession),
+    recipientCheck,
     verdict: { action, reason, explanation, connectors, reportOnly, reply },
     route,
     tls,

@@ -37,6 +37,7 @@ import type { MailCommand, RecipientCommand } from '../protocol/command.ts'
 import type { DataFault } from '../protocol/data-reader.ts'
 import type { MessageSink } from '../protocol/message-sink.ts'
 import type { Transaction } from '../protocol/session.ts'
+import type { RecipientChecker, RecipientCheckResult } from '../recipients/recipient-checker.ts'
 import {
   accepted,
   canaryUnavailable,
@@ -71,6 +72,8 @@ export interface SessionPolicyParts {
   /** If absent, no message is a canary. */
   lastCanary?: Pick<LastCanary, 'hasId'>
   rates: MessageRateLimiter
+  /** If absent, no recipient is checked. */
+  recipients?: Pick<RecipientChecker, 'check'>
   /** If absent, revocation is not checked, and every status is `Unknown`. */
   revocation?: Pick<RevocationChecker, 'check'>
   tls: Pick<TlsService, 'facts' | 'refuseResumption'>
@@ -362,8 +365,8 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
     recipient: RecipientCommand['recipient'],
     mail: MailCommand,
     isLatest: boolean,
-  ): RecipientReply {
-    const { rates, now } = this.#parts
+  ): RecipientReply | Promise<RecipientReply> {
+    const { now, recipients } = this.#parts
     const address = resolvePostmaster(recipient.address, snapshot, this.#postmaster)
     const at = now()
     if (this.#assessment?.snapshot !== snapshot) {
@@ -387,10 +390,26 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
       const { connector, explanation } = decision
       return this.#refuse(decision, { recipient: recipient.address, connector, explanation })
     }
+    const accept = (check: RecipientCheckResult): RecipientReply => {
+      if (check === 'NeedsLatest') return check
+      if (check !== null) return this.#refuse(check, { recipient: recipient.address })
+      return this.#acceptRecipient(recipient.address, decision, evaluation, at)
+    }
+    const isOwnServer = decision.attributedTo !== null
+    const check = recipients?.check({ snapshot, address, ip: this.#peer.ip, isOwnServer, isLatest }) ?? null
+    return check instanceof Promise ? check.then(accept) : accept(check)
+  }
+
+  #acceptRecipient(
+    recipient: string,
+    decision: RecipientAcceptance,
+    evaluation: InboundEvaluation,
+    at: Date,
+  ): Reply {
     if (!this.#isCounted) {
+      const { rates } = this.#parts
       const rateRefusal = rates.countMessage(this.#peer.ip, matchingConnectors(evaluation), at.getTime())
-      if (rateRefusal)
-        return this.#refuse(rateRefusal, { recipient: recipient.address, connector: rateRefusal.connector })
+      if (rateRefusal) return this.#refuse(rateRefusal, { recipient, connector: rateRefusal.connector })
       this.#isCounted = true
     }
     this.#acceptance = decision

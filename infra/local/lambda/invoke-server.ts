@@ -19,11 +19,12 @@ const path = /^\/2015-03-31\/functions\/([A-Za-z0-9_-]+)\/invocations$/
 /** @param invoke takes the function's name; returns null for an unknown function */
 export async function startInvokeServer(
   invoke: (name: string, event: unknown) => Promise<unknown> | null,
+  port = 0,
 ): Promise<InvokeServer> {
   const server = createServer((request, response) => {
     void respond(request, response, invoke)
   })
-  await once(server.listen(0, '127.0.0.1'), 'listening')
+  await once(server.listen(port, '127.0.0.1'), 'listening')
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     close: async () => {

@@ -23,6 +23,8 @@ export interface RecordData {
   A: string
   AAAA: string
   CNAME: string
+  /** A name of the address that the queried name stands for, in lower case. */
+  PTR: string
   TLSA: TlsaRecord
   CAA: CaaRecord
   /** The record's strings joined, with one character per octet. */

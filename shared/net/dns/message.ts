@@ -86,6 +86,7 @@ export interface DnsReply {
 const typeNumbers: Record<RecordType, number> = {
   A: 1,
   CNAME: 5,
+  PTR: 12,
   MX: 15,
   TXT: 16,
   AAAA: 28,
@@ -219,6 +220,7 @@ function decodeData(
     case 'AAAA':
       return decodeAddress(upToEnd, length, type)
     case 'CNAME':
+    case 'PTR':
       return toLowerAscii(packet.name.decode(upToEnd, length + 2))
     case 'MX': {
       const { preference, exchange } = packet.record('MX').decode(upToEnd, length) as MxRecord

@@ -336,6 +336,14 @@ inboundConnectors:
     assert.equal((await apply(bank, '--dry-run')).status, 0)
   })
 
+  test('names the remedy for a file in UTF-16, as Windows PowerShell writes it', async () => {
+    const name = join(folder, 'utf-16.yaml')
+    writeFileSync(name, `\ufeff${bank}`, 'utf16le')
+    const { status, err } = await api.mailflow('connectors', 'apply', '-f', name)
+    assert.equal(status, 1)
+    assert.match(err, /utf-16\.yaml is not UTF-8 text\n {2}Before version 7\.4, ">" of PowerShell /)
+  })
+
   test('sends no request when the file has faults', async () => {
     const { status, err } = await apply(bank.replace('Partner', 'Partners'))
     assert.deepEqual([status, api.requests], [1, []])

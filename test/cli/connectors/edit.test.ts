@@ -387,7 +387,7 @@ test('a change of an inbound connector says how many messages it holds, and no o
   const trace = new Trace(api.database.documents, api.database.messagesTable)
   const receivedAt = new Date(Date.now() - 3_600_000)
   for (const [index, reason] of (
-    ['InboundTlsRequired', 'InboundTlsRequired', 'RetryLater'] as const
+    ['InboundTlsRequired', 'InboundDmarcRequired', 'RetryLater'] as const
   ).entries()) {
     const held = message({
       id: `${encodeTime(receivedAt.getTime(), 10)}${String(index).padStart(16, '0')}`,

@@ -687,6 +687,10 @@ describe('`connectors import-exchange`', () => {
     const { status, out, err } = await mailflow(['connectors', 'import-exchange', ...files])
     assert.equal(status, 3)
     assert.doesNotMatch(err, /is an unknown setting/)
+    assert.match(
+      err,
+      /Disabled: ConnectorSource HybridWizard: .* take mail for its domains away from the tenant/,
+    )
     const read = readConfiguration(out, 'imported.yaml', fileOptions)
     const disabled = [read.inboundConnectors, read.outboundConnectors].map((list) =>
       list?.filter(({ fields }) => fields.enabled === false).map(({ label }) => label),
@@ -699,7 +703,13 @@ describe('`connectors import-exchange`', () => {
         'From Tailspin',
         'Newsletter service',
       ],
-      ['To Northwind', 'To Adatum (until 2025)', 'Trial of a new partner', 'Encryption gateway'],
+      [
+        'Outbound to 4d2a9f10-6a0e-4f0e-8d0b-3f1f6b7c2e11',
+        'To Northwind',
+        'To Adatum (until 2025)',
+        'Trial of a new partner',
+        'Encryption gateway',
+      ],
     ])
     assert.deepEqual(
       read.acceptedDomains?.map(({ label }) => label),

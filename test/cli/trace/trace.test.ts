@@ -408,6 +408,18 @@ describe('`retry`', () => {
     assert.match(err, /^mailflow: Conflict: No recipient is deferred.*\n {2}a@bank\.example: is Bounced\n/)
   })
 
+  test('says that mail is being delivered at this moment, which a request for a connector does not concern', async () => {
+    const fields = { connectors: { inbound: null, outbound: connectors.toBranch } }
+    const recipients = { 'a@branch.example': { ...fields, action: 'Deliver' as const } }
+    await recordReceived(1, {}, recipients)
+    const { out } = await api.mailflow('messages', 'return', '--connector', 'From the BANK', '--yes')
+    assert.equal(
+      out,
+      'outbound connector "From the BANK": no deferred mail. Mail is being delivered at this moment (Pending). ' +
+        'If its attempt fails it waits again: repeat the command then.\n',
+    )
+  })
+
   test('requests the next attempt for all deferred mail of each connector with the name', async () => {
     const fields = { connectors: { inbound: null, outbound: connectors.toBranch } }
     for (let count = 0; count < 3; count++) await recordReceived(1, {}, { 'a@branch.example': fields })

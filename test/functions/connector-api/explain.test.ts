@@ -298,3 +298,37 @@ test('POST /explain refuses addresses with invisible characters, as the ingress 
     { path: 'rcptTo[1]', message: 'has the invisible character U+202E' },
   ])
 })
+
+describe('POST /explain of a message to a domain whose recipients are checked', () => {
+  before(async () => {
+    for (const [domain, recipients] of [
+      ['list.example', 'List'],
+      ['callout.example', 'SmtpCallout'],
+    ]) {
+      const ifMatch = { headers: { 'if-match': '*' } }
+      await api.call(`PUT /accepted-domains/${domain}`, { json: {} })
+      await api.call(`PUT /accepted-domains/${domain}/recipients`, {
+        json: { addresses: ['anna'] },
+        ...ifMatch,
+      })
+      await api.call(`PATCH /accepted-domains/${domain}`, { json: { recipients }, ...ifMatch })
+    }
+  })
+
+  const rows: [address: string, inSession: string, check: RegExp | null][] = [
+    ['Anna+tag@list.example', '250 2.1.5 Accepted', /has anna@list\.example/],
+    ['bert@list.example', '550 5.1.1 Recipient address does not exist', /has no such address/],
+    ['postmaster@list.example', '250 2.1.5 Accepted', null],
+    ['anna@callout.example', '250 2.1.5 Accepted', /asks the next hop of connector "Mailboxes"/],
+    ['b@ours.example', '250 2.1.5 Accepted', null],
+    ['b@elsewhere.example', '550 5.7.64 Relay access denied', null],
+  ]
+  for (const [address, inSession, check] of rows)
+    test(`shows the reply to ${address} and the check`, async () => {
+      const { body } = await call({ mailFrom: 'a@fabrikam.example', rcptTo: [address], ip: '203.0.113.9' })
+      const [recipient] = body.recipients
+      assert.equal(recipient.inSession, inSession)
+      if (check === null) assert.equal(recipient.recipientCheck, null)
+      else assert.match(recipient.recipientCheck, check)
+    })
+})

@@ -121,6 +121,7 @@ describe('evaluate-policy', () => {
     await new ConnectorRepository(database.documents, database.connectorsTable).acceptedDomains.create(
       'ours.example',
       {
+        recipients: 'Any',
         comment: '',
       },
     )

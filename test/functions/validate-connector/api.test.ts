@@ -135,7 +135,7 @@ describe('a person who validates a connector', () => {
 })
 
 describe('the result of a validation', () => {
-  before(() => repository.acceptedDomains.create('ours.example', { comment: '' }))
+  before(() => repository.acceptedDomains.create('ours.example', { recipients: 'Any', comment: '' }))
 
   it('is returned and stored on the connector without other changes', async () => {
     const connector = await create()

@@ -27,7 +27,7 @@ let ses: FakeQueryService
 before(async () => {
   database = await startDynamoDb()
   repository = new ConnectorRepository(database.documents, database.connectorsTable)
-  await repository.acceptedDomains.create('ours.example', { comment: '' })
+  await repository.acceptedDomains.create('ours.example', { recipients: 'Any', comment: '' })
   pki = await createPki()
   identity = await pki.issue({ names: ['mx.northwind.example'] })
   partner = await startPartner({ tls: identity })

@@ -22,6 +22,7 @@ describe('aligned signatures', async () => {
   for (const [title, content, zone, domains, isTemporary] of [
     ['of the same domain', await sign('p.example'), { txt }, ['p.example'], false],
     ['of a subdomain, with a record', await sign('m.p.example'), { txt }, ['m.p.example'], false],
+    ['of one domain twice', await sign('p.example', await sign('p.example')), { txt }, ['p.example'], false],
     [
       'of two domains',
       await sign('m.p.example', await sign('p.example')),

@@ -64,6 +64,7 @@ describe('the resolver', () => {
     ['A', '192.0.2.1', '192.0.2.1'],
     ['AAAA', '2001:db8::1', '2001:db8::1'],
     ['CNAME', 'Elsewhere.Example', 'elsewhere.example'],
+    ['PTR', 'MX1.partner.example', 'mx1.partner.example'],
     [
       'MX',
       { preference: 10, exchange: 'MX1.partner.example' },

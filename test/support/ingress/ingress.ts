@@ -2,10 +2,11 @@
 import { EventEmitter, once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
-import { type Ingress, startIngress } from '../../../functions/smtp-ingress/ingress.ts'
+import { type Ingress, type RecipientSources, startIngress } from '../../../functions/smtp-ingress/ingress.ts'
 import type { MessageRateLimiter } from '../../../functions/smtp-ingress/limits/message-rate-limiter.ts'
 import type { InboundConnector } from '../../../shared/connectors/schema.ts'
 import { IngressEnvironment } from '../../../shared/contract/environment.ts'
+import type { Snapshot } from '../../../shared/policy/snapshot.ts'
 import { snapshot } from '../fixtures.ts'
 import { MemoryBucket, MemoryNotices, MemoryQueue } from '../memory-storage.ts'
 import { type Identity, selfSigned } from '../pki.ts'
@@ -28,6 +29,10 @@ export interface TestIngress extends Ingress {
 export interface TestIngressOptions {
   inbound?: InboundConnector[]
   acceptedDomains?: string[]
+  /** Returns the connectors in place of the fields above. */
+  snapshot?(): Snapshot
+  /** When absent, no recipient is checked. */
+  recipients?: RecipientSources
   settings?: Partial<IngressEnvironmentSettings>
   /** A fixed time, for a test that must not cross an hour. */
   at?: Date
@@ -76,7 +81,7 @@ export async function startTestIngress(options: TestIngressOptions = {}): Promis
     snapshots: {
       async current() {
         if (connectors.fail) throw new Error('the table is away')
-        return compiled
+        return options.snapshot?.() ?? compiled
       },
     },
     s3: bucket.client,
@@ -84,6 +89,7 @@ export async function startTestIngress(options: TestIngressOptions = {}): Promis
     notices,
     probeQueue: () => queue.before(),
     ...(options.rates && { rates: options.rates }),
+    ...(options.recipients && { recipients: options.recipients }),
     ...(options.revocation && { revocation: options.revocation }),
     ...(options.readCertificates && { readCertificates: options.readCertificates }),
     now: () => options.at ?? new Date(),
