@@ -364,7 +364,7 @@ test('SES has one configuration set that requires TLS and one that does not', ()
 
 test('every log group has the configured retention', () => {
   const groups = resourcesOfType('AWS::Logs::LogGroup', { logRetentionDays: 30 })
-  assert.equal(groups.length, 15)
+  assert.equal(groups.length, 16)
   for (const { id, Properties } of groups) assert.equal(Properties.RetentionInDays, 30, id)
 })
 

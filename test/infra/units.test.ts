@@ -125,7 +125,7 @@ for (const [what, mailflow, fits] of environments)
 
 test('every function runs on Node 24 and arm64, and the ingress task on arm64', () => {
   const all = resourcesOfType('AWS::Lambda::Function')
-  assert.equal(all.length, 11)
+  assert.equal(all.length, 12)
   for (const { id, Properties } of all) {
     assert.equal(Properties.Runtime, 'nodejs24.x', id)
     assert.deepEqual(Properties.Architectures, ['arm64'], id)
