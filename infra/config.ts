@@ -216,6 +216,17 @@ const Api = z.strictObject({
   certificateArn: z.string().regex(certificateArn, 'must be the ARN of an ACM certificate'),
 })
 
+const SigningKey = z.strictObject({
+  /** The signing domain. For reports: the domain of `address`, or one above it. */
+  domain: z.string().regex(hostName, 'must be a domain name in lower case'),
+  /** DKIM selector of the key (RFC 6376 §3.1). */
+  selector: z.string().regex(/^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/, 'must be a DNS label in lower case'),
+  /** ARN of a Secrets Manager secret, with suffix. Its JSON field `privateKey` is in PEM. */
+  secretArn: z.string().regex(secretArn, 'must be the complete ARN of a Secrets Manager secret'),
+  /** ARN of the KMS key of that secret. @default the key of Secrets Manager */
+  secretKeyArn: z.string().regex(keyArn, 'must be the ARN of a KMS key').optional(),
+})
+
 const TlsReporting = z.strictObject({
   /** Organisation that reports. @default `hostname` */
   organisation: z.string().min(1).max(200).optional(),
@@ -226,20 +237,7 @@ const TlsReporting = z.strictObject({
    * that are verified with DKIM.
    * @default unsigned
    */
-  dkim: z
-    .strictObject({
-      /** The domain of `address`, or one above it. */
-      domain: z.string().regex(hostName, 'must be a domain name in lower case'),
-      /** DKIM selector of the key (RFC 6376 §3.1). */
-      selector: z
-        .string()
-        .regex(/^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/, 'must be a DNS label in lower case'),
-      /** ARN of a Secrets Manager secret, with suffix. Its JSON field `privateKey` is in PEM. */
-      secretArn: z.string().regex(secretArn, 'must be the complete ARN of a Secrets Manager secret'),
-      /** ARN of the KMS key of that secret. @default the key of Secrets Manager */
-      secretKeyArn: z.string().regex(keyArn, 'must be the ARN of a KMS key').optional(),
-    })
-    .optional(),
+  dkim: SigningKey.optional(),
 })
 
 const zoneId = z.string().regex(/^Z[A-Z0-9]{1,31}$/, 'must be the id of a hosted zone')
@@ -383,6 +381,11 @@ export const Config = z
     postmaster: z.email().optional(),
     /** The TLS reports that mailflow sends to other domains (RFC 8460). */
     tlsReporting: TlsReporting.prefault({}),
+    /**
+     * The key that seals authenticated mail with ARC (RFC 8617), for mailbox servers that trust this gateway's seals.
+     * @default no seal
+     */
+    arc: SigningKey.optional(),
     /** The MTA-STS policy of the organisation's domains (RFC 8461). @default none is published */
     mtaSts: MtaSts.optional(),
     /**
@@ -449,6 +452,11 @@ export const Config = z
     functions: z
       .strictObject({
         evaluate: unit(30, 50),
+        /**
+         * A batch begins no authentication after 60 seconds, so that each ends in time. Name servers that do not answer
+         * occupy at most this concurrency, and nothing else waits for it.
+         */
+        authenticate: fixedTimeoutUnit(120, 20),
         /**
          * The function's timeout is 300 seconds, because RFC 5321 §4.5.3.2 allows minutes for one SMTP command. The
          * attempts of a batch end after 270 seconds, so that results can still be written. A claim lasts 360 seconds.

@@ -13,10 +13,12 @@ import { ValidateConnector } from './delivery/validate-connector.ts'
 import { SmtpIngress } from './ingress/smtp-ingress.ts'
 import { MailMetrics } from './mail-metrics.ts'
 import { MailNetwork } from './mail-network.ts'
+
 import { Monitoring } from './monitoring/monitoring.ts'
 import { SendCanary } from './monitoring/send-canary.ts'
 import { NoticesTopic } from './notices-topic.ts'
 import { PublicPages } from './pages/public-pages.ts'
+import { AuthenticateMessage } from './policy/authenticate-message.ts'
 import { EvaluatePolicy } from './policy/evaluate-policy.ts'
 import { MailQueues } from './queues/mail-queues.ts'
 import { ReportTls } from './reports/report-tls.ts'
@@ -63,6 +65,13 @@ export class MailflowStack extends Stack {
       notices,
     })
     const outboundMail = new OutboundMail(this, 'OutboundMail', config, network)
+    const authenticate = new AuthenticateMessage(this, 'Authentication', {
+      config,
+      outboundMail,
+      queues,
+      content,
+      messages,
+    })
     const deliver = new DeliverMessage(this, 'Delivery', {
       config,
       outboundMail,
@@ -98,6 +107,7 @@ export class MailflowStack extends Stack {
 
     const functions = {
       evaluate: evaluate.handler,
+      authenticate: authenticate.handler,
       deliver: deliver.handler,
       bounce: bounce.handler,
       api: api.handler,

@@ -74,8 +74,9 @@ function vpcQuotas(config: Config): RequiredQuota[] {
 
 /** Without reservations, only the maximum concurrency of the queues bounds functions. */
 function maxExecutions(config: Config): number {
-  const { evaluate, deliver: _, bounce, ...withoutQueue } = config.functions
-  const ofQueues = evaluate.concurrency + deliveryConcurrency(config) + bounce.concurrency
+  const { evaluate, authenticate, deliver: _, bounce, ...withoutQueue } = config.functions
+  const ofQueues =
+    evaluate.concurrency + authenticate.concurrency + deliveryConcurrency(config) + bounce.concurrency
   if (!config.reserveConcurrency) return ofQueues
   const others = [...Object.values(withoutQueue), canaryLimits]
   const ofOthers = others.reduce((sum, { concurrency }) => sum + concurrency, 0)

@@ -36,7 +36,14 @@ const RedriveResponse = z.object({
 })
 type RedriveResponse = z.output<typeof RedriveResponse>
 
-const queues = ['Evaluation', 'Delivery', 'UnprovenDelivery', 'LowPriorityDelivery', 'Bounce']
+const queues = [
+  'Evaluation',
+  'Authentication',
+  'Delivery',
+  'UnprovenDelivery',
+  'LowPriorityDelivery',
+  'Bounce',
+]
 
 const defaultLimit = 100
 const maxLimit = 1000

@@ -3,6 +3,7 @@
 import { countText } from '../../shared/policy/text-lists.ts'
 import { formatTime, printable } from '../text/format.ts'
 import { indentParagraph } from '../text/table.ts'
+import { authenticationText, tenantText } from './authentication-text.ts'
 import { consideredConnectorsText } from './considered-connectors.ts'
 import {
   certificateText,
@@ -17,21 +18,23 @@ import type { Attempt, Recipient, TraceEntry, Verdict } from './trace-entry.ts'
 
 export function messageText(entry: TraceEntry): string {
   const { id, receivedAt, envelope, source, tls, size, direction, recipients } = entry
+  const { exchangeOnline, authentication } = entry
   const session = tls.negotiated ? `${tls.protocol}, ${tls.cipher}` : inboundSessionText(entry)
   const origin = source === null ? session : `from ${source.ip} (${printable(source.helo)}), ${session}`
   return [
     `Message ${id}`,
     `  Received   ${formatTime(receivedAt)}, ${origin}`,
-    ...(tls.clientCertificate === null ? [] : certificateLines(tls.clientCertificate)),
+    ...(tls.clientCertificate === null ? [] : withLabel('Presented', certificateText(tls.clientCertificate))),
     `  Sender     ${senderText(envelope.mailFrom)} (${direction === 'Originating' ? 'of the organisation' : 'from outside'})`,
     `  Size       ${countText(size, 'octet')}`,
+    ...(exchangeOnline === null ? [] : [`  Tenant     ${tenantText(exchangeOnline)}`]),
+    ...(authentication === null ? [] : withLabel('Checked', authenticationText(authentication))),
     ...recipients.flatMap((recipient) => ['', ...recipientLines(recipient)]),
   ].join('\n')
 }
 
-function certificateLines(certificate: NonNullable<TraceEntry['tls']['clientCertificate']>): string[] {
-  const [first, ...rest] = certificateText(certificate)
-  return [`  Presented  ${first}`, ...rest.map((text) => `             ${text}`)]
+function withLabel(label: string, [first, ...rest]: readonly string[]): string[] {
+  return [`  ${label.padEnd(10)} ${first}`, ...rest.map((text) => `             ${text}`)]
 }
 
 function recipientLines({

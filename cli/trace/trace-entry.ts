@@ -96,6 +96,35 @@ export const ClientCertificate = z.object({
 })
 export type ClientCertificate = z.output<typeof ClientCertificate>
 
+/** Null when the message was not authenticated. */
+const Authentication = z
+  .object({
+    internal: z.string().nullable(),
+    spf: z.object({ result: z.string(), domain: z.string() }).nullable(),
+    dkim: z.array(
+      z.object({ result: z.string(), domain: z.string(), selector: z.string(), aligned: z.boolean() }),
+    ),
+    dmarc: z
+      .object({
+        result: z.string(),
+        fromDomain: z.string().nullable(),
+        policy: z.string().nullable(),
+        alignedBy: z.array(z.string()),
+      })
+      .nullable(),
+    arc: z.object({ result: z.string(), sealer: z.string().nullable() }).nullable(),
+  })
+  .nullable()
+  .default(null)
+export type Authentication = NonNullable<z.output<typeof Authentication>>
+
+/** Null when no connector asked for the tenant. */
+const ExchangeOnline = z
+  .object({ tenantIds: z.array(z.string()), originatorOrganizations: z.array(z.string()) })
+  .nullable()
+  .default(null)
+export type ExchangeOnline = NonNullable<z.output<typeof ExchangeOnline>>
+
 export const TraceEntry = z.object({
   id: z.string(),
   receivedAt: z.string(),
@@ -110,6 +139,8 @@ export const TraceEntry = z.object({
   }),
   envelope: z.object({ mailFrom: z.string(), rcptTo: z.array(z.string()) }),
   size: z.int(),
+  exchangeOnline: ExchangeOnline,
+  authentication: Authentication,
   recipients: z.array(Recipient),
 })
 export type TraceEntry = z.output<typeof TraceEntry>

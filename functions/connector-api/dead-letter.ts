@@ -1,7 +1,7 @@
 /** Describes a dead letter without the content of its mail. Pure. */
 import type { Message as SqsMessage } from '@aws-sdk/client-sqs'
 import * as z from 'zod'
-import { BounceJob, DeliveryJob, EvaluationQueueJob } from '../../shared/contract/jobs.ts'
+import { BounceJob, DeliveryJob, EvaluationJob, EvaluationQueueJob } from '../../shared/contract/jobs.ts'
 import { parseJson } from '../../shared/contract/parse-json.ts'
 import { maxReasonLength, reasonAttribute } from '../../shared/lambda/job-source.ts'
 import { readJob } from '../../shared/lambda/read-job.ts'
@@ -10,6 +10,7 @@ import { countText } from '../../shared/policy/text-lists.ts'
 /** The queues whose failed jobs become dead letters. */
 export const QueueName = z.enum([
   'Evaluation',
+  'Authentication',
   'Delivery',
   'UnprovenDelivery',
   'LowPriorityDelivery',
@@ -19,6 +20,7 @@ export type QueueName = z.infer<typeof QueueName>
 
 const jobSchemas = {
   Evaluation: EvaluationQueueJob,
+  Authentication: EvaluationJob,
   Delivery: DeliveryJob,
   UnprovenDelivery: DeliveryJob,
   LowPriorityDelivery: DeliveryJob,
@@ -94,6 +96,7 @@ export function describeDeadLetter(queue: QueueName, message: SqsMessage): DeadL
 
 function kindOf(queue: QueueName, job: unknown): DeadLetter['kind'] {
   if (queue === 'Bounce') return 'BounceJob'
+  if (queue === 'Authentication') return 'EvaluationJob'
   if (queue !== 'Evaluation') return 'DeliveryJob'
   return (job as z.infer<typeof EvaluationQueueJob>).kind === undefined
     ? 'EvaluationJob'

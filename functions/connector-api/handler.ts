@@ -27,6 +27,10 @@ const urls: Record<QueueName, QueueUrls> = {
     queue: environment.EVALUATION_QUEUE_URL,
     deadLetters: environment.EVALUATION_DEAD_LETTERS_URL,
   },
+  Authentication: {
+    queue: environment.AUTHENTICATION_QUEUE_URL,
+    deadLetters: environment.AUTHENTICATION_DEAD_LETTERS_URL,
+  },
   Delivery: { queue: environment.DELIVERY_QUEUE_URL, deadLetters: environment.DELIVERY_DEAD_LETTERS_URL },
   UnprovenDelivery: {
     queue: environment.UNPROVEN_DELIVERY_QUEUE_URL,

@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto'
 import { isContentDeleted } from '../../shared/content/content-reader.ts'
 import { minuteMs } from '../../shared/contract/durations.ts'
 import { type DeliveryJob, splitForJobs } from '../../shared/contract/jobs.ts'
-import type { Attempt, ContentReference, Recipient, Reply } from '../../shared/contract/message.ts'
+import type { Attempt, ContentReference, Message, Recipient, Reply } from '../../shared/contract/message.ts'
 import { reply } from '../../shared/mail/reply.ts'
 import type { Cancelled, Claim, ClaimKey } from '../../shared/messages/claims.ts'
 import { attemptKey } from '../../shared/messages/message-keys.ts'
@@ -35,7 +35,7 @@ import {
 } from './return-to-queue.ts'
 
 export interface Dependencies extends ThrottledDependencies {
-  /** Returns the message's verified octets. */
+  /** Returns the message's verified octets, without fields that only this gateway may add. */
   read(reference: ContentReference): Promise<Buffer>
   /** Makes one attempt; never throws because of a next hop. */
   transmit(route: DeliveryJob['route'], mail: OutboundMessage): Promise<Outcomes>
@@ -92,9 +92,9 @@ export async function deliverJob(receivedJob: DeliveryJob, dependencies: Depende
   const { content } = job.message
   // A message for SES often returns to the queue, so it is read when it may be sent.
   const isPreloaded = content.length <= maxPreloadOctets && job.route.kind !== 'Ses'
-  const preloaded = isPreloaded ? await readContent(content, dependencies) : null
+  const preloaded = isPreloaded ? await readContent(job.message, dependencies) : null
   let result = await dependencies.runExclusive(async () =>
-    attempt(job, preloaded ?? (await readContent(content, dependencies)), dependencies),
+    attempt(job, preloaded ?? (await readContent(job.message, dependencies)), dependencies),
   )
   if (typeof result === 'string' || 'reason' in result) {
     const givenUpReply = replyWhenGivenUp(job, result)
@@ -145,10 +145,14 @@ const emptyDelivery: Delivery = {
  */
 const deletedReply = reply(554, '5.3.0', 'The content of the message was deleted before its delivery')
 
-/** @returns the content, or the reply for a message without content */
-async function readContent(reference: ContentReference, { read }: Dependencies): Promise<Buffer | Reply> {
+/** @returns the content with the results of its authentication, or the reply for a message without content */
+async function readContent(
+  { content, authentication }: Message,
+  { read }: Dependencies,
+): Promise<Buffer | Reply> {
   try {
-    return await read(reference)
+    const octets = await read(content)
+    return authentication ? Buffer.concat([Buffer.from(authentication.fields), octets]) : octets
   } catch (error) {
     if (isContentDeleted(error)) return deletedReply
     throw error

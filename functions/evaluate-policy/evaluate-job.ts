@@ -1,4 +1,6 @@
 /** Handles one mail job of evaluate-policy: calls the pure `evaluate`, records the verdicts and sends the jobs. */
+
+import { internalAuthentication } from '../../shared/authentication/internal-authentication.ts'
 import { minuteMs } from '../../shared/contract/durations.ts'
 import type { BounceJob, DeliveryJob, EvaluationJob } from '../../shared/contract/jobs.ts'
 import type { Attempt, Message, Recipient } from '../../shared/contract/message.ts'
@@ -14,6 +16,7 @@ import {
   type Trace,
 } from '../../shared/messages/trace.ts'
 import { traceExpiry } from '../../shared/messages/trace-expiry.ts'
+import { clientNetwork } from '../../shared/net/client-network.ts'
 import {
   type EarlierFacts,
   type EvaluationInput,
@@ -23,8 +26,9 @@ import {
   type Verdict,
 } from '../../shared/policy/evaluate.ts'
 import { createExplainer } from '../../shared/policy/explain/explain.ts'
+import { type AuthenticationNeed, authenticationNeed } from '../../shared/policy/needs-authentication.ts'
 import type { Snapshot } from '../../shared/policy/snapshot.ts'
-import type { JobSender } from '../../shared/queues/job-queue.ts'
+import type { JobSender, OutgoingJob } from '../../shared/queues/job-queue.ts'
 import type { DeliveryPriorities } from './delivery-priority.ts'
 import { type Dispatch, delayIfEarly, dispatch, successDsnJobs } from './dispatch.ts'
 
@@ -34,18 +38,23 @@ export interface EvaluateDependencies {
   requirements: Pick<RequirementStore, 'store' | 'read'>
   queues: {
     evaluation: JobSender<EvaluationJob>
+    authentication: JobSender<EvaluationJob>
     delivery: JobSender<DeliveryJob>
     bounce: JobSender<BounceJob>
   }
   priorities: Pick<DeliveryPriorities, 'assign'>
   settings: Settings
+  /** The name of this gateway. */
+  hostname: string
   retentionDays: number
 }
 
 /**
  * Records verdicts before their jobs are sent, so the trace is never behind the queues. Marks the evaluated job as
  * decided after the jobs of its verdicts have been sent, so a crash in between repeats those jobs and never loses them.
- * @returns the executed verdicts; none for a job that is early or overtaken
+ * A job whose message needs authentication is decided when it returns from authenticate-message; until then nothing is
+ * recorded.
+ * @returns the executed verdicts; none for a job that is early, overtaken or not authenticated
  */
 export async function evaluateJob(
   job: EvaluationJob,
@@ -59,10 +68,15 @@ export async function evaluateJob(
     await queues.evaluation.send([delayed])
     return []
   }
-  const { message } = job
   const progress = await progressOf(job, trace)
   const recipients = job.recipients.filter((recipient) => !isOvertaken(job, recipient, progress))
   const [delivered, undecided] = splitByDelivery(recipients)
+  const need = authenticationNeed(snapshot, job.message, { ...job, recipients: undecided })
+  if (need.kind === 'Authenticate') {
+    await queues.authentication.send([authenticationJob(job)])
+    return []
+  }
+  const message = withInternalResults(job.message, need, dependencies, now)
   await recordDelivered(message, delivered, trace)
   const input = { snapshot, settings, message, recipients: undecided, now, retry: job.retry }
   const context = {
@@ -79,6 +93,25 @@ export async function evaluateJob(
   if (!isFirstJob(job)) await markDecided(job, recipients, trace)
   return executed
 }
+
+/**
+ * The queue is fair: jobs of one client whose name servers do not answer delay each other, not jobs of other clients
+ * (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html).
+ */
+const authenticationJob = (job: EvaluationJob): OutgoingJob<EvaluationJob> => ({
+  job,
+  ...(job.message.source && { group: clientNetwork(job.message.source.ip) }),
+})
+
+const withInternalResults = (
+  message: Message,
+  need: AuthenticationNeed,
+  { hostname }: Pick<EvaluateDependencies, 'hostname'>,
+  now: Date,
+): Message =>
+  need.kind === 'Internal'
+    ? { ...message, authentication: internalAuthentication(need.connector, hostname, now) }
+    : message
 
 /** Separates delivered recipients, which may need a success DSN, from recipients that need a decision. */
 function splitByDelivery(recipients: readonly Recipient[]): [delivered: Recipient[], undecided: Recipient[]] {

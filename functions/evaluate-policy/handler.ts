@@ -42,6 +42,7 @@ const dependencies = {
   requirements: new RequirementStore(documents, environment.MESSAGES_TABLE),
   queues: {
     evaluation: new JobQueue<EvaluationJob>(sqs, environment.EVALUATION_QUEUE_URL),
+    authentication: new JobQueue<EvaluationJob>(sqs, environment.AUTHENTICATION_QUEUE_URL),
     delivery: connectDeliveryQueue(sqs, environment),
     bounce: new JobQueue(sqs, environment.BOUNCE_QUEUE_URL),
   },
@@ -50,6 +51,7 @@ const dependencies = {
     (error) => logger.warn("A domain's standing could not be read", error),
   ),
   settings: decisionSettings(environment),
+  hostname: environment.MAIL_HOSTNAME,
   retentionDays: environment.TRACE_RETENTION_DAYS,
 }
 const noticeJobs = new JobQueue<CertificateNotice>(sqs, environment.EVALUATION_QUEUE_URL)

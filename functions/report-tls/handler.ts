@@ -18,10 +18,10 @@ import { unitMetrics } from '../../shared/lambda/unit-metrics.ts'
 import { domainOf } from '../../shared/mail/address.ts'
 import { Claims } from '../../shared/messages/claims.ts'
 import { createResolver } from '../../shared/net/resolver.ts'
+import { readSigningKey } from '../../shared/net/signing-key.ts'
 import { JobQueue } from '../../shared/queues/job-queue.ts'
 import { SessionCounters } from '../../shared/tls-reports/counters.ts'
 import { dayOf, previousDay } from '../../shared/tls-reports/days.ts'
-import { readDkimKey } from './dkim-secret.ts'
 import { contentReference, type Dependencies as SendDependencies, sendReport } from './send-report.ts'
 import { type ReportedResult, type ReportRun, type SentReport, sendReports } from './send-reports.ts'
 
@@ -88,7 +88,7 @@ export async function handler(
   const isLastRun = hour >= (reportHours.at(-1) ?? 0)
   let queuedReports = 0
   const delaySeconds = () => Math.min(pace.maxDelaySeconds, Math.floor(queuedReports++ / pace.perSecond))
-  const key = dkim === null ? null : cacheOnce(() => readDkimKey(secrets, dkim))
+  const key = dkim === null ? null : cacheOnce(() => readSigningKey(secrets, dkim))
   try {
     const run = await sendReports(day, {
       counters,

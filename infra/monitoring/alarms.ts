@@ -140,6 +140,10 @@ export class Alarms extends Construct {
       dead: 'Accepted messages are neither delivered nor bounced, and their senders get no DSN.',
       late: 'New mail waits for its evaluation, so all mail is late.',
     })
+    this.watchQueue('Authentication', [queues.authentication], 15, {
+      dead: 'Accepted messages are neither delivered nor bounced, and their senders get no DSN.',
+      late: 'Mail from outside waits until its sender is authenticated, so it is late; other mail is not.',
+    })
     this.watchQueue('Delivery', queues.deliveries, 15, {
       dead: 'Messages due for delivery are neither delivered nor bounced, and their senders get no DSN.',
       late: 'Mail waits for its delivery attempt, so mail to some or all destinations is late.',
@@ -185,6 +189,11 @@ export class Alarms extends Construct {
       'evaluate-policy',
       functions.evaluate,
       'Some messages wait until their evaluation is retried.',
+    )
+    this.watchErrors(
+      'authenticate-message',
+      functions.authenticate,
+      'Some mail from outside waits four minutes until its authentication is retried.',
     )
     this.watchErrors('deliver-message', functions.deliver, 'Some deliveries wait ten minutes for a retry.')
     this.watchErrors('bounce-message', functions.bounce, 'Some senders get DSNs late.')
@@ -409,9 +418,10 @@ function failingJobs(metrics: MailMetrics): IMetric {
   const ofUnit = (unit: string) => metrics.function(unit, Metric.jobsFailing, { period })
   return new MathExpression({
     label: 'Failing jobs',
-    expression: 'FILL(evaluation, 0) + FILL(delivery, 0) + FILL(bounce, 0)',
+    expression: 'FILL(evaluation, 0) + FILL(authentication, 0) + FILL(delivery, 0) + FILL(bounce, 0)',
     usingMetrics: {
       evaluation: ofUnit('evaluate-policy'),
+      authentication: ofUnit('authenticate-message'),
       delivery: ofUnit('deliver-message'),
       bounce: ofUnit('bounce-message'),
     },

@@ -19,7 +19,16 @@ export interface MonitoredParts {
   readonly queues: MailQueues
   readonly functions: Readonly<
     Record<
-      'evaluate' | 'deliver' | 'bounce' | 'api' | 'validate' | 'report' | 'expiryWatch' | 'rotate' | 'canary',
+      | 'evaluate'
+      | 'authenticate'
+      | 'deliver'
+      | 'bounce'
+      | 'api'
+      | 'validate'
+      | 'report'
+      | 'expiryWatch'
+      | 'rotate'
+      | 'canary',
       UnitFunction
     >
   >

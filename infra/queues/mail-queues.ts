@@ -2,9 +2,11 @@ import { Construct } from 'constructs'
 import type { Config } from '../config.ts'
 import { MailQueue } from './mail-queue.ts'
 
-/** The queues of the three stages of a message: evaluation, delivery, bounce. */
+/** The queues of the stages of a message: evaluation, authentication, delivery, bounce. */
 export class MailQueues extends Construct {
   readonly evaluation: MailQueue
+  /** Messages whose senders are to be authenticated before their evaluation. */
+  readonly authentication: MailQueue
   readonly delivery: MailQueue
   /** Mail to domains that have not proved themselves. */
   readonly unprovenDelivery: MailQueue
@@ -17,11 +19,16 @@ export class MailQueues extends Construct {
 
   constructor(scope: Construct, id: string, config: Config) {
     super(scope, id)
-    const { evaluate, deliver, bounce } = config.functions
+    const { evaluate, authenticate, deliver, bounce } = config.functions
     this.evaluation = new MailQueue(this, 'Evaluation', {
       config,
       variablePrefix: 'EVALUATION',
       consumer: evaluate,
+    })
+    this.authentication = new MailQueue(this, 'Authentication', {
+      config,
+      variablePrefix: 'AUTHENTICATION',
+      consumer: authenticate,
     })
     this.delivery = new MailQueue(this, 'Delivery', { config, variablePrefix: 'DELIVERY', consumer: deliver })
     this.unprovenDelivery = new MailQueue(this, 'UnprovenDelivery', {
@@ -36,6 +43,6 @@ export class MailQueues extends Construct {
     })
     this.deliveries = [this.delivery, this.unprovenDelivery, this.lowPriorityDelivery]
     this.bounce = new MailQueue(this, 'Bounce', { config, variablePrefix: 'BOUNCE', consumer: bounce })
-    this.all = [this.evaluation, ...this.deliveries, this.bounce]
+    this.all = [this.evaluation, this.authentication, ...this.deliveries, this.bounce]
   }
 }

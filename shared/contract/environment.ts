@@ -199,6 +199,7 @@ export const EvaluateEnvironment = DecisionEnvironment.extend({
   EVALUATION_QUEUE_URL: z.url(),
   ...deliveryQueues,
   EVALUATION_DEAD_LETTERS_URL: z.url(),
+  AUTHENTICATION_QUEUE_URL: z.url(),
   BOUNCE_QUEUE_URL: z.url(),
   /** The topic for notices of unknown certificates. */
   NOTICES_TOPIC_ARN: z.string().startsWith('arn:'),
@@ -280,6 +281,36 @@ export const BounceEnvironment = UnitEnvironment.extend({
   TRACE_RETENTION_DAYS: retentionDays,
 })
 
+export const AuthenticateEnvironment = UnitEnvironment.extend({
+  /** The name in `Authentication-Results`. */
+  MAIL_HOSTNAME: z.string().min(1),
+  MESSAGES_TABLE: z.string().min(1),
+  CONTENT_BUCKET: z.string().min(1),
+  EVALUATION_QUEUE_URL: z.url(),
+  AUTHENTICATION_QUEUE_URL: z.url(),
+  AUTHENTICATION_DEAD_LETTERS_URL: z.url(),
+  /** Name servers for the records of senders, written as for outbound mail. */
+  DNS_SERVERS: commaSeparated,
+  TRACE_RETENTION_DAYS: retentionDays,
+  /**
+   * `ARC_DOMAIN`, `ARC_SELECTOR` and `ARC_SECRET_ARN`: all three or none. The secret is JSON with the field
+   * `privateKey`, in PEM.
+   */
+  ARC_DOMAIN: z.string().min(1).optional(),
+  ARC_SELECTOR: z.string().min(1).optional(),
+  ARC_SECRET_ARN: z.string().startsWith('arn:').optional(),
+})
+
+/** Returns null when this deployment adds no ARC set. */
+export function arcSettings({
+  ARC_DOMAIN: domain,
+  ARC_SELECTOR: selector,
+  ARC_SECRET_ARN: secretArn,
+}: z.output<typeof AuthenticateEnvironment>) {
+  if (domain === undefined || selector === undefined || secretArn === undefined) return null
+  return { domain, selector, secretArn }
+}
+
 export const ExpiryWatchEnvironment = ConnectorsEnvironment.extend({
   TRANSPORT_TABLE: z.string().min(1),
   /** The topic for notices of certificates that expire. */
@@ -329,6 +360,8 @@ export const ApiEnvironment = DecisionEnvironment.extend({
   TRANSPORT_TABLE: z.string().min(1),
   EVALUATION_QUEUE_URL: z.url(),
   EVALUATION_DEAD_LETTERS_URL: z.url(),
+  AUTHENTICATION_QUEUE_URL: z.url(),
+  AUTHENTICATION_DEAD_LETTERS_URL: z.url(),
   ...deliveryQueues,
   ...deliveryDeadLetters,
   BOUNCE_QUEUE_URL: z.url(),

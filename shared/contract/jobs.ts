@@ -1,5 +1,5 @@
 /**
- * The jobs of the three queues. Each body is JSON, parsed once on receipt. During a deployment, and after a rollback,
+ * The jobs of the queues. Each body is JSON, parsed once on receipt. During a deployment, and after a rollback,
  * one version reads the jobs of another. So a version may add optional fields to a job, but it may not remove fields or
  * give them another meaning. A reader ignores fields that it does not know, and leaves them out of the jobs that it
  * sends. Routes and TLS requirements are exceptions: without an unknown field of theirs, mail could leave without the
@@ -76,7 +76,8 @@ export type ConnectorName = z.infer<typeof ConnectorName>
 /**
  * Requests a decision about these recipients. Senders: the ingress, bounce-message and report-tls for a new message;
  * deliver-message for the result of an attempt and for a stale decision; evaluate-policy for a deferred message, as a
- * timer; the API for an administrator.
+ * timer; the API for an administrator. evaluate-policy sends a job whose message needs authentication to the
+ * authentication queue, and authenticate-message returns it with the results.
  */
 export const EvaluationJob = z.object({
   ...jobFields,

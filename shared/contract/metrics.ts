@@ -33,8 +33,18 @@ export const Metric = {
   certificateReadsFailed: 'CertificateReadsFailed',
   /** Ingress: messages refused because content or job could not be stored, or the spool failed. */
   storageFailures: 'StorageFailures',
-  /** Evaluation, delivery and bounce: jobs that have failed for about a quarter of an hour, at each further failure. */
+  /** Authentication, evaluation, delivery and bounce: jobs that have failed for about a quarter of an hour, at each further failure. */
   jobsFailing: 'JobsFailing',
+  /**
+   * Authentication: messages, dimension `dmarc` = a result of RFC 8601 §2.7, such as `pass` | `fail` | `none` |
+   * `temperror`.
+   */
+  authenticated: 'Authenticated',
+  /**
+   * Authentication: messages that went on without results, dimension `reason` = `ContentDeleted` | `Failed` |
+   * `WorkerDied`.
+   */
+  authenticationsFailed: 'AuthenticationsFailed',
   /** Evaluation: one for each recipient, dimension `action` = `Deliver` | `Defer` | `Bounce`. */
   verdicts: 'Verdicts',
   /**

@@ -24,6 +24,9 @@ export const dsnKey = (id: string, address: string, kind: DsnKind) => ({
   sk: `dsn#${kind}#${address}`,
 })
 
+/** The claim on the authentication of a message, once it was received again. */
+export const authenticationKey = (id: string) => ({ pk: id, sk: 'authentication' })
+
 /** @param digest SHA-256 of the requirement, base64url */
 export const requirementKey = (digest: string) => ({ pk: `requirement#${digest}`, sk: 'requirement' })
 

@@ -1,8 +1,9 @@
 /**
  * Builds the trace of a message, as the API shows it, from the items of its partition. The trace omits the content's
- * location and the raw certificate chain, which are internal. Pure.
+ * location, the added header fields and the raw certificate chain, which are internal. Pure.
  */
 import * as z from 'zod'
+import { ExchangeOnlineFields, MessageAuthentication } from '../contract/authentication.ts'
 import { ConnectorName, DsnKind, SmartHost, TlsRequirement } from '../contract/jobs.ts'
 import {
   Attempt,
@@ -148,6 +149,12 @@ export const TraceEntry = z.strictObject({
   ),
   envelope: z.strictObject({ ...Envelope.shape, rcptTo: z.array(z.string()) }),
   size: z.int().nonnegative().describe('octets'),
+  exchangeOnline: ExchangeOnlineFields.nullable().describe(
+    'what the message shows of a tenant of Exchange Online; null if no connector asked for it',
+  ),
+  authentication: MessageAuthentication.omit({ fields: true })
+    .nullable()
+    .describe('SPF, DKIM, DMARC and ARC; null if the message was not authenticated'),
   recipients: z.array(RecipientEntry),
 })
 export type TraceEntry = z.output<typeof TraceEntry>
@@ -226,8 +233,16 @@ function requirementEntry(
   return { connector, since: reference.since, route, smartHosts, ...fields }
 }
 
-function messageFields({ id, receivedAt, direction, attributedTo, source, tls, size }: Message) {
-  return { id, receivedAt, direction, attributedTo, source, tls: omitChain(tls), size }
+function messageFields(message: Message) {
+  const { id, receivedAt, direction, attributedTo, source, tls, size, exchangeOnline = null } = message
+  const facts = { id, receivedAt, direction, attributedTo, source, tls: omitChain(tls), size }
+  return { ...facts, exchangeOnline, authentication: omitFields(message.authentication) }
+}
+
+function omitFields(authentication: Message['authentication']): TraceEntry['authentication'] {
+  if (authentication === undefined) return null
+  const { fields: _fields, ...results } = authentication
+  return results
 }
 
 function omitChain(tls: TlsFacts): TraceEntry['tls'] {

@@ -121,7 +121,7 @@ describe('`redrive`', () => {
     })
 
   const wrong: [args: string[], error: RegExp][] = [
-    [['--queue', 'mail'], /--queue mail: not a queue; the queues are Evaluation, Delivery/],
+    [['--queue', 'mail'], /--queue mail: not a queue; the queues are Evaluation, Authentication, Delivery/],
     [['--limit', '1001'], /--limit 1001: not a number from 1 to 1000/],
     [['--older-than', 'yesterday'], /--older-than yesterday: not a time/],
     [['--force'], /--force has no effect without --send/],

@@ -8,12 +8,13 @@ const comments = new Map([...docComments('infra/config.ts'), ...docComments('inf
 
 /**
  * Returns the comment of a setting. For `ingress.cpu`, it is the comment of `Config.ingress.cpu`, or of `cpu` in the
- * constant `Ingress`. Functions share the comments of `unit`.
+ * constant `Ingress`. Functions share the comments of `unit`, and keys those of `SigningKey`.
  */
 function commentOf(path: string): string | undefined {
   const names = path.split('.')
   const constantPaths = names.map((_, index) => capitalised(names.slice(index).join('.')))
-  return [`Config.${path}`, ...constantPaths, `unit.${names.at(-1)}`]
+  const shared = ['unit', 'SigningKey'].map((constant) => `${constant}.${names.at(-1)}`)
+  return [`Config.${path}`, ...constantPaths, ...shared]
     .map((commentPath) => comments.get(commentPath))
     .find((comment) => comment !== undefined)
 }

@@ -179,7 +179,7 @@ export function receivedMessages({ mailbox, partner, branch, shop }: MailServers
     const number = Number(/^Subject: message (\d+)/m.exec(text)?.[1])
     // SmtpClient sends the characters of the content in UTF-8.
     const sent = Buffer.from(contentOf(messages[number] as SentMessage, number)).toString('latin1')
-    const hasSentOctets = withoutReceivedField(text) === sent
+    const hasSentOctets = withoutAddedFields(text) === sent
     for (const recipient of recipients) {
       const key = `message ${number} to ${/<(.*)>/.exec(recipient)?.[1]}`
       const earlier = copies[key] ?? { copies: 0, haveSentOctets: true }
@@ -192,5 +192,6 @@ export function receivedMessages({ mailbox, partner, branch, shop }: MailServers
   return copies
 }
 
-/** Removes the field that the ingress adds, with its continuation lines. */
-const withoutReceivedField = (text: string): string => text.replace(/^Received:.*\r\n(?:[ \t].*\r\n)*/, '')
+/** Removes the fields that the gateway adds, with their continuation lines. */
+const withoutAddedFields = (text: string): string =>
+  text.replace(/^(?:(?:Authentication-Results|Received-SPF|Received):.*\r\n(?:[ \t].*\r\n)*)+/, '')

@@ -46,6 +46,8 @@ interface Row {
 }
 
 const rows: Record<string, Row> = {
+  // A DNS resolver, and clients of S3, SQS, DynamoDB and Secrets Manager.
+  'authenticate-message': { limit: 1_050_000, without: [...asn1, ...smtp] },
   // A DNS resolver, and clients of S3, SQS and DynamoDB.
   'bounce-message': { limit: 1_010_000, without: [...asn1, ...smtp] },
   // SMTP sessions with CRLs and OCSP.
@@ -95,6 +97,9 @@ test('the stack trace of a bundle names the functions of the sources', () => {
 })
 
 for (const [unit, path, member] of [
+  ['authenticate-message', 'mailauth/lib/arc/index.js', 'createSeal'],
+  ['authenticate-message', 'mailauth/lib/dkim/dkim-verifier.js', 'DkimVerifier'],
+  ['authenticate-message', 'mailauth/lib/spf/index.js', 'spf'],
   ['bounce-message', 'mailauth/lib/spf/index.js', 'spf'],
   ['deliver-message', 'mailauth/lib/dkim/verify.js', 'dkimVerify'],
   ['deliver-message', 'postal-mime', 'parse'],

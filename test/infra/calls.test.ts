@@ -60,6 +60,13 @@ const units: UnderTest[] = [
     // The ingress reads the id of the last canary.
     notGranted: ['dynamodb:GetItem'],
   },
+  {
+    unit: 'authenticate-message',
+    entry: 'handler.ts',
+    role: 'AuthenticationFunctionRole',
+    // Granted only with a configured key.
+    notGranted: ['secretsmanager:GetSecretValue'],
+  },
   { unit: 'bounce-message', entry: 'handler.ts', role: 'BounceFunctionRole' },
   { unit: 'connector-api', entry: 'handler.ts', role: 'ApiFunctionRole' },
   {

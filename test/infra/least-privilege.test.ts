@@ -21,7 +21,7 @@ const unscoped: readonly { role: RegExp; actions: RegExp; resource: RegExp; reas
     reason: 'the call names no resource',
   },
   {
-    role: /^(Delivery|Validation|RecipientCheck|Reports|Bounce)FunctionRole/,
+    role: /^(Authentication|Delivery|Validation|RecipientCheck|Reports|Bounce)FunctionRole/,
     actions:
       /^ec2:(Describe(NetworkInterfaces|Subnets)|(Create|Delete)NetworkInterface|(Una|A)ssignPrivateIpAddresses)$/,
     resource: /^\*$/,
@@ -46,7 +46,7 @@ const unscoped: readonly { role: RegExp; actions: RegExp; resource: RegExp; reas
     reason: 'administrators make these secrets when connectors name them',
   },
   {
-    role: /^(IngressTaskTaskRole|DeliveryFunctionRole|BounceFunctionRole|ReportsFunctionRole)/,
+    role: /^(IngressTaskTaskRole|AuthenticationFunctionRole|DeliveryFunctionRole|BounceFunctionRole|ReportsFunctionRole)/,
     actions: /^s3:(PutObject|GetObject|AbortMultipartUpload)$/,
     resource: /^<ContentBucket\w+\.Arn>\/\*$/,
     reason: 'keys are made when messages arrive',
@@ -194,6 +194,9 @@ test("each unit may use the customer's key only through the services that it use
   assert.deepEqual(uses.sort(), [
     'ApiFunctionRole dynamodb Decrypt DescribeKey',
     'ApiFunctionRole sqs Decrypt GenerateDataKey',
+    'AuthenticationFunctionRole dynamodb Decrypt DescribeKey',
+    'AuthenticationFunctionRole s3 Decrypt',
+    'AuthenticationFunctionRole sqs Decrypt GenerateDataKey',
     'BounceFunctionRole dynamodb Decrypt DescribeKey',
     'BounceFunctionRole s3 Decrypt GenerateDataKey',
     'BounceFunctionRole sqs Decrypt GenerateDataKey',
@@ -258,13 +261,17 @@ for (const [name, mailflow] of Object.entries(deploymentsWithKey))
     )
   })
 
-test('deliver-message and bounce-message may list only keys that they name as a whole', async () => {
+test('authenticate-message, deliver-message and bounce-message may list only keys that they name as a whole', async () => {
   const lists = resourcesOfType('AWS::IAM::Policy').flatMap(({ Properties }) =>
     Properties.PolicyDocument.Statement.filter(({ Action }: Json) => Action === 's3:ListBucket').map(
       (statement: Json) => ({ role: Properties.Roles[0].Ref.replace(/[0-9A-F]{8}$/, ''), ...statement }),
     ),
   )
-  assert.deepEqual(lists.map(({ role }) => role).sort(), ['BounceFunctionRole', 'DeliveryFunctionRole'])
+  assert.deepEqual(lists.map(({ role }) => role).sort(), [
+    'AuthenticationFunctionRole',
+    'BounceFunctionRole',
+    'DeliveryFunctionRole',
+  ])
   const ulid = '01KF0CVZT0ABCDEFGHJKMNPQRS'
   const segments = new SegmentWriter({ put: async () => {} }, 'content')
   const [segment] = await segments.write([Buffer.from('x')])
@@ -292,7 +299,14 @@ test('only the API may receive dead letters, and it may not receive the jobs of 
   const received = grants({})
     .filter(({ action }) => action === 'sqs:ReceiveMessage')
     .map(({ role, resource }) => `${role} ${resource}`.replace(/[0-9A-F]{8}\b/g, ''))
-  const names = ['Bounce', 'Delivery', 'Evaluation', 'LowPriorityDelivery', 'UnprovenDelivery']
+  const names = [
+    'Authentication',
+    'Bounce',
+    'Delivery',
+    'Evaluation',
+    'LowPriorityDelivery',
+    'UnprovenDelivery',
+  ]
   const ofApi = received.filter((text) => text.startsWith('ApiFunctionRole'))
   assert.deepEqual(
     ofApi.sort(),

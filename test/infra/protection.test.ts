@@ -93,9 +93,9 @@ test('content expires after 14 days, an unfinished upload after one day', () => 
   )
 })
 
-test('the five queues and their dead-letter queues are encrypted, keep messages for 14 days and refuse plain HTTP', () => {
+test('the six queues and their dead-letter queues are encrypted, keep messages for 14 days and refuse plain HTTP', () => {
   const queues = resourcesOfType('AWS::SQS::Queue')
-  assert.equal(queues.length, 10)
+  assert.equal(queues.length, 12)
   for (const { id, Properties } of queues) {
     assert.equal(Properties.SqsManagedSseEnabled, true, id)
     assert.equal(Properties.MessageRetentionPeriod, 14 * 24 * 3600, id)
@@ -111,8 +111,8 @@ const sourceQueues = resourcesOfType('AWS::SQS::Queue').filter(({ Properties }) 
 
 test('each queue has its own dead-letter queue', () => {
   const targets = sourceQueues.map(({ Properties }) => text(Properties.RedrivePolicy.deadLetterTargetArn))
-  assert.equal(sourceQueues.length, 5)
-  assert.equal(new Set(targets).size, 5)
+  assert.equal(sourceQueues.length, 6)
+  assert.equal(new Set(targets).size, 6)
 })
 
 const hourSeconds = 3600
@@ -167,7 +167,7 @@ test("a queue's visibility timeout is twice its function's timeout; that of deli
 
 test('batches may fail in part', () => {
   const mappings = resourcesOfType('AWS::Lambda::EventSourceMapping')
-  assert.equal(mappings.length, 5)
+  assert.equal(mappings.length, 6)
   for (const { Properties } of mappings) {
     assert.deepEqual(Properties.FunctionResponseTypes, ['ReportBatchItemFailures'])
     assert.equal(Properties.BatchSize, 10)
@@ -198,13 +198,16 @@ test("by default all queues at their maximum and a flood of the public pages fit
         ThrottlingBurstLimit + ThrottlingRateLimit * pages?.Properties.Timeout,
     )
     .reduce((sum, value) => sum + value, 0)
-  assert.deepEqual([queueConcurrency(), flood], [140, 600])
+  assert.deepEqual([queueConcurrency(), flood], [160, 600])
   assert.ok(queueConcurrency() + flood <= accountQuota)
 })
 
-test('the settings can fit the queues into an account with ten concurrent executions', () => {
+test('the settings can fit the queues into twelve concurrent executions, two for each queue', () => {
   const two = { concurrency: 2 }
-  assert.equal(queueConcurrency({ functions: { evaluate: two, deliver: two, bounce: two } }), 10)
+  assert.equal(
+    queueConcurrency({ functions: { evaluate: two, authenticate: two, deliver: two, bounce: two } }),
+    12,
+  )
 })
 
 test('unproven and low-priority mail together have fewer invocations than other deliveries', () => {
@@ -235,7 +238,7 @@ test('with reserveConcurrency, a function has reserved what its queues may start
       consumer?.Properties.ReservedConcurrentExecutions,
     )
   }
-  assert.deepEqual([...byFunction.values()].map((its) => its.length).sort(), [1, 1, 3])
+  assert.deepEqual([...byFunction.values()].map((its) => its.length).sort(), [1, 1, 1, 3])
 })
 
 test('the tables are billed per request, restorable to a point in time, and outlive the stack', () => {
@@ -267,7 +270,14 @@ for (const [name, mailflow] of Object.entries(deployments)) {
   })
 }
 
-const queueNames = ['Bounce', 'Delivery', 'Evaluation', 'LowPriorityDelivery', 'UnprovenDelivery']
+const queueNames = [
+  'Authentication',
+  'Bounce',
+  'Delivery',
+  'Evaluation',
+  'LowPriorityDelivery',
+  'UnprovenDelivery',
+]
 const data = [
   'ConnectorsTable',
   'ContentBucket',
@@ -354,7 +364,7 @@ test('SES has one configuration set that requires TLS and one that does not', ()
 
 test('every log group has the configured retention', () => {
   const groups = resourcesOfType('AWS::Logs::LogGroup', { logRetentionDays: 30 })
-  assert.equal(groups.length, 15)
+  assert.equal(groups.length, 16)
   for (const { id, Properties } of groups) assert.equal(Properties.RetentionInDays, 30, id)
 })
 

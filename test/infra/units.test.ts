@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import type * as z from 'zod'
 import {
   ApiEnvironment,
+  AuthenticateEnvironment,
   BounceEnvironment,
   CanaryEnvironment,
   CheckRecipientEnvironment,
@@ -28,6 +29,7 @@ import {
 const functions: [string, z.ZodObject][] = [
   ['PolicyFunction', EvaluateEnvironment],
   ['DeliveryFunction', DeliverEnvironment],
+  ['AuthenticationFunction', AuthenticateEnvironment],
   ['BounceFunction', BounceEnvironment],
   ['ApiFunction', ApiEnvironment],
   ['ValidationFunction', ValidateEnvironment],
@@ -123,7 +125,7 @@ for (const [what, mailflow, fits] of environments)
 
 test('every function runs on Node 24 and arm64, and the ingress task on arm64', () => {
   const all = resourcesOfType('AWS::Lambda::Function')
-  assert.equal(all.length, 11)
+  assert.equal(all.length, 12)
   for (const { id, Properties } of all) {
     assert.equal(Properties.Runtime, 'nodejs24.x', id)
     assert.deepEqual(Properties.Architectures, ['arm64'], id)
@@ -151,7 +153,7 @@ test('only functions that consume a queue may invoke themselves recursively', ()
   const consumers = resourcesOfType('AWS::Lambda::EventSourceMapping').map(
     ({ Properties }) => Properties.FunctionName.Ref,
   )
-  assert.equal(new Set(consumers).size, 3)
+  assert.equal(new Set(consumers).size, 4)
   const allowed = resourcesOfType('AWS::Lambda::Function').filter(
     ({ Properties }) => Properties.RecursiveLoop === 'Allow',
   )

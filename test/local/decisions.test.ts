@@ -149,7 +149,7 @@ function headersAdded(received: { content: Buffer }, content: string): string {
 
 const attemptOf = (trace: Trace) => trace.recipients[0]?.attempts.at(-1)
 
-test('mail in the clear from a domain without a connector is accepted, and the mailbox server gets the same octets', async () => {
+test('mail in the clear from a domain without a connector is accepted, and the mailbox server gets the same octets with authentication results', async () => {
   const content = message('bob@plain.example', 'ann@ours.example')
   const reply = await sendMessage(runner.endpoints, 'bob@plain.example', 'ann@ours.example', content)
   const trace = await api.settled(messageIdIn(reply))
@@ -161,7 +161,7 @@ test('mail in the clear from a domain without a connector is accepted, and the m
   assert.deepEqual(others, [])
   assert.match(
     headersAdded(received as never, content),
-    /^Received: from client\.example[\s\S]*with ESMTP id [\s\S]*\r\n$/,
+    /^Authentication-Results: mail\.example\.com;[\s\S]* dmarc=none [\s\S]*\r\nReceived-SPF: none [\s\S]*\r\nReceived: from client\.example[\s\S]*with ESMTP id [\s\S]*\r\n$/,
   )
   assert.equal(
     received?.tls?.protocol,

@@ -1,5 +1,4 @@
 /** Connectors, messages and attempts with defaults: a test names only the fields that matter to it. */
-
 import type { InboundConnector, OutboundConnector } from '../../shared/connectors/schema.ts'
 import type { AuthenticationResult, MessageAuthentication } from '../../shared/contract/authentication.ts'
 import type { CertificateFacts } from '../../shared/contract/certificate.ts'
@@ -124,6 +123,10 @@ export function message(fields: Partial<Message> & { mailFrom?: string } = {}): 
     ...rest,
   }
 }
+
+/** A message that evaluate-policy decides without its authentication. */
+export const authenticatedMessage = (fields: Parameters<typeof message>[0] = {}): Message =>
+  message({ authentication: authenticated('none', 'elsewhere.example'), ...fields })
 
 /** @param fromDomain the domain of From: */
 export const authenticated = (

@@ -15,7 +15,7 @@ import {
 } from '../../shared/net/smtp-delivery.ts'
 import type { Settings } from '../../shared/policy/evaluate.ts'
 import type { Snapshot } from '../../shared/policy/snapshot.ts'
-import { message, outcome, receivedAt } from './fixtures.ts'
+import { authenticatedMessage, outcome, receivedAt } from './fixtures.ts'
 import { readMultipart } from './multipart.ts'
 import { type Entry, Queues } from './pipeline/queues.ts'
 import { MemoryTable } from './pipeline/table.ts'
@@ -71,7 +71,12 @@ export class Deployment {
     const octets = Buffer.from('Subject: Hello\r\n\r\nHello\r\n')
     const content = contentReference('content', 'received', octets)
     this.#contents.set(content.key, octets)
-    const acceptedMessage = message({ mailFrom: sender, content, size: octets.length, ...fields })
+    const acceptedMessage = authenticatedMessage({
+      mailFrom: sender,
+      content,
+      size: octets.length,
+      ...fields,
+    })
     const job: EvaluationJob = { message: acceptedMessage, recipients, notBefore: null }
     this.#queues.send('evaluate', job, this.#now)
     return acceptedMessage

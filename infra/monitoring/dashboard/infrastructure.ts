@@ -41,6 +41,7 @@ export const ingressRows = ({ config, ingress, metrics }: MonitoredParts): IWidg
 /** The queues with their labels, in the order of a message's path. */
 export const labelledQueues = ({ queues }: MonitoredParts): [label: string, queue: MailQueue][] => [
   ['Evaluation', queues.evaluation],
+  ['Authentication', queues.authentication],
   ['Delivery', queues.delivery],
   ['Delivery, unproven', queues.unprovenDelivery],
   ['Delivery, low priority', queues.lowPriorityDelivery],
@@ -71,9 +72,10 @@ export const queueRows = (parts: MonitoredParts): IWidget[][] => {
 
 export const functionRows = ({ config, functions }: MonitoredParts): IWidget[][] => {
   const handlers = Object.entries(functions)
-  const { evaluate, bounce } = config.functions
+  const { evaluate, authenticate, bounce } = config.functions
   const limits = {
     evaluate: evaluate.concurrency,
+    authenticate: authenticate.concurrency,
     deliver: deliveryConcurrency(config),
     bounce: bounce.concurrency,
   }

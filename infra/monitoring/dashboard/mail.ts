@@ -9,6 +9,7 @@ export const mailRows = (parts: MonitoredParts): IWidget[][] => [
   graphRow(
     ['Refused or failed at the ingress', refused(parts)],
     ['TLS handshakes failed, by cause', [parts.metrics.search(Metric.tlsHandshakesFailed, 'cause', '')]],
+    ['Messages authenticated, by DMARC', authenticated(parts)],
     ['Recipients decided', decided(parts)],
   ),
   graphRow(
@@ -37,6 +38,25 @@ const decided = (parts: MonitoredParts): IMetric[] =>
     Defer: 'Deferred',
     Bounce: 'Bounced',
   })
+
+const authenticated = (parts: MonitoredParts): IMetric[] => {
+  const metric = metricOf(parts, 'authenticate-message')
+  return [
+    ...metricsByDimension(
+      metric,
+      Metric.authenticated,
+      'dmarc',
+      Object.fromEntries(
+        ['pass', 'fail', 'none', 'temperror', 'permerror'].map((result) => [result, result]),
+      ),
+    ),
+    ...metricsByDimension(metric, Metric.authenticationsFailed, 'reason', {
+      ContentDeleted: 'Content deleted',
+      Failed: 'Not possible',
+      WorkerDied: 'Ended workers',
+    }),
+  ]
+}
 
 function tlsPolicy(parts: MonitoredParts): IMetric[] {
   const metric = metricOf(parts, 'evaluate-policy')

@@ -16,7 +16,14 @@ import type { KeptRequirement } from '../../../shared/policy/kept-requirement.ts
 import { opportunistic } from '../../../shared/policy/outbound.ts'
 import { assertFitsTerminal } from '../../support/cli/fits-terminal.ts'
 import { type HttpApi, mailflow, startAnsweringServer, startApi } from '../../support/cli/mailflow.ts'
-import { attempt, circumstances, message, overTlsWith, recipient } from '../../support/fixtures.ts'
+import {
+  attempt,
+  authenticated,
+  circumstances,
+  message,
+  overTlsWith,
+  recipient,
+} from '../../support/fixtures.ts'
 import { createPki } from '../../support/pki.ts'
 
 const now = Date.parse('2026-02-03T12:00:00.000Z')
@@ -115,6 +122,8 @@ describe('`messages`', () => {
         mailFrom: 'teller@bank.example',
         tls: overTlsWith(),
         source: { ip: '192.0.2.9', port: 1, helo: 'mx\u001b[2J.bank.example' },
+        authentication: authenticated('pass', 'bank.example'),
+        exchangeOnline: { tenantIds: ['72f9'], originatorOrganizations: [], alignedSignatures: null },
       },
       {
         'ann@ours.example': {
@@ -314,6 +323,10 @@ describe('`messages`', () => {
     )
     assert.match(out, /Presented {2}CN=mail\.contoso\.example, issued by CN=Some Public CA\n/)
     assert.match(out, /Sender {5}teller@bank\.example \(from outside\)/)
+    assert.match(
+      out,
+      /Size .*\n {2}Tenant {5}tenant id 72f9\n {2}Checked {4}DMARC pass for bank\.example \(From:\), policy none\n {13}no DKIM signature\n/,
+    )
     assert.match(out, /\nann@ours\.example: Delivered\n {2}Decision {3}Deliver \(ConnectorMatched\) at /)
     assert.match(
       out,

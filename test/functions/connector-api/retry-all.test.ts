@@ -8,7 +8,7 @@ import type { TraceEntry } from '../../../shared/messages/trace-entry.ts'
 import type { Outcomes } from '../../../shared/net/smtp-delivery.ts'
 import { createTestApi } from '../../support/api-client.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
-import { message, outbound, outcome, recipient, snapshot } from '../../support/fixtures.ts'
+import { authenticatedMessage, outbound, outcome, recipient, snapshot } from '../../support/fixtures.ts'
 import type { Unit } from '../../support/pipeline/queues.ts'
 import { runUnit } from '../../support/pipeline/units.ts'
 
@@ -49,7 +49,7 @@ class Deployment {
     const fields = { id, source: null, receivedAt: new Date(this.now).toISOString() }
     const content = contentReference('content', 'received', octets)
     const job = {
-      message: message({ ...fields, content, size: octets.length }),
+      message: authenticatedMessage({ ...fields, content, size: octets.length }),
       recipients: recipients.map((each) => recipient({ address: each })),
       notBefore: null,
     }

@@ -14,6 +14,7 @@ import type { TestDynamoDb } from '../../support/dynamodb.ts'
 import { eventually } from '../../support/eventually.ts'
 import { type FakeSecrets, startSecrets } from '../../support/fake-secrets.ts'
 import { type FakeSes, startSes } from '../../support/fake-ses.ts'
+import { authenticated } from '../../support/fixtures.ts'
 import { createPki } from '../../support/pki.ts'
 import { type Partner, startPartner } from '../../support/smtp-partner.ts'
 
@@ -47,6 +48,15 @@ after(async () => {
 const job = (number: number, stored = reference): DeliveryJob =>
   unit.job(number, stored, { route: smartHost('127.0.0.1', partner.port) })
 
+const results = {
+  ...authenticated('fail', 'elsewhere.example'),
+  fields: 'Authentication-Results: mail.ours.example; dmarc=fail\r\nReceived-SPF: none\r\n',
+}
+const withResults = (plain: DeliveryJob): DeliveryJob => ({
+  ...plain,
+  message: { ...plain.message, authentication: results },
+})
+
 const failedIds = (...jobs: object[]): Promise<string[]> => unit.deliver(...jobs)
 
 describe('deliver-message', () => {
@@ -66,6 +76,21 @@ describe('deliver-message', () => {
       [1, 10, 'QUIT'],
     )
     await eventually(() => partner.open() === 0, 'the end of the connection')
+  })
+
+  it('adds the results of the authentication before the content, without forged ones, and announces the whole size', async () => {
+    const stored = unit.store(
+      Buffer.concat([Buffer.from('Authentication-Results: mail.ours.example; dmarc=pass\r\n'), content]),
+    )
+    const delivered = Buffer.concat([Buffer.from(results.fields), content])
+    partner.commands.length = 0
+    assert.deepEqual(await failedIds(withResults(job(250, stored))), [])
+    assert.deepEqual(partner.received.at(-1)?.content, delivered)
+    assert.match(partner.commands.join('\n'), new RegExp(`SIZE=${delivered.length}\\b`))
+    const bySes = unit.job(251, stored, { route: { kind: 'Ses' }, sendAt: new Date(0).toISOString() })
+    assert.deepEqual(await failedIds(withResults(bySes)), [])
+    assert.deepEqual(ses.requests.at(-1)?.content, delivered)
+    ses.requests.length = 0
   })
 
   it('returns a job to the queue when no slot is free, and delivers it when a slot becomes free', async () => {

@@ -11,6 +11,8 @@ import { Trace } from '../../../shared/messages/trace.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import {
   attempt,
+  authenticated,
+  authenticatedMessage,
   inbound,
   message,
   minutesLater,
@@ -28,7 +30,8 @@ before(async () => {
 after(() => database.stop())
 
 const connectors = snapshot({ outbound: [outbound({ tlsSettings: 'EncryptionOnly' })] })
-const fromOrganisation = (id: string) => message({ id, source: null, mailFrom: 'a@ours.example' })
+const fromOrganisation = (id: string) =>
+  authenticatedMessage({ id, source: null, mailFrom: 'a@ours.example' })
 const northwind = (fields: Partial<Recipient> = {}) =>
   recipient({ address: 'b@northwind.example', ...fields })
 const job = (id: string, recipients: Recipient[], notBefore: Date | null = null): EvaluationJob => ({
@@ -40,6 +43,7 @@ const job = (id: string, recipients: Recipient[], notBefore: Date | null = null)
 function unit() {
   const queues = {
     evaluation: recordingQueue<EvaluationJob>(),
+    authentication: recordingQueue<EvaluationJob>(),
     delivery: recordingQueue<DeliveryJob>(),
     bounce: recordingQueue<BounceJob>(),
   }
@@ -53,6 +57,7 @@ function unit() {
     requirements: new RequirementStore(database.documents, database.messagesTable),
     priorities: normalPriority,
     settings,
+    hostname: 'mail.ours.example',
     retentionDays: 90,
   }
   const run = (evaluationJob: EvaluationJob, now: Date, currentConnectors = connectors) =>
@@ -66,6 +71,8 @@ async function stored(id: string, address: string) {
   )
   return Item
 }
+
+const mailbox = { host: 'mailbox.ours.example', port: 25 }
 
 let serial = 0
 const nextId = () => `01KF0CVZT0${String(serial++).padStart(16, '0')}`
@@ -86,7 +93,7 @@ describe('a canary', () => {
   test('gets a delivery job that requires the feature, and is in no list, whatever connectors say', async () => {
     const { run, delivery, bounce } = unit()
     const id = nextId()
-    const mail = message({ id, mailFrom: '', canary })
+    const mail = authenticatedMessage({ id, mailFrom: '', canary })
     await run(
       { message: mail, recipients: [recipient({ address: canary })], notBefore: null },
       receivedAt,
@@ -109,13 +116,97 @@ describe('a canary', () => {
     test(`${title} is relayed to no server, and is listed`, async () => {
       const { run, delivery } = unit()
       const id = nextId()
-      const mail = message({ id, mailFrom: '', ...fields })
+      const mail = authenticatedMessage({ id, mailFrom: '', ...fields })
       await run({ message: mail, recipients: [recipient({ address })], notBefore: null }, receivedAt)
       assert.deepEqual(delivery.sent, [])
       const item = await stored(id, address)
       assert.deepEqual([item?.state, item?.verdict.reason], ['Bounced', 'RelayDenied'])
       assert.ok(item?.bucket)
     })
+})
+
+describe('a message that needs authentication', () => {
+  const toMailboxes = snapshot({
+    outbound: [outbound({ recipientDomains: ['ours.example'], route: 'SmartHosts', smartHosts: [mailbox] })],
+  })
+  const received = (notBefore: Date | null, fields: Partial<EvaluationJob> = {}): EvaluationJob => ({
+    message: message({ id: nextId(), source: { ip: '2001:db8:1:2::25', port: 1, helo: 'x.example' } }),
+    recipients: [recipient()],
+    notBefore: notBefore?.toISOString() ?? null,
+    ...fields,
+  })
+
+  for (const [what, notBefore, fields] of [
+    ['new mail', null, {}],
+    ['a waiting message of an earlier version', minutesLater(15), {}],
+    ["an administrator's retry", minutesLater(15), { retry: true }],
+  ] as const)
+    test(`is sent unchanged to the authentication queue, in the group of its client, and nothing is recorded: ${what}`, async () => {
+      const { run, authentication, delivery, evaluation, bounce } = unit()
+      const sent = received(notBefore, fields)
+      for (const _ of ['first', 'duplicate']) {
+        assert.deepEqual(await run(sent, minutesLater(15), toMailboxes), [])
+        assert.deepEqual(authentication.take(), [{ job: sent, group: '2001:db8:1:2::/64' }])
+      }
+      assert.deepEqual([delivery.sent, evaluation.sent, bounce.sent], [[], [], []])
+      assert.equal(await stored(sent.message.id, 'b@ours.example'), undefined)
+      const returned = {
+        ...sent,
+        message: { ...sent.message, authentication: authenticated('pass', 'x.example') },
+      }
+      await run(returned, minutesLater(15), toMailboxes)
+      assert.deepEqual(
+        delivery.sent.map(({ job }) => job.message),
+        [returned.message],
+      )
+      assert.deepEqual(authentication.sent, [])
+    })
+
+  test('is not authenticated while it is early', async () => {
+    const { run, authentication, evaluation } = unit()
+    const early = received(minutesLater(15))
+    await run(early, minutesLater(14), toMailboxes)
+    assert.deepEqual(evaluation.sent, [{ job: early, delaySeconds: 60 }])
+    assert.deepEqual(authentication.sent, [])
+  })
+
+  test('is not authenticated when a later job was decided for its recipient', async () => {
+    const { run, authentication, delivery, trace } = unit()
+    const overtaken = received(minutesLater(15))
+    const results = authenticated('pass', 'x.example')
+    await run(
+      { ...overtaken, message: { ...overtaken.message, authentication: results } },
+      minutesLater(15),
+      toMailboxes,
+    )
+    delivery.take()
+    await trace.recordDecided(overtaken.message.id, 'b@ours.example', '00001#')
+    assert.deepEqual(await run(overtaken, minutesLater(16), toMailboxes), [])
+    assert.deepEqual([authentication.sent, delivery.sent], [[], []])
+  })
+
+  test('of a connector that treats it as internal gets a result that says so, and is decided at once', async () => {
+    const { run, authentication, delivery } = unit()
+    const own = inbound({
+      name: 'Own',
+      connectorType: 'OnPremises',
+      senderDomains: ['*'],
+      senderIpAddresses: ['2001:db8:1:2::/64'],
+      requireTls: false,
+      treatMessagesAsInternal: true,
+    })
+    const rules = snapshot({
+      inbound: [own],
+      outbound: [
+        outbound({ recipientDomains: ['ours.example'], route: 'SmartHosts', smartHosts: [mailbox] }),
+      ],
+    })
+    await run(received(null), receivedAt, rules)
+    assert.deepEqual(authentication.sent, [])
+    const results = delivery.sent[0]?.job.message.authentication
+    assert.equal(results?.internal, 'Own')
+    assert.match(results?.fields ?? '', /^Authentication-Results: mail\.ours\.example; none /)
+  })
 })
 
 describe('a first evaluation', () => {
@@ -289,7 +380,7 @@ describe('a timer (an evaluation job with notBefore)', () => {
     const id = nextId()
     const evaluationJob = {
       ...job(id, [northwind()]),
-      message: message({ id, mailFrom: 'a@elsewhere.example' }),
+      message: authenticatedMessage({ id, mailFrom: 'a@elsewhere.example' }),
     }
     await run(evaluationJob, receivedAt)
     assert.equal((await stored(id, 'b@northwind.example'))?.state, 'Bounced')
@@ -305,7 +396,7 @@ describe('a timer (an evaluation job with notBefore)', () => {
 describe('for the same recipient', () => {
   const unrelated = (id: string) => ({
     ...job(id, [northwind()]),
-    message: message({ id, mailFrom: 'a@elsewhere.example' }),
+    message: authenticatedMessage({ id, mailFrom: 'a@elsewhere.example' }),
   })
   const accepting = snapshot({ outbound: [outbound()], acceptedDomains: ['northwind.example'] })
   const claimAttempt = (id: string, { claims }: ReturnType<typeof unit>) =>
@@ -374,7 +465,10 @@ describe('the sender gets no failure DSN', () => {
       const { run, bounce } = unit()
       const id = nextId()
       const evaluationJob = job(id, [northwind({ notify, lastAttempt: attempt(refused) })])
-      await run({ ...evaluationJob, message: message({ id, source: null, mailFrom }) }, minutesLater(1))
+      await run(
+        { ...evaluationJob, message: authenticatedMessage({ id, source: null, mailFrom }) },
+        minutesLater(1),
+      )
       assert.deepEqual(bounce.sent, [])
       assert.equal((await stored(id, 'b@northwind.example'))?.state, 'Bounced')
     })

@@ -9,7 +9,7 @@ import { ConnectorRepository } from '../../../shared/connectors-table/repository
 import { DeliveryJob, EvaluationJob } from '../../../shared/contract/jobs.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { type FakeS3AndSqs, startS3AndSqs } from '../../support/fake-s3-sqs.ts'
-import { attempt, message, recipient } from '../../support/fixtures.ts'
+import { attempt, authenticatedMessage, message, recipient } from '../../support/fixtures.ts'
 import { failedIds, type SqsHandler, setEnvironment, sqsEvent } from '../../support/lambda.ts'
 import { type Listening, listen } from '../../support/listen.ts'
 
@@ -59,6 +59,7 @@ before(async () => {
     DELIVERY_QUEUE_URL: `${queues.url}/delivery`,
     UNPROVEN_DELIVERY_QUEUE_URL: `${queues.url}/unproven-delivery`,
     LOW_PRIORITY_DELIVERY_QUEUE_URL: `${queues.url}/low-priority-delivery`,
+    AUTHENTICATION_QUEUE_URL: `${queues.url}/authentication`,
     BOUNCE_QUEUE_URL: `${queues.url}/bounce`,
     EVALUATION_DEAD_LETTERS_URL: `${queues.url}/evaluation-dead-letters`,
     NOTICES_TOPIC_ARN: 'arn:aws:sns:eu-central-1:000000000000:notices',
@@ -94,7 +95,7 @@ const anyJob: fc.Arbitrary<EvaluationJob> = fc
   })
   .map(({ mailFrom, to, lastAttempt, isOwnMessage, notBefore, retry }) =>
     EvaluationJob.parse({
-      message: message({ id: ulid(), mailFrom, ...(isOwnMessage && { source: null }) }),
+      message: authenticatedMessage({ id: ulid(), mailFrom, ...(isOwnMessage && { source: null }) }),
       recipients: to.map((address) =>
         recipient({ address, lastAttempt, attempts: lastAttempt?.number ?? 0 }),
       ),

@@ -25,10 +25,10 @@ import { ObservedList } from '../../../shared/transport/observed-list.ts'
 import { ObservedTable } from '../../../shared/transport/observed-table.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import {
+  authenticatedMessage,
   certificateFactsWith,
   certificateNotice,
   inbound,
-  message,
   minutesLater,
   outbound,
   overTlsWith,
@@ -70,6 +70,7 @@ function unit(fields: Partial<InboundConnector> = {}) {
   const { documents, messagesTable, transportTable } = database
   const queues = {
     evaluation: recordingQueue<EvaluationJob>(),
+    authentication: recordingQueue<EvaluationJob>(),
     delivery: recordingQueue<DeliveryJob>(),
     bounce: recordingQueue<BounceJob>(),
   }
@@ -80,6 +81,7 @@ function unit(fields: Partial<InboundConnector> = {}) {
     settings: { defaultRoute: 'Mx' },
     requirements: new RequirementStore(database.documents, database.messagesTable),
     priorities: normalPriority,
+    hostname: 'mail.ours.example',
     retentionDays: 90,
   }
   const accepted = new ObservedList(documents, transportTable)
@@ -129,7 +131,12 @@ function unit(fields: Partial<InboundConnector> = {}) {
       serial += 1
       const id = `01KF0CVZT0${String(serial).padStart(16, '0')}`
       const tls = overTlsWith(certificate)
-      const decided = message({ id, tls, mailFrom: 'a@contoso.example', receivedAt: now.toISOString() })
+      const decided = authenticatedMessage({
+        id,
+        tls,
+        mailFrom: 'a@contoso.example',
+        receivedAt: now.toISOString(),
+      })
       const job: EvaluationJob = { message: decided, recipients: [recipient()], notBefore }
       const verdicts = await evaluateJob(job, rules, now, dependencies)
       await watchCertificates(

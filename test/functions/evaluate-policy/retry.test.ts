@@ -14,8 +14,8 @@ import type { Snapshot } from '../../../shared/policy/snapshot.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import {
   attempt,
+  authenticatedMessage,
   inbound,
-  message,
   minutesLater,
   outbound,
   receivedAt,
@@ -44,9 +44,10 @@ let serial = 0
 /** Creates a pipeline for one message with one recipient. */
 function deployment() {
   const id = `01KF0CVZT0${String(serial++).padStart(16, 'R')}`
-  const sent = message({ id })
+  const sent = authenticatedMessage({ id })
   const queues = {
     evaluation: recordingQueue<EvaluationJob>(),
+    authentication: recordingQueue<EvaluationJob>(),
     delivery: recordingQueue<DeliveryJob>(),
     bounce: recordingQueue<BounceJob>(),
   }
@@ -62,6 +63,7 @@ function deployment() {
       requirements: new RequirementStore(database.documents, database.messagesTable),
       priorities: normalPriority,
       settings,
+      hostname: 'mail.ours.example',
       retentionDays: 90,
     })
   return {

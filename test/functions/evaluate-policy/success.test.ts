@@ -23,6 +23,7 @@ const reportAddress = 'tls-reports@ours.example'
 function unit() {
   const queues = {
     evaluation: recordingQueue<EvaluationJob>(),
+    authentication: recordingQueue<EvaluationJob>(),
     delivery: recordingQueue<DeliveryJob>(),
     bounce: recordingQueue<BounceJob>(),
   }
@@ -33,6 +34,7 @@ function unit() {
     settings: { defaultRoute: 'Mx', tlsReportAddress: reportAddress },
     requirements: new RequirementStore(database.documents, database.messagesTable),
     priorities: normalPriority,
+    hostname: 'mail.ours.example',
     retentionDays: 90,
   }
   const run = (recipients: Recipient[], mailFrom = 'a@ours.example', id = nextId()) =>

@@ -9,7 +9,7 @@ import type { ContentReference } from '../../../shared/contract/message.ts'
 import type { OutboundMessage, Outcome, Outcomes } from '../../../shared/net/smtp-delivery.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
 import type { OutgoingJob } from '../../../shared/queues/job-queue.ts'
-import { outcome } from '../../support/fixtures.ts'
+import { authenticated, outcome } from '../../support/fixtures.ts'
 import { type Entry, Queues, type Unit } from '../../support/pipeline/queues.ts'
 import { type Command, operation } from '../../support/pipeline/table.ts'
 import { type Ports, runUnit } from '../../support/pipeline/units.ts'
@@ -138,7 +138,7 @@ export class SimulatedDeployment {
     this.#workers.push(worker)
     if (entry.unit === 'evaluate') this.witness.evaluations.push(JSON.parse(entry.body).message.id)
     worker.run(
-      () => runUnit(entry.unit, entry.body, this.#portsOf(worker)),
+      () => runUnit(entry.unit, entry.body, this.#portsOf(worker), entry.receives),
       (error) => this.#logEvent(`${worker.name} failed: ${error}`),
     )
   }
@@ -233,6 +233,11 @@ export class SimulatedDeployment {
       request: (command) => worker.step(describe(command), () => this.#request(command, worker)),
       send: (unit, outgoing) => worker.step(`send to ${unit}`, () => this.#send(unit, outgoing, worker)),
       read: (reference) => worker.step('read', () => this.#read(reference)),
+      authenticate: () =>
+        worker.step('authenticate', () => ({
+          ...this.#random.oneOf(results),
+          at: new Date(this.#now + skew).toISOString(),
+        })),
       store: (octets, { key }) =>
         worker.step('store', () => {
           this.#contents.set(key, octets)
@@ -299,6 +304,7 @@ export class SimulatedDeployment {
           isAccepted: delivered,
           dsnPassedOn,
           isStale: stale,
+          isAuthenticated: message.source === null || message.authentication !== undefined,
           route,
           tls,
           worker: worker.name,
@@ -314,9 +320,11 @@ export class SimulatedDeployment {
   }
 }
 
-type AdministratorUnit = Exclude<Unit, 'evaluate' | 'deliver' | 'bounce'>
+type AdministratorUnit = Exclude<Unit, 'evaluate' | 'authenticate' | 'deliver' | 'bounce'>
 const isAdministratorUnit = (unit: Unit): unit is AdministratorUnit =>
   unit === 'retry' || unit === 'release' || unit === 'return'
+
+const results = [authenticated('none', 'elsewhere.example'), authenticated('temperror', null)]
 
 /** Next hops often fail: half of the attempts fail temporarily. */
 const outcomes: readonly Outcome['outcome'][] = [

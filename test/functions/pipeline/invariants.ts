@@ -26,6 +26,8 @@ const recipientRules: Record<string, (recipientCase: RecipientCase) => boolean> 
   'a recipient gets one copy, and one more for each acceptance that its worker did not record': ({
     delivered,
   }) => delivered.length <= 1 + delivered.filter(({ isRecorded: written }) => !written).length,
+  'a message from outside is transmitted only with authentication results': ({ transmissions }) =>
+    transmissions.every(({ isAuthenticated }) => isAuthenticated),
   'nothing is transmitted after the sender got the failure DSN': ({ transmissions, failed }) =>
     transmissions.every(({ order }) => failed.every((notification) => order < notification.order)),
   'nothing is transmitted with less than the first requirement before a release': ({

@@ -2,7 +2,14 @@
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import type { Message, Recipient } from '../../../shared/contract/message.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
-import { inbound, message, outbound, receivedAt, recipient, snapshot } from '../../support/fixtures.ts'
+import {
+  authenticatedMessage,
+  inbound,
+  outbound,
+  receivedAt,
+  recipient,
+  snapshot,
+} from '../../support/fixtures.ts'
 import { type Faults, SimulatedDeployment, type SimulationOptions, storedContent } from './deployment.ts'
 import { createRandom, type Random } from './random.ts'
 import type { Witness } from './witness.ts'
@@ -15,10 +22,23 @@ export interface Mode extends Partial<Faults> {
    * organisation, so that it can leave without a connector.
    */
   loosened?: boolean
+  /** The message comes from outside, and its sender was not authenticated. */
+  unauthenticated?: boolean
 }
 
 export const modes: Record<string, Mode> = {
   'when nothing goes wrong': {},
+  'when the message must be authenticated': { unauthenticated: true },
+  'when the message must be authenticated, workers die, jobs come twice, requests are lost and an administrator retries':
+    {
+      unauthenticated: true,
+      skewMs: 1_000,
+      deaths: 0.05,
+      duplicates: 0.2,
+      failures: 0.03,
+      retries: 0.02,
+      changes: 0.02,
+    },
   'when jobs come twice': { duplicates: 0.3 },
   'when workers die': { deaths: 0.05 },
   'when workers die and jobs come twice': { deaths: 0.04, duplicates: 0.2 },
@@ -159,7 +179,7 @@ export const modes: Record<string, Mode> = {
 const noFaults: Faults = {
   duplicates: 0,
   deaths: 0,
-  mortalUnits: ['evaluate', 'deliver', 'bounce', 'retry'],
+  mortalUnits: ['evaluate', 'authenticate', 'deliver', 'bounce', 'retry'],
   failures: 0,
   queueReturns: 0,
   throttles: 0,
@@ -221,10 +241,13 @@ export async function simulate(
   seed: number,
   table: SimulationOptions['table'],
 ): Promise<History> {
-  const { held = false, loosened = false, ...modeFaults } = mode
+  const { held = false, loosened = false, unauthenticated = false, ...modeFaults } = mode
   const faults = { ...noFaults, ...modeFaults }
   const random = createRandom(seed)
-  const { sent, recipients, octets } = mail(seed, random, loosened)
+  const { sent, recipients, octets } = mail(seed, random, {
+    isFromOrganisation: loosened,
+    isAuthenticated: !unauthenticated,
+  })
   const setup = new SimulatedDeployment({
     random,
     faults,
@@ -251,17 +274,22 @@ export async function simulate(
 }
 
 /** Creates a message. Some have a null reverse path, some use NOTIFY=NEVER, some request success DSNs. */
-function mail(seed: number, random: Random, isFromOrganisation: boolean) {
+function mail(
+  seed: number,
+  random: Random,
+  { isFromOrganisation, isAuthenticated }: { isFromOrganisation: boolean; isAuthenticated: boolean },
+) {
   const id = `01KF0CVZT0${String(seed).padStart(16, '0')}`
   const { content, octets } = storedContent(id)
   const mailFrom = random.happens(0.1) ? '' : 'a@elsewhere.example'
-  const sent = message({
+  const sent = authenticatedMessage({
     id,
     content,
     size: octets.length,
     mailFrom,
     ...(isFromOrganisation && { source: null }),
   })
+  if (!isAuthenticated) delete sent.authentication
   const recipients = Array.from({ length: 1 + (seed % 3) }, (_, index) =>
     recipient({ address: `r${index}@northwind.example`, notify: random.oneOf(notifyValues) }),
   )

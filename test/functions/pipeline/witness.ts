@@ -14,6 +14,8 @@ export interface Transmission {
   dsnPassedOn: boolean
   /** Whether connectors had changed between the decision and the start of the worker. */
   isStale: boolean
+  /** Whether the message has authentication results, or needs none. */
+  isAuthenticated: boolean
   route: Route
   tls: TlsRequirement
   worker: string

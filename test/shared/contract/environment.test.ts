@@ -8,6 +8,7 @@ const queueVariables = [
   'DELIVERY',
   'UNPROVEN_DELIVERY',
   'LOW_PRIORITY_DELIVERY',
+  'AUTHENTICATION',
   'BOUNCE',
 ].flatMap((queue) => [`${queue}_QUEUE_URL`, `${queue}_DEAD_LETTERS_URL`])
 const minimalEnvironment = {

@@ -19,7 +19,14 @@ import { TraceEntry } from '../../../shared/messages/trace-entry.ts'
 import { relayDeniedReply } from '../../../shared/policy/admit-recipient.ts'
 import type { Verdict } from '../../../shared/policy/evaluate.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
-import { attempt, circumstances, message, overTlsWith, recipient } from '../../support/fixtures.ts'
+import {
+  attempt,
+  authenticated,
+  circumstances,
+  message,
+  overTlsWith,
+  recipient,
+} from '../../support/fixtures.ts'
 
 let database: TestDynamoDb
 let trace: Trace
@@ -126,6 +133,19 @@ describe('the trace entry of a message', () => {
       await empty()
     })
 
+  test('has the results of the authentication without the added fields, and what the message shows of a tenant', async () => {
+    const exchangeOnline = { tenantIds: ['id'], originatorOrganizations: [], alignedSignatures: null }
+    const { fields: _, ...results } = authenticated('fail', 'contoso.example')
+    const received = receivedAt('2026-01-15T11:59:00Z', 77, {
+      authentication: { ...results, fields: 'Authentication-Results: secret\r\n' },
+      exchangeOnline,
+    })
+    await trace.recordMessage(received, expiresAt)
+    const entry = await history.entry(received.id)
+    assert.doesNotThrow(() => TraceEntry.parse(entry))
+    assert.deepEqual([entry?.authentication, entry?.exchangeOnline], [results, exchangeOnline])
+  })
+
   test('has the envelope, and for each recipient its state, attempts and verdict, without chain and location of content', async () => {
     const received = message({ tls: overTlsWith({ chain: ['MIIB'] }), mailFrom: 'a@contoso.example' })
     await record(received, verdict('b@ours.example'), verdict('c@ours.example'))
@@ -154,6 +174,7 @@ describe('the trace entry of a message', () => {
     )
     assert.equal(entry.tls.clientCertificate?.commonName, 'mail.contoso.example')
     assert(!JSON.stringify(entry).includes('MIIB'), 'the raw chain is omitted')
+    assert.deepEqual([entry?.exchangeOnline, entry?.authentication], [null, null])
     assert(!JSON.stringify(entry).includes('segments/'), 'the location of the octets is omitted')
     assert.deepEqual(
       recipients.map(({ address, state, attempts }) => [address, state, attempts.length]),

@@ -1,18 +1,19 @@
 /**
- * The three queues with SQS's properties: entries are delivered at least once, after a delay, and hidden during
+ * The queues with SQS's properties: entries are delivered at least once, after a delay, and hidden during
  * processing. The queues also hold the administrator's requests, because a client that gets no response repeats its
  * request.
  */
 import { retryDelaySeconds } from '../../../shared/lambda/retry-delay.ts'
 
 /** The last three are requests of an administrator to the API. */
-export type Unit = 'evaluate' | 'deliver' | 'bounce' | 'retry' | 'release' | 'return'
+export type Unit = 'evaluate' | 'authenticate' | 'deliver' | 'bounce' | 'retry' | 'release' | 'return'
 
 const second = 1000
 
 /** The timeout of each unit's function in the stack. */
 export const timeoutMs: Record<Unit, number> = {
   evaluate: 30 * second,
+  authenticate: 120 * second,
   deliver: 300 * second,
   bounce: 60 * second,
   retry: 15 * second,

@@ -1,5 +1,6 @@
 /** The deployed functions, with a simulation in place of AWS and of the next hops. */
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import { authenticateJob } from '../../../functions/authenticate-message/authenticate-job.ts'
 import { bounceJob, contentReference } from '../../../functions/bounce-message/bounce-job.ts'
 import {
   type MailRequest,
@@ -12,6 +13,7 @@ import { deliverJob } from '../../../functions/deliver-message/deliver-job.ts'
 import type { QueueReturn } from '../../../functions/deliver-message/return-to-queue.ts'
 import type { DeliveryPriorities } from '../../../functions/evaluate-policy/delivery-priority.ts'
 import { evaluateJob } from '../../../functions/evaluate-policy/evaluate-job.ts'
+import type { MessageAuthentication } from '../../../shared/contract/authentication.ts'
 import { BounceJob, DeliveryJob, EvaluationJob } from '../../../shared/contract/jobs.ts'
 import type { ContentReference } from '../../../shared/contract/message.ts'
 import { Claims } from '../../../shared/messages/claims.ts'
@@ -22,6 +24,7 @@ import type { OutboundMessage, Outcomes } from '../../../shared/net/smtp-deliver
 import type { Settings } from '../../../shared/policy/evaluate.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
 import type { OutgoingJob } from '../../../shared/queues/job-queue.ts'
+import { authenticated } from '../fixtures.ts'
 import { normalPriority } from '../queue.ts'
 import type { Unit } from './queues.ts'
 import type { Command } from './table.ts'
@@ -41,14 +44,18 @@ export interface Ports {
   settings?: Settings
   /** @default every delivery has the normal priority */
   priorities?: Pick<DeliveryPriorities, 'assign'>
+  /** @default no sender has SPF, DKIM or DMARC */
+  authenticate?(): Promise<MessageAuthentication>
   /** @default runs the work unless there is a reason not to run */
   runExclusive?<T>(job: DeliveryJob, work: () => Promise<T>): Promise<T | QueueReturn>
 }
 
 const table = 'messages'
 const retentionDays = 90
+const hostname = 'mx.ours.example'
 
-export function runUnit(unit: Unit, body: string, ports: Ports): Promise<unknown> {
+/** @param receives number of times that the job was received, from 1 */
+export function runUnit(unit: Unit, body: string, ports: Ports, receives = 1): Promise<unknown> {
   const documents = { send: ports.request } as unknown as DynamoDBDocumentClient
   const shared = { trace: new Trace(documents, table), evaluation: queue(ports, 'evaluate'), retentionDays }
   const job: unknown = JSON.parse(body)
@@ -60,11 +67,22 @@ export function runUnit(unit: Unit, body: string, ports: Ports): Promise<unknown
         requirements: new RequirementStore(documents, table),
         queues: {
           evaluation: shared.evaluation,
+          authentication: queue(ports, 'authenticate'),
           delivery: queue(ports, 'deliver'),
           bounce: queue(ports, 'bounce'),
         },
         priorities: ports.priorities ?? normalPriority,
         settings: ports.settings ?? { defaultRoute: 'Mx' },
+        hostname,
+      })
+    case 'authenticate':
+      return authenticateJob(EvaluationJob.parse(job), receives, {
+        ...shared,
+        claims: new Claims(documents, table),
+        read: ports.read,
+        authenticate: ports.authenticate ?? (async () => authenticated('none', 'elsewhere.example')),
+        hostname,
+        now: ports.now,
       })
     case 'deliver':
       return deliver(DeliveryJob.parse(job), {
@@ -88,7 +106,7 @@ export function runUnit(unit: Unit, body: string, ports: Ports): Promise<unknown
           await ports.store(octets, reference)
           return reference
         },
-        hostname: 'mx.ours.example',
+        hostname,
         limits: {
           sentOctets: async () => 0,
           takeOctets: async () => true,

@@ -1,10 +1,11 @@
-/** The deployed functions on simulated AWS: three queues of deliveries, one of evaluations, one of bounces. */
+/** The deployed functions on simulated AWS: three queues of deliveries, one each of evaluations, authentications, bounces. */
 import { DeliveryPriorities } from '../../../../functions/evaluate-policy/delivery-priority.ts'
 import type { DeliveryJob, EvaluationJob } from '../../../../shared/contract/jobs.ts'
 import type { ContentReference, Message } from '../../../../shared/contract/message.ts'
 import type { OutboundMessage, Outcomes } from '../../../../shared/net/smtp-delivery.ts'
 import { DeliveryQueue } from '../../../../shared/queues/delivery-queue.ts'
 import type { JobSender, OutgoingJob } from '../../../../shared/queues/job-queue.ts'
+import { authenticated } from '../../../support/fixtures.ts'
 import { timeoutMs, type Unit } from '../../../support/pipeline/queues.ts'
 import { type Ports, runUnit } from '../../../support/pipeline/units.ts'
 import type { Random } from '../random.ts'
@@ -28,7 +29,7 @@ export interface DeploymentLimits {
   sesRate: number
 }
 
-const queueNames = ['evaluate', 'deliver', 'unproven', 'low', 'bounce'] as const
+const queueNames = ['evaluate', 'authenticate', 'deliver', 'unproven', 'low', 'bounce'] as const
 export type QueueName = (typeof queueNames)[number]
 
 const unitOf = (name: QueueName): Exclude<Unit, 'retry' | 'release' | 'return'> =>
@@ -53,6 +54,8 @@ export interface DeploymentOptions {
   tables: Tables
   ledger: Ledger
   limits: DeploymentLimits
+  /** Milliseconds of one authentication. */
+  authenticationMs: number
 }
 
 export class Deployment {
@@ -103,15 +106,15 @@ export class Deployment {
       batchSize: limits.batchSize,
       timeoutMs: timeoutMs[unit],
       beforeBatch: async (invocation) => this.#readVersion(unit, invocation),
-      process: ({ body, message }, invocation) =>
-        runUnit(unit, body, this.#portsOf({ unit, queue: name, message, invocation })),
+      process: ({ body, message }, invocation, receives) =>
+        runUnit(unit, body, this.#portsOf({ unit, queue: name, message, invocation }), receives),
       onDeleted: (message) => ledger.jobDeleted(message),
     })
     return queue
   }
 
   async #readVersion(unit: Unit, invocation: Invocation): Promise<void> {
-    if (unit !== 'bounce')
+    if (unit !== 'bounce' && unit !== 'authenticate')
       await this.#options.aws.request('connectors', functionClient, () => undefined, isAlive(invocation))
   }
 
@@ -125,6 +128,10 @@ export class Deployment {
         aws.request('gets', functionClient, () => this.#contents.get(key) ?? defaultContent, alive),
       store: (octets, { key }: ContentReference) =>
         aws.request('puts', functionClient, () => void this.#contents.set(key, octets), alive),
+      authenticate: async () => {
+        await clock.sleep(this.#options.authenticationMs)
+        return alive() ? authenticated('none', 'elsewhere.example') : new Promise(() => {})
+      },
       transmit: (mail, job) => this.#transmit(mail, job, work),
       reasonNotToRun: () => null,
       runExclusive: (job, deliver) => {
@@ -144,7 +151,7 @@ export class Deployment {
     const beforePut = ({ message }: EvaluationJob) => {
       if (work.unit === 'bounce') this.#noteDsn(message, work.message)
     }
-    return this.#sender(to === 'bounce' ? to : 'evaluate', alive, beforePut).send(
+    return this.#sender(to === 'bounce' || to === 'authenticate' ? to : 'evaluate', alive, beforePut).send(
       outgoing as OutgoingJob<EvaluationJob>[],
     )
   }
@@ -189,8 +196,10 @@ export class Deployment {
     { message, route, attempt }: DeliveryJob,
     work: Work,
   ): Promise<Outcomes> {
-    const { clock } = this.#options
+    const { clock, ledger } = this.#options
     const alive = isAlive(work.invocation)
+    if (message.source !== null && message.authentication?.dmarc?.result !== 'none')
+      ledger.violations.push(`${message.id} is delivered without authentication results`)
     if (route.kind === 'Ses') return this.#ses.deliver(mail, message.id, workerOf(work), alive)
     await clock.sleep(smtpMs)
     if (!alive()) return new Promise(() => {})

@@ -26,7 +26,7 @@ export interface EventSourceOptions {
   /** Rejects when the whole batch must be retried. */
   beforeBatch(invocation: Invocation): Promise<void>
   /** Rejects when the job must be retried. */
-  process(job: QueuedJob, invocation: Invocation): Promise<unknown>
+  process(job: QueuedJob, invocation: Invocation, receives: number): Promise<unknown>
   onDeleted(message: string): void
 }
 
@@ -91,7 +91,9 @@ export class EventSource {
     const { beforeBatch, process } = this.#options
     const isPrepared = await succeeds(beforeBatch(invocation))
     const results = await Promise.all(
-      receipts.map(async (receipt) => isPrepared && succeeds(process(receipt.job, invocation))),
+      receipts.map(
+        async (receipt) => isPrepared && succeeds(process(receipt.job, invocation, receipt.receives)),
+      ),
     )
     await this.#delayFailed(receipts.filter((_, index) => !results[index]))
     return receipts.filter((_, index) => results[index])

@@ -39,6 +39,9 @@ export const connectors = snapshot({
   acceptedDomains: ['northwind.example', 'fabrikam.example'],
 })
 
+/** Such mail is not authenticated; its recipients' domain is unproven. */
+export const isFromOrganisation = (mail: number): boolean => !isProven(kindOf(mail).domain)
+
 export const isProven = (domain: string): boolean => domain !== 'unproven.example'
 
 /** Whether the recipient's server refuses the mail for good, so that the sender gets a failure DSN. */
@@ -55,8 +58,12 @@ export function evaluationJob(mail: number, submission: number, atMs: number): E
   const receivedAt = timeOf(atMs).toISOString()
   // Only the organisation's own mail leaves without a connector.
   const own = isProven(domain) ? {} : { source: null }
+  const { authentication: _, ...unauthenticated } = message({
+    ...{ id, content, size: octets.length, receivedAt },
+    ...own,
+  })
   return {
-    message: message({ id, content, size: octets.length, receivedAt, ...own }),
+    message: unauthenticated,
     recipients: [recipient({ address: `m${mail}@${domain}`, notify })],
     notBefore: null,
   }

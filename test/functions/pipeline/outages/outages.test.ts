@@ -14,11 +14,18 @@ const throttling = (minutes: number): Outage[] => [
 const throttledBriefly: Task = { outages: throttling(20), load: { rate: 10, scale: 5, burst: 1 } }
 const throttledLong: Task = { outages: throttling(6 * 60), load }
 
+/** The senders' name servers do not answer, so that the authentications take more time than there are workers for. */
+const hanging: Task = {
+  ...throttledBriefly,
+  load: { rate: 10, scale: 5, burst: 1, authenticationMs: 25_000 },
+}
+
 const tasks = [...scenarios, ...furtherScenarios].map((outages): Task => ({ outages, load }))
-const results = simulateInWorker([...tasks, throttledBriefly, throttledLong])
+const all = [...tasks, throttledBriefly, throttledLong, hanging]
+const results = simulateInWorker(all)
 
 async function resultOf(task: Task): Promise<Result> {
-  const index = [...tasks, throttledBriefly, throttledLong].indexOf(task)
+  const index = all.indexOf(task)
   return (await results)[index] ?? assert.fail('no result')
 }
 
@@ -58,5 +65,14 @@ describe('while Amazon SES throttles every request', () => {
     const { violations, delayDsns } = await resultOf(throttledLong)
     assert.deepEqual(violations, [])
     assert.ok(delayDsns > 0)
+  })
+})
+
+describe("while the name servers of other mail's senders do not answer", () => {
+  it('mail of the organisation itself waits less than a minute', async () => {
+    const { violations, ownMinutes, mxMinutes } = await resultOf(hanging)
+    assert.deepEqual(violations, [])
+    assert.ok(ownMinutes.max < 1, `${ownMinutes.max} minutes`)
+    assert.ok(mxMinutes.max > 5, `other mail waits ${mxMinutes.max} minutes`)
   })
 })

@@ -15,7 +15,7 @@ import { Clock } from './clock.ts'
 import { Deployment, type DeploymentLimits } from './deployment.ts'
 import { SimulatedIngress } from './ingress.ts'
 import { type Counts, Ledger } from './ledger.ts'
-import { evaluationJob, isAcceptedByMx, senderBackoffMs } from './mail.ts'
+import { evaluationJob, isAcceptedByMx, isFromOrganisation, senderBackoffMs } from './mail.ts'
 import { endOf, marginMinutes, type Outage } from './schedule.ts'
 import { Tables } from './tables.ts'
 
@@ -29,6 +29,8 @@ export interface Load {
    * outage, because bursts arrive a second before each multiple of their interval.
    */
   burst: number
+  /** Milliseconds of one authentication. @default 100 */
+  authenticationMs?: number
 }
 
 export interface Result extends Counts {
@@ -39,6 +41,8 @@ export interface Result extends Counts {
   senderMinutes: number
   /** Minutes from the first try of the sender to the end of mail to MX hosts that accept it at once. */
   mxMinutes: { median: number; max: number }
+  /** The same for mail of the organisation itself. */
+  ownMinutes: { median: number; max: number }
   /** Messages in flight at most, on one queue. */
   maxInFlight: number
   /** Minutes for which the quota of messages in flight stopped a queue. */
@@ -49,7 +53,7 @@ export interface Result extends Counts {
 /** DeploymentLimits of a deployment with default settings (infra/config.ts), which belong to this rate. */
 const referenceRate = 100
 const batchSize = 10
-const concurrency = { evaluate: 50, deliver: 50, unproven: 20, low: 10, bounce: 10 }
+const concurrency = { evaluate: 50, authenticate: 20, deliver: 50, unproven: 20, low: 10, bounce: 10 }
 /** docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html */
 const inFlightQuota = 120_000
 /** Four times the load's share for Amazon SES. */
@@ -58,10 +62,11 @@ const sesRate = 100
 export function limitsFor({ rate, scale }: Load): DeploymentLimits {
   const part = rate / scale / referenceRate
   const scaled = (count: number) => Math.max(1, Math.round(count * part))
-  const { evaluate, deliver, unproven, low, bounce } = concurrency
+  const { evaluate, authenticate, deliver, unproven, low, bounce } = concurrency
   return {
     concurrency: {
       evaluate: scaled(evaluate),
+      authenticate: scaled(authenticate),
       deliver: scaled(deliver),
       unproven: scaled(unproven),
       low: scaled(low),
@@ -99,6 +104,8 @@ class Simulation {
   readonly #early = new Set<string>()
   /** Milliseconds from the first try of the sender to the end of mail to MX hosts that accept it at once. */
   readonly #mxMs: number[] = []
+  /** The same for mail of the organisation itself. */
+  readonly #ownMs: number[] = []
   #lastAccepted = 0
   #lastSubmitted = 0
 
@@ -115,6 +122,7 @@ class Simulation {
       tables: this.#tables,
       ledger: this.#ledger,
       limits: limitsFor(load),
+      authenticationMs: load.authenticationMs ?? 100,
     })
     this.#ingress = new SimulatedIngress({ ...parts, enqueue: (job) => this.#deployment.enqueue(job) })
   }
@@ -161,6 +169,7 @@ class Simulation {
     this.#tables.drop(message)
     const { now } = this.#clock
     if (isAcceptedByMx(mail)) this.#mxMs.push(now - this.#arrivalOf(mail))
+    if (isFromOrganisation(mail)) this.#ownMs.push(now - this.#arrivalOf(mail))
     if (this.#early.delete(message)) this.#lastAccepted = now
     if (this.#arrivalOf(mail) < this.#end) this.#lastSubmitted = now
   }
@@ -177,18 +186,19 @@ class Simulation {
       submitted: this.#mailCount * scale,
       drainMinutes: (this.#lastAccepted - this.#end) / minuteMs,
       senderMinutes: (this.#lastSubmitted - this.#end) / minuteMs,
-      mxMinutes: this.#mxMinutes(),
+      mxMinutes: minutesOf(this.#mxMs),
+      ownMinutes: minutesOf(this.#ownMs),
       maxInFlight: scale * Math.max(...queues.map(({ maxInFlight }) => maxInFlight)),
       stalledMinutes: Math.max(...queues.map(({ stalledMs }) => stalledMs)) / minuteMs,
       violations,
     }
   }
+}
 
-  #mxMinutes(): Result['mxMinutes'] {
-    const sorted = this.#mxMs.sort((first, second) => first - second)
-    const minutesAt = (index: number) => (sorted.at(index) ?? 0) / minuteMs
-    return { median: minutesAt(Math.floor(sorted.length / 2)), max: minutesAt(-1) }
-  }
+function minutesOf(milliseconds: readonly number[]): Result['mxMinutes'] {
+  const sorted = milliseconds.toSorted((first, second) => first - second)
+  const minutesAt = (index: number) => (sorted.at(index) ?? 0) / minuteMs
+  return { median: minutesAt(Math.floor(sorted.length / 2)), max: minutesAt(-1) }
 }
 
 function multiply(counts: Counts, scale: number): Counts {
