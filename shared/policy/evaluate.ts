@@ -269,7 +269,11 @@ function commonFieldsOf(
   const keptRequirement = kept !== null && lowered.length > 0 ? kept.requirement : null
   const decider = keptRequirement?.connector ?? outbound
   const tls = keptRequirement?.tls ?? outbound
-  const inboundConnector = inbound.violation?.connector ?? inbound.partner ?? inbound.attributedTo
+  const inboundConnector =
+    inbound.violation?.connector ??
+    inbound.partner ??
+    inbound.attributedTo ??
+    inbound.reportedViolation?.connector
   return {
     recipient,
     connectors: { inbound: inboundConnector?.id ?? null, outbound: decider?.id ?? null },

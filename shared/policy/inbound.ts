@@ -101,7 +101,7 @@ export function evaluateInbound(
     return violation ? [{ ...violation, connector: rule.connector }] : []
   })
   if (!attributedTo?.connector.treatMessagesAsInternal)
-    violations.push(...dmarcViolations([enforced, reportOnly], session, select))
+    violations.push(...dmarcViolations(snapshot, session, [enforced, reportOnly], { select, applies }))
   return {
     partner: (enforced ?? reportOnly)?.connector ?? null,
     reportOnlyPartner: reportOnly?.connector ?? null,
@@ -130,18 +130,28 @@ export const appliesTo = (
 
 /**
  * The attack: a message shows a partner's address in From:, with another MAIL FROM. The defence: a Partner connector
- * with `requireDmarc` applies to the domain of From:, too. Its other requirements do not, because forwarded mail comes
- * from other servers.
+ * with `requireDmarc` applies to the domain of From:, too. A message without exactly one domain there, or whose From: is
+ * not known, may be the partner's for one of its readers, so each such connector applies. The other requirements do not
+ * apply, because forwarded mail comes from other servers.
  */
 function dmarcViolations(
-  bySender: readonly (InboundRule | null)[],
+  { requiringDmarc }: Snapshot,
   { content }: Session,
-  select: (mode: InboundConnector['mode'], domain: string | null) => InboundRule | null,
+  bySender: readonly (InboundRule | null)[],
+  {
+    select,
+    applies,
+  }: {
+    select(mode: InboundConnector['mode'], domain: string): InboundRule | null
+    applies(rule: InboundRule): boolean
+  },
 ): ConnectorViolation[] {
   const dmarc = content?.authentication?.dmarc
   if (!dmarc) return []
   const { fromDomain } = dmarc
-  const byFrom = fromDomain === null ? [] : [select('Enforce', fromDomain), select('ReportOnly', fromDomain)]
+  const byFrom = (['Enforce', 'ReportOnly'] as const).map((mode) =>
+    fromDomain === null ? (requiringDmarc[mode].find(applies) ?? null) : select(mode, fromDomain),
+  )
   const connectors = [...bySender, ...byFrom].flatMap((rule) => (rule === null ? [] : [rule.connector]))
   return [...new Set(connectors)].flatMap((connector) => {
     const violation = findDmarcViolation(connector, dmarc)

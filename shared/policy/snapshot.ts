@@ -16,6 +16,8 @@ export interface Snapshot {
   /** Separate by mode, because a report-only connector never replaces an enforced one. */
   partners: ByMode<DomainIndex<InboundRule>>
   onPremises: OnPremises
+  /** The Partner connectors with `requireDmarc`. */
+  requiringDmarc: ByMode<readonly InboundRule[]>
   /** The domains in the scope (`associatedAcceptedDomains`) of some inbound connector. */
   scopedDomains: ReadonlySet<string>
   outbound: ByMode<OutboundIndex>
@@ -90,6 +92,9 @@ export function compileSnapshot({ version, inbound, outbound, acceptedDomains }:
     recipientRules: new Map(acceptedDomains.flatMap(recipientRule)),
     partners: byMode((mode) => indexByDomain(partners.filter(hasMode(mode)), senderDomains)),
     onPremises: compileOnPremises(rules.filter((rule) => !isPartner(rule))),
+    requiringDmarc: byMode((mode) =>
+      partners.filter(hasMode(mode)).filter(({ connector }) => connector.requireDmarc),
+    ),
     scopedDomains: new Set(rules.flatMap(({ connector }) => connector.associatedAcceptedDomains)),
     outbound: byMode((mode) =>
       compileOutbound(enabledOutbound.filter((connector) => connector.mode === mode)),

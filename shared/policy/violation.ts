@@ -132,8 +132,9 @@ export function findDmarcViolation(
 }
 
 function dmarcFault({ result, fromDomain }: NonNullable<MessageAuthentication['dmarc']>): string {
+  if (result === 'temperror')
+    return `cannot be checked now${fromDomain === null ? '' : `, because DNS has no answer for ${fromDomain}`}`
   if (fromDomain === null) return 'has no single domain in From:'
-  if (result === 'temperror') return `cannot be checked now, because DNS has no answer for ${fromDomain}`
   if (result === 'none') return `is from ${fromDomain}, which publishes no DMARC record`
   if (result === 'permerror') return `is from ${fromDomain}, whose DMARC record is not usable`
   return `is from ${fromDomain} without a passing SPF or DKIM result for that domain`
