@@ -21,6 +21,8 @@ const programs = [
   'test/functions/smtp-ingress/rotation.test.ts',
   'test/local/crashes.test.ts',
   'test/local/cutover.test.ts',
+  'test/local/exchange-online.test.ts',
+  'test/local/recipients.test.ts',
   'test/local/rotation.test.ts',
   'test/local/stop.test.ts',
 ]
@@ -46,7 +48,6 @@ const sharing: readonly (readonly string[])[] = [
   [
     'test/local/expiry-watch.test.ts',
     'test/local/public-pages.test.ts',
-    'test/local/recipients.test.ts',
     'test/local/renewed-certificate.test.ts',
     'test/local/retry.test.ts',
     'test/local/waiting-mail.test.ts',

@@ -136,7 +136,7 @@ function fromFieldWarnings(
   )
   if (!connector) return []
   return [
-    `Connector "${connector.name}" evaluates only MAIL FROM: it does not cover a message with a From: address of ${domain} and a MAIL FROM of another domain. requireDmarc covers it.`,
+    `Connector "${connector.name}" evaluates only MAIL FROM. Only requireDmarc covers a From: address of ${domain} with another MAIL FROM.`,
   ]
 }
 

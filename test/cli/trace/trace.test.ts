@@ -548,7 +548,7 @@ describe('`explain`', () => {
     const { out } = await explain()
     assert.match(
       out,
-      /\n {2}Warning: Connector "From the bank" evaluates only MAIL FROM: it does not cover a message /,
+      /\n {2}Warning: Connector "From the bank" evaluates only MAIL FROM\. Only requireDmarc covers /,
     )
     const { warnings } = JSON.parse((await explain('--json')).out)
     assert.equal(warnings.length, 1)

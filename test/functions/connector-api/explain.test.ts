@@ -96,7 +96,7 @@ describe('POST /explain of a cleartext message from a partner that must use TLS'
 
 describe('POST /explain of mail from a domain', () => {
   const warning =
-    'Connector "Contoso" evaluates only MAIL FROM: it does not cover a message with a From: address of contoso.example and a MAIL FROM of another domain. requireDmarc covers it.'
+    'Connector "Contoso" evaluates only MAIL FROM. Only requireDmarc covers a From: address of contoso.example with another MAIL FROM.'
   const cases: [name: string, mailFrom: string, warnings: string[]][] = [
     ['of a Partner connector warns of a From: address of that domain', 'a@contoso.example', [warning]],
     ['that only a Partner connector for * matches has no warning', 'a@other.example', []],
