@@ -10,15 +10,17 @@ const isUnder = (file: string, folders: readonly string[]) =>
 const under = (...folders: string[]) => testFiles.filter((file) => isUnder(file, folders))
 
 /**
- * Tests that start many programs: runners, ingresses, npm. Also those of benchmarks, of many kinds of certificates, and
- * of outages.
+ * Tests that start many programs: runners, ingresses, npm. Also those of benchmarks, of many kinds of certificates, of
+ * outages, and of many messages or DSNs.
  */
 const programs = [
   ...under('test/bench/', 'test/functions/pipeline/outages/', 'test/shared/tls/chains/'),
   'test/cli/process.test.ts',
   'test/drill/restore.test.ts',
+  'test/functions/bounce-message/unknown-sender.test.ts',
   'test/functions/smtp-ingress/main.test.ts',
   'test/functions/smtp-ingress/rotation.test.ts',
+  'test/local/changes.test.ts',
   'test/local/crashes.test.ts',
   'test/local/cutover.test.ts',
   'test/local/exchange-online.test.ts',
@@ -51,7 +53,6 @@ const sharing: readonly (readonly string[])[] = [
     'test/local/renewed-certificate.test.ts',
     'test/local/retry.test.ts',
     'test/local/waiting-mail.test.ts',
-    'test/local/changes.test.ts',
   ],
 ]
 
