@@ -1,8 +1,8 @@
 /** The three kinds of configuration entries, each with its section in the file and its path in the API. */
 import type * as z from 'zod'
+import type { DefaultRoute } from '../../shared/connectors/outbound-fields.ts'
 import {
   AcceptedDomainInput,
-  type DefaultRoute,
   InboundConnector,
   InboundConnectorInput,
   OutboundConnector,

@@ -1,6 +1,6 @@
 /** `/configuration`: the version of the configuration, and the settings of the deployment on which connectors depend. */
 import * as z from 'zod'
-import type { DefaultRoute } from '../../../shared/connectors/schema.ts'
+import type { DefaultRoute } from '../../../shared/connectors/outbound-fields.ts'
 import type { ConnectorRepository } from '../../../shared/connectors-table/repository.ts'
 import { type Route, route } from '../route.ts'
 
