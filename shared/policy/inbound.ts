@@ -270,7 +270,8 @@ const tenantFinding = (
   acceptedDomains: ReadonlySet<string>,
 ): TenantFinding | null =>
   identifyTenant(connector, {
-    senderDomain: mailFrom === '' ? null : domain,
+    // An address literal is in no domain, and it is not the null reverse path.
+    senderDomain: mailFrom === '' ? null : (domain ?? mailFrom.slice(mailFrom.lastIndexOf('@') + 1)),
     acceptedDomains,
     fields: content === undefined ? undefined : content.exchangeOnline,
   })
