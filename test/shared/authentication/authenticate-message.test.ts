@@ -191,6 +191,13 @@ describe('a hostile message:', () => {
       assert.doesNotMatch(fields, /ARC-Seal/)
       assert.deepEqual(errors, [])
     })
+  for (const line of ['\u00a0<ceo@bank.example>', '\u3000ceo@bank.example', '<ceo@bank.example>', '\x0bx'])
+    it(`a From that ${JSON.stringify(line)} may continue has no domain`, async () => {
+      const content = Buffer.from(`From: a@p.example\r\n${line}\r\nSubject: Hello\r\n\r\nHello\r\n`)
+      const { dmarc, fields } = await authenticate(content)
+      assert.deepEqual([dmarc?.result, dmarc?.fromDomain], ['permerror', null])
+      assert.match(fields, /dmarc=permerror reason="malformed From field"/)
+    })
   it('of 900 signatures, ten are verified', async () => {
     const resolver = fakeResolver(zone)
     const { dkim } = await authenticate(prepend(signature.repeat(900), message), {}, resolver)
