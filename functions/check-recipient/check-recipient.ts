@@ -96,7 +96,7 @@ async function queryHop(
   const opening = await openSession(hop, sessionOptionsFor(hop, decision, plan, options))
   if (opening.kind !== 'Admitted') {
     const { reply } = opening.kind === 'Failed' ? opening : opening.fault
-    return { hasAnswered: false, callout: { ...undetermined(formatReply(reply)), isServerDown: true } }
+    return { hasAnswered: false, callout: { ...undetermined(formatReply(reply)), isUnreachable: true } }
   }
   try {
     const traits = traitsOf(message.envelope, recipients, content)

@@ -8,7 +8,7 @@ export const CalloutResult = z.strictObject({
   result: z.enum(['Exists', 'Unknown', 'Undetermined']),
   /** The server's reply, or why there is none; for the log. */
   detail: z.string(),
-  /** True when no session to the mailbox server can be opened, whoever the recipient is. */
-  isServerDown: z.boolean().optional(),
+  /** True when no session with the mailbox server could be opened, for any recipient. */
+  isUnreachable: z.boolean().optional(),
 })
 export type CalloutResult = z.output<typeof CalloutResult>

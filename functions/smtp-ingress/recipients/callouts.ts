@@ -33,7 +33,7 @@ const lifetimesMs: Readonly<Record<CalloutResult['result'], number>> = {
 }
 
 /** Milliseconds for which a domain is not checked when no session to its mailbox server could be opened. */
-const downMs = 30_000
+const unreachableMs = 30_000
 
 /** Concurrent callouts of the task, those that one client causes, and those that it causes in a minute. */
 const limits = { task: 10, client: 4, clientPerMinute: 120 }
@@ -59,7 +59,7 @@ export class Callouts {
   readonly #results = new BoundedMap<CachedResult>({ maxKeys: maxCachedResults })
   readonly #pending = new Map<string, Promise<CalloutAnswer>>()
   /** The time until which each domain is not checked. */
-  readonly #downUntil = new Map<string, number>()
+  readonly #unreachableUntil = new Map<string, number>()
   readonly #clients = new BoundedMap<Client>({ maxKeys: maxClients })
 
   /** @param now milliseconds of a monotonic clock */
@@ -76,7 +76,7 @@ export class Callouts {
     if (cached && this.#now() < cached.until) return cached.result
     const pending = this.#pending.get(key)
     if (pending) return pending
-    if (this.#now() < (this.#downUntil.get(domainPartOf(key)) ?? 0)) return 'Undetermined'
+    if (this.#now() < (this.#unreachableUntil.get(domainPartOf(key)) ?? 0)) return 'Undetermined'
     const client = this.#clientOf(ip)
     if (this.#pending.size >= limits.task || isLimited(client)) return 'Busy'
     client.pending++
@@ -94,8 +94,8 @@ export class Callouts {
       (error: unknown): CalloutResult => ({ result: 'Undetermined', detail: causeOf(error) }),
     )
     if (answer === 'Throttled') return answer
-    const { result, detail, isServerDown = false } = answer
-    if (isServerDown) this.#downUntil.set(domainPartOf(key), this.#now() + downMs)
+    const { result, detail, isUnreachable = false } = answer
+    if (isUnreachable) this.#unreachableUntil.set(domainPartOf(key), this.#now() + unreachableMs)
     this.#results.set(key, { result, until: this.#now() + lifetimesMs[result] })
     if (result === 'Undetermined')
       this.#log('warn', 'a recipient could not be checked at its mailbox server: it is accepted', {

@@ -115,12 +115,13 @@ for (const { title, server = {}, result, detail } of rows)
     assert.match(callout.detail, detail)
   })
 
-test('a callout says that the server is down only if no session could be opened', async (context) => {
-  const isDown = async (server: PartnerOptions) => (await callOut(context, { server })).isServerDown ?? false
-  assert.equal(await isDown({ silentAt: 'greeting' }), true)
-  assert.equal(await isDown({ greeting: '421 4.3.2 No service' }), true)
-  assert.equal(await isDown({ silentAt: 'MAIL' }), false)
-  assert.equal(await isDown(atRecipient('451 4.7.1 Greylisted')), false)
+test('a callout says that the server is unreachable only if no session could be opened', async (context) => {
+  const isUnreachable = async (server: PartnerOptions) =>
+    (await callOut(context, { server })).isUnreachable ?? false
+  assert.equal(await isUnreachable({ silentAt: 'greeting' }), true)
+  assert.equal(await isUnreachable({ greeting: '421 4.3.2 No service' }), true)
+  assert.equal(await isUnreachable({ silentAt: 'MAIL' }), false)
+  assert.equal(await isUnreachable(atRecipient('451 4.7.1 Greylisted')), false)
 })
 
 test('a callout waits for a refusal that Exchange delays by five seconds', () =>

@@ -104,7 +104,7 @@ test('while a mailbox server is down, its recipients need no callout, and those 
   const invoke = async (address: string) => {
     invoked.push(address)
     return address.endsWith('@down.example')
-      ? ({ result: 'Undetermined', detail: 'timed out', isServerDown: true } as const)
+      ? ({ result: 'Undetermined', detail: 'timed out', isUnreachable: true } as const)
       : ({ result: 'Unknown', detail: '' } as const)
   }
   const callouts = new Callouts(
