@@ -39,7 +39,7 @@ const authenticate = async (
   const errors: Error[] = []
   const session = { ip: '192.0.2.1', helo: 'mx.p.example', mailFrom: 'a@p.example', hostname }
   const result = await authenticateMessage(
-    { ...session, content, at, seal: null, ...over },
+    { ...session, content, at, receivedAt: at, seal: null, ...over },
     resolver,
     (error) => errors.push(error),
     50,
@@ -170,6 +170,16 @@ describe('a DNS failure is temperror, of', () => {
     assert.deepEqual(arc, { result: 'temperror', sealer: 'ours.example' })
     assert.doesNotMatch(fields, /ARC-Seal/)
   })
+})
+
+it('a signature that expired after the message was received still passes', async () => {
+  const minutes = (count: number) => new Date(at.getTime() + count * 60_000)
+  const expiring = await signMail(message, key, 'p.example', 's', {
+    signTime: minutes(-90),
+    expires: minutes(-30),
+  })
+  const resultAt = async (receivedAt: Date) => (await authenticate(expiring, { receivedAt })).dkim[0]?.result
+  assert.deepEqual([await resultAt(minutes(-60)), await resultAt(at)], ['pass', 'neutral'])
 })
 
 describe('a hostile message:', () => {
