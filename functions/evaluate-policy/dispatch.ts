@@ -43,7 +43,7 @@ export function dispatch(
       ...bounceJobs(
         message,
         'failed',
-        bounces.filter(({ recipient, reason }) => shouldNotifySender('failed', message, recipient, reason)),
+        bounces.filter(({ recipient }) => shouldNotifySender('failed', message, recipient)),
         now,
       ),
       ...bounceJobs(

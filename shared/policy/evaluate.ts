@@ -480,7 +480,7 @@ function defer(
     notifyDelay:
       ageMs >= (settings.delayNotificationHours ?? defaultDelayNotificationHours) * hourMs &&
       !recipient.delayNotified &&
-      shouldNotifySender('delayed', message, recipient, explainedReason.reason),
+      shouldNotifySender('delayed', message, recipient),
   }
 }
 

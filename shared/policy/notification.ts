@@ -1,12 +1,9 @@
 /**
  * Decides whether the sender gets a DSN about a recipient (RFC 3461 §5.2). A message from `<>` never causes one (RFC
- * 5321 §4.5.5); otherwise two mail systems could notify each other without end. The attack: mail that cannot pass
- * `requireDmarc`, with a victim's address as reverse path, which is accepted before its violation is known. The defence: a
- * DSN about the violation is sent only if SPF does not contradict the reverse path.
+ * 5321 §4.5.5); otherwise two mail systems could notify each other without end.
  */
 import type { DsnKind } from '../contract/jobs.ts'
 import type { Message, Recipient } from '../contract/message.ts'
-import type { Reason } from './reasons.ts'
 
 type Condition = 'SUCCESS' | 'FAILURE' | 'DELAY'
 
@@ -20,22 +17,15 @@ const conditionOf: Record<DsnKind, Condition> = {
 /** Without NOTIFY a failure must be reported, a delay may be, a success must not (RFC 3461 §4.1, §5.2.2). */
 const notifiedByDefault: ReadonlySet<Condition> = new Set(['FAILURE', 'DELAY'])
 
-/** @param reason of the decision that the DSN reports */
 export function shouldNotifySender(
   kind: DsnKind,
-  { envelope, authentication }: Pick<Message, 'envelope' | 'authentication'>,
+  { envelope }: Pick<Message, 'envelope'>,
   { notify }: Pick<Recipient, 'notify'>,
-  reason?: Reason,
 ): boolean {
   const condition = conditionOf[kind]
   if (envelope.mailFrom === '') return false
-  if (reason === 'InboundDmarcRequired' && !mayBeFromSender(authentication)) return false
   return notify === null ? notifiedByDefault.has(condition) : notify.includes(condition)
 }
-
-/** Also while DNS fails, so that an outage of DNS does not lose mail without a DSN. */
-const mayBeFromSender = (authentication: Message['authentication']): boolean =>
-  ['pass', 'temperror'].includes(authentication?.spf?.result ?? 'none')
 
 /**
  * The kind of success DSN for a delivered recipient, or null when none is sent. A next hop with the DSN extension got

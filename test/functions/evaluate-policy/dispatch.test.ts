@@ -4,7 +4,6 @@ import { dispatch } from '../../../functions/evaluate-policy/dispatch.ts'
 import { evaluate } from '../../../shared/policy/evaluate.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
 import {
-  authenticated,
   inbound,
   message,
   minutesLater,
@@ -48,32 +47,6 @@ for (const [name, connectors, minutes, kind] of rows)
     )
     assert.doesNotMatch(JSON.stringify(bounce.map(({ recipients }) => recipients)), /mailbox is full|evil/)
   })
-
-test('mail that does not pass DMARC causes no DSN to a reverse path that SPF contradicts', () => {
-  const connectors = snapshot({
-    inbound: [inbound({ senderDomains: ['contoso.example'], requireTls: false, requireDmarc: true })],
-  })
-  const kinds = (result: 'pass' | 'fail') => {
-    const authentication = {
-      ...authenticated('fail', 'contoso.example'),
-      spf: { result, domain: 'victim.example' },
-    }
-    const forged = message({ mailFrom: 'a@victim.example', authentication })
-    const verdicts = evaluate({
-      snapshot: connectors,
-      settings: { defaultRoute: 'Mx' },
-      message: forged,
-      recipients: [recipient()],
-      now: minutesLater(0),
-    })
-    assert.deepEqual(
-      verdicts.map(({ action, reason }) => [action, reason]),
-      [['Bounce', 'InboundDmarcRequired']],
-    )
-    return dispatch(forged, verdicts, minutesLater(0), connectors.version).bounce.map(({ kind }) => kind)
-  }
-  assert.deepEqual([kinds('pass'), kinds('fail')], [['failed'], []])
-})
 
 test('the next evaluation job records for each recipient whether the delay DSN was sent, so that it is sent once', () => {
   const connectors = snapshot({ inbound: [inbound({ ...restricted, onViolation: 'Defer' })] })

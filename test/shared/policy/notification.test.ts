@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { AuthenticationResult } from '../../../shared/contract/authentication.ts'
 import { DsnKind } from '../../../shared/contract/jobs.ts'
 import type { Recipient } from '../../../shared/contract/message.ts'
 import { shouldNotifySender, successDsnKind } from '../../../shared/policy/notification.ts'
-import { attempt, authenticated, message, recipient } from '../../support/fixtures.ts'
+import { attempt, message, recipient } from '../../support/fixtures.ts'
 
 describe('a sender other than <> gets DSNs', () => {
   const rows: [notify: Recipient['notify'], kinds: string][] = [
@@ -26,28 +25,6 @@ describe('a sender other than <> gets DSNs', () => {
     test(`of these kinds ${notify ? `with NOTIFY=${notify}` : 'without NOTIFY'}: ${kinds.replaceAll(' ', ', ') || 'none'}`, () => {
       assert.equal(dsnKinds('a@ours.example', notify), kinds)
       assert.equal(dsnKinds('', notify), '', 'the sender <> gets no DSN')
-    })
-})
-
-describe('about mail that does not pass DMARC for requireDmarc', () => {
-  const rows: [spf: AuthenticationResult, dsn: boolean][] = [
-    ['pass', true],
-    ['temperror', true],
-    ['fail', false],
-    ['softfail', false],
-    ['none', false],
-  ]
-  for (const [result, dsn] of rows)
-    test(`a reverse path with the SPF result ${result} gets ${dsn ? 'a' : 'no'} DSN`, () => {
-      const authentication = {
-        ...authenticated('fail', 'contoso.example'),
-        spf: { result, domain: 'victim.example' },
-      }
-      const mail = message({ mailFrom: 'a@victim.example', authentication })
-      for (const kind of ['failed', 'delayed'] as const) {
-        assert.equal(shouldNotifySender(kind, mail, recipient(), 'InboundDmarcRequired'), dsn)
-        assert.equal(shouldNotifySender(kind, mail, recipient(), 'RetryLater'), true)
-      }
     })
 })
 
