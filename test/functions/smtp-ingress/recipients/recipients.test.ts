@@ -136,6 +136,13 @@ const rows: { title: string; recipient: string; from?: string; reply: RegExp; se
     setup: { callout: async () => 'Throttled' },
   },
   {
+    title: 'whose check is throttled, from the own servers',
+    recipient: 'bert@callout.example',
+    from: '127.0.0.9',
+    reply: accepted,
+    setup: { callout: async () => 'Throttled' },
+  },
+  {
     title: 'whose list cannot be read',
     recipient: 'bert@list.example',
     reply: accepted,
