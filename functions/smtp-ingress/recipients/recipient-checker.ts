@@ -78,11 +78,11 @@ export class RecipientChecker {
 
   #toResult(answer: CalloutAnswer, recipient: CheckedRecipient): RecipientCheckResult {
     if (answer === 'Exists') return null
-    const isLimitReached = answer === 'Busy' || answer === 'Throttled'
-    if (isLimitReached || answer === 'Undetermined') {
-      if (answer !== 'Busy') this.#parts.metrics.count(Metric.recipientChecksFailed)
-      // A device of the organisation may not send again, and a DSN to its sender harms no stranger.
-      return isLimitReached && !recipient.isOwnServer ? tooManyRecipientChecks : null
+    // A device of the organisation may not send again, and a DSN to its sender harms no stranger.
+    if (answer === 'Busy' && !recipient.isOwnServer) return tooManyRecipientChecks
+    if (answer !== 'Unknown') {
+      this.#parts.metrics.count(Metric.recipientChecksFailed)
+      return answer === 'Throttled' && !recipient.isOwnServer ? tooManyRecipientChecks : null
     }
     if (!recipient.isLatest) return 'NeedsLatest'
     if (isLimited(recipient) && this.#parts.unknownRecipients.count(recipient.ip))
