@@ -19,7 +19,7 @@ import { createResolver } from '../../shared/net/resolver.ts'
 import { readSigningKey } from '../../shared/net/signing-key.ts'
 import { JobQueue } from '../../shared/queues/job-queue.ts'
 import { arcKeyReader } from './arc-key.ts'
-import { type AuthenticateDependencies, authenticateJob, type ReceivedMessage } from './authenticate-job.ts'
+import { type AuthenticateDependencies, authenticateJob } from './authenticate-job.ts'
 import { cacheFailures } from './failure-cache.ts'
 import { reportAuthentication } from './report.ts'
 
@@ -47,9 +47,10 @@ const dependencies: AuthenticateDependencies = {
   evaluation: new JobQueue(sqs, environment.EVALUATION_QUEUE_URL),
   read: (reference: ContentReference) =>
     reference.length > maxBufferedOctets ? content.stream(reference) : content.read(reference),
-  async authenticate({ id, source: { ip, helo }, envelope: { mailFrom } }: ReceivedMessage, content) {
+  async authenticate({ id, receivedAt, source: { ip, helo }, envelope: { mailFrom } }, content) {
     const session = { ip, helo, mailFrom, hostname: environment.MAIL_HOSTNAME }
-    const input = { ...session, content, at: new Date(), seal: await arcKey() }
+    const times = { at: new Date(), receivedAt: new Date(receivedAt) }
+    const input = { ...session, content, ...times, seal: await arcKey() }
     return authenticateMessage(input, resolver, (error) =>
       logger.error('A part of the authentication failed', { messageId: id, error }),
     )

@@ -25,6 +25,12 @@ import type { Snapshot } from '../../shared/policy/snapshot.ts'
 import { decideHop } from '../../shared/policy/transport-security.ts'
 import { assessQuery } from './assess-reply.ts'
 
+/**
+ * Milliseconds. A client waits for the reply to RCPT, so a server that hangs must not hold it for long. Exchange delays a
+ * refusal of a recipient by five seconds (TarpitInterval).
+ */
+export const calloutTimeouts = { connect: 3_000, greeting: 5_000, command: 8_000, data: 5_000 }
+
 /** Never throws for a failure of the network or of a server. */
 export async function checkRecipient(
   address: string,
@@ -88,8 +94,10 @@ async function queryHop(
   const decision = decideHop(tls, plan.senderRequest, { ...hop, domain: plan.domain }, plan.mtaSts)
   if (decision.kind === 'Refuse') return failed(formatReply(decision.fault.reply))
   const opening = await openSession(hop, sessionOptionsFor(hop, decision, plan, options))
-  if (opening.kind !== 'Admitted')
-    return failed(formatReply(opening.kind === 'Failed' ? opening.reply : opening.fault.reply))
+  if (opening.kind !== 'Admitted') {
+    const { reply } = opening.kind === 'Failed' ? opening : opening.fault
+    return { hasAnswered: false, callout: { ...undetermined(formatReply(reply)), isUnreachable: true } }
+  }
   try {
     const traits = traitsOf(message.envelope, recipients, content)
     const refusal = opening.session.findRefusal(traits)

@@ -17,10 +17,8 @@ import { createResolver } from '../../shared/net/resolver.ts'
 import { RevocationChecker } from '../../shared/net/revocation/checker.ts'
 import { noStore } from '../../shared/net/revocation/revocation-store.ts'
 import { PolicyTable } from '../../shared/transport/policy-table.ts'
-import { checkRecipient } from './check-recipient.ts'
+import { calloutTimeouts, checkRecipient } from './check-recipient.ts'
 
-/** Milliseconds. A client waits for the reply to RCPT, so a server that hangs must not hold it for long. */
-const timeouts = { connect: 3_000, greeting: 5_000, command: 5_000, data: 5_000 }
 const totalTimeoutMs = 12_000
 
 /** Milliseconds. The result is cached by the ingress for longer. */
@@ -58,7 +56,7 @@ export async function handler(event: unknown): Promise<CalloutResult> {
     resolver,
     privateNetworks: environment.PRIVATE_MX_NETWORKS,
     random: Math.random,
-    timeouts,
+    timeouts: calloutTimeouts,
     mtaSts: (domain, signal) => policies.policyFor(domain, signal),
     readCredentials: (name) => certificates.read(name),
     stackName: environment.STACK_NAME,

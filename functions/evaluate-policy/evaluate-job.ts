@@ -71,7 +71,12 @@ export async function evaluateJob(
   const progress = await progressOf(job, trace)
   const recipients = job.recipients.filter((recipient) => !isOvertaken(job, recipient, progress))
   const [delivered, undecided] = splitByDelivery(recipients)
-  const need = authenticationNeed(snapshot, job.message, { ...job, recipients: undecided })
+  const need = authenticationNeed(
+    snapshot,
+    job.message,
+    { ...job, recipients: undecided },
+    settings.postmaster,
+  )
   if (need.kind === 'Authenticate') {
     await queues.authentication.send([authenticationJob(job)])
     return []

@@ -20,6 +20,8 @@ export type { MessageOctets } from './message-pieces.ts'
 export interface AuthenticationInput extends Session {
   content: MessageOctets
   at: Date
+  /** The time against which signatures expire (RFC 6376 §3.5, tag x=): the message may have waited since. */
+  receivedAt: Date
   /** Null: the message is not sealed. */
   seal: ArcSeal | null
 }
@@ -69,7 +71,7 @@ async function evaluate(
     })
   const [spf, verification] = await Promise.all([
     orElse(evaluateSpf(input, lookup), { result: 'permerror', ...spfIdentity(input) }),
-    verifySignatures(input.content, lookup, { at: input.at, isSealed: input.seal !== null }),
+    verifySignatures(input.content, lookup, { at: input.receivedAt, isSealed: input.seal !== null }),
   ])
   if (verification.kind === 'Unreadable') {
     if (verification.error) onError(verification.error)

@@ -169,8 +169,16 @@ function outcomeOf(result: SignatureResult): VerifiedSignatures['signatures'] {
   ]
 }
 
+/** RFC 5322 §3.6.8, with the white space of §4.5.8; or the end of the section. */
+const fieldOrEnd = /^(?:[!-9;-~]+[ \t\r\n]*:|$)/
+
+/** Some readers append a line that is no field, such as one that begins with a no-break space, to the field before it. */
 function authorOf(header: Buffer): AuthorDomain {
   const fields = fieldsOf(header.toString('utf8'))
+  const isContinued = fields.some(
+    (field, index) => !fieldOrEnd.test(field) && nameOf(fields[index - 1] ?? '') === 'from',
+  )
+  if (isContinued) return { kind: 'Unusable', reason: 'malformed From field' }
   return authorDomain(
     fields.filter((field) => nameOf(field) === 'from').map((field) => field.slice(field.indexOf(':') + 1)),
   )

@@ -21,7 +21,12 @@ export const sharedProviders: readonly SharedProvider[] = [
     // *.protection.office365.us, *.protection.apps.mil, *.mail.protection.partner.outlook.cn.
     name: 'Exchange Online',
     isExchangeOnline: true,
-    domains: ['outlook.com', 'mx.microsoft', 'office365.us', 'protection.apps.mil', 'outlook.cn'],
+    // Its certificate also has mail.messaging.microsoft.com
+    // (https://learn.microsoft.com/archive/blogs/eopfieldnotes/tls-connectors-and-you). pamx1.hotmail.com: its MX hosts.
+    domains: [
+      ...['outlook.com', 'mx.microsoft', 'messaging.microsoft.com', 'pamx1.hotmail.com'],
+      ...['office365.us', 'protection.apps.mil', 'outlook.cn'],
+    ],
     networks: [
       ...['40.92.0.0/15', '40.107.0.0/16', '52.100.0.0/14', '104.47.0.0/17'],
       ...['2a01:111:f400::/48', '2a01:111:f403::/48'],
@@ -100,6 +105,8 @@ export function providerOfName(pattern: string): SharedProvider | null {
 const byNetwork = new IpRanges(
   sharedProviders.flatMap((provider) => provider.networks.map((network) => [network, provider] as const)),
 )
+
+export const isSharedAddress = (ip: string): boolean => byNetwork.has(ip)
 
 /** @returns the provider of which some network has an address of the range */
 export const providerOfRange = (range: string): SharedProvider | null => byNetwork.overlapping(range)

@@ -8,5 +8,7 @@ export const CalloutResult = z.strictObject({
   result: z.enum(['Exists', 'Unknown', 'Undetermined']),
   /** The server's reply, or why there is none; for the log. */
   detail: z.string(),
+  /** True when no session with the mailbox server could be opened, for any recipient. */
+  isUnreachable: z.boolean().optional(),
 })
 export type CalloutResult = z.output<typeof CalloutResult>

@@ -132,7 +132,8 @@ export const appliesTo = (
  * The attack: a message shows a partner's address in From:, with another MAIL FROM. The defence: a Partner connector
  * with `requireDmarc` applies to the domain of From:, too. A message without exactly one domain there, or whose From: is
  * not known, may be the partner's for one of its readers, so each such connector applies. The other requirements do not
- * apply, because forwarded mail comes from other servers.
+ * apply, because forwarded mail comes from other servers. Not covered: a subdomain that no pattern of `senderDomains`
+ * matches, and an SPF record that lets other customers of the partner's provider send.
  */
 function dmarcViolations(
   { requiringDmarc }: Snapshot,
@@ -270,7 +271,8 @@ const tenantFinding = (
   acceptedDomains: ReadonlySet<string>,
 ): TenantFinding | null =>
   identifyTenant(connector, {
-    senderDomain: mailFrom === '' ? null : domain,
+    // An address literal is in no domain, and it is not the null reverse path.
+    senderDomain: mailFrom === '' ? null : (domain ?? mailFrom.slice(mailFrom.lastIndexOf('@') + 1)),
     acceptedDomains,
     fields: content === undefined ? undefined : content.exchangeOnline,
   })

@@ -3,9 +3,10 @@
  * servers, and connectors that require DMARC. Mail of the organisation's own servers to other domains needs none.
  */
 import { isCanary, type Message, type Recipient } from '../contract/message.ts'
-import { domainOf } from '../mail/address.ts'
+import { isAcceptedRecipient } from './admit-recipient.ts'
 import { inboundByRecipient } from './evaluate.ts'
 import type { InboundEvaluation } from './inbound.ts'
+import type { PostmasterSettings } from './postmaster.ts'
 import type { Snapshot } from './snapshot.ts'
 
 export type AuthenticationNeed =
@@ -20,29 +21,28 @@ const none = { kind: 'None' } as const
 /**
  * @param job the recipients that need a decision, and the time before which the job is early; null for the first job
  * and for the result of an attempt
+ * @param postmaster if absent, no postmaster is configured
  */
 export function authenticationNeed(
   snapshot: Snapshot,
   message: Message,
   { recipients, notBefore }: { recipients: readonly Recipient[]; notBefore: string | null },
+  postmaster?: PostmasterSettings,
 ): AuthenticationNeed {
   if (message.source === null) return none
   const inboundFor = inboundByRecipient(snapshot, message)
   const evaluations = recipients
     .filter((recipient) => !isCanary(message, recipient))
     .map(({ address }) => ({ address, inbound: inboundFor(address) }))
-    .filter(({ address, inbound }) => isAccepted(snapshot, address) || requiresDmarc(inbound))
+    .filter(
+      ({ address, inbound }) => isAcceptedRecipient(snapshot, address, postmaster) || requiresDmarc(inbound),
+    )
   if (evaluations.some(({ inbound }) => !inbound.attributedTo?.treatMessagesAsInternal))
     return hasResults(message, notBefore) ? none : { kind: 'Authenticate' }
   const internal = evaluations[0]?.inbound.attributedTo
   return internal && message.authentication === undefined
     ? { kind: 'Internal', connector: internal.name }
     : none
-}
-
-function isAccepted({ acceptedDomains }: Snapshot, address: string): boolean {
-  const domain = domainOf(address)
-  return domain !== null && acceptedDomains.has(domain)
 }
 
 const requiresDmarc = ({ partner, reportOnlyPartner }: InboundEvaluation): boolean =>

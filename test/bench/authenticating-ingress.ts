@@ -17,7 +17,14 @@ const session = { ip: '127.0.0.1', helo: 'load.example', mailFrom: 'a@ours.examp
 const ingress = await startIngress({
   ...ingressPartsOnAws(environment, write),
   async verifySignatures(content) {
-    const input = { ...session, hostname: environment.MAIL_HOSTNAME, content, at: new Date(), seal: null }
+    const input = {
+      ...session,
+      hostname: environment.MAIL_HOSTNAME,
+      content,
+      at: new Date(),
+      receivedAt: new Date(),
+      seal: null,
+    }
     const { spf, dkim, dmarc } = await authenticateMessage(input, resolver)
     if (spf?.result !== 'pass' || dmarc?.result !== 'pass')
       throw new Error(`spf ${spf?.result}, dmarc ${dmarc?.result}`)

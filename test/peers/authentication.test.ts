@@ -51,6 +51,7 @@ const authenticate = (content: Buffer, seal: 'rsa' | 'ed25519' | null = null) =>
         mailFrom: 'a@p.example',
         hostname,
         at: new Date(),
+        receivedAt: new Date(),
       },
       seal: seal && { domain: 'ours.example', selector: seal, privateKey: keys[seal].privateKey },
     },

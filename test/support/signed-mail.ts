@@ -64,6 +64,8 @@ export interface SignatureOptions {
   /** The tag l=. */
   maxBodyLength?: number
   signTime?: Date
+  /** The tag x=. */
+  expires?: Date
 }
 
 /** @returns the message with a signature before it */

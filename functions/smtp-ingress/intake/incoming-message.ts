@@ -150,7 +150,8 @@ export class IncomingMessage {
     }
     return {
       hops,
-      isHeaderNormalised: normalisedFrom !== null && normalisedFrom <= headerOctets,
+      // A bare CR is counted before the LF that it gets, so that the LF of an empty line is one octet behind the section.
+      isHeaderNormalised: normalisedFrom !== null && normalisedFrom <= headerOctets + 1,
       async readHeader() {
         return spooled === null
           ? held.subarray(from, from + headerOctets)

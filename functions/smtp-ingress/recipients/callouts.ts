@@ -2,7 +2,8 @@
  * Checks recipients by callouts to their mailbox server, and caches the results. The attack: a client makes the gateway
  * open sessions to the mailbox server endlessly, or fills the limits so that other clients' mail is not checked. The
  * defence: one callout for all that wait for the same recipient, a limit for each client and for the task, and a cache.
- * Beyond a limit the answer is `Busy`, never that the recipient exists. Not covered: clients with many addresses delay
+ * Beyond a limit the answer is `Busy`, never that the recipient exists. A mailbox server that is down is not asked again at
+ * once, so that its callouts do not occupy those of other domains. Not covered: clients with many addresses delay
  * mail to recipients that are not in the cache.
  */
 import { minuteMs } from '../../../shared/contract/durations.ts'
@@ -31,6 +32,9 @@ const lifetimesMs: Readonly<Record<CalloutResult['result'], number>> = {
   Undetermined: minuteMs,
 }
 
+/** Milliseconds for which a domain is not checked when no session to its mailbox server could be opened. */
+const unreachableMs = 30_000
+
 /** Concurrent callouts of the task, those that one client causes, and those that it causes in a minute. */
 const limits = { task: 10, client: 4, clientPerMinute: 120 }
 const maxClients = 32_768
@@ -54,6 +58,8 @@ export class Callouts {
   readonly #now: () => number
   readonly #results = new BoundedMap<CachedResult>({ maxKeys: maxCachedResults })
   readonly #pending = new Map<string, Promise<CalloutAnswer>>()
+  /** The time until which each domain is not checked. */
+  readonly #unreachableUntil = new Map<string, number>()
   readonly #clients = new BoundedMap<Client>({ maxKeys: maxClients })
 
   /** @param now milliseconds of a monotonic clock */
@@ -70,6 +76,7 @@ export class Callouts {
     if (cached && this.#now() < cached.until) return cached.result
     const pending = this.#pending.get(key)
     if (pending) return pending
+    if (this.#now() < (this.#unreachableUntil.get(domainPartOf(key)) ?? 0)) return 'Undetermined'
     const client = this.#clientOf(ip)
     if (this.#pending.size >= limits.task || isLimited(client)) return 'Busy'
     client.pending++
@@ -87,7 +94,8 @@ export class Callouts {
       (error: unknown): CalloutResult => ({ result: 'Undetermined', detail: causeOf(error) }),
     )
     if (answer === 'Throttled') return answer
-    const { result, detail } = answer
+    const { result, detail, isUnreachable = false } = answer
+    if (isUnreachable) this.#unreachableUntil.set(domainPartOf(key), this.#now() + unreachableMs)
     this.#results.set(key, { result, until: this.#now() + lifetimesMs[result] })
     if (result === 'Undetermined')
       this.#log('warn', 'a recipient could not be checked at its mailbox server: it is accepted', {
@@ -105,6 +113,8 @@ export class Callouts {
     return client
   }
 }
+
+const domainPartOf = (address: string): string => address.slice(address.lastIndexOf('@') + 1)
 
 const isLimited = ({ pending, startedInMinute }: Client): boolean =>
   pending >= limits.client || startedInMinute >= limits.clientPerMinute

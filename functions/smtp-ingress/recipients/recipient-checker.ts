@@ -4,6 +4,7 @@
  * check that fails accepts the recipient, because mail must not stop with a list or a mailbox server. Not covered: a
  * domain with `recipients: Any`, and a mailbox server that accepts every recipient.
  */
+import { isSharedAddress } from '../../../shared/connectors/shared-providers.ts'
 import { Metric } from '../../../shared/contract/metrics.ts'
 import {
   type RecipientCheck,
@@ -55,10 +56,10 @@ export class RecipientChecker {
 
   /** Never rejects. */
   check(recipient: CheckedRecipient): RecipientCheckResult | Promise<RecipientCheckResult> {
-    const { snapshot, address, ip, isOwnServer } = recipient
+    const { snapshot, address, ip } = recipient
     const check = recipientCheckOf(snapshot, address, this.#parts.settings)
     if (check === null) return null
-    if (!isOwnServer && this.#parts.unknownRecipients.isExceeded(ip)) return unknownRecipientsLimited
+    if (isLimited(recipient) && this.#parts.unknownRecipients.isExceeded(ip)) return unknownRecipientsLimited
     const answer = this.#find(check, address, ip)
     return answer instanceof Promise
       ? answer.then((found) => this.#toResult(found, recipient))
@@ -75,15 +76,23 @@ export class RecipientChecker {
     return list instanceof Promise ? list.then(find) : find(list)
   }
 
-  #toResult(answer: CalloutAnswer, { ip, isOwnServer, isLatest }: CheckedRecipient): RecipientCheckResult {
+  #toResult(answer: CalloutAnswer, recipient: CheckedRecipient): RecipientCheckResult {
     if (answer === 'Exists') return null
-    if (answer === 'Busy') return tooManyRecipientChecks
-    if (answer === 'Undetermined' || answer === 'Throttled') {
+    // A device of the organisation may not send again, and a DSN to its sender harms no stranger.
+    if (answer === 'Busy' && !recipient.isOwnServer) return tooManyRecipientChecks
+    if (answer !== 'Unknown') {
       this.#parts.metrics.count(Metric.recipientChecksFailed)
-      return answer === 'Throttled' ? tooManyRecipientChecks : null
+      return answer === 'Throttled' && !recipient.isOwnServer ? tooManyRecipientChecks : null
     }
-    if (!isLatest) return 'NeedsLatest'
-    if (!isOwnServer && this.#parts.unknownRecipients.count(ip)) return tooManyUnknownRecipients
+    if (!recipient.isLatest) return 'NeedsLatest'
+    if (isLimited(recipient) && this.#parts.unknownRecipients.count(recipient.ip))
+      return tooManyUnknownRecipients
     return unknownRecipient
   }
 }
+
+/**
+ * The guesses of one customer must not stop the mail of a provider's other customers. The provider limits what a customer
+ * sends, and the limit of errors ends each session.
+ */
+const isLimited = ({ ip, isOwnServer }: CheckedRecipient): boolean => !isOwnServer && !isSharedAddress(ip)

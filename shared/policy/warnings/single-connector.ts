@@ -88,7 +88,8 @@ function openRelayWarning(connector: InboundConnector): Warning[] {
 
 /**
  * The attack: a customer of the partner's provider sends mail with the partner's address, and meets the restriction.
- * DMARC tells them apart.
+ * DMARC tells them apart by DKIM. Not covered: DMARC that passes by SPF alone, if the provider lets its customers send in
+ * each other's names.
  */
 function sharedRestrictionWarnings(connector: InboundConnector): Warning[] {
   const { restrictDomainsToCertificate, restrictDomainsToIpAddresses, requireDmarc } = connector

@@ -1,7 +1,7 @@
 /** Callouts over real connections: what the mailbox server sees, and what its behaviour means. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { checkRecipient } from '../../../functions/check-recipient/check-recipient.ts'
+import { calloutTimeouts, checkRecipient } from '../../../functions/check-recipient/check-recipient.ts'
 import type { OutboundConnector } from '../../../shared/connectors/schema.ts'
 import { compileSnapshot } from '../../../shared/policy/snapshot.ts'
 import { fakeResolver } from '../../support/dns.ts'
@@ -114,6 +114,18 @@ for (const { title, server = {}, result, detail } of rows)
     assert.equal(callout.result, result)
     assert.match(callout.detail, detail)
   })
+
+test('a callout says that the server is unreachable only if no session could be opened', async (context) => {
+  const isUnreachable = async (server: PartnerOptions) =>
+    (await callOut(context, { server })).isUnreachable ?? false
+  assert.equal(await isUnreachable({ silentAt: 'greeting' }), true)
+  assert.equal(await isUnreachable({ greeting: '421 4.3.2 No service' }), true)
+  assert.equal(await isUnreachable({ silentAt: 'MAIL' }), false)
+  assert.equal(await isUnreachable(atRecipient('451 4.7.1 Greylisted')), false)
+})
+
+test('a callout waits for a refusal that Exchange delays by five seconds', () =>
+  assert.ok(calloutTimeouts.command >= 8_000))
 
 test('a callout sends the null reverse path and the recipient, and no message', async (context) => {
   const { partner } = await callOut(context, { to: 'Anna+tag@ours.example' })

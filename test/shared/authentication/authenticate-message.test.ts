@@ -39,7 +39,7 @@ const authenticate = async (
   const errors: Error[] = []
   const session = { ip: '192.0.2.1', helo: 'mx.p.example', mailFrom: 'a@p.example', hostname }
   const result = await authenticateMessage(
-    { ...session, content, at, seal: null, ...over },
+    { ...session, content, at, receivedAt: at, seal: null, ...over },
     resolver,
     (error) => errors.push(error),
     50,
@@ -172,6 +172,16 @@ describe('a DNS failure is temperror, of', () => {
   })
 })
 
+it('a signature that expired after the message was received still passes', async () => {
+  const minutes = (count: number) => new Date(at.getTime() + count * 60_000)
+  const expiring = await signMail(message, key, 'p.example', 's', {
+    signTime: minutes(-90),
+    expires: minutes(-30),
+  })
+  const resultAt = async (receivedAt: Date) => (await authenticate(expiring, { receivedAt })).dkim[0]?.result
+  assert.deepEqual([await resultAt(minutes(-60)), await resultAt(at)], ['pass', 'neutral'])
+})
+
 describe('a hostile message:', () => {
   const signature = 'DKIM-Signature: v=1; a=rsa-sha256; d=p.example; s=s; h=from; bh=AAAA; b=AAAA\r\n'
   for (const [title, header, reason] of [
@@ -190,6 +200,13 @@ describe('a hostile message:', () => {
       assert.ok(fields.includes(`dkim=permerror reason="${reason}"`))
       assert.doesNotMatch(fields, /ARC-Seal/)
       assert.deepEqual(errors, [])
+    })
+  for (const line of ['\u00a0<ceo@bank.example>', '\u3000ceo@bank.example', '<ceo@bank.example>', '\x0bx'])
+    it(`a From that ${JSON.stringify(line)} may continue has no domain`, async () => {
+      const content = Buffer.from(`From: a@p.example\r\n${line}\r\nSubject: Hello\r\n\r\nHello\r\n`)
+      const { dmarc, fields } = await authenticate(content)
+      assert.deepEqual([dmarc?.result, dmarc?.fromDomain], ['permerror', null])
+      assert.match(fields, /dmarc=permerror reason="malformed From field"/)
     })
   it('of 900 signatures, ten are verified', async () => {
     const resolver = fakeResolver(zone)

@@ -101,6 +101,8 @@ describe('an OnPremises connector', () => {
     ['a wildcard below it', names('*.mail.protection.outlook.com'), exchange],
     ['a wildcard above it', names('*.protection.outlook.com'), exchange],
     ['a wildcard for the whole domain', names('*.outlook.com'), exchange],
+    ['another name in its certificate', names('mail.messaging.microsoft.com'), exchange],
+    ['a wildcard for that name', names('*.messaging.microsoft.com'), exchange],
     ['the name of its cloud in China', names('mail.protection.partner.outlook.cn'), exchange],
     ['the name of its cloud for governments', names('mail.protection.office365.us'), exchange],
     ['the name of Google', names('*.google.com'), other],

@@ -8,6 +8,7 @@ import { authenticated, inbound, message, minutesLater, recipient, snapshot } fr
 const accepted = 'b@ours.example'
 const scoped = 'b@scoped.example'
 const other = 'b@northwind.example'
+const postmaster = { hostname: 'mail.ours.example', mailbox: 'postmaster@northwind.example' }
 const canary = 'canary+01KF0CVZT0ABCDEFGHJKMNPQRS@ours.example'
 
 const own = (fields: Parameters<typeof inbound>[0] = {}) =>
@@ -45,6 +46,11 @@ const rows: Row[] = [
     need: 'Authenticate',
   },
   { what: 'mail that will be refused as relay', to: [other], need: 'None' },
+  {
+    what: 'mail from outside to the postmaster’s mailbox in another domain',
+    to: ['postmaster@northwind.example'],
+    need: 'Authenticate',
+  },
   { what: 'a DSN or report of this gateway', mail: { source: null }, need: 'None' },
   { what: 'a canary', mail: { canary }, to: [canary], need: 'None' },
   {
@@ -154,7 +160,7 @@ describe('the authentication that a message needs', () => {
     test(`is ${need} for ${what}`, () => {
       const rules = snapshot({ inbound: connectors, acceptedDomains: ['ours.example', 'scoped.example'] })
       const recipients = to.map((address) => recipient({ address }))
-      const result = authenticationNeed(rules, message(mail), { recipients, notBefore })
+      const result = authenticationNeed(rules, message(mail), { recipients, notBefore }, postmaster)
       assert.equal(result.kind, need)
       if (result.kind === 'Internal') assert.equal(result.connector, 'Own')
     })

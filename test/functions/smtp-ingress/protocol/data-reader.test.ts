@@ -242,6 +242,8 @@ const normalisedRows: [text: string, command: 'DATA' | 'BDAT', normalisedFrom: n
   ['ab\r\n..c\0d\r\n.\r\n', 'DATA', 6],
   ['ab\r\ncd\re\r\n.\r\n', 'DATA', 7],
   ['ab\r\n\ncd', 'BDAT', 4],
+  ['ab\r\n\rcd', 'BDAT', 5],
+  ['ab\r\n\r\0\ncd', 'BDAT', 5],
   ['ab\r\ncd\r', 'BDAT', 7],
   ['ab\r\ncd', 'BDAT', null],
 ]

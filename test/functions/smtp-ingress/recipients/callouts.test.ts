@@ -97,3 +97,26 @@ test('while one client has used its callouts, known recipients and another clien
   assert.equal(callouts.check('known@ours.example', client), 'Exists')
   assert.equal(await callouts.check('new@ours.example', '198.51.100.1'), 'Exists')
 })
+
+test('while a mailbox server is down, its recipients need no callout, and those of other domains are checked', async () => {
+  const invoked: string[] = []
+  const clock = { now: 0 }
+  const invoke = async (address: string) => {
+    invoked.push(address)
+    return address.endsWith('@down.example')
+      ? ({ result: 'Undetermined', detail: 'timed out', isUnreachable: true } as const)
+      : ({ result: 'Unknown', detail: '' } as const)
+  }
+  const callouts = new Callouts(
+    invoke,
+    () => {},
+    () => clock.now,
+  )
+  const check = (address: string) => callouts.check(address, client)
+  assert.equal(await check('a@down.example'), 'Undetermined')
+  for (let n = 0; n < 50; n++) assert.equal(check(`n${n}@DOWN.example`), 'Undetermined')
+  assert.equal(await check('a@ours.example'), 'Unknown')
+  clock.now += 30_000
+  assert.equal(await check('b@down.example'), 'Undetermined')
+  assert.deepEqual(invoked, ['a@down.example', 'a@ours.example', 'b@down.example'])
+})

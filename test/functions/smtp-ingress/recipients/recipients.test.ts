@@ -1,7 +1,17 @@
 /** An ingress that checks recipients: what the client sees, what is stored, and what is counted. */
 import assert from 'node:assert/strict'
+import { Readable } from 'node:stream'
 import { after, afterEach, describe, test } from 'node:test'
 import type { RecipientSources } from '../../../../functions/smtp-ingress/ingress.ts'
+import { UnknownRecipientLimiter } from '../../../../functions/smtp-ingress/limits/unknown-recipient-limiter.ts'
+import { Metrics } from '../../../../functions/smtp-ingress/metrics.ts'
+import { HashSet } from '../../../../functions/smtp-ingress/recipients/hash-set.ts'
+import { RecipientChecker } from '../../../../functions/smtp-ingress/recipients/recipient-checker.ts'
+import {
+  tooManyUnknownRecipients,
+  unknownRecipient,
+  unknownRecipientsLimited,
+} from '../../../../functions/smtp-ingress/replies.ts'
 import type { CalloutResult } from '../../../../shared/contract/recipient-callout.ts'
 import { compileSnapshot } from '../../../../shared/policy/snapshot.ts'
 import { inbound } from '../../../support/fixtures.ts'
@@ -22,6 +32,12 @@ const ownServers = inbound({
 })
 
 const versions = ['01KGH3Z9A0V4RRFFQ69G5FAVXX', '01KGH3Z9A1V4RRFFQ69G5FAVXX'] as const
+
+const listed = {
+  domain: 'list.example',
+  recipients: 'List',
+  recipientList: { version: versions[0], addresses: 1, updatedAt: '2026-02-03T11:00:00Z' },
+} as const
 
 interface Setup {
   /** The list of list.example at each version; an Error stands for a table that fails. */
@@ -46,9 +62,9 @@ async function open({ lists = { [versions[0]]: ['anna'] }, callout, maxErrors = 
       outbound: [],
       acceptedDomains: [
         {
-          domain: 'list.example',
+          ...listed,
           recipients: current.isChecked ? 'List' : 'Any',
-          recipientList: { version: current.version, addresses: 1, updatedAt: '2026-02-03T11:00:00Z' },
+          recipientList: { ...listed.recipientList, version: current.version },
         },
         { domain: 'callout.example', recipients: 'SmtpCallout' },
         { domain: 'any.example' },
@@ -117,6 +133,13 @@ const rows: { title: string; recipient: string; from?: string; reply: RegExp; se
     title: 'that cannot be checked because the function is throttled',
     recipient: 'bert@callout.example',
     reply: /^451 4\.3\.2 /,
+    setup: { callout: async () => 'Throttled' },
+  },
+  {
+    title: 'whose check is throttled, from the own servers',
+    recipient: 'bert@callout.example',
+    from: '127.0.0.9',
+    reply: accepted,
     setup: { callout: async () => 'Throttled' },
   },
   {
@@ -196,6 +219,35 @@ test('a client that guesses recipients is refused for a minute, its sessions lea
   assert.match(await other.command('RCPT TO:<anna@list.example>'), accepted)
   assert.equal(ingress.queue.jobs.length, 0)
 })
+
+const guessRows = [
+  ['a client', '192.0.2.1', [20, 1, 4], unknownRecipientsLimited],
+  ['a server that Exchange Online shares among its customers', '40.107.22.85', [25, 0, 0], null],
+] as const
+for (const [who, ip, counts, last] of guessRows)
+  test(`of 25 guesses of ${who} in many sessions, ${counts[0]} get 550`, async () => {
+    const list = await HashSet.from(Readable.from([['anna']]))
+    const checker = new RecipientChecker({
+      lists: { get: () => list },
+      callouts: { check: () => 'Busy' },
+      unknownRecipients: new UnknownRecipientLimiter(() => 0),
+      metrics: new Metrics(),
+      settings: {},
+    })
+    const snapshot = compileSnapshot({ version: 1, inbound: [], outbound: [], acceptedDomains: [listed] })
+    const check = (name: string) =>
+      checker.check({
+        ...{ snapshot, address: `${name}@list.example`, ip },
+        ...{ isOwnServer: false, isLatest: true },
+      })
+    const results = Array.from({ length: 25 }, (_, n) => check(`guess${n}`))
+    const refusals = [unknownRecipient, tooManyUnknownRecipients, unknownRecipientsLimited]
+    assert.deepEqual(
+      refusals.map((refusal) => results.filter((result) => result === refusal).length),
+      counts,
+    )
+    assert.equal(check('anna'), last)
+  })
 
 test('of a thousand pipelined guesses, those before the limit of errors are answered, and the session ends', async () => {
   const { ingress, greet } = await start({ maxErrors: 3 })

@@ -425,6 +425,7 @@ test('at most eight messages are verified at the same time, and messages that wa
 const normalisedRows = [
   ['in the header section', 5, denied],
   ['at its end', 12 + idField(tenantId).length, denied],
+  ['in the empty line', 13 + idField(tenantId).length, denied],
   ['in the text', 20 + idField(tenantId).length, accepted],
 ] as const
 for (const [where, normalisedFrom, reply] of normalisedRows)

@@ -121,6 +121,12 @@ const notIdentified: Case[] = [
     why: 'its signatures were not verified',
   },
   {
+    name: 'our tenant with an address literal as sender is refused, although senderDomains is *',
+    ...shows([ownTenant]),
+    from: 'a@[192.0.2.1]',
+    why: 'its sender domain [192.0.2.1] is neither an accepted domain',
+  },
+  {
     name: 'our tenant with the sender of a foreign domain is refused, although senderDomains is *',
     ...shows([ownTenant]),
     from: 'a@elsewhere.example',
