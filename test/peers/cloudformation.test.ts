@@ -48,8 +48,8 @@ test("moto's CloudFormation creates the stack, and its functions have code and t
   buildApp({ outdir }).synth()
   const stack = create(outdir)
   assert.equal(stack.status, 'CREATE_COMPLETE')
-  assert.equal(stack.functions.length, 10)
-  assert.equal(stack.queues.length, 10)
+  assert.equal(stack.functions.length, 12)
+  assert.equal(stack.queues.length, 12)
   // Each function has the whole archive of its own.
   assert.deepEqual(stack.functions.map(({ codeSize }) => codeSize).toSorted(), stack.archives.toSorted())
   assert.ok(Math.min(...stack.archives) > 500_000, String(stack.archives))
@@ -92,7 +92,7 @@ for (const [name, settings] of Object.entries(deployments))
       const targets = stack.queues.flatMap(({ RedrivePolicy }) =>
         RedrivePolicy === undefined ? [] : [JSON.parse(RedrivePolicy).deadLetterTargetArn],
       )
-      assert.equal(new Set(targets).size, 5)
+      assert.equal(new Set(targets).size, 6)
       for (const arn of targets) assert.equal(byArn.get(arn)?.RedrivePolicy, undefined, arn)
       for (const { QueueArn, Policy } of stack.queues) {
         const [denial] = JSON.parse(Policy).Statement
