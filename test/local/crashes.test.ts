@@ -214,7 +214,9 @@ interface InFlight {
 
 /** Reads the in-flight messages from the queue emulator. */
 async function inFlight(): Promise<InFlight[]> {
-  const stages = ['evaluation', 'delivery', 'bounce'].map((stage) => runner.endpoints.queues[stage] ?? '')
+  const stages = ['evaluation', 'authentication', 'delivery', 'bounce'].map(
+    (stage) => runner.endpoints.queues[stage] ?? assert.fail(`no queue ${stage}`),
+  )
   const lists = await Promise.all(
     stages.map(async (url) => {
       const response = await fetch(`${runner.endpoints.sqs}/_fauxqs/queues/${url.split('/').at(-1)}`)
