@@ -33,10 +33,11 @@ function subjectOf({ connector }: CertificateNotice): string {
 }
 
 function opening(notice: CertificateNotice): string[] {
-  const { connector, why, facts, presented, at, ip, senderDomain } = notice
+  const { connector, why, facts, presented, at, ip, senderDomain, tenant } = notice
   const rows = [
     ['Fault', why],
     ...factRows(facts, presented),
+    ...(tenant === undefined ? [] : [['Tenant', tenant]]),
     ['Consequence', consequence(notice)],
     ['Presented', `${at}, from ${ip}, ${senderDomain === null ? 'no sender' : `sender of ${senderDomain}`}`],
   ]

@@ -182,6 +182,8 @@ export const CertificateNotice = z.object({
   /** Clauses that describe the faults of the certificate. */
   why: z.string(),
   facts: CertificateFacts.strip(),
+  /** What identified the tenant of Exchange Online that sent the message, or why nothing did; absent for other mail. */
+  tenant: z.string().optional(),
   /**
    * True when the connector would accept the certificate if it listed those of the certificate's names that are in its
    * sender domains. So an authority that the connector trusts issued the certificate for such a name, and the

@@ -60,8 +60,10 @@ export function unknownCertificateNotices(
   const { violation, reportedViolation } = evaluation
   const mayBeOwnServer = evaluation.attributedTo === null && evaluation.revocationUndetermined === null
   const ownServerConnector = mayBeOwnServer ? connectorNaming(snapshot, session, presented) : null
-  const notice = (connector: InboundConnector, outcome: MailOutcome) =>
-    noticeOf(connector, presented, session, outcome)
+  const notice = (connector: InboundConnector, outcome: MailOutcome) => ({
+    ...noticeOf(connector, presented, session, outcome),
+    ...tenantFact(evaluation),
+  })
   // If the connector refuses the certificate only because its revocation is undetermined, the administrator has nothing
   // to decide.
   const needsNotice = (candidate: ConnectorViolation | null): candidate is ConnectorViolation =>
@@ -101,6 +103,14 @@ function connectorNaming(
 
 /** In characters. The text may hold ten names of 255 characters. */
 const maxReasonLength = 1000
+
+function tenantFact({ tenant }: InboundEvaluation): Pick<CertificateNotice, 'tenant'> {
+  if (tenant === null || tenant.finding.kind === 'Undetermined') return {}
+  const { connector, finding } = tenant
+  const result =
+    finding.kind === 'Identified' ? `identified by ${finding.evidence}` : `not identified: ${finding.why}`
+  return { tenant: replaceInvisible(`connector "${connector.name}": ${result}`) }
+}
 
 function noticeOf(
   connector: InboundConnector,

@@ -8,6 +8,7 @@ import { assessSession, type TlsClearance } from '../../../shared/net/smtp/tls-c
 import { replyForFault } from '../../../shared/net/smtp-faults.ts'
 import { opportunistic } from '../../../shared/tls/requirement.ts'
 import { ehloName } from '../facts/delivery-session.ts'
+import { exchangeCommand } from '../facts/exchange-command.ts'
 import type { ProbeOutcome } from './assess-bypass.ts'
 
 export interface SenderProbeOptions {
@@ -83,27 +84,13 @@ interface Answer {
   reply: Reply
 }
 
-function replyTo(session: ClientSession, clearance: TlsClearance, octets: string): Promise<Answer> {
-  return new Promise((resolve) => {
-    let text = ''
-    session.begin({
-      reply: (serverReply) => {
-        text = serverReply.text
-      },
-      step: () => {
-        session.finish()
-        const reply = parseReply(text)
-        resolve(
-          reply
-            ? { isAnswered: true, reply }
-            : { isAnswered: false, reply: replyForFault({ kind: 'UnexpectedReply', response: text }) },
-        )
-      },
-      fault: (fault) => resolve({ isAnswered: false, reply: replyForFault(fault) }),
-    })
-    session.write(clearance, octets, 1)
-    session.startWait('Reply')
-  })
+async function replyTo(session: ClientSession, clearance: TlsClearance, octets: string): Promise<Answer> {
+  const answer = await exchangeCommand(session, clearance, octets)
+  if (answer.kind === 'Fault') return { isAnswered: false, reply: replyForFault(answer.fault) }
+  const reply = parseReply(answer.text)
+  return reply
+    ? { isAnswered: true, reply }
+    : { isAnswered: false, reply: replyForFault({ kind: 'UnexpectedReply', response: answer.text }) }
 }
 
 /** RFC 5322; `Auto-Submitted` (RFC 3834) prevents automatic replies. */

@@ -4,6 +4,7 @@ import type { SmtpConnection } from '../../../shared/net/smtp/connection.ts'
 import { assessSession } from '../../../shared/net/smtp/tls-clearance.ts'
 import type { ServerTls } from '../../../shared/tls/assess-server-tls.ts'
 import { opportunistic } from '../../../shared/tls/requirement.ts'
+import { exchangeCommand } from './exchange-command.ts'
 import type { ChunkingSupport } from './facts.ts'
 
 /**
@@ -17,21 +18,8 @@ export async function probeChunking(
 ): Promise<ChunkingSupport> {
   const assessment = await assessSession(session, tls, { enforced: opportunistic, signal })
   if (assessment.kind !== 'Met') return { kind: 'NotTested' }
-  return new Promise((resolve) => {
-    let text = ''
-    session.begin({
-      reply: (serverReply) => {
-        text = serverReply.text
-      },
-      step: () => {
-        session.finish()
-        resolve(chunkingShownBy(text))
-      },
-      fault: () => resolve({ kind: 'NotTested' }),
-    })
-    session.write(assessment.clearance, 'BDAT 0 LAST\r\n', 1)
-    session.startWait('Reply')
-  })
+  const answer = await exchangeCommand(session, assessment.clearance, 'BDAT 0 LAST\r\n')
+  return answer.kind === 'Reply' ? chunkingShownBy(answer.text) : { kind: 'NotTested' }
 }
 
 /** 500, 501, 502 and 504 say that the command is not known (RFC 5321 §4.2.4). */

@@ -251,3 +251,11 @@ test('the subject of a notice is valid for SNS with any connector name', () =>
 
 test('the notice of these tests has the time at which its message was received', () =>
   assert.equal(certificateNotice().at, receivedAt.toISOString()))
+
+test('a notice names the fact that identified the tenant of Exchange Online, if there is one', () => {
+  assert.match(
+    text({ tenant: 'connector "Ours": identified by x' }),
+    /\nTenant {7}connector "Ours": identified by x\n/,
+  )
+  assert.doesNotMatch(text({}), /\nTenant /)
+})

@@ -407,5 +407,22 @@ for (const [title, name, fields] of notApplying)
     assert.deepEqual(unknownCertificateNotices(rules, given, evaluation, heldOutcome), [])
   })
 
+const tenantOf = (tenantIds: string[]): Session['content'] => ({
+  exchangeOnline: { tenantIds, originatorOrganizations: [], alignedSignatures: [] },
+  authentication: null,
+})
+const [tenantId] = tenant.exchangeOnline?.tenantIds ?? []
+const tenantRows: [tenantIds: string[], expected: string][] = [
+  [[tenantId ?? ''], `connector "Tenant": identified by its tenant id ${tenantId}`],
+  [['x'], 'connector "Tenant": not identified: X-MS-Exchange-CrossTenant-Id names another tenant (x)'],
+]
+for (const [tenantIds, expected] of tenantRows)
+  test(`a notice about mail from Exchange Online says which fact identified its tenant: ${tenantIds}`, () => {
+    const restricted = contoso({ senderDomains: ['ours.example'] })
+    const given = { ...presenting(exchangeOnlineCertificate, fromOwnServer), content: tenantOf(tenantIds) }
+    const [notice] = notices([restricted, tenant], given as Session)
+    assert.equal(notice?.tenant, expected)
+  })
+
 test('the default certificate of the fixtures is known to the connector of these tests', () =>
   assert.ok(identifiesClient(contoso(), toPresentedCertificate(clientCertificate(), receivedAt))))
