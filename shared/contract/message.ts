@@ -112,6 +112,7 @@ export const Message = z.object({
     'present if a connector with exchangeOnline could identify the client',
   ),
   authentication: MessageAuthentication.optional().describe('absent until the message was authenticated'),
+  headerMessageId: z.string().max(998).optional().describe('field Message-ID; absent if there is none'),
   size: z.int().nonnegative(),
   content: ContentReference,
 })

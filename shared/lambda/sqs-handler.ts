@@ -9,7 +9,9 @@ import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
 import middy from '@middy/core'
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
 import type * as z from 'zod'
+import type { MailEvent } from '../contract/events.ts'
 import { Metric } from '../contract/metrics.ts'
+import type { EventQueue } from '../events/event-queue.ts'
 import { concurrencyLimiter } from '../limits/concurrency-limiter.ts'
 import { type JobSource, receivesOf } from './job-source.ts'
 import { readJob } from './read-job.ts'
@@ -26,6 +28,11 @@ export interface JobTools<B = unknown> {
    * batch, so a metric with other dimensions uses `metrics.singleMetric()`.
    */
   metrics: Metrics
+  /**
+   * Adds an event. The events of a batch are sent before its records are acknowledged. If that fails, each record that
+   * added events is retried, so the retry must add the same events.
+   */
+  addEvent(event: MailEvent): void
   record: SQSRecord
 }
 
@@ -34,6 +41,8 @@ export interface SqsHandlerOptions<T extends z.ZodType, B> {
   job: T
   /** The queues that invoke the function. */
   source: Pick<JobSource, 'delay' | 'sendToDeadLetters'>
+  /** The queue for the events that the records add. */
+  events?: Pick<EventQueue, 'send'>
   /** The unit's name in logs and metrics. */
   unit: string
   /** Rejects when the record must be retried. */
@@ -70,8 +79,6 @@ export function sqsHandler<T extends z.ZodType, B = undefined>(options: SqsHandl
   return (event, context) => handler(event, context ?? ({} as Context))
 }
 
-type BatchTools<B> = Omit<JobTools<B>, 'record'>
-
 async function processBatch<T extends z.ZodType, B>(
   options: SqsHandlerOptions<T, B>,
   event: SQSEvent,
@@ -87,16 +94,45 @@ async function processBatch<T extends z.ZodType, B>(
   }
   const limiter = concurrencyLimiter(maxConcurrentRecords)
   const processor = new BatchProcessor(EventType.SQS)
-  const response = await processPartialResponse(
+  const eventsOf = new Map<string, MailEvent[]>()
+  const processWithEvents = (record: SQSRecord) => {
+    const events: MailEvent[] = []
+    eventsOf.set(record.messageId, events)
+    const addEvent = (added: MailEvent) => void events.push(added)
+    return processRecord(options, record, { ...tools, batch, addEvent })
+  }
+  const { batchItemFailures } = await processPartialResponse(
     event,
-    (record: SQSRecord) => limiter(() => processRecord(options, record, { ...tools, batch })),
+    (record: SQSRecord) => limiter(() => processWithEvents(record)),
     processor,
     { throwOnFullBatchFailure: false },
   )
-  const failedIds = new Set(response.batchItemFailures.map(({ itemIdentifier }) => itemIdentifier))
+  const failedIds = new Set(batchItemFailures.map(({ itemIdentifier }) => itemIdentifier))
+  for (const id of await sendEvents(options, eventsOf, tools)) failedIds.add(id)
   const failed = event.Records.filter(({ messageId }) => failedIds.has(messageId))
   await Promise.all([delayFailed(options, failed, tools), endBatch(options, batch, tools)])
-  return response
+  return { batchItemFailures: [...failedIds].map((itemIdentifier) => ({ itemIdentifier })) }
+}
+
+/**
+ * Sends the events of all records, also of those that failed: what they did may not be repeated.
+ * @returns the ids of the records to retry because their events were not sent
+ */
+async function sendEvents<T extends z.ZodType, B>(
+  { events: queue }: Pick<SqsHandlerOptions<T, B>, 'events'>,
+  eventsOf: ReadonlyMap<string, readonly MailEvent[]>,
+  { logger }: Pick<JobTools, 'logger'>,
+): Promise<string[]> {
+  const events = [...eventsOf.values()].flat()
+  if (events.length === 0) return []
+  try {
+    if (queue === undefined) throw new Error('the function has no events queue')
+    await queue.send(events)
+    return []
+  } catch (error) {
+    logger.error('The events could not be sent; their records are retried', error as Error)
+    return [...eventsOf].flatMap(([id, { length }]) => (length > 0 ? [id] : []))
+  }
 }
 
 /** A job counts as `JobsFailing` from this receive on, about a quarter of an hour after its first failure. */
@@ -127,7 +163,7 @@ async function endBatch<T extends z.ZodType, B>(
 async function processRecord<T extends z.ZodType, B>(
   options: SqsHandlerOptions<T, B>,
   record: SQSRecord,
-  tools: BatchTools<B>,
+  tools: Omit<JobTools<B>, 'record'>,
 ): Promise<void> {
   const logger = tools.logger.createChild({ persistentKeys: { sqsMessageId: record.messageId } })
   try {

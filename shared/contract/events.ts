@@ -1,0 +1,159 @@
+/**
+ * An event is an immutable record of one thing that happened to mail or to the configuration. Its columns are a public
+ * contract: a version may add columns, but never remove one or give it another meaning. A column that does not apply is
+ * absent in the JSON of an event, and null in Parquet. docs/generated/events.md shows the columns.
+ */
+import { createHash } from 'node:crypto'
+import * as z from 'zod'
+import { PolicySource, TlsLevel } from './message.ts'
+import { Revocation } from './revocation.ts'
+
+/** Increases when columns are added. */
+export const eventSchemaVersion = 1
+
+export const EventKind = z.enum([
+  'Rejected',
+  'Accepted',
+  'Decided',
+  'Attempted',
+  'Delivered',
+  'Bounced',
+  'Notified',
+  'ConfigurationChanged',
+  'CertificateSeen',
+])
+export type EventKind = z.infer<typeof EventKind>
+
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/)
+
+/** The columns, in the order in which Parquet files have them. */
+export const MailEvent = z.object({
+  id: z
+    .string()
+    .min(22)
+    .max(26)
+    .describe('the same in every copy of the event; a copy that arrives twice counts once'),
+  at: z.iso.datetime().describe('when it happened (UTC)'),
+  kind: EventKind.describe(
+    'Rejected: a session, sender, recipient or message was refused. Accepted: a message got 250. Decided: a recipient is to be delivered or deferred. Attempted: an attempt did not deliver. Delivered, Bounced: the final states. Notified: a DSN was created. ConfigurationChanged: a connector or accepted domain was written. CertificateSeen: an endpoint presented a certificate for the first time.',
+  ),
+  count: z
+    .int()
+    .positive()
+    .optional()
+    .describe('how often it happened; absent: once. Rejected events of an attack are counted together'),
+  messageId: z.string().optional().describe('id of the message, as in the trace'),
+  headerMessageId: z.string().optional().describe('field Message-ID of the message'),
+  direction: z.enum(['Originating', 'Incoming']).optional(),
+  sender: z.string().optional().describe('reverse path; empty for a DSN'),
+  senderDomain: z.string().optional(),
+  recipient: z.string().optional(),
+  recipientDomain: z.string().optional(),
+  recipients: z.int().nonnegative().optional().describe('number of recipients of an accepted message'),
+  partner: z
+    .string()
+    .optional()
+    .describe("domain of the other side: the sender's on arrival, the recipient's on departure"),
+  inboundConnector: z.string().optional().describe('id of the connector that applied on arrival'),
+  outboundConnector: z.string().optional().describe('id of the connector that applies to the next hop'),
+  connectorsVersion: z
+    .int()
+    .nonnegative()
+    .optional()
+    .describe('number of changes of connectors and accepted domains before'),
+  mode: z.enum(['Enforce', 'ReportOnly']).optional().describe('of the connector that decided'),
+  requiredLevel: TlsLevel.optional().describe('the TLS level that was enforced at the next hop'),
+  policySource: PolicySource.optional().describe('the source of that level'),
+  tlsVersion: z.string().optional().describe('TLSv1.2 or TLSv1.3; absent in the clear'),
+  cipher: z.string().optional(),
+  group: z.string().optional().describe('key exchange group of the session with the next hop'),
+  signatureAlgorithm: z
+    .string()
+    .optional()
+    .describe("algorithm of the next hop's signature in the handshake"),
+  verified: z
+    .boolean()
+    .optional()
+    .describe("whether the next hop's certificate satisfied a requirement that demands verification"),
+  notVerifiedBecause: z.string().optional(),
+  clientCertificateSha256: sha256.optional().describe('the certificate that the client presented'),
+  clientCertificateNames: z.string().optional().describe('its DNS names, separated by a space'),
+  clientCertificateSubject: z.string().optional(),
+  clientCertificateIssuer: z.string().optional(),
+  clientCertificateVerdict: z
+    .string()
+    .optional()
+    .describe('trusted, or why its chain does not end at a public root'),
+  serverCertificateSha256: sha256.optional().describe('the certificate that the next hop presented'),
+  serverCertificateNames: z.string().optional().describe('its DNS names, separated by a space'),
+  serverCertificateIssuer: z.string().optional(),
+  serverCertificateVerdict: z.string().optional(),
+  revocation: Revocation.shape.status.optional().describe("of the peer's certificate chain"),
+  clientIp: z
+    .string()
+    .optional()
+    .describe('the client; for rejections that are counted together, its network'),
+  host: z.string().optional().describe('the next hop'),
+  helo: z.string().optional(),
+  stage: z
+    .enum(['Connect', 'Hello', 'StartTls', 'Mail', 'Rcpt', 'Data'])
+    .optional()
+    .describe('where in the session it was refused'),
+  decision: z
+    .enum([
+      'Deliver',
+      'Defer',
+      'Bounce',
+      'Refuse',
+      'TemporaryFailure',
+      'PermanentFailure',
+      'TlsNotMet',
+      'Unknown',
+    ])
+    .optional()
+    .describe('the verdict, or the outcome of an attempt. Unknown: a worker died during the attempt'),
+  reason: z.string().optional().describe('the reason of the decision, as in the trace'),
+  reply: z.string().optional().describe('the reply given to the client, or by the next hop'),
+  state: z
+    .enum(['Pending', 'Deferred', 'Delivered', 'Bounced', 'Rejected'])
+    .optional()
+    .describe('the state of the recipient afterwards'),
+  attempt: z.int().positive().optional().describe('number of the attempt, from 1'),
+  size: z.int().nonnegative().optional().describe('octets of the message'),
+  durationMs: z.int().nonnegative().optional().describe('of the attempt'),
+  actor: z.string().optional().describe('who changed it: IAM principal, or subject of the token'),
+  resource: z.string().optional().describe('what was changed, as a path of the API'),
+  before: z.string().optional().describe('JSON of the changed fields before; absent when created'),
+  after: z.string().optional().describe('JSON of the changed fields afterwards; absent when deleted'),
+  softwareVersion: z.string().describe('version of mailflow that wrote the event'),
+})
+export type MailEvent = z.infer<typeof MailEvent>
+
+/**
+ * Derives the id of an event, so that a repeated job writes the same event.
+ * @param parts what makes the event unique within its kind, such as message, recipient and number of the attempt
+ */
+export function eventId(kind: EventKind, ...parts: readonly (string | number)[]): string {
+  const digest = createHash('sha256')
+    .update([kind, ...parts].join('\0'))
+    .digest()
+  return digest.subarray(0, 16).toString('base64url')
+}
+
+/**
+ * The shard of an event. All events of a message are in one shard, so that each shard of an hour can be sealed alone.
+ * @param shards a power of two, at most `maxEventShards`
+ */
+export const eventShard = ({ messageId, id }: Pick<MailEvent, 'messageId' | 'id'>, shards: number): number =>
+  shardOfMessage(messageId ?? id) % shards
+
+/** The largest number of shards of an hour, and the number of shards of a day in the index of messages. */
+export const maxEventShards = 16
+
+/** FNV-1a. The characters of ids are not evenly distributed, so none of them can be the shard. */
+export function shardOfMessage(id: string): number {
+  let hash = 0x811c9dc5
+  for (let index = 0; index < id.length; index++)
+    hash = Math.imul(hash ^ id.charCodeAt(index), 0x01000193) >>> 0
+  return (hash ^ (hash >>> 16)) % maxEventShards
+}

@@ -1,0 +1,44 @@
+/** Creates events. Pure. */
+import { type EventKind, eventId, type MailEvent } from '../contract/events.ts'
+import { softwareVersion } from '../contract/software-version.ts'
+import { domainOf } from '../mail/address.ts'
+
+/** The columns that the writer of an event states. */
+export type EventFields = Omit<
+  MailEvent,
+  'id' | 'kind' | 'softwareVersion' | 'senderDomain' | 'recipientDomain'
+>
+
+/** Octets of a text that comes from another server, such as a reply. */
+const maxTextLength = 500
+
+/**
+ * @param key what makes the event unique within its kind, such as message, recipient and number of the attempt; a
+ * repeated job must state the same key
+ */
+export function createEvent(
+  kind: EventKind,
+  key: readonly (string | number)[],
+  fields: EventFields,
+): MailEvent {
+  const { sender, recipient, reply, helo, notVerifiedBecause } = fields
+  return {
+    ...fields,
+    id: eventId(kind, ...key),
+    kind,
+    ...domainColumn('senderDomain', sender),
+    ...domainColumn('recipientDomain', recipient),
+    ...(reply !== undefined && { reply: limitText(reply) }),
+    ...(helo !== undefined && { helo: limitText(helo) }),
+    ...(notVerifiedBecause !== undefined && { notVerifiedBecause: limitText(notVerifiedBecause) }),
+    softwareVersion,
+  }
+}
+
+function domainColumn(name: 'senderDomain' | 'recipientDomain', address: string | undefined) {
+  const domain = address === undefined ? null : domainOf(address)
+  return domain === null ? {} : { [name]: domain }
+}
+
+const limitText = (text: string): string =>
+  text.length <= maxTextLength ? text : `${text.slice(0, maxTextLength - 1)}…`
