@@ -138,7 +138,10 @@ export class Intake {
           return null
         })
       },
-      store: (content) => this.#store(content, { ...message, ...facts }, recipients),
+      store: (content, headerMessageId) => {
+        const headerFields = headerMessageId === undefined ? {} : { headerMessageId }
+        return this.#store(content, { ...message, ...facts, ...headerFields }, recipients)
+      },
     })
   }
 
