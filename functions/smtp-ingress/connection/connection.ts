@@ -303,7 +303,7 @@ export class Connection implements SessionTransport {
     if (!client?.isCounted) return
     client.isCounted = false
     if (client.session.acceptedMessages > 0) this.#parts.knownSenders.add(client.address)
-    this.#parts.connectionLimiter.release(client.address)
+    this.#parts.connectionLimiter.release(client.address, client.policy.isAttributed)
   }
 
   #attachSession(session: Session): void {
