@@ -27,8 +27,8 @@ for (const [why, batch, waitMs] of rows)
   })
 
 /** Whether a first item waits for others. */
-const waits = (rate = assert.fail('not measured')) =>
-  commitWaitMs({ items: 1, waitedMs: 0, isWriting: false, rate }) > 0
+const waits = (rate: number | undefined) =>
+  commitWaitMs({ items: 1, waitedMs: 0, isWriting: false, rate: rate ?? assert.fail('not measured') }) > 0
 
 /** Rates by the number of outstanding items, each read when that number was reached. */
 type RatesByOutstanding = Map<number, number>
