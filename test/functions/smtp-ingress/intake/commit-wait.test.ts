@@ -66,8 +66,8 @@ for (const [perSecond, isLikely] of [
 ] as const)
   test(`independent messages at ${perSecond} per second have about that rate while others wait, so a batch ${isLikely ? 'waits' : 'does not wait'}`, () => {
     const rates = ratesOf(poissonArrivals(perSecond, 10 * perSecond))
-    const usual = Math.max(1, Math.round(perSecond * 0.04))
-    const rate = rates.get(usual) ?? assert.fail(`never ${usual} outstanding`)
+    const typical = Math.max(1, Math.round(perSecond * 0.04))
+    const rate = rates.get(typical) ?? assert.fail(`never ${typical} outstanding`)
     assert.ok(rate > perSecond / 2 && rate < 2 * perSecond, String(rate))
     assert.equal(waits(rate), isLikely)
   })
