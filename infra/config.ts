@@ -113,12 +113,12 @@ const Ingress = z.strictObject({
   /** SMTP sessions in one task from one address, so that no client can use them all. @default 200 */
   maximumConnectionsPerAddress: z.int().min(1).default(200),
   /**
-   * New connections per minute to one task from one address; 0 means no limit. At the default, a client that only
-   * completes TLS handshakes uses about three hundredths of a processor. A server that opens one connection per
-   * message can send ten messages per second.
-   * @default 600
+   * New connections per minute to one task from one address; 0 means no limit. Sessions that an OnPremises connector
+   * identified do not count. At the default, a client that only completes TLS handshakes uses about a tenth of a
+   * processor, and a partner's server that opens one connection per message can send 30 messages per second.
+   * @default 1800
    */
-  maximumConnectionRatePerAddress: z.int().min(0).default(600),
+  maximumConnectionRatePerAddress: z.int().min(0).default(1800),
   /** Messages per minute to one task from one address; 0 means no limit. @default 0 */
   maximumMessagesPerMinutePerAddress: z.int().min(0).default(0),
   /**

@@ -7,6 +7,7 @@ import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { verifyAlignedSignatures } from '../../shared/authentication/aligned-signatures.ts'
 import { RecipientLists } from '../../shared/connectors-table/recipient-lists.ts'
 import { SnapshotReader } from '../../shared/connectors-table/repository.ts'
+import { EventQueue } from '../../shared/events/event-queue.ts'
 import { createResolver } from '../../shared/net/resolver.ts'
 import { RevocationChecker } from '../../shared/net/revocation/checker.ts'
 import { JobQueue } from '../../shared/queues/job-queue.ts'
@@ -70,6 +71,7 @@ export function ingressPartsOnAws(
     }),
     snapshots: new SnapshotReader(documents, environment.CONNECTORS_TABLE),
     notices: new JobQueue(sqs, environment.EVALUATION_QUEUE_URL),
+    events: new EventQueue(sqs, environment.EVENTS_QUEUE_URL),
     probeQueue: () => sqs.send(new GetQueueAttributesCommand(probe)),
   }
 }

@@ -19,13 +19,13 @@ const allObjectsReason =
 
 const ulidPattern = '?'.repeat(26)
 
-/** Patterns of whole keys: segments, large messages, TLS reports, DSNs. */
-const contentKeyPatterns = [
-  `segments/${ulidPattern}`,
-  `messages/${ulidPattern}`,
-  `reports/${ulidPattern}`,
-  `dsn/${ulidPattern}-${'?'.repeat(16)}`,
-]
+/** Patterns of whole keys (shared/content/content-key.ts), and of those of version 0.2 without the digits of a hash. */
+const contentKeyPatterns = ['??/', ''].flatMap((hash) => [
+  `segments/${hash}${ulidPattern}`,
+  `messages/${hash}${ulidPattern}`,
+  `reports/${hash}${ulidPattern}`,
+  `dsn/${hash}${ulidPattern}-${'?'.repeat(16)}`,
+])
 
 /**
  * The content of messages in transit. An object is written once under a new key and never changed. It is not

@@ -70,6 +70,7 @@ export const IngressEnvironment = ConnectorsEnvironment.extend({
   TRANSPORT_TABLE: z.string().min(1),
   CONTENT_BUCKET: z.string().min(1),
   EVALUATION_QUEUE_URL: z.url(),
+  EVENTS_QUEUE_URL: z.url(),
   /** The function that checks recipients at their mailbox server. Without it they are accepted unchecked. */
   CHECK_RECIPIENT_FUNCTION_ARN: z.string().startsWith('arn:').optional(),
   /** In place of the endpoint of Lambda. Only the local runner sets it. */

@@ -32,7 +32,7 @@ test('only hostname and tlsSecretArn are required; the other settings have safe 
     maximumRecipients: 500,
     maximumConnections: 1000,
     maximumConnectionsPerAddress: 200,
-    maximumConnectionRatePerAddress: 600,
+    maximumConnectionRatePerAddress: 1800,
     maximumMessagesPerMinutePerAddress: 0,
     bareNewlines: 'Refuse',
     envelopeSyntax: 'Lenient',

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { contentReference } from '../../functions/bounce-message/bounce-job.ts'
+import { contentKey } from '../../shared/content/content-key.ts'
 import { SegmentWriter } from '../../shared/content/segment-writer.ts'
 import {
   deployments,
@@ -283,8 +284,9 @@ test('authenticate-message, deliver-message and bounce-message may list only key
     assert.ok(patterns.every((pattern) => !pattern.includes('*')))
     const keys = [
       segment?.key ?? '',
-      `messages/${ulid}`,
-      `reports/${ulid}`,
+      contentKey('messages', ulid),
+      contentKey('reports', ulid),
+      `segments/${ulid}`,
       contentReference('content', ulid, Buffer.from('x')).key,
     ]
     for (const key of keys) {
