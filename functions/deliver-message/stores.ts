@@ -31,11 +31,8 @@ import { RevocationTable } from '../../shared/transport/revocation-table.ts'
 import { SesRateLimiter } from '../../shared/transport/ses-rate-limiter.ts'
 import { Slots } from '../../shared/transport/slots.ts'
 
-/**
- * The lease of a slot is the function's maximum run time. The timeout is short: a slow table of slots must not delay
- * mail.
- */
-const slotOptions = { leaseMs: 300_000, timeoutMs: 2_000 }
+/** The timeout is short: a slow table of slots must not delay mail. */
+const slotOptions = { initialLimit: 10, leaseMs: 10_000, timeoutMs: 2_000, now: Date.now }
 
 const quotaTimeoutMs = 3_000
 
@@ -84,7 +81,8 @@ export function connectStores(
     revocations: new RevocationTable(documents, TRANSPORT_TABLE, 'delivery'),
     slots: new Slots(documents, TRANSPORT_TABLE, {
       ...slotOptions,
-      maxSlots: environment.DELIVERIES_PER_DESTINATION,
+      maxLimit: environment.DELIVERIES_PER_DESTINATION,
+      maxHolders: environment.WORKERS_PER_DESTINATION,
     }),
     standings: new DestinationStandings(documents, TRANSPORT_TABLE),
     counters: new SessionCounters(documents, TRANSPORT_TABLE),

@@ -53,10 +53,12 @@ export class DeliverMessage extends Construct {
 
   private setLimitEnvironment({
     concurrencyPerDestination,
+    workersPerDestination,
     smtpTimeouts,
   }: Config['functions']['deliver']): void {
     const { connect, greeting, command, data } = smtpTimeouts
     this.handler.addEnvironment('DELIVERIES_PER_DESTINATION', String(concurrencyPerDestination))
+    this.handler.addEnvironment('WORKERS_PER_DESTINATION', String(workersPerDestination))
     this.handler.addEnvironment('SMTP_TIMEOUT_SECONDS', [connect, greeting, command, data].join(','))
   }
 }

@@ -95,7 +95,7 @@ async function rate(target: Target, reuse: boolean, seconds: number): Promise<nu
 }
 
 async function deliverBatch({ port, ca }: Target, reuse: boolean): Promise<number> {
-  const slots = { acquire: async () => ({ release: async () => {} }) }
+  const slots = { acquire: async () => ({ count: 1, report() {}, release: async () => {} }) }
   const batch = new Batch({ slots, limitMs: 60_000, minRemainingMs: 0, onError: fail })
   const smtp: SmtpDeliveryOptions = {
     ehloName: 'mail.ours.example',
@@ -115,7 +115,7 @@ async function deliverBatch({ port, ca }: Target, reuse: boolean): Promise<numbe
       const position = batch.enqueue(job.destination)
       const delivery = await deliverJob(job, {
         ...edge,
-        runExclusive: position.runExclusive,
+        runWithSlot: position.runWithSlot,
         transmit: (route, mail) =>
           route.kind === 'SmartHosts' ? deliverOverSmtp(route, mail, smtp) : fail(),
       })
@@ -150,7 +150,7 @@ const edge = {
   random: Math.random,
   connectorsVersion: 1,
   retentionDays: 90,
-} as unknown as Omit<Dependencies, 'runExclusive' | 'transmit'>
+} as unknown as Omit<Dependencies, 'runWithSlot' | 'transmit'>
 
 function fail(): never {
   throw new Error('the benchmark must not call this function')
