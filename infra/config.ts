@@ -471,6 +471,13 @@ export const Config = z
              * @default 100
              */
             concurrencyPerDestination: z.int().min(1).max(1000).default(100),
+            /**
+             * Seconds for which Lambda gathers jobs before it invokes the function, which saves most of its cost above
+             * about ten messages per second. On a quiet queue, a message may wait up to 20 seconds. With 0, no message
+             * waits, and batches have at most 10 jobs.
+             * @default 1
+             */
+            batchingWindowSeconds: z.int().min(0).max(20).default(1),
             smtpTimeouts: SmtpTimeouts.prefault({}),
           })
           .prefault({})

@@ -50,13 +50,13 @@ type BatchSlots = AcquiredSlots | null
 /** The table of slots failed: the records run one after another without a slot. */
 const unknownSlots: AcquiredSlots = { count: 1, report() {}, release: async () => {} }
 
-/** Each message after the first saves its session's handshakes, which take several round trips. */
-const messagesPerSession = 2
+/** Opening a session takes as long as three or four messages, and more processor time. */
+const minMessagesPerSession = 4
 /** Limit of concurrent deliveries of one batch to one destination. Each has a session of its own. */
-const maxConcurrentDeliveries = 10
+const maxConcurrentDeliveries = 5
 
 const wantedSlots = (jobCount: number): number =>
-  Math.min(maxConcurrentDeliveries, Math.ceil(jobCount / messagesPerSession))
+  Math.min(maxConcurrentDeliveries, Math.ceil(jobCount / minMessagesPerSession))
 
 export class Batch {
   readonly signal: AbortSignal

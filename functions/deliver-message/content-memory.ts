@@ -12,7 +12,7 @@ import { maxPreloadOctets } from './deliver-job.ts'
 /** Copies of a content in memory at the same time. */
 const copies = { Smtp: 3, Ses: 4 }
 /** The function has this much memory beside the runtime, its code, and small messages. */
-const maxOctets = 200 * 1024 * 1024
+const maxOctets = 128 * 1024 * 1024
 
 /** @returns a function that runs a job's work when its content fits in memory */
 export function contentMemory(): <T>(

@@ -32,7 +32,6 @@ export class DeliverMessage extends Construct {
       config,
       limits: { ...config.functions.deliver, concurrency: deliveryConcurrency(config) },
       allowRecursiveInvocation: true,
-      memoryMiB: 1024,
       ...outboundMail.placement,
     })
     props.connectors.grantVersion(this.handler)

@@ -49,8 +49,8 @@ const refusalMemoryMs = 500
 const maxDestinations = 10_000
 /** Time from the last write of an item to its expiry. */
 const retentionSeconds = daySeconds
-/** The longest wait before a repetition, when another worker has written meanwhile. */
-const maxConflictDelayMs = 30
+/** When another worker has written meanwhile, the wait before a repetition is random, and at most this, doubled each time. */
+const firstConflictDelayMs = 20
 
 export class Slots {
   readonly #documents: DynamoDBDocumentClient
@@ -142,12 +142,12 @@ export class Slots {
   /** After a write whose response was lost, the SDK repeats it, and this function applies the report twice. */
   async #tryUpdate(destination: string, request: SlotRequest): Promise<SlotGrant> {
     const signal = AbortSignal.timeout(this.#options.timeoutMs)
-    for (;;) {
+    for (let maxDelayMs = firstConflictDelayMs; ; maxDelayMs *= 2) {
       const stored = await this.#read(destination, signal)
       const grant = updateSlots(stored?.pool ?? null, request, this.#options, this.#options.now())
       if (grant.granted === 0 && !request.isEnd) return grant
       if (await this.#write(destination, grant.pool, stored?.version ?? 0, signal)) return grant
-      await delay(Math.random() * maxConflictDelayMs, undefined, { signal })
+      await delay(Math.random() * maxDelayMs, undefined, { signal })
     }
   }
 

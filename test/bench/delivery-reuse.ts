@@ -4,8 +4,6 @@
  * certificates assessed under DomainValidation. AWS is simulated: claims and trace succeed immediately, content is in
  * memory, and slots are unlimited. The partner is a separate process.
  */
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { Batch } from '../../functions/deliver-message/batch.ts'
 import { type Dependencies, deliverJob } from '../../functions/deliver-message/deliver-job.ts'
 import type { DeliveryJob } from '../../shared/contract/jobs.ts'
@@ -16,9 +14,9 @@ import { opportunistic } from '../../shared/policy/outbound.ts'
 import { fakeResolver } from '../support/dns.ts'
 import { message, recipient } from '../support/fixtures.ts'
 import { createPki } from '../support/pki.ts'
-import { firstLine } from '../support/process.ts'
 import { sampleMessage } from './load.ts'
 import { median } from './median.ts'
+import { startSink } from './sink-process.ts'
 
 const host = 'mx.partner.example'
 const batchSize = 10
@@ -29,19 +27,14 @@ const content = sampleMessage(4096).subarray(0, -3)
 
 export async function measureReuse(rounds: number, seconds: number): Promise<string> {
   const pki = await createPki()
-  const { cert, key } = await pki.issue({ names: [host] })
+  const identity = await pki.issue({ names: [host] })
   const rows: string[] = []
   for (const pauseMs of roundTrips) {
-    const sink = spawn(process.execPath, ['test/bench/sink.ts', String(pauseMs)], {
-      env: { ...process.env, TLS_CERTIFICATE: cert, TLS_PRIVATE_KEY: key },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
+    const sink = await startSink(identity, pauseMs)
     try {
-      const port = Number(await firstLine(sink))
-      rows.push(row(pauseMs, await inRounds(rounds, seconds, { port, ca: pki.ca })))
+      rows.push(row(pauseMs, await inRounds(rounds, seconds, { port: sink.port, ca: pki.ca })))
     } finally {
-      sink.kill('SIGTERM')
-      await once(sink, 'exit')
+      await sink.stop()
     }
   }
   return [

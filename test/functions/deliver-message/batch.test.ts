@@ -76,7 +76,7 @@ describe('the deliveries of one batch', () => {
 
   it('to one destination run side by side in as many slots as the batch has, the others in order', async () => {
     const batch = createBatch({ slots: countedSlots(1, 3) })
-    const tasks = Array.from({ length: 6 }, (_, number) => task(number))
+    const tasks = Array.from({ length: 9 }, (_, number) => task(number))
     const begun: number[] = []
     const records = tasks
       .map((each, number) => ({ each, number, entry: batch.enqueue('partner.example') }))
@@ -92,17 +92,17 @@ describe('the deliveries of one batch', () => {
     await tasks[3]?.begun
     assert.deepEqual(begun, [0, 1, 2, 3])
     for (const each of tasks) each.end()
-    assert.deepEqual(await Promise.all(records), [0, 1, 2, 3, 4, 5])
+    assert.deepEqual(await Promise.all(records), [0, 1, 2, 3, 4, 5, 6, 7, 8])
   })
 
-  it('request a slot for each two records, but at most ten', async () => {
+  it('request a slot for each four records, but at most five', async () => {
     for (const [records, wanted] of [
       [1, 1],
-      [2, 1],
-      [3, 2],
-      [10, 5],
-      [20, 10],
-      [50, 10],
+      [4, 1],
+      [5, 2],
+      [10, 3],
+      [20, 5],
+      [50, 5],
     ] as const) {
       const slots = countedSlots(1, 10)
       const batch = createBatch({ slots })

@@ -11,6 +11,8 @@ import { type SlotPool, updateSlots } from '../../../shared/limits/slot-pool.ts'
 const options = { initialLimit: 10, maxLimit: 100, maxHolders: 20, leaseMs: 10_000 }
 const batchSize = 50
 const setupMs = 150
+/** The others of a batch return to their queue. */
+const maxBatchMs = 180_000
 
 interface Simulated {
   /** Time from the first command of a message to its last reply, with this many sessions open. */
@@ -36,7 +38,7 @@ function simulate(server: Simulated, seconds: number, workers = 50): Result {
   const later = (atMs: number, run: (nowMs: number) => void) => void events.push({ atMs, run })
   const sessions = () => [...open.values()].reduce((sum, each) => sum + each, 0)
   const update = (holder: string, isEnd: boolean, report: LoadReport | null, nowMs: number) => {
-    const grant = updateSlots(stored, { holder, wanted: 10, isEnd, report }, options, nowMs)
+    const grant = updateSlots(stored, { holder, wanted: 5, isEnd, report }, options, nowMs)
     if (grant.granted > 0 || isEnd) {
       stored = grant.pool
       result.writes += 1
@@ -51,21 +53,27 @@ function simulate(server: Simulated, seconds: number, workers = 50): Result {
     const second = Math.floor(nowMs / 1000)
     result.peaks[second] = Math.max(result.peaks[second] ?? 0, sessions())
     const perMessageMs = server.messageMs(sessions(), nowMs)
-    const accepted = server.accepts(sessions(), nowMs)
-    const endMs = nowMs + setupMs + Math.ceil(batchSize / granted) * perMessageMs
-    const renew = (renewedAtMs: number) => {
-      if (renewedAtMs >= endMs) return
-      update(holder, false, { accepted: 0, overloaded: 0 }, renewedAtMs)
-      later(renewedAtMs + options.leaseMs / 3, renew)
+    const isAccepted = server.accepts(sessions(), nowMs)
+    const beganMs = nowMs + setupMs
+    const messages = Math.min(batchSize, granted * Math.ceil(maxBatchMs / perMessageMs))
+    const endMs = beganMs + Math.ceil(messages / granted) * perMessageMs
+    let reported = 0
+    const reportAt = (atMs: number): LoadReport => {
+      const ended = Math.min(messages, granted * Math.max(0, Math.floor((atMs - beganMs) / perMessageMs)))
+      const count = ended - reported
+      reported = ended
+      if (isAccepted) result.accepted += count
+      return isAccepted ? { accepted: count, overloaded: 0 } : { accepted: 0, overloaded: count }
+    }
+    const renew = (atMs: number) => {
+      if (atMs >= endMs) return
+      update(holder, false, reportAt(atMs), atMs)
+      later(atMs + options.leaseMs / 3, renew)
     }
     later(nowMs + options.leaseMs / 3, renew)
     later(endMs, (atMs) => {
       open.delete(holder)
-      const report = accepted
-        ? { accepted: batchSize, overloaded: 0 }
-        : { accepted: 0, overloaded: batchSize }
-      if (accepted && atMs < seconds * 1000) result.accepted += batchSize
-      update(holder, true, report, atMs)
+      update(holder, true, reportAt(atMs), atMs)
       later(atMs + 1, begin(holder))
     })
   }
