@@ -7,6 +7,7 @@ import { SQSClient } from '@aws-sdk/client-sqs'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { readVersion } from '../../shared/connectors-table/version.ts'
 import { ContentReader } from '../../shared/content/content-reader.ts'
+import { sharedReads } from '../../shared/content/shared-reads.ts'
 import type { DeliverEnvironment } from '../../shared/contract/environment.ts'
 import type { EvaluationJob } from '../../shared/contract/jobs.ts'
 import type { Attempt, ContentReference } from '../../shared/contract/message.ts'
@@ -50,7 +51,7 @@ export function connectStores(
 ) {
   const documents = DynamoDBDocumentClient.from(new DynamoDBClient(clientDefaults))
   const queues = new SQSClient(clientDefaults)
-  const content = new ContentReader(new S3Client(clientDefaults))
+  const read = sharedReads(new ContentReader(new S3Client(clientDefaults)))
   // If this client repeated a request after a lost response, the mail could be sent twice. Only the queue retries.
   const ses = new SesApi(singleAttempt)
   const { CONNECTORS_TABLE, MESSAGES_TABLE, TRANSPORT_TABLE } = environment
@@ -62,7 +63,7 @@ export function connectStores(
       evaluation: new JobQueue<EvaluationJob>(queues, environment.EVALUATION_QUEUE_URL),
       delivery: connectDeliveryQueue(queues, environment),
       read: async (reference: ContentReference) =>
-        withoutForgedFields(await content.read(reference), environment.MAIL_HOSTNAME),
+        withoutForgedFields(await read(reference), environment.MAIL_HOSTNAME),
     },
     jobs: new JobSource(queues, [
       { queue: environment.DELIVERY_QUEUE_URL, deadLetters: environment.DELIVERY_DEAD_LETTERS_URL },
