@@ -4,6 +4,8 @@ import { DeliverEnvironment, readEnvironment } from '../../shared/contract/envir
 import { DeliveryJob } from '../../shared/contract/jobs.ts'
 import { type JobTools, sqsHandler } from '../../shared/lambda/sqs-handler.ts'
 import { unitMetrics } from '../../shared/lambda/unit-metrics.ts'
+import { createResolver } from '../../shared/net/resolver.ts'
+import { reportRequests } from '../../shared/tls-reports/report-requests.ts'
 import { Tally } from '../../shared/tls-reports/tally.ts'
 import { Batch, type QueueEntry } from './batch.ts'
 import { contentMemory } from './content-memory.ts'
@@ -41,7 +43,12 @@ const sesSlots = new SesSlots({
   onDailyQuotaUsedUp: (max24HourSend) =>
     logger.warn('The quota of Amazon SES for 24 hours is used up; mail waits', { max24HourSend }),
 })
-const transmission = new Transmission(environment, stores, logger, () => sesSlots.pause())
+const resolver = createResolver(environment.DNS_SERVERS)
+const transmission = new Transmission(environment, stores, resolver, logger, () => sesSlots.pause())
+const sessionCounts = {
+  counters: stores.counters,
+  requestsReports: reportRequests({ resolver, now: Date.now }),
+}
 const inContentMemory = contentMemory()
 const standings = new StandingRecorder(stores.standings, (error) =>
   logger.warn("A domain's standing could not be recorded", error),
@@ -113,7 +120,7 @@ async function afterBatch(
   await Promise.all([
     shared.end(),
     transmission.settle(),
-    writeSessionCounts(tally, stores.counters, Math.random, tools),
+    writeSessionCounts(tally, sessionCounts, Math.random, tools),
     writeObservedCertificates(observations, stores.observed, new Date(), tools),
   ])
 }
