@@ -243,7 +243,7 @@ const localSettings = {
   certificate: { readEverySeconds: 5 },
 }
 
-/** Adds the runner's settings. On this machine nobody pays for small batches, so no job waits for a larger one. */
+/** Adds the runner's settings. On this machine small batches cost nothing, so no job waits for a larger one. */
 function settingsOf({ settings }: Options): Record<string, unknown> {
   const { functions } = { functions: {}, ...settings } as { functions: { deliver?: object } }
   const deliver = { batchingWindowSeconds: 0, ...functions.deliver }

@@ -1,6 +1,6 @@
 /**
  * The limit of concurrent deliveries to one destination. It grows with success and shrinks on failure, as TCP's
- * congestion window does (RFC 5681 §3.1): it doubles until a threshold, then grows by about one per round, and halves
+ * congestion window does: it doubles until a threshold, then grows by about one per round, and halves
  * when the destination is overloaded. Pure.
  */
 export interface SessionLimit {
@@ -35,7 +35,7 @@ export const initialSessionLimit = (limit: number): SessionLimit => ({
 /**
  * Returns the limit after a worker's report.
  * @param slots number of concurrent deliveries that the worker made
- * @param isInUse whether the limit kept a worker from more deliveries; an unused limit does not grow (RFC 7661 §4.4)
+ * @param isInUse whether the limit kept a worker from more deliveries; an unused limit shows nothing
  */
 export function nextSessionLimit(
   current: SessionLimit,
