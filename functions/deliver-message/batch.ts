@@ -48,7 +48,7 @@ interface DestinationQueue {
 type BatchSlots = AcquiredSlots | null
 
 /** The table of slots failed: the records run one after another without a slot. */
-const unknownSlots: AcquiredSlots = { count: 1, report() {}, release: async () => {} }
+const unknownSlots: AcquiredSlots = { count: 1, report() {}, reduceTo() {}, release: async () => {} }
 
 /** Opening a session takes as long as three or four messages, and more processor time. */
 const minMessagesPerSession = 4
@@ -106,8 +106,10 @@ export class Batch {
       },
       reportLoad: (load) => slots?.report(load),
       leave: () => {
-        if (!hasLeft) this.#exitQueue(queue)
+        if (hasLeft) return
         hasLeft = true
+        this.#exitQueue(queue)
+        slots?.reduceTo(queue.jobCount)
       },
     }
   }

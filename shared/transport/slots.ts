@@ -32,6 +32,8 @@ export interface AcquiredSlots {
   readonly count: number
   /** Counts a delivery. Overload halves the worker's own slots at once. */
   report(load: DestinationLoad): void
+  /** From the next renewal on, the worker keeps at most this many slots. */
+  reduceTo(count: number): void
   /** @throws when the table fails; the lease then expires */
   release(): Promise<void>
 }
@@ -92,17 +94,20 @@ export class Slots {
     { granted, isContended }: SlotGrant,
   ): AcquiredSlots {
     let count = granted
+    let stillWanted = wanted
+    let isNeededByOthers = isContended
     let report: LoadReport = { accepted: 0, overloaded: 0 }
     const send = async (isEnd: boolean): Promise<SlotGrant> => {
       const reported = report
       report = { accepted: 0, overloaded: 0 }
-      return this.#update(destination, { holder, wanted, isEnd, report: reported })
+      return this.#update(destination, { holder, wanted: stillWanted, isEnd, report: reported })
     }
     const renewals = setInterval(() => {
       // A failed renewal is repeated by the next one. If all fail, the lease expires.
       void send(false).then(
         (grant) => {
           count = Math.max(1, grant.granted)
+          isNeededByOthers = grant.isContended
         },
         () => {},
       )
@@ -119,10 +124,13 @@ export class Slots {
           count = Math.max(1, Math.floor(count / 2))
         }
       },
+      reduceTo(remaining) {
+        stillWanted = Math.max(1, Math.min(stillWanted, remaining))
+      },
       release: async () => {
         clearInterval(renewals)
         // While most slots are free, the lease may expire by itself: that saves the second write of a lone message.
-        if (isContended || report.overloaded > 0) await send(true)
+        if (isNeededByOthers || report.overloaded > 0) await send(true)
         else this.#leftHolders.set(destination, holder)
       },
     }

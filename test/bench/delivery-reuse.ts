@@ -88,7 +88,7 @@ async function rate(target: Target, reuse: boolean, seconds: number): Promise<nu
 }
 
 async function deliverBatch({ port, ca }: Target, reuse: boolean): Promise<number> {
-  const slots = { acquire: async () => ({ count: 1, report() {}, release: async () => {} }) }
+  const slots = { acquire: async () => ({ count: 1, report() {}, reduceTo() {}, release: async () => {} }) }
   const batch = new Batch({ slots, limitMs: 60_000, minRemainingMs: 0, onError: fail })
   const smtp: SmtpDeliveryOptions = {
     ehloName: 'mail.ours.example',

@@ -7,10 +7,12 @@ import type { AcquiredSlots } from '../../../shared/transport/slots.ts'
 function countedSlots(max: number, count = 1) {
   const requests: [destination: string, wanted: number][] = []
   const reports: string[] = []
+  const reductions: number[] = []
   let free = max
   return {
     requests,
     reports,
+    reductions,
     free: () => free,
     async acquire(destination: string, wanted: number): Promise<AcquiredSlots | null> {
       requests.push([destination, wanted])
@@ -19,6 +21,7 @@ function countedSlots(max: number, count = 1) {
       return {
         count: Math.min(wanted, count),
         report: (load) => void reports.push(load),
+        reduceTo: (remaining) => void reductions.push(remaining),
         async release() {
           free += 1
         },
@@ -123,6 +126,7 @@ describe('the deliveries of one batch', () => {
         reports.push(load)
         count = 1
       },
+      reduceTo() {},
       release: async () => {},
     }
     const batch = createBatch({ slots: { acquire: async () => acquired } })
@@ -146,6 +150,27 @@ describe('the deliveries of one batch', () => {
     assert.deepEqual(begun, [0, 1, 2])
     for (const each of tasks) each.end()
     await Promise.all(records)
+  })
+
+  it('to ten slow destinations all begin before the first ends', async () => {
+    const batch = createBatch({ slots: countedSlots(10) })
+    const tasks = Array.from({ length: 10 }, (_, number) => task(number))
+    const results = tasks.map((each, number) => batch.enqueue(`slow${number}.example`).runWithSlot(each.run))
+    await Promise.all(tasks.map(({ begun }) => begun))
+    for (const each of tasks) each.end()
+    assert.deepEqual(
+      await Promise.all(results),
+      tasks.map((_, number) => number),
+    )
+  })
+
+  it('keep no more slots than there are deliveries left', async () => {
+    const slots = countedSlots(1, 5)
+    const batch = createBatch({ slots })
+    const entries = Array.from({ length: 3 }, () => batch.enqueue('partner.example'))
+    await Promise.all(entries.map((entry) => entry.runWithSlot(async () => 'done')))
+    for (const entry of entries) entry.leave()
+    assert.deepEqual(slots.reductions, [2, 1, 0])
   })
 
   it('to different destinations run in parallel', async () => {
@@ -211,6 +236,7 @@ describe('the deliveries of one batch', () => {
         acquire: async () => ({
           count: 1,
           report() {},
+          reduceTo() {},
           release: () => Promise.reject(new Error('the table is down')),
         }),
       },

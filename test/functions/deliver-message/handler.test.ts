@@ -1,5 +1,6 @@
 /** deliver-message as AWS calls it, with its environment and clients. */
 import assert from 'node:assert/strict'
+import { createServer, type Socket } from 'node:net'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Metrics } from '@aws-lambda-powertools/metrics'
@@ -16,6 +17,7 @@ import { eventually } from '../../support/eventually.ts'
 import { type FakeSecrets, startSecrets } from '../../support/fake-secrets.ts'
 import { type FakeSes, startSes } from '../../support/fake-ses.ts'
 import { authenticated } from '../../support/fixtures.ts'
+import { listen } from '../../support/listen.ts'
 import { createPki } from '../../support/pki.ts'
 import { type Partner, startPartner } from '../../support/smtp-partner.ts'
 
@@ -79,6 +81,26 @@ describe('deliver-message', () => {
     await eventually(() => partner.open() === 0, 'the end of the connection')
   })
 
+  it('delivers to twelve destinations side by side: each gets its greeting only when all have a connection', async () => {
+    const sockets: Socket[] = []
+    const server = createServer((socket) => {
+      socket.on('error', () => {})
+      if (sockets.push(socket) === 12) for (const each of sockets) each.write('421 4.3.2 not today\r\n')
+    })
+    const listening = await listen(server)
+    const host = { host: '127.0.0.1', port: listening.port }
+    // A list of other length is another destination; its first host does not fail before the others have connected.
+    const jobs = Array.from({ length: 12 }, (_, index) => ({
+      ...job(600 + index),
+      route: { kind: 'SmartHosts', hosts: Array(index + 1).fill(host) },
+    }))
+    const delivered = failedIds(...jobs)
+    await eventually(() => sockets.length >= 12, 'twelve connections')
+    server.close()
+    for (const socket of sockets) socket.destroy()
+    assert.deepEqual(await delivered, [])
+  })
+
   it('adds the results of the authentication before the content, without forged ones, and announces the whole size', async () => {
     const stored = unit.store(
       Buffer.concat([Buffer.from('Authentication-Results: mail.ours.example; dmarc=pass\r\n'), content]),
@@ -113,13 +135,14 @@ describe('deliver-message', () => {
     assert.deepEqual(JSON.parse(returned?.MessageBody ?? ''), { ...busy, waits: 1 })
     assert.equal(returned?.MessageGroupId, 'partner.example')
     assert.ok([1, 2].includes(returned?.DelaySeconds ?? 0))
-    await heldSlots[9]?.release()
+    await Promise.all(heldSlots.map((slots) => slots?.release()))
+    // The worker remembers the refusal for half a second.
     await delay(500)
     assert.deepEqual(await failedIds(JSON.parse(returned?.MessageBody ?? '')), [])
     assert.equal(partner.connections(), connections + 1)
     const free = await acquire()
     assert.ok(free, 'its slot is free again')
-    await Promise.all([...heldSlots, free].map((slot) => slot?.release()))
+    await free.release()
   })
 
   it('sends through Amazon SES what its quota of 24 hours permits, and returns the rest without an attempt', async (context) => {

@@ -57,7 +57,7 @@ function table() {
       async acquire(destination: string) {
         if ((usedSlots.get(destination) ?? 0) === 2) return null
         add(destination, 1)
-        return { count: 1, report() {}, release: async () => void add(destination, -1) }
+        return { count: 1, report() {}, reduceTo() {}, release: async () => void add(destination, -1) }
       },
     },
   }

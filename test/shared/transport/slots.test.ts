@@ -155,6 +155,20 @@ describe("a destination's slots", () => {
     assert.deepEqual((await item(to))?.leases, [])
   })
 
+  it('are returned by a renewal when the worker has fewer deliveries left', async () => {
+    const to = destination()
+    const slots = new Slots(db.documents, db.transportTable, {
+      ...{ initialLimit: 20, maxLimit: 20, maxHolders: 50, leaseMs: 150, timeoutMs: 5_000 },
+      now: Date.now,
+    })
+    const acquired = await slots.acquire(to, 5)
+    assert.equal(acquired?.count, 5)
+    acquired?.reduceTo(1)
+    await eventually(() => acquired?.count === 1, 'a renewal')
+    assert.match((await item(to))?.leases[0], /^[^#]+#1#/)
+    await acquired?.release()
+  })
+
   it('are stored in an item that expires a day after the last write', async () => {
     const to = destination()
     await worker(2).acquire(to, 1)
