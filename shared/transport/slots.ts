@@ -95,7 +95,7 @@ export class Slots {
   ): AcquiredSlots {
     let count = granted
     let stillWanted = wanted
-    let isNeededByOthers = isContended
+    let mustRelease = isContended
     let report: LoadReport = { accepted: 0, overloaded: 0 }
     const send = async (isEnd: boolean): Promise<SlotGrant> => {
       const reported = report
@@ -107,7 +107,7 @@ export class Slots {
       void send(false).then(
         (grant) => {
           count = Math.max(1, grant.granted)
-          isNeededByOthers = grant.isContended
+          mustRelease = grant.isContended
         },
         () => {},
       )
@@ -130,7 +130,7 @@ export class Slots {
       release: async () => {
         clearInterval(renewals)
         // While most slots are free, the lease may expire by itself: that saves the second write of a lone message.
-        if (isNeededByOthers || report.overloaded > 0) await send(true)
+        if (mustRelease || report.overloaded > 0) await send(true)
         else this.#leftHolders.set(destination, holder)
       },
     }
