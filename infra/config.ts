@@ -465,14 +465,27 @@ export const Config = z
           .strictObject({
             /** Concurrent invocations. @default 50 */
             concurrency: concurrency.default(50),
-            /** Concurrent deliveries to one destination, over all workers. @default 10 */
-            concurrencyPerDestination: z.int().min(1).max(1000).default(10),
+            /**
+             * Maximum of concurrent deliveries to one destination, over all workers. A destination begins with at most
+             * 10, gets more while it accepts mail, and fewer when it is overloaded.
+             * @default 100
+             */
+            concurrencyPerDestination: z.int().min(1).max(1000).default(100),
+            /**
+             * Seconds for which Lambda gathers jobs before it invokes the function, which saves most of its cost above
+             * about ten messages per second. On a quiet queue, a message may wait up to 20 seconds. With 0, no message
+             * waits, and batches have at most 10 jobs.
+             * @default 1
+             */
+            batchingWindowSeconds: z.int().min(0).max(20).default(1),
             smtpTimeouts: SmtpTimeouts.prefault({}),
           })
           .prefault({})
           .transform((settings) => ({
             ...settings,
             timeoutSeconds: 300,
+            // A destination that hangs must leave most workers to the others.
+            workersPerDestination: Math.max(1, Math.ceil(settings.concurrency * 0.4)),
             // Unproven destinations need no setting of their own: they get a part of what the others have, in addition.
             unprovenConcurrency: Math.max(2, Math.ceil(settings.concurrency * 0.4)),
             lowPriorityConcurrency: Math.max(2, Math.ceil(settings.concurrency * 0.2)),

@@ -32,7 +32,6 @@ export class DeliverMessage extends Construct {
       config,
       limits: { ...config.functions.deliver, concurrency: deliveryConcurrency(config) },
       allowRecursiveInvocation: true,
-      memoryMiB: 1024,
       ...outboundMail.placement,
     })
     props.connectors.grantVersion(this.handler)
@@ -53,10 +52,12 @@ export class DeliverMessage extends Construct {
 
   private setLimitEnvironment({
     concurrencyPerDestination,
+    workersPerDestination,
     smtpTimeouts,
   }: Config['functions']['deliver']): void {
     const { connect, greeting, command, data } = smtpTimeouts
     this.handler.addEnvironment('DELIVERIES_PER_DESTINATION', String(concurrencyPerDestination))
+    this.handler.addEnvironment('WORKERS_PER_DESTINATION', String(workersPerDestination))
     this.handler.addEnvironment('SMTP_TIMEOUT_SECONDS', [connect, greeting, command, data].join(','))
   }
 }

@@ -216,7 +216,7 @@ async function openStack(
   { options, notify, onStop }: Context,
   { folders, dns, aws: { clients, emulators } }: { folders: Folders; dns: DnsServer; aws: Aws },
 ): Promise<Stack> {
-  const assembly = await synthesise({ ...localSettings, ...options.settings }, folders.temporary)
+  const assembly = await synthesise(settingsOf(options), folders.temporary)
   const template = withDnsServer(assembly.template, `127.0.0.1:${dns.port}`)
   const resolver = new Resolver(template)
   const resources = await createResources(template, resolver, clients)
@@ -241,6 +241,13 @@ const localSettings = {
   dnsServers: [dnsPlaceholder],
   // A short interval, so that a user can try a rotation.
   certificate: { readEverySeconds: 5 },
+}
+
+/** Adds the runner's settings. On this machine small batches cost nothing, so no job waits for a larger one. */
+function settingsOf({ settings }: Options): Record<string, unknown> {
+  const { functions } = { functions: {}, ...settings } as { functions: { deliver?: object } }
+  const deliver = { batchingWindowSeconds: 0, ...functions.deliver }
+  return { ...localSettings, ...settings, functions: { ...functions, deliver } }
 }
 
 const withDnsServer = (template: Template, address: string): Template =>

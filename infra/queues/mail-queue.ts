@@ -40,8 +40,20 @@ export interface MailQueueProps {
   /** The names of the environment variables with the queue's URLs begin with this text. */
   readonly variablePrefix: string
   /** Limits of the function that consumes the queue. */
-  readonly consumer: { readonly timeoutSeconds: number; readonly concurrency: number }
+  readonly consumer: {
+    readonly timeoutSeconds: number
+    readonly concurrency: number
+    /** @default 0 */
+    readonly batchingWindowSeconds?: number
+  }
 }
+
+/**
+ * Lambda gathers more than ten messages only in a batching window of a second or more
+ * (https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html). A quiet queue may make a message
+ * wait for 20 seconds, whatever the window (https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html).
+ */
+const batchSize = { withWindow: 50, withoutWindow: 10 }
 
 /**
  * A queue with its dead-letter queue. Both refuse plain HTTP. SQS has no condition key for the TLS version and needs
@@ -91,11 +103,13 @@ export class MailQueue extends Construct {
     this.deadLetters.grantSendMessages(consumer)
     this.grantKey(consumer)
     this.setDeadLettersUrl(consumer)
+    const { concurrency, batchingWindowSeconds = 0 } = this.props.consumer
     consumer.addEventSource(
       new SqsEventSource(this.queue, {
-        batchSize: 10,
+        batchSize: batchingWindowSeconds > 0 ? batchSize.withWindow : batchSize.withoutWindow,
+        ...(batchingWindowSeconds > 0 && { maxBatchingWindow: Duration.seconds(batchingWindowSeconds) }),
         reportBatchItemFailures: true,
-        maxConcurrency: this.props.consumer.concurrency,
+        maxConcurrency: concurrency,
       }),
     )
   }

@@ -256,7 +256,9 @@ export const DeliverEnvironment = OutboundMailEnvironment.extend({
   ...deliveryQueues,
   ...deliveryDeadLetters,
   /** Maximum number of concurrent deliveries to one destination. */
-  DELIVERIES_PER_DESTINATION: z.coerce.number().int().min(1).default(10),
+  DELIVERIES_PER_DESTINATION: z.coerce.number().int().min(1).default(100),
+  /** Maximum number of workers that deliver to one destination at the same time. */
+  WORKERS_PER_DESTINATION: z.coerce.number().int().min(1).default(20),
   /** Timeouts while a next hop sends nothing: `connect,greeting,command,data`. */
   SMTP_TIMEOUT_SECONDS: smtpTimeouts,
   TRACE_RETENTION_DAYS: retentionDays,

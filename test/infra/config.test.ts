@@ -48,7 +48,9 @@ test('only hostname and tlsSecretArn are required; the other settings have safe 
     concurrency: 50,
     unprovenConcurrency: 20,
     lowPriorityConcurrency: 10,
-    concurrencyPerDestination: 10,
+    concurrencyPerDestination: 100,
+    workersPerDestination: 20,
+    batchingWindowSeconds: 1,
     smtpTimeouts: { connect: 30, greeting: 60, command: 60, data: 120 },
   })
 })

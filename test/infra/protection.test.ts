@@ -168,10 +168,24 @@ test("a queue's visibility timeout is twice its function's timeout; that of deli
 test('batches may fail in part', () => {
   const mappings = resourcesOfType('AWS::Lambda::EventSourceMapping')
   assert.equal(mappings.length, 6)
-  for (const { Properties } of mappings) {
+  for (const { Properties } of mappings)
     assert.deepEqual(Properties.FunctionResponseTypes, ['ReportBatchItemFailures'])
-    assert.equal(Properties.BatchSize, 10)
-  }
+})
+
+test('Lambda gathers delivery jobs for a second; the jobs of other queues do not wait', () => {
+  const windows = resourcesOfType('AWS::Lambda::EventSourceMapping').map(({ id, Properties }) => [
+    id.includes('Delivery'),
+    Properties.BatchSize,
+    Properties.MaximumBatchingWindowInSeconds,
+  ])
+  assert.deepEqual(
+    windows.filter(([isDelivery]) => isDelivery),
+    Array(3).fill([true, 50, 1]),
+  )
+  assert.deepEqual(
+    windows.filter(([isDelivery]) => !isDelivery),
+    Array(3).fill([false, 10, undefined]),
+  )
 })
 
 const accountQuota = 1000
