@@ -9,14 +9,12 @@ import { Api } from '../../support/local/runner.ts'
 import { createSink } from '../sink-server.ts'
 import { partnerReplyMs } from './latencies.ts'
 import type { Route } from './recording.ts'
+import type { LoadTarget } from './send-load.ts'
 
-export interface Setup {
+export interface Setup extends LoadTarget {
   readonly endpoints: Endpoints
   /** Messages that the partners' servers have received. */
   received(): number
-  readonly sender: string
-  /** @param serial number of the message */
-  recipientOf(serial: number): string
   stop(): Promise<void>
 }
 
@@ -38,7 +36,8 @@ export async function startSetup(route: Route): Promise<Setup> {
   let sinkPort = 0
   const options = parseOptions(['--smtp-port', '0', '--api-port', '0', '--no-demo'])
   if (options === 'Help') throw new Error('unreachable')
-  const settings = { defaultRoute: route === 'ses' ? 'Ses' : 'Mx' }
+  // Without the runner's own settings: the certificate is read as often as in a deployment.
+  const settings = { defaultRoute: route === 'ses' ? 'Ses' : 'Mx', certificate: {} }
   const runner = await startRunner(
     { ...options, settings },
     async (authority) => {

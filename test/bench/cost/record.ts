@@ -3,6 +3,7 @@
  * --only ROUTE]`. Writes `recordings/`.
  */
 import { parseArgs } from 'node:util'
+import { recordIngressRates } from './ingress-rates.ts'
 import { recordIdle, recordRoute } from './record-calls.ts'
 import { routes, writeRecording } from './recording.ts'
 
@@ -15,7 +16,15 @@ const { values } = parseArgs({
   },
 })
 
-for (const route of routes.filter((each) => values.only === undefined || values.only === each))
+const isSelected = (name: string) => values.only === undefined || values.only === name
+const progress = (line: string) => process.stderr.write(`${line}\n`)
+const messageOctets = Number(values.size)
+/** Messages per second of one ingress task. */
+const ingressRates = [5, 10, 25, 50, 100, 200, 400]
+
+if (isSelected('ingress'))
+  writeRecording('ingress', await recordIngressRates(ingressRates, 10, messageOctets, progress))
+for (const route of routes.filter(isSelected))
   writeRecording(
     route,
     await recordRoute(
@@ -23,10 +32,10 @@ for (const route of routes.filter((each) => values.only === undefined || values.
         route,
         messagesPerSecond: Number(values.rate),
         seconds: Number(values.seconds),
-        messageOctets: Number(values.size),
+        messageOctets,
       },
-      (line) => process.stderr.write(`${line}\n`),
+      progress,
     ),
   )
-if (values.only === undefined || values.only === 'idle') writeRecording('idle', await recordIdle(150))
+if (isSelected('idle')) writeRecording('idle', await recordIdle(150))
 process.exit()

@@ -76,6 +76,22 @@ export const IdleRecording = z.object({
 })
 export type IdleRecording = z.output<typeof IdleRecording>
 
+/** The requests of one ingress task at several rates. */
+export const IngressRates = z.object({
+  recordedAt: z.string(),
+  messageOctets: z.number(),
+  latenciesMs: z.record(z.string(), z.number()),
+  rates: z.array(
+    z.object({
+      messagesPerSecond: z.number(),
+      putsPerMessage: z.number(),
+      sendsPerMessage: z.number(),
+      cpuMsPerMessage: z.number(),
+    }),
+  ),
+})
+export type IngressRates = z.output<typeof IngressRates>
+
 const folder = join(import.meta.dirname, 'recordings')
 const pathOf = (name: string) => join(folder, `${name}.json`)
 
@@ -85,8 +101,11 @@ export const readRecording = (route: Route): Recording =>
 export const readIdleRecording = (): IdleRecording =>
   IdleRecording.parse(JSON.parse(readFileSync(pathOf('idle'), 'utf8')))
 
+export const readIngressRates = (): IngressRates =>
+  IngressRates.parse(JSON.parse(readFileSync(pathOf('ingress'), 'utf8')))
+
 /** Numbers have four significant digits, so that a file shows no more than was measured. */
-export function writeRecording(name: string, recording: Recording | IdleRecording): void {
+export function writeRecording(name: string, recording: Recording | IdleRecording | IngressRates): void {
   const round = (_: string, value: unknown) =>
     typeof value === 'number' ? Number(value.toPrecision(4)) : value
   writeFileSync(pathOf(name), `${JSON.stringify(recording, round, 2)}\n`)

@@ -2,56 +2,60 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { SmtpClient } from '../../support/local/runner.ts'
-import type { Setup } from './load-setup.ts'
+
+export interface LoadTarget {
+  readonly endpoints: { readonly smtp: string }
+  readonly sender: string
+  /** @param serial number of the message */
+  recipientOf(serial: number): string
+}
 
 export class LoadSender {
-  readonly #setup: Setup
+  readonly #target: LoadTarget
   readonly #octets: number
   readonly #clients: SmtpClient[] = []
   readonly #waiting: ((client: SmtpClient) => void)[] = []
   #serial = 0
-  failures = 0
+  #refusal: Error | null = null
 
-  private constructor(setup: Setup, octets: number) {
-    this.#setup = setup
+  private constructor(target: LoadTarget, octets: number) {
+    this.#target = target
     this.#octets = octets
   }
 
   /** Opens the sessions, over TLS. @param octets size of a message */
-  static async open(setup: Setup, sessions: number, octets: number): Promise<LoadSender> {
-    const sender = new LoadSender(setup, octets)
+  static async open(target: LoadTarget, sessions: number, octets: number): Promise<LoadSender> {
+    const sender = new LoadSender(target, octets)
     for (let index = 0; index < sessions; index++)
-      sender.#clients.push(await SmtpClient.open(setup.endpoints, {}))
+      sender.#clients.push(await SmtpClient.open(target.endpoints, {}))
     return sender
   }
 
-  /** Number of messages that were accepted so far. */
-  get accepted(): number {
-    return this.#serial - this.failures
+  /** Number of messages so far. */
+  get sent(): number {
+    return this.#serial
   }
 
-  /** Sends messages at random times (a Poisson process) until `seconds` have passed. */
+  /** Sends messages at random times (a Poisson process) until `seconds` have passed. @throws Error when one is refused */
   async sendFor(seconds: number, perSecond: number): Promise<void> {
     const end = performance.now() + seconds * 1000
     const sending: Promise<void>[] = []
     let nextAt = performance.now()
-    while (nextAt < end) {
+    while (nextAt < end && this.#refusal === null) {
       await delay(Math.max(0, nextAt - performance.now()))
       sending.push(this.send())
       nextAt += (-Math.log(1 - Math.random()) * 1000) / perSecond
     }
     await Promise.all(sending)
+    if (this.#refusal !== null) throw this.#refusal
   }
 
   async send(): Promise<void> {
     const serial = this.#serial++
     const client = await this.#take()
-    const recipient = this.#setup.recipientOf(serial)
-    const reply = await client.send(this.#setup.sender, [recipient], this.#message(serial, recipient))
-    if (!reply.startsWith('250')) {
-      this.failures += 1
-      process.stderr.write(`message ${serial}: ${reply}\n`)
-    }
+    const recipient = this.#target.recipientOf(serial)
+    const reply = await client.send(this.#target.sender, [recipient], this.#message(serial, recipient))
+    if (!reply.startsWith('250')) this.#refusal ??= new Error(`message ${serial} is refused: ${reply}`)
     this.#release(client)
   }
 
@@ -74,7 +78,7 @@ export class LoadSender {
 
   #message(serial: number, recipient: string): string {
     const header = [
-      `From: <${this.#setup.sender}>`,
+      `From: <${this.#target.sender}>`,
       `To: <${recipient}>`,
       `Subject: Message ${serial} of the recording`,
       `Message-ID: <${randomUUID()}@mail.ours.example>`,

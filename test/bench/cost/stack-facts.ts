@@ -64,6 +64,14 @@ export function readStackFacts(settings: Record<string, unknown> = {}): StackFac
 export const ofType = (resources: readonly TemplateResource[], type: string): TemplateResource[] =>
   resources.filter((resource) => resource.type === type)
 
+/** Returns the properties of the only resource of a type. */
+export function only(resources: readonly TemplateResource[], type: string): Json {
+  const [resource, ...others] = ofType(resources, type)
+  if (resource === undefined || others.length > 0)
+    throw new Error(`expected one ${type}, found ${others.length + (resource ? 1 : 0)}`)
+  return resource.properties
+}
+
 function readFunctions(
   resources: readonly TemplateResource[],
   units: ReadonlyMap<string, string>,
