@@ -8,7 +8,7 @@ const kinds: readonly (readonly [pattern: RegExp, kind: string])[] = [
   [/\d{4}-\d{2}-\d{2}/g, '<date>'],
   [/[0-9A-HJKMNP-TV-Z]{10}(?![0-9A-Za-z])/g, '<time>'],
   [/(?<=^|[#/:])[0-9a-f]{2,}(?=[/-]<id>|[/-]<hash>)/g, '<hash>'],
-  [/(?<![\w-])[A-Za-z0-9_-]{16,}(?![\w-])|[0-9a-f]{16,}/g, '<hash>'],
+  [/(?<![\w-])(?=[\w-]*\d)[\w-]{16,}(?![\w-])|[0-9a-f]{16,}/g, '<hash>'],
   [/(?<=^|[#/])(?:[\w-]+\.)+[\w-]+(?::\d+)?/g, '<host>'],
   [/\d+/g, '<number>'],
 ]

@@ -20,6 +20,8 @@ export interface RecordingOptions {
   /** Seconds of the recorded load. */
   readonly seconds: number
   readonly messageOctets: number
+  /** Number of bursts that follow. */
+  readonly bursts?: number
 }
 
 /** The unit of the requests that Lambda's pollers make on AWS. */
@@ -122,14 +124,14 @@ function valuesOf(
 /** Sessions with the ingress. */
 const sessions = 8
 /** Bursts make large batches, so that the needs of a batch and of its messages can be told apart. */
-const bursts = { count: 10, messages: 30, pauseMs: 1500 }
+const burstOptions = { count: 10, messages: 30, pauseMs: 1500 }
 
 /** @param progress receives a line for each phase */
 export async function recordRoute(
   options: RecordingOptions,
   progress: (line: string) => void,
 ): Promise<Recording> {
-  const { route, messagesPerSecond, seconds, messageOctets } = options
+  const { route, messagesPerSecond, seconds, messageOctets, bursts = burstOptions.count } = options
   return withStack(route, async ({ setup, collector, facts }) => {
     const sender = await LoadSender.open(setup, sessions, messageOctets)
     progress(`${route}: warming up`)
@@ -148,9 +150,9 @@ export async function recordRoute(
     }))
     progress(`${route}: bursts`)
     collector.phase = 'Burst'
-    for (let burst = 0; burst < bursts.count; burst++) {
-      await Promise.all(Array.from({ length: bursts.messages }, () => sender.send()))
-      await delay(bursts.pauseMs)
+    for (let burst = 0; burst < bursts; burst++) {
+      await Promise.all(Array.from({ length: burstOptions.messages }, () => sender.send()))
+      await delay(burstOptions.pauseMs)
     }
     await drain(setup, collector)
     await sender.close()
