@@ -33,6 +33,8 @@ export interface CallPart {
   readonly resource: string
   /** Pattern of the key; empty for services without keys. */
   readonly key: string
+  /** The partition key itself, or an object's key before its ULID; empty when each message has its own. */
+  readonly partition: string
   /** Requests: a fraction when a request has several parts. */
   readonly requests: number
   /** Messages of a queue, items of a table. */
@@ -80,7 +82,7 @@ export function readCall(service: string, request: HttpRequest, response: HttpRe
     service === 'sqs'
       ? readSqs(operation, input, output)
       : { entries: 1, units: 1, octets: request.bodyOctets }
-  return { parts: [{ operation, resource, key: '', requests: 1, ...part }], writes: [] }
+  return { parts: [{ operation, resource, key: '', partition: '', requests: 1, ...part }], writes: [] }
 }
 
 type Json = ReturnType<typeof JSON.parse>
@@ -108,6 +110,7 @@ function readS3({ method, url, bodyOctets }: HttpRequest, response: HttpResponse
     operation: operations[method] ?? method,
     resource: resourceName(bucket),
     key: keyPattern(path.join('/')),
+    partition: path.join('/').replace(/[^/]{26}$/, ''),
     requests: 1,
     entries: 1,
     units: 1,
@@ -120,7 +123,7 @@ function readQueryRequest(
   service: string,
   { method, url, headers, body, bodyOctets }: HttpRequest,
 ): CallPart {
-  const common = { key: '', requests: 1, entries: 1, units: 1, octets: bodyOctets }
+  const common = { key: '', partition: '', requests: 1, entries: 1, units: 1, octets: bodyOctets }
   if (String(headers['content-type']).startsWith('application/x-www-form-urlencoded')) {
     const form = new URLSearchParams(body.toString())
     const topic = form.get('TopicArn')?.split(':').at(-1) ?? ''
@@ -227,6 +230,7 @@ function query(operation: string, input: Json, output: Json): CallPart {
     operation,
     resource: `${resourceName(input.TableName)}${index}`,
     key: keyPattern(first),
+    partition: sharedPartition(first),
     requests: 1,
     entries: items.length,
     units: readUnits(octets, consistencyOf(input)),
@@ -245,6 +249,7 @@ const readOf = (
   operation: consistency === 'Strong' ? `${operation} (consistent)` : operation,
   resource: resourceName(table),
   key: patternOfKey(key),
+  partition: sharedPartition(String(key.pk?.S ?? '')),
   requests,
   entries: 1,
   units: readUnits(octets, consistency),
@@ -255,11 +260,15 @@ const readOf = (
 export const patternOfKey = ({ pk, sk }: Item): string =>
   `${keyPattern(String(pk?.S ?? ''))} ${keyPattern(String(sk?.S ?? ''))}`
 
+/** @returns the key, or an empty text for a key that each message has for itself */
+export const sharedPartition = (key: string): string => (/<(id|address)>/.test(keyPattern(key)) ? '' : key)
+
 /** @param octets of the larger one of the item before and after the write */
 export const writePart = (write: ItemWrite, octets: number, writesOfCall: number): CallPart => ({
   operation: write.operation,
   resource: resourceName(write.table),
   key: patternOfKey(write.key),
+  partition: sharedPartition(String(write.key.pk?.S ?? '')),
   requests: 1 / writesOfCall,
   entries: 1,
   units: writeUnits(octets, write.isTransaction),

@@ -15,6 +15,7 @@ import {
   readCall,
   readSignature,
   type Signature,
+  sharedPartition,
   writePart,
 } from './aws-call.ts'
 import { type IndexDefinition, type Item, indexEntry, indexWriteUnits, itemOctets } from './item-size.ts'
@@ -24,6 +25,8 @@ import { latenciesMs } from './latencies.ts'
 export interface CallObserver {
   onCall(signature: Signature, parts: readonly CallPart[]): void
   onInvocation(invocation: MeasuredInvocation): void
+  /** A request could not be read. */
+  onFailure(error: Error): void
 }
 
 /** The access key of the recorder's own requests, which are not observed. */
@@ -91,7 +94,7 @@ function observe(
       await delay(latenciesMs[signature.service])
     }
     finish()
-      .catch((error: unknown) => process.emitWarning(`an AWS call is not recorded: ${error}`))
+      .catch((error: Error) => observer.onFailure(error))
       .then(() => (end as (...args: unknown[]) => ServerResponse).apply(this, args))
     return this
   } as typeof end
@@ -189,7 +192,19 @@ function indexPart(
   const units = indexWriteUnits(index, before, after)
   if (units === 0) return []
   const entry = indexEntry(index, after) ?? indexEntry(index, before) ?? {}
-  const key = keyPattern(String(entry[index.keys[0] ?? '']?.S ?? ''))
+  const partitionKey = String(entry[index.keys[0] ?? '']?.S ?? '')
+  const [key, partition] = [keyPattern(partitionKey), sharedPartition(partitionKey)]
   const resource = `${table.resource}/${index.name}`
-  return [{ operation: 'index', resource, key, requests: 0, entries: 1, units, octets: itemOctets(entry) }]
+  return [
+    {
+      operation: 'index',
+      resource,
+      key,
+      partition,
+      requests: 0,
+      entries: 1,
+      units,
+      octets: itemOctets(entry),
+    },
+  ]
 }

@@ -93,7 +93,7 @@ const line = (
 ): CostLine => ({ service, unit, item, quantity, usd: usd(quantity, name), origin })
 
 /** The jobs of one queue. */
-interface QueueJobs {
+export interface QueueJobs {
   readonly unit: string
   readonly queue: string
   readonly memoryMiB: number
@@ -102,7 +102,10 @@ interface QueueJobs {
   readonly batches: Batches
 }
 
-function jobsOf({ recording, stack }: CostFacts, messagesPerSecond: number): QueueJobs[] {
+export function jobsOf(
+  { recording, stack }: Pick<CostFacts, 'recording' | 'stack'>,
+  messagesPerSecond: number,
+): QueueJobs[] {
   return recording.functions.flatMap((recorded) => {
     const facts = stack.functions.find(({ unit }) => unit === recorded.unit)
     if (facts === undefined) throw new Error(`the stack has no function ${recorded.unit}`)

@@ -42,6 +42,22 @@ class UnitSums {
   invocations = 0
   readonly coldStartsMs: number[] = []
   readonly services = new Map<string, string>()
+  /** Calls by partition, by the name of the part. */
+  readonly partitions = new Map<string, Map<string, number>>()
+
+  countPartition({ operation, resource, key, partition }: CallPart): void {
+    if (partition === '') return
+    const name = JSON.stringify([operation, resource, key])
+    const counts = this.partitions.get(name) ?? new Map<string, number>()
+    counts.set(partition, (counts.get(partition) ?? 0) + 1)
+    this.partitions.set(name, counts)
+  }
+
+  hottestShare(name: string): number {
+    const counts = [...(this.partitions.get(name) ?? new Map<string, number>()).values()]
+    const sum = counts.reduce((total, count) => total + count, 0)
+    return sum === 0 ? 0 : Math.max(...counts) / sum
+  }
 }
 
 /** `Load` records what messages need. `Burst` records batches only. */
@@ -64,11 +80,20 @@ class Collector {
     return sums
   }
 
+  failure: Error | null = null
+
+  onFailure(error: Error): void {
+    this.failure ??= error
+  }
+
   onCall({ accessKey, service, sessionToken }: Signature, parts: readonly CallPart[]): void {
     if (this.phase === 'Setup') return
     for (const part of parts) {
       // The runner's own reader of notices.
       if (part.resource === 'notices') continue
+      // Canaries are a part of the idle stack.
+      if (part.key.startsWith('canary') && this.phase !== 'Idle') continue
+      this.unit(this.#unitOf(accessKey)).countPartition(part)
       if (sessionToken !== undefined) {
         this.#open.set(sessionToken, [...(this.#open.get(sessionToken) ?? []), [service, part]])
         continue
@@ -249,6 +274,7 @@ async function drain(setup: Setup, collector: Collector): Promise<void> {
     [setup.received(), ...[...collector.units.values()].map(({ batches }) => batches.batches)].join()
   let [last, since] = [state(), performance.now()]
   while (performance.now() - since < quietMs) {
+    if (collector.failure !== null) throw collector.failure
     if (performance.now() > deadline) throw new Error('mail did not arrive in time')
     await delay(100)
     if (state() !== last) [last, since] = [state(), performance.now()]
@@ -271,6 +297,7 @@ const otherCalls = (unit: string, sums: UnitSums, messages: number): Call[] =>
     ...describe(unit, name, sums),
     perBatch: noAmounts,
     perMessage: scale(amounts, 1 / messages),
+    hottestShare: sums.hottestShare(name),
   }))
 
 /** Per message means per job of the function here. */
@@ -294,7 +321,12 @@ function batchCalls(unit: string, sums: UnitSums): Call[] {
       units: units[part],
       octets: octets[part],
     })
-    return { ...describe(unit, name, sums), perBatch: pick('perBatch'), perMessage: pick('perMessage') }
+    return {
+      ...describe(unit, name, sums),
+      perBatch: pick('perBatch'),
+      perMessage: pick('perMessage'),
+      hottestShare: sums.hottestShare(name),
+    }
   })
 }
 

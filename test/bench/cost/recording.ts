@@ -19,6 +19,8 @@ const Call = z.object({
   key: z.string(),
   perBatch: Amounts,
   perMessage: Amounts,
+  /** Part of these calls that concern the most frequent partition; 0 when each message has its own. */
+  hottestShare: z.number().default(0),
 })
 export type Call = z.output<typeof Call>
 
@@ -69,7 +71,9 @@ export type Recording = z.output<typeof Recording>
 export const IdleRecording = z.object({
   recordedAt: z.string(),
   seconds: z.number(),
-  calls: z.array(Call.omit({ perBatch: true, perMessage: true }).extend({ perSecond: Amounts })),
+  calls: z.array(
+    Call.omit({ perBatch: true, perMessage: true, hottestShare: true }).extend({ perSecond: Amounts }),
+  ),
   invocationsPerSecond: z.record(z.string(), z.number()),
   logs: z.array(Log),
   metrics: z.array(RecordedMetric),
@@ -118,5 +122,5 @@ export const nameOfCall = ({
   operation,
   resource,
   key,
-}: Omit<Call, 'perBatch' | 'perMessage'>): string =>
+}: Pick<Call, 'unit' | 'service' | 'operation' | 'resource' | 'key'>): string =>
   [unit, service, operation, resource, key].filter((part) => part !== '').join(' ')
