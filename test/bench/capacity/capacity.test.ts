@@ -162,6 +162,10 @@ describe('the settings for a rate', () => {
     assert.deepEqual(settingsFor([load({}), load({ load: 160 })]).settings, {
       functions: { deliver: { concurrency: 200 } },
     }))
+  test('stay within the values that cdk.json permits', () => {
+    const { settings, without } = settingsFor([load({ load: 5000 })])
+    assert.deepEqual([settings, without.length], [{ functions: { deliver: { concurrency: 1000 } } }, 1])
+  })
   test('are none below the limit or for what AWS grants', () =>
     assert.deepEqual(settingsFor([load({ percent: 99 }), load({ remedy: 'Request' })]), {
       settings: {},

@@ -73,6 +73,11 @@ for (const load of loads.filter(({ remedy, percent }) => remedy === 'Request' &&
   console.log(`To be requested of AWS: ${describeLoad(load)} (${load.of}).`)
 
 const { settings: needed, without } = settingsFor(loads)
-if (Object.keys(needed).length > 0)
+if (Object.keys(needed).length > 0) {
   console.log(`\nSettings of cdk.json for this rate: ${JSON.stringify(needed, null, 2)}`)
+  const raised = factsWith(needed)
+  const next = firstBottleneck(loadsAt(raised, { messagesPerSecond, connectors }))
+  console.log(`With them the stack carries ${carriedRate(raised, { connectors })} messages/s.`)
+  if (next) console.log(`The first bottleneck is then: ${describeLoad(next)}.`)
+}
 for (const load of without) console.log(`No setting carries: ${describeLoad(load)} (${load.of}).`)

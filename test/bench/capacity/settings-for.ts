@@ -6,6 +6,9 @@ type Settings = { [name: string]: Settings | number }
 /** Room above the load, because mail does not arrive evenly. */
 const headroom = 1.25
 
+/** The highest value of a setting of concurrency in infra/config.ts; a number of tasks has the same. */
+const maximumValue = 1000
+
 /** @returns the settings, and the loads that no setting of cdk.json carries */
 export function settingsFor(loads: readonly ResourceLoad[]): {
   settings: Settings
@@ -19,7 +22,8 @@ export function settingsFor(loads: readonly ResourceLoad[]): {
       const needed = Math.ceil(
         load.measure.includes('of a task') ? load.limit * (load.percent / 100) : load.load * headroom,
       )
-      setIn(settings, load.of.split('.'), needed)
+      setIn(settings, load.of.split('.'), Math.min(needed, maximumValue))
+      if (needed > maximumValue) without.push(load)
     } else without.push(load)
   return { settings, without }
 }

@@ -290,7 +290,7 @@ function storageLines(
       .map(({ properties }) => properties.Environment?.Variables?.TRACE_RETENTION_DAYS)
       .find((days) => days !== undefined) ?? 0,
   )
-  const largest = new Map<string, number>()
+  const sizes = new Map<string, number>()
   for (const { service, operation, resource, key, perMessage } of calls)
     if (
       service === 'dynamodb' &&
@@ -300,9 +300,9 @@ function storageLines(
       const octets =
         perMessage.entries === 0 ? 0 : perMessage.octets / perMessage.entries + storedItemOverhead
       const name = JSON.stringify([resource, key])
-      largest.set(name, Math.max(largest.get(name) ?? 0, octets * Math.min(1, perMessage.entries)))
+      sizes.set(name, Math.max(sizes.get(name) ?? 0, octets * Math.min(1, perMessage.entries)))
     }
-  const size = ([...largest.values()].reduce((sum, octets) => sum + octets, 0) * million) / gigabyte
+  const size = ([...sizes.values()].reduce((sum, octets) => sum + octets, 0) * million) / gigabyte
   const hasRecovery = ofType(resources, 'AWS::DynamoDB::Table').some(
     ({ id, properties }) =>
       id.startsWith('MessagesTable') &&

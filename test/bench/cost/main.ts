@@ -10,7 +10,7 @@ import { exitOnOptionError, parseNumber, parseRoute, parseSize } from './options
 import { pricesAsOf, unverifiedPrices } from './prices.ts'
 import { recordRoute } from './record-calls.ts'
 import { readIdleRecording, readIngressRates, readRecording } from './recording.ts'
-import { batchesTable, byServiceAndUnit, floorTable, largest, linesTable } from './report.ts'
+import { batchesTable, byServiceAndUnit, expensiveParts, floorTable, linesTable } from './report.ts'
 import { readStackFacts } from './stack-facts.ts'
 
 /** The rate of the run; the machine also runs the emulators and the partners. */
@@ -64,7 +64,7 @@ ${linesTable(cost.lines)}
 
 ${batchesTable(cost)}
 
-The three largest: ${largest(cost.lines, 3)}.
+The three largest: ${expensiveParts(cost.lines, 3)}.
 A million messages: ${total(cost.lines).toFixed(2)} USD. A month at this rate: ${perMonth(total(cost.lines), messagesPerSecond).toFixed(0)} USD.
 
 Besides:

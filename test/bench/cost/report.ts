@@ -73,8 +73,8 @@ export const floorTable = (lines: readonly FloorLine[]): string =>
     [1, 2],
   )
 
-/** The largest services and units, in one line. */
-export function largest(lines: readonly CostLine[], count: number): string {
+/** The expensive services and units, in one line. */
+export function expensiveParts(lines: readonly CostLine[], count: number): string {
   const groups = Map.groupBy(lines, ({ service, unit }) => `${service} of ${unit}`)
   return [...groups]
     .map(([name, group]): [string, number] => [name, total(group)])
