@@ -8,7 +8,7 @@ import {
 } from 'aws-cdk-lib/aws-cloudwatch'
 import type { ITopic } from 'aws-cdk-lib/aws-sns'
 import { Construct } from 'constructs'
-import { Metric } from '../../shared/contract/metrics.ts'
+import { ingressMetricsIntervalMs, Metric } from '../../shared/contract/metrics.ts'
 import type { MailMetrics } from '../mail-metrics.ts'
 import type { MailQueue } from '../queues/mail-queue.ts'
 import { MessagesTable } from '../storage/messages-table.ts'
@@ -79,8 +79,11 @@ export class Alarms extends Construct {
     this.add('TooFewTasks', {
       title: 'Too few ingress tasks',
       impact: 'Mail still arrives, but the loss of one more task or zone could stop it.',
-      metric: runningTasks(ingress.service),
-      threshold: config.ingress.minimumTasks,
+      // Each task writes the metric at a fixed interval, so the number of values counts the tasks. ECS has such a count
+      // only in Container Insights, whose 37 metrics cost 11 USD a month.
+      metric: this.metrics.ingress(Metric.connections, { statistic: Stats.SAMPLE_COUNT, period: taskPeriod }),
+      threshold:
+        (config.ingress.minimumTasks - 0.5) * (taskPeriod.toMilliseconds() / ingressMetricsIntervalMs),
       comparison: LESS_THAN_THRESHOLD,
       periods: 3,
     })
@@ -379,16 +382,8 @@ export class Alarms extends Construct {
   }
 }
 
-/** Container Insights counts running tasks; ECS's own metrics contain no such count. */
-function runningTasks({ cluster, serviceName }: MonitoredParts['ingress']['service']): IMetric {
-  return new CloudWatchMetric({
-    namespace: 'ECS/ContainerInsights',
-    metricName: 'RunningTaskCount',
-    dimensionsMap: { ClusterName: cluster.clusterName, ServiceName: serviceName },
-    statistic: Stats.MINIMUM,
-    period: Duration.minutes(5),
-  })
-}
+/** The period over which the values of the tasks are counted. */
+const taskPeriod = Duration.minutes(5)
 
 /** Sums over two hours: rotate-certificate runs only once per hour, and the alarm must not end between two runs. */
 function certificatesRefused(metrics: MailMetrics): IMetric {

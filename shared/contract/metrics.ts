@@ -1,6 +1,9 @@
 /** Names of the metrics that units publish, and that dashboard and alarms read. */
 export const metricNamespace = 'mailflow'
 
+/** Milliseconds from one writing of the metrics of an ingress task to the next; an alarm counts tasks by it. */
+export const ingressMetricsIntervalMs = 10_000
+
 export const Metric = {
   /** Ingress: SMTP sessions open in this task (gauge). */
   connections: 'Connections',
