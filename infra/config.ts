@@ -402,9 +402,9 @@ export const Config = z
     contentRetentionDays: days.min(queueRetentionDays).default(queueRetentionDays),
     /**
      * Days that the trace is stored. Claims expire with the trace, and must outlive every job that uses them.
-     * @default 90
+     * @default 15
      */
-    traceRetentionDays: days.min(queueRetentionDays + 1).default(90),
+    traceRetentionDays: days.min(queueRetentionDays + 1).default(15),
     /** Days that logs are stored; CloudWatch Logs allows these numbers only. @default 90 */
     logRetentionDays: z
       .union([7, 14, 30, 60, 90, 180, 365, 731].map((value) => z.literal(value)))

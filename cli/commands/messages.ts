@@ -1,4 +1,5 @@
 /** `messages`: lists messages, or shows the trace of one message. */
+import { isIP } from 'node:net'
 import * as z from 'zod'
 import { dayMs, minuteMs } from '../../shared/contract/durations.ts'
 import type { ApiClient, Query } from '../api/api-client.ts'
@@ -39,6 +40,12 @@ export const messages = defineCommand({
       value: 'NAME|ID',
       description: 'only messages that this connector was applied to',
     },
+    'message-id': {
+      type: 'string',
+      value: 'ID',
+      description: 'the field Message-ID, with or without its angle brackets',
+    },
+    'client-ip': { type: 'string', value: 'ADDRESS', description: 'IP address of the client that sent it' },
     limit: { type: 'string', value: 'N', description: `list at most N messages (default: ${defaultLimit})` },
     all: { type: 'boolean', description: 'list all messages of the period' },
     ...wideOption,
@@ -62,7 +69,8 @@ days. Messages that were refused in the SMTP session are not listed.
 
 /** @throws UsageError for a filter beside the id, which would have no effect */
 function checkedId(id: string, values: Readonly<Record<string, unknown>>): string {
-  const filters = ['since', 'until', 'sender', 'recipient', 'state', 'connector', 'limit', 'all']
+  const spans = ['since', 'until', 'limit', 'all']
+  const filters = [...spans, 'sender', 'recipient', 'state', 'connector', 'message-id', 'client-ip']
   const given = filters.find((name) => values[name] !== undefined && values[name] !== false)
   if (given === undefined) return id
   throw new UsageError(`--${given} has no effect beside a message id`)
@@ -84,6 +92,8 @@ interface Filters {
   readonly recipient: string | undefined
   readonly state: string | undefined
   readonly connector: string | undefined
+  readonly 'message-id': string | undefined
+  readonly 'client-ip': string | undefined
 }
 
 async function queryOf(filters: Filters, api: ApiClient, now: number): Promise<Query> {
@@ -97,6 +107,8 @@ async function queryOf(filters: Filters, api: ApiClient, now: number): Promise<Q
     recipient,
     state: state && parseState(state),
     connector: connector && (await findConnectorId(api, connector)),
+    messageId: filters['message-id'],
+    clientIp: filters['client-ip'] && parseClientIp(filters['client-ip']),
   }
 }
 
@@ -109,6 +121,11 @@ const maxPeriodMs = 31 * dayMs
 function endOfMaxPeriod(since: string, now: number): string | undefined {
   const marginMs = maxPeriodMs - (now - Date.parse(since))
   return marginMs >= 0 && marginMs < minuteMs ? new Date(now).toISOString() : undefined
+}
+
+function parseClientIp(text: string): string {
+  if (isIP(text) !== 0) return text
+  throw new UsageError(`--client-ip ${text}: not an IP address`)
 }
 
 const states = ['Pending', 'Delivered', 'Deferred', 'Bounced']

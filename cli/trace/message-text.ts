@@ -18,7 +18,7 @@ import type { Attempt, Recipient, TraceEntry, Verdict } from './trace-entry.ts'
 
 export function messageText(entry: TraceEntry): string {
   const { id, receivedAt, envelope, source, tls, size, direction, recipients } = entry
-  const { exchangeOnline, authentication } = entry
+  const { headerMessageId, exchangeOnline, authentication } = entry
   const session = tls.negotiated ? `${tls.protocol}, ${tls.cipher}` : inboundSessionText(entry)
   const origin = source === null ? session : `from ${source.ip} (${printable(source.helo)}), ${session}`
   return [
@@ -26,6 +26,7 @@ export function messageText(entry: TraceEntry): string {
     `  Received   ${formatTime(receivedAt)}, ${origin}`,
     ...(tls.clientCertificate === null ? [] : withLabel('Presented', certificateText(tls.clientCertificate))),
     `  Sender     ${senderText(envelope.mailFrom)} (${direction === 'Originating' ? 'of the organisation' : 'from outside'})`,
+    ...(headerMessageId === null ? [] : [`  Message-ID ${printable(headerMessageId)}`]),
     `  Size       ${countText(size, 'octet')}`,
     ...(exchangeOnline === null ? [] : [`  Tenant     ${tenantText(exchangeOnline)}`]),
     ...(authentication === null ? [] : withLabel('Checked', authenticationText(authentication))),

@@ -139,6 +139,7 @@ export const TraceEntry = z.object({
   }),
   envelope: z.object({ mailFrom: z.string(), rcptTo: z.array(z.string()) }),
   size: z.int(),
+  headerMessageId: z.string().nullable().default(null),
   exchangeOnline: ExchangeOnline,
   authentication: Authentication,
   recipients: z.array(Recipient),

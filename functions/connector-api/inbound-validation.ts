@@ -10,13 +10,8 @@ import type { InboundConnector } from '../../shared/connectors/schema.ts'
 import { dayMs } from '../../shared/contract/durations.ts'
 import type { Message } from '../../shared/contract/message.ts'
 import { domainOf } from '../../shared/mail/address.ts'
-import {
-  type History,
-  type HistoryPosition,
-  type IndexRow,
-  isWithinSpan,
-  recipientOf,
-} from '../../shared/messages/history.ts'
+import type { History, HistoryPosition, IndexRow } from '../../shared/messages/history.ts'
+import { recipientOf } from '../../shared/messages/message-keys.ts'
 import { sessionOf } from '../../shared/policy/evaluate.ts'
 import { consideredInbound } from '../../shared/policy/explain/considered-inbound.ts'
 import { appliesTo, evaluateInbound } from '../../shared/policy/inbound.ts'
@@ -64,13 +59,14 @@ export async function validateInbound(
 ): Promise<InboundValidation> {
   const until = new Date(now())
   const span = { since: new Date(until.getTime() - days * dayMs), until }
+  const search = { ...span, matches: appliesToRow(connector) }
   const check = createCheck(connector, acceptedDomains)
   const tally = new Tally()
   let next: HistoryPosition | null = null
   do {
-    const step = await history.find(span, appliesToRow(connector), next, messagesPerStep)
+    const step = await history.find(search, next, messagesPerStep)
     const messages = await history.messages(step.messages.map(({ id }) => id))
-    for (const message of messages.filter((message) => isWithinSpan(message, span)).sort(newestFirst))
+    for (const message of messages.sort(newestFirst))
       if (message.source !== null) tally.add(message, check(message, message.source.ip))
     next = step.next
   } while (next !== null && now() - until.getTime() < maxSearchMs)

@@ -1,7 +1,7 @@
 /** Requests for all waiting mail of a connector, or of the gateway. The search is limited in time and continues later. */
 import { dayMs, hourMs, minuteMs } from '../../shared/contract/durations.ts'
-import type { HistoryPosition, IndexRow } from '../../shared/messages/history.ts'
-import type { RecipientState } from '../../shared/messages/trace.ts'
+import type { HistoryPosition, Search } from '../../shared/messages/history.ts'
+import type { RecipientState } from '../../shared/messages/recipient-item.ts'
 import {
   type Dependencies,
   decisionJobs,
@@ -28,7 +28,8 @@ export interface RequestedMail {
 interface MailSelection {
   /** How far back to search. */
   maxAgeMs: number
-  matchesRow(row: IndexRow): boolean
+  matchesRow: Search['matches']
+  states: readonly RecipientState[]
   matches(recipient: TracedRecipient): boolean
 }
 
@@ -37,18 +38,21 @@ const maxDeferralMs = 48 * hourMs
 
 const mailOfConnector = ({ direction, id }: DecidingConnector): MailSelection => ({
   maxAgeMs: maxDeferralMs,
-  matchesRow: ({ state, connectors }) => state === 'Deferred' && connectors.includes(id),
+  matchesRow: ({ connectors }) => connectors.includes(id),
+  states: ['Deferred'],
   matches: ({ state, connectors }) => state === 'Deferred' && connectors[direction] === id,
 })
-
-const isUnsettled = ({ state }: { state: RecipientState }): boolean =>
-  state === 'Deferred' || state === 'Pending'
 
 /**
  * All mail of which the trace knows that it is neither delivered nor bounced. A message of a lost queue may be older
  * than a day; its content is stored for at least 14 days (`contentRetentionDays`).
  */
-const allMail: MailSelection = { maxAgeMs: 14 * dayMs, matchesRow: isUnsettled, matches: isUnsettled }
+const allMail: MailSelection = {
+  maxAgeMs: 14 * dayMs,
+  matchesRow: () => true,
+  states: ['Deferred', 'Pending'],
+  matches: ({ state }) => state === 'Deferred' || state === 'Pending',
+}
 
 /** Below the function's timeout, so that the batch under way can end. */
 const maxRunMs = 8_000
@@ -110,7 +114,7 @@ export async function countWaiting(
  * @returns the position where the search stopped; null at its end
  */
 async function forEachMatching(
-  { maxAgeMs, matchesRow }: MailSelection,
+  { maxAgeMs, matchesRow, states }: MailSelection,
   from: HistoryPosition | null,
   { history, now }: Dependencies,
   handle: (ids: readonly string[]) => Promise<void>,
@@ -118,10 +122,11 @@ async function forEachMatching(
   const startedAt = now()
   // The clock of the ingress that received a message may be ahead of this function's clock.
   const span = { since: new Date(startedAt - maxAgeMs), until: new Date(startedAt + minuteMs) }
+  const search = { ...span, matches: matchesRow, states }
   const isOver = () => now() - startedAt >= maxRunMs
   let next = from
   do {
-    const { messages, next: end } = await history.find(span, matchesRow, next, messagesPerSearch)
+    const { messages, next: end } = await history.find(search, next, messagesPerSearch)
     for (let start = 0; start < messages.length; start += messagesPerBatch) {
       const batch = messages.slice(start, start + messagesPerBatch)
       await handle(batch.map(({ id }) => id))

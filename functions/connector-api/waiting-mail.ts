@@ -8,7 +8,8 @@
 import { type EvaluationJob, splitForJobs } from '../../shared/contract/jobs.ts'
 import type { Recipient } from '../../shared/contract/message.ts'
 import type { History, MessageWithRecipients } from '../../shared/messages/history.ts'
-import type { AdministratorRequest, RecipientState, Trace } from '../../shared/messages/trace.ts'
+import type { AdministratorRequest, RecipientState } from '../../shared/messages/recipient-item.ts'
+import type { Trace } from '../../shared/messages/trace.ts'
 import type { JobSender, OutgoingJob } from '../../shared/queues/job-queue.ts'
 
 export interface Dependencies {

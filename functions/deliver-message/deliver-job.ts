@@ -3,15 +3,14 @@
  * evaluate-policy. The result is written immediately after the next hop's reply, because a second attempt after the
  * reply 250 would create a duplicate.
  */
-import { randomUUID } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { isContentDeleted } from '../../shared/content/content-reader.ts'
 import { minuteMs } from '../../shared/contract/durations.ts'
 import { type DeliveryJob, splitForJobs } from '../../shared/contract/jobs.ts'
 import type { Attempt, ContentReference, Message, Recipient, Reply } from '../../shared/contract/message.ts'
 import { reply } from '../../shared/mail/reply.ts'
-import type { Cancelled, Claim, ClaimKey } from '../../shared/messages/claims.ts'
-import { attemptKey } from '../../shared/messages/message-keys.ts'
-import { jobPosition } from '../../shared/messages/trace.ts'
+import type { AttemptClaim, AttemptKey } from '../../shared/messages/attempt-claims.ts'
+import type { Trace } from '../../shared/messages/trace.ts'
 import { traceExpiry } from '../../shared/messages/trace-expiry.ts'
 import {
   type OutboundMessage,
@@ -35,6 +34,7 @@ import {
 } from './return-to-queue.ts'
 
 export interface Dependencies extends ThrottledDependencies {
+  trace: Pick<Trace, 'progress' | 'recordDelivered'>
   /** Returns the message's verified octets, without fields that only this gateway may add. */
   read(reference: ContentReference): Promise<Buffer>
   /** Makes one attempt; never throws because of a next hop. */
@@ -56,7 +56,10 @@ export interface RecipientAttempt {
 export interface Delivery {
   /** Attempts made now. */
   newAttempts: RecipientAttempt[]
-  /** Attempts made earlier, by a worker that may have died before its report; they are reported again. */
+  /**
+   * Attempts made earlier. Their worker may have died before its report, so they are reported again unless their outcome
+   * was decided.
+   */
   earlierAttempts: RecipientAttempt[]
   /** Number of attempts made now that an earlier worker had begun without writing a result. */
   leasesExpired: number
@@ -106,22 +109,19 @@ export async function deliverJob(receivedJob: DeliveryJob, dependencies: Depende
   }
   const { claims, tried, throttled } = result
   const attemptedBefore = claims.flatMap(({ recipient, claim }) =>
-    claim.kind === 'Done' && claim.result.outcome !== 'Cancelled'
-      ? [{ recipient, attempt: claim.result }]
-      : [],
+    claim.kind === 'Done' ? [{ recipient, attempt: claim.attempt, isSettled: claim.isSettled }] : [],
   )
-  const unwritten = await writeResults(job, tried, dependencies)
-  await reportResults(job, [...attemptedBefore, ...tried], unwritten, dependencies)
-  const busyRecipients = claims
-    .filter(({ claim }) => claim.kind === 'Busy' || isCancelled(claim))
-    .map(({ recipient }) => recipient)
+  const unwritten = await writeResults(job, tried, throttled.holder, dependencies)
+  const unsettled = attemptedBefore.filter(({ isSettled }) => !isSettled)
+  await reportResults(job, [...unsettled, ...tried], unwritten, dependencies)
+  const busyRecipients = claims.filter(({ claim }) => claim.kind === 'Busy').map(({ recipient }) => recipient)
   // SQS retries a job with busy recipients, for its throttled recipients too.
   const returned = await returnThrottled(job, throttled, busyRecipients.length > 0, dependencies)
   return {
     ...emptyDelivery,
     newAttempts: tried,
-    earlierAttempts: attemptedBefore,
-    leasesExpired: claims.filter(({ claim }) => claim.kind === 'Claimed' && claim.leaseExpired).length,
+    earlierAttempts: attemptedBefore.map(({ recipient, attempt }) => ({ recipient, attempt })),
+    leasesExpired: claims.filter(({ claim }) => isOutcomeUnknown(claim)).length,
     writeErrors: [...unwritten.values()],
     returnedForDecision: returnedForDecision + returned.forDecision,
     returnedToQueue: returned.toQueue > 0 ? 'SesRate' : null,
@@ -168,8 +168,8 @@ async function attempt(
   content: Buffer | Reply,
   dependencies: Dependencies,
 ): Promise<{ claims: RecipientClaim[]; tried: RecipientAttempt[]; throttled: Throttled }> {
-  const holder = randomUUID()
-  const claims = await removeSettled(job, await claimAll(job, holder, dependencies), dependencies)
+  const holder = randomBytes(holderOctets).toString('base64url')
+  const claims = await claimAll(job, holder, dependencies)
   const claimed = claims.filter(({ claim }) => claim.kind === 'Claimed')
   // No earlier worker has sent the message to these recipients, so their claims can be released.
   const releasable = new Set(
@@ -181,6 +181,9 @@ async function attempt(
   const [released, remaining] = isStale
     ? partition(recipients, (each) => releasable.has(each))
     : [[], recipients]
+  const lost = new Map(
+    claims.map(({ recipient, claim }) => [recipient, claim.kind === 'Claimed' ? claim.lost : 0]),
+  )
   const results = remaining.length === 0 ? [] : await tryOnce(job, remaining, content, dependencies)
   const [throttled, tried] = partition(
     results,
@@ -188,14 +191,22 @@ async function attempt(
   )
   return {
     claims,
-    tried: tried.map(({ recipient, attempt }) => ({ recipient, attempt })),
+    tried: tried.map(({ recipient, attempt }) => ({
+      recipient,
+      attempt: withLost(attempt, lost.get(recipient)),
+    })),
     throttled: { recipients: [...released, ...throttled.map(({ recipient }) => recipient)], holder },
   }
 }
 
+const withLost = (attempt: Attempt, lost = 0): Attempt => (lost === 0 ? attempt : { ...attempt, lost })
+
+/** Enough that no two workers of one attempt have the same name. */
+const holderOctets = 6
+
 interface RecipientClaim {
   recipient: Recipient
-  claim: Claim<Attempt | Cancelled>
+  claim: AttemptClaim
 }
 
 async function claimAll(
@@ -203,44 +214,18 @@ async function claimAll(
   holder: string,
   { claims, now, retentionDays }: Dependencies,
 ): Promise<RecipientClaim[]> {
-  const at = now()
-  const expiresAt = traceExpiry(job.message, retentionDays)
+  const request = { now: now(), leaseMs, expiresAt: traceExpiry(job.message, retentionDays), holder }
   const unique = new Map(job.recipients.map((recipient) => [recipient.address, recipient]))
   return Promise.all(
     [...unique.values()].map(async (recipient) => ({
       recipient,
-      claim: await claims.claim(claimKeyOf(job, recipient), at, leaseMs, expiresAt, holder),
+      claim: await claims.claim(keyOf(job, recipient), request),
     })),
   )
 }
 
-const isCancelled = (claim: RecipientClaim['claim']): boolean =>
-  claim.kind === 'Done' && claim.result.outcome === 'Cancelled'
-
-const isOutcomeUnknown = (claim: RecipientClaim['claim']): boolean =>
-  isCancelled(claim) || (claim.kind === 'Claimed' && claim.leaseExpired)
-
-/**
- * Removes recipients that need no attempt although their claim alone does not show that. There are two such claims.
- * When a lease has expired, the attempt may have been made although no result was written. When an attempt was
- * cancelled, the worker that cancelled it either settled the recipient or died before. The trace shows whether the
- * recipient is settled. The trace also shows whether evaluate-policy has decided about this attempt's outcome. Then
- * another job continues with the recipient, and the outcome of a repeated attempt would be ignored.
- */
-async function removeSettled(
-  { message, attempt }: DeliveryJob,
-  claims: RecipientClaim[],
-  { trace }: Dependencies,
-): Promise<RecipientClaim[]> {
-  const uncertainClaims = claims.filter(({ claim }) => isOutcomeUnknown(claim))
-  if (uncertainClaims.length === 0) return claims
-  const addresses = uncertainClaims.map(({ recipient }) => recipient.address)
-  const progress = await trace.progress(message.id, addresses)
-  return claims.filter(({ recipient }) => {
-    const { state, decided = '' } = progress.get(recipient.address) ?? {}
-    return state !== 'Delivered' && state !== 'Bounced' && decided < jobPosition(attempt, null)
-  })
-}
+/** An earlier worker may have made the attempt. */
+const isOutcomeUnknown = (claim: AttemptClaim): boolean => claim.kind === 'Claimed' && claim.lost > 0
 
 interface Result extends RecipientAttempt {
   isThrottled: boolean
@@ -272,21 +257,25 @@ async function tryOnce(
 }
 
 /**
- * Returns the errors instead of throwing them: a result that cannot be written must still be reported, because only the
- * report prevents another attempt with the same number.
+ * Writes the results. A delivery that needs no report is settled in the same write. Returns the errors instead of
+ * throwing them: a result that cannot be written must still be reported, because only the report prevents another
+ * attempt with the same number.
  * @returns the errors by address
  */
 async function writeResults(
   job: DeliveryJob,
   tried: readonly RecipientAttempt[],
+  holder: string,
   { claims }: Dependencies,
 ): Promise<Map<string, Error>> {
   const errors = new Map<string, Error>()
   await Promise.all(
     tried.map(({ recipient, attempt }) =>
-      claims.complete(claimKeyOf(job, recipient), attempt).catch((error: Error) => {
-        errors.set(recipient.address, error)
-      }),
+      claims
+        .complete(keyOf(job, recipient), holder, attempt, !needsReport({ recipient, attempt }))
+        .catch((error: Error) => {
+          errors.set(recipient.address, error)
+        }),
     ),
   )
   return errors
@@ -302,12 +291,10 @@ async function reportResults(
   { message }: DeliveryJob,
   results: readonly RecipientAttempt[],
   unwritten: ReadonlyMap<string, Error>,
-  { trace, evaluation }: Dependencies,
+  { trace, evaluation, retentionDays }: Dependencies,
 ): Promise<void> {
-  const isDelivered = ({ attempt }: RecipientAttempt) => attempt.outcome === 'Delivered'
-  const isReported = (result: RecipientAttempt) =>
-    !isDelivered(result) || requestsSuccessDsn(result.recipient) || unwritten.has(result.recipient.address)
-  const recipients = results.filter(isReported).map(({ recipient, attempt }) => ({
+  const reported = results.filter((result) => needsReport(result) || unwritten.has(result.recipient.address))
+  const recipients = reported.map(({ recipient, attempt }) => ({
     ...recipient,
     attempts: recipient.attempts + 1,
     lastAttempt: attempt,
@@ -315,20 +302,26 @@ async function reportResults(
   await evaluation.send(
     splitForJobs(recipients).map((part) => ({ job: { message, recipients: part, notBefore: null } })),
   )
-  // `Delivered` is recorded only after the report. A worker that finds an expired lease and `Delivered` in the trace
-  // reports nothing for that recipient, so the opposite order could lose the report.
+  // `Delivered` is recorded only after the report. A worker that finds `Delivered` reports nothing for that recipient, so
+  // the opposite order could lose the report. An error is ignored, because evaluate-policy records a reported delivery.
+  const expiresAt = traceExpiry(message, retentionDays)
   await Promise.all(
-    results.filter(isDelivered).map((result) =>
-      trace.recordDelivered(message.id, result.recipient.address).catch((error: Error) => {
-        // evaluate-policy records a reported delivery, so the job is not retried for it.
-        if (!isReported(result)) throw error
-      }),
-    ),
+    reported
+      .filter(isDelivered)
+      .map(({ recipient, attempt }) =>
+        trace.recordDelivered(message.id, recipient.address, attempt, expiresAt).catch(() => undefined),
+      ),
   )
 }
 
-/** RFC 3461 §4.1. evaluate-policy decides whether a DSN is sent. */
-const requestsSuccessDsn = ({ notify }: Recipient): boolean => notify?.includes('SUCCESS') ?? false
+const isDelivered = ({ attempt }: RecipientAttempt): boolean => attempt.outcome === 'Delivered'
 
-const claimKeyOf = ({ message, attempt }: DeliveryJob, { address }: Recipient): ClaimKey =>
-  attemptKey(message.id, address, attempt)
+/** RFC 3461 §4.1: a success DSN. evaluate-policy decides whether it is sent. */
+const needsReport = (result: RecipientAttempt): boolean =>
+  !isDelivered(result) || (result.recipient.notify?.includes('SUCCESS') ?? false)
+
+const keyOf = ({ message, attempt }: DeliveryJob, { address }: Recipient): AttemptKey => ({
+  messageId: message.id,
+  address,
+  attempt,
+})

@@ -2,18 +2,16 @@
  * A delivery may wait for hours: for a slow destination, after a worker died, in a dead-letter queue. If connectors
  * have changed in the meantime, the mail must not be sent under the old requirements. So its recipients return for a
  * new decision. Only an attempt that a worker has begun continues, because its outcome is unknown and no other job
- * would determine that outcome. A cancelled attempt has not begun, so its recipient also returns. Otherwise this job
- * could wait until the lease of the cancellation expires, and then send under the old connectors. That would happen if
- * the worker that cancelled the attempt died before it recorded the bounce.
+ * would determine that outcome.
  */
 import { type DeliveryJob, type EvaluationJob, splitForJobs } from '../../shared/contract/jobs.ts'
-import type { Attempt, Message, Recipient } from '../../shared/contract/message.ts'
-import type { Cancelled, Claims } from '../../shared/messages/claims.ts'
-import { attemptKey } from '../../shared/messages/message-keys.ts'
+import type { Message, Recipient } from '../../shared/contract/message.ts'
+import { hasBegun, type Trace } from '../../shared/messages/trace.ts'
+import { partition } from '../../shared/net/smtp-delivery.ts'
 import type { JobSender } from '../../shared/queues/job-queue.ts'
 
 export interface StaleDependencies {
-  claims: Claims<Attempt | Cancelled>
+  trace: Pick<Trace, 'progress'>
   evaluation: JobSender<EvaluationJob>
   now(): Date
 }
@@ -31,18 +29,14 @@ const redecisionDelaySeconds = 2
 export async function returnStaleDecisions(
   { message, recipients, attempt, connectorsVersion: decidedBy }: DeliveryJob,
   connectorsVersion: number,
-  { claims, evaluation, now }: StaleDependencies,
+  { trace, evaluation, now }: StaleDependencies,
 ): Promise<Recipient[]> {
   if (decidedBy === connectorsVersion) return recipients
-  const checked = await Promise.all(
-    recipients.map(async (recipient) => ({
-      recipient,
-      begun: await claims.hasBegun(attemptKey(message.id, recipient.address, attempt)),
-    })),
-  )
-  const stale = checked.filter(({ begun }) => !begun).map(({ recipient }) => recipient)
+  const addresses = recipients.map(({ address }) => address)
+  const progress = await trace.progress(message.id, addresses)
+  const [begun, stale] = partition(recipients, ({ address }) => hasBegun(progress.get(address), attempt))
   await requestDecision(message, stale, { evaluation, now })
-  return checked.filter(({ begun }) => begun).map(({ recipient }) => recipient)
+  return begun
 }
 
 /** Returns the recipients for a new decision, as if the time of the next attempt had come. */

@@ -4,10 +4,8 @@
  * would delay the mail to all other next hops, which shares its workers.
  */
 import type { DeliveryJob } from '../../shared/contract/jobs.ts'
-import type { Attempt, Recipient } from '../../shared/contract/message.ts'
-import type { Cancelled, Claims } from '../../shared/messages/claims.ts'
-import { attemptKey } from '../../shared/messages/message-keys.ts'
-import type { Trace } from '../../shared/messages/trace.ts'
+import type { Recipient } from '../../shared/contract/message.ts'
+import type { AttemptClaims } from '../../shared/messages/attempt-claims.ts'
 import { requestDecision, type StaleDependencies } from './return-stale-decisions.ts'
 import {
   maxSesWaits,
@@ -17,8 +15,7 @@ import {
 } from './return-to-queue.ts'
 
 export interface ThrottledDependencies extends QueueReturnDependencies, StaleDependencies {
-  claims: Claims<Attempt | Cancelled>
-  trace: Trace
+  claims: Pick<AttemptClaims, 'claim' | 'complete' | 'release'>
 }
 
 /** Recipients of one job that were sent nothing, and the holder of their claims. */
@@ -44,7 +41,9 @@ export async function returnThrottled(
   const { message, attempt } = job
   const addresses = recipients.map(({ address }) => address)
   await Promise.all(
-    addresses.map((address) => dependencies.claims.release(attemptKey(message.id, address, attempt), holder)),
+    addresses.map((address) =>
+      dependencies.claims.release({ messageId: message.id, address, attempt }, holder),
+    ),
   )
   // A request to return a message does not cancel an attempt that has begun: its outcome leads to the next decision.
   const progress = await dependencies.trace.progress(message.id, addresses)

@@ -10,11 +10,11 @@ import { ContentReader } from '../../shared/content/content-reader.ts'
 import { sharedReads } from '../../shared/content/shared-reads.ts'
 import type { DeliverEnvironment } from '../../shared/contract/environment.ts'
 import type { EvaluationJob } from '../../shared/contract/jobs.ts'
-import type { Attempt, ContentReference } from '../../shared/contract/message.ts'
+import type { ContentReference } from '../../shared/contract/message.ts'
 import { clientDefaults, singleAttempt } from '../../shared/lambda/aws-clients.ts'
 import { JobSource } from '../../shared/lambda/job-source.ts'
 import { withoutForgedFields } from '../../shared/mail/forged-fields.ts'
-import { type Cancelled, Claims } from '../../shared/messages/claims.ts'
+import { AttemptClaims } from '../../shared/messages/attempt-claims.ts'
 import { Trace } from '../../shared/messages/trace.ts'
 import { ClientCertificates } from '../../shared/net/client-certificates.ts'
 import { SesApi, type SesQuota } from '../../shared/net/ses-api.ts'
@@ -58,7 +58,7 @@ export function connectStores(
   return {
     /** Dependencies of `deliverJob`. */
     deliverDependencies: {
-      claims: new Claims<Attempt | Cancelled>(documents, MESSAGES_TABLE),
+      claims: new AttemptClaims(documents, MESSAGES_TABLE),
       trace: new Trace(documents, MESSAGES_TABLE),
       evaluation: new JobQueue<EvaluationJob>(queues, environment.EVALUATION_QUEUE_URL),
       delivery: connectDeliveryQueue(queues, environment),

@@ -38,6 +38,9 @@ export interface BatchContext {
 /** Timeout for policies and revocations that are still being fetched at the end of a batch. */
 const settleTimeoutMs = 10_000
 
+/** Received TLS reports are few and small, and show a trend, so they outlive the trace. */
+const reportRetentionDays = 90
+
 const now = (): Date => new Date()
 
 export class Transmission {
@@ -93,7 +96,7 @@ export class Transmission {
       reports: stores.reports,
       resolver,
       now,
-      retentionDays: environment.TRACE_RETENTION_DAYS,
+      retentionDays: reportRetentionDays,
     }
     this.#canaryDependencies = { canaries: stores.canaries, hostname: environment.MAIL_HOSTNAME, now }
   }

@@ -1,18 +1,15 @@
 /** Handles one mail job of evaluate-policy: calls the pure `evaluate`, records the verdicts and sends the jobs. */
 
 import { internalAuthentication } from '../../shared/authentication/internal-authentication.ts'
-import { minuteMs } from '../../shared/contract/durations.ts'
 import type { BounceJob, DeliveryJob, EvaluationJob } from '../../shared/contract/jobs.ts'
-import type { Attempt, Message, Recipient } from '../../shared/contract/message.ts'
-import type { Cancelled, Claims } from '../../shared/messages/claims.ts'
-import { attemptKey } from '../../shared/messages/message-keys.ts'
-import type { RequirementStore } from '../../shared/messages/requirement-store.ts'
+import type { Message, Recipient } from '../../shared/contract/message.ts'
+import type { ContentAddressedStore } from '../../shared/messages/content-addressed-store.ts'
+import type { RequirementReference } from '../../shared/messages/recipient-item.ts'
 import {
   type DecisionContext,
   jobPosition,
   type Progress,
   type RecordedVerdict,
-  type RequirementReference,
   type Trace,
 } from '../../shared/messages/trace.ts'
 import { traceExpiry } from '../../shared/messages/trace-expiry.ts'
@@ -26,6 +23,7 @@ import {
   type Verdict,
 } from '../../shared/policy/evaluate.ts'
 import { createExplainer } from '../../shared/policy/explain/explain.ts'
+import type { KeptRequirement } from '../../shared/policy/kept-requirement.ts'
 import { type AuthenticationNeed, authenticationNeed } from '../../shared/policy/needs-authentication.ts'
 import type { Snapshot } from '../../shared/policy/snapshot.ts'
 import type { JobSender, OutgoingJob } from '../../shared/queues/job-queue.ts'
@@ -34,8 +32,7 @@ import { type Dispatch, delayIfEarly, dispatch, successDsnJobs } from './dispatc
 
 export interface EvaluateDependencies {
   trace: Trace
-  claims: Claims<Attempt | Cancelled>
-  requirements: Pick<RequirementStore, 'store' | 'read'>
+  requirements: Pick<ContentAddressedStore<KeptRequirement>, 'store' | 'read'>
   queues: {
     evaluation: JobSender<EvaluationJob>
     authentication: JobSender<EvaluationJob>
@@ -82,7 +79,9 @@ export async function evaluateJob(
     return []
   }
   const message = withInternalResults(job.message, need, dependencies, now)
-  await recordDelivered(message, delivered, trace)
+  await recordAttempts(message, job, delivered, undecided, dependencies)
+  if (undecided.some((recipient) => isNew(recipient, progress)))
+    await trace.recordMessage(message, now, dependencies.retentionDays)
   const input = { snapshot, settings, message, recipients: undecided, now, retry: job.retry }
   const context = {
     at: now,
@@ -127,17 +126,35 @@ function splitByDelivery(recipients: readonly Recipient[]): [delivered: Recipien
 }
 
 /**
- * Records `Delivered` although deliver-message also does so, because the worker that made the attempt may die before it
- * writes the outcome or the state. Once this job is marked as decided, no other job settles the recipient: either the
- * attempt is not repeated, or the outcome of the repeated attempt is ignored.
+ * Records the attempts that the job reports, before the verdicts about them. Records `Delivered` although
+ * deliver-message also does so, because the worker that made the attempt may die before it writes the outcome or the
+ * state. Once this job is marked as decided, no other job settles the recipient: either the attempt is not repeated, or
+ * the outcome of the repeated attempt is ignored.
  */
-async function recordDelivered(
-  { id }: Message,
+async function recordAttempts(
+  message: Message,
+  { notBefore }: EvaluationJob,
   delivered: readonly Recipient[],
-  trace: Trace,
+  undecided: readonly Recipient[],
+  { trace, retentionDays }: Pick<EvaluateDependencies, 'trace' | 'retentionDays'>,
 ): Promise<void> {
-  await Promise.all(delivered.map(({ address }) => trace.recordDelivered(id, address)))
+  const { id } = message
+  const expiresAt = traceExpiry(message, retentionDays)
+  // A timer repeats the last attempt, which the outcome's own job has recorded.
+  const failed = notBefore === null ? undecided : []
+  await Promise.all([
+    ...delivered.map(
+      ({ address, lastAttempt }) => lastAttempt && trace.recordDelivered(id, address, lastAttempt, expiresAt),
+    ),
+    ...failed.map(
+      ({ address, lastAttempt }) => lastAttempt && trace.recordAttempt(id, address, lastAttempt, expiresAt),
+    ),
+  ])
 }
+
+/** Whether no verdict about the recipient was recorded, so that the trace may lack the message. */
+const isNew = ({ address, attempts }: Recipient, progress: ReadonlyMap<string, Progress>): boolean =>
+  attempts === 0 && (progress.get(address)?.state ?? null) === null
 
 /**
  * True for the first job of a message, which needs no progress check and no mark. If the first job runs twice, the
@@ -252,21 +269,12 @@ async function record(
   message: Message,
   verdicts: readonly Verdict[],
   context: DecisionContext,
-  { trace, claims, requirements, retentionDays }: EvaluateDependencies,
+  { trace, requirements, retentionDays }: EvaluateDependencies,
 ): Promise<Result[]> {
   const expiresAt = traceExpiry(message, retentionDays)
-  const isFirstDecision = verdicts.some(({ recipient }) => recipient.attempts === 0)
-  if (isFirstDecision) await trace.recordMessage(message, expiresAt)
   return Promise.all(
     verdicts.map(async (verdict): Promise<Result> => {
-      const { action, recipient, newRequirement } = verdict
-      if (
-        action === 'Bounce' &&
-        !(await cancelNextAttempt(message, recipient, claims, context.at, expiresAt))
-      ) {
-        const executed = await trace.recordedBounce(message.id, verdict)
-        return { verdict, executed, requirement: null, usedRequirement: null }
-      }
+      const { action, newRequirement } = verdict
       // A requirement is stored before the item that refers to it.
       const usedRequirement =
         action === 'Bounce' || newRequirement === null
@@ -278,29 +286,6 @@ async function record(
       return { verdict, ...recorded, requirement, usedRequirement }
     }),
   )
-}
-
-/**
- * Longer than Lambda's maximum run time (15 minutes), so that no worker begins the cancelled attempt before the bounce
- * is recorded.
- */
-const cancellationLeaseMs = 16 * minuteMs
-
-/**
- * A bounce cancels the next attempt, which an earlier copy of this job may have queued under other connectors or before
- * the message expired.
- * @returns false when a worker has begun that attempt: then the attempt's outcome decides about the recipient, and the
- * bounce is not executed
- */
-function cancelNextAttempt(
-  message: Message,
-  { address, attempts }: Recipient,
-  claims: Claims<Attempt | Cancelled>,
-  now: Date,
-  expiresAt: number,
-): Promise<boolean> {
-  const key = attemptKey(message.id, address, attempts + 1)
-  return claims.cancel(key, { outcome: 'Cancelled' }, now, cancellationLeaseMs, expiresAt)
 }
 
 async function send(

@@ -8,14 +8,14 @@ import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { SnapshotReader } from '../../shared/connectors-table/repository.ts'
 import { decisionSettings, EvaluateEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
 import { type CertificateNotice, type EvaluationJob, EvaluationQueueJob } from '../../shared/contract/jobs.ts'
-import type { Attempt } from '../../shared/contract/message.ts'
 import { clientDefaults } from '../../shared/lambda/aws-clients.ts'
 import { JobSource } from '../../shared/lambda/job-source.ts'
 import { sqsHandler } from '../../shared/lambda/sqs-handler.ts'
-import { type Cancelled, Claims } from '../../shared/messages/claims.ts'
+import { Claims } from '../../shared/messages/claims.ts'
+import { ContentAddressedStore } from '../../shared/messages/content-addressed-store.ts'
 import { DailyNoticeLimit } from '../../shared/messages/daily-notice-limit.ts'
-import { RequirementStore } from '../../shared/messages/requirement-store.ts'
 import { Trace } from '../../shared/messages/trace.ts'
+import { KeptRequirement } from '../../shared/policy/kept-requirement.ts'
 import { connectDeliveryQueue } from '../../shared/queues/delivery-queue.ts'
 import { JobQueue } from '../../shared/queues/job-queue.ts'
 import { NoticeQueue } from '../../shared/queues/notice-queue.ts'
@@ -38,8 +38,12 @@ const sqs = new SQSClient(clientDefaults)
 const connectors = new SnapshotReader(documents, environment.CONNECTORS_TABLE)
 const dependencies = {
   trace: new Trace(documents, environment.MESSAGES_TABLE),
-  claims: new Claims<Attempt | Cancelled>(documents, environment.MESSAGES_TABLE),
-  requirements: new RequirementStore(documents, environment.MESSAGES_TABLE),
+  requirements: new ContentAddressedStore(
+    documents,
+    environment.MESSAGES_TABLE,
+    'requirement',
+    KeptRequirement,
+  ),
   queues: {
     evaluation: new JobQueue<EvaluationJob>(sqs, environment.EVALUATION_QUEUE_URL),
     authentication: new JobQueue<EvaluationJob>(sqs, environment.AUTHENTICATION_QUEUE_URL),

@@ -8,10 +8,10 @@ import {
 } from 'aws-cdk-lib/aws-cloudwatch'
 import type { ITopic } from 'aws-cdk-lib/aws-sns'
 import { Construct } from 'constructs'
+import { byTime } from '../../shared/contract/messages-index.ts'
 import { ingressMetricsIntervalMs, Metric } from '../../shared/contract/metrics.ts'
 import type { MailMetrics } from '../mail-metrics.ts'
 import type { MailQueue } from '../queues/mail-queue.ts'
-import { MessagesTable } from '../storage/messages-table.ts'
 import type { UnitFunction } from '../unit.ts'
 import { Alarm, type AlarmProps } from './alarm.ts'
 import type { MonitoredParts } from './monitored-parts.ts'
@@ -498,7 +498,6 @@ function tableThrottleEvents({ messages, connectors, transport }: MonitoredParts
     throttleEvents(`${name}Reads`, 'ReadThrottleEvents', table.tableName),
     throttleEvents(`${name}Writes`, 'WriteThrottleEvents', table.tableName),
   ])
-  const { byTime } = MessagesTable
   const ofIndex = throttleEvents('byTimeWrites', 'WriteThrottleEvents', messages.table.tableName, byTime)
   return sum('Throttle events', period, Object.fromEntries([...ofTables, ofIndex]))
 }

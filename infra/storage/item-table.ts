@@ -6,7 +6,10 @@ import { encryptionKey, grantKeyUse } from '../encryption-key.ts'
 import type { Unit } from '../unit.ts'
 import { retained } from './retained.ts'
 
-/** A DynamoDB table with the keys `pk` and `sk`, billed per request, restorable to any second of the last 35 days. */
+/**
+ * A DynamoDB table with the keys `pk` and `sk`, billed per request. By default it can be restored to any second of the
+ * last 35 days.
+ */
 export class ItemTable extends Table {
   private readonly config: Config
 

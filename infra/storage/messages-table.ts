@@ -1,27 +1,34 @@
 import { AttributeType, ProjectionType } from 'aws-cdk-lib/aws-dynamodb'
 import { Construct } from 'constructs'
+import { byTime, byTimeAttributes } from '../../shared/contract/messages-index.ts'
+import { acknowledge } from '../acknowledge.ts'
 import type { Config } from '../config.ts'
 import type { Unit } from '../unit.ts'
 import { ItemTable } from './item-table.ts'
 
 /** The message trace, and claims: each makes one side effect happen once. Items expire by `expiresAt`. */
 export class MessagesTable extends Construct {
-  /** The index of messages by time. */
-  static readonly byTime = 'byTime'
   readonly table: ItemTable
   private readonly retentionDays: number
 
   constructor(scope: Construct, id: string, config: Config) {
     super(scope, id)
     this.retentionDays = config.traceRetentionDays
-    this.table = new ItemTable(this, 'Table', config, { timeToLiveAttribute: 'expiresAt' })
+    this.table = new ItemTable(this, 'Table', config, {
+      timeToLiveAttribute: 'expiresAt',
+      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: false },
+    })
+    acknowledge(
+      this.table,
+      'Claims of an earlier time would let mail be sent again, and the table changes with each message, so its backups would cost more than the table.',
+      'DDB3',
+    )
     this.table.addGlobalSecondaryIndex({
-      indexName: MessagesTable.byTime,
+      indexName: byTime,
       partitionKey: { name: 'bucket', type: AttributeType.STRING },
       sortKey: { name: 'order', type: AttributeType.STRING },
       projectionType: ProjectionType.INCLUDE,
-      // Attributes by which the list of messages is filtered.
-      nonKeyAttributes: ['sender', 'state', 'connectors'],
+      nonKeyAttributes: byTimeAttributes,
     })
   }
 
@@ -41,7 +48,7 @@ export class MessagesTable extends Construct {
   /** Lets the unit read messages by id and by time. */
   grantHistory(unit: Unit): void {
     this.table.grantCalls(unit, 'Query', 'BatchGetItem')
-    this.table.grantIndexQuery(unit, MessagesTable.byTime)
+    this.table.grantIndexQuery(unit, byTime)
     this.setTableEnvironment(unit)
   }
 

@@ -1,4 +1,5 @@
 import { Construct } from 'constructs'
+import { acknowledge } from '../acknowledge.ts'
 import type { Config } from '../config.ts'
 import type { Unit } from '../unit.ts'
 import { ItemTable } from './item-table.ts'
@@ -17,7 +18,15 @@ export class TransportTable extends Construct {
 
   constructor(scope: Construct, id: string, config: Config) {
     super(scope, id)
-    this.table = new ItemTable(this, 'Table', config, { timeToLiveAttribute: 'expiresAt' })
+    this.table = new ItemTable(this, 'Table', config, {
+      timeToLiveAttribute: 'expiresAt',
+      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: false },
+    })
+    acknowledge(
+      this.table,
+      'The loss of the table loses no mail, and its data can be obtained again.',
+      'DDB3',
+    )
   }
 
   /**

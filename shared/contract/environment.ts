@@ -16,7 +16,7 @@ const commaSeparated = z
   )
 
 /** Days for which the message trace and its claims are kept. */
-const retentionDays = z.coerce.number().int().min(1).max(3650).default(90)
+const retentionDays = z.coerce.number().int().min(1).max(3650).default(15)
 
 const seconds = z.number().positive().max(240)
 

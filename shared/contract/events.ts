@@ -155,5 +155,5 @@ export function shardOfMessage(id: string): number {
   let hash = 0x811c9dc5
   for (let index = 0; index < id.length; index++)
     hash = Math.imul(hash ^ id.charCodeAt(index), 0x01000193) >>> 0
-  return (hash ^ (hash >>> 16)) % maxEventShards
+  return ((hash ^ (hash >>> 16)) >>> 0) % maxEventShards
 }

@@ -204,6 +204,8 @@ export const Attempt = z.object({
   dsnPassedOn: z.boolean().optional(),
   /** The whole message was sent and no reply came: the next attempt may create a duplicate (RFC 5321 §6.1). */
   unanswered: z.boolean().optional(),
+  /** Number of workers that began this attempt before and wrote no result; absent when there is none. */
+  lost: z.int().positive().optional(),
   durationMs: z.int().nonnegative(),
 })
 export type Attempt = z.infer<typeof Attempt>

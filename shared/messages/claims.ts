@@ -1,5 +1,6 @@
 /**
- * A claim lets only one worker execute a side effect. A queue may deliver a job twice, and a worker may die at any
+ * A claim lets only one worker execute a side effect: the sending of a DSN or notice, or an authentication. The claim on
+ * an attempt is in the recipient's item (attempt-claims.ts). A queue may deliver a job twice, and a worker may die at any
  * time. So a conditional write with a lease precedes every side effect. When a lease expires before a result is
  * written, the effect may or may not have happened. The effect is then repeated, because a duplicate is better than a
  * loss, and the caller counts the repetition.
@@ -17,11 +18,6 @@ export type Claim<Result> =
   /** The effect was executed with this result. */
   | { kind: 'Done'; result: Result }
 
-/** Stored in place of an attempt's result when the recipient is settled before the attempt begins. */
-export interface Cancelled {
-  outcome: 'Cancelled'
-}
-
 export interface ClaimKey {
   pk: string
   sk: string
@@ -30,8 +26,6 @@ export interface ClaimKey {
 /** A released claim has no holder either. */
 const isFree = 'attribute_not_exists(holder)'
 const leaseHasExpired = 'leaseUntil < :now'
-/** Only a cancelled claim has both a result and a lease; the result of an effect has no lease. */
-const isCancelled = '(attribute_exists(#result) AND attribute_exists(leaseUntil))'
 /** The SDK repeats a write whose response was lost. The repetition must match the item that the first write created. */
 const isOwnHolder = 'holder = :holder'
 
@@ -56,59 +50,27 @@ export class Claims<Result extends object> {
     expiresAt: number,
     holder: string = randomUUID(),
   ): Promise<Claim<Result>> {
-    const previous = await this.#put(
-      new PutCommand({
-        TableName: this.#table,
-        Item: { ...key, holder, leaseUntil: now.getTime() + leaseMs, expiresAt },
-        ConditionExpression: `${isFree} OR ${leaseHasExpired} OR ${isOwnHolder}`,
-        ExpressionAttributeValues: { ':now': now.getTime(), ':holder': holder },
-        ReturnValues: 'ALL_OLD',
-      }),
-    )
-    if (previous === 'taken') return this.#read(key)
-    const earlier = previous?.holder
-    return { kind: 'Claimed', leaseExpired: earlier !== undefined && earlier !== holder }
+    try {
+      const { Attributes } = await this.#documents.send(
+        new PutCommand({
+          TableName: this.#table,
+          Item: { ...key, holder, leaseUntil: now.getTime() + leaseMs, expiresAt },
+          ConditionExpression: `${isFree} OR ${leaseHasExpired} OR ${isOwnHolder}`,
+          ExpressionAttributeValues: { ':now': now.getTime(), ':holder': holder },
+          ReturnValues: 'ALL_OLD',
+        }),
+      )
+      const earlier = Attributes?.holder
+      return { kind: 'Claimed', leaseExpired: earlier !== undefined && earlier !== holder }
+    } catch (error) {
+      if (error instanceof ConditionalCheckFailedException) return this.#read(key)
+      throw error
+    }
   }
 
   /**
-   * Writes a result before the effect begins, so that no worker begins it during the lease. After the lease the effect
-   * can be claimed again, because the caller may have died before it settled the recipient.
-   * @param leaseMs longer than the caller can take to settle the recipient
-   * @param expiresAt seconds since the epoch; DynamoDB may delete the item after this time
-   * @returns false when the effect has begun
-   */
-  async cancel(
-    key: ClaimKey,
-    result: Result,
-    now: Date,
-    leaseMs: number,
-    expiresAt: number,
-  ): Promise<boolean> {
-    const holder = randomUUID()
-    const previous = await this.#put(
-      new PutCommand({
-        TableName: this.#table,
-        Item: { ...key, holder, result, leaseUntil: now.getTime() + leaseMs, expiresAt },
-        ConditionExpression: `${isFree} OR ${isCancelled} OR ${isOwnHolder}`,
-        ExpressionAttributeNames: { '#result': 'result' },
-        ExpressionAttributeValues: { ':holder': holder },
-      }),
-    )
-    return previous !== 'taken'
-  }
-
-  /** Whether a worker has begun the effect. A cancelled effect has not begun. */
-  async hasBegun(key: ClaimKey): Promise<boolean> {
-    const { Item } = await this.#documents.send(
-      new GetCommand({ TableName: this.#table, Key: key, ConsistentRead: true }),
-    )
-    return Item?.holder !== undefined && (Item.result === undefined || Item.leaseUntil === undefined)
-  }
-
-  /**
-   * Releases a claim whose effect did not happen: the effect can be claimed again at once, or cancelled. Changes nothing
-   * when the claim has another holder. The lease ends instead of being removed, because a version that knows no
-   * released claims waits for its end.
+   * Releases a claim whose effect did not happen: the effect can be claimed again at once. Changes nothing when the claim
+   * has another holder.
    */
   async release(key: ClaimKey, holder: string): Promise<void> {
     await unlessConditionFails(
@@ -116,9 +78,9 @@ export class Claims<Result extends object> {
         new UpdateCommand({
           TableName: this.#table,
           Key: key,
-          UpdateExpression: 'SET leaseUntil = :ended REMOVE holder',
+          UpdateExpression: 'REMOVE holder, leaseUntil',
           ConditionExpression: isOwnHolder,
-          ExpressionAttributeValues: { ':ended': 0, ':holder': holder },
+          ExpressionAttributeValues: { ':holder': holder },
         }),
       ),
     )
@@ -135,17 +97,6 @@ export class Claims<Result extends object> {
         ExpressionAttributeValues: { ':result': result },
       }),
     )
-  }
-
-  /** @returns the previous item or null, or `taken` when the condition failed */
-  async #put(command: PutCommand): Promise<Record<string, unknown> | null | 'taken'> {
-    try {
-      const { Attributes } = await this.#documents.send(command)
-      return Attributes ?? null
-    } catch (error) {
-      if (error instanceof ConditionalCheckFailedException) return 'taken'
-      throw error
-    }
   }
 
   async #read(key: ClaimKey): Promise<Claim<Result>> {

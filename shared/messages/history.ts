@@ -4,15 +4,27 @@
  * yields short or empty pages, each with the position at which the next page starts.
  */
 import { BatchGetCommand, type DynamoDBDocumentClient, type QueryCommandInput } from '@aws-sdk/lib-dynamodb'
-import { dayMs, hourMs } from '../contract/durations.ts'
-import { Message, Recipient } from '../contract/message.ts'
-import { queryItems } from '../dynamodb/query-items.ts'
+import { dayMs } from '../contract/durations.ts'
+import { Attempt, type Message, Recipient } from '../contract/message.ts'
+import { byTime } from '../contract/messages-index.ts'
+import { queryItems, queryPages } from '../dynamodb/query-items.ts'
 import { domainOf } from '../mail/address.ts'
 import { normaliseDomain } from '../mail/domain.ts'
-import type { ClaimKey } from './claims.ts'
-import { bucketsOfDay, byTime, messageKey, recipientKey, ulidTime } from './message-keys.ts'
-import { RequirementStore } from './requirement-store.ts'
-import type { RecipientState } from './trace.ts'
+import { KeptRequirement } from '../policy/kept-requirement.ts'
+import { ContentAddressedStore } from './content-addressed-store.ts'
+import { bareMessageId, searchedMessageId } from './header-message-id.ts'
+import { type MessageItem, messageOfItem, SharedCertificate } from './message-item.ts'
+import {
+  attemptKey,
+  bucketsOfDay,
+  isRecipientKey,
+  messageKey,
+  recipientKey,
+  recipientOf,
+  ulidTime,
+} from './message-keys.ts'
+import { unpackDetail } from './packed-detail.ts'
+import type { RecipientDetail, RecipientItem, RecipientState } from './recipient-item.ts'
 import { type TraceEntry, type TraceItem, traceEntry } from './trace-entry.ts'
 
 /** Times of receipt, from `since` inclusive to `until` exclusive. */
@@ -27,9 +39,21 @@ export interface HistoryFilter extends TimeSpan {
   recipient: AddressFilter | null
   state: RecipientState | null
   connector: string | null
+  /** The field Message-ID, with or without its angle brackets. */
+  messageId: string | null
+  clientIp: string | null
 }
 
 export type AddressFilter = { kind: 'address'; address: string } | { kind: 'domain'; domain: string }
+
+/** Which messages to find. One recipient must match `matches` and `states`. */
+export interface Search extends TimeSpan {
+  matches(row: IndexRow): boolean
+  /** Absent: any state. */
+  states?: readonly RecipientState[]
+  /** Attributes of the rows. DynamoDB compares them, so more rows can be read for a page. */
+  equal?: { clientIp?: string; headerMessageId?: string }
+}
 
 /**
  * The position of a message in the list: its day and, as `before`, its position in the index. After a page that ends
@@ -72,27 +96,31 @@ export interface MessageWithRecipients {
 }
 
 /** A recipient in the index. */
-export interface IndexRow {
-  /** Message id. */
-  pk: string
-  /** `POSITION#ADDRESS`; the position has the length of an id. */
+export type IndexRow = Pick<RecipientItem, 'pk' | 'sk' | 'exception' | 'clientIp' | 'headerMessageId'> & {
+  /** Position of the message. All its rows are in one partition. */
   order: string
   sender: string
-  state: RecipientState
   connectors: string[]
 }
 
+/** A row, or the position up to which an index partition was read without another match. */
+interface ReadRow {
+  order: string
+  /** Number of rows that were read for it. */
+  scanned: number
+  row: IndexRow | null
+}
+
+type Key = Record<string, unknown>
+
 const maxQueryRows = 250
-/** Limit of BatchGetItem. */
+/** While DynamoDB compares attributes, this many times more rows are read for a page. */
+const serverFilterFactor = 20
+/** Rows whose states are read together: the limit of BatchGetItem. */
 const maxBatchGetKeys = 100
 /** Octets of JSON after which a page ends; a Lambda response may have 6 MB. */
 const maxPageOctets = 4_000_000
 const maxConcurrentEntries = 8
-/**
- * An earlier release ordered the index by message id. An id may be created shortly before or after receipt, so the
- * index is read for a span that is longer by this time at each end.
- */
-const idSkewMs = hourMs
 
 /**
  * @param text a mailbox, a domain, or `<>` for the null reverse path
@@ -120,27 +148,38 @@ export function addressMatches(address: string, filter: AddressFilter): boolean 
 
 const localPart = (address: string): string => address.slice(0, address.lastIndexOf('@')).toLowerCase()
 
-export function rowMatches(row: IndexRow, { sender, recipient, state, connector }: HistoryFilter): boolean {
-  return (
-    (state === null || row.state === state) &&
-    (connector === null || row.connectors.includes(connector)) &&
-    (sender === null || addressMatches(row.sender, sender)) &&
-    (recipient === null || addressMatches(recipientOf(row), recipient))
-  )
+const rowMatches = (
+  row: IndexRow,
+  { sender, recipient, connector }: Pick<HistoryFilter, 'sender' | 'recipient' | 'connector'>,
+): boolean =>
+  (connector === null || row.connectors.includes(connector)) &&
+  (sender === null || addressMatches(row.sender, sender)) &&
+  (recipient === null || addressMatches(recipientOf(row), recipient))
+
+/** The states that a recipient with this attribute of the index may have. Only `Bounced` is final there. */
+const possibleStates: Record<'none' | 'Deferred' | 'Bounced', readonly RecipientState[]> = {
+  none: ['Pending', 'Delivered'],
+  Deferred: ['Deferred', 'Pending', 'Delivered'],
+  Bounced: ['Bounced'],
 }
+
+const mayHaveState = ({ exception }: IndexRow, states: readonly RecipientState[]): boolean =>
+  possibleStates[exception ?? 'none'].some((state) => states.includes(state))
 
 export class History {
   readonly #documents: DynamoDBDocumentClient
   readonly #table: string
   readonly #rowsPerPage: number
-  readonly #requirements: RequirementStore
+  readonly #requirements: ContentAddressedStore<KeptRequirement>
+  readonly #certificates: ContentAddressedStore<SharedCertificate>
 
   /** @param rowsPerPage index rows read for one page, rounded up to a whole message */
   constructor(documents: DynamoDBDocumentClient, table: string, rowsPerPage = 5000) {
     this.#documents = documents
     this.#table = table
     this.#rowsPerPage = rowsPerPage
-    this.#requirements = new RequirementStore(documents, table)
+    this.#requirements = new ContentAddressedStore(documents, table, 'requirement', KeptRequirement)
+    this.#certificates = new ContentAddressedStore(documents, table, 'client-certificate', SharedCertificate)
   }
 
   /** @returns null when there is no such message, or when it has been deleted */
@@ -149,9 +188,10 @@ export class History {
     const messageQuery = { KeyConditionExpression: 'pk = :pk', ExpressionAttributeValues: { ':pk': id } }
     for await (const item of this.#query<TraceItem>({ ...messageQuery, ConsistentRead: true }))
       items.push(item)
+    const [message] = await this.#messagesOf(items)
+    if (message === undefined) return null
     const digests = items.flatMap(({ requirement }) => requirement?.digest ?? [])
-    const entry = traceEntry(items, await this.#requirements.read(digests))
-    return entry && this.#addDsnStates(entry)
+    return this.#addDsnStates(traceEntry(message, items, await this.#requirements.read(digests)))
   }
 
   /** Adds the state of each DSN. No DSN reports that a DSN failed, so only the trace shows the failure. */
@@ -160,8 +200,9 @@ export class History {
     const dsns = new Set(
       recipients.flatMap(({ notifications }) => notifications.flatMap(({ message }) => message ?? [])),
     )
-    const items = await this.#items<TraceItem & { pk: string }>(
+    const items = await this.#items<RecipientItem>(
       [...dsns].map((dsn) => recipientKey(dsn, envelope.mailFrom)),
+      'pk, #state',
     )
     const states = new Map(items.map(({ pk, state }) => [pk, state ?? null]))
     const withState = <T extends { message: string | null }>(notification: T) => ({
@@ -178,55 +219,86 @@ export class History {
   }
 
   /**
-   * Reads consistently, without the attempts, which may be many.
+   * Reads a message and its recipients, consistently, with the last attempt of each recipient.
    * @returns null when there is no such message, or when it has been deleted
    */
   async messageWithRecipients(id: string): Promise<MessageWithRecipients | null> {
-    const items: TraceItem[] = []
+    const items: RecipientItem[] = []
     const query = {
       // Sort keys put attempts and DSNs before the message, and recipients after it.
       KeyConditionExpression: 'pk = :pk AND sk >= :sk',
       ExpressionAttributeValues: { ':pk': id, ':sk': messageKey(id).sk },
       ConsistentRead: true,
     }
-    for await (const item of this.#query<TraceItem>(query)) items.push(item)
-    const message = items.find((item) => item.message)?.message
-    if (!message) return null
-    const recipients = items.flatMap(({ recipient, state = 'Pending', verdict, requirement }) =>
-      recipient
-        ? [
-            {
-              recipient: Recipient.parse(recipient),
-              state,
-              connectors: verdict?.connectors ?? { inbound: null, outbound: null },
-              keepsRequirement: requirement !== undefined,
-            },
-          ]
-        : [],
+    for await (const item of this.#query<RecipientItem>(query)) items.push(item)
+    const [message] = await this.#messagesOf(items)
+    if (message === undefined) return null
+    const decided = items.filter(({ sk, detail }) => isRecipientKey(sk) && detail !== undefined)
+    const lastAttempts = await this.#lastAttempts(id, decided)
+    const recipients = decided.map((item) => {
+      const { recipient, verdict } = unpackDetail(item.detail as Uint8Array) as RecipientDetail
+      return {
+        recipient: Recipient.parse({
+          ...recipient,
+          address: recipientOf(item),
+          lastAttempt: lastAttempts.get(item.sk) ?? null,
+        }),
+        state: item.state ?? 'Pending',
+        connectors: verdict.connectors,
+        keepsRequirement: item.requirement !== undefined,
+      }
+    })
+    return { message, recipients }
+  }
+
+  /** @returns the attempts before the recipients' last verdicts, by sort key of the recipient */
+  async #lastAttempts(id: string, recipients: readonly RecipientItem[]): Promise<Map<string, Attempt>> {
+    const attempted = recipients.filter(({ attempts = 0 }) => attempts > 0)
+    const keyOf = (item: RecipientItem) => attemptKey(id, recipientOf(item), item.attempts ?? 0)
+    const items = await this.#items<{ sk: string; detail: Uint8Array }>(attempted.map(keyOf))
+    const attempts = new Map(items.map(({ sk, detail }) => [sk, Attempt.parse(unpackDetail(detail))]))
+    return new Map(
+      attempted.map((item) => {
+        const attempt = attempts.get(keyOf(item).sk)
+        if (attempt === undefined)
+          throw new Error(`the last attempt of ${id} is missing from the messages table`)
+        return [item.sk, attempt]
+      }),
     )
-    return { message: Message.parse(message), recipients }
   }
 
   /** @returns the existing messages, unordered */
   async messages(ids: readonly string[]): Promise<Message[]> {
-    const items = await this.#items<{ message?: unknown }>(ids.map(messageKey))
-    return items.map(({ message }) => Message.parse(message))
+    return this.#messagesOf(await this.#items<MessageItem & { pk: string; sk: string }>(ids.map(messageKey)))
   }
 
-  /** @returns the existing items, unordered */
-  async #items<T>(keys: readonly ClaimKey[]): Promise<T[]> {
-    const parts: ClaimKey[][] = []
+  async #messagesOf(items: readonly { pk: string; sk: string; detail?: Uint8Array }[]): Promise<Message[]> {
+    const messages = items.filter(isMessage)
+    const digests = messages.flatMap(({ certificate }) => certificate ?? [])
+    const certificates = await this.#certificates.read(digests)
+    return messages.map((item) => messageOfItem(item, certificates))
+  }
+
+  /** @returns the existing items, unordered, consistently read */
+  async #items<T>(keys: readonly Key[], projection?: string): Promise<T[]> {
+    const parts: Key[][] = []
     for (let start = 0; start < keys.length; start += maxBatchGetKeys)
       parts.push(keys.slice(start, start + maxBatchGetKeys))
-    return (await Promise.all(parts.map((part) => this.#batchGet<T>(part)))).flat()
+    return (await Promise.all(parts.map((part) => this.#batchGet<T>(part, projection)))).flat()
   }
 
-  async #batchGet<T>(requested: readonly ClaimKey[]): Promise<T[]> {
+  async #batchGet<T>(requested: readonly Key[], projection: string | undefined): Promise<T[]> {
     const items: T[] = []
-    let keys: Record<string, unknown>[] = requested.map((key) => ({ ...key }))
+    const projected = projection !== undefined && {
+      ProjectionExpression: projection,
+      ExpressionAttributeNames: { '#state': 'state' },
+    }
+    let keys: Key[] = requested.map((key) => ({ ...key }))
     while (keys.length > 0) {
       const { Responses, UnprocessedKeys } = await this.#documents.send(
-        new BatchGetCommand({ RequestItems: { [this.#table]: { Keys: keys } } }),
+        new BatchGetCommand({
+          RequestItems: { [this.#table]: { Keys: keys, ConsistentRead: true, ...projected } },
+        }),
       )
       items.push(...((Responses?.[this.#table] ?? []) as T[]))
       keys = UnprocessedKeys?.[this.#table]?.Keys ?? []
@@ -236,18 +308,30 @@ export class History {
 
   /** @param from end of the previous page, null for the first */
   async page(filter: HistoryFilter, from: HistoryPosition | null, limit: number): Promise<HistoryPage> {
+    const { since, until, state, messageId, clientIp } = filter
     const { messages: found, next: stoppedAt } = await this.find(
-      filter,
-      (row) => rowMatches(row, filter),
+      {
+        since,
+        until,
+        matches: (row) => rowMatches(row, filter),
+        ...(state !== null && { states: [state] }),
+        equal: {
+          ...(clientIp !== null && { clientIp }),
+          ...(messageId !== null && { headerMessageId: searchedMessageId(messageId) }),
+        },
+      },
       from,
       limit,
     )
+    // A row has only the beginning of a Message-ID.
+    const matches = ({ headerMessageId }: TraceEntry) =>
+      messageId === null || bareMessageId(headerMessageId ?? '') === bareMessageId(messageId)
     const entries: TraceEntry[] = []
     let size = 0
     for (let start = 0; start < found.length; start += maxConcurrentEntries) {
       const batch = found.slice(start, start + maxConcurrentEntries)
       const loaded = await Promise.all(batch.map(({ id }) => this.entry(id)))
-      const matching = loaded.filter((entry) => entry !== null && isWithinSpan(entry, filter)) as TraceEntry[]
+      const matching = loaded.filter((entry) => entry !== null && matches(entry)) as TraceEntry[]
       entries.push(...matching)
       size += JSON.stringify(matching).length
       const last = batch.at(-1)
@@ -257,65 +341,124 @@ export class History {
   }
 
   /**
-   * Finds messages with a matching row. The caller still compares their times of receipt with the span.
+   * Finds messages with a matching recipient.
    * @param from end of the previous search, null for the first
    */
-  async find(
-    span: TimeSpan,
-    matches: (row: IndexRow) => boolean,
-    from: HistoryPosition | null,
-    limit: number,
-  ): Promise<MatchingMessages> {
+  async find(search: Search, from: HistoryPosition | null, limit: number): Promise<MatchingMessages> {
+    const maxScanned = this.#rowsPerPage * (hasEntries(search.equal) ? serverFilterFactor : 1)
     const found: MatchingMessage[] = []
-    let rows = 0
+    let scanned = 0
     let current = null as MatchingMessage | null
-    for await (const { day, row } of this.#rows(span, from)) {
-      if (current?.id !== row.pk) {
-        // A page ends only between messages, because all recipients of a message must be checked together.
-        if (found.length === limit || rows >= this.#rowsPerPage)
-          return { messages: found, next: current?.position ?? null }
-        current = { id: row.pk, position: { day, before: positionOf(row) } }
-      }
-      rows += 1
-      if (found.at(-1) !== current && matches(row)) found.push(current)
+    let last = null as HistoryPosition | null
+    for await (const { day, order, scanned: count, row, isMatch } of this.#matchedRows(search, from)) {
+      // A page ends only between messages, because all recipients of a message must be checked together.
+      if (last?.before !== order && (found.length === limit || scanned >= maxScanned))
+        return { messages: found, next: last }
+      scanned += count
+      last = { day, before: order }
+      if (row === null) continue
+      if (current?.id !== row.pk) current = { id: row.pk, position: last }
+      if (isMatch && found.at(-1) !== current) found.push(current)
     }
     return { messages: found, next: null }
   }
 
-  async *#rows(
-    { since, until }: TimeSpan,
+  /** Reads the states of rows when the search needs them, for many rows together. */
+  async *#matchedRows(
+    search: Search,
     from: HistoryPosition | null,
-  ): AsyncGenerator<{ day: string; row: IndexRow }> {
-    const low = ulidTime(since.getTime() - idSkewMs)
-    const high = ulidTime(until.getTime() + idSkewMs)
+  ): AsyncGenerator<ReadRow & { day: string; isMatch: boolean }> {
+    const { states, matches } = search
+    if (states === undefined) {
+      for await (const read of this.#rows(search, from))
+        yield { ...read, isMatch: read.row !== null && matches(read.row) }
+      return
+    }
+    let batch: (ReadRow & { day: string })[] = []
+    const isCandidate = (row: IndexRow | null) => row !== null && mayHaveState(row, states) && matches(row)
+    const resolve = async () => {
+      const resolved = batch
+      batch = []
+      const rows = resolved.flatMap(({ row }) => (row !== null && isCandidate(row) ? [row] : []))
+      const matching = await this.#rowsInState(rows, states)
+      return resolved.map((read) => ({ ...read, isMatch: read.row !== null && matching.has(read.row) }))
+    }
+    for await (const read of this.#rows(search, from)) {
+      batch.push(read)
+      if (batch.length === maxBatchGetKeys) yield* await resolve()
+    }
+    yield* await resolve()
+  }
+
+  async #rowsInState(
+    rows: readonly IndexRow[],
+    states: readonly RecipientState[],
+  ): Promise<ReadonlySet<IndexRow>> {
+    const keyOf = ({ pk, sk }: Pick<IndexRow, 'pk' | 'sk'>) => ({ pk, sk })
+    const unknown = rows.filter(({ exception }) => exception !== 'Bounced')
+    const items = await this.#items<RecipientItem>(unknown.map(keyOf), 'pk, sk, #state')
+    const stateOf = new Map(items.map(({ pk, sk, state }) => [`${pk} ${sk}`, state]))
+    return new Set(
+      rows.filter(({ pk, sk, exception }) => {
+        const state = exception === 'Bounced' ? exception : stateOf.get(`${pk} ${sk}`)
+        return state !== undefined && states.includes(state)
+      }),
+    )
+  }
+
+  async *#rows(
+    { since, until, equal = {} }: Search,
+    from: HistoryPosition | null,
+  ): AsyncGenerator<ReadRow & { day: string }> {
+    const low = ulidTime(since.getTime())
+    const high = ulidTime(until.getTime())
     for (const day of daysBetween(since, until)) {
       if (from && day > from.day) continue
       const end = from?.day === day && from.before < high ? from.before : high
       if (end < low) return
-      const shards = bucketsOfDay(day).map((bucket) => this.#shard(bucket, low, end))
-      for await (const row of mergeNewestFirst(shards)) yield { day, row }
+      const shards = bucketsOfDay(day).map((bucket) => this.#shard(bucket, low, end, equal))
+      for await (const read of mergeNewestFirst(shards)) yield { ...read, day }
     }
   }
 
-  /**
-   * Reads the rows of one index partition with `low` <= order < `high`. `BETWEEN` includes `high`, but an order is
-   * longer than a position and so never equals `high`.
-   */
-  #shard(bucket: string, low: string, high: string): AsyncGenerator<IndexRow> {
-    return this.#query<IndexRow>({
+  /** Reads the rows of one index partition with `low` <= order < `end`. `BETWEEN` includes `end`. */
+  async *#shard(
+    bucket: string,
+    low: string,
+    end: string,
+    equal: NonNullable<Search['equal']>,
+  ): AsyncGenerator<ReadRow> {
+    const names = Object.keys(equal)
+    const pages = queryPages<IndexRow>(this.#documents, {
+      TableName: this.#table,
       IndexName: byTime,
-      KeyConditionExpression: '#bucket = :bucket AND #order BETWEEN :low AND :high',
+      KeyConditionExpression: '#bucket = :bucket AND #order BETWEEN :low AND :end',
       ExpressionAttributeNames: { '#bucket': 'bucket', '#order': 'order' },
-      ExpressionAttributeValues: { ':bucket': bucket, ':low': low, ':high': high },
+      ExpressionAttributeValues: {
+        ...{ ':bucket': bucket, ':low': low, ':end': end },
+        ...Object.fromEntries(Object.entries(equal).map(([name, value]) => [`:${name}`, value])),
+      },
       ScanIndexForward: false,
-      Limit: maxQueryRows,
+      ...(names.length > 0
+        ? { FilterExpression: names.map((name) => `${name} = :${name}`).join(' AND ') }
+        : { Limit: maxQueryRows }),
     })
+    for await (const { items, scanned, lastKey } of pages) {
+      for (const row of items) if (row.order !== end) yield { order: row.order, scanned: 1, row }
+      if (names.length > 0 && lastKey !== null)
+        yield { order: String(lastKey.order), scanned: scanned - items.length, row: null }
+    }
   }
 
   #query<T>(query: Omit<QueryCommandInput, 'TableName'>): AsyncGenerator<T> {
     return queryItems<T>(this.#documents, { ...query, TableName: this.#table })
   }
 }
+
+const isMessage = <Item extends { pk: string; sk: string }>(item: Item): item is Item & MessageItem =>
+  item.sk === messageKey(item.pk).sk
+
+const hasEntries = (fields: object = {}): boolean => Object.keys(fields).length > 0
 
 /** Merges generators that each yield in descending order, and starts all of them in parallel. */
 export async function* mergeNewestFirst<T extends { order: string }>(
@@ -333,12 +476,6 @@ export async function* mergeNewestFirst<T extends { order: string }>(
   }
 }
 
-/** The recipient's address. */
-export const recipientOf = ({ pk, order }: Pick<IndexRow, 'pk' | 'order'>): string =>
-  order.slice(pk.length + 1)
-
-const positionOf = ({ pk, order }: IndexRow): string => order.slice(0, pk.length)
-
 /** Returns the UTC days of the span, newest first. */
 function daysBetween(since: Date, until: Date): string[] {
   const days: string[] = []
@@ -347,6 +484,3 @@ function daysBetween(since: Date, until: Date): string[] {
     days.push(new Date(day * dayMs).toISOString().slice(0, 10))
   return days
 }
-
-export const isWithinSpan = ({ receivedAt }: { receivedAt: string }, { since, until }: TimeSpan): boolean =>
-  Date.parse(receivedAt) >= since.getTime() && Date.parse(receivedAt) < until.getTime()

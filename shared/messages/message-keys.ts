@@ -1,20 +1,24 @@
 /**
- * Keys of the messages table. Each message has a partition: the message, an item for each recipient (state and last
- * verdict), for each attempt (its claim, later its result) and for each recipient and kind of DSN (the claim, later the
- * DSN's id). The index `byTime` lists recipients by day. A day is spread over several index partitions, so that a high
- * rate of mail does not exceed the limit of one partition. Each connector that expects certificates has a partition
- * with its notices of unknown certificates, and each kept requirement has a partition of one item.
+ * Keys of the messages table. Each message has a partition: the message, an item for each recipient (state, last verdict,
+ * and the claim on its last attempt), for each failed attempt (its result) and for each recipient and kind of DSN (the
+ * claim, later the DSN's id). The index `byTime` lists recipients by day. A day is spread over several index partitions,
+ * so that a high rate of mail does not exceed the limit of one partition. Each connector that expects certificates has a
+ * partition with its notices of unknown certificates. A value that many items share, such as a kept requirement, has a
+ * partition of one item.
  */
 import { encodeTime } from 'ulid'
+import { maxEventShards, shardOfMessage } from '../contract/events.ts'
 import type { DsnKind } from '../contract/jobs.ts'
 import type { LimitGroup, NoticeEffect } from '../contract/notice-groups.ts'
 
-export const byTime = 'byTime'
-
-const shardsPerDay = 8
-
 export const messageKey = (id: string) => ({ pk: id, sk: 'message' })
-export const recipientKey = (id: string, address: string) => ({ pk: id, sk: `recipient#${address}` })
+
+const recipientPrefix = 'recipient#'
+export const recipientKey = (id: string, address: string) => ({ pk: id, sk: `${recipientPrefix}${address}` })
+export const isRecipientKey = (sk: string): boolean => sk.startsWith(recipientPrefix)
+/** The address of a recipient's item. */
+export const recipientOf = ({ sk }: { sk: string }): string => sk.slice(recipientPrefix.length)
+
 export const attemptKey = (id: string, address: string, attempt: number) => ({
   pk: id,
   sk: `attempt#${address}#${String(attempt).padStart(5, '0')}`,
@@ -27,8 +31,10 @@ export const dsnKey = (id: string, address: string, kind: DsnKind) => ({
 /** The claim on the authentication of a message, once it was received again. */
 export const authenticationKey = (id: string) => ({ pk: id, sk: 'authentication' })
 
-/** @param digest SHA-256 of the requirement, base64url */
-export const requirementKey = (digest: string) => ({ pk: `requirement#${digest}`, sk: 'requirement' })
+/** What the values of a content-addressed store are. */
+export type SharedKind = 'requirement' | 'client-certificate'
+/** @param digest SHA-256 of the value, base64url */
+export const sharedKey = (kind: SharedKind, digest: string) => ({ pk: `${kind}#${digest}`, sk: kind })
 
 /** The sum of the octets of a message's DSNs. */
 export const dsnOctetsKey = (id: string) => ({ pk: id, sk: 'dsn-octets' })
@@ -59,16 +65,16 @@ const timeLength = 10
 export const ulidTime = (at: number): string => encodeTime(Math.max(0, at), timeLength)
 
 /**
- * Index keys of a recipient. `order` is `POSITION#ADDRESS`. The position is the message's id with the time of receipt
- * as its time, because the id of a DSN begins with the time of the reported message.
+ * Index keys of a message's recipients. `order` is the position of the message: its id with the time of receipt as its
+ * time, because the id of a DSN begins with the time of the reported message.
  */
-export function indexKeys(id: string, receivedAt: string, address: string) {
-  const shard = id.charCodeAt(id.length - 1) % shardsPerDay
-  const position = `${ulidTime(Date.parse(receivedAt))}${id.slice(timeLength)}`
-  return { bucket: `${receivedAt.slice(0, 10)}#${shard}`, order: `${position}#${address}` }
-}
+export const indexKeys = (id: string, receivedAt: string) => ({
+  bucket: bucketOf(receivedAt.slice(0, 10), shardOfMessage(id)),
+  order: `${ulidTime(Date.parse(receivedAt))}${id.slice(timeLength)}`,
+})
 
 /** Returns the index partitions of one day. @param day `YYYY-MM-DD` */
-export function bucketsOfDay(day: string): string[] {
-  return Array.from({ length: shardsPerDay }, (_, shard) => `${day}#${shard}`)
-}
+export const bucketsOfDay = (day: string): string[] =>
+  Array.from({ length: maxEventShards }, (_, shard) => bucketOf(day, shard))
+
+const bucketOf = (day: string, shard: number): string => `${day}#${String(shard).padStart(2, '0')}`

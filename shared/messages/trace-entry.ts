@@ -12,7 +12,6 @@ import {
   Envelope,
   Message,
   PolicySource,
-  type Recipient,
   type Reply,
   TlsFacts,
 } from '../contract/message.ts'
@@ -20,8 +19,15 @@ import { TlsResult } from '../contract/tls-result.ts'
 import { formatReply } from '../mail/reply.ts'
 import { Considered } from '../policy/explain/considered.ts'
 import { type KeptRequirement, LoweredField } from '../policy/kept-requirement.ts'
-import type { Cancelled } from './claims.ts'
-import type { AdministratorRequest, RequirementReference } from './trace.ts'
+import { isRecipientKey, recipientOf } from './message-keys.ts'
+import { unpackDetail } from './packed-detail.ts'
+import {
+  type Hold,
+  isSettled,
+  type RecipientDetail,
+  type RecipientItem,
+  requirementOf,
+} from './recipient-item.ts'
 
 export const RecipientStates = ['Pending', 'Delivered', 'Deferred', 'Bounced'] as const
 
@@ -81,9 +87,6 @@ export const VerdictEntry = z.strictObject({
       'fields in which the current connectors require less than the kept requirement, which then applies; connector: none matches',
     ),
 })
-
-/** Defaults for entries of an earlier release. */
-const emptyExplanation = { at: null, connectorsVersion: null, reply: null, considered: [], lowered: [] }
 
 const RequirementEntry = z.strictObject({
   connector: ConnectorName,
@@ -148,6 +151,7 @@ export const TraceEntry = z.strictObject({
     'the session in which the message arrived',
   ),
   envelope: z.strictObject({ ...Envelope.shape, rcptTo: z.array(z.string()) }),
+  headerMessageId: z.string().nullable().describe('field Message-ID; null if there is none'),
   size: z.int().nonnegative().describe('octets'),
   exchangeOnline: ExchangeOnlineFields.nullable().describe(
     'what the message shows of a tenant of Exchange Online; null if no connector asked for it',
@@ -159,23 +163,10 @@ export const TraceEntry = z.strictObject({
 })
 export type TraceEntry = z.output<typeof TraceEntry>
 
-/** An item of the messages table, written by shared/messages. */
-export interface TraceItem {
-  sk: string
-  message?: Message
-  address?: string
-  recipient?: Recipient
-  state?: RecipientEntry['state']
-  connectors?: string[]
-  verdict?: RecipientEntry['verdict']
-  until?: string | null
-  givenUpAt?: string | null
-  firstHeld?: RecipientEntry['firstHeld']
-  requirement?: RequirementReference
-  released?: AdministratorRequest
-  returned?: AdministratorRequest
-  leaseUntil?: number
-  result?: Attempt | Cancelled | { dsn: string }
+/** An item of a message's partition. */
+export interface TraceItem extends Omit<RecipientItem, 'result'> {
+  /** The packed result of an attempt; the result of a claim on a DSN is not packed. */
+  result?: Uint8Array | { dsn: string | null }
 }
 
 /**
@@ -185,48 +176,60 @@ export interface TraceItem {
 const maxAttemptsShown = 8000
 
 /**
+ * @param items the items of the message's partition, without the message
  * @param requirements the kept requirements to which the items refer, by digest
- * @returns null when the items hold no message
  */
 export function traceEntry(
+  message: Message,
   items: readonly TraceItem[],
   requirements: ReadonlyMap<string, KeptRequirement>,
-): TraceEntry | null {
-  const message = items.find(({ sk }) => sk === 'message')?.message
-  if (!message) return null
-  const attempts = groupByAddress(items.filter(isNotCancelled), 'attempt#', attemptOf)
+): TraceEntry {
+  const attempts = groupByAddress(items, 'attempt#', attemptOf)
   const notifications = groupByAddress(items, 'dsn#', notificationOf)
-  const recipients = items.filter(({ sk }) => sk.startsWith('recipient#'))
+  const recipients = items.filter(({ sk }) => isRecipientKey(sk))
   const maxShown = Math.ceil(maxAttemptsShown / Math.max(1, recipients.length))
   return {
     ...messageFields(message),
-    envelope: { ...message.envelope, rcptTo: recipients.map(addressOf) },
+    envelope: { ...message.envelope, rcptTo: recipients.map(recipientOf) },
     recipients: recipients.map((item) => {
-      const allAttempts = attempts.get(addressOf(item)) ?? []
+      const address = recipientOf(item)
+      const allAttempts = withLastAttempt(attempts.get(address) ?? [], item)
       return {
-        address: addressOf(item),
-        state: item.state ?? 'Pending',
-        verdict: item.verdict ? { ...emptyExplanation, ...item.verdict } : null,
-        until: item.until ?? null,
-        givenUpAt: item.givenUpAt ?? null,
-        firstHeld: item.firstHeld ?? null,
+        address,
+        ...decisionFields(item),
         requirement: requirementEntry(item, requirements),
         released: item.released ?? null,
         returned: item.returned ?? null,
         attempts: allAttempts.slice(-maxShown),
         attemptsOmitted: Math.max(0, allAttempts.length - maxShown),
-        notifications: notifications.get(addressOf(item)) ?? [],
+        notifications: notifications.get(address) ?? [],
       }
     }),
   }
 }
 
+function decisionFields(
+  item: TraceItem,
+): Pick<RecipientEntry, 'state' | 'verdict' | 'until' | 'givenUpAt' | 'firstHeld'> {
+  const detail = item.detail === undefined ? null : (unpackDetail(item.detail) as RecipientDetail)
+  // The write of `Delivered` does not change the detail.
+  const { until = null, givenUpAt = null } = isSettled(item) ? {} : (detail ?? {})
+  return {
+    state: item.state ?? 'Pending',
+    verdict: detail?.verdict ?? null,
+    until,
+    givenUpAt,
+    firstHeld: item.firstHeld === undefined ? null : (unpackDetail(item.firstHeld) as Hold),
+  }
+}
+
 function requirementEntry(
-  { requirement: reference }: TraceItem,
+  item: TraceItem,
   requirements: ReadonlyMap<string, KeptRequirement>,
 ): RecipientEntry['requirement'] {
+  const reference = requirementOf(item)
   const requirement = requirements.get(reference?.digest ?? '')
-  if (reference === undefined || requirement === undefined) return null
+  if (reference === null || requirement === undefined) return null
   const { connector, route, smartHosts, tls } = requirement
   const { level, tlsDomain, minimumTlsVersion, revocationCheck, smtpDaneMode, mtaStsMode } = tls
   const fields = { level, tlsDomain, minimumTlsVersion, revocationCheck, smtpDaneMode, mtaStsMode }
@@ -234,8 +237,18 @@ function requirementEntry(
 }
 
 function messageFields(message: Message) {
-  const { id, receivedAt, direction, attributedTo, source, tls, size, exchangeOnline = null } = message
-  const facts = { id, receivedAt, direction, attributedTo, source, tls: omitChain(tls), size }
+  const { id, receivedAt, direction, attributedTo, source, tls, size } = message
+  const { headerMessageId = null, exchangeOnline = null } = message
+  const facts = {
+    id,
+    receivedAt,
+    direction,
+    attributedTo,
+    source,
+    tls: omitChain(tls),
+    headerMessageId,
+    size,
+  }
   return { ...facts, exchangeOnline, authentication: omitFields(message.authentication) }
 }
 
@@ -250,8 +263,6 @@ function omitChain(tls: TlsFacts): TraceEntry['tls'] {
   const { chain: _chain, ...clientCertificate } = tls.clientCertificate
   return { ...tls, clientCertificate }
 }
-
-const addressOf = ({ sk }: TraceItem): string => sk.slice('recipient#'.length)
 
 /** Groups by recipient address the items whose sort key has the prefix, each group in the order of the sort key. */
 function groupByAddress<T>(
@@ -268,20 +279,25 @@ function groupByAddress<T>(
   return groups
 }
 
-/** A cancelled attempt was never made. */
-const isNotCancelled = ({ result }: TraceItem): boolean =>
-  !(result && 'outcome' in result && result.outcome === 'Cancelled')
-
 /** `attempt#ADDRESS#00001`; the address may contain a `#`. */
-function attemptOf({ sk, result, leaseUntil }: TraceItem): { address: string; value: AttemptEntry } {
-  const end = sk.lastIndexOf('#')
-  const number = Number(sk.slice(end + 1))
-  const address = sk.slice('attempt#'.length, end)
-  if (result && 'reply' in result) return { address, value: endedAttempt(result) }
-  return {
-    address,
-    value: { ...inProgressAttempt, number, leaseUntil: new Date(leaseUntil ?? 0).toISOString() },
-  }
+function attemptOf({ sk, detail }: TraceItem): { address: string; value: AttemptEntry } {
+  const address = sk.slice('attempt#'.length, sk.lastIndexOf('#'))
+  return { address, value: endedAttempt(unpackDetail(detail ?? new Uint8Array()) as Attempt) }
+}
+
+/** Adds the attempt that the recipient's item has, unless it has an item of its own. */
+function withLastAttempt(
+  attempts: readonly AttemptEntry[],
+  { claimed, holder, leaseUntil, result }: TraceItem,
+): AttemptEntry[] {
+  if (claimed === undefined || attempts.some(({ number }) => number >= claimed)) return [...attempts]
+  if (result !== undefined) return [...attempts, endedAttempt(unpackDetail(result as Uint8Array) as Attempt)]
+  // A released attempt was not made.
+  if (holder === undefined || leaseUntil === undefined) return [...attempts]
+  return [
+    ...attempts,
+    { ...inProgressAttempt, number: claimed, leaseUntil: new Date(leaseUntil).toISOString() },
+  ]
 }
 
 const inProgressAttempt = {
@@ -299,25 +315,11 @@ const inProgressAttempt = {
   durationMs: null,
 } as const
 
-/** Fills fields that an earlier release did not write. */
-function endedAttempt({
-  reply,
-  reportOnly,
-  tls,
-  dsnPassedOn: _,
-  unanswered: _unanswered,
-  ...attempt
-}: Attempt): AttemptEntry {
-  const { policySource = null, reportOnlyLevel = null, tlsResult = null } = attempt as Partial<Attempt>
-  const session = tls && { ...tls, notVerified: (tls as Partial<AttemptTls>).notVerified ?? null }
+function endedAttempt({ dsnPassedOn: _, unanswered: _u, lost: _l, ...attempt }: Attempt): AttemptEntry {
   return {
     ...attempt,
-    policySource,
-    reportOnlyLevel,
-    tlsResult,
-    tls: session,
-    reply: formatReply(reply),
-    reportOnly: formatOptionalReply(reportOnly),
+    reply: formatReply(attempt.reply),
+    reportOnly: formatOptionalReply(attempt.reportOnly),
     leaseUntil: null,
   }
 }
@@ -328,6 +330,6 @@ const formatOptionalReply = (reply: Reply | null): string | null =>
 /** `dsn#KIND#ADDRESS` */
 function notificationOf({ sk, result }: TraceItem) {
   const [, kind, ...address] = sk.split('#')
-  const message = result && 'dsn' in result ? result.dsn : null
+  const { dsn: message } = (result ?? { dsn: null }) as { dsn: string | null }
   return { address: address.join('#'), value: { kind: kind as DsnKind, message, state: null } }
 }

@@ -1,9 +1,9 @@
 /**
- * Writes the message trace: the history of each recipient, with reasons. `evaluate-policy` writes verdicts.
- * `deliver-message` writes the state `Delivered`, and so does `evaluate-policy` when a job reports a delivery. The
- * record of an attempt is its claim (claims.ts). The API records that an administrator releases or returns a message. A
- * final state is never overwritten, so a late or duplicate job cannot
- * reopen a settled recipient.
+ * Writes the message trace: the history of each recipient, with reasons. `evaluate-policy` writes verdicts and the
+ * results of failed attempts. `deliver-message` writes the state `Delivered` with the result of its attempt
+ * (attempt-claims.ts), and `evaluate-policy` when a job reports a delivery. The API records that an administrator
+ * releases or returns a message. A final state is never overwritten, so a late or duplicate job cannot reopen a settled
+ * recipient.
  */
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
 import {
@@ -12,30 +12,34 @@ import {
   GetCommand,
   PutCommand,
   UpdateCommand,
+  type UpdateCommandInput,
 } from '@aws-sdk/lib-dynamodb'
-import { isCanary, type Message } from '../contract/message.ts'
+import { type Attempt, isCanary, type Message } from '../contract/message.ts'
 import { unlessConditionFails } from '../dynamodb/unless-condition-fails.ts'
 import { formatReply } from '../mail/reply.ts'
 import type { Verdict } from '../policy/evaluate.ts'
 import type { Considered } from '../policy/explain/considered.ts'
-import { indexKeys, messageKey, recipientKey } from './message-keys.ts'
-
-export type RecipientState = 'Pending' | 'Delivered' | 'Deferred' | 'Bounced'
+import { ContentAddressedStore } from './content-addressed-store.ts'
+import { searchedMessageId } from './header-message-id.ts'
+import { messageItem, SharedCertificate, sharedCertificateOf } from './message-item.ts'
+import { attemptKey, indexKeys, messageKey, recipientKey, recipientOf, ulidTime } from './message-keys.ts'
+import { packDetail, unpackDetail } from './packed-detail.ts'
+import {
+  type AdministratorRequest,
+  type Hold,
+  isOpen,
+  isSettled,
+  openStates,
+  type RecipientDetail,
+  type RecipientItem,
+  type RecipientState,
+  type RequirementReference,
+  requirementOf,
+} from './recipient-item.ts'
+import { traceExpiry } from './trace-expiry.ts'
 
 /** The state after a verdict. `Delivered` comes from an attempt. */
 const stateAfterVerdict = { Deliver: 'Pending', Defer: 'Deferred', Bounce: 'Bounced' } as const
-
-/** A kept requirement in a recipient's item. `since`: the time of its decision, ISO 8601. */
-export interface RequirementReference {
-  digest: string
-  since: string
-}
-
-/** A request of an administrator. `by`: IAM principal, or subject of the token. */
-export interface AdministratorRequest {
-  at: string
-  by: string
-}
 
 export interface RecordedVerdict {
   /** The verdict to execute; null when nothing remains to be done. */
@@ -45,7 +49,8 @@ export interface RecordedVerdict {
 }
 
 export interface Progress {
-  state: RecipientState
+  /** Null before the first verdict. */
+  state: RecipientState | null
   /**
    * The latest position (`jobPosition`) of a job whose follow-up jobs were sent. Empty until a second job is decided,
    * because the first job of a message is not marked.
@@ -54,17 +59,25 @@ export interface Progress {
   requirement: RequirementReference | null
   isReleased: boolean
   isReturned: boolean
+  /** The last attempt that a worker has begun; null before the first, and after a release. */
+  begunAttempt: number | null
+  /** Number of attempts whose outcome was decided. */
+  decidedAttempts: number
 }
 
+/** Whether a worker has begun the attempt, or no attempt with this number will be made. */
+export const hasBegun = (progress: Progress | undefined, attempt: number): boolean =>
+  progress !== undefined &&
+  (isSettled(progress) || progress.decidedAttempts >= attempt || (progress.begunAttempt ?? 0) >= attempt)
+
 /**
- * Returns the position of a job among the jobs of its recipient, as text that sorts. The outcome of an attempt comes
- * before the timers that follow it, and an earlier timer before a later one.
+ * Returns the position of a job among the jobs of its recipient, as short text that sorts. The outcome of an attempt
+ * comes before the timers that follow it, and an earlier timer before a later one.
  * @param attempts number of attempts before the job
  * @param notBefore time of a timer, null for an outcome
  */
-export function jobPosition(attempts: number, notBefore: string | null): string {
-  return `${String(attempts).padStart(5, '0')}#${notBefore ?? ''}`
-}
+export const jobPosition = (attempts: number, notBefore: string | null): string =>
+  `${String(attempts).padStart(5, '0')}#${notBefore === null ? '' : ulidTime(Date.parse(notBefore))}`
 
 /** The time of a verdict, the connectors' version behind it, and the connectors that were evaluated. */
 export interface DecisionContext {
@@ -73,28 +86,55 @@ export interface DecisionContext {
   considered(verdict: Verdict): Considered[]
 }
 
-const notFinal = '(attribute_not_exists(#state) OR #state IN (:pending, :deferred))'
 const hasNoLaterAttempt = '(attribute_not_exists(attempts) OR attempts <= :attempts)'
-const openStates = { ':pending': 'Pending', ':deferred': 'Deferred' }
+/** A released claim has no holder. */
+const nextAttemptHasNotBegun =
+  '(attribute_not_exists(claimed) OR claimed <= :attempts OR attribute_not_exists(holder))'
 
 export class Trace {
   readonly #documents: DynamoDBDocumentClient
   readonly #table: string
+  readonly #certificates: ContentAddressedStore<SharedCertificate>
 
   constructor(documents: DynamoDBDocumentClient, table: string) {
     this.#documents = documents
     this.#table = table
+    this.#certificates = new ContentAddressedStore(documents, table, 'client-certificate', SharedCertificate)
   }
 
-  /** @param expiresAt seconds since the epoch */
-  async recordMessage(message: Message, expiresAt: number): Promise<void> {
-    await this.#documents.send(
-      new PutCommand({ TableName: this.#table, Item: { ...messageKey(message.id), message, expiresAt } }),
-    )
+  async recordMessage(message: Message, now: Date, retentionDays: number): Promise<void> {
+    const certificate = sharedCertificateOf(message)
+    // A certificate is stored before the item that refers to it.
+    const digest =
+      certificate === null ? null : await this.#certificates.store(certificate, now, retentionDays)
+    const Item = {
+      ...messageKey(message.id),
+      ...messageItem(message, digest),
+      expiresAt: traceExpiry(message, retentionDays),
+    }
+    await this.#documents.send(new PutCommand({ TableName: this.#table, Item }))
   }
 
   /**
-   * Writes a verdict and its state unless the recipient is settled or has a later attempt.
+   * Writes the result of a failed attempt, before the verdict about it. The recipient's item has the result only until
+   * the next attempt.
+   * @param expiresAt seconds since the epoch
+   */
+  async recordAttempt(
+    messageId: string,
+    address: string,
+    attempt: Attempt,
+    expiresAt: number,
+  ): Promise<void> {
+    const Item = { ...attemptKey(messageId, address, attempt.number), detail: packDetail(attempt), expiresAt }
+    await this.#documents.send(new PutCommand({ TableName: this.#table, Item }))
+  }
+
+  /**
+   * Writes a verdict and its state unless the recipient is settled or has a later attempt. A bounce is also not written
+   * when the next attempt has begun: an earlier copy of the job may have queued it under other connectors, or before the
+   * message expired. Then the attempt's outcome decides about the recipient.
+   * @param expiresAt seconds since the epoch
    * @param newRequirement digest of the requirement to keep; the recipient's first one is not replaced
    * @returns as the verdict to execute: this verdict; or the bounce that already settled the recipient, because its
    * writer may have died before it sent the job
@@ -102,86 +142,74 @@ export class Trace {
   async recordVerdict(
     message: Message,
     verdict: Verdict,
-    { at, connectorsVersion, considered }: DecisionContext,
+    context: DecisionContext,
     expiresAt: number,
     newRequirement: string | null = null,
   ): Promise<RecordedVerdict> {
-    const { recipient, action, reason, explanation, connectors, reportOnly, decidedBy, lowered } = verdict
-    const keys = indexKeys(message.id, message.receivedAt, recipient.address)
-    const item = await this.#updateUnsettled(message.id, recipient.address, {
+    const { recipient, action, reason, explanation, connectors } = verdict
+    const at = context.at.toISOString()
+    const always = {
       state: stateAfterVerdict[action],
-      verdict: {
-        action,
-        reason,
-        explanation,
-        connectors,
-        reportOnly,
-        at: at.toISOString(),
-        connectorsVersion,
-        reply: action === 'Deliver' ? null : formatReply(verdict.reply),
-        considered: considered(verdict),
-        lowered,
-      },
-      until: action === 'Defer' ? verdict.until.toISOString() : null,
-      givenUpAt: action === 'Defer' ? verdict.expiresAt.toISOString() : null,
-      bounced:
-        action === 'Bounce'
-          ? { reply: verdict.reply, decidedBy, mayReturnContent: verdict.mayReturnContent === true }
-          : null,
-      recipient: {
-        ...recipient,
-        delayNotified: recipient.delayNotified || (action === 'Defer' && verdict.notifyDelay),
-      },
-      address: recipient.address,
+      detail: packDetail(detailOf(verdict, context)),
       attempts: recipient.attempts,
       sender: message.envelope.mailFrom,
+      ...(message.source && { clientIp: message.source.ip }),
+      ...(message.headerMessageId && { headerMessageId: searchedMessageId(message.headerMessageId) }),
       connectors: [connectors.inbound, connectors.outbound].filter((id) => id !== null),
-      // Without these keys the index does not contain the recipient, so no list shows a canary.
-      ...(!isCanary(message, recipient) && { bucket: keys.bucket, order: keys.order }),
+      ...(action !== 'Deliver' && { exception: stateAfterVerdict[action] }),
       expiresAt,
-      ...(isHeld(verdict) && { firstHeld: { at: at.toISOString(), reason, explanation } }),
-      ...(newRequirement !== null && { requirement: { digest: newRequirement, since: at.toISOString() } }),
+    }
+    const hold: Hold = { at, reason, explanation }
+    const once = {
+      // Without these keys the index does not contain the recipient, so no list shows a canary.
+      ...(!isCanary(message, recipient) && indexKeys(message.id, message.receivedAt)),
+      ...(isHeld(verdict) && { firstHeld: packDetail(hold) }),
+      ...(newRequirement !== null && {
+        requirement: { digest: newRequirement, since: context.at.getTime() },
+      }),
+    }
+    const item = await this.#updateOpen(message.id, recipient.address, {
+      UpdateExpression: `SET ${[...Object.keys(always).map(set), ...Object.keys(once).map(setOnce)].join(', ')}`,
+      ConditionExpression: [
+        isOpen,
+        hasNoLaterAttempt,
+        ...(action === 'Bounce' ? [nextAttemptHasNotBegun] : []),
+      ].join(' AND '),
+      ExpressionAttributeNames: mapKeys({ ...always, ...once }, (name) => [`#${name}`, name]),
+      ExpressionAttributeValues: mapKeys({ ...always, ...once }, (name, value) => [`:${name}`, value]),
     })
     if (item === null) return { executed: await this.recordedBounce(message.id, verdict), requirement: null }
-    return { executed: withoutContentUnderRequirement(verdict, item), requirement: item.requirement ?? null }
+    return { executed: withoutContentUnderRequirement(verdict, item), requirement: requirementOf(item) }
   }
 
   /**
    * Lets a waiting recipient leave with the current connectors, and records who requested that.
    * @returns false when the recipient is settled, or keeps no requirement
    */
-  recordRelease(messageId: string, address: string, released: AdministratorRequest): Promise<boolean> {
-    return unlessConditionFails(
-      this.#documents.send(
-        new UpdateCommand({
-          TableName: this.#table,
-          Key: recipientKey(messageId, address),
-          UpdateExpression: 'SET released = :released REMOVE requirement',
-          ConditionExpression: `${notFinal} AND attribute_exists(requirement)`,
-          ExpressionAttributeNames: { '#state': 'state' },
-          ExpressionAttributeValues: { ...openStates, ':released': released },
-        }),
-      ),
-    )
+  async recordRelease(messageId: string, address: string, released: AdministratorRequest): Promise<boolean> {
+    const item = await this.#updateOpen(messageId, address, {
+      UpdateExpression: 'SET released = :released REMOVE requirement',
+      ConditionExpression: `${isOpen} AND attribute_exists(requirement)`,
+      ExpressionAttributeNames: {},
+      ExpressionAttributeValues: { ':released': released },
+      ReturnValues: 'NONE',
+    })
+    return item !== null
   }
 
   /**
    * Lets the next decision bounce a waiting recipient, and records who requested that.
    * @returns false when the recipient is settled
    */
-  recordReturn(messageId: string, address: string, returned: AdministratorRequest): Promise<boolean> {
-    return unlessConditionFails(
-      this.#documents.send(
-        new UpdateCommand({
-          TableName: this.#table,
-          Key: recipientKey(messageId, address),
-          UpdateExpression: 'SET returned = :returned',
-          ConditionExpression: notFinal,
-          ExpressionAttributeNames: { '#state': 'state' },
-          ExpressionAttributeValues: { ...openStates, ':returned': returned },
-        }),
-      ),
-    )
+  async recordReturn(messageId: string, address: string, returned: AdministratorRequest): Promise<boolean> {
+    const item = await this.#updateOpen(messageId, address, {
+      UpdateExpression: 'SET returned = :returned',
+      ConditionExpression: isOpen,
+      ExpressionAttributeNames: {},
+      ExpressionAttributeValues: { ':returned': returned },
+      ReturnValues: 'NONE',
+    })
+    return item !== null
   }
 
   /** @returns the bounce that settled this verdict's recipient, or null */
@@ -190,16 +218,37 @@ export class Trace {
     const { Item } = await this.#documents.send(
       new GetCommand({ TableName: this.#table, Key: key, ConsistentRead: true }),
     )
-    if (Item?.state !== 'Bounced') return null
-    return withoutContentUnderRequirement({ ...Item.verdict, ...Item.bounced, recipient }, Item)
+    const item = Item as RecipientItem | undefined
+    if (item?.state !== 'Bounced' || item.detail === undefined) return null
+    const { verdict, bounced } = unpackDetail(item.detail) as RecipientDetail
+    if (bounced === null) return null
+    const bounce = { ...verdict, ...bounced, action: 'Bounce', recipient, newRequirement: null } as const
+    return withoutContentUnderRequirement(bounce, item)
   }
 
-  async recordDelivered(messageId: string, address: string): Promise<void> {
-    await this.#updateUnsettled(messageId, address, {
-      state: 'Delivered',
-      until: null,
-      givenUpAt: null,
-      address,
+  /**
+   * Settles a recipient after the report of its delivery.
+   * @param expiresAt seconds since the epoch
+   */
+  async recordDelivered(
+    messageId: string,
+    address: string,
+    attempt: Attempt,
+    expiresAt: number,
+  ): Promise<void> {
+    // Without a holder, a worker that still makes an attempt cannot write another result.
+    await this.#updateOpen(messageId, address, {
+      UpdateExpression:
+        'SET #state = :delivered, claimed = :attempt, #result = :result, expiresAt = :expiresAt REMOVE holder, leaseUntil, #exception',
+      ConditionExpression: isOpen,
+      ExpressionAttributeNames: { '#result': 'result', '#exception': 'exception' },
+      ExpressionAttributeValues: {
+        ':delivered': 'Delivered',
+        ':attempt': attempt.number,
+        ':result': packDetail(attempt),
+        ':expiresAt': expiresAt,
+      },
+      ReturnValues: 'NONE',
     })
   }
 
@@ -218,7 +267,7 @@ export class Trace {
     )
   }
 
-  /** @returns the progress by address; a recipient that was never evaluated is missing */
+  /** @returns the progress by address; a recipient that was never evaluated or claimed is missing */
   async progress(messageId: string, addresses: readonly string[]): Promise<Map<string, Progress>> {
     const progress = new Map<string, Progress>()
     let keys: Record<string, unknown>[] = addresses.map((address) => recipientKey(messageId, address))
@@ -229,45 +278,35 @@ export class Trace {
             [this.#table]: {
               Keys: keys.splice(0, 100),
               ConsistentRead: true,
-              ProjectionExpression: 'address, #state, decided, requirement, released, returned',
+              ProjectionExpression:
+                'sk, #state, attempts, decided, requirement, released, returned, claimed, holder',
               ExpressionAttributeNames: { '#state': 'state' },
             },
           },
         }),
       )
-      for (const item of Responses?.[this.#table] ?? [])
-        progress.set(item.address, {
-          state: item.state,
-          decided: item.decided ?? '',
-          requirement: item.requirement ?? null,
-          isReleased: item.released !== undefined,
-          isReturned: item.returned !== undefined,
-        })
+      for (const item of (Responses?.[this.#table] ?? []) as RecipientItem[])
+        progress.set(recipientOf(item), progressOf(item))
       keys = keys.concat(UnprocessedKeys?.[this.#table]?.Keys ?? [])
     }
     return progress
   }
 
-  /** @returns the item after the write; null when the recipient is settled or has a later attempt */
-  async #updateUnsettled(
+  /** @returns the item after the write; null when the condition was not met */
+  async #updateOpen(
     messageId: string,
     address: string,
-    fields: Record<string, unknown>,
-  ): Promise<Record<string, RequirementReference | undefined> | null> {
-    const names = Object.keys(fields)
+    update: Omit<UpdateCommandInput, 'TableName' | 'Key'>,
+  ): Promise<Partial<RecipientItem> | null> {
     try {
       const { Attributes } = await this.#documents.send(
         new UpdateCommand({
+          ReturnValues: 'ALL_NEW',
+          ...update,
           TableName: this.#table,
           Key: recipientKey(messageId, address),
-          UpdateExpression: `SET ${names.map(assignment).join(', ')}`,
-          ConditionExpression: names.includes('attempts') ? `${notFinal} AND ${hasNoLaterAttempt}` : notFinal,
-          ExpressionAttributeNames: { '#state': 'state', ...mapKeys(names, (name) => [`#${name}`, name]) },
-          ExpressionAttributeValues: {
-            ...openStates,
-            ...mapKeys(names, (name) => [`:${name}`, fields[name]]),
-          },
-          ReturnValues: 'ALL_NEW',
+          ExpressionAttributeNames: { '#state': 'state', ...update.ExpressionAttributeNames },
+          ExpressionAttributeValues: { ...openStates, ...update.ExpressionAttributeValues },
         }),
       )
       return Attributes ?? {}
@@ -278,14 +317,50 @@ export class Trace {
   }
 }
 
+const progressOf = (item: RecipientItem): Progress => ({
+  state: item.state ?? null,
+  decided: item.decided ?? '',
+  requirement: requirementOf(item),
+  isReleased: item.released !== undefined,
+  isReturned: item.returned !== undefined,
+  begunAttempt: item.holder === undefined ? null : (item.claimed ?? null),
+  decidedAttempts: item.attempts ?? 0,
+})
+
+function detailOf(verdict: Verdict, { at, connectorsVersion, considered }: DecisionContext): RecipientDetail {
+  const { recipient, action, reason, explanation, connectors, reportOnly, decidedBy, lowered } = verdict
+  const { address: _, lastAttempt: _lastAttempt, ...facts } = recipient
+  return {
+    verdict: {
+      action,
+      reason,
+      explanation,
+      connectors,
+      reportOnly,
+      at: at.toISOString(),
+      connectorsVersion,
+      reply: action === 'Deliver' ? null : formatReply(verdict.reply),
+      considered: considered(verdict),
+      lowered,
+    },
+    until: action === 'Defer' ? verdict.until.toISOString() : null,
+    givenUpAt: action === 'Defer' ? verdict.expiresAt.toISOString() : null,
+    bounced:
+      action === 'Bounce'
+        ? { reply: verdict.reply, decidedBy, mayReturnContent: verdict.mayReturnContent === true }
+        : null,
+    recipient: {
+      ...facts,
+      delayNotified: facts.delayNotified || (action === 'Defer' && verdict.notifyDelay),
+    },
+  }
+}
+
 /**
  * True when the recipient is deferred without an attempt. A deferral after a failed attempt is in the attempt's result.
  */
 const isHeld = ({ action, reason }: Verdict): boolean =>
   action === 'Defer' && reason !== 'RetryLater' && reason !== 'OutboundTlsNotMet'
-
-/** Fields that keep their first value. A list that is read page by page must not meet a message at two positions. */
-const writeOnceFields = new Set(['firstHeld', 'requirement', 'bucket', 'order'])
 
 /**
  * A bounce that did not know of a kept requirement, such as that of a repeated first job, must not return the content
@@ -293,13 +368,17 @@ const writeOnceFields = new Set(['firstHeld', 'requirement', 'bucket', 'order'])
  */
 const withoutContentUnderRequirement = (
   verdict: Verdict,
-  { requirement }: Record<string, unknown>,
+  { requirement }: Partial<RecipientItem>,
 ): Verdict =>
   verdict.action === 'Bounce' && requirement !== undefined ? { ...verdict, mayReturnContent: false } : verdict
 
-const assignment = (name: string): string =>
-  writeOnceFields.has(name) ? `#${name} = if_not_exists(#${name}, :${name})` : `#${name} = :${name}`
+const set = (name: string): string => `#${name} = :${name}`
+/** A list that is read page by page must not meet a message at two positions. */
+const setOnce = (name: string): string => `#${name} = if_not_exists(#${name}, :${name})`
 
-function mapKeys<T>(names: readonly string[], entry: (name: string) => [string, T]): Record<string, T> {
-  return Object.fromEntries(names.map(entry))
+function mapKeys<T, Result>(
+  fields: Record<string, T>,
+  entry: (name: string, value: T) => [string, Result],
+): Record<string, Result> {
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => entry(name, value)))
 }

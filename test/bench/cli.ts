@@ -10,6 +10,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { recipientKey } from '../../shared/messages/message-keys.ts'
 import { traceEntry } from '../../shared/messages/trace-entry.ts'
 import { startAnsweringServer } from '../support/cli/mailflow.ts'
 import { inbound, message, outbound } from '../support/fixtures.ts'
@@ -44,8 +45,8 @@ const rows: Row[] = [
 ]
 
 const entries = Array.from({ length: 50 }, () => {
-  const items = [{ sk: 'message', message: message() }, { sk: 'recipient#a@ours.example' }]
-  return traceEntry(items, new Map())
+  const sent = message()
+  return traceEntry(sent, [recipientKey(sent.id, 'a@ours.example')], new Map())
 })
 const lists: Record<string, unknown[]> = {
   '/inbound-connectors': [inbound()],

@@ -49,7 +49,7 @@ const rows: Record<string, Row> = {
   // A DNS resolver, and clients of S3, SQS, DynamoDB and Secrets Manager.
   'authenticate-message': { limit: 1_050_000, without: [...asn1, ...smtp] },
   // A DNS resolver, and clients of S3, SQS and DynamoDB.
-  'bounce-message': { limit: 1_010_000, without: [...asn1, ...smtp] },
+  'bounce-message': { limit: 1_030_000, without: [...asn1, ...smtp] },
   // SMTP sessions with CRLs and OCSP.
   'check-recipient': { limit: 1_050_000, without: [...s3, ...sqs, ...queueHandler] },
   'connector-api': { limit: 1_000_000, without: [...asn1, ...s3, ...dns, ...smtp] },

@@ -255,12 +255,13 @@ test('with reserveConcurrency, a function has reserved what its queues may start
   assert.deepEqual([...byFunction.values()].map((its) => its.length).sort(), [1, 1, 1, 3])
 })
 
-test('the tables are billed per request, restorable to a point in time, and outlive the stack', () => {
+test('the tables are billed per request and outlive the stack, and the connectors are restorable to a point in time', () => {
   const tables = resourcesOfType('AWS::DynamoDB::Table')
   assert.equal(tables.length, 3)
   for (const { id, Properties, DeletionPolicy } of tables) {
     assert.equal(Properties.BillingMode, 'PAY_PER_REQUEST', id)
-    assert.equal(Properties.PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled, true, id)
+    const { PointInTimeRecoveryEnabled: isRestorable } = Properties.PointInTimeRecoverySpecification
+    assert.equal(isRestorable, id.startsWith('Connectors'), id)
     assert.equal(DeletionPolicy, 'RetainExceptOnCreate', id)
   }
 })

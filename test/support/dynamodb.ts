@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { CreateTableCommand, type CreateTableCommandInput, DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import dynalite from 'dynalite'
+import { byTime, byTimeAttributes } from '../../shared/contract/messages-index.ts'
 
 export interface TestDynamoDb {
   documents: DynamoDBDocumentClient
@@ -37,12 +38,12 @@ const messagesTable: CreateTableCommandInput = {
   AttributeDefinitions: strings('pk', 'sk', 'bucket', 'order'),
   GlobalSecondaryIndexes: [
     {
-      IndexName: 'byTime',
+      IndexName: byTime,
       KeySchema: [
         { AttributeName: 'bucket', KeyType: 'HASH' },
         { AttributeName: 'order', KeyType: 'RANGE' },
       ],
-      Projection: { ProjectionType: 'INCLUDE', NonKeyAttributes: ['sender', 'state', 'connectors'] },
+      Projection: { ProjectionType: 'INCLUDE', NonKeyAttributes: byTimeAttributes },
     },
   ],
 }

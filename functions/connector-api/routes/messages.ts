@@ -1,4 +1,5 @@
 /** `/messages`: the message trace. */
+import { isIPv4, SocketAddress } from 'node:net'
 import * as z from 'zod'
 import { dayMs } from '../../../shared/contract/durations.ts'
 import { Problem } from '../../../shared/http-api/problem.ts'
@@ -29,6 +30,12 @@ const addressFilter = z
     return z.NEVER
   })
 
+/** Rows have the text of Node's sockets, so the address is written in the same way. */
+const clientAddress = z.union([z.ipv4(), z.ipv6()]).transform((address) => {
+  const family = isIPv4(address) ? 'ipv4' : 'ipv6'
+  return new SocketAddress({ address, family }).address
+})
+
 const MessageQuery = z.strictObject({
   since: instant.optional().describe('received at or after this time; default: 24 hours before until'),
   until: instant.optional().describe('received before this time; default: now'),
@@ -39,6 +46,13 @@ const MessageQuery = z.strictObject({
     .ulid('is not the id of a connector')
     .optional()
     .describe('id of a connector that applied to the message'),
+  messageId: z
+    .string()
+    .min(1)
+    .max(998)
+    .optional()
+    .describe('field Message-ID, with or without its angle brackets'),
+  clientIp: clientAddress.optional().describe('IP address of the client that sent the message'),
   cursor: historyCursor.optional(),
   limit: limitUpTo(200, 50),
 })
@@ -88,7 +102,8 @@ function filterOf(query: z.output<typeof MessageQuery>, now: number): HistoryFil
   if (since >= until) throw invalidSpan('must be earlier than until')
   if (until.getTime() - since.getTime() > maxSpanMs) throw invalidSpan('must be at most 31 days before until')
   const { sender = null, recipient = null, state = null, connector = null } = query
-  return { since, until, sender, recipient, state, connector }
+  const { messageId = null, clientIp = null } = query
+  return { since, until, sender, recipient, state, connector, messageId, clientIp }
 }
 
 const invalidSpan = (message: string): Problem =>

@@ -2,7 +2,8 @@
 import * as z from 'zod'
 import type { ConnectorRepository } from '../../../shared/connectors-table/repository.ts'
 import { Problem } from '../../../shared/http-api/problem.ts'
-import type { AdministratorRequest, Trace } from '../../../shared/messages/trace.ts'
+import type { AdministratorRequest } from '../../../shared/messages/recipient-item.ts'
+import type { Trace } from '../../../shared/messages/trace.ts'
 import {
   type DecidingConnector,
   type RequestedMail,

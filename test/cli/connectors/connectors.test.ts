@@ -9,10 +9,10 @@ import { encodeTime } from 'ulid'
 import { parse } from 'yaml'
 import type { ConfigurationWarning } from '../../../cli/connectors/configuration-warnings.ts'
 import { ConnectorRepository } from '../../../shared/connectors-table/repository.ts'
-import { RequirementStore } from '../../../shared/messages/requirement-store.ts'
+import { ContentAddressedStore } from '../../../shared/messages/content-addressed-store.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
 import type { Verdict } from '../../../shared/policy/evaluate.ts'
-import { keptRequirementOf } from '../../../shared/policy/kept-requirement.ts'
+import { KeptRequirement, keptRequirementOf } from '../../../shared/policy/kept-requirement.ts'
 import { assertFitsTerminal } from '../../support/cli/fits-terminal.ts'
 import { type HttpApi, mailflow, startAnsweringServer, startApi } from '../../support/cli/mailflow.ts'
 import { outboundInput } from '../../support/connectors.ts'
@@ -614,7 +614,12 @@ describe('`connectors apply` while mail waits under a connector that it lowers',
     id = connector.id
     address = `b${serial}@bank.example`
     const trace = new Trace(api.database.documents, api.database.messagesTable)
-    const store = new RequirementStore(api.database.documents, api.database.messagesTable)
+    const store = new ContentAddressedStore(
+      api.database.documents,
+      api.database.messagesTable,
+      'requirement',
+      KeptRequirement,
+    )
     const receivedAt = new Date(Date.now() - 3_600_000)
     const mail = message({
       id: `${encodeTime(receivedAt.getTime(), 10)}${String(serial++).padStart(16, '0')}`,
@@ -638,7 +643,7 @@ describe('`connectors apply` while mail waits under a connector that it lowers',
       expiresAt: new Date(),
       notifyDelay: false,
     }
-    await trace.recordMessage(mail, 4_000_000_000)
+    await trace.recordMessage(mail, circumstances.at, 90)
     await trace.recordVerdict(mail, verdict, circumstances, 4_000_000_000, digest)
     api.requests.length = 0
     api.evaluation.take()

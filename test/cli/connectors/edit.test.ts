@@ -393,7 +393,7 @@ test('a change of an inbound connector says how many messages it holds, and no o
       id: `${encodeTime(receivedAt.getTime(), 10)}${String(index).padStart(16, '0')}`,
       receivedAt: receivedAt.toISOString(),
     })
-    await trace.recordMessage(held, 4_000_000_000)
+    await trace.recordMessage(held, circumstances.at, 90)
     await trace.recordVerdict(held, deferral(reason, String(id)), circumstances, 4_000_000_000, null)
   }
   const { out } = await connectors('set', 'From the bank', 'mode=ReportOnly', '--dry-run')

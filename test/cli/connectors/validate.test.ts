@@ -25,7 +25,7 @@ async function recordReceivedMail(tls = overTls): Promise<void> {
   const receivedAt = new Date(now - 3_600_000).toISOString()
   const mail = message({ id, receivedAt, mailFrom: 'teller@bank.example', tls })
   const trace = new Trace(api.database.documents, api.database.messagesTable)
-  await trace.recordMessage(mail, 4_000_000_000)
+  await trace.recordMessage(mail, circumstances.at, 90)
   await trace.recordVerdict(
     mail,
     {

@@ -8,11 +8,11 @@ import { encodeTime } from 'ulid'
 import { tlsRequirementText } from '../../../cli/trace/session-text.ts'
 import type { Attempt, Message } from '../../../shared/contract/message.ts'
 import { Claims } from '../../../shared/messages/claims.ts'
-import { attemptKey, dsnKey } from '../../../shared/messages/message-keys.ts'
-import { RequirementStore } from '../../../shared/messages/requirement-store.ts'
+import { ContentAddressedStore } from '../../../shared/messages/content-addressed-store.ts'
+import { dsnKey } from '../../../shared/messages/message-keys.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
 import type { Verdict } from '../../../shared/policy/evaluate.ts'
-import type { KeptRequirement } from '../../../shared/policy/kept-requirement.ts'
+import { KeptRequirement } from '../../../shared/policy/kept-requirement.ts'
 import { opportunistic } from '../../../shared/policy/outbound.ts'
 import { assertFitsTerminal } from '../../support/cli/fits-terminal.ts'
 import { type HttpApi, mailflow, startAnsweringServer, startApi } from '../../support/cli/mailflow.ts'
@@ -75,7 +75,7 @@ async function recordReceived(
   const at = now - hoursAgo * 3_600_000
   const id = `${encodeTime(at, 10)}${String(messageCount++).padStart(16, '0')}`
   const mail = message({ ...fields, id, receivedAt: new Date(at).toISOString() })
-  await trace.recordMessage(mail, 4_000_000_000)
+  await trace.recordMessage(mail, circumstances.at, 90)
   for (const [address, verdict] of Object.entries(recipients))
     await trace.recordVerdict(mail, verdictOf(address, verdict), circumstances, 4_000_000_000)
   return mail
@@ -99,12 +99,8 @@ const verdictOf = (address: string, fields: Partial<Verdict>): Verdict =>
     ...fields,
   }) as Verdict
 
-async function recordAttempt(to: Message, address: string, fields: Partial<Attempt>): Promise<void> {
-  const claims = new Claims<Attempt>(api.database.documents, api.database.messagesTable)
-  const key = attemptKey(to.id, address, fields.number ?? 1)
-  await claims.claim(key, new Date(now), 60_000, 4_000_000_000)
-  await claims.complete(key, attempt(fields))
-}
+const recordAttempt = (to: Message, address: string, fields: Partial<Attempt>): Promise<void> =>
+  trace.recordAttempt(to.id, address, attempt(fields), 4_000_000_000)
 
 describe('`messages`', () => {
   test('refuses a filter beside an id, which would have no effect', async () => {
@@ -122,6 +118,7 @@ describe('`messages`', () => {
         mailFrom: 'teller@bank.example',
         tls: overTlsWith(),
         source: { ip: '192.0.2.9', port: 1, helo: 'mx\u001b[2J.bank.example' },
+        headerMessageId: '<a1@bank.example>',
         authentication: authenticated('pass', 'bank.example'),
         exchangeOnline: { tenantIds: ['72f9'], originatorOrganizations: [], alignedSignatures: null },
       },
@@ -150,7 +147,12 @@ describe('`messages`', () => {
       reply: { code: 250, enhanced: '2.0.0', text: 'Ok' },
       durationMs: 84,
     })
-    await trace.recordDelivered(delivered.id, 'ann@ours.example')
+    await trace.recordDelivered(
+      delivered.id,
+      'ann@ours.example',
+      attempt({ outcome: 'Delivered' }),
+      4_000_000_000,
+    )
     deferred = await recordReceived(
       30,
       { mailFrom: '', source: null },
@@ -198,6 +200,17 @@ describe('`messages`', () => {
     ['the null reverse path', ['--sender', '<>', '--since', '2d'], () => [deferred.id]],
     ['a recipient', ['--recipient', 'ann@ours.example', '--since', '2d'], () => [delivered.id]],
     ['a state, in any letter case', ['--state', 'deferred', '--since', '2d'], () => [deferred.id]],
+    [
+      'the field Message-ID, without angle brackets',
+      ['--message-id', 'a1@bank.example', '--since', '2d'],
+      () => [delivered.id],
+    ],
+    [
+      'the field Message-ID, with angle brackets',
+      ['--message-id', '<a1@bank.example>', '--since', '2d'],
+      () => [delivered.id],
+    ],
+    ['the client', ['--client-ip', '192.0.2.9', '--since', '2d'], () => [delivered.id]],
     ['a connector by name', ['--connector', 'to the bank', '--since', '2d'], () => [deferred.id]],
     [
       'their period, and all of them with --all',
@@ -266,7 +279,7 @@ describe('`messages`', () => {
       reportOnlyLevel: 'EncryptionOnly',
       reportOnly: { code: 451, enhanced: '4.7.321', text: 'STARTTLS is not offered' },
     })
-    await trace.recordDelivered(id, 'bob@paper.example')
+    await trace.recordDelivered(id, 'bob@paper.example', attempt({ outcome: 'Delivered' }), 4_000_000_000)
     const list = await api.mailflow('messages', '--recipient', 'paper.example', '--since', '3d')
     assert.equal(rowsOf(list.out)[1]?.at(-2), 'in the clear, report only: requirement not met')
     const { out } = await api.mailflow('messages', id)
@@ -375,6 +388,7 @@ describe('`messages`', () => {
     [['--since', 'yesterday'], /--since yesterday: not a time/],
     [['--state', 'Lost'], /--state Lost: not a state; the states are Pending, /],
     [['--limit', '0'], /--limit 0: not a number/],
+    [['--client-ip', 'mx.bank.example'], /--client-ip mx\.bank\.example: not an IP address/],
   ]
   for (const [options, message] of misused)
     test(`refuses ${options.join(' ')}`, async () => {
@@ -663,7 +677,12 @@ for (const [name, mark] of [
     /** Records a message that waits under the connector and keeps its requirement. */
     async function recordWaiting(): Promise<Message> {
       const mail = await recordReceived(1, {}, {})
-      const store = new RequirementStore(api.database.documents, api.database.messagesTable)
+      const store = new ContentAddressedStore(
+        api.database.documents,
+        api.database.messagesTable,
+        'requirement',
+        KeptRequirement,
+      )
       const digest = await store.store(requirement, new Date(now), 90)
       const verdict = verdictOf('a@bank.example', {
         connectors: { inbound: null, outbound: connectorId },

@@ -322,9 +322,9 @@ describe('an invalid request', () => {
     },
     {
       name: 'several invalid query parameters',
-      target: `GET /messages?since=today&sender=a%20b&state=Lost&connector=Contoso&limit=0&cursor=${cursor}`,
+      target: `GET /messages?since=today&sender=a%20b&state=Lost&connector=Contoso&messageId=&clientIp=mx&limit=0&cursor=${cursor}`,
       status: 400,
-      at: ['since', 'sender', 'state', 'connector', 'cursor', 'limit'],
+      at: ['since', 'sender', 'state', 'connector', 'messageId', 'clientIp', 'cursor', 'limit'],
     },
     {
       name: 'since later than until',
@@ -515,9 +515,14 @@ describe('GET /messages', () => {
 
   before(async () => {
     const trace = new Trace(database.documents, database.messagesTable)
-    for (const time of times) {
-      const received = message({ id: id(time), receivedAt: time })
-      await trace.recordMessage(received, expiresAt)
+    for (const [n, time] of times.entries()) {
+      const received = message({
+        id: id(time),
+        receivedAt: time,
+        source: { ip: '2001:db8::1', port: 1, helo: 'x' },
+        headerMessageId: `<${n}@elsewhere.example>`,
+      })
+      await trace.recordMessage(received, circumstances.at, 90)
       const verdict: Verdict = {
         action: 'Bounce',
         recipient: recipient(),
@@ -564,6 +569,10 @@ describe('GET /messages', () => {
     { query: `connector=${id('2026-01-01T00:00:00.000Z')}`, count: 0 },
     { query: 'state=Delivered', count: 0 },
     { query: 'sender=%3C%3E', count: 0 },
+    { query: 'messageId=%3C1@elsewhere.example%3E', count: 1 },
+    { query: 'messageId=0@elsewhere.example', count: 1 },
+    { query: 'clientIp=2001:DB8:0:0::1', count: 2 },
+    { query: 'clientIp=192.0.2.1', count: 0 },
   ]
   for (const { query, count } of filters)
     test(`finds ${count} of 2 messages with ?${query}`, async () => {

@@ -40,9 +40,12 @@ async function recordInTrace(
   const at = now - hoursAgo * 3_600_000
   const id = `${encodeTime(at, 10)}${String(messageCount++).padStart(16, '0')}`
   const tracedMessage = message({ id, receivedAt: new Date(at).toISOString() })
-  await trace.recordMessage(tracedMessage, expiresAt)
-  for (const [address, fields] of Object.entries(recipients))
+  await trace.recordMessage(tracedMessage, circumstances.at, 90)
+  for (const [address, fields] of Object.entries(recipients)) {
+    const { lastAttempt } = triedRecipient(address)
+    if (lastAttempt) await trace.recordAttempt(id, address, lastAttempt, expiresAt)
     await trace.recordVerdict(tracedMessage, verdict(address, fields), circumstances, expiresAt)
+  }
   return tracedMessage
 }
 
@@ -119,7 +122,7 @@ describe('POST /messages/{id}/retry', () => {
       'b@ours.example': { action: 'Bounce' },
       'c@ours.example': {},
     })
-    await trace.recordDelivered(id, 'c@ours.example')
+    await trace.recordDelivered(id, 'c@ours.example', attempt({ outcome: 'Delivered' }), 4_000_000_000)
     const { status, body } = await api.call(`POST /messages/${id}/retry`)
     assert.equal(status, 409)
     assert.deepEqual(body.errors, [
@@ -281,7 +284,7 @@ describe('requestForConnector', () => {
       'settled@ours.example': byConnector,
       'waiting@ours.example': byConnector,
     })
-    await trace.recordDelivered(id, 'settled@ours.example')
+    await trace.recordDelivered(id, 'settled@ours.example', attempt({ outcome: 'Delivered' }), 4_000_000_000)
     const history = {
       find: async () => ({ messages: [{ id, position: { day: '2026-02-03', before: id } }], next: null }),
       messageWithRecipients: (messageId: string) => stored.messageWithRecipients(messageId),

@@ -73,7 +73,7 @@ async function receiveMessage({
     ...message({ id, receivedAt: daysAgo(days), source, tls, mailFrom: from }),
     ...content,
   }
-  await trace.recordMessage(receivedMessage, expiresAt)
+  await trace.recordMessage(receivedMessage, circumstances.at, 90)
   for (const address of to)
     await trace.recordVerdict(receivedMessage, delivered(address), circumstances, expiresAt)
   return id

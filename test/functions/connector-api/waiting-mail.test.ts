@@ -6,14 +6,14 @@ import { encodeTime } from 'ulid'
 import { waitingMailOfChange } from '../../../functions/connector-api/waiting-choice.ts'
 import type { OutboundConnector } from '../../../shared/connectors/schema.ts'
 import { EvaluationJob } from '../../../shared/contract/jobs.ts'
+import { ContentAddressedStore } from '../../../shared/messages/content-addressed-store.ts'
 import { recipientKey } from '../../../shared/messages/message-keys.ts'
-import { RequirementStore } from '../../../shared/messages/requirement-store.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
 import type { Verdict } from '../../../shared/policy/evaluate.ts'
-import { keptRequirementOf } from '../../../shared/policy/kept-requirement.ts'
+import { KeptRequirement, keptRequirementOf } from '../../../shared/policy/kept-requirement.ts'
 import { createTestApi } from '../../support/api-client.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
-import { circumstances, message, outbound, recipient } from '../../support/fixtures.ts'
+import { attempt, circumstances, message, outbound, recipient } from '../../support/fixtures.ts'
 
 let database: TestDynamoDb
 let api: ReturnType<typeof createTestApi>
@@ -58,14 +58,19 @@ async function waiting(
   const receivedAt = now - 3_600_000
   const id = `${encodeTime(receivedAt, 10)}${String(serial++).padStart(16, '0')}`
   const mail = message({ id, receivedAt: new Date(receivedAt).toISOString() })
-  await trace.recordMessage(mail, expiresAt)
+  await trace.recordMessage(mail, circumstances.at, 90)
   const requirement = keptRequirementOf(outbound)
-  const store = new RequirementStore(database.documents, database.messagesTable)
+  const store = new ContentAddressedStore(
+    database.documents,
+    database.messagesTable,
+    'requirement',
+    KeptRequirement,
+  )
   const digest = requirement && (await store.store(requirement, new Date(now), 90))
   for (const address of addresses) {
     const verdict = {
       action: 'Defer',
-      recipient: recipient({ address, attempts: 1 }),
+      recipient: recipient({ address, lastAttempt: attempt() }),
       reason: 'OutboundTlsNotMet',
       explanation: '',
       connectors: { inbound: null, outbound: outbound?.id ?? null },
@@ -79,6 +84,8 @@ async function waiting(
       notifyDelay: false,
       ...fields,
     } as Verdict
+    const { lastAttempt } = verdict.recipient
+    if (lastAttempt) await trace.recordAttempt(id, verdict.recipient.address, lastAttempt, expiresAt)
     await trace.recordVerdict(mail, verdict, circumstances, expiresAt, digest)
   }
   return id
@@ -96,7 +103,7 @@ const jobs = () => api.evaluation.take().map(({ job }) => EvaluationJob.parse(jo
 describe('POST /messages/{id}/release', () => {
   test('removes the requirement, records time and caller, and sends a job for the waiting recipients', async () => {
     const id = await waiting(await connector(), ['b@northwind.example', 'c@northwind.example'])
-    await trace.recordDelivered(id, 'c@northwind.example')
+    await trace.recordDelivered(id, 'c@northwind.example', attempt({ outcome: 'Delivered' }), 4_000_000_000)
     const { status, body } = await api.call(`POST /messages/${id}/release`, { authorizer })
     assert.deepEqual([status, body], [202, { requested: 1, recipients: ['b@northwind.example'] }])
     const { requirement, released } = await stored(id)
@@ -143,7 +150,7 @@ describe('POST /messages/{id}/return', () => {
 
   test('gets 409 when no recipient is deferred', async () => {
     const id = await waiting(await connector())
-    await trace.recordDelivered(id, 'b@northwind.example')
+    await trace.recordDelivered(id, 'b@northwind.example', attempt({ outcome: 'Delivered' }), 4_000_000_000)
     const { status, body } = await api.call(`POST /messages/${id}/return`)
     assert.equal(status, 409)
     assert.deepEqual(body.errors, [{ path: 'b@northwind.example', message: 'is Delivered' }])
@@ -227,7 +234,7 @@ describe('a change of an outbound connector while mail waits', () => {
   test('needs no choice when no mail waits', async () => {
     const idle = await connector()
     const id = await waiting(idle)
-    await trace.recordDelivered(id, 'b@northwind.example')
+    await trace.recordDelivered(id, 'b@northwind.example', attempt({ outcome: 'Delivered' }), 4_000_000_000)
     assert.equal((await put(idle, '', weaker)).status, 200)
     const other = await connector()
     assert.equal((await api.call(`DELETE /outbound-connectors/${other.id}`, { headers })).status, 204)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb'
+import { GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import {
   type Delivery,
   type Dependencies,
@@ -10,9 +10,9 @@ import {
 import { maxSesWaits, maxWaits } from '../../../functions/deliver-message/return-to-queue.ts'
 import type { DeliveryJob, EvaluationJob } from '../../../shared/contract/jobs.ts'
 import type { Attempt } from '../../../shared/contract/message.ts'
-import { type Cancelled, Claims } from '../../../shared/messages/claims.ts'
-import { attemptKey, recipientKey } from '../../../shared/messages/message-keys.ts'
-import { jobPosition, Trace } from '../../../shared/messages/trace.ts'
+import { AttemptClaims } from '../../../shared/messages/attempt-claims.ts'
+import { recipientKey } from '../../../shared/messages/message-keys.ts'
+import { Trace } from '../../../shared/messages/trace.ts'
 import type { Outcome } from '../../../shared/net/smtp-delivery.ts'
 import { opportunistic } from '../../../shared/policy/outbound.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
@@ -65,7 +65,7 @@ interface Worker extends Dependencies {
 function worker(outcomes: Record<string, Outcome>, fields: Partial<Dependencies> = {}): Worker {
   const transmitted: string[][] = []
   return {
-    claims: new Claims<Attempt | Cancelled>(db.documents, db.messagesTable),
+    claims: new AttemptClaims(db.documents, db.messagesTable),
     trace: new Trace(db.documents, db.messagesTable),
     evaluation: recordingQueue<EvaluationJob>(),
     read: async () => Buffer.from('octets'),
@@ -92,9 +92,29 @@ const state = async (job: DeliveryJob, address: string): Promise<unknown> => {
 const addressesOf = (tried: Delivery['newAttempts']): string[] =>
   tried.map(({ recipient: { address } }) => address)
 
+/** Another worker's claim on the first attempt. */
+const claimFirst = (job: DeliveryJob, address: string, holder = 'other worker') =>
+  new AttemptClaims(db.documents, db.messagesTable).claim(
+    { messageId: job.message.id, address, attempt: 1 },
+    { now: receivedAt, leaseMs, expiresAt: 2 ** 31, holder },
+  )
+
+const successDsnJob = (address: string): DeliveryJob => {
+  const job = jobFor([address])
+  return { ...job, recipients: job.recipients.map((each) => ({ ...each, notify: ['SUCCESS' as const] })) }
+}
+
 class Died extends Error {}
 const dies = async (): Promise<never> => {
   throw new Died('the worker died')
+}
+
+/** Writes the result and gets no response. */
+class Dying extends AttemptClaims {
+  override async complete(...parameters: Parameters<AttemptClaims['complete']>) {
+    await super.complete(...parameters)
+    await dies()
+  }
 }
 
 describe('a delivery job', () => {
@@ -165,18 +185,14 @@ describe('a delivery job', () => {
   })
 
   it('records Delivered only after the report to evaluation, when a success DSN was requested', async () => {
-    const job = jobFor(['a@partner.example'])
-    const successDsnJob = {
-      ...job,
-      recipients: job.recipients.map((each) => ({ ...each, notify: ['SUCCESS' as const] })),
-    }
-    class Forgetful extends Claims<Attempt | Cancelled> {
+    const job = successDsnJob('a@partner.example')
+    class Forgetful extends AttemptClaims {
       override complete = dies
     }
     const testWorker = worker({}, { claims: new Forgetful(db.documents, db.messagesTable) })
     testWorker.evaluation.failOnce()
-    await assert.rejects(deliverJob(successDsnJob, testWorker), /the queue is away/)
-    assert.equal(await state(successDsnJob, 'a@partner.example'), undefined)
+    await assert.rejects(deliverJob(job, testWorker), /the queue is away/)
+    assert.equal(await state(job, 'a@partner.example'), undefined)
   })
 
   it('that SQS delivers twice is tried once, and its outcome is reported again', async () => {
@@ -211,13 +227,7 @@ describe('a delivery job', () => {
 
   it('reports a recipient that another worker claimed as busy, and delivers to its other recipients', async () => {
     const job = jobFor(['a@partner.example', 'b@partner.example'])
-    const claimsOfOtherWorker = new Claims<Attempt | Cancelled>(db.documents, db.messagesTable)
-    await claimsOfOtherWorker.claim(
-      attemptKey(job.message.id, 'a@partner.example', 1),
-      receivedAt,
-      leaseMs,
-      2 ** 31,
-    )
+    await claimFirst(job, 'a@partner.example')
     const testWorker = worker({})
     const delivery = await deliverJob(job, testWorker)
     assert.deepEqual(testWorker.transmitted, [['b@partner.example']])
@@ -398,20 +408,19 @@ describe('a job whose request Amazon SES throttled', () => {
   it('sends no copy of itself while SQS retries it for a busy recipient', async () => {
     const job = sesJob([address, 'b@partner.example'])
     const { testWorker, delivery } = throttling()
-    const busyKey = attemptKey(job.message.id, 'b@partner.example', 1)
-    await testWorker.claims.claim(busyKey, receivedAt, leaseMs, 2 ** 31)
+    await claimFirst(job, 'b@partner.example')
     const { busyRecipients, returnedToQueue } = await deliverJob(job, testWorker)
     assert.deepEqual(
       [busyRecipients.map((each) => each.address), returnedToQueue],
       [['b@partner.example'], null],
     )
     assert.deepEqual(delivery.take(), [])
-    assert.equal(await testWorker.claims.hasBegun(attemptKey(job.message.id, address, 1)), false)
+    assert.equal((await claimFirst(job, address)).kind, 'Claimed', 'its claim was released')
   })
 
   it('gets a new decision when an administrator returned the message during the request', async () => {
     const job = sesJob([address])
-    const Item = { ...recipientKey(job.message.id, address), address, state: 'Deferred', returned: {} }
+    const Item = { ...recipientKey(job.message.id, address), state: 'Deferred', returned: {} }
     await db.documents.send(new PutCommand({ TableName: db.messagesTable, Item }))
     const { testWorker, delivery } = throttling()
     const { returnedForDecision, returnedToQueue } = await deliverJob(job, testWorker)
@@ -421,12 +430,17 @@ describe('a job whose request Amazon SES throttled', () => {
 
   it('is not sent by a worker that met the claim before its release, when connectors have changed', async () => {
     const job = sesJob([address])
-    class Late extends Claims<Attempt | Cancelled> {
-      override hasBegun = async () => true
+    await claimFirst(job, address, 'first worker')
+    class Late extends Trace {
+      override async progress(id: string, addresses: readonly string[]) {
+        const progress = await super.progress(id, addresses)
+        await testWorker.claims.release({ messageId: id, address, attempt: 1 }, 'first worker')
+        return progress
+      }
     }
     const delivery = recordingQueue<DeliveryJob>()
-    const claims = new Late(db.documents, db.messagesTable)
-    const testWorker = worker({}, { claims, delivery, connectorsVersion: 2 })
+    const trace = new Late(db.documents, db.messagesTable)
+    const testWorker = worker({}, { trace, delivery, connectorsVersion: 2 })
     assert.equal((await deliverJob(job, testWorker)).returnedToQueue, 'SesRate')
     assert.deepEqual([testWorker.transmitted, delivery.take().length], [[], 1])
     assert.equal((await deliverJob(job, worker({}, { connectorsVersion: 2 }))).returnedForDecision, 1)
@@ -490,18 +504,47 @@ describe('a worker that dies', () => {
     assert.equal(await state(job, 'a@partner.example'), 'Delivered')
   })
 
-  it('after it recorded the 250 of the next hop causes no duplicate, and the next worker records the delivery in the trace', async () => {
+  it('after it recorded the 250 of the next hop causes no duplicate and no report', async () => {
     const job = jobFor(['a@partner.example'])
-    class DyingTrace extends Trace {
-      override recordDelivered = dies
-    }
-    const dying = worker({}, { trace: new DyingTrace(db.documents, db.messagesTable) })
-    await assert.rejects(deliverJob(job, dying), Died)
-    assert.equal(await state(job, 'a@partner.example'), undefined)
+    const dying = worker({}, { claims: new Dying(db.documents, db.messagesTable) })
+    dying.evaluation.failOnce()
+    await assert.rejects(deliverJob(job, dying), /the queue is away/)
+    assert.equal(await state(job, 'a@partner.example'), 'Delivered')
     const next = worker({}, { now: () => minutesLater(30) })
     const delivery = await deliverJob(job, next)
-    assert.deepEqual([next.transmitted, delivery.leasesExpired], [[], 0])
+    assert.deepEqual([next.transmitted, delivery.leasesExpired, next.evaluation.take()], [[], 0, []])
+    assert.deepEqual(addressesOf(delivery.earlierAttempts), ['a@partner.example'])
+  })
+
+  it('after it recorded a delivery for which a success DSN was requested, and before its report, loses no report', async () => {
+    const job = successDsnJob('a@partner.example')
+    const dying = worker({})
+    dying.evaluation.failOnce()
+    await assert.rejects(deliverJob(job, dying), /the queue is away/)
+    assert.equal(await state(job, 'a@partner.example'), undefined)
+    const next = worker({}, { now: () => minutesLater(30) })
+    await deliverJob(job, next)
+    assert.deepEqual([next.transmitted, next.evaluation.take().length], [[], 1])
     assert.equal(await state(job, 'a@partner.example'), 'Delivered')
+    const last = worker({}, { now: () => minutesLater(31) })
+    await deliverJob(job, last)
+    assert.deepEqual([last.transmitted, last.evaluation.take()], [[], []])
+  })
+
+  it('repeatedly during one attempt is counted each time, and the result says how often', async () => {
+    const job = jobFor(['a@partner.example'])
+    for (const minutes of [0, 7, 14])
+      await assert.rejects(
+        deliverJob(job, worker({}, { transmit: dies, now: () => minutesLater(minutes) })),
+        Died,
+      )
+    const last = worker({ 'a@partner.example': failed }, { now: () => minutesLater(21) })
+    const { newAttempts } = await deliverJob(job, last)
+    assert.deepEqual(
+      newAttempts.map(({ attempt }) => [attempt.number, attempt.lost]),
+      [[1, 3]],
+    )
+    assert.equal(last.evaluation.take()[0]?.job.recipients[0]?.lastAttempt?.lost, 3)
   })
 
   it('before it reported a failed attempt loses no report: the next worker sends the report', async () => {
@@ -520,7 +563,7 @@ describe('a worker that dies', () => {
 describe('a worker that cannot complete its claim after an attempt', () => {
   it('still records the delivery in the trace, and reports a failed attempt', async () => {
     const job = jobFor(['a@partner.example', 'b@partner.example'])
-    class Forgetful extends Claims<Attempt | Cancelled> {
+    class Forgetful extends AttemptClaims {
       override complete = dies
     }
     const testWorker = worker(
@@ -535,7 +578,7 @@ describe('a worker that cannot complete its claim after an attempt', () => {
 
   it('reports the delivery when the trace fails too, so that the job ends and no second copy is sent', async () => {
     const job = jobFor(['a@partner.example'])
-    class Forgetful extends Claims<Attempt | Cancelled> {
+    class Forgetful extends AttemptClaims {
       override complete = dies
     }
     class DyingTrace extends Trace {
@@ -555,7 +598,7 @@ describe('a worker that cannot complete its claim after an attempt', () => {
 
   it('causes no further attempt for a delivered recipient', async () => {
     const job = jobFor(['a@partner.example'])
-    class Forgetful extends Claims<Attempt | Cancelled> {
+    class Forgetful extends AttemptClaims {
       override complete = dies
     }
     await deliverJob(job, worker({}, { claims: new Forgetful(db.documents, db.messagesTable) }))
@@ -567,68 +610,61 @@ describe('a worker that cannot complete its claim after an attempt', () => {
   it('causes no repeated attempt after evaluation has decided the outcome', async () => {
     const address = 'a@partner.example'
     const job = jobFor([address], { attempt: 2 })
-    const decide = (decided: string) => {
-      const Item = { ...recipientKey(job.message.id, address), address, state: 'Deferred', decided }
-      return db.documents.send(new PutCommand({ TableName: db.messagesTable, Item }))
-    }
-    class Forgetful extends Claims<Attempt | Cancelled> {
+    const decide = (attempts: number) =>
+      db.documents.send(
+        new UpdateCommand({
+          TableName: db.messagesTable,
+          Key: recipientKey(job.message.id, address),
+          UpdateExpression: 'SET attempts = :attempts',
+          ExpressionAttributeValues: { ':attempts': attempts },
+        }),
+      )
+    class Forgetful extends AttemptClaims {
       override complete = dies
     }
     const claims = new Forgetful(db.documents, db.messagesTable)
-    await decide(jobPosition(1, receivedAt.toISOString()))
+    await decide(1)
     await deliverJob(job, worker({ [address]: failed }, { claims }))
     const repeated = worker({ [address]: failed }, { claims, now: () => minutesLater(10) })
     assert.equal((await deliverJob(job, repeated)).leasesExpired, 1, 'its outcome was not decided')
-    await decide(jobPosition(2, null))
+    await decide(2)
     const later = worker({}, { now: () => minutesLater(20) })
     const delivery = await deliverJob(job, later)
     assert.deepEqual([later.transmitted, delivery.leasesExpired, delivery.busyRecipients], [[], 0, []])
   })
 })
 
-describe('a worker of evaluate-policy that dies after it cancelled an attempt, before it settled the recipient,', () => {
-  const cancelAttempt = async () => {
-    const job = jobFor(['a@partner.example', 'b@partner.example'])
-    const testWorker = worker({})
-    const key = attemptKey(job.message.id, 'a@partner.example', job.attempt)
-    await testWorker.claims.cancel(key, { outcome: 'Cancelled' }, receivedAt, leaseMs, 2_000_000_000)
-    return { job, testWorker }
-  }
-  const settle = (job: DeliveryJob) =>
-    db.documents.send(
-      new PutCommand({
-        TableName: db.messagesTable,
-        Item: {
-          ...recipientKey(job.message.id, 'a@partner.example'),
-          address: 'a@partner.example',
-          state: 'Bounced',
-        },
-      }),
-    )
-
-  it('causes no attempt when another worker settles the recipient', async () => {
-    const { job, testWorker } = await cancelAttempt()
-    await settle(job)
-    const delivery = await deliverJob(job, testWorker)
-    const later = await deliverJob(job, { ...testWorker, now: () => minutesLater(60) })
-    assert.deepEqual(testWorker.transmitted, [['b@partner.example']])
-    assert.deepEqual(
-      [delivery.busyRecipients, later.busyRecipients, testWorker.evaluation.take()],
-      [[], [], []],
-    )
-  })
-
-  it('leaves the recipient busy until the lease expires; the next delivery tries the recipient', async () => {
-    const { job, testWorker } = await cancelAttempt()
-    const delivery = await deliverJob(job, testWorker)
-    assert.deepEqual(
-      delivery.busyRecipients.map(({ address }) => address),
-      ['a@partner.example'],
-    )
-    const later = await deliverJob(job, { ...testWorker, now: () => minutesLater(7) })
-    assert.deepEqual(addressesOf(later.newAttempts), ['a@partner.example'])
-    assert.equal(await state(job, 'a@partner.example'), 'Delivered')
-  })
+describe('a recipient that bounced', () => {
+  for (const [when, before] of [
+    ['before its attempt', async () => undefined],
+    [
+      'after its attempt was released',
+      async (job: DeliveryJob, { claims }: Worker) => {
+        await claimFirst(job, 'a@partner.example')
+        const key = { messageId: job.message.id, address: 'a@partner.example', attempt: 1 }
+        await claims.release(key, 'other worker')
+      },
+    ],
+  ] as const)
+    it(`${when} gets no attempt, and the job ends`, async () => {
+      const job = jobFor(['a@partner.example', 'b@partner.example'])
+      const testWorker = worker({})
+      await before(job, testWorker)
+      await db.documents.send(
+        new UpdateCommand({
+          TableName: db.messagesTable,
+          Key: recipientKey(job.message.id, 'a@partner.example'),
+          UpdateExpression: 'SET #state = :bounced',
+          ExpressionAttributeNames: { '#state': 'state' },
+          ExpressionAttributeValues: { ':bounced': 'Bounced' },
+        }),
+      )
+      const { busyRecipients } = await deliverJob(job, testWorker)
+      assert.deepEqual(
+        [testWorker.transmitted, busyRecipients, testWorker.evaluation.take()],
+        [[['b@partner.example']], [], []],
+      )
+    })
 })
 
 describe('a delivery job after a change of connectors', () => {
@@ -662,14 +698,12 @@ describe('a delivery job after a change of connectors', () => {
     assert.equal((await deliverJob(job, worker({}))).returnedForDecision, 1)
   })
 
-  it('still records an attempt that was made before the change', async () => {
+  it('still knows an attempt that was made before the change', async () => {
     const job = jobFor(['a@partner.example', 'b@partner.example'])
-    const dying = worker({}, { trace: { recordDelivered: dies } as unknown as Trace })
-    await assert.rejects(deliverJob({ ...job, recipients: job.recipients.slice(0, 1) }, dying), Died)
+    await deliverJob({ ...job, recipients: job.recipients.slice(0, 1) }, worker({}))
     const testWorker = worker({}, changed)
     const delivery = await deliverJob(job, testWorker)
     assert.deepEqual(addressesOf(delivery.earlierAttempts), ['a@partner.example'])
-    assert.equal(await state(job, 'a@partner.example'), 'Delivered')
     assert.deepEqual(
       testWorker.evaluation.take().map(({ job: sent }) => sent.recipients.map(({ address }) => address)),
       [['b@partner.example']],
@@ -677,16 +711,23 @@ describe('a delivery job after a change of connectors', () => {
     assert.deepEqual(testWorker.transmitted, [])
   })
 
-  it('returns to evaluation although its attempt was cancelled, because the worker that cancelled the attempt may have died', async () => {
+  it('makes an attempt whose worker died, because only this job determines its outcome', async () => {
     const job = jobFor(['a@partner.example'])
-    const testWorker = worker({}, { ...changed, now: () => minutesLater(30) })
-    const key = attemptKey(job.message.id, 'a@partner.example', 1)
-    await testWorker.claims.cancel(key, { outcome: 'Cancelled' }, receivedAt, leaseMs, 2_000_000_000)
+    await assert.rejects(deliverJob(job, worker({}, { transmit: dies })), Died)
+    const testWorker = worker({}, { ...changed, now: () => minutesLater(7) })
     const delivery = await deliverJob(job, testWorker)
-    assert.deepEqual(
-      [testWorker.transmitted, delivery.busyRecipients, delivery.returnedForDecision],
-      [[], [], 1],
+    assert.deepEqual([testWorker.transmitted, delivery.returnedForDecision], [[['a@partner.example']], 0])
+  })
+
+  it('returns to evaluation after its attempt was released', async () => {
+    const job = jobFor(['a@partner.example'])
+    const testWorker = worker({}, changed)
+    await claimFirst(job, 'a@partner.example')
+    await testWorker.claims.release(
+      { messageId: job.message.id, address: 'a@partner.example', attempt: 1 },
+      'other worker',
     )
+    assert.equal((await deliverJob(job, testWorker)).returnedForDecision, 1)
   })
 
   it('fails, so that SQS retries it, when the queue of evaluation does not accept it', async () => {

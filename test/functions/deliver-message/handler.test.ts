@@ -6,9 +6,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { Metrics } from '@aws-lambda-powertools/metrics'
 import { ConnectorRepository } from '../../../shared/connectors-table/repository.ts'
 import { type DeliveryJob, EvaluationJob } from '../../../shared/contract/jobs.ts'
-import type { Attempt, ContentReference } from '../../../shared/contract/message.ts'
-import { Claims } from '../../../shared/messages/claims.ts'
-import { attemptKey } from '../../../shared/messages/message-keys.ts'
+import type { ContentReference } from '../../../shared/contract/message.ts'
+import { AttemptClaims } from '../../../shared/messages/attempt-claims.ts'
 import { opportunistic } from '../../../shared/policy/outbound.ts'
 import { Slots } from '../../../shared/transport/slots.ts'
 import { type DeliverMessage, smartHost, startDeliverMessage } from '../../support/deliver-message.ts'
@@ -235,9 +234,11 @@ describe('deliver-message', () => {
   })
 
   it('reports a job as failed when another worker has claimed its recipient', async () => {
-    const claims = new Claims<Attempt>(db.documents, db.messagesTable)
     const busy = job(5)
-    await claims.claim(attemptKey(busy.message.id, 'b@partner.example', 1), new Date(), 60_000, 2 ** 31)
+    await new AttemptClaims(db.documents, db.messagesTable).claim(
+      { messageId: busy.message.id, address: 'b@partner.example', attempt: 1 },
+      { now: new Date(), leaseMs: 60_000, expiresAt: 2 ** 31, holder: 'other worker' },
+    )
     assert.deepEqual(await failedIds(busy), ['m0'])
   })
 

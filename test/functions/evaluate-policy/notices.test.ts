@@ -13,11 +13,12 @@ import type {
   DeliveryJob,
   EvaluationJob,
 } from '../../../shared/contract/jobs.ts'
-import type { Attempt, ClientCertificate } from '../../../shared/contract/message.ts'
-import { type Cancelled, Claims } from '../../../shared/messages/claims.ts'
+import type { ClientCertificate } from '../../../shared/contract/message.ts'
+import { Claims } from '../../../shared/messages/claims.ts'
+import { ContentAddressedStore } from '../../../shared/messages/content-addressed-store.ts'
 import { DailyNoticeLimit } from '../../../shared/messages/daily-notice-limit.ts'
-import { RequirementStore } from '../../../shared/messages/requirement-store.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
+import { KeptRequirement } from '../../../shared/policy/kept-requirement.ts'
 import { NoticeQueue } from '../../../shared/queues/notice-queue.ts'
 import type { Announcement } from '../../../shared/queues/topic-publisher.ts'
 import type { ObservedChange } from '../../../shared/tls/observed/observation.ts'
@@ -76,10 +77,14 @@ function unit(fields: Partial<InboundConnector> = {}) {
   }
   const dependencies: EvaluateDependencies = {
     trace: new Trace(documents, messagesTable),
-    claims: new Claims<Attempt | Cancelled>(documents, messagesTable),
     queues,
     settings: { defaultRoute: 'Mx' },
-    requirements: new RequirementStore(database.documents, database.messagesTable),
+    requirements: new ContentAddressedStore(
+      database.documents,
+      database.messagesTable,
+      'requirement',
+      KeptRequirement,
+    ),
     priorities: normalPriority,
     hostname: 'mail.ours.example',
     retentionDays: 90,

@@ -4,12 +4,11 @@ import { after, before, describe, test } from 'node:test'
 import { requestForMessage, retryNow } from '../../../functions/connector-api/waiting-mail.ts'
 import { evaluateJob } from '../../../functions/evaluate-policy/evaluate-job.ts'
 import { type BounceJob, type DeliveryJob, EvaluationJob } from '../../../shared/contract/jobs.ts'
-import type { Attempt } from '../../../shared/contract/message.ts'
-import { type Cancelled, Claims } from '../../../shared/messages/claims.ts'
+import { AttemptClaims } from '../../../shared/messages/attempt-claims.ts'
+import { ContentAddressedStore } from '../../../shared/messages/content-addressed-store.ts'
 import { History } from '../../../shared/messages/history.ts'
-import { attemptKey } from '../../../shared/messages/message-keys.ts'
-import { RequirementStore } from '../../../shared/messages/requirement-store.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
+import { KeptRequirement } from '../../../shared/policy/kept-requirement.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import {
@@ -40,6 +39,7 @@ const holding = snapshot({
 })
 
 let serial = 0
+let workers = 0
 
 /** Creates a pipeline for one message with one recipient. */
 function deployment() {
@@ -52,15 +52,19 @@ function deployment() {
     bounce: recordingQueue<BounceJob>(),
   }
   const trace = new Trace(database.documents, database.messagesTable)
-  const claims = new Claims<Attempt | Cancelled>(database.documents, database.messagesTable)
+  const claims = new AttemptClaims(database.documents, database.messagesTable)
   const history = new History(database.documents, database.messagesTable)
   const settings = { defaultRoute: 'Mx' } as const
   const run = (job: EvaluationJob, now: Date, connectors: Snapshot = accepting) =>
     evaluateJob(job, connectors, now, {
       trace,
-      claims,
       queues,
-      requirements: new RequirementStore(database.documents, database.messagesTable),
+      requirements: new ContentAddressedStore(
+        database.documents,
+        database.messagesTable,
+        'requirement',
+        KeptRequirement,
+      ),
       priorities: normalPriority,
       settings,
       hostname: 'mail.ours.example',
@@ -81,8 +85,11 @@ function deployment() {
       )
       return only(queues.evaluation)
     },
-    claim: (number: number) =>
-      claims.claim(attemptKey(id, address, number), receivedAt, 360_000, 2_000_000_000),
+    claim: (attempt: number) =>
+      claims.claim(
+        { messageId: id, address, attempt },
+        { now: receivedAt, leaseMs: 360_000, expiresAt: 2_000_000_000, holder: `worker ${workers++}` },
+      ),
     /** Sends the job that the API would send. @returns the job from the queue */
     async requestRetry(now: Date): Promise<EvaluationJob> {
       await requestForMessage(id, retryNow, {

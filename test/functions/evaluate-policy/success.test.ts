@@ -4,10 +4,10 @@ import { dispatch } from '../../../functions/evaluate-policy/dispatch.ts'
 import { type EvaluateDependencies, evaluateJob } from '../../../functions/evaluate-policy/evaluate-job.ts'
 import { BounceJob, type DeliveryJob, type EvaluationJob } from '../../../shared/contract/jobs.ts'
 import type { Attempt, Message, Recipient } from '../../../shared/contract/message.ts'
-import { type Cancelled, Claims } from '../../../shared/messages/claims.ts'
-import { RequirementStore } from '../../../shared/messages/requirement-store.ts'
+import { ContentAddressedStore } from '../../../shared/messages/content-addressed-store.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
 import { evaluate } from '../../../shared/policy/evaluate.ts'
+import { KeptRequirement } from '../../../shared/policy/kept-requirement.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { attempt, message, minutesLater, outbound, recipient, snapshot } from '../../support/fixtures.ts'
 import { normalPriority, recordingQueue } from '../../support/queue.ts'
@@ -29,10 +29,14 @@ function unit() {
   }
   const dependencies: EvaluateDependencies = {
     trace: new Trace(database.documents, database.messagesTable),
-    claims: new Claims<Attempt | Cancelled>(database.documents, database.messagesTable),
     queues,
     settings: { defaultRoute: 'Mx', tlsReportAddress: reportAddress },
-    requirements: new RequirementStore(database.documents, database.messagesTable),
+    requirements: new ContentAddressedStore(
+      database.documents,
+      database.messagesTable,
+      'requirement',
+      KeptRequirement,
+    ),
     priorities: normalPriority,
     hostname: 'mail.ours.example',
     retentionDays: 90,

@@ -322,7 +322,7 @@ async function readStates(
   const states = new Map<string, string>()
   const addStates = async (messageId: string, addresses: string[]) => {
     for (const [address, { state }] of await trace.progress(messageId, addresses))
-      states.set(`${messageId} ${address}`, state)
+      states.set(`${messageId} ${address}`, state ?? 'Pending')
   }
   await addStates(
     id,

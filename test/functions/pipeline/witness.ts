@@ -35,8 +35,6 @@ export interface Notification {
   recordedOrder: number | null
 }
 
-type PutItem = { pk: string; sk: string; result?: unknown }
-
 export class Witness {
   readonly transmissions: Transmission[] = []
   readonly notifications: Notification[] = []
@@ -66,52 +64,35 @@ export class Witness {
       this.notifications.push({ order: ++this.#order, dsn, kind, address, job, recordedOrder: null })
   }
 
-  /** Records a write that claimed an attempt or completed a claim. Call it after the write. */
+  /** Records a write that claimed or released an attempt, or wrote a result. Call it after the write. */
   recordWrite(command: Command, worker: string): void {
-    const { input } = command
-    if (operation(command) === 'PutCommand') this.#claimed(input.Item as PutItem, worker)
     if (operation(command) !== 'UpdateCommand') return
-    const { pk, sk } = input.Key as { pk: string; sk: string }
+    const { pk, sk } = command.input.Key as { pk: string; sk: string }
     const [itemType, ...rest] = sk.split('#')
-    if (itemType === 'recipient') this.#recipientWritten(pk, rest.join('#'), command)
-    if (itemType === 'attempt' && input.UpdateExpression?.endsWith('REMOVE holder'))
-      this.#released(pk, rest as [string, string], worker)
-    else if (itemType === 'attempt') this.#resultWritten(pk, rest as [string, string], worker)
-    const result = input.ExpressionAttributeValues?.[':result'] as { dsn: string }
+    if (itemType === 'recipient') this.#recipientWritten(pk, rest.join('#'), command, worker)
+    const result = command.input.ExpressionAttributeValues?.[':result'] as { dsn: string }
     if (itemType === 'dsn') this.#dsnWritten(result.dsn, rest as [string, string])
   }
 
-  #recipientWritten(message: string, address: string, { input }: Command): void {
+  #recipientWritten(message: string, address: string, { input }: Command, worker: string): void {
     const values = input.ExpressionAttributeValues ?? {}
-    if (':verdict' in values) this.decided.add(`${message} ${address}`)
+    if (':detail' in values) this.decided.add(`${message} ${address}`)
     if (':released' in values) this.releases.push({ order: ++this.#order, message, address })
+    const attempt = values[':attempt'] as number
+    if (':leaseUntil' in values) this.claims.push({ message, address, attempt, worker })
+    if (input.UpdateExpression === 'REMOVE holder, leaseUntil')
+      this.#released({ message, address, attempt, worker })
+    // evaluate-policy writes the result of another worker.
+    if (':result' in values) this.#resultWritten({ message, address, attempt, worker })
   }
 
-  #claimed({ pk, sk, result }: PutItem, worker: string): void {
-    const [itemType, address = '', attempt] = sk.split('#')
-    // An item put with a result is a cancellation: no worker has begun the attempt.
-    if (itemType === 'attempt' && result === undefined)
-      this.claims.push({ message: pk, address, attempt: Number(attempt), worker })
+  #released(released: Witness['claims'][number]): void {
+    this.claims = this.claims.filter((claim) => !isSameClaim(claim, released))
   }
 
-  #released(message: string, [address, attempt]: [string, string], worker: string): void {
-    this.claims = this.claims.filter(
-      (claim) =>
-        claim.message !== message ||
-        claim.address !== address ||
-        claim.attempt !== Number(attempt) ||
-        claim.worker !== worker,
-    )
-  }
-
-  #resultWritten(message: string, [address, attempt]: [string, string], worker: string): void {
+  #resultWritten(written: Witness['claims'][number]): void {
     for (const transmission of this.transmissions)
-      if (
-        transmission.message === message &&
-        transmission.address === address &&
-        transmission.attempt === Number(attempt)
-      )
-        transmission.isRecorded ||= transmission.worker === worker
+      transmission.isRecorded ||= isSameClaim(transmission, written)
   }
 
   #dsnWritten(dsn: string, [kind, address]: [string, string]): void {
@@ -121,3 +102,9 @@ export class Witness {
         notification.recordedOrder ??= order
   }
 }
+
+const isSameClaim = (one: Witness['claims'][number], other: Witness['claims'][number]): boolean =>
+  one.message === other.message &&
+  one.address === other.address &&
+  one.attempt === other.attempt &&
+  one.worker === other.worker

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { DeleteCommand, ScanCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
+import { DeleteCommand, ScanCommand } from '@aws-sdk/lib-dynamodb'
 import fc from 'fast-check'
 import { encodeTime } from 'ulid'
-import type { Attempt, Message } from '../../../shared/contract/message.ts'
+import type { Message } from '../../../shared/contract/message.ts'
+import { AttemptClaims } from '../../../shared/messages/attempt-claims.ts'
 import { Claims } from '../../../shared/messages/claims.ts'
 import {
   addressMatches,
@@ -13,7 +14,7 @@ import {
   mergeNewestFirst,
   parseAddressFilter,
 } from '../../../shared/messages/history.ts'
-import { attemptKey, dsnKey, recipientKey } from '../../../shared/messages/message-keys.ts'
+import { dsnKey } from '../../../shared/messages/message-keys.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
 import { TraceEntry } from '../../../shared/messages/trace-entry.ts'
 import { relayDeniedReply } from '../../../shared/policy/admit-recipient.ts'
@@ -30,19 +31,20 @@ import {
 
 let database: TestDynamoDb
 let trace: Trace
-let claims: Claims<Attempt>
+let claims: AttemptClaims
 let history: History
 
 before(async () => {
   database = await startDynamoDb()
   trace = new Trace(database.documents, database.messagesTable)
-  claims = new Claims(database.documents, database.messagesTable)
+  claims = new AttemptClaims(database.documents, database.messagesTable)
   history = new History(database.documents, database.messagesTable)
 })
 after(() => database.stop())
 
 const expiresAt = 4_000_000_000
 const now = new Date('2026-01-15T12:00:00Z')
+const claimRequest = { now, leaseMs: 60_000, expiresAt, holder: 'worker' }
 
 /** A message received at `time`, with an id of that time; `n` distinguishes messages of one millisecond. */
 const receivedAt = (time: string, n = 0, fields: Parameters<typeof message>[0] = {}): Message =>
@@ -70,7 +72,7 @@ const verdict = (address: string, fields: Partial<Verdict> = {}): Verdict =>
   }) as Verdict
 
 async function record(received: Message, ...verdicts: Verdict[]): Promise<void> {
-  await trace.recordMessage(received, expiresAt)
+  await trace.recordMessage(received, circumstances.at, 90)
   for (const each of verdicts) await trace.recordVerdict(received, each, circumstances, expiresAt)
 }
 
@@ -140,7 +142,7 @@ describe('the trace entry of a message', () => {
       authentication: { ...results, fields: 'Authentication-Results: secret\r\n' },
       exchangeOnline,
     })
-    await trace.recordMessage(received, expiresAt)
+    await trace.recordMessage(received, circumstances.at, 90)
     const entry = await history.entry(received.id)
     assert.doesNotThrow(() => TraceEntry.parse(entry))
     assert.deepEqual([entry?.authentication, entry?.exchangeOnline], [results, exchangeOnline])
@@ -157,11 +159,10 @@ describe('the trace entry of a message', () => {
       notVerified: null,
       fingerprint256: 'cd'.repeat(32),
     }
-    const key = attemptKey(received.id, 'b@ours.example', 1)
-    await claims.claim(key, now, 60_000, expiresAt)
+    const key = { messageId: received.id, address: 'b@ours.example', attempt: 1 }
+    await claims.claim(key, claimRequest)
     const reply = { code: 250, enhanced: '2.0.0', text: 'Ok' }
-    await claims.complete(key, attempt({ outcome: 'Delivered', tls, reply }))
-    await trace.recordDelivered(received.id, 'b@ours.example')
+    await claims.complete(key, 'worker', attempt({ outcome: 'Delivered', tls, reply }), true)
 
     const entry = await history.entry(received.id)
     assert.deepEqual(TraceEntry.parse(entry), entry, 'as the API describes it')
@@ -206,7 +207,7 @@ describe('the trace entry of a message', () => {
     const received = receivedAt('2026-01-15T12:00:01Z')
     const address = '"odd#local"@ours.example'
     await record(received, verdict(address))
-    await claims.claim(attemptKey(received.id, address, 12), now, 60_000, expiresAt)
+    await claims.claim({ messageId: received.id, address, attempt: 12 }, claimRequest)
     const [attemptInProgress] = (await history.entry(received.id))?.recipients[0]?.attempts ?? []
     assert.deepEqual(
       [
@@ -249,6 +250,8 @@ const everyMessage: HistoryFilter = {
   recipient: null,
   state: null,
   connector: null,
+  messageId: null,
+  clientIp: null,
 }
 
 /** Returns every page in order. */
@@ -390,21 +393,99 @@ describe('a DSN, whose id begins with the time of the message that it reports', 
         found.map((n) => newestFirst[n]),
       )
     })
+})
 
-  test('is still listed once at the time in its id when an earlier release stored it, also after a new verdict', async () => {
-    const [stored] = dsns as [Message]
-    await database.documents.send(
-      new UpdateCommand({
-        TableName: 'messages',
-        Key: recipientKey(stored.id, address),
-        UpdateExpression: 'SET #order = :order',
-        ExpressionAttributeNames: { '#order': 'order' },
-        ExpressionAttributeValues: { ':order': `${stored.id}#${address}` },
-      }),
-    )
-    await record(stored, verdict(address))
-    const listed = [dsns[1], others[1], others[0], stored, reported].map((one) => one?.id)
-    assert.deepEqual((await pages(everyMessage, 1)).flat(), listed)
+describe('a filter by state', () => {
+  const times = [
+    '2026-02-01T10:00Z',
+    '2026-02-01T11:00Z',
+    '2026-02-01T12:00Z',
+    '2026-02-01T13:00Z',
+    '2026-02-01T14:00Z',
+  ]
+  const [pending, delivered, deferred, retried, deliveredLater] = times.map((time) => receivedAt(time)) as [
+    Message,
+    Message,
+    Message,
+    Message,
+    Message,
+  ]
+  const address = 'b@ours.example'
+  const deferral = (attempts: number) =>
+    verdict(address, { action: 'Defer', notifyDelay: false, recipient: recipient({ address, attempts }) })
+  const deliver = async ({ id }: Message, number: number) => {
+    const key = { messageId: id, address, attempt: number }
+    await claims.claim(key, claimRequest)
+    await claims.complete(key, 'worker', attempt({ number, outcome: 'Delivered' }), true)
+  }
+
+  before(async () => {
+    await empty()
+    for (const each of [pending, delivered]) await record(each, verdict(address))
+    await deliver(delivered, 1)
+    await trace.recordAttempt(retried.id, address, attempt(), expiresAt)
+    await trace.recordAttempt(deliveredLater.id, address, attempt(), expiresAt)
+    for (const each of [deferred, retried, deliveredLater]) await record(each, deferral(0))
+    for (const each of [retried, deliveredLater])
+      await record(each, verdict(address, { recipient: recipient({ address, attempts: 1 }) }))
+    await deliver(deliveredLater, 2)
+  })
+
+  for (const [state, found] of [
+    ['Pending', [retried, pending]],
+    ['Deferred', [deferred]],
+    ['Delivered', [deliveredLater, delivered]],
+    ['Bounced', []],
+  ] as const)
+    test(`finds ${found.length} messages that are ${state}, although the index does not have that state`, async () => {
+      for (const limit of [1, 50])
+        assert.deepEqual(
+          (await pages({ ...everyMessage, state }, limit)).flat(),
+          found.map(({ id }) => id),
+        )
+    })
+})
+
+describe('a search by Message-ID or client', () => {
+  const long = `${'x'.repeat(80)}@mail.contoso.example`
+  const rows = [
+    receivedAt('2026-02-02T10:00Z', 1, { headerMessageId: '<a1@contoso.example>' }),
+    receivedAt('2026-02-02T11:00Z', 2, { headerMessageId: `<${long}>` }),
+    receivedAt('2026-02-02T12:00Z', 3, { headerMessageId: `<${long}.org>` }),
+    receivedAt('2026-02-02T13:00Z', 4, { source: { ip: '2001:db8::1', port: 1, helo: 'x' } }),
+  ] as const
+  const others = Array.from({ length: 60 }, (_, n) => receivedAt('2026-02-02T09:00Z', 100 + n))
+  before(async () => {
+    await empty()
+    for (const each of [...rows, ...others])
+      await record(each, verdict('b@ours.example'), verdict('c@ours.example'))
+  })
+
+  const cases: [name: string, filter: Partial<HistoryFilter>, found: number[]][] = [
+    ['an id with angle brackets', { messageId: '<a1@contoso.example>' }, [0]],
+    ['an id without them', { messageId: 'a1@contoso.example' }, [0]],
+    ['an id of which the index has only the beginning', { messageId: long }, [1]],
+    ['an unknown id', { messageId: 'a2@contoso.example' }, []],
+    ['a client', { clientIp: '2001:db8::1' }, [3]],
+    [
+      'a client and a recipient',
+      { clientIp: '2001:db8::1', recipient: parseAddressFilter('c@ours.example') },
+      [3],
+    ],
+  ]
+  for (const [name, filter, found] of cases)
+    test(`finds ${name}, although a page reads few rows`, async () => {
+      const small = new History(database.documents, database.messagesTable, 10)
+      for (const source of [history, small])
+        assert.deepEqual(
+          (await pages({ ...everyMessage, ...filter }, 50, source)).flat(),
+          found.map((n) => rows[n]?.id),
+        )
+    })
+
+  test('shows the field as it is in the message', async () => {
+    assert.equal((await history.entry(rows[0].id))?.headerMessageId, '<a1@contoso.example>')
+    assert.equal((await history.entry(rows[3].id))?.headerMessageId, null)
   })
 })
 
@@ -427,13 +508,31 @@ describe('the state of a message for a retry', () => {
     const received = receivedAt('2026-01-15T12:00:03Z')
     const lastState = recipient({ address: 'b@ours.example', lastAttempt: attempt(), delayNotified: true })
     const connectors = { inbound: 'id-contoso', outbound: 'id-northwind' }
+    await trace.recordAttempt(received.id, 'b@ours.example', attempt(), expiresAt)
     await record(received, verdict('b@ours.example', { action: 'Defer', recipient: lastState, connectors }))
-    await claims.claim(attemptKey(received.id, 'b@ours.example', 1), now, 60_000, expiresAt)
-    await claims.claim(dsnKey(received.id, 'b@ours.example', 'delayed'), now, 60_000, expiresAt)
+    await claims.claim({ messageId: received.id, address: 'b@ours.example', attempt: 2 }, claimRequest)
+    const dsns = new Claims(database.documents, database.messagesTable)
+    await dsns.claim(dsnKey(received.id, 'b@ours.example', 'delayed'), now, 60_000, expiresAt)
     assert.deepEqual(await history.messageWithRecipients(received.id), {
       message: received,
       recipients: [{ recipient: lastState, state: 'Deferred', connectors, keepsRequirement: false }],
     })
+  })
+
+  test('has the client certificate with its chain and the revocation status of the session, of messages that share it', async () => {
+    const sent = (['Good', 'Unknown'] as const).map((status, n) =>
+      receivedAt('2026-01-15T12:00:04Z', n, {
+        tls: overTlsWith({ chain: ['MIIB', 'MIIC'], revocation: { status, detail: 'a CRL' } }),
+      }),
+    )
+    for (const each of sent) await record(each, verdict('b@ours.example'))
+    const read = await Promise.all(sent.map(({ id }) => history.messageWithRecipients(id)))
+    assert.deepEqual(
+      read.map((each) => each?.message),
+      sent,
+    )
+    const { Items = [] } = await database.documents.send(new ScanCommand({ TableName: 'messages' }))
+    assert.equal(Items.filter(({ sk }) => sk === 'client-certificate').length, 1)
   })
 
   test('is null for an unknown message', async () => {
@@ -443,7 +542,7 @@ describe('the state of a message for a retry', () => {
 
 test('120 messages, more than one request can read, are all read by their ids', async () => {
   const stored = Array.from({ length: 120 }, (_, n) => receivedAt('2026-01-16T12:00:00Z', n))
-  for (const received of stored) await trace.recordMessage(received, expiresAt)
+  for (const received of stored) await trace.recordMessage(received, circumstances.at, 90)
   const ids = stored.map(({ id }) => id)
   const read = await history.messages(['01ARZ3NDEKTSV4RRFFQ69G5FAV', ...ids])
   assert.deepEqual(read.map(({ id }) => id).sort(), ids)

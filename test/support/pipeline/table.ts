@@ -46,6 +46,10 @@ export class MemoryTable {
     }
   }
 
+  item(key: Item | undefined): Item | undefined {
+    return this.#items.get(keyOf(key))
+  }
+
   #batchGet({ RequestItems = {} }: Input): unknown {
     const matching = Object.entries(RequestItems).map(([table, { Keys }]) => [
       table,
@@ -78,18 +82,21 @@ function updated(item: Item, input: Input): Item {
   const { assignments, removed } = parseUpdate(input.UpdateExpression ?? '')
   for (const { path, value } of assignments)
     item[attributeNamed(path, input)] = assignedValue(value, item, input)
-  delete item[removed]
+  for (const path of removed) delete item[attributeNamed(path, input)]
   return item
 }
 
+/** `SET a = :a, b = :b REMOVE c, d`; one of the clauses may be missing. */
 const parseUpdate = cached((expression: string) => {
-  const [set = '', removed = ''] = expression.replace(/^SET /, '').split(' REMOVE ')
-  const assignments = set.split(/, (?![^(]*\))/).map((assignment) => {
+  const [, set = '', remove = ''] = /^(?:SET (.+?))?(?:(?:^| )REMOVE (.+))?$/.exec(expression) ?? []
+  const assignments = listed(set).map((assignment) => {
     const [path = '', value = ''] = assignment.split(' = ')
     return { path, value }
   })
-  return { assignments, removed }
+  return { assignments, removed: listed(remove) }
 })
+
+const listed = (clause: string): string[] => (clause === '' ? [] : clause.split(/, (?![^(]*\))/))
 
 const tokensOf = cached((condition: string) => condition.match(/[:#]?\w+|[<>]=|[<=(),]/g) ?? [])
 

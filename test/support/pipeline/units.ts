@@ -16,12 +16,14 @@ import { evaluateJob } from '../../../functions/evaluate-policy/evaluate-job.ts'
 import type { MessageAuthentication } from '../../../shared/contract/authentication.ts'
 import { BounceJob, DeliveryJob, EvaluationJob } from '../../../shared/contract/jobs.ts'
 import type { ContentReference } from '../../../shared/contract/message.ts'
+import { AttemptClaims } from '../../../shared/messages/attempt-claims.ts'
 import { Claims } from '../../../shared/messages/claims.ts'
+import { ContentAddressedStore } from '../../../shared/messages/content-addressed-store.ts'
 import { History } from '../../../shared/messages/history.ts'
-import { RequirementStore } from '../../../shared/messages/requirement-store.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
 import type { OutboundMessage, Outcomes } from '../../../shared/net/smtp-delivery.ts'
 import type { Settings } from '../../../shared/policy/evaluate.ts'
+import { KeptRequirement } from '../../../shared/policy/kept-requirement.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
 import type { OutgoingJob } from '../../../shared/queues/job-queue.ts'
 import { authenticated } from '../fixtures.ts'
@@ -63,8 +65,7 @@ export function runUnit(unit: Unit, body: string, ports: Ports, receives = 1): P
     case 'evaluate':
       return evaluateJob(EvaluationJob.parse(job), ports.connectors(), ports.now(), {
         ...shared,
-        claims: new Claims(documents, table),
-        requirements: new RequirementStore(documents, table),
+        requirements: new ContentAddressedStore(documents, table, 'requirement', KeptRequirement),
         queues: {
           evaluation: shared.evaluation,
           authentication: queue(ports, 'authenticate'),
@@ -87,7 +88,7 @@ export function runUnit(unit: Unit, body: string, ports: Ports, receives = 1): P
     case 'deliver':
       return deliver(DeliveryJob.parse(job), {
         ...shared,
-        claims: new Claims(documents, table),
+        claims: new AttemptClaims(documents, table),
         delivery: queue(ports, 'deliver'),
         read: ports.read,
         now: ports.now,

@@ -1,0 +1,8 @@
+/** The index of the messages table that lists recipients by time. */
+export const byTime = 'byTime'
+
+/**
+ * Attributes that the index has besides the keys. They do not change on the normal path of a message: the write of
+ * `Delivered` must not cause a write in the index.
+ */
+export const byTimeAttributes = ['sender', 'clientIp', 'headerMessageId', 'connectors', 'exception']
