@@ -2,7 +2,7 @@
 import type { AddressInfo } from 'node:net'
 import { CreateTableCommand, type CreateTableCommandInput, DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
-import dynalite from 'dynalite'
+import { startTables } from '../../infra/local/aws/tables.ts'
 
 export interface TestDynamoDb {
   documents: DynamoDBDocumentClient
@@ -55,10 +55,9 @@ const transportTable: CreateTableCommandInput = {
 
 /** Starts on a free port of the loopback interface, in memory. */
 export async function startDynamoDb(): Promise<TestDynamoDb> {
-  const server = dynalite({ createTableMs: 0 })
+  const server = await startTables(null)
   // A test may use the tables long after another test: the server must not close a connection that the client keeps.
   server.keepAliveTimeout = 0
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const client = new DynamoDBClient({
     endpoint,

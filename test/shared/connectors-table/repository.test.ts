@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { DeleteCommand, type DynamoDBDocumentClient, PutCommand, ScanCommand } from '@aws-sdk/lib-dynamodb'
-import { ConnectorRepository, SnapshotReader } from '../../../shared/connectors-table/repository.ts'
+import { ConnectorRepository } from '../../../shared/connectors-table/repository.ts'
+import { SnapshotReader } from '../../../shared/connectors-table/snapshot-reader.ts'
 import { inboundInput, outboundInput } from '../../support/connectors.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { connectorsIn } from '../../support/fixtures.ts'
@@ -25,7 +26,7 @@ beforeEach(async () => {
 
 /** Creates a connector and asserts that it was saved. */
 async function createConnector(changes = {}) {
-  const saved = await repository.inbound.create(inboundInput(changes))
+  const saved = await repository.inbound.create(inboundInput(changes), 'administrator')
   assert(saved.kind === 'Saved', `created, not ${saved.kind}`)
   return saved.value
 }
@@ -53,7 +54,7 @@ describe('a connector', () => {
   test('keeps its id and creation time and gets version 2 when it is replaced', async () => {
     const { id, createdAt } = await createConnector()
     clock += 1000
-    const saved = await repository.inbound.replace(id, inboundInput({ comment: 'new' }), [1])
+    const saved = await repository.inbound.replace(id, inboundInput({ comment: 'new' }), [1], 'administrator')
     assert(saved.kind === 'Saved')
     const { version, updatedAt, comment } = saved.value
     assert.deepEqual(
@@ -71,7 +72,9 @@ describe('a connector', () => {
   test('is replaced by only one of two concurrent writers that name the same version', async () => {
     const { id } = await createConnector()
     const outcomes = await Promise.all(
-      ['one', 'two'].map((comment) => repository.inbound.replace(id, inboundInput({ comment }), [1])),
+      ['one', 'two'].map((comment) =>
+        repository.inbound.replace(id, inboundInput({ comment }), [1], 'administrator'),
+      ),
     )
     assert.deepEqual(kindsOf(outcomes), ['Saved', 'VersionMismatch'])
     const winner = outcomes.find((outcome) => outcome.kind === 'Saved')
@@ -81,14 +84,14 @@ describe('a connector', () => {
   test('is either replaced or removed, not both, when two concurrent writers name the same version', async () => {
     const { id } = await createConnector()
     const [replaced, removed] = await Promise.all([
-      repository.inbound.replace(id, inboundInput({ comment: 'new' }), [1]),
-      repository.inbound.remove(id, [1]),
+      repository.inbound.replace(id, inboundInput({ comment: 'new' }), [1], 'administrator'),
+      repository.inbound.remove(id, [1], 'administrator'),
     ])
     assert.equal([replaced.kind === 'Saved', removed.kind === 'Removed'].filter(Boolean).length, 1)
   })
 
   test('is refused when it is larger than a DynamoDB item may be', async () => {
-    const saved = await repository.inbound.create(inboundInput(tooLargeInput()))
+    const saved = await repository.inbound.create(inboundInput(tooLargeInput()), 'administrator')
     assert.equal(saved.kind, 'TooLarge')
   })
 })
@@ -96,61 +99,79 @@ describe('a connector', () => {
 describe('the name of a connector', () => {
   test('is refused to a second connector of the same direction, in any letter case', async () => {
     await createConnector({ name: 'Contoso' })
-    assert.equal((await repository.inbound.create(inboundInput({ name: 'CONTOSO' }))).kind, 'NameTaken')
+    assert.equal(
+      (await repository.inbound.create(inboundInput({ name: 'CONTOSO' }), 'administrator')).kind,
+      'NameTaken',
+    )
   })
 
   test('may be shared by an inbound and an outbound connector', async () => {
     await createConnector({ name: 'Contoso' })
-    assert.equal((await repository.outbound.create(outboundInput({ name: 'Contoso' }))).kind, 'Saved')
+    assert.equal(
+      (await repository.outbound.create(outboundInput({ name: 'Contoso' }), 'administrator')).kind,
+      'Saved',
+    )
   })
 
   test('goes to only one of many connectors that are created at the same time', async () => {
     const outcomes = await Promise.all(
-      Array.from({ length: 8 }, () => repository.inbound.create(inboundInput())),
+      Array.from({ length: 8 }, () => repository.inbound.create(inboundInput(), 'administrator')),
     )
     assert.deepEqual(kindsOf(outcomes), [...Array(7).fill('NameTaken'), 'Saved'])
   })
 
   test('is free again when its connector is removed or renamed', async () => {
     const { id } = await createConnector({ name: 'A' })
-    assert.equal((await repository.inbound.replace(id, inboundInput({ name: 'B' }), [1])).kind, 'Saved')
+    assert.equal(
+      (await repository.inbound.replace(id, inboundInput({ name: 'B' }), [1], 'administrator')).kind,
+      'Saved',
+    )
     await createConnector({ name: 'A' })
-    assert.equal((await repository.inbound.remove(id, [2])).kind, 'Removed')
+    assert.equal((await repository.inbound.remove(id, [2], 'administrator')).kind, 'Removed')
     await createConnector({ name: 'B' })
   })
 
   test('stays with a connector that changes only its letter case', async () => {
     const { id } = await createConnector({ name: 'contoso' })
-    assert.equal((await repository.inbound.replace(id, inboundInput({ name: 'Contoso' }), [1])).kind, 'Saved')
-    assert.equal((await repository.inbound.create(inboundInput({ name: 'contoso' }))).kind, 'NameTaken')
+    assert.equal(
+      (await repository.inbound.replace(id, inboundInput({ name: 'Contoso' }), [1], 'administrator')).kind,
+      'Saved',
+    )
+    assert.equal(
+      (await repository.inbound.create(inboundInput({ name: 'contoso' }), 'administrator')).kind,
+      'NameTaken',
+    )
   })
 
   test('is free a minute after a writer reserved it and died before storing the connector, not earlier', async () => {
     const abandoned = { pk: 'inbound-connector-name', sk: 'contoso', owner: 'dead', at: clock }
     await database.documents.send(new PutCommand({ TableName: 'connectors', Item: abandoned }))
-    assert.equal((await repository.inbound.create(inboundInput())).kind, 'NameTaken')
+    assert.equal((await repository.inbound.create(inboundInput(), 'administrator')).kind, 'NameTaken')
     clock += 60_000
-    assert.equal((await repository.inbound.create(inboundInput())).kind, 'Saved')
+    assert.equal((await repository.inbound.create(inboundInput(), 'administrator')).kind, 'Saved')
   })
 
   test('goes to only one of many connectors created at the same time after the writer that reserved it died', async () => {
     const abandoned = { pk: 'inbound-connector-name', sk: 'contoso', owner: 'dead', at: clock - 60_000 }
     await database.documents.send(new PutCommand({ TableName: 'connectors', Item: abandoned }))
     const outcomes = await Promise.all(
-      Array.from({ length: 8 }, () => repository.inbound.create(inboundInput())),
+      Array.from({ length: 8 }, () => repository.inbound.create(inboundInput(), 'administrator')),
     )
     assert.deepEqual(kindsOf(outcomes), [...Array(7).fill('NameTaken'), 'Saved'])
   })
 
   test('is free immediately when its connector was too large to be stored', async () => {
-    assert.equal((await repository.inbound.create(inboundInput(tooLargeInput()))).kind, 'TooLarge')
+    assert.equal(
+      (await repository.inbound.create(inboundInput(tooLargeInput()), 'administrator')).kind,
+      'TooLarge',
+    )
     await createConnector()
   })
 
   test('stays with an existing connector, at any age', async () => {
     await createConnector()
     clock += 86_400_000
-    assert.equal((await repository.inbound.create(inboundInput())).kind, 'NameTaken')
+    assert.equal((await repository.inbound.create(inboundInput(), 'administrator')).kind, 'NameTaken')
   })
 })
 
@@ -214,15 +235,19 @@ describe('a snapshot reader', () => {
   const writes: { name: string; write: (id: string) => Promise<unknown>; expectedNames: string[] }[] = [
     {
       name: 'creation',
-      write: () => repository.inbound.create(inboundInput({ name: 'B' })),
+      write: () => repository.inbound.create(inboundInput({ name: 'B' }), 'administrator'),
       expectedNames: ['A', 'B'],
     },
     {
       name: 'replacement',
-      write: (id) => repository.inbound.replace(id, inboundInput({ name: 'C' }), 'any'),
+      write: (id) => repository.inbound.replace(id, inboundInput({ name: 'C' }), 'any', 'administrator'),
       expectedNames: ['C'],
     },
-    { name: 'removal', write: (id) => repository.inbound.remove(id, 'any'), expectedNames: [] },
+    {
+      name: 'removal',
+      write: (id) => repository.inbound.remove(id, 'any', 'administrator'),
+      expectedNames: [],
+    },
   ]
   for (const { name, write, expectedNames } of writes) {
     test(`returns a snapshot with a ${name} as soon as the ${name} was confirmed`, async () => {
