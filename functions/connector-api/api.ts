@@ -16,6 +16,7 @@ import { type Route, type RouteResponse, route } from './route.ts'
 import { createRouter } from './router.ts'
 import { acceptedDomainRoutes } from './routes/accepted-domains.ts'
 import { type CertificateDependencies, certificatesRoute } from './routes/certificates.ts'
+import { changesRoute } from './routes/changes.ts'
 import { configurationRoute, type Deployment } from './routes/configuration.ts'
 import { connectorRoutes } from './routes/connectors.ts'
 import { type DeadLetterDependencies, deadLetterRoutes } from './routes/dead-letters.ts'
@@ -72,6 +73,7 @@ export function createConnectorApi({
       ...connectorRoutes(repository, deployment, { logger, now }, waitingMail),
       ...acceptedDomainRoutes(repository),
       ...recipientRoutes(repository),
+      changesRoute(repository),
       ...messageRoutes(history, now),
       ...waitingMailRoutes(repository, waitingMail),
       ...deadLetterRoutes({ ...deadLetters, logger, now }),

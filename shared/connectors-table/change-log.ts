@@ -142,6 +142,7 @@ export async function* readChanges(
   table: string,
   { from, to, isNewestFirst = false, isConsistent = true }: Span,
 ): AsyncGenerator<LoggedChange> {
+  if (from > to) return
   const query = queryOf(table, sortKey(from), `${sortKey(to)}${last}`)
   let items: Fields[] = []
   for await (const item of queryItems<Fields>(documents, {
@@ -169,7 +170,7 @@ const queryOf = (table: string, low: string, high: string): QueryCommandInput =>
  * @param current version of the table
  * @returns `current + 1` when all changes were earlier
  */
-export async function firstVersionAt(
+async function firstVersionAt(
   documents: DynamoDBDocumentClient,
   table: string,
   time: Date,
@@ -209,6 +210,33 @@ async function latestVersion(documents: DynamoDBDocumentClient, table: string): 
     }),
   )
   return Items[0] ? Number(versionText(Items[0])) : 0
+}
+
+/** The log, for readers who go back in time. */
+export class ChangeLog {
+  readonly #documents: DynamoDBDocumentClient
+  readonly #table: string
+
+  constructor(documents: DynamoDBDocumentClient, table: string) {
+    this.#documents = documents
+    this.#table = table
+  }
+
+  /** Yields the changes up to a version, the newest first. */
+  async *newestFirst(to: number): AsyncGenerator<Change> {
+    const span = { from: 1, to, isNewestFirst: true }
+    for await (const { item: _, ...change } of readChanges(this.#documents, this.#table, span)) yield change
+  }
+
+  /**
+   * Returns the first version whose change was at or after a time; the version that the next change will have, if all
+   * changes were earlier.
+   * @param time null for the next change
+   */
+  async versionAt(time: Date | null): Promise<number> {
+    const latest = await latestVersion(this.#documents, this.#table)
+    return time === null ? latest + 1 : firstVersionAt(this.#documents, this.#table, time, latest)
+  }
 }
 
 /**

@@ -84,7 +84,7 @@ function writesOf(
   const itemKey = { pk: kind, sk: key }
   const version = current.version + 1
   // The clocks of writers differ. The log is searched by time, so its times must not decrease.
-  const at = current.at > now.toISOString() ? current.at : now.toISOString()
+  const at = new Date(Math.max(now.getTime(), Date.parse(current.at) || 0)).toISOString()
   const logged = { version, at, kind, key, ...change, ...changedFields(before, after) }
   const [first, ...copies] = versionKeys.map((versionKey) => ({
     TableName: table,

@@ -18,7 +18,7 @@ import {
 import type { OutboundValidation } from '../connectors/validation.ts'
 import { unlessConditionFails } from '../dynamodb/unless-condition-fails.ts'
 import type { ConnectorSet } from '../policy/snapshot.ts'
-import type { ItemKind } from './change-log.ts'
+import { ChangeLog, type ItemKind } from './change-log.ts'
 import { commitChange, type NewChange } from './commit-change.ts'
 import { ConnectorsTable, withoutKeys } from './connectors-table.ts'
 import { NameReservations } from './name-reservations.ts'
@@ -310,6 +310,7 @@ export class ConnectorRepository {
   readonly outbound: OutboundConnectors
   readonly acceptedDomains: AcceptedDomains
   readonly recipientLists: RecipientLists
+  readonly changes: ChangeLog
 
   readonly #table: ConnectorsTable
 
@@ -321,6 +322,7 @@ export class ConnectorRepository {
     this.outbound = new OutboundConnectors(table, now)
     this.acceptedDomains = new AcceptedDomains(table, now)
     this.recipientLists = new RecipientLists(documents, tableName)
+    this.changes = new ChangeLog(documents, tableName)
   }
 
   /** Counts the writes of connectors and accepted domains. */

@@ -1,7 +1,7 @@
 /** DynamoDB in this process, with the stack's three tables. */
 import type { AddressInfo } from 'node:net'
 import { CreateTableCommand, type CreateTableCommandInput, DynamoDBClient } from '@aws-sdk/client-dynamodb'
-import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import { DeleteCommand, DynamoDBDocumentClient, paginateScan } from '@aws-sdk/lib-dynamodb'
 import { startTables } from '../../infra/local/aws/tables.ts'
 
 export interface TestDynamoDb {
@@ -25,7 +25,7 @@ const keys = {
 const strings = (...names: string[]) =>
   names.map((AttributeName) => ({ AttributeName, AttributeType: 'S' as const }))
 
-const connectorsTable: CreateTableCommandInput = {
+const connectorsTableInput: CreateTableCommandInput = {
   ...keys,
   TableName: 'connectors',
   AttributeDefinitions: strings('pk', 'sk'),
@@ -65,7 +65,7 @@ export async function startDynamoDb(): Promise<TestDynamoDb> {
     credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
     maxAttempts: 1,
   })
-  for (const table of [connectorsTable, messagesTable, transportTable])
+  for (const table of [connectorsTableInput, messagesTable, transportTable])
     await client.send(new CreateTableCommand(table))
   return {
     documents: DynamoDBDocumentClient.from(client),
@@ -78,4 +78,12 @@ export async function startDynamoDb(): Promise<TestDynamoDb> {
       await new Promise((resolve) => server.close(resolve))
     },
   }
+}
+
+/** Deletes the items of the connectors table. */
+export async function emptyTable({ documents, connectorsTable }: TestDynamoDb): Promise<void> {
+  const pages = paginateScan({ client: documents }, { TableName: connectorsTable })
+  for await (const { Items = [] } of pages)
+    for (const { pk, sk } of Items)
+      await documents.send(new DeleteCommand({ TableName: connectorsTable, Key: { pk, sk } }))
 }

@@ -82,9 +82,10 @@ const operationOf = ({ headers }: IncomingMessage): string =>
 
 const originOf = (server: Server): string => `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 
-interface Undo {
-  operation: 'PutItem' | 'DeleteItem'
-  input: Item
+interface Done {
+  write: Write
+  /** The item before the write; undefined for none. */
+  previous: Item | undefined
 }
 
 async function transact(request: IncomingMessage, response: ServerResponse, origin: string): Promise<void> {
@@ -104,26 +105,32 @@ async function answerTransaction(
     TransactItems: Partial<Record<Operation, Write>>[]
   }
   const call = (operation: string, input: Item) => callEmulator(origin, request, operation, input)
-  const reasons: { Code: string; Message?: string }[] = []
-  const undo: Undo[] = []
-  for (const item of TransactItems) {
+  const writes = TransactItems.map((item, index) => {
     const [operation, write] = Object.entries(item)[0] as [Operation, Write]
-    const { ReturnValuesOnConditionCheckFailure: _, ...input } = write
-    const { status, body } = await call(`${operation}Item`, { ...input, ReturnValues: 'ALL_OLD' })
-    if (status === 200) undo.push(await undoOf(call, write, body.Attributes as Item | undefined))
-    const code = String(body.__type ?? '')
-    if (status !== 200 && !code.endsWith('ConditionalCheckFailedException')) {
-      await undoAll(call, undo)
+    return { operation, write, index }
+  })
+  const failed = new Set<number>()
+  const done: Done[] = []
+  const isConditional = ({ write }: { write: Write }) => 'ConditionExpression' in write
+  // Writes with conditions come first, so that there is less to undo.
+  const ordered = [...writes.filter(isConditional), ...writes.filter((each) => !isConditional(each))]
+  for (const { operation, write, index } of ordered) {
+    if (failed.size > 0 && !isConditional({ write })) break
+    const { status, body } = await call(`${operation}Item`, { ...write, ReturnValues: 'ALL_OLD' })
+    if (status === 200) done.push({ write, previous: body.Attributes as Item | undefined })
+    else if (String(body.__type).endsWith('ConditionalCheckFailedException')) failed.add(index)
+    else {
+      await undo(call, done)
       return answer(response, status, body)
     }
-    reasons.push(
-      status === 200
-        ? { Code: 'None' }
-        : { Code: 'ConditionalCheckFailed', Message: 'The conditional request failed' },
-    )
   }
-  if (reasons.every(({ Code }) => Code === 'None')) return answer(response, 200, {})
-  await undoAll(call, undo)
+  if (failed.size === 0) return answer(response, 200, {})
+  await undo(call, done)
+  const reasons = writes.map(({ index }) =>
+    failed.has(index)
+      ? { Code: 'ConditionalCheckFailed', Message: 'The conditional request failed' }
+      : { Code: 'None' },
+  )
   const codes = reasons.map(({ Code }) => Code).join(', ')
   answer(response, 400, {
     __type: 'com.amazonaws.dynamodb.v20120810#TransactionCanceledException',
@@ -134,19 +141,19 @@ async function answerTransaction(
 
 type Call = (operation: string, input: Item) => Promise<{ status: number; body: Item }>
 
-async function undoOf(call: Call, write: Write, previous: Item | undefined): Promise<Undo> {
-  const { TableName } = write
-  if (previous !== undefined) return { operation: 'PutItem', input: { TableName, Item: previous } }
-  const { body } = await call('DescribeTable', { TableName })
-  const { KeySchema } = body.Table as { KeySchema: { AttributeName: string }[] }
-  const names = KeySchema.map(({ AttributeName }) => AttributeName)
-  const attributes = write.Key ?? write.Item ?? {}
-  const Key = Object.fromEntries(names.map((name) => [name, attributes[name]]))
-  return { operation: 'DeleteItem', input: { TableName, Key } }
+/** Restores the items before some writes. */
+async function undo(call: Call, done: readonly Done[]): Promise<void> {
+  for (const { write, previous } of done.toReversed()) {
+    const { TableName, Key = await keyOf(call, write) } = write
+    if (previous !== undefined) await call('PutItem', { TableName, Item: previous })
+    else await call('DeleteItem', { TableName, Key })
+  }
 }
 
-async function undoAll(call: Call, undo: readonly Undo[]): Promise<void> {
-  for (const { operation, input } of undo.toReversed()) await call(operation, input)
+async function keyOf(call: Call, { TableName, Item = {} }: Write): Promise<Item> {
+  const { body } = await call('DescribeTable', { TableName })
+  const { KeySchema } = body.Table as { KeySchema: { AttributeName: string }[] }
+  return Object.fromEntries(KeySchema.map(({ AttributeName: name }) => [name, Item[name]]))
 }
 
 async function callEmulator(

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
-import { DeleteCommand, type DynamoDBDocumentClient, PutCommand, ScanCommand } from '@aws-sdk/lib-dynamodb'
+import { DeleteCommand, type DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb'
 import { ConnectorRepository } from '../../../shared/connectors-table/repository.ts'
 import { SnapshotReader } from '../../../shared/connectors-table/snapshot-reader.ts'
 import { inboundInput, outboundInput } from '../../support/connectors.ts'
-import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
+import { emptyTable, startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { connectorsIn } from '../../support/fixtures.ts'
 
 let database: TestDynamoDb
@@ -18,9 +18,7 @@ after(() => database.stop())
 
 beforeEach(async () => {
   clock = Date.parse('2026-03-01T00:00:00Z')
-  const { Items = [] } = await database.documents.send(new ScanCommand({ TableName: 'connectors' }))
-  for (const { pk, sk } of Items)
-    await database.documents.send(new DeleteCommand({ TableName: 'connectors', Key: { pk, sk } }))
+  await emptyTable(database)
   repository = new ConnectorRepository(database.documents, database.connectorsTable, () => clock)
 })
 
@@ -197,16 +195,18 @@ describe('a page of connectors', () => {
   })
 })
 
+type QueryInput = { ConsistentRead?: boolean; ExpressionAttributeValues?: object }
+
 /** Returns a client that records its commands and fails on request. */
 function recordingClient(documents: DynamoDBDocumentClient) {
   const commandNames: string[] = []
-  const inputs: { ConsistentRead?: boolean }[] = []
+  const inputs: QueryInput[] = []
   const faults = new Set<string>()
   const client = {
     send(command: { constructor: { name: string }; input: unknown }) {
       const name = command.constructor.name
       commandNames.push(name)
-      inputs.push(command.input as { ConsistentRead?: boolean })
+      inputs.push(command.input as QueryInput)
       return faults.has(name)
         ? Promise.reject(new Error(`${name} failed`))
         : documents.send(command as PutCommand)
@@ -260,10 +260,13 @@ describe('a snapshot reader', () => {
     })
   }
 
-  test('uses consistent reads, and reads the version before the connectors', async () => {
+  test('uses consistent reads, and reads the version before the connectors, and these before the log', async () => {
+    await createConnector()
     const { snapshots, commandNames, inputs } = reader()
     await snapshots.current()
-    assert.deepEqual(commandNames, ['GetCommand', 'QueryCommand', 'QueryCommand', 'QueryCommand'])
+    assert.deepEqual(commandNames, ['GetCommand', ...Array(4).fill('QueryCommand')])
+    const partitions = inputs.slice(1).map((input) => Object.values(input.ExpressionAttributeValues ?? {})[0])
+    assert.deepEqual(partitions, ['inbound-connector', 'outbound-connector', 'accepted-domain', 'changes'])
     assert(inputs.every(({ ConsistentRead }) => ConsistentRead === true))
   })
 
@@ -276,6 +279,7 @@ describe('a snapshot reader', () => {
   })
 
   test('reads only the version, and returns the same snapshot, while nothing has changed', async () => {
+    await createConnector()
     const { snapshots, commandNames } = reader()
     const first = await snapshots.current()
     commandNames.length = 0
@@ -290,14 +294,56 @@ describe('a snapshot reader', () => {
     assert.equal(queries(), 3, 'one query for each kind')
   })
 
-  test('loads the connectors again after a minute, because a writer may have died before it incremented the version', async () => {
-    const { snapshots } = reader()
+  test('reads only the changes in the log when the version has changed', async () => {
+    const { id } = await createConnector({ name: 'A' })
+    const { snapshots, commandNames } = reader()
     await snapshots.current()
-    const item = { pk: 'accepted-domain', sk: 'ours.example', domain: 'ours.example', comment: '' }
-    await database.documents.send(new PutCommand({ TableName: 'connectors', Item: item }))
-    clock += 59_999
+    await repository.inbound.replace(id, inboundInput({ name: 'C' }), 'any', 'administrator')
+    await createConnector({ name: 'B' })
+    commandNames.length = 0
+    const connectors = connectorsIn(await snapshots.current())
+    assert.deepEqual([...connectors.values()].map(({ name }) => name).sort(), ['B', 'C'])
+    assert.deepEqual(commandNames, ['GetCommand', 'QueryCommand'])
+  })
+
+  test('loads all connectors when the log does not have all changes', async () => {
+    await createConnector({ name: 'A' })
+    const { snapshots, queries } = reader()
+    await snapshots.current()
+    await createConnector({ name: 'B' })
+    await createConnector({ name: 'C' })
+    const lost = { pk: 'changes', sk: '000000000002' }
+    await database.documents.send(new DeleteCommand({ TableName: 'connectors', Key: lost }))
+    assert.equal(connectorsIn(await snapshots.current()).size, 3)
+    assert.equal(queries(), 4 + 3 + 4, 'a load, three reads of the log, a load')
+  })
+
+  test('uses what the log has where an item of the last transactions is still the old one', async () => {
+    const { id } = await createConnector({ name: 'A' })
+    const old = await database.documents.send(
+      new GetCommand({ TableName: 'connectors', Key: { pk: 'inbound-connector', sk: id } }),
+    )
+    await repository.inbound.replace(id, inboundInput({ name: 'B' }), 'any', 'administrator')
+    await database.documents.send(new PutCommand({ TableName: 'connectors', Item: old.Item ?? {} }))
+    assert.equal(connectorsIn(await reader().snapshots.current()).get(id)?.name, 'B')
+  })
+
+  test('loads the connectors of an earlier release, without a log, again after a minute, until the next write', async () => {
+    const put = (Item: object) =>
+      database.documents.send(new PutCommand({ TableName: 'connectors', Item: { ...Item } }))
+    await put({ pk: 'version', sk: 'current', version: 7 })
+    const { snapshots } = reader()
+    assert.equal((await snapshots.current()).version, 7)
+    const domain = (name: string) => ({ pk: 'accepted-domain', sk: name, domain: name, comment: '' })
+    await put(domain('ours.example'))
+    clock += 59_000
     assert.equal((await snapshots.current()).acceptedDomains.size, 0)
-    clock += 1
+    clock += 1_000
+    assert.equal((await snapshots.current()).acceptedDomains.size, 1)
+    await createConnector()
+    assert.equal((await snapshots.current()).version, 8)
+    await put(domain('other.example'))
+    clock += 86_400_000
     assert.equal((await snapshots.current()).acceptedDomains.size, 1)
   })
 
