@@ -1,9 +1,10 @@
 import { Construct } from 'constructs'
+import { versionPartitions } from '../../shared/contract/connectors-version.ts'
 import type { Config } from '../config.ts'
 import type { Unit } from '../unit.ts'
 import { ItemTable } from './item-table.ts'
 
-/** Connectors, accepted domains, published certificates, and the version, by which readers detect a change. */
+/** Connectors, accepted domains, their changes, published certificates, and the version, by which readers detect a change. */
 export class ConnectorsTable extends Construct {
   readonly table: ItemTable
 
@@ -20,14 +21,15 @@ export class ConnectorsTable extends Construct {
 
   /** Lets the unit load a snapshot, but read no list of recipients. */
   grantSnapshot(unit: Unit): void {
-    const partitions = ['version', 'inbound-connector', 'outbound-connector', 'accepted-domain']
+    const kinds = ['inbound-connector', 'outbound-connector', 'accepted-domain']
+    const partitions = [...versionPartitions, 'changes', ...kinds]
     this.table.grantCallsOn(unit, { partitions }, 'GetItem', 'Query')
     this.setTableEnvironment(unit)
   }
 
   /** Lets the unit check whether connectors have changed. */
   grantVersion(unit: Unit): void {
-    this.table.grantCallsOn(unit, { partitions: ['version'] }, 'GetItem')
+    this.table.grantCallsOn(unit, { partitions: versionPartitions }, 'GetItem')
     this.setTableEnvironment(unit)
   }
 

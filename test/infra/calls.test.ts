@@ -93,7 +93,9 @@ const units: UnderTest[] = [
 ]
 
 /** IAM actions of commands. */
-const actions: Readonly<Record<string, string>> = {
+const actions: Readonly<Record<string, string | string[]>> = {
+  // A transaction needs the permission for each of its writes.
+  TransactWrite: ['dynamodb:PutItem', 'dynamodb:DeleteItem'],
   Get: 'dynamodb:GetItem',
   BatchGet: 'dynamodb:BatchGetItem',
   Put: 'dynamodb:PutItem',
@@ -160,7 +162,7 @@ async function calls(entry: string): Promise<string[]> {
       ([, name, invoke = '']) => name ?? invoke,
     ),
   )
-  return [...new Set(commands.map((name) => actions[name] ?? `unknown: ${name}`))].sort()
+  return [...new Set(commands.flatMap((name) => actions[name] ?? `unknown: ${name}`))].sort()
 }
 
 function grants(role: string): string[] {

@@ -115,7 +115,14 @@ test('check-recipient may read connectors and cached policies, but no list of re
         ['dynamodb:GetItem', 'dynamodb:Query'],
         [
           {
-            'dynamodb:LeadingKeys': ['version', 'inbound-connector', 'outbound-connector', 'accepted-domain'],
+            'dynamodb:LeadingKeys': [
+              'version',
+              ...[1, 2, 3, 4, 5, 6, 7].map((copy) => `version#${copy}`),
+              'changes',
+              'inbound-connector',
+              'outbound-connector',
+              'accepted-domain',
+            ],
           },
         ],
       ],
