@@ -70,7 +70,7 @@ export function createConnectorApi({
   const routeRequest = createRouter(
     addOpenApiRoute([
       configurationRoute(repository, deployment),
-      ...connectorRoutes(repository, deployment, { logger, now }, waitingMail),
+      ...connectorRoutes(repository, deployment, { snapshot: explain.snapshot, logger, now }, waitingMail),
       ...acceptedDomainRoutes(repository),
       ...recipientRoutes(repository),
       changesRoute(repository),

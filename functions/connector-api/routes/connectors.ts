@@ -78,7 +78,7 @@ export function connectorRoutes(
       saved: SavedInboundConnector,
       list: InboundConnectorList,
       connectors: inbound,
-      findWarnings: createWarningFinder(repository, inboundWarnings, warningDependencies),
+      findWarnings: createWarningFinder(inboundWarnings, warningDependencies),
       waitingMail: null,
     }),
     ...routesFor({
@@ -88,7 +88,7 @@ export function connectorRoutes(
       saved: SavedOutboundConnector,
       list: OutboundConnectorList,
       connectors: outbound,
-      findWarnings: createWarningFinder(repository, findOutboundWarnings, warningDependencies),
+      findWarnings: createWarningFinder(findOutboundWarnings, warningDependencies),
       waitingMail: {
         ...waitingMailOfChange(outbound, dependencies),
         requestBy: (choice, caller) => mailRequest(choice, caller, dependencies),
