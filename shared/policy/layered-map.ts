@@ -37,10 +37,15 @@ export class LayeredMap<V> {
     for (const [, value] of this.entries()) yield value
   }
 
+  get isEmpty(): boolean {
+    return this.entries().next().done === true
+  }
+
   /** @param edits new values by key; undefined removes the key */
   with(edits: ReadonlyMap<string, V | undefined>): LayeredMap<V> {
     if (edits.size === 0) return this
-    const changes = new Map([...this.#changes, ...edits])
+    const changes = new Map(this.#changes)
+    for (const [key, value] of edits) changes.set(key, value)
     if (changes.size <= maxChanges) return new LayeredMap(this.#base, changes)
     const base = new Map(this.#base)
     for (const [key, value] of changes) {

@@ -16,6 +16,7 @@ import {
   isEmptyEdit,
   mapEdit,
   type Order,
+  sortEdit,
 } from './sorted-lists.ts'
 
 export interface Snapshot {
@@ -161,18 +162,19 @@ interface Edits {
   acceptedDomains: Edit<ListedDomain>
 }
 
-function editSnapshot(
-  { all, ...snapshot }: Snapshot,
-  version: number,
-  { inbound, outbound, acceptedDomains }: Edits,
-): Snapshot {
+function editSnapshot({ all, ...snapshot }: Snapshot, version: number, edits: Edits): Snapshot {
+  const inbound = sortEdit(edits.inbound, byRank)
+  const outbound = sortEdit(edits.outbound, byStrengthThenName)
+  const acceptedDomains = sortEdit(edits.acceptedDomains, byCreation)
   const rules = filterEdit(inbound, ({ connector }) => connector.enabled)
+  const partners = byMode((mode) => filterEdit(filterEdit(rules, isPartner), hasMode(mode)))
   const disabledInbound = mapEdit(
     filterEdit(inbound, ({ connector }) => !connector.enabled),
     ({ connector }) => connector,
   )
-  const partners = filterEdit(rules, isPartner)
-  const { partners: partnersBefore, requiringDmarc, outbound: outboundBefore, disabled } = snapshot
+  const disabledOutbound = filterEdit(outbound, ({ enabled }) => !enabled)
+  const onPremises = filterEdit(rules, (rule) => !isPartner(rule))
+  const { disabled } = snapshot
   return {
     version,
     all: {
@@ -181,34 +183,31 @@ function editSnapshot(
       acceptedDomains: editMap(all.acceptedDomains, acceptedDomains, ({ domain }) => domain),
     },
     ...editDomains(snapshot, all.acceptedDomains, acceptedDomains),
-    partners: byMode((mode) =>
-      editIndex(partnersBefore[mode], filterEdit(partners, hasMode(mode)), senderDomains, byRank),
-    ),
-    onPremises: editOnPremises(
-      snapshot.onPremises,
-      filterEdit(rules, (rule) => !isPartner(rule)),
-    ),
+    partners: byMode((mode) => editIndex(snapshot.partners[mode], partners[mode], senderDomains, byRank)),
+    onPremises: editOnPremises(snapshot.onPremises, onPremises),
     requiringDmarc: byMode((mode) => {
-      const edit = filterEdit(filterEdit(partners, hasMode(mode)), ({ connector }) => connector.requireDmarc)
-      return editList(requiringDmarc[mode], edit, byRank)
+      const edit = filterEdit(partners[mode], ({ connector }) => connector.requireDmarc)
+      return editList(snapshot.requiringDmarc[mode], edit, byRank)
     }),
     scopedDomains: editScopes(snapshot.scopedDomains, rules),
     outbound: byMode((mode) => {
       const edit = filterEdit(outbound, (connector) => connector.enabled && connector.mode === mode)
-      return editOutbound(outboundBefore[mode], edit, byStrengthThenName)
+      return editOutbound(snapshot.outbound[mode], edit, byStrengthThenName)
     }),
     disabled: {
-      inbound: editIndex(disabled.inbound, disabledInbound, (connector) => connector.senderDomains, byName),
-      outbound: editOutbound(
-        disabled.outbound,
-        filterEdit(outbound, ({ enabled }) => !enabled),
+      inbound: editIndex(
+        disabled.inbound,
+        sortEdit(disabledInbound, byName),
+        (connector) => connector.senderDomains,
         byName,
       ),
+      outbound: editOutbound(disabled.outbound, sortEdit(disabledOutbound, byName), byName),
     },
   }
 }
 
 function editMap<T>(map: LayeredMap<T>, { removed, added }: Edit<T>, keyOf: (item: T) => string) {
+  if (map.isEmpty) return new LayeredMap(new Map(added.map((item) => [keyOf(item), item])))
   const edits = new Map<string, T | undefined>()
   for (const item of removed) edits.set(keyOf(item), undefined)
   for (const item of added) edits.set(keyOf(item), item)
@@ -347,9 +346,9 @@ function editIndex<T>(
   order: Order<T>,
 ): DomainIndex<T> {
   if (isEmptyEdit(edit)) return index
-  const exactDomains = (item: T) => new Set(patternsOf(item).filter((pattern) => !pattern.startsWith('*')))
+  const exactDomains = (item: T) => unique(patternsOf(item).filter((pattern) => !pattern.startsWith('*')))
   const suffixes = (item: T) =>
-    new Set(patternsOf(item).flatMap((pattern) => (pattern.startsWith('*.') ? pattern.slice(2) : [])))
+    unique(patternsOf(item).filter((pattern) => pattern.startsWith('*.'))).map((pattern) => pattern.slice(2))
   const ofAllDomains = filterEdit(edit, (item) => patternsOf(item).includes('*'))
   return {
     exact: editLists(index.exact, edit, exactDomains, order),
@@ -357,6 +356,9 @@ function editIndex<T>(
     catchAll: editList(index.catchAll, ofAllDomains, order),
   }
 }
+
+const unique = (texts: readonly string[]): readonly string[] =>
+  texts.length < 2 ? texts : [...new Set(texts)]
 
 const emptyIndex: DomainIndex<never> = { exact: new LayeredMap(), wildcard: new LayeredMap(), catchAll: [] }
 const emptyOutbound: OutboundIndex = { byDomain: emptyIndex, allAcceptedDomains: [], catchAllBySmartHost: [] }

@@ -1,9 +1,10 @@
 /** Edits sorted lists, and maps of sorted lists, without a change of the originals. */
-import type { LayeredMap } from './layered-map.ts'
+import { LayeredMap } from './layered-map.ts'
 
-/** Items that leave and join. An item that changes leaves and joins. */
+/** Items that leave and join a list. An item that changes leaves and joins. */
 export interface Edit<T> {
   readonly removed: readonly T[]
+  /** In the order of the list that they join. */
   readonly added: readonly T[]
 }
 
@@ -22,10 +23,14 @@ export const mapEdit = <T, U>({ removed, added }: Edit<T>, map: (item: T) => U):
   added: added.map(map),
 })
 
+export const sortEdit = <T>({ removed, added }: Edit<T>, order: Order<T>): Edit<T> => ({
+  removed,
+  added: added.toSorted(order),
+})
+
 /** @param list sorted */
-export function editList<T>(list: readonly T[], edit: Edit<T>, order: Order<T>): readonly T[] {
-  return isEmptyEdit(edit) ? list : editSorted(list, new Set(edit.removed), edit.added.toSorted(order), order)
-}
+export const editList = <T>(list: readonly T[], edit: Edit<T>, order: Order<T>): readonly T[] =>
+  isEmptyEdit(edit) ? list : editSorted(list, new Set(edit.removed), edit.added, order)
 
 /**
  * Edits the lists of a map from a key to the items with that key.
@@ -37,11 +42,13 @@ export function editLists<T>(
   keysOf: (item: T) => Iterable<string>,
   order: Order<T>,
 ): LayeredMap<readonly T[]> {
-  const added = groupByKey(edit.added.toSorted(order), keysOf)
+  const added = groupByKey(edit.added, keysOf)
+  if (lists.isEmpty) return new LayeredMap(added)
   const removed = groupByKey(edit.removed, keysOf)
   const edits = new Map<string, readonly T[] | undefined>()
   for (const key of removed.size === 0 ? added.keys() : new Set([...removed.keys(), ...added.keys()])) {
-    const list = editSorted(lists.get(key) ?? [], new Set(removed.get(key)), added.get(key) ?? [], order)
+    const leaving = removed.get(key)
+    const list = editSorted(lists.get(key) ?? [], leaving && new Set(leaving), added.get(key) ?? [], order)
     edits.set(key, list.length === 0 ? undefined : list)
   }
   return lists.with(edits)
@@ -61,11 +68,11 @@ function groupByKey<T>(items: readonly T[], keysOf: (item: T) => Iterable<string
 /** @param list, added sorted */
 function editSorted<T>(
   list: readonly T[],
-  removed: ReadonlySet<T>,
+  removed: ReadonlySet<T> | undefined,
   added: readonly T[],
   order: Order<T>,
 ): readonly T[] {
-  const kept = removed.size === 0 ? list : list.filter((item) => !removed.has(item))
+  const kept = removed === undefined ? list : list.filter((item) => !removed.has(item))
   if (kept.length === 0) return added
   const result = [...kept]
   for (const item of added) result.splice(positionFor(item, result, order), 0, item)
