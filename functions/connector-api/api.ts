@@ -35,6 +35,8 @@ export interface Dependencies {
   evaluation: JobSender<EvaluationJob>
   deadLetters: Pick<DeadLetterDependencies, 'sqs' | 'urls'>
   explain: Omit<ExplainDependencies, 'now' | 'recipientLists'>
+  /** Called after each request that may have changed connectors. */
+  storeSnapshot?(): Promise<void>
   deployment: Deployment
   reports: TlsReportDependencies['reports']
   published: CertificateDependencies['published']
@@ -58,6 +60,7 @@ export function createConnectorApi({
   evaluation,
   deadLetters,
   explain,
+  storeSnapshot = async () => {},
   deployment,
   reports,
   published,
@@ -86,7 +89,15 @@ export function createConnectorApi({
     roles,
   )
   const handler = middy<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2>(
-    async (event: APIGatewayProxyEventV2) => toGatewayResult(await routeRequest(event)),
+    async (event: APIGatewayProxyEventV2) => {
+      const response = await routeRequest(event)
+      // The change is saved in any case.
+      if (event.requestContext.http.method !== 'GET')
+        await storeSnapshot().catch((error: Error) =>
+          logger.error('The snapshot of the connectors could not be written', error),
+        )
+      return toGatewayResult(response)
+    },
   )
     .use(requestLog(logger, roles, now))
     .use(problemJson(logger))

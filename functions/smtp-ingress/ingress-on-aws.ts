@@ -6,6 +6,7 @@ import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { verifyAlignedSignatures } from '../../shared/authentication/aligned-signatures.ts'
 import { RecipientLists } from '../../shared/connectors-table/recipient-lists.ts'
+import { createSnapshotObject } from '../../shared/connectors-table/snapshot-object.ts'
 import { SnapshotReader } from '../../shared/connectors-table/snapshot-reader.ts'
 import { createResolver } from '../../shared/net/resolver.ts'
 import { RevocationChecker } from '../../shared/net/revocation/checker.ts'
@@ -68,7 +69,11 @@ export function ingressPartsOnAws(
       maxConcurrentCrls: 1,
       now: () => new Date(),
     }),
-    snapshots: new SnapshotReader(documents, environment.CONNECTORS_TABLE),
+    snapshots: new SnapshotReader(documents, environment.CONNECTORS_TABLE, {
+      object: createSnapshotObject(environment.SNAPSHOT_BUCKET, awsClientOptions(8000), (error) =>
+        log('warn', 'the snapshot of the connectors cannot be read', { cause: causeOf(error) }),
+      ),
+    }),
     notices: new JobQueue(sqs, environment.EVALUATION_QUEUE_URL),
     probeQueue: () => sqs.send(new GetQueueAttributesCommand(probe)),
   }

@@ -3,20 +3,29 @@ import { versionPartitions } from '../../shared/contract/connectors-version.ts'
 import type { Config } from '../config.ts'
 import type { Unit } from '../unit.ts'
 import { ItemTable } from './item-table.ts'
+import { SnapshotBucket } from './snapshot-bucket.ts'
 
 /** Connectors, accepted domains, their changes, published certificates, and the version, by which readers detect a change. */
 export class ConnectorsTable extends Construct {
   readonly table: ItemTable
+  private readonly snapshots: SnapshotBucket
 
   constructor(scope: Construct, id: string, config: Config) {
     super(scope, id)
     this.table = new ItemTable(this, 'Table', config)
+    this.snapshots = new SnapshotBucket(this, 'Snapshots', config)
   }
 
-  /** Lets the unit load a snapshot, and read lists of recipients. */
+  /** Lets the unit read the whole table, with the lists of recipients. */
   grantRead(unit: Unit): void {
     this.table.grantCalls(unit, 'GetItem', 'Query')
     this.setTableEnvironment(unit)
+  }
+
+  /** Lets the unit load a snapshot, and read lists of recipients. */
+  grantSnapshotAndLists(unit: Unit): void {
+    this.grantRead(unit)
+    this.snapshots.grantRead(unit)
   }
 
   /** Lets the unit load a snapshot, but read no list of recipients. */
@@ -25,6 +34,7 @@ export class ConnectorsTable extends Construct {
     const partitions = [...versionPartitions, 'changes', ...kinds]
     this.table.grantCallsOn(unit, { partitions }, 'GetItem', 'Query')
     this.setTableEnvironment(unit)
+    this.snapshots.grantRead(unit)
   }
 
   /** Lets the unit check whether connectors have changed. */
@@ -43,6 +53,8 @@ export class ConnectorsTable extends Construct {
   grantReadWrite(unit: Unit): void {
     this.table.grantCalls(unit, 'GetItem', 'Query', 'PutItem', 'UpdateItem', 'DeleteItem')
     this.setTableEnvironment(unit)
+    this.snapshots.grantRead(unit)
+    this.snapshots.grantWrite(unit)
   }
 
   /** Lets the unit read outbound connectors and accepted domains, and store validation results. */

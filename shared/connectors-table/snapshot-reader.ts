@@ -5,9 +5,17 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
-import { changeSnapshot, compileSnapshot, type ItemChange, type Snapshot } from '../policy/snapshot.ts'
+import { snapshotInterval } from '../contract/snapshot-object.ts'
+import {
+  changeSnapshot,
+  compileSnapshot,
+  connectorSetOf,
+  type ItemChange,
+  type Snapshot,
+} from '../policy/snapshot.ts'
 import { type LoggedChange, readChanges } from './change-log.ts'
 import { ConnectorsTable } from './connectors-table.ts'
+import type { SnapshotObject } from './snapshot-object.ts'
 import { createVersionReader } from './version.ts'
 
 /** For more changes than this, all connectors are read instead. */
@@ -36,17 +44,37 @@ interface Load {
   validUntil: number
 }
 
+/** A snapshot that is certain to have every change up to its version. */
+interface Base {
+  snapshot: Snapshot
+  /** The time of the last change, which shows whether the log continues this snapshot; '' without a change. */
+  at: string
+}
+
 export class SnapshotReader {
   readonly #table: ConnectorsTable
+  readonly #object: SnapshotObject | null
+  /** Version of the object, as far as this process knows. */
+  #objectVersion = 0
   readonly #now: () => number
   readonly #readVersion: () => Promise<number>
   #load: Load | null = null
-  /** The last snapshot that is certain to have every change up to its version. */
-  #base: Snapshot | null = null
+  #base: Base | null = null
   #versionRead: { version: Promise<number>; startedAt: number } | null = null
 
-  /** @param now milliseconds of a monotonic clock, so that an age is never negative */
-  constructor(documents: DynamoDBDocumentClient, table: string, now: () => number = () => performance.now()) {
+  /**
+   * @param now milliseconds of a monotonic clock, so that an age is never negative
+   * @param object null: all connectors are read from the table
+   */
+  constructor(
+    documents: DynamoDBDocumentClient,
+    table: string,
+    {
+      now = () => performance.now(),
+      object = null,
+    }: { now?: () => number; object?: SnapshotObject | null } = {},
+  ) {
+    this.#object = object
     this.#table = new ConnectorsTable(documents, table)
     this.#readVersion = createVersionReader(documents, table)
     this.#now = now
@@ -66,6 +94,18 @@ export class SnapshotReader {
     const load = this.#load
     if (load && load.version >= version && this.#now() < load.validUntil) return load.snapshot
     return this.#startLoad(version)
+  }
+
+  /**
+   * Writes the object again when it is many changes old.
+   * @throws when the object cannot be written
+   */
+  async storeWhenDue(): Promise<void> {
+    if (this.#object === null || this.#base === null) return
+    const { snapshot, at } = this.#base
+    if (snapshot.version - this.#objectVersion < snapshotInterval) return
+    this.#objectVersion = snapshot.version
+    await this.#object.write({ ...connectorSetOf(snapshot), at })
   }
 
   #version(maxAgeMs: number): Promise<number> {
@@ -91,7 +131,7 @@ export class SnapshotReader {
     this.#load = load
     load.snapshot.then(
       (snapshot) => {
-        if (snapshot !== this.#base) load.validUntil = startedAt + unloggedMaxAgeMs
+        if (snapshot !== this.#base?.snapshot) load.validUntil = startedAt + unloggedMaxAgeMs
       },
       () => {
         if (this.#load === load) this.#load = null
@@ -103,24 +143,31 @@ export class SnapshotReader {
   /** @param previous an earlier load, which may still run */
   async #read(version: number, previous: Promise<unknown> | undefined): Promise<Snapshot> {
     await previous?.catch(() => {})
-    const changes = this.#base && (await this.#changesSince(this.#base, version))
-    if (this.#base && changes) {
-      this.#base = changeSnapshot(this.#base, version, changes.map(toItemChange))
-      return this.#base
-    }
-    return this.#readAll(version)
+    const changed = this.#base && (await this.#changed(this.#base, version))
+    return changed ?? (await this.#readObject(version)) ?? this.#readAll(version)
   }
 
-  /** @returns null when there are too many changes, or the log does not have all of them */
-  async #changesSince({ version: before }: Snapshot, version: number): Promise<LoggedChange[] | null> {
-    const count = version - before
-    if (count > maxChanges) return null
+  async #readObject(version: number): Promise<Snapshot | null> {
+    if (version < snapshotInterval || this.#object === null) return null
+    const set = await this.#object.read()
+    if (set === null) return null
+    this.#objectVersion = set.version
+    return this.#changed({ snapshot: compileSnapshot(set), at: set.at }, version)
+  }
+
+  /** @returns null when there are too many changes, or the log does not continue this snapshot with all of them */
+  async #changed({ snapshot, at }: Base, version: number): Promise<Snapshot | null> {
+    const from = Math.max(1, snapshot.version)
+    const count = version - from + 1
+    if (count < 1 || count > maxChanges) return null
     for (const [attempt, delayMs] of logRetryDelaysMs.entries()) {
       if (delayMs > 0) await delay(delayMs)
       // At half the cost. Where it misses a change, the next attempt finds it.
-      const isConsistent = attempt > 0
-      const changes = await this.#changes({ from: before + 1, to: version, isConsistent })
-      if (changes.length === count) return changes
+      const changes = await this.#changes({ from, to: version, isConsistent: attempt > 0 })
+      if (changes.length < count) continue
+      // Another time shows that the table was restored to an earlier version, and written again.
+      if (snapshot.version > 0 && changes[0]?.at !== at) return null
+      return this.#certain(changeSnapshot(snapshot, version, changes.map(toItemChange)), changes)
     }
     return null
   }
@@ -130,19 +177,19 @@ export class SnapshotReader {
     // No decision depends on the results of validations, and they would take memory.
     const withoutValidation = outbound.map((connector) => ({ ...connector, validation: null }))
     const snapshot = compileSnapshot({ version, inbound, outbound: withoutValidation, acceptedDomains })
-    if (version === 0) return this.#certain(snapshot)
+    if (version === 0) return this.#certain(snapshot, [])
     for (const delayMs of logRetryDelaysMs) {
       if (delayMs > 0) await delay(delayMs)
       const from = Math.max(1, version - overlappingChanges)
       const changes = await this.#changes({ from, to: version, isConsistent: true })
       if (changes.at(-1)?.version === version)
-        return this.#certain(changeSnapshot(snapshot, version, changes.map(toItemChange)))
+        return this.#certain(changeSnapshot(snapshot, version, changes.map(toItemChange)), changes)
     }
     return snapshot
   }
 
-  #certain(snapshot: Snapshot): Snapshot {
-    this.#base = snapshot
+  #certain(snapshot: Snapshot, changes: readonly LoggedChange[]): Snapshot {
+    this.#base = { snapshot, at: changes.at(-1)?.at ?? '' }
     return snapshot
   }
 

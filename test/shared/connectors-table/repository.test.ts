@@ -224,7 +224,10 @@ function recordingClient(documents: DynamoDBDocumentClient) {
 describe('a snapshot reader', () => {
   const reader = () => {
     const recording = recordingClient(database.documents)
-    return { ...recording, snapshots: new SnapshotReader(recording.client, 'connectors', () => clock) }
+    return {
+      ...recording,
+      snapshots: new SnapshotReader(recording.client, 'connectors', { now: () => clock }),
+    }
   }
 
   test('returns an empty snapshot of version 0 from an empty table', async () => {
