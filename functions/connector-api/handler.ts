@@ -6,7 +6,7 @@ import { SQSClient } from '@aws-sdk/client-sqs'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { PublishedCertificatesItem } from '../../shared/connectors-table/published-certificates.ts'
 import { ConnectorRepository } from '../../shared/connectors-table/repository.ts'
-import { createSnapshotObject } from '../../shared/connectors-table/snapshot-object.ts'
+import { createSnapshotObject, snapshotStore } from '../../shared/connectors-table/snapshot-object.ts'
 import { SnapshotReader } from '../../shared/connectors-table/snapshot-reader.ts'
 import { ApiEnvironment, decisionSettings, readEnvironment } from '../../shared/contract/environment.ts'
 import { readRoleMapping } from '../../shared/contract/roles.ts'
@@ -25,7 +25,7 @@ const documents = DynamoDBDocumentClient.from(new DynamoDBClient(clientDefaults)
 const sqs = new SQSClient(clientDefaults)
 const logger = new Logger({ serviceName: 'connector-api' })
 const connectors = new SnapshotReader(documents, environment.CONNECTORS_TABLE, {
-  object: createSnapshotObject(environment.SNAPSHOT_BUCKET, clientDefaults, (error) =>
+  object: createSnapshotObject(snapshotStore(documents, environment), (error) =>
     logger.warn('The snapshot of the connectors cannot be read', error),
   ),
 })

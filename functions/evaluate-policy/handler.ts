@@ -5,7 +5,7 @@ import { EventBridgeClient } from '@aws-sdk/client-eventbridge'
 import { SNSClient } from '@aws-sdk/client-sns'
 import { SQSClient } from '@aws-sdk/client-sqs'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
-import { createSnapshotObject } from '../../shared/connectors-table/snapshot-object.ts'
+import { createSnapshotObject, snapshotStore } from '../../shared/connectors-table/snapshot-object.ts'
 import { SnapshotReader } from '../../shared/connectors-table/snapshot-reader.ts'
 import { decisionSettings, EvaluateEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
 import { type CertificateNotice, type EvaluationJob, EvaluationQueueJob } from '../../shared/contract/jobs.ts'
@@ -37,7 +37,7 @@ const environment = readEnvironment(EvaluateEnvironment, process.env)
 const documents = DynamoDBDocumentClient.from(new DynamoDBClient(clientDefaults))
 const sqs = new SQSClient(clientDefaults)
 const connectors = new SnapshotReader(documents, environment.CONNECTORS_TABLE, {
-  object: createSnapshotObject(environment.SNAPSHOT_BUCKET, clientDefaults, (error) =>
+  object: createSnapshotObject(snapshotStore(documents, environment), (error) =>
     logger.warn('The snapshot of the connectors cannot be read', error),
   ),
 })

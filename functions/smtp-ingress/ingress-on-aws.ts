@@ -6,7 +6,7 @@ import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { verifyAlignedSignatures } from '../../shared/authentication/aligned-signatures.ts'
 import { RecipientLists } from '../../shared/connectors-table/recipient-lists.ts'
-import { createSnapshotObject } from '../../shared/connectors-table/snapshot-object.ts'
+import { createSnapshotObject, snapshotStore } from '../../shared/connectors-table/snapshot-object.ts'
 import { SnapshotReader } from '../../shared/connectors-table/snapshot-reader.ts'
 import { createResolver } from '../../shared/net/resolver.ts'
 import { RevocationChecker } from '../../shared/net/revocation/checker.ts'
@@ -70,7 +70,7 @@ export function ingressPartsOnAws(
       now: () => new Date(),
     }),
     snapshots: new SnapshotReader(documents, environment.CONNECTORS_TABLE, {
-      object: createSnapshotObject(environment.SNAPSHOT_BUCKET, awsClientOptions(8000), (error) =>
+      object: createSnapshotObject(snapshotStore(documents, environment), (error) =>
         log('warn', 'the snapshot of the connectors cannot be read', { cause: causeOf(error) }),
       ),
     }),

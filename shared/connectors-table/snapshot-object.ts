@@ -3,8 +3,9 @@
  * whole table: of 100,000 connectors that is one request instead of 54, and an eighth of the processor time. connector-api
  * writes it. A reader does without an object that is missing, or that it cannot read.
  */
-import type { S3ClientConfig } from '@aws-sdk/client-s3'
+import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import * as z from 'zod'
+import { getObject, type ObjectStore, putObject } from '../aws/object-store.ts'
 import { parseJson } from '../contract/parse-json.ts'
 import { snapshotKey } from '../contract/snapshot-object.ts'
 import type { ConnectorSet } from '../policy/snapshot.ts'
@@ -37,42 +38,41 @@ export interface SnapshotObject {
 }
 
 /**
+ * @param store null: without a bucket
  * @param onFault called with an error because of which the object is not used
- * @returns null without a bucket
  */
 export function createSnapshotObject(
-  bucket: string | undefined,
-  config: S3ClientConfig,
+  store: ObjectStore | null,
   onFault: (error: Error) => void,
 ): SnapshotObject | null {
-  if (bucket === undefined) return null
-  // Only a process with many connectors needs the client, which takes time to load.
-  const connect = async () => {
-    const s3 = await import('@aws-sdk/client-s3')
-    return { ...s3, client: new s3.S3Client(config) }
-  }
-  let connection: ReturnType<typeof connect> | null = null
-  const connected = () => {
-    connection ??= connect()
-    return connection
-  }
-  return {
-    async read() {
-      const { client, GetObjectCommand } = await connected()
-      try {
-        const { Body } = await client.send(new GetObjectCommand({ Bucket: bucket, Key: snapshotKey }))
-        return await parseSnapshot((await Body?.transformToByteArray()) ?? new Uint8Array())
-      } catch (error) {
-        if ((error as Error).name !== 'NoSuchKey') onFault(error as Error)
-        return null
-      }
-    },
-    async write(set) {
-      const { client, PutObjectCommand } = await connected()
-      const Body = await formatSnapshot(set)
-      await client.send(new PutObjectCommand({ Bucket: bucket, Key: snapshotKey, Body }))
-    },
-  }
+  return (
+    store && {
+      async read() {
+        try {
+          const octets = await getObject(store, snapshotKey)
+          return octets && (await parseSnapshot(octets))
+        } catch (error) {
+          onFault(error as Error)
+          return null
+        }
+      },
+      async write(set) {
+        await putObject(store, snapshotKey, await formatSnapshot(set))
+      },
+    }
+  )
+}
+
+/** Uses the Region and the credentials of the table's client. */
+export const snapshotStore = (
+  { config: { region, credentials } }: DynamoDBDocumentClient,
+  { SNAPSHOT_BUCKET, AWS_ENDPOINT_URL_S3: endpoint }: SnapshotVariables,
+): ObjectStore | null =>
+  SNAPSHOT_BUCKET === undefined ? null : { bucket: SNAPSHOT_BUCKET, region, credentials, endpoint }
+
+interface SnapshotVariables {
+  SNAPSHOT_BUCKET?: string | undefined
+  AWS_ENDPOINT_URL_S3?: string | undefined
 }
 
 export async function formatSnapshot(set: StoredSet): Promise<Buffer> {

@@ -69,6 +69,8 @@ export const ConnectorsEnvironment = UnitEnvironment.extend({ CONNECTORS_TABLE: 
 const snapshotVariables = {
   /** The bucket of the snapshot of the connectors. Without it, they are read from the table. */
   SNAPSHOT_BUCKET: z.string().min(1).optional(),
+  /** In place of the endpoint of S3. Only the local runner sets it. */
+  AWS_ENDPOINT_URL_S3: z.url().optional(),
 }
 
 export const IngressEnvironment = ConnectorsEnvironment.extend({
