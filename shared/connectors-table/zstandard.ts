@@ -1,5 +1,5 @@
 /**
- * Zstandard (RFC 8878). A snapshot of 100,000 connectors (63 MiB of JSON) becomes less than half as large as with gzip,
+ * Zstandard. A snapshot of 100,000 connectors (63 MiB of JSON) becomes less than half as large as with gzip,
  * at about the same processor time.
  */
 import { promisify } from 'node:util'

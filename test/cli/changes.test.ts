@@ -53,7 +53,7 @@ test('`changes` selects by name, time, kind and actor', async () => {
   assert.deepEqual(await found('--until', '2026-02-10T12:00:00Z'), [1])
   assert.deepEqual(await found('--kind', 'accepted-domain'), [3])
   assert.deepEqual(await found('--actor', administrator, '--all'), [3, 2, 1])
-  assert.equal((await api.mailflow('changes', 'nobody')).out, 'No changes found.\n')
+  assert.equal((await api.mailflow('changes', 'unknown')).out, 'No changes found.\n')
 })
 
 test('`changes` reports that there are more changes than --limit, and refuses an unknown kind', async () => {
