@@ -43,14 +43,14 @@ async function measure(name: string, work: () => Promise<unknown>): Promise<void
   const [before, startedAt] = [process.cpuUsage(), performance.now()]
   await work()
   const { user, system } = process.cpuUsage(before)
-  const elapsedMs = performance.now() - startedAt
+  const wallMs = performance.now() - startedAt
   const { pages, octets } = (await (await fetch(`${endpoint}/counts`)).json()) as Record<string, number>
   collect()
   const { rss, heapUsed } = process.memoryUsage()
   row(
     name,
     ((user + system) / 1000).toFixed(0),
-    elapsedMs.toFixed(0),
+    wallMs.toFixed(0),
     pages ?? 0,
     megabytes(octets ?? 0),
     megabytes(heapUsed),
