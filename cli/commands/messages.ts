@@ -10,6 +10,7 @@ import { CommandError, exitStatus, UsageError } from '../command-error.ts'
 import { findConnectors } from '../connectors/find-connectors.ts'
 import { messageId } from '../input/message-id.ts'
 import { parseInstant } from '../input/parse-instant.ts'
+import { parseLimit } from '../input/parse-limit.ts'
 import { formatTime, jsonText } from '../text/format.ts'
 import { type Column, table } from '../text/table.ts'
 import { messageText } from '../trace/message-text.ts'
@@ -57,7 +58,7 @@ days. Messages that were refused in the SMTP session are not listed.
 `,
   async run({ values, positionals: [id], io, api }) {
     if (id !== undefined) return showOne(api, checkedId(id, values), values.json, io)
-    const limit = values.all ? Number.POSITIVE_INFINITY : parseLimit(values.limit)
+    const limit = values.all ? Number.POSITIVE_INFINITY : parseLimit(values.limit, defaultLimit)
     const { entries, more } = await takeEntries(api, await queryOf(values, api, io.now()), limit)
     if (values.json) io.out(jsonText(entries))
     else if (entries.length === 0) io.out('No messages found.\n')
@@ -143,12 +144,6 @@ async function findConnectorId(api: ApiClient, nameOrId: string): Promise<string
     `an inbound and an outbound connector have the name "${nameOrId}"; give an id instead`,
     [...[first, second].map((found) => `${found?.connector.id}  ${found?.kind.singular}`)],
   )
-}
-
-function parseLimit(text: string | undefined): number {
-  if (text === undefined) return defaultLimit
-  if (/^[1-9]\d{0,6}$/.test(text)) return Number(text)
-  throw new UsageError(`--limit ${text}: not a number from 1 to 9999999`)
 }
 
 async function takeEntries(api: ApiClient, query: Query, limit: number) {

@@ -16,6 +16,7 @@ import { type Route, type RouteResponse, route } from './route.ts'
 import { createRouter } from './router.ts'
 import { acceptedDomainRoutes } from './routes/accepted-domains.ts'
 import { type CertificateDependencies, certificatesRoute } from './routes/certificates.ts'
+import { changesRoute } from './routes/changes.ts'
 import { configurationRoute, type Deployment } from './routes/configuration.ts'
 import { connectorRoutes } from './routes/connectors.ts'
 import { type DeadLetterDependencies, deadLetterRoutes } from './routes/dead-letters.ts'
@@ -34,6 +35,8 @@ export interface Dependencies {
   evaluation: JobSender<EvaluationJob>
   deadLetters: Pick<DeadLetterDependencies, 'sqs' | 'urls'>
   explain: Omit<ExplainDependencies, 'now' | 'recipientLists'>
+  /** Called after each request that may have changed connectors. */
+  storeSnapshot?(): Promise<void>
   deployment: Deployment
   reports: TlsReportDependencies['reports']
   published: CertificateDependencies['published']
@@ -57,6 +60,7 @@ export function createConnectorApi({
   evaluation,
   deadLetters,
   explain,
+  storeSnapshot = async () => {},
   deployment,
   reports,
   published,
@@ -69,9 +73,10 @@ export function createConnectorApi({
   const routeRequest = createRouter(
     addOpenApiRoute([
       configurationRoute(repository, deployment),
-      ...connectorRoutes(repository, deployment, { logger, now }, waitingMail),
+      ...connectorRoutes(repository, deployment, { snapshot: explain.snapshot, logger, now }, waitingMail),
       ...acceptedDomainRoutes(repository),
       ...recipientRoutes(repository),
+      changesRoute(repository),
       ...messageRoutes(history, now),
       ...waitingMailRoutes(repository, waitingMail),
       ...deadLetterRoutes({ ...deadLetters, logger, now }),
@@ -84,7 +89,15 @@ export function createConnectorApi({
     roles,
   )
   const handler = middy<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2>(
-    async (event: APIGatewayProxyEventV2) => toGatewayResult(await routeRequest(event)),
+    async (event: APIGatewayProxyEventV2) => {
+      const response = await routeRequest(event)
+      // The change is saved in any case.
+      if (event.requestContext.http.method !== 'GET')
+        await storeSnapshot().catch((error: Error) =>
+          logger.error('The snapshot of the connectors could not be written', error),
+        )
+      return toGatewayResult(response)
+    },
   )
     .use(requestLog(logger, roles, now))
     .use(problemJson(logger))

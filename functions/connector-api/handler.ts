@@ -5,7 +5,9 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { SQSClient } from '@aws-sdk/client-sqs'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { PublishedCertificatesItem } from '../../shared/connectors-table/published-certificates.ts'
-import { ConnectorRepository, SnapshotReader } from '../../shared/connectors-table/repository.ts'
+import { ConnectorRepository } from '../../shared/connectors-table/repository.ts'
+import { createSnapshotObject, snapshotStore } from '../../shared/connectors-table/snapshot-object.ts'
+import { SnapshotReader } from '../../shared/connectors-table/snapshot-reader.ts'
 import { ApiEnvironment, decisionSettings, readEnvironment } from '../../shared/contract/environment.ts'
 import { readRoleMapping } from '../../shared/contract/roles.ts'
 import { clientDefaults } from '../../shared/lambda/aws-clients.ts'
@@ -21,7 +23,12 @@ import type { QueueName } from './dead-letter.ts'
 const environment = readEnvironment(ApiEnvironment, process.env)
 const documents = DynamoDBDocumentClient.from(new DynamoDBClient(clientDefaults))
 const sqs = new SQSClient(clientDefaults)
-const connectors = new SnapshotReader(documents, environment.CONNECTORS_TABLE)
+const logger = new Logger({ serviceName: 'connector-api' })
+const connectors = new SnapshotReader(documents, environment.CONNECTORS_TABLE, {
+  object: createSnapshotObject(snapshotStore(documents, environment), (error) =>
+    logger.warn('The snapshot of the connectors cannot be read', error),
+  ),
+})
 const urls: Record<QueueName, QueueUrls> = {
   Evaluation: {
     queue: environment.EVALUATION_QUEUE_URL,
@@ -54,6 +61,7 @@ export const handler = createConnectorApi({
     settings: decisionSettings(environment),
     publicRoots: getCACertificates(),
   },
+  storeSnapshot: () => connectors.storeWhenDue(),
   deployment: {
     defaultRoute: environment.DEFAULT_ROUTE,
     deliversInVpc: environment.DELIVERS_IN_VPC,
@@ -63,5 +71,5 @@ export const handler = createConnectorApi({
   published: new PublishedCertificatesItem(documents, environment.CONNECTORS_TABLE),
   observed: new ObservedList(documents, environment.TRANSPORT_TABLE),
   roles: readRoleMapping(environment.SIGN_IN_ROLES),
-  logger: new Logger({ serviceName: 'connector-api' }),
+  logger,
 })

@@ -7,6 +7,7 @@ import { TraceEntry } from '../../shared/messages/trace-entry.ts'
 import { InboundValidation } from './inbound-validation.ts'
 import type { RouteDescription } from './route.ts'
 import { AcceptedDomainList } from './routes/accepted-domains.ts'
+import { ChangeEntry, ChangeList } from './routes/changes.ts'
 import { Configuration } from './routes/configuration.ts'
 import {
   InboundConnectorList,
@@ -44,6 +45,8 @@ const outputs = {
   SavedOutboundConnector,
   AcceptedDomain,
   AcceptedDomainList,
+  ChangeEntry,
+  ChangeList,
   TraceEntry,
   MessageList,
   WaitingRecipients,

@@ -5,7 +5,7 @@ import { S3Client } from '@aws-sdk/client-s3'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { SQSClient } from '@aws-sdk/client-sqs'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
-import { readVersion } from '../../shared/connectors-table/version.ts'
+import { createVersionReader } from '../../shared/connectors-table/version.ts'
 import { ContentReader } from '../../shared/content/content-reader.ts'
 import { sharedReads } from '../../shared/content/shared-reads.ts'
 import type { DeliverEnvironment } from '../../shared/contract/environment.ts'
@@ -76,7 +76,7 @@ export function connectStores(
         deadLetters: environment.LOW_PRIORITY_DELIVERY_DEAD_LETTERS_URL,
       },
     ]),
-    readConnectorsVersion: () => readVersion(documents, CONNECTORS_TABLE),
+    readConnectorsVersion: createVersionReader(documents, CONNECTORS_TABLE),
     chunkingFaults: new ChunkingFaults(documents, TRANSPORT_TABLE),
     policies: new PolicyTable(documents, TRANSPORT_TABLE),
     revocations: new RevocationTable(documents, TRANSPORT_TABLE, 'delivery'),

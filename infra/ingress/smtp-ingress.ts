@@ -63,7 +63,7 @@ export class SmtpIngress extends Construct {
   }: SmtpIngressProps): IngressTask {
     const task = new IngressTask(this, 'Task', config)
     certificate.grantRead(task)
-    connectors.grantRead(task)
+    connectors.grantSnapshotAndLists(task)
     content.grantUpload(task)
     queues.evaluation.grantSend(task)
     transport.grantRates(task)

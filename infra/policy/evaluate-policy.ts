@@ -32,7 +32,7 @@ export class EvaluatePolicy extends Construct {
       allowRecursiveInvocation: true,
     })
     setDecisionEnvironment(config, this.handler)
-    connectors.grantRead(this.handler)
+    connectors.grantSnapshotAndLists(this.handler)
     messages.grantTrace(this.handler)
     transport.grantObserving(this.handler)
     transport.grantStandings(this.handler)

@@ -65,7 +65,16 @@ const UnitEnvironment = z.object({
 /** Every unit that reads connectors needs these variables. */
 export const ConnectorsEnvironment = UnitEnvironment.extend({ CONNECTORS_TABLE: z.string().min(1) })
 
+/** Every unit that holds all connectors reads this variable. */
+const snapshotVariables = {
+  /** The bucket of the snapshot of the connectors. Without it, they are read from the table. */
+  SNAPSHOT_BUCKET: z.string().min(1).optional(),
+  /** In place of the endpoint of S3. Only the local runner sets it. */
+  AWS_ENDPOINT_URL_S3: z.url().optional(),
+}
+
 export const IngressEnvironment = ConnectorsEnvironment.extend({
+  ...snapshotVariables,
   ...postmasterVariables,
   TRANSPORT_TABLE: z.string().min(1),
   CONTENT_BUCKET: z.string().min(1),
@@ -195,6 +204,7 @@ const deliveryDeadLetters = {
 }
 
 export const EvaluateEnvironment = DecisionEnvironment.extend({
+  ...snapshotVariables,
   MESSAGES_TABLE: z.string().min(1),
   TRANSPORT_TABLE: z.string().min(1),
   EVALUATION_QUEUE_URL: z.url(),
@@ -225,7 +235,7 @@ const OutboundSmtpEnvironment = ConnectorsEnvironment.extend({
   PRIVATE_MX_NETWORKS: commaSeparated,
 })
 
-export const CheckRecipientEnvironment = OutboundSmtpEnvironment
+export const CheckRecipientEnvironment = OutboundSmtpEnvironment.extend(snapshotVariables)
 
 /** The variables of every unit that sends mail. */
 const OutboundMailEnvironment = OutboundSmtpEnvironment.extend({
@@ -358,6 +368,7 @@ export function dkimSettings({
 }
 
 export const ApiEnvironment = DecisionEnvironment.extend({
+  ...snapshotVariables,
   ...signInVariables,
   MESSAGES_TABLE: z.string().min(1),
   TRANSPORT_TABLE: z.string().min(1),

@@ -116,7 +116,14 @@ test('check-recipient may read connectors and cached policies, but no list of re
         ['dynamodb:GetItem', 'dynamodb:Query'],
         [
           {
-            'dynamodb:LeadingKeys': ['version', 'inbound-connector', 'outbound-connector', 'accepted-domain'],
+            'dynamodb:LeadingKeys': [
+              'version',
+              ...[1, 2, 3, 4, 5, 6, 7].map((copy) => `version#${copy}`),
+              'changes',
+              'inbound-connector',
+              'outbound-connector',
+              'accepted-domain',
+            ],
           },
         ],
       ],
@@ -194,6 +201,7 @@ test("each unit may use the customer's key only through the services that it use
   )
   assert.deepEqual(uses.sort(), [
     'ApiFunctionRole dynamodb Decrypt DescribeKey',
+    'ApiFunctionRole s3 Decrypt GenerateDataKey',
     'ApiFunctionRole sqs Decrypt GenerateDataKey',
     'AuthenticationFunctionRole dynamodb Decrypt DescribeKey',
     'AuthenticationFunctionRole s3 Decrypt',
@@ -212,9 +220,11 @@ test("each unit may use the customer's key only through the services that it use
     'IngressTaskTaskRole sqs Decrypt GenerateDataKey',
     'PagesFunctionRole dynamodb Decrypt DescribeKey',
     'PolicyFunctionRole dynamodb Decrypt DescribeKey',
+    'PolicyFunctionRole s3 Decrypt',
     'PolicyFunctionRole sns Decrypt GenerateDataKey',
     'PolicyFunctionRole sqs Decrypt GenerateDataKey',
     'RecipientCheckFunctionRole dynamodb Decrypt DescribeKey',
+    'RecipientCheckFunctionRole s3 Decrypt',
     'ReportsFunctionRole dynamodb Decrypt DescribeKey',
     'ReportsFunctionRole s3 GenerateDataKey',
     'ReportsFunctionRole sqs Decrypt GenerateDataKey',
@@ -264,9 +274,9 @@ for (const [name, mailflow] of Object.entries(deploymentsWithKey))
 
 test('authenticate-message, deliver-message and bounce-message may list only keys that they name as a whole', async () => {
   const lists = resourcesOfType('AWS::IAM::Policy').flatMap(({ Properties }) =>
-    Properties.PolicyDocument.Statement.filter(({ Action }: Json) => Action === 's3:ListBucket').map(
-      (statement: Json) => ({ role: Properties.Roles[0].Ref.replace(/[0-9A-F]{8}$/, ''), ...statement }),
-    ),
+    Properties.PolicyDocument.Statement.filter(
+      ({ Action, Resource }: Json) => Action === 's3:ListBucket' && text(Resource).startsWith('<Content'),
+    ).map((statement: Json) => ({ role: Properties.Roles[0].Ref.replace(/[0-9A-F]{8}$/, ''), ...statement })),
   )
   assert.deepEqual(lists.map(({ role }) => role).sort(), [
     'AuthenticationFunctionRole',
@@ -339,12 +349,43 @@ test('the ingress has no permission to read stored content or queued jobs', () =
     'dynamodb:UpdateItem',
     'lambda:InvokeFunction',
     's3:AbortMultipartUpload',
+    's3:GetObject',
+    's3:ListBucket',
     's3:PutObject',
     'secretsmanager:GetSecretValue',
     'sqs:GetQueueAttributes',
     'sqs:GetQueueUrl',
     'sqs:SendMessage',
   ])
+})
+
+test('each unit that holds all connectors may read one object of their snapshots, and only connector-api may write it', () => {
+  const ofSnapshots = resourcesOfType('AWS::IAM::Policy').flatMap(({ Properties }) =>
+    Properties.PolicyDocument.Statement.filter(({ Resource }: Json) =>
+      toList<Json>(Resource).some((arn) => text(arn).includes('ConnectorsSnapshots')),
+    ).map(({ Action, Resource, Condition }: Json) => {
+      const unit = Properties.Roles[0].Ref.replace(/FunctionRole.*|TaskTaskRole.*/, '')
+      const resource = text(Resource).replace(/^<ConnectorsSnapshots\w+\.Arn>/, 'bucket')
+      const prefix = Condition?.StringEquals['s3:prefix']
+      return [unit, ...toList<string>(Action), resource, ...(prefix ? [prefix] : [])].join(' ')
+    }),
+  )
+  const readers = ['Ingress', 'Policy', 'RecipientCheck']
+  assert.deepEqual(
+    ofSnapshots.sort(),
+    [
+      'Api s3:GetObject s3:PutObject bucket/connectors',
+      ...readers.map((unit) => `${unit} s3:GetObject bucket/connectors`),
+      ...['Api', ...readers].map((unit) => `${unit} s3:ListBucket bucket connectors`),
+    ].sort(),
+  )
+})
+
+test('the ingress may read no object of the content bucket', () => {
+  const reads = grants({}).filter(
+    ({ role, action }) => role.startsWith('IngressTaskTaskRole') && /^s3:(Get|List)/.test(action),
+  )
+  assert.ok(reads.every(({ resource }) => resource.startsWith('<ConnectorsSnapshots')))
 })
 
 test('the ingress writes only message counts and revocation statuses to DynamoDB', () => {

@@ -15,26 +15,40 @@ import {
 
 const ownKey = { encryptionKeyArn }
 
-test('the content bucket refuses plain HTTP and TLS below 1.2', () => {
-  const denials = denied(onlyResource('AWS::S3::BucketPolicy'))
-  assert.deepEqual(
-    denials.map(({ Condition }) => Condition),
-    [{ Bool: { 'aws:SecureTransport': 'false' } }, { NumericLessThan: { 's3:TlsVersion': 1.2 } }],
-  )
-  for (const { Action, Resource } of denials) {
-    assert.equal(Action, 's3:*')
-    assert.deepEqual(
-      toList<Json>(Resource).map((arn) => text(arn).replace(/^<.*?>/, '')),
-      ['', '/*'],
-    )
-  }
-})
+const buckets = ['Content', 'ConnectorsSnapshots']
 
-test('nothing of the content bucket is public', () => {
-  const { Properties } = onlyResource('AWS::S3::Bucket')
-  assert.deepEqual(Object.values(Properties.PublicAccessBlockConfiguration), [true, true, true, true])
-  assert.deepEqual(Properties.OwnershipControls.Rules, [{ ObjectOwnership: 'BucketOwnerEnforced' }])
-})
+/** The bucket, or the policy of the bucket, whose id begins so. */
+function ofBucket(id: string, type = 'AWS::S3::Bucket', mailflow: Record<string, unknown> = {}): Resource {
+  const found = resourcesOfType(type, mailflow).find((resource) => resource.id.startsWith(`${id}Bucket`))
+  if (found === undefined) throw new Error(`no ${type} has an id that begins with ${id}Bucket`)
+  return found
+}
+
+test('no bucket is without these tests', () =>
+  assert.equal(resourcesOfType('AWS::S3::Bucket').length, buckets.length))
+
+for (const bucket of buckets)
+  test(`the bucket ${bucket} refuses plain HTTP and TLS below 1.2`, () => {
+    const denials = denied(ofBucket(bucket, 'AWS::S3::BucketPolicy'))
+    assert.deepEqual(
+      denials.map(({ Condition }) => Condition),
+      [{ Bool: { 'aws:SecureTransport': 'false' } }, { NumericLessThan: { 's3:TlsVersion': 1.2 } }],
+    )
+    for (const { Action, Resource } of denials) {
+      assert.equal(Action, 's3:*')
+      assert.deepEqual(
+        toList<Json>(Resource).map((arn) => text(arn).replace(/^<.*?>/, '')),
+        ['', '/*'],
+      )
+    }
+  })
+
+for (const bucket of buckets)
+  test(`nothing of the bucket ${bucket} is public`, () => {
+    const { Properties } = ofBucket(bucket)
+    assert.deepEqual(Object.values(Properties.PublicAccessBlockConfiguration), [true, true, true, true])
+    assert.deepEqual(Properties.OwnershipControls.Rules, [{ ObjectOwnership: 'BucketOwnerEnforced' }])
+  })
 
 const encryptions: [string, Record<string, unknown>, string][] = [
   ['keys of S3 by default', {}, 'AES256'],
@@ -42,11 +56,12 @@ const encryptions: [string, Record<string, unknown>, string][] = [
 ]
 
 for (const [how, mailflow, algorithm] of encryptions)
-  test(`the content bucket is encrypted with ${how}`, () => {
-    const [rule] = onlyResource('AWS::S3::Bucket', mailflow).Properties.BucketEncryption
-      .ServerSideEncryptionConfiguration
-    assert.equal(rule.ServerSideEncryptionByDefault.SSEAlgorithm, algorithm)
-  })
+  for (const bucket of buckets)
+    test(`the bucket ${bucket} is encrypted with ${how}`, () => {
+      const [rule] = ofBucket(bucket, undefined, mailflow).Properties.BucketEncryption
+        .ServerSideEncryptionConfiguration
+      assert.equal(rule.ServerSideEncryptionByDefault.SSEAlgorithm, algorithm)
+    })
 
 /** Where each type names the key that encrypts what it stores. The cluster names it for the disks of its tasks. */
 const keyOf: Record<string, (properties: Json) => unknown> = {
@@ -80,16 +95,26 @@ test('with encryptionKeyArn, SQS reuses a data key for an hour and S3 has a buck
     assert.equal(Properties.KmsDataKeyReusePeriodSeconds, 3600, id)
     assert.equal(Properties.SqsManagedSseEnabled, undefined, id)
   }
-  const [rule] = onlyResource('AWS::S3::Bucket', ownKey).Properties.BucketEncryption
-    .ServerSideEncryptionConfiguration
-  assert.equal(rule.BucketKeyEnabled, true)
+  for (const { id, Properties } of resourcesOfType('AWS::S3::Bucket', ownKey)) {
+    const [rule] = Properties.BucketEncryption.ServerSideEncryptionConfiguration
+    assert.equal(rule.BucketKeyEnabled, true, id)
+  }
 })
 
 test('content expires after 14 days, an unfinished upload after one day', () => {
-  const rules = onlyResource('AWS::S3::Bucket').Properties.LifecycleConfiguration.Rules
+  const rules = ofBucket('Content').Properties.LifecycleConfiguration.Rules
   assert.deepEqual(
     rules.map(({ Status: _, ...rule }: Json) => rule),
     [{ ExpirationInDays: 14 }, { AbortIncompleteMultipartUpload: { DaysAfterInitiation: 1 } }],
+  )
+})
+
+test('of the snapshot of the connectors, the newest version and three earlier ones are kept', () => {
+  const { VersioningConfiguration, LifecycleConfiguration } = ofBucket('ConnectorsSnapshots').Properties
+  assert.equal(VersioningConfiguration.Status, 'Enabled')
+  assert.deepEqual(
+    LifecycleConfiguration.Rules.map(({ Status: _, ...rule }: Json) => rule),
+    [{ NoncurrentVersionExpiration: { NoncurrentDays: 1, NewerNoncurrentVersions: 3 } }],
   )
 })
 
@@ -294,6 +319,7 @@ const queueNames = [
   'UnprovenDelivery',
 ]
 const data = [
+  'ConnectorsSnapshotsBucket',
   'ConnectorsTable',
   'ContentBucket',
   'MessagesTable',

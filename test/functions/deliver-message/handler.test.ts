@@ -245,7 +245,11 @@ describe('deliver-message', () => {
   it('sends no message that was decided by another version of the connectors', async () => {
     const before = partner.connections()
     const repository = new ConnectorRepository(db.documents, db.connectorsTable)
-    await repository.acceptedDomains.create('ours.example', { recipients: 'Any', comment: '' })
+    await repository.acceptedDomains.create(
+      'ours.example',
+      { recipients: 'Any', comment: '' },
+      'administrator',
+    )
     assert.deepEqual(await failedIds(job(6)), [])
     assert.equal(partner.connections(), before)
     assert.deepEqual(await failedIds({ ...job(6), connectorsVersion: 1 }), [])

@@ -124,6 +124,7 @@ describe('evaluate-policy', () => {
         recipients: 'Any',
         comment: '',
       },
+      'administrator',
     )
     assert.deepEqual(await failedIds(handler, sqsEvent(...jobs)), [])
     const deliveries = queues.sent.map(({ MessageBody }) => DeliveryJob.parse(JSON.parse(MessageBody)))
