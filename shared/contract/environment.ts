@@ -354,6 +354,21 @@ export function dkimSettings({
   return { domain, selector, secretArn }
 }
 
+export const RecordEventsEnvironment = UnitEnvironment.extend({
+  EVENTS_QUEUE_URL: z.url(),
+  EVENTS_DEAD_LETTERS_URL: z.url(),
+  EVENTS_BUCKET: z.string().min(1),
+  MESSAGES_TABLE: z.string().min(1),
+  TRACE_RETENTION_DAYS: retentionDays,
+})
+
+export const SealHourEnvironment = ConnectorsEnvironment.extend({
+  EVENTS_BUCKET: z.string().min(1),
+  MESSAGES_TABLE: z.string().min(1),
+  /** In place of the endpoint of Lambda. Only the local runner sets it. */
+  AWS_ENDPOINT_URL_LAMBDA: z.url().optional(),
+})
+
 export const ApiEnvironment = DecisionEnvironment.extend({
   ...signInVariables,
   MESSAGES_TABLE: z.string().min(1),
