@@ -1,10 +1,11 @@
 /**
  * Seals a shard of a recorded hour: drops copies of events, and writes the others by the hour at which they happened.
  *
- * An event counts in the first recorded hour that has it. A copy is found in the same hour and the two before it by the ids
- * of their raw objects. A copy that is recorded later happened before these hours, so it is found by its id in the Parquet
- * files of the hour at which it happened. Each object is put whole, and the raw objects of a closed hour do not change. So a
- * repeated seal writes the same objects, and a seal that was killed is completed by the next.
+ * Each event counts in one recorded hour. A copy in the same hour, or in one of the two hours before, is found by the ids of
+ * their raw objects. All other copies happened at the same hour, so they are found by their ids in the Parquet files of
+ * that hour. So hours may be sealed in any order, but not two at the same time. Each object is put whole, and the raw
+ * objects of a closed hour do not change. So a repeated seal writes the same objects, and a seal that was killed is
+ * completed by the next.
  */
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
@@ -12,21 +13,21 @@ import { eventSchemaVersion, type MailEvent, messageHash } from '../../shared/co
 import { softwareVersion } from '../../shared/contract/software-version.ts'
 import {
   idsKey,
-  isOfSeal,
   parquetKey,
   parquetPrefix,
   rollupKey,
   type Shard,
-  sealKey,
+  sealInKey,
   shardInKey,
 } from '../../shared/events/event-keys.ts'
 import type { EventStore } from '../../shared/events/event-store.ts'
-import { addHours, startOf } from '../../shared/events/hours.ts'
+import { addHours, hoursBetween, startOf } from '../../shared/events/hours.ts'
 import type { SealMarker } from '../../shared/events/seal-marker.ts'
 import { EventRows } from './event-rows.ts'
 import { IdSet } from './id-set.ts'
 import { type Dependencies as MissingDependencies, missingEvents } from './missing-events.ts'
 import { parquetFile, readIds } from './parquet-file.ts'
+import { maxShards } from './plan.ts'
 import { rawEvents, recordedIds } from './raw-events.ts'
 import { RollupBuilder } from './rollup.ts'
 
@@ -37,11 +38,15 @@ export interface Dependencies {
   changeEvents(since: Date, until: Date): Promise<MailEvent[]>
 }
 
-/** Recorded hours before the sealed hour whose ids find copies. */
+/** Recorded hours before the sealed hour whose ids find copies. Later copies of this hour's events are dropped by theirs. */
 const comparedHours = 2
 
 const compress = promisify(gzip)
 
+/**
+ * Writes all objects except the marker.
+ * @returns the marker, without which the shard is not sealed
+ */
 export async function sealShard(hour: string, shard: Shard, dependencies: Dependencies): Promise<SealMarker> {
   const { store } = dependencies
   const before = await Promise.all(
@@ -59,15 +64,14 @@ export async function sealShard(hour: string, shard: Shard, dependencies: Depend
   await addChanges(hour, shard, rows, dependencies)
   const byKind: Record<string, number> = {}
   for (const [eventHour, all] of rows.byHour()) {
-    const isLate = eventHour <= addHours(hour, -comparedHours)
-    const kept = isLate ? await withoutSealed(eventHour, hour, all, rows, store) : all
+    const kept = await withoutSealed(eventHour, hour, all, rows, store)
     counts.duplicates += all.length - kept.length
-    if (isLate) counts.late += kept.length
     counts.events += kept.length
+    if (eventHour < addHours(hour, -comparedHours)) counts.late += kept.length
     if (kept.length > 0) await writeEvents({ eventHour, hour, shard }, rows.sort(kept), rows, byKind, store)
   }
   await store.put(idsKey(hour, shard), ids.toBuffer())
-  const marker: SealMarker = {
+  return {
     schemaVersion: eventSchemaVersion,
     softwareVersion,
     hour,
@@ -79,8 +83,6 @@ export async function sealShard(hour: string, shard: Shard, dependencies: Depend
       idsOf: idsByHour(store, shard, [ids, ...before], hour),
     }),
   }
-  await store.put(sealKey(hour, shard), Buffer.from(JSON.stringify(marker)))
-  return marker
 }
 
 const rowKeyOf = ({ id, at, partner }: Record<string, unknown> & { id: string; at: string }) => ({
@@ -106,17 +108,22 @@ async function addChanges(
 async function withoutSealed(
   eventHour: string,
   hour: string,
-  all: readonly number[],
+  all: number[],
   rows: EventRows,
   store: Pick<EventStore, 'get' | 'list'>,
 ): Promise<number[]> {
+  const near = hoursBetween(addHours(hour, -comparedHours), addHours(hour, comparedHours))
+  const objects = (await store.list(parquetPrefix(eventHour))).filter(
+    ({ key }) => !near.includes(sealInKey(key)),
+  )
+  if (objects.length === 0) return all
   const hashes = all.map((row) => {
     const { messageId, id } = rows.event(row) as Pick<MailEvent, 'messageId' | 'id'>
     return messageHash(messageId ?? id)
   })
-  const sealed = new Set<string>()
-  for (const object of await store.list(parquetPrefix(eventHour)))
-    if (!isOfSeal(object.key, hour) && hashes.some((hash) => mayBeIn(object.key, hash)))
+  const sealed = new IdSet()
+  for (const object of objects)
+    if (hashes.some((hash) => mayBeIn(object.key, hash)))
       for (const id of await readIds(store, object)) sealed.add(id)
   return all.filter((row) => !sealed.has(rows.id(row)))
 }
@@ -127,9 +134,6 @@ function mayBeIn(key: string, hash: number): boolean {
   for (let shards = 1; shards <= maxShards; shards *= 2) if (hash % shards === shard) return true
   return false
 }
-
-/** The largest number of shards of an hour. */
-export const maxShards = 256
 
 async function writeEvents(
   { eventHour, hour, shard }: { eventHour: string; hour: string; shard: Shard },

@@ -71,8 +71,11 @@ export const parquetKey = (hour: string, { shard }: Shard, recorded: string): st
 export const rollupKey = (hour: string, { shard }: Shard, recorded: string): string =>
   `${rollupPrefix(hour)}shard=${twoDigits(shard)}/${sealName(recorded)}.json.gz`
 
-/** Whether the key is of the seal of this hour. */
-export const isOfSeal = (key: string, recorded: string): boolean => key.includes(`/${sealName(recorded)}.`)
+/** @returns the sealed hour in the key of a Parquet file or rollup */
+export function sealInKey(key: string): string {
+  const [, date = '', hour = ''] = /\/seal=(\d{8})(\d\d)\./.exec(key) ?? []
+  return `${date.slice(0, 4)}-${date.slice(4, 6)}-${date.slice(6)}T${hour}`
+}
 
 /** @returns the shard in the key of a Parquet file or rollup */
 export const shardInKey = (key: string): number => Number(/\/shard=(\d+)\//.exec(key)?.[1])
