@@ -10,7 +10,6 @@ import { eventId } from '../../shared/contract/events.ts'
 import type { Shard } from '../../shared/events/event-keys.ts'
 import { addHours, hoursBetween, startOf } from '../../shared/events/hours.ts'
 import type { MissingEvent, Reconciliation } from '../../shared/events/seal-marker.ts'
-import { jobPosition } from '../../shared/messages/trace.ts'
 import type { IdSet } from './id-set.ts'
 import type { RecipientKey, RecipientKeys, RecipientStatus } from './recipient-keys.ts'
 
@@ -21,6 +20,9 @@ export const lookHours = [2, 49] as const
 const usualHours = 3
 
 const maxSamples = 20
+
+/** `jobPosition` of the first job of a message (shared/messages/trace.ts, whose import would bring its writers). */
+export const firstPosition = '00000#'
 
 export interface Dependencies {
   recipients: Pick<RecipientKeys, 'receivedIn' | 'status'>
@@ -117,7 +119,7 @@ function idOf(kind: RequiredKind, { messageId, address }: RecipientKey, attempt:
     case 'Accepted':
       return eventId(kind, messageId)
     case 'Decided':
-      return eventId(kind, messageId, address, jobPosition(0, null))
+      return eventId(kind, messageId, address, firstPosition)
     case 'Delivered':
       return eventId(kind, messageId, address, attempt)
     case 'Bounced':

@@ -65,6 +65,7 @@ export class SmtpIngress extends Construct {
     connectors.grantRead(task)
     content.grantUpload(task)
     queues.evaluation.grantSend(task)
+    queues.events.grantSend(task)
     transport.grantRates(task)
     transport.grantClientRevocation(task)
     transport.grantLastCanary(task)

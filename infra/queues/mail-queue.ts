@@ -41,6 +41,8 @@ export interface MailQueueProps {
   readonly variablePrefix: string
   /** Limits of the function that consumes the queue. */
   readonly consumer: { readonly timeoutSeconds: number; readonly concurrency: number }
+  /** Records of an invocation, and how long it waits for so many. @default ten records, without a wait */
+  readonly batch?: { readonly records: number; readonly windowSeconds: number }
 }
 
 /**
@@ -68,7 +70,9 @@ export class MailQueue extends Construct {
     })
     this.queue = new Queue(this, 'Queue', {
       ...common,
-      visibilityTimeout: Duration.seconds(props.consumer.timeoutSeconds * visibilityTimeoutFactor),
+      visibilityTimeout: Duration.seconds(
+        props.consumer.timeoutSeconds * visibilityTimeoutFactor + (props.batch?.windowSeconds ?? 0),
+      ),
       deadLetterQueue: { queue: this.deadLetters, maxReceiveCount: maxReceives },
     })
     for (const queue of [this.queue, this.deadLetters]) this.setKey(queue)
@@ -91,9 +95,11 @@ export class MailQueue extends Construct {
     this.deadLetters.grantSendMessages(consumer)
     this.grantKey(consumer)
     this.setDeadLettersUrl(consumer)
+    const { batch } = this.props
     consumer.addEventSource(
       new SqsEventSource(this.queue, {
-        batchSize: 10,
+        batchSize: batch?.records ?? 10,
+        ...(batch && { maxBatchingWindow: Duration.seconds(batch.windowSeconds) }),
         reportBatchItemFailures: true,
         maxConcurrency: this.props.consumer.concurrency,
       }),

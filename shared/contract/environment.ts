@@ -70,6 +70,7 @@ export const IngressEnvironment = ConnectorsEnvironment.extend({
   TRANSPORT_TABLE: z.string().min(1),
   CONTENT_BUCKET: z.string().min(1),
   EVALUATION_QUEUE_URL: z.url(),
+  EVENTS_QUEUE_URL: z.url(),
   /** The function that checks recipients at their mailbox server. Without it they are accepted unchecked. */
   CHECK_RECIPIENT_FUNCTION_ARN: z.string().startsWith('arn:').optional(),
   /** In place of the endpoint of Lambda. Only the local runner sets it. */
@@ -197,6 +198,7 @@ export const EvaluateEnvironment = DecisionEnvironment.extend({
   MESSAGES_TABLE: z.string().min(1),
   TRANSPORT_TABLE: z.string().min(1),
   EVALUATION_QUEUE_URL: z.url(),
+  EVENTS_QUEUE_URL: z.url(),
   ...deliveryQueues,
   EVALUATION_DEAD_LETTERS_URL: z.url(),
   AUTHENTICATION_QUEUE_URL: z.url(),
@@ -252,6 +254,7 @@ export const DeliverEnvironment = OutboundMailEnvironment.extend({
   MESSAGES_TABLE: z.string().min(1),
   CONTENT_BUCKET: z.string().min(1),
   EVALUATION_QUEUE_URL: z.url(),
+  EVENTS_QUEUE_URL: z.url(),
   ...deliveryQueues,
   ...deliveryDeadLetters,
   /** Maximum number of concurrent deliveries to one destination. */
@@ -269,6 +272,7 @@ export const BounceEnvironment = UnitEnvironment.extend({
   MESSAGES_TABLE: z.string().min(1),
   CONTENT_BUCKET: z.string().min(1),
   EVALUATION_QUEUE_URL: z.url(),
+  EVENTS_QUEUE_URL: z.url(),
   BOUNCE_QUEUE_URL: z.url(),
   BOUNCE_DEAD_LETTERS_URL: z.url(),
   /** Name servers for SPF and DKIM of senders, written as for outbound mail. */

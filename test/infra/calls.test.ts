@@ -68,6 +68,14 @@ const units: UnderTest[] = [
     notGranted: ['secretsmanager:GetSecretValue'],
   },
   { unit: 'bounce-message', entry: 'handler.ts', role: 'BounceFunctionRole' },
+  {
+    unit: 'record-events',
+    entry: 'handler.ts',
+    role: 'RecordingFunctionRole',
+    // The function shares a module with the function that reads the objects.
+    notGranted: ['s3:GetObject', 's3:ListBucket'],
+  },
+  { unit: 'seal-hour', entry: 'handler.ts', role: 'SealingFunctionRole' },
   { unit: 'connector-api', entry: 'handler.ts', role: 'ApiFunctionRole' },
   {
     unit: 'validate-connector',
@@ -96,6 +104,7 @@ const units: UnderTest[] = [
 const actions: Readonly<Record<string, string>> = {
   Get: 'dynamodb:GetItem',
   BatchGet: 'dynamodb:BatchGetItem',
+  BatchWrite: 'dynamodb:BatchWriteItem',
   Put: 'dynamodb:PutItem',
   Update: 'dynamodb:UpdateItem',
   Delete: 'dynamodb:DeleteItem',
@@ -105,6 +114,7 @@ const actions: Readonly<Record<string, string>> = {
   CompleteMultipartUpload: 's3:PutObject',
   PutObject: 's3:PutObject',
   GetObject: 's3:GetObject',
+  ListObjectsV2: 's3:ListBucket',
   AbortMultipartUpload: 's3:AbortMultipartUpload',
   SendMessageBatch: 'sqs:SendMessage',
   SendMessage: 'sqs:SendMessage',

@@ -58,6 +58,7 @@ export async function startTestIngress(options: TestIngressOptions = {}): Promis
     TRANSPORT_TABLE: 'transport',
     CONTENT_BUCKET: 'content',
     EVALUATION_QUEUE_URL: 'http://queue.example/evaluation',
+    EVENTS_QUEUE_URL: 'http://queue.example/events',
     TLS_CERTIFICATE: cert,
     TLS_PRIVATE_KEY: key,
     LISTEN_ADDRESS: '127.0.0.1',

@@ -63,6 +63,7 @@ export async function createEnvironment(): Promise<Record<string, string>> {
     TRANSPORT_TABLE: dynamodb.transportTable,
     CONTENT_BUCKET: 'content',
     EVALUATION_QUEUE_URL: queueUrl,
+    EVENTS_QUEUE_URL: queueUrl,
     TLS_CERTIFICATE: cert,
     TLS_PRIVATE_KEY: key,
     LISTEN_ADDRESS: '127.0.0.1',
