@@ -4,7 +4,8 @@
  * A message is looked at twice: at the seal of the second hour after its receipt, and 49 hours after it. By then it is
  * delivered or bounced, as a deferral ends within a day. The item in the table is written shortly before its event is
  * sent, so an event is required only if the item last changed before the sealed hour. It then had a whole hour to arrive.
- * Whatever is still in progress at the second look is counted as open and not looked at again.
+ * Whatever is still in progress at the second look is counted as open and not looked at again. Messages of the hour of the
+ * first seal, and of earlier hours, are not looked at: an earlier release without events may have processed them.
  */
 import { eventId } from '../../shared/contract/events.ts'
 import type { Shard } from '../../shared/events/event-keys.ts'
@@ -28,6 +29,7 @@ export interface Dependencies {
   recipients: Pick<RecipientKeys, 'receivedIn' | 'status'>
   /** The ids of all events that were recorded in an hour. */
   idsOf(hour: string): Promise<IdSet>
+  isSealed(hour: string): Promise<boolean>
 }
 
 type RequiredKind = MissingEvent['kind']
@@ -54,9 +56,10 @@ async function look(
   received: string,
   sealed: string,
   shard: Shard,
-  { recipients, idsOf }: Dependencies,
+  { recipients, idsOf, isSealed }: Dependencies,
   result: Reconciliation,
 ): Promise<void> {
+  if (!(await isSealed(addHours(received, -1)))) return
   let usual: IdSet[] | undefined
   const incomplete: (RecipientKey & { found: Found })[] = []
   for await (const recipient of recipients.receivedIn(received, shard)) {

@@ -33,11 +33,18 @@ export function shardsFor(octets: number): number {
   return Math.min(maxShards, needed)
 }
 
-/** @param markers the seals of the window @returns the closed hours that are not sealed, the earliest first */
+/**
+ * Hours before the first seal are not pending: the deployment is new. Without a seal only the last hour is.
+ * @param markers the seals of the window
+ * @returns the closed hours that are not sealed, the earliest first
+ */
 export function pendingHours(markers: readonly (Shard & { hour: string })[], now: number): PendingHour[] {
   const last = lastClosedHour(now)
+  if (markers.length === 0) return [{ hour: last, shards: null, sealed: new Set() }]
   const byHour = Map.groupBy(markers, ({ hour }) => hour)
-  return hoursBetween(addHours(last, 1 - windowHours), last).flatMap((hour) => {
+  const [first = last] = [...byHour.keys()].sort()
+  const hours = hoursBetween(addHours(last, 1 - windowHours), last).filter((hour) => hour >= first)
+  return hours.flatMap((hour) => {
     const ofHour = byHour.get(hour) ?? []
     const shards = ofHour[0]?.shards ?? null
     const sealed = new Set(ofHour.filter((marker) => marker.shards === shards).map(({ shard }) => shard))
@@ -45,15 +52,9 @@ export function pendingHours(markers: readonly (Shard & { hour: string })[], now
   })
 }
 
-/**
- * Returns how many hours an earlier run should have sealed. Before the first seal of a deployment there was no earlier
- * run.
- */
-export function overdueHours(pending: readonly PendingHour[], now: number): number {
-  const last = lastClosedHour(now)
-  const due = pending.filter(({ hour }) => hour !== last).length
-  return due === windowHours - 1 ? 0 : due
-}
+/** Returns how many hours an earlier run should have sealed. */
+export const overdueHours = (pending: readonly PendingHour[], now: number): number =>
+  pending.filter(({ hour }) => hour !== lastClosedHour(now)).length
 
 /** Divides the shards of an hour among at most sixteen invocations, so that mail keeps its concurrency. */
 export function workersFor(shards: number, sealed: ReadonlySet<number>): number[][] {

@@ -34,8 +34,10 @@ export const SealRequest = z.union([
   PartRequest,
   /** One hour, whether or not it has ended or is sealed already. Administrators and tests request it. */
   z.strictObject({ hour }),
-  /** Each hour that is not sealed. `source`: of the schedule. */
-  z.object({ source: z.string().optional() }),
+  /** Each hour that is not sealed, by the schedule. */
+  z.object({ source: z.literal('aws.events') }),
+  /** The same, as a continuation of an earlier invocation. */
+  z.strictObject({}),
 ])
 export type SealRequest = z.infer<typeof SealRequest>
 
@@ -55,7 +57,7 @@ export interface Dependencies extends ShardDependencies {
 export async function sealHours(request: SealRequest, dependencies: Dependencies): Promise<SealMarker[]> {
   const markers: SealMarker[] = []
   const run = new SealRun(dependencies, markers)
-  if (!('hour' in request)) await run.sealPending(request.source !== undefined)
+  if (!('hour' in request)) await run.sealPending('source' in request)
   else if ('only' in request) await run.sealPart(request)
   else await run.sealWhole(request.hour)
   return markers

@@ -13,6 +13,7 @@ import { eventSchemaVersion, type MailEvent, messageHash } from '../../shared/co
 import { softwareVersion } from '../../shared/contract/software-version.ts'
 import {
   idsKey,
+  idsPrefix,
   parquetKey,
   parquetPrefix,
   rollupKey,
@@ -81,6 +82,7 @@ export async function sealShard(hour: string, shard: Shard, dependencies: Depend
     reconciliation: await missingEvents(hour, shard, {
       recipients: dependencies.recipients,
       idsOf: idsByHour(store, shard, [ids, ...before], hour),
+      isSealed: async (other) => (await store.list(idsPrefix(other))).length > 0,
     }),
   }
 }
