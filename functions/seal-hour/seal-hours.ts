@@ -37,7 +37,7 @@ export const SealRequest = z.union([
   /** Each hour that is not sealed, by the schedule. */
   z.object({ source: z.literal('aws.events') }),
   /** The same, as a continuation of an earlier invocation. */
-  z.strictObject({}),
+  z.strictObject({ continued: z.literal(true) }),
 ])
 export type SealRequest = z.infer<typeof SealRequest>
 
@@ -57,9 +57,9 @@ export interface Dependencies extends ShardDependencies {
 export async function sealHours(request: SealRequest, dependencies: Dependencies): Promise<SealMarker[]> {
   const markers: SealMarker[] = []
   const run = new SealRun(dependencies, markers)
-  if (!('hour' in request)) await run.sealPending('source' in request)
-  else if ('only' in request) await run.sealPart(request)
-  else await run.sealWhole(request.hour)
+  if ('only' in request) await run.sealPart(request)
+  else if ('hour' in request) await run.sealWhole(request.hour)
+  else await run.sealPending('source' in request)
   return markers
 }
 
@@ -78,7 +78,7 @@ class SealRun {
     if (isScheduled) onOverdue(overdueHours(pending, now()))
     for (let next = pending[0]; next !== undefined; next = pending[0]) {
       const { hour, sealed } = next
-      if (this.#isOutOfTime()) return invoke({})
+      if (this.#isOutOfTime()) return invoke({ continued: true })
       const shards = next.shards ?? shardsFor(await rawOctets(store, hour))
       if (shards > 1) {
         await Promise.all(workersFor(shards, sealed).map((only) => invoke({ hour, shards, only })))

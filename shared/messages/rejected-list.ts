@@ -13,7 +13,7 @@ export interface RejectedFilter {
   sender: AddressFilter | null
   recipient: AddressFilter | null
   connector: string | null
-  clientIp: string | null
+  clientIp?: string | null
 }
 
 /** The position of an event: its day, and its order in the index. */
@@ -118,7 +118,7 @@ export class RejectedList {
 
 export function rejectedMatches(
   event: Pick<MailEvent, 'sender' | 'recipient' | 'inboundConnector' | 'clientIp'>,
-  { sender, recipient, connector, clientIp }: Omit<RejectedFilter, 'since' | 'until'>,
+  { sender, recipient, connector, clientIp = null }: Omit<RejectedFilter, 'since' | 'until'>,
 ): boolean {
   const matches = (address: string | undefined, filter: AddressFilter | null) =>
     filter === null || (address !== undefined && addressMatches(address, filter))

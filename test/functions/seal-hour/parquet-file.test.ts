@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { after, test } from 'node:test'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { parquetMetadata } from 'hyparquet'
 import { parquetFile, readIds } from '../../../functions/seal-hour/parquet-file.ts'
 import { eventSchemaVersion, type MailEvent } from '../../../shared/contract/events.ts'
 import { eventColumns } from '../../../shared/events/event-columns.ts'
+import { parquetKey } from '../../../shared/events/event-keys.ts'
+import { duckDbQuery } from '../../docs/events.ts'
 import { memoryEventStore } from '../../support/event-store.ts'
 import { Random } from '../../support/random.ts'
 import { sampleEvents } from '../../support/sample-events.ts'
@@ -68,6 +70,23 @@ test('DuckDB reads the same rows', async () => {
       const { at, ...row } = rowOf(event)
       return { ...row, at }
     }),
+  )
+})
+
+test('the query of the documentation counts deliveries by partner and TLS version', async () => {
+  const path = join(folder, parquetKey('2026-11-30T20', { shard: 0, shards: 1 }, '2026-11-30T20'))
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, octets)
+  const connection = await (await DuckDBInstance.create(':memory:')).connect()
+  const report = await connection.runAndReadAll(duckDbQuery.replace('FOLDER', folder))
+  const delivered = events.filter(({ kind }) => kind === 'Delivered')
+  const counts = report.getRowObjects().map(({ messages, octets: sum }) => [Number(messages), Number(sum)])
+  assert.deepEqual(
+    [
+      counts.reduce((sum, [messages = 0]) => sum + messages, 0),
+      counts.reduce((sum, [, size = 0]) => sum + size, 0),
+    ],
+    [delivered.length, delivered.reduce((sum, { size = 0 }) => sum + size, 0)],
   )
 })
 

@@ -74,8 +74,8 @@ test('a run that has no time left continues in another invocation', async () => 
   const run = setUp()
   let remaining = 900_000
   await run.run(undefined, { now: () => now - 3 * 3_600_000 })
-  const markers = await run.run({}, { remainingMs: () => (remaining -= 400_000) })
-  assert.deepEqual([markers.length, run.invoked], [1, [{}]])
+  const markers = await run.run({ continued: true }, { remainingMs: () => (remaining -= 400_000) })
+  assert.deepEqual([markers.length, run.invoked], [1, [{ continued: true }]])
 })
 
 /** Makes the hour as large as the names of its raw objects say. */
