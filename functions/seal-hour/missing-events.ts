@@ -18,7 +18,7 @@ import type { RecipientKey, RecipientKeys, RecipientStatus } from './recipient-k
 export const lookHours = [2, 49] as const
 
 /** Recorded hours in which the events of most messages are: those of the receipt and the two after it. */
-const usualHours = 3
+const firstHours = 3
 
 const maxSamples = 20
 
@@ -60,13 +60,15 @@ async function look(
   result: Reconciliation,
 ): Promise<void> {
   if (!(await isSealed(addHours(received, -1)))) return
-  let usual: IdSet[] | undefined
+  const recorded = hoursBetween(received, addHours(received, firstHours - 1))
+  /** Read only if there are messages. */
+  let sets: readonly IdSet[] = []
   const incomplete: (RecipientKey & { found: Found })[] = []
   for await (const recipient of recipients.receivedIn(received, shard)) {
-    usual ??= await Promise.all(hoursBetween(received, addHours(received, usualHours - 1)).map(idsOf))
-    const sets = usual
+    if (sets.length === 0) sets = await Promise.all(recorded.map(idsOf))
+    const has = (id: string) => sets.some((ids) => ids.has(id))
     result.recipients += 1
-    const found = findEvents(recipient, 1, (id) => sets.some((ids) => ids.has(id)))
+    const found = findEvents(recipient, 1, has)
     if (!isComplete(found)) incomplete.push({ ...recipient, found })
   }
   const statuses = await recipients.status(incomplete)

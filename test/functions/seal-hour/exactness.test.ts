@@ -64,6 +64,6 @@ test('the rollups and the Parquet files have each distinct event once, in any or
       for (const index of order) await seal(index)
       assert.deepEqual(sealed.store.objects, objects, 'a repeated seal changes nothing')
     }),
-    { numRuns: Number(process.env.SEAL_RUNS ?? 30) },
+    { numRuns: Number(process.env.SEAL_RUNS ?? 8) },
   )
 })
