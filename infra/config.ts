@@ -405,6 +405,8 @@ export const Config = z
      * @default 15
      */
     traceRetentionDays: days.min(queueRetentionDays + 1).default(15),
+    /** Days that events are stored: Parquet files and the counts of reports. @default 90 */
+    eventRetentionDays: days.min(queueRetentionDays + 1).default(90),
     /** Days that logs are stored; CloudWatch Logs allows these numbers only. @default 90 */
     logRetentionDays: z
       .union([7, 14, 30, 60, 90, 180, 365, 731].map((value) => z.literal(value)))
@@ -505,6 +507,10 @@ export const Config = z
         /** Less than a claim on a report, which lasts 20 minutes. */
         report: fixedTimeoutUnit(900, 2),
         expiryWatch: fixedTimeoutUnit(300, 1),
+        /** Less than the time after an hour in which events of that hour are still stored. */
+        record: fixedTimeoutUnit(60, 10),
+        /** At most sixteen invocations seal an hour. */
+        seal: fixedTimeoutUnit(900, 20),
       })
       .prefault({}),
     /**

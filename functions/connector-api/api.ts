@@ -10,6 +10,7 @@ import type { RoleMapping } from '../../shared/contract/roles.ts'
 import { problemJson } from '../../shared/http-api/problem.ts'
 import { requestLog } from '../../shared/http-api/request-log.ts'
 import type { History } from '../../shared/messages/history.ts'
+import type { RejectedList } from '../../shared/messages/rejected-list.ts'
 import type { JobSender } from '../../shared/queues/job-queue.ts'
 import { openApi } from './openapi.ts'
 import { type Route, type RouteResponse, route } from './route.ts'
@@ -31,6 +32,7 @@ import { type WaitingMailDependencies, waitingMailRoutes } from './routes/waitin
 export interface Dependencies {
   repository: ConnectorRepository
   history: History
+  rejected: Pick<RejectedList, 'page'>
   trace: WaitingMailDependencies['trace']
   evaluation: JobSender<EvaluationJob>
   deadLetters: Pick<DeadLetterDependencies, 'sqs' | 'urls'>
@@ -56,6 +58,7 @@ export type Api = (
 export function createConnectorApi({
   repository,
   history,
+  rejected,
   trace,
   evaluation,
   deadLetters,
@@ -77,7 +80,7 @@ export function createConnectorApi({
       ...acceptedDomainRoutes(repository),
       ...recipientRoutes(repository),
       changesRoute(repository),
-      ...messageRoutes(history, now),
+      ...messageRoutes(history, rejected, now),
       ...waitingMailRoutes(repository, waitingMail),
       ...deadLetterRoutes({ ...deadLetters, logger, now }),
       ...tlsReportRoutes({ reports, snapshot: explain.snapshot, now }),

@@ -13,6 +13,7 @@ import { readRoleMapping } from '../../shared/contract/roles.ts'
 import { clientDefaults } from '../../shared/lambda/aws-clients.ts'
 import type { QueueUrls } from '../../shared/lambda/job-source.ts'
 import { History } from '../../shared/messages/history.ts'
+import { RejectedList } from '../../shared/messages/rejected-list.ts'
 import { Trace } from '../../shared/messages/trace.ts'
 import { JobQueue } from '../../shared/queues/job-queue.ts'
 import { ReceivedReports } from '../../shared/tls-reports/received-reports.ts'
@@ -53,6 +54,7 @@ const urls: Record<QueueName, QueueUrls> = {
 export const handler = createConnectorApi({
   repository: new ConnectorRepository(documents, environment.CONNECTORS_TABLE),
   history: new History(documents, environment.MESSAGES_TABLE),
+  rejected: new RejectedList(documents, environment.MESSAGES_TABLE),
   trace: new Trace(documents, environment.MESSAGES_TABLE),
   evaluation: new JobQueue(sqs, environment.EVALUATION_QUEUE_URL),
   deadLetters: { sqs, urls },

@@ -42,6 +42,7 @@ export class DeliverMessage extends Construct {
     outboundMail.grantSend(this.handler)
     outboundMail.grantReadSesQuota(this.handler)
     queues.evaluation.grantSend(this.handler)
+    queues.events.grantSend(this.handler)
     for (const queue of queues.deliveries) {
       // A job that cannot start now returns to its queue.
       queue.grantSend(this.handler)

@@ -66,6 +66,7 @@ export class SmtpIngress extends Construct {
     connectors.grantSnapshotAndLists(task)
     content.grantUpload(task)
     queues.evaluation.grantSend(task)
+    queues.events.grantSend(task)
     transport.grantRates(task)
     transport.grantClientRevocation(task)
     transport.grantLastCanary(task)

@@ -107,11 +107,14 @@ async function start<W extends PartnerNetwork>(
   const ingressEnvironment = readIngressEnvironment(stack.template, stack.resolver)
   const invokePort = await choosePort(0, 'lambda')
   await fillSecret(ingressEnvironment, aws.emulators, authority)
-  const baseEnvironment = { ...aws.environment, NODE_COMPILE_CACHE: stack.compileCache }
-  const starting = startIngress(context, folders.logs, smtpPort, {
-    ...baseEnvironment,
-    ...ingressEnvironment,
+  const unitEnvironment = {
+    ...aws.environment,
+    NODE_COMPILE_CACHE: stack.compileCache,
     AWS_ENDPOINT_URL_LAMBDA: `http://127.0.0.1:${invokePort}`,
+  }
+  const starting = startIngress(context, folders.logs, smtpPort, {
+    ...unitEnvironment,
+    ...ingressEnvironment,
   })
   const stopIngress = () =>
     starting.then(
@@ -124,7 +127,7 @@ async function start<W extends PartnerNetwork>(
     aws,
     stack,
     invokePort,
-    base: { ...baseEnvironment, CANARY_AUTHORITY: authority.certificate },
+    base: { ...unitEnvironment, CANARY_AUTHORITY: authority.certificate },
   }).catch(async (error: unknown) => {
     await stopIngress()
     throw error

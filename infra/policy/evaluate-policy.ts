@@ -38,7 +38,13 @@ export class EvaluatePolicy extends Construct {
     transport.grantStandings(this.handler)
     grantCertificateEvents(this.handler)
     notices.grantPublish(this.handler)
-    for (const queue of [queues.evaluation, queues.authentication, ...queues.deliveries, queues.bounce])
+    for (const queue of [
+      queues.evaluation,
+      queues.authentication,
+      ...queues.deliveries,
+      queues.bounce,
+      queues.events,
+    ])
       queue.grantSend(this.handler)
     queues.evaluation.consume(this.handler)
   }

@@ -46,6 +46,8 @@ export interface MailQueueProps {
     /** @default 0 */
     readonly batchingWindowSeconds?: number
   }
+  /** Records of an invocation. @default 50 with a batching window, 10 without */
+  readonly batchRecords?: number
 }
 
 /**
@@ -80,7 +82,9 @@ export class MailQueue extends Construct {
     })
     this.queue = new Queue(this, 'Queue', {
       ...common,
-      visibilityTimeout: Duration.seconds(props.consumer.timeoutSeconds * visibilityTimeoutFactor),
+      visibilityTimeout: Duration.seconds(
+        props.consumer.timeoutSeconds * visibilityTimeoutFactor + (props.consumer.batchingWindowSeconds ?? 0),
+      ),
       deadLetterQueue: { queue: this.deadLetters, maxReceiveCount: maxReceives },
     })
     for (const queue of [this.queue, this.deadLetters]) this.setKey(queue)
@@ -104,9 +108,11 @@ export class MailQueue extends Construct {
     this.grantKey(consumer)
     this.setDeadLettersUrl(consumer)
     const { concurrency, batchingWindowSeconds = 0 } = this.props.consumer
+    const { batchRecords = batchingWindowSeconds > 0 ? batchSize.withWindow : batchSize.withoutWindow } =
+      this.props
     consumer.addEventSource(
       new SqsEventSource(this.queue, {
-        batchSize: batchingWindowSeconds > 0 ? batchSize.withWindow : batchSize.withoutWindow,
+        batchSize: batchRecords,
         ...(batchingWindowSeconds > 0 && { maxBatchingWindow: Duration.seconds(batchingWindowSeconds) }),
         reportBatchItemFailures: true,
         maxConcurrency: concurrency,

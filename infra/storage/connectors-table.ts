@@ -49,6 +49,12 @@ export class ConnectorsTable extends Construct {
     this.setTableEnvironment(unit)
   }
 
+  /** Lets the unit read the changes of connectors and accepted domains. */
+  grantChanges(unit: Unit): void {
+    this.table.grantCallsOn(unit, { partitions: ['changes'] }, 'Query')
+    this.setTableEnvironment(unit)
+  }
+
   /** Lets the unit administer connectors. */
   grantReadWrite(unit: Unit): void {
     this.table.grantCalls(unit, 'GetItem', 'Query', 'PutItem', 'UpdateItem', 'DeleteItem')

@@ -208,6 +208,7 @@ export const EvaluateEnvironment = DecisionEnvironment.extend({
   MESSAGES_TABLE: z.string().min(1),
   TRANSPORT_TABLE: z.string().min(1),
   EVALUATION_QUEUE_URL: z.url(),
+  EVENTS_QUEUE_URL: z.url(),
   ...deliveryQueues,
   EVALUATION_DEAD_LETTERS_URL: z.url(),
   AUTHENTICATION_QUEUE_URL: z.url(),
@@ -263,6 +264,7 @@ export const DeliverEnvironment = OutboundMailEnvironment.extend({
   MESSAGES_TABLE: z.string().min(1),
   CONTENT_BUCKET: z.string().min(1),
   EVALUATION_QUEUE_URL: z.url(),
+  EVENTS_QUEUE_URL: z.url(),
   ...deliveryQueues,
   ...deliveryDeadLetters,
   /** Maximum number of concurrent deliveries to one destination. */
@@ -282,6 +284,7 @@ export const BounceEnvironment = UnitEnvironment.extend({
   MESSAGES_TABLE: z.string().min(1),
   CONTENT_BUCKET: z.string().min(1),
   EVALUATION_QUEUE_URL: z.url(),
+  EVENTS_QUEUE_URL: z.url(),
   BOUNCE_QUEUE_URL: z.url(),
   BOUNCE_DEAD_LETTERS_URL: z.url(),
   /** Name servers for SPF and DKIM of senders, written as for outbound mail. */
@@ -366,6 +369,21 @@ export function dkimSettings({
   if (domain === undefined || selector === undefined || secretArn === undefined) return null
   return { domain, selector, secretArn }
 }
+
+export const RecordEventsEnvironment = UnitEnvironment.extend({
+  EVENTS_QUEUE_URL: z.url(),
+  EVENTS_DEAD_LETTERS_URL: z.url(),
+  EVENTS_BUCKET: z.string().min(1),
+  MESSAGES_TABLE: z.string().min(1),
+  TRACE_RETENTION_DAYS: retentionDays,
+})
+
+export const SealHourEnvironment = ConnectorsEnvironment.extend({
+  EVENTS_BUCKET: z.string().min(1),
+  MESSAGES_TABLE: z.string().min(1),
+  /** In place of the endpoint of Lambda. Only the local runner sets it. */
+  AWS_ENDPOINT_URL_LAMBDA: z.url().optional(),
+})
 
 export const ApiEnvironment = DecisionEnvironment.extend({
   ...snapshotVariables,

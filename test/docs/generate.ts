@@ -10,6 +10,7 @@ import { commandsPage } from './commands.ts'
 import { conformancePage } from './conformance.ts'
 import { withCostSection } from './cost.ts'
 import { dsnAdvicePage } from './dsn-advice.ts'
+import { eventsPage } from './events.ts'
 import { keyPolicyPage } from './key-policy.ts'
 import { metricsAndAlarmsPage } from './metrics-and-alarms.ts'
 import { repliesPage } from './replies.ts'
@@ -27,6 +28,7 @@ export const pages: Readonly<Record<string, () => string>> = {
   'commands.md': commandsPage,
   'conformance.md': conformancePage,
   'dsn-advice.md': dsnAdvicePage,
+  'events.md': eventsPage,
   'key-policy.md': keyPolicyPage,
   'metrics-and-alarms.md': metricsAndAlarmsPage,
   'replies.md': repliesPage,

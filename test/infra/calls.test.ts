@@ -69,6 +69,14 @@ const units: UnderTest[] = [
     notGranted: ['secretsmanager:GetSecretValue'],
   },
   { unit: 'bounce-message', entry: 'handler.ts', role: 'BounceFunctionRole' },
+  {
+    unit: 'record-events',
+    entry: 'handler.ts',
+    role: 'RecordingFunctionRole',
+    // The function shares a module with the function that reads the objects.
+    notGranted: ['s3:GetObject', 's3:ListBucket'],
+  },
+  { unit: 'seal-hour', entry: 'handler.ts', role: 'SealingFunctionRole' },
   { unit: 'connector-api', entry: 'handler.ts', role: 'ApiFunctionRole' },
   {
     unit: 'validate-connector',
@@ -99,6 +107,7 @@ const actions: Readonly<Record<string, string | string[]>> = {
   TransactWrite: ['dynamodb:PutItem', 'dynamodb:DeleteItem'],
   Get: 'dynamodb:GetItem',
   BatchGet: 'dynamodb:BatchGetItem',
+  BatchWrite: 'dynamodb:BatchWriteItem',
   Put: 'dynamodb:PutItem',
   Update: 'dynamodb:UpdateItem',
   Delete: 'dynamodb:DeleteItem',
@@ -110,6 +119,7 @@ const actions: Readonly<Record<string, string | string[]>> = {
   GetObject: 's3:GetObject',
   getObject: 's3:GetObject',
   putObject: 's3:PutObject',
+  ListObjectsV2: 's3:ListBucket',
   AbortMultipartUpload: 's3:AbortMultipartUpload',
   SendMessageBatch: 'sqs:SendMessage',
   SendMessage: 'sqs:SendMessage',

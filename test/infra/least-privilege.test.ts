@@ -52,6 +52,18 @@ const unscoped: readonly { role: RegExp; actions: RegExp; resource: RegExp; reas
     resource: /^<ContentBucket\w+\.Arn>\/\*$/,
     reason: 'keys are made when messages arrive',
   },
+  {
+    role: /^RecordingFunctionRole/,
+    actions: /^s3:PutObject$/,
+    resource: /^<EventsBucket\w+\.Arn>\/raw\/\*$/,
+    reason: 'keys hold the hour of their events',
+  },
+  {
+    role: /^SealingFunctionRole/,
+    actions: /^s3:(PutObject|GetObject)$/,
+    resource: /^<EventsBucket\w+\.Arn>\/(raw|ids|parquet|rollups|seals)\/\*$/,
+    reason: 'keys hold the hour of their events',
+  },
 ]
 
 for (const [name, mailflow] of Object.entries(deployments)) {
@@ -132,8 +144,14 @@ test('check-recipient may read connectors and cached policies, but no list of re
   )
   const invokers = grants({}).filter(({ action }) => action === 'lambda:InvokeFunction')
   assert.deepEqual(
-    invokers.map(({ role, resource }) => [role.replace(/[0-9A-F]{8}$/, ''), resource.slice(0, 23)]),
-    [['IngressTaskTaskRole', '<RecipientCheckFunction']],
+    invokers.map(({ role, resource }) => [
+      role.replace(/[0-9A-F]{8}$/, ''),
+      resource.replace(/[0-9A-F]{8}\.Arn>$/, ''),
+    ]),
+    [
+      ['IngressTaskTaskRole', '<RecipientCheckFunction'],
+      ['SealingFunctionRole', '<SealingFunction'],
+    ],
   )
 })
 
@@ -225,11 +243,16 @@ test("each unit may use the customer's key only through the services that it use
     'PolicyFunctionRole sqs Decrypt GenerateDataKey',
     'RecipientCheckFunctionRole dynamodb Decrypt DescribeKey',
     'RecipientCheckFunctionRole s3 Decrypt',
+    'RecordingFunctionRole dynamodb Decrypt DescribeKey',
+    'RecordingFunctionRole s3 GenerateDataKey',
+    'RecordingFunctionRole sqs Decrypt GenerateDataKey',
     'ReportsFunctionRole dynamodb Decrypt DescribeKey',
     'ReportsFunctionRole s3 GenerateDataKey',
     'ReportsFunctionRole sqs Decrypt GenerateDataKey',
     'RotationFunctionRole dynamodb Decrypt DescribeKey',
     'RotationFunctionRole sns Decrypt GenerateDataKey',
+    'SealingFunctionRole dynamodb Decrypt DescribeKey',
+    'SealingFunctionRole s3 Decrypt GenerateDataKey',
     'ValidationFunctionRole dynamodb Decrypt DescribeKey',
   ])
 })
@@ -273,11 +296,13 @@ for (const [name, mailflow] of Object.entries(deploymentsWithKey))
   })
 
 test('authenticate-message, deliver-message and bounce-message may list only keys that they name as a whole', async () => {
-  const lists = resourcesOfType('AWS::IAM::Policy').flatMap(({ Properties }) =>
-    Properties.PolicyDocument.Statement.filter(
-      ({ Action, Resource }: Json) => Action === 's3:ListBucket' && text(Resource).startsWith('<Content'),
-    ).map((statement: Json) => ({ role: Properties.Roles[0].Ref.replace(/[0-9A-F]{8}$/, ''), ...statement })),
-  )
+  const lists = resourcesOfType('AWS::IAM::Policy')
+    .flatMap(({ Properties }) =>
+      Properties.PolicyDocument.Statement.filter(({ Action }: Json) => Action === 's3:ListBucket').map(
+        (statement: Json) => ({ role: Properties.Roles[0].Ref.replace(/[0-9A-F]{8}$/, ''), ...statement }),
+      ),
+    )
+    .filter(({ Resource }) => text(Resource).startsWith('<Content'))
   assert.deepEqual(lists.map(({ role }) => role).sort(), [
     'AuthenticationFunctionRole',
     'BounceFunctionRole',

@@ -11,6 +11,7 @@ import { SnapshotReader } from '../../shared/connectors-table/snapshot-reader.ts
 import type { EvaluationJob } from '../../shared/contract/jobs.ts'
 import type { RoleMapping } from '../../shared/contract/roles.ts'
 import { History } from '../../shared/messages/history.ts'
+import { RejectedList } from '../../shared/messages/rejected-list.ts'
 import { Trace } from '../../shared/messages/trace.ts'
 import { ReceivedReports } from '../../shared/tls-reports/received-reports.ts'
 import { ObservedList } from '../../shared/transport/observed-list.ts'
@@ -66,6 +67,7 @@ export function createTestApi(
   const api = createConnectorApi({
     repository: new ConnectorRepository(documents, 'connectors', now),
     history: new History(documents, 'messages'),
+    rejected: new RejectedList(documents, 'messages'),
     trace: new Trace(documents, 'messages'),
     evaluation,
     deadLetters,

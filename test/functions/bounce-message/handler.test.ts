@@ -23,6 +23,7 @@ before(async () => {
     MESSAGES_TABLE: database.messagesTable,
     CONTENT_BUCKET: 'content',
     EVALUATION_QUEUE_URL: `${storage.url}/evaluation`,
+    EVENTS_QUEUE_URL: `${storage.url}/events`,
     BOUNCE_QUEUE_URL: `${storage.url}/bounce`,
     BOUNCE_DEAD_LETTERS_URL: `${storage.url}/bounce-dead-letters`,
     TRACE_RETENTION_DAYS: '90',

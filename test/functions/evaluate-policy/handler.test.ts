@@ -56,6 +56,7 @@ before(async () => {
     MESSAGES_TABLE: database.messagesTable,
     TRANSPORT_TABLE: database.transportTable,
     EVALUATION_QUEUE_URL: `${queues.url}/evaluation`,
+    EVENTS_QUEUE_URL: `${queues.url}/events`,
     DELIVERY_QUEUE_URL: `${queues.url}/delivery`,
     UNPROVEN_DELIVERY_QUEUE_URL: `${queues.url}/unproven-delivery`,
     LOW_PRIORITY_DELIVERY_QUEUE_URL: `${queues.url}/low-priority-delivery`,
