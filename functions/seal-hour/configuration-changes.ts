@@ -1,6 +1,6 @@
 /**
- * Events of the changes of connectors and accepted domains. They are not on the queue: a change is logged in the
- * transaction of the write, so the events of an hour are exactly the changes of that hour.
+ * Events of the changes of connectors and accepted domains. They are not on the queue: a change writes its item in the
+ * connectors table in the same transaction, so the events of an hour are exactly the items of that hour.
  */
 import type { Change } from '../../shared/connectors-table/change-log.ts'
 import type { MailEvent } from '../../shared/contract/events.ts'

@@ -10,7 +10,13 @@ import { byTime } from '../../shared/contract/messages-index.ts'
 import { queryItems } from '../../shared/dynamodb/query-items.ts'
 import { overlaps, type Shard } from '../../shared/events/event-keys.ts'
 import { startOf } from '../../shared/events/hours.ts'
-import { bucketsOfDay, recipientKey, ulidTime } from '../../shared/messages/message-keys.ts'
+import {
+  bucketsOfDay,
+  isRecipientKey,
+  recipientKey,
+  recipientOf,
+  ulidTime,
+} from '../../shared/messages/message-keys.ts'
 import { unpackDetail } from '../../shared/messages/packed-detail.ts'
 import type { RecipientDetail, RecipientItem } from '../../shared/messages/recipient-item.ts'
 
@@ -30,7 +36,6 @@ export interface RecipientStatus {
 /** Limit of BatchGetItem. */
 const maxKeys = 100
 const rowsPerQuery = 1000
-const sortKeyPrefix = 'recipient#'
 
 export class RecipientKeys {
   readonly #documents: DynamoDBDocumentClient
@@ -61,8 +66,8 @@ export class RecipientKeys {
         Limit: rowsPerQuery,
       })
       for await (const { pk, sk } of rows)
-        if (sk.startsWith(sortKeyPrefix) && messageHash(pk) % shard.shards === shard.shard)
-          yield { messageId: pk, address: sk.slice(sortKeyPrefix.length) }
+        if (isRecipientKey(sk) && messageHash(pk) % shard.shards === shard.shard)
+          yield { messageId: pk, address: recipientOf({ sk }) }
     }
   }
 
@@ -75,7 +80,7 @@ export class RecipientKeys {
   }
 
   async #statusOf(recipients: readonly RecipientKey[]): Promise<(RecipientStatus | null)[]> {
-    const items = new Map<string, Partial<RecipientItem>>()
+    const items = new Map<string, RecipientItem>()
     let keys: Record<string, unknown>[] = recipients.map(({ messageId, address }) =>
       recipientKey(messageId, address),
     )
@@ -84,7 +89,7 @@ export class RecipientKeys {
         new BatchGetCommand({ RequestItems: { [this.#table]: { Keys: keys, ConsistentRead: true } } }),
       )
       for (const item of Responses?.[this.#table] ?? [])
-        items.set(`${item.pk} ${item.sk}`, item as Partial<RecipientItem>)
+        items.set(`${item.pk} ${item.sk}`, item as RecipientItem)
       keys = UnprocessedKeys?.[this.#table]?.Keys ?? []
     }
     return recipients.map(({ messageId, address }) => {
@@ -95,18 +100,16 @@ export class RecipientKeys {
   }
 }
 
-/** The result of the last attempt tells when the recipient was delivered; otherwise the last verdict is the last change. */
-export function statusOf({
-  state = 'Pending',
-  attempts = 0,
-  claimed = 0,
-  result,
-  detail,
-}: Partial<RecipientItem>): RecipientStatus {
-  if (state === 'Delivered') {
-    const { at, durationMs } = (result ? unpackDetail(result) : {}) as Partial<Attempt>
-    return { state, attempts: claimed, changedAt: (Date.parse(at ?? '') || 0) + (durationMs ?? 0) }
+/** A state that an attempt gave the item is as old as the end of the attempt, another as its last verdict. */
+export function statusOf({ state = 'Pending', claimed = 0, detail, result }: RecipientItem): RecipientStatus {
+  const verdict = detail && (unpackDetail(detail) as Pick<RecipientDetail, 'verdict'>).verdict
+  const attempt = result && (unpackDetail(result) as Pick<Attempt, 'at' | 'durationMs'>)
+  return {
+    state,
+    attempts: claimed,
+    changedAt: Math.max(
+      verdict === undefined ? 0 : Date.parse(verdict.at),
+      attempt === undefined ? 0 : Date.parse(attempt.at) + attempt.durationMs,
+    ),
   }
-  const { verdict } = (detail ? unpackDetail(detail) : {}) as Partial<RecipientDetail>
-  return { state, attempts, changedAt: Date.parse(verdict?.at ?? '') || 0 }
 }

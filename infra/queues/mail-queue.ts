@@ -43,11 +43,11 @@ export interface MailQueueProps {
   readonly consumer: {
     readonly timeoutSeconds: number
     readonly concurrency: number
-    /** @default 0 */
+    /** How long an invocation waits for more records. @default 0 */
     readonly batchingWindowSeconds?: number
+    /** Most records of an invocation. @default 50 with a window, otherwise ten */
+    readonly batchSize?: number
   }
-  /** Records of an invocation. @default 50 with a batching window, 10 without */
-  readonly batchRecords?: number
 }
 
 /**
@@ -55,7 +55,7 @@ export interface MailQueueProps {
  * (https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html). A quiet queue may make a message
  * wait for 20 seconds, whatever the window (https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html).
  */
-const batchSize = { withWindow: 50, withoutWindow: 10 }
+const defaultBatchSize = (batchingWindowSeconds: number): number => (batchingWindowSeconds > 0 ? 50 : 10)
 
 /**
  * A queue with its dead-letter queue. Both refuse plain HTTP. SQS has no condition key for the TLS version and needs
@@ -107,12 +107,14 @@ export class MailQueue extends Construct {
     this.deadLetters.grantSendMessages(consumer)
     this.grantKey(consumer)
     this.setDeadLettersUrl(consumer)
-    const { concurrency, batchingWindowSeconds = 0 } = this.props.consumer
-    const { batchRecords = batchingWindowSeconds > 0 ? batchSize.withWindow : batchSize.withoutWindow } =
-      this.props
+    const {
+      concurrency,
+      batchingWindowSeconds = 0,
+      batchSize = defaultBatchSize(batchingWindowSeconds),
+    } = this.props.consumer
     consumer.addEventSource(
       new SqsEventSource(this.queue, {
-        batchSize: batchRecords,
+        batchSize,
         ...(batchingWindowSeconds > 0 && { maxBatchingWindow: Duration.seconds(batchingWindowSeconds) }),
         reportBatchItemFailures: true,
         maxConcurrency: concurrency,

@@ -50,8 +50,7 @@ export class MailQueues extends Construct {
       config,
       variablePrefix: 'EVENTS',
       // The most that Lambda permits. Each object that record-events writes costs as much as a dozen messages of the queue.
-      consumer: { ...config.functions.record, batchingWindowSeconds: 60 },
-      batchRecords: 10_000,
+      consumer: { ...config.functions.record, batchingWindowSeconds: 60, batchSize: 10_000 },
     })
     this.all = [this.evaluation, this.authentication, ...this.deliveries, this.bounce]
   }

@@ -6,7 +6,7 @@ import { byTime } from '../contract/messages-index.ts'
 import { queryItems } from '../dynamodb/query-items.ts'
 import { type AddressFilter, addressMatches, mergeNewestFirst } from './history.ts'
 import { ulidTime } from './message-keys.ts'
-import { rejectedBucket, rejectedSortKey } from './rejected-sessions.ts'
+import { rejectedBucket } from './rejected-keys.ts'
 
 export interface RejectedFilter {
   since: Date
@@ -31,6 +31,7 @@ export interface RejectedPage {
 
 interface IndexRow {
   pk: string
+  sk: string
   order: string
 }
 
@@ -55,7 +56,7 @@ export class RejectedList {
     let read = 0
     let rows: { day: string; row: IndexRow }[] = []
     const take = async (): Promise<RejectedPosition | null> => {
-      const loaded = await this.#load(rows.map(({ row }) => row.pk))
+      const loaded = await this.#load(rows.map(({ row }) => row))
       for (const { day, row } of rows) {
         const event = loaded.get(row.pk)
         if (event !== undefined && rejectedMatches(event, filter)) events.push(event)
@@ -103,9 +104,10 @@ export class RejectedList {
     })
   }
 
-  async #load(partitions: readonly string[]): Promise<Map<string, MailEvent>> {
+  /** @returns the events by `pk` */
+  async #load(rows: readonly IndexRow[]): Promise<Map<string, MailEvent>> {
     const events = new Map<string, MailEvent>()
-    let keys: Record<string, unknown>[] = partitions.map((pk) => ({ pk, sk: rejectedSortKey }))
+    let keys: Record<string, unknown>[] = rows.map(({ pk, sk }) => ({ pk, sk }))
     while (keys.length > 0) {
       const { Responses, UnprocessedKeys } = await this.#documents.send(
         new BatchGetCommand({ RequestItems: { [this.#table]: { Keys: keys } } }),

@@ -4,19 +4,13 @@
  */
 import { BatchWriteCommand, type DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { daySeconds } from '../contract/durations.ts'
-import { type MailEvent, shardOfMessage } from '../contract/events.ts'
+import type { MailEvent } from '../contract/events.ts'
 import { splitIntoParts } from '../contract/parts.ts'
 import { expiryAfter } from '../dynamodb/expiry-after.ts'
-import { ulidTime } from './message-keys.ts'
+import { rejectedIndexKeys, rejectedKey } from './rejected-keys.ts'
 
 /** An event with at least these columns; the item holds all columns that the event has. */
 type StoredEvent = Pick<MailEvent, 'id' | 'at'> & Partial<Record<string, unknown>>
-
-export const rejectedSortKey = 'event'
-const partitionKey = (id: string): string => `rejected#${id}`
-/** @param day `YYYY-MM-DD` */
-export const rejectedBucket = (day: string, shard: number): string =>
-  `rejected#${day}#${String(shard).padStart(2, '0')}`
 
 /** Limit of BatchWriteItem. */
 const maxWrites = 25
@@ -46,10 +40,8 @@ export class RejectedSessions {
     const { id, at, sender, clientIp, inboundConnector } = event
     const time = new Date(at)
     return {
-      pk: partitionKey(id),
-      sk: rejectedSortKey,
-      bucket: rejectedBucket(time.toISOString().slice(0, 10), shardOfMessage(id)),
-      order: `${ulidTime(time.getTime())}#${id}`,
+      ...rejectedKey(id),
+      ...rejectedIndexKeys(id, time),
       event,
       // Attributes of the index by which all its lists are filtered.
       ...(typeof sender === 'string' && { sender }),

@@ -112,7 +112,8 @@ function filterOf(query: z.output<typeof MessageQuery>, now: number): Omit<Histo
   if (since >= until) throw invalid('since', 'must be earlier than until')
   if (until.getTime() - since.getTime() > maxSpanMs)
     throw invalid('since', 'must be at most 31 days before until')
-  const { sender = null, recipient = null, connector = null, messageId = null, clientIp = null } = query
+  const { sender = null, recipient = null, connector = null } = query
+  const { messageId = null, clientIp = null } = query
   return { since, until, sender, recipient, connector, messageId, clientIp }
 }
 

@@ -2,22 +2,30 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { PutCommand } from '@aws-sdk/lib-dynamodb'
 import { changeEvent } from '../../../functions/seal-hour/configuration-changes.ts'
-import { changeItems, changesBetween } from '../../../shared/connectors-table/change-log.ts'
+import { changesBetween } from '../../../shared/connectors-table/change-log.ts'
 import { eventId, MailEvent } from '../../../shared/contract/events.ts'
 import { startDynamoDb } from '../../support/dynamodb.ts'
 
 const dynamodb = await startDynamoDb()
 after(() => dynamodb.stop())
 
-type Fields = Readonly<Record<string, unknown>>
-
-async function put(version: number, at: string, before: Fields | null, after: Fields | null): Promise<void> {
-  const key = '01KB00000000000000000C0001'
-  const actor = 'arn:aws:iam::123456789012:user/anna'
-  const change = { version, at, actor, kind: 'inbound-connector' as const, key, name: 'From the bank' }
-  for (const Item of changeItems({ ...change, before, after, item: after }))
-    await dynamodb.documents.send(new PutCommand({ TableName: dynamodb.connectorsTable, Item }))
-}
+const put = (version: number, at: string, before: object | null, after: object | null) =>
+  dynamodb.documents.send(
+    new PutCommand({
+      TableName: dynamodb.connectorsTable,
+      Item: {
+        pk: 'changes',
+        sk: String(version).padStart(12, '0'),
+        at,
+        actor: 'arn:aws:iam::123456789012:user/anna',
+        kind: 'inbound-connector',
+        key: '01KB00000000000000000C0001',
+        name: 'From the partner',
+        before: before && JSON.stringify(before),
+        after: after && JSON.stringify(after),
+      },
+    }),
+  )
 
 test('the events of an hour are its changes, from its first millisecond to its last', async () => {
   await put(9, '2026-11-30T19:59:59.999Z', null, { enabled: true })

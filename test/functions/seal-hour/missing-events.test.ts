@@ -239,8 +239,9 @@ test('recipients are read from the index by hour and shard, with their states', 
           ...recipientKey(id, address),
           ...(!isCanary && indexKeys(id, receivedAt)),
           state: 'Bounced',
-          attempts: 2,
+          claimed: 2,
           detail: packDetail({ verdict: { at: '2026-11-30T20:30:00.000Z' } }),
+          result: packDetail({ at: '2026-11-30T20:31:00.000Z', durationMs: 1500 }),
         },
       }),
     )
@@ -260,7 +261,7 @@ test('recipients are read from the index by hour and shard, with their states', 
       { messageId: ids[0] as string, address },
       { messageId: ids[0] as string, address: 'x@y.example' },
     ]),
-    [{ state: 'Bounced', attempts: 2, changedAt: Date.parse('2026-11-30T20:30:00Z') }, null],
+    [{ state: 'Bounced', attempts: 2, changedAt: Date.parse('2026-11-30T20:31:01.500Z') }, null],
   )
 })
 
