@@ -7,6 +7,7 @@ import { unitMetrics } from '../../shared/lambda/unit-metrics.ts'
 import { Tally } from '../../shared/tls-reports/tally.ts'
 import { Batch, type QueueEntry } from './batch.ts'
 import { deliverJob } from './deliver-job.ts'
+import { deliveredEvents } from './delivered-events.ts'
 import { destinationKey } from './destination-key.ts'
 import { countDelivery, countSesQuota, logDelivery } from './log-delivery.ts'
 import { ObservedCertificates, writeObservedCertificates } from './observed-certificates.ts'
@@ -47,6 +48,7 @@ export const handler = sqsHandler({
   unit: 'deliver-message',
   job: DeliveryJob,
   source: stores.jobs,
+  events: stores.events,
   beforeBatch,
   process: deliverRecord,
   afterBatch,
@@ -80,6 +82,7 @@ async function deliverRecord(job: DeliveryJob, tools: JobTools<BatchState>): Pro
       random: Math.random,
       retentionDays: environment.TRACE_RETENTION_DAYS,
     })
+    for (const event of deliveredEvents(job, delivery)) tools.addEvent(event)
     logDelivery(tools.logger, job, delivery)
     countDelivery(tools.metrics, job, delivery)
     await standings.record(job, delivery.newAttempts, new Date())

@@ -197,6 +197,7 @@ export const EvaluateEnvironment = DecisionEnvironment.extend({
   MESSAGES_TABLE: z.string().min(1),
   TRANSPORT_TABLE: z.string().min(1),
   EVALUATION_QUEUE_URL: z.url(),
+  EVENTS_QUEUE_URL: z.url(),
   ...deliveryQueues,
   EVALUATION_DEAD_LETTERS_URL: z.url(),
   AUTHENTICATION_QUEUE_URL: z.url(),
@@ -252,6 +253,7 @@ export const DeliverEnvironment = OutboundMailEnvironment.extend({
   MESSAGES_TABLE: z.string().min(1),
   CONTENT_BUCKET: z.string().min(1),
   EVALUATION_QUEUE_URL: z.url(),
+  EVENTS_QUEUE_URL: z.url(),
   ...deliveryQueues,
   ...deliveryDeadLetters,
   /** Maximum number of concurrent deliveries to one destination. */
@@ -269,6 +271,7 @@ export const BounceEnvironment = UnitEnvironment.extend({
   MESSAGES_TABLE: z.string().min(1),
   CONTENT_BUCKET: z.string().min(1),
   EVALUATION_QUEUE_URL: z.url(),
+  EVENTS_QUEUE_URL: z.url(),
   BOUNCE_QUEUE_URL: z.url(),
   BOUNCE_DEAD_LETTERS_URL: z.url(),
   /** Name servers for SPF and DKIM of senders, written as for outbound mail. */

@@ -151,9 +151,12 @@ export const eventShard = ({ messageId, id }: Pick<MailEvent, 'messageId' | 'id'
 export const maxEventShards = 16
 
 /** FNV-1a. The characters of ids are not evenly distributed, so none of them can be the shard. */
-export function shardOfMessage(id: string): number {
+export const shardOfMessage = (id: string): number => messageHash(id) % maxEventShards
+
+/** A seal divides an hour with many events by more bits of this hash than `maxEventShards` needs. */
+export function messageHash(id: string): number {
   let hash = 0x811c9dc5
   for (let index = 0; index < id.length; index++)
     hash = Math.imul(hash ^ id.charCodeAt(index), 0x01000193) >>> 0
-  return ((hash ^ (hash >>> 16)) >>> 0) % maxEventShards
+  return (hash ^ (hash >>> 16)) >>> 0
 }

@@ -36,6 +36,7 @@ const environment = {
   ...valuesFor('set', ['SES_CONFIGURATION_SET_REQUIRE_TLS', 'SES_CONFIGURATION_SET_OPTIONAL_TLS']),
   ...valuesFor('https://sqs.eu-west-1.amazonaws.com/123456789012/queue', [
     'EVALUATION_QUEUE_URL',
+    'EVENTS_QUEUE_URL',
     'AUTHENTICATION_QUEUE_URL',
     'DELIVERY_QUEUE_URL',
     'UNPROVEN_DELIVERY_QUEUE_URL',

@@ -33,6 +33,7 @@ export async function startDeliverMessage(variables: Record<string, string> = {}
     TRANSPORT_TABLE: database.transportTable,
     CONTENT_BUCKET: 'content',
     EVALUATION_QUEUE_URL: `${storage.url}/queue`,
+    EVENTS_QUEUE_URL: `${storage.url}/events`,
     DELIVERY_QUEUE_URL: `${storage.url}/delivery`,
     UNPROVEN_DELIVERY_QUEUE_URL: `${storage.url}/unproven-delivery`,
     LOW_PRIORITY_DELIVERY_QUEUE_URL: `${storage.url}/low-priority-delivery`,

@@ -23,6 +23,7 @@ before(async () => {
     MESSAGES_TABLE: database.messagesTable,
     CONTENT_BUCKET: 'content',
     EVALUATION_QUEUE_URL: `${storage.url}/evaluation`,
+    EVENTS_QUEUE_URL: `${storage.url}/events`,
     BOUNCE_QUEUE_URL: `${storage.url}/bounce`,
     BOUNCE_DEAD_LETTERS_URL: `${storage.url}/bounce-dead-letters`,
     TRACE_RETENTION_DAYS: '90',
@@ -68,6 +69,6 @@ for (const code of ['NoSuchKey', 'AccessDenied'] as const)
     assert.deepEqual(types, ['text/plain; charset=utf-8', 'message/delivery-status'])
     assert.deepEqual(
       storage.sent.map(({ queue }) => queue),
-      ['evaluation'],
+      ['evaluation', 'events'],
     )
   })

@@ -56,6 +56,7 @@ before(async () => {
     MESSAGES_TABLE: database.messagesTable,
     TRANSPORT_TABLE: database.transportTable,
     EVALUATION_QUEUE_URL: `${queues.url}/evaluation`,
+    EVENTS_QUEUE_URL: `${queues.url}/events`,
     DELIVERY_QUEUE_URL: `${queues.url}/delivery`,
     UNPROVEN_DELIVERY_QUEUE_URL: `${queues.url}/unproven-delivery`,
     LOW_PRIORITY_DELIVERY_QUEUE_URL: `${queues.url}/low-priority-delivery`,
@@ -126,7 +127,10 @@ describe('evaluate-policy', () => {
       },
     )
     assert.deepEqual(await failedIds(handler, sqsEvent(...jobs)), [])
-    const deliveries = queues.sent.map(({ MessageBody }) => DeliveryJob.parse(JSON.parse(MessageBody)))
+    assert.equal(queues.sent[0]?.queue, 'events', 'the events of all records, before the jobs')
+    const deliveries = queues.sent
+      .filter(({ queue }) => queue !== 'events')
+      .map(({ MessageBody }) => DeliveryJob.parse(JSON.parse(MessageBody)))
     assert.deepEqual(
       deliveries.map(({ message }) => message.id).toSorted(),
       jobs.map(({ message }) => message.id).toSorted(),
