@@ -19,6 +19,7 @@ const programs = [
   'test/drill/restore.test.ts',
   'test/functions/bounce-message/unknown-sender.test.ts',
   'test/functions/deliver-message/ses-slots.test.ts',
+  'test/functions/pipeline/events.test.ts',
   'test/functions/smtp-ingress/main.test.ts',
   'test/functions/smtp-ingress/rotation.test.ts',
   'test/local/certificates.test.ts',

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto'
 import { contentKey } from '../../shared/content/content-key.ts'
 import { isContentDeleted } from '../../shared/content/content-reader.ts'
 import { daySeconds } from '../../shared/contract/durations.ts'
+import type { MailEvent } from '../../shared/contract/events.ts'
 import type { BounceJob, EvaluationJob } from '../../shared/contract/jobs.ts'
 import {
   basicEnvelope,
@@ -15,6 +16,7 @@ import {
   newRecipient,
 } from '../../shared/contract/message.ts'
 import { expiryAfter } from '../../shared/dynamodb/expiry-after.ts'
+import { notifiedEvent } from '../../shared/events/mail-events.ts'
 import { domainOf } from '../../shared/mail/address.ts'
 import { buildDsn, type Dsn, dsnId } from '../../shared/mail/dsn/dsn.ts'
 import { fitDsn } from '../../shared/mail/dsn/fit-dsn.ts'
@@ -65,9 +67,17 @@ export interface BounceDependencies {
 /** Longer than the function may run. */
 const leaseMs = 90_000
 
+export interface BounceResult {
+  /**
+   * The DSN sent now, or why none is sent; null when earlier DSNs have reported all recipients, or for a null reverse
+   * path.
+   */
+  sent: SentDsn | null
+  /** Of the recipients that a DSN reports, now or earlier: the worker of an earlier one may have died before it sent them. */
+  events: MailEvent[]
+}
+
 /**
- * @returns the DSN sent now, or why none is sent; null when earlier DSNs have reported all recipients, or for a null
- * reverse path
  * @throws Error when another worker holds a claim: the job stays in the queue until that worker ends or its lease
  * expires
  */
@@ -75,10 +85,11 @@ export async function bounceJob(
   job: BounceJob,
   now: Date,
   dependencies: BounceDependencies,
-): Promise<SentDsn | null> {
-  if (job.message.envelope.mailFrom === '') return null
+): Promise<BounceResult> {
+  if (job.message.envelope.mailFrom === '') return { sent: null, events: [] }
   const { unreported, reportedByDsn } = await claimAll(job, now, dependencies)
-  if (unreported.length === 0) return null
+  const reportedBefore = [...reportedByDsn.values()].flat()
+  if (unreported.length === 0) return { sent: null, events: eventsOf(job, reportedBefore) }
   const earlierDsn = findEarlierDsn(job, unreported, reportedByDsn)
   const result: SentDsn =
     earlierDsn === null
@@ -86,8 +97,12 @@ export async function bounceJob(
       : { dsn: earlierDsn }
   for (const { recipient } of unreported)
     await dependencies.claims.complete(claimKeyOf(job, recipient.address), result)
-  return earlierDsn === null ? result : null
+  const notified = result.dsn === null ? reportedBefore : [...reportedBefore, ...unreported]
+  return { sent: earlierDsn === null ? result : null, events: eventsOf(job, notified) }
 }
+
+const eventsOf = ({ message, kind, at }: BounceJob, reported: readonly ReportedRecipient[]): MailEvent[] =>
+  reported.map((each) => notifiedEvent(message, kind, at, each))
 
 type ReportedRecipient = BounceJob['recipients'][number]
 

@@ -9,6 +9,7 @@ import { ContentReader } from '../../shared/content/content-reader.ts'
 import { BounceEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
 import { BounceJob } from '../../shared/contract/jobs.ts'
 import { Metric } from '../../shared/contract/metrics.ts'
+import { EventQueue } from '../../shared/events/event-queue.ts'
 import { clientDefaults } from '../../shared/lambda/aws-clients.ts'
 import { JobSource } from '../../shared/lambda/job-source.ts'
 import { sqsHandler } from '../../shared/lambda/sqs-handler.ts'
@@ -55,8 +56,10 @@ export const handler = sqsHandler({
   source: new JobSource(sqs, [
     { queue: environment.BOUNCE_QUEUE_URL, deadLetters: environment.BOUNCE_DEAD_LETTERS_URL },
   ]),
-  async process(job, { logger, metrics }) {
-    const result = await bounceJob(job, new Date(), dependencies)
+  events: new EventQueue(sqs, environment.EVENTS_QUEUE_URL),
+  async process(job, { logger, metrics, addEvent }) {
+    const { sent: result, events } = await bounceJob(job, new Date(), dependencies)
+    for (const event of events) addEvent(event)
     const { id: messageId } = job.message
     logger.info('dsn', { messageId, kind: job.kind, ...(result ?? { dsn: 'not sent again' }) })
     if (result === null) return

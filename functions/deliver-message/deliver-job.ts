@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto'
 import { isContentDeleted } from '../../shared/content/content-reader.ts'
 import { minuteMs } from '../../shared/contract/durations.ts'
-import { type DeliveryJob, splitForJobs } from '../../shared/contract/jobs.ts'
+import { type AttemptContext, type DeliveryJob, splitForJobs } from '../../shared/contract/jobs.ts'
 import type { Attempt, ContentReference, Message, Recipient, Reply } from '../../shared/contract/message.ts'
 import { reply } from '../../shared/mail/reply.ts'
 import type { AttemptClaim, AttemptKey } from '../../shared/messages/attempt-claims.ts'
@@ -61,6 +61,8 @@ export interface Delivery {
    * was decided.
    */
   earlierAttempts: RecipientAttempt[]
+  /** Of both, the deliveries that are not reported to evaluate-policy. */
+  unreported: RecipientAttempt[]
   /** Number of attempts made now that an earlier worker had begun without writing a result. */
   leasesExpired: number
   /** Errors of failed writes of results. The results are reported nevertheless. */
@@ -113,7 +115,11 @@ export async function deliverJob(receivedJob: DeliveryJob, dependencies: Depende
   )
   const unwritten = await writeResults(job, tried, throttled.holder, dependencies)
   const unsettled = attemptedBefore.filter(({ isSettled }) => !isSettled)
-  await reportResults(job, [...unsettled, ...tried], unwritten, dependencies)
+  const [reported, unreported] = partition(
+    [...unsettled, ...tried],
+    (result) => needsReport(result) || unwritten.has(result.recipient.address),
+  )
+  await reportResults(job, reported, dependencies)
   const busyRecipients = claims.filter(({ claim }) => claim.kind === 'Busy').map(({ recipient }) => recipient)
   // SQS retries a job with busy recipients, for its throttled recipients too.
   const returned = await returnThrottled(job, throttled, busyRecipients.length > 0, dependencies)
@@ -121,6 +127,7 @@ export async function deliverJob(receivedJob: DeliveryJob, dependencies: Depende
     ...emptyDelivery,
     newAttempts: tried,
     earlierAttempts: attemptedBefore.map(({ recipient, attempt }) => ({ recipient, attempt })),
+    unreported: [...unreported, ...attemptedBefore.filter(({ isSettled }) => isSettled)].filter(isDelivered),
     leasesExpired: claims.filter(({ claim }) => isOutcomeUnknown(claim)).length,
     writeErrors: [...unwritten.values()],
     returnedForDecision: returnedForDecision + returned.forDecision,
@@ -132,6 +139,7 @@ export async function deliverJob(receivedJob: DeliveryJob, dependencies: Depende
 const emptyDelivery: Delivery = {
   newAttempts: [],
   earlierAttempts: [],
+  unreported: [],
   leasesExpired: 0,
   writeErrors: [],
   returnedForDecision: 0,
@@ -285,22 +293,22 @@ async function writeResults(
  * A delivery is reported when the sender requested a success DSN, or when its result could not be written. In the second
  * case only the report prevents a second copy: after an outage of DynamoDB, neither claim nor trace would show the
  * delivery.
- * @param unwritten errors by address
  */
 async function reportResults(
-  { message }: DeliveryJob,
-  results: readonly RecipientAttempt[],
-  unwritten: ReadonlyMap<string, Error>,
+  job: DeliveryJob,
+  reported: readonly RecipientAttempt[],
   { trace, evaluation, retentionDays }: Dependencies,
 ): Promise<void> {
-  const reported = results.filter((result) => needsReport(result) || unwritten.has(result.recipient.address))
+  const { message } = job
   const recipients = reported.map(({ recipient, attempt }) => ({
     ...recipient,
     attempts: recipient.attempts + 1,
     lastAttempt: attempt,
   }))
   await evaluation.send(
-    splitForJobs(recipients).map((part) => ({ job: { message, recipients: part, notBefore: null } })),
+    splitForJobs(recipients).map((part) => ({
+      job: { message, recipients: part, notBefore: null, attempted: attemptContext(job) },
+    })),
   )
   // `Delivered` is recorded only after the report. A worker that finds `Delivered` reports nothing for that recipient, so
   // the opposite order could lose the report. An error is ignored, because evaluate-policy records a reported delivery.
@@ -319,6 +327,13 @@ const isDelivered = ({ attempt }: RecipientAttempt): boolean => attempt.outcome 
 /** RFC 3461 §4.1: a success DSN. evaluate-policy decides whether it is sent. */
 const needsReport = (result: RecipientAttempt): boolean =>
   !isDelivered(result) || (result.recipient.notify?.includes('SUCCESS') ?? false)
+
+/** The decision behind the attempts of a job, for their events. */
+export const attemptContext = ({ connector, connectorsVersion, tls }: DeliveryJob): AttemptContext => ({
+  connector: connector?.id ?? null,
+  ...(connectorsVersion !== undefined && { connectorsVersion }),
+  mode: tls.mode,
+})
 
 const keyOf = ({ message, attempt }: DeliveryJob, { address }: Recipient): AttemptKey => ({
   messageId: message.id,

@@ -10,6 +10,7 @@ import { Tally } from '../../shared/tls-reports/tally.ts'
 import { Batch, type QueueEntry } from './batch.ts'
 import { contentMemory } from './content-memory.ts'
 import { deliverJob } from './deliver-job.ts'
+import { deliveredEvents } from './delivered-events.ts'
 import { destinationKey } from './destination-key.ts'
 import { loadShownBy } from './destination-load.ts'
 import { countDelivery, countSesQuota, logDelivery } from './log-delivery.ts'
@@ -60,6 +61,7 @@ export const handler = sqsHandler({
   unit: 'deliver-message',
   job: DeliveryJob,
   source: stores.jobs,
+  events: stores.events,
   beforeBatch,
   maxConcurrentRecords,
   process: deliverRecord,
@@ -94,6 +96,7 @@ async function deliverRecord(job: DeliveryJob, tools: JobTools<BatchState>): Pro
       random: Math.random,
       retentionDays: environment.TRACE_RETENTION_DAYS,
     })
+    for (const event of deliveredEvents(job, delivery)) tools.addEvent(event)
     logDelivery(tools.logger, job, delivery)
     countDelivery(tools.metrics, job, delivery)
     const load = loadShownBy(delivery.newAttempts.map(({ attempt }) => attempt))

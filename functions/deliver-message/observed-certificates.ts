@@ -5,6 +5,8 @@
  * failed a requirement may be an impostor's, so only the trace contains it.
  */
 import { clientCertificateSecret } from '../../shared/contract/secrets.ts'
+import type { EventQueue } from '../../shared/events/event-queue.ts'
+import { certificateSeenEvent } from '../../shared/events/mail-events.ts'
 import { stackName } from '../../shared/lambda/stack-name.ts'
 import type { SessionRecord, SmtpDeliveryOptions } from '../../shared/net/smtp-delivery.ts'
 import type { ClientCredentials } from '../../shared/net/tls-client.ts'
@@ -94,17 +96,25 @@ function observeOwn(
   return certificate && { endpoint, certificate, verifiedBy: null, at }
 }
 
-/** Never rejects. */
+/**
+ * Never rejects. The event of a new certificate is lost if it cannot be sent, as the record itself is: mail does not
+ * depend on either.
+ */
 export async function writeObservedCertificates(
   observations: ObservedCertificates,
-  recording: ObservationSinks,
+  { events, ...recording }: ObservationSinks & { events: Pick<EventQueue, 'send'> },
   now: Date,
   tools: LogAndMetrics,
 ): Promise<void> {
   const signal = AbortSignal.timeout(writeTimeoutMs)
-  await Promise.all(
-    observations
-      .take()
-      .map((observation) => recordObservedCertificate(observation, now, recording, tools, signal)),
+  const seen = await Promise.all(
+    observations.take().map(async (observation) => {
+      const isNew = await recordObservedCertificate(observation, now, recording, tools, signal)
+      // The client certificate of mailflow itself is no partner's.
+      return isNew && observation.endpoint.kind !== 'Own' ? [certificateSeenEvent(observation)] : []
+    }),
   )
+  await events
+    .send(seen.flat())
+    .catch((error: Error) => tools.logger.warn('The events of new certificates could not be sent', error))
 }

@@ -11,6 +11,7 @@ import { sharedReads } from '../../shared/content/shared-reads.ts'
 import type { DeliverEnvironment } from '../../shared/contract/environment.ts'
 import type { EvaluationJob } from '../../shared/contract/jobs.ts'
 import type { ContentReference } from '../../shared/contract/message.ts'
+import { EventQueue } from '../../shared/events/event-queue.ts'
 import { clientDefaults, singleAttempt } from '../../shared/lambda/aws-clients.ts'
 import { JobSource } from '../../shared/lambda/job-source.ts'
 import { withoutForgedFields } from '../../shared/mail/forged-fields.ts'
@@ -51,6 +52,7 @@ export function connectStores(
 ) {
   const documents = DynamoDBDocumentClient.from(new DynamoDBClient(clientDefaults))
   const queues = new SQSClient(clientDefaults)
+  const events = new EventQueue(queues, environment.EVENTS_QUEUE_URL)
   const read = sharedReads(new ContentReader(new S3Client(clientDefaults)))
   // If this client repeated a request after a lost response, the mail could be sent twice. Only the queue retries.
   const ses = new SesApi(singleAttempt)
@@ -90,7 +92,9 @@ export function connectStores(
     observed: {
       table: new ObservedTable(documents, TRANSPORT_TABLE),
       publish: createChangePublisher(new EventBridgeClient(clientDefaults)),
+      events,
     },
+    events,
     reports: new ReceivedReports(documents, TRANSPORT_TABLE),
     canaries: new CanaryTable(documents, TRANSPORT_TABLE),
     certificates: new ClientCertificates(

@@ -1,12 +1,14 @@
 /** Handles one mail job of evaluate-policy: calls the pure `evaluate`, records the verdicts and sends the jobs. */
 
 import { internalAuthentication } from '../../shared/authentication/internal-authentication.ts'
+import type { MailEvent } from '../../shared/contract/events.ts'
 import type { BounceJob, DeliveryJob, EvaluationJob } from '../../shared/contract/jobs.ts'
 import type { Message, Recipient } from '../../shared/contract/message.ts'
 import type { ContentAddressedStore } from '../../shared/messages/content-addressed-store.ts'
 import type { RequirementReference } from '../../shared/messages/recipient-item.ts'
 import {
   type DecisionContext,
+  type ExecutedVerdict,
   jobPosition,
   type Progress,
   type RecordedVerdict,
@@ -27,8 +29,10 @@ import type { KeptRequirement } from '../../shared/policy/kept-requirement.ts'
 import { type AuthenticationNeed, authenticationNeed } from '../../shared/policy/needs-authentication.ts'
 import type { Snapshot } from '../../shared/policy/snapshot.ts'
 import type { JobSender, OutgoingJob } from '../../shared/queues/job-queue.ts'
+import { eventsOf } from './decision-events.ts'
 import type { DeliveryPriorities } from './delivery-priority.ts'
 import { type Dispatch, delayIfEarly, dispatch, successDsnJobs } from './dispatch.ts'
+import { isFirstJob } from './first-job.ts'
 
 export interface EvaluateDependencies {
   trace: Trace
@@ -46,25 +50,33 @@ export interface EvaluateDependencies {
   retentionDays: number
 }
 
+/** What was decided and recorded, and not yet sent. */
+export interface Decision {
+  /** The verdicts to execute; none for a job that is early, overtaken or not authenticated. */
+  verdicts: Verdict[]
+  events: MailEvent[]
+  /**
+   * Sends the jobs of the verdicts, then marks the evaluated job as decided. Call this function after the events were
+   * sent: a decision whose jobs were sent can be overtaken, and then a repetition of this job does not know its events.
+   */
+  sendJobs(): Promise<void>
+}
+
 /**
- * Records verdicts before their jobs are sent, so the trace is never behind the queues. Marks the evaluated job as
- * decided after the jobs of its verdicts have been sent, so a crash in between repeats those jobs and never loses them.
- * A job whose message needs authentication is decided when it returns from authenticate-message; until then nothing is
- * recorded.
- * @returns the executed verdicts; none for a job that is early, overtaken or not authenticated
+ * Records verdicts before their events and jobs are sent, so the trace is never behind the queues. The evaluated job is
+ * marked as decided after the jobs of its verdicts have been sent, so a crash in between repeats events and jobs and
+ * never loses them. A job whose message needs authentication is decided when it returns from authenticate-message; until
+ * then nothing is recorded.
  */
 export async function evaluateJob(
   job: EvaluationJob,
   snapshot: Snapshot,
   now: Date,
   dependencies: EvaluateDependencies,
-): Promise<Verdict[]> {
+): Promise<Decision> {
   const { trace, queues, priorities, settings } = dependencies
   const delayed = delayIfEarly(job, now)
-  if (delayed) {
-    await queues.evaluation.send([delayed])
-    return []
-  }
+  if (delayed) return { ...nothingDecided, sendJobs: () => queues.evaluation.send([delayed]) }
   const progress = await progressOf(job, trace)
   const recipients = job.recipients.filter((recipient) => !isOvertaken(job, recipient, progress))
   const [delivered, undecided] = splitByDelivery(recipients)
@@ -74,10 +86,8 @@ export async function evaluateJob(
     { ...job, recipients: undecided },
     settings.postmaster,
   )
-  if (need.kind === 'Authenticate') {
-    await queues.authentication.send([authenticationJob(job)])
-    return []
-  }
+  if (need.kind === 'Authenticate')
+    return { ...nothingDecided, sendJobs: () => queues.authentication.send([authenticationJob(job)]) }
   const message = withInternalResults(job.message, need, dependencies, now)
   await recordAttempts(message, job, delivered, undecided, dependencies)
   if (undecided.some((recipient) => isNew(recipient, progress)))
@@ -89,14 +99,22 @@ export async function evaluateJob(
     considered: createExplainer(snapshot, message),
   }
   const executed = await decideAndRecord(input, progress, context, dependencies)
-  const { bounce, delivery, evaluation } = dispatch(message, executed, now, snapshot.version)
-  const isStoredByMailflow = (address: string) => isReportAddress(address, settings)
-  const notices = successDsnJobs(message, delivered, isStoredByMailflow, now)
-  const prioritised = await priorities.assign(delivery, snapshot, now)
-  await send(queues, { delivery: prioritised, evaluation, bounce: [...bounce, ...notices] })
-  if (!isFirstJob(job)) await markDecided(job, recipients, trace)
-  return executed
+  const verdicts = executed.map(({ verdict }) => verdict)
+  return {
+    verdicts,
+    events: eventsOf(job, executed),
+    async sendJobs() {
+      const { bounce, delivery, evaluation } = dispatch(message, verdicts, now, snapshot.version)
+      const isStoredByMailflow = (address: string) => isReportAddress(address, settings)
+      const notices = successDsnJobs(message, delivered, isStoredByMailflow, now)
+      const prioritised = await priorities.assign(delivery, snapshot, now)
+      await send(queues, { delivery: prioritised, evaluation, bounce: [...bounce, ...notices] })
+      if (!isFirstJob(job)) await markDecided(job, recipients, trace)
+    },
+  }
 }
+
+const nothingDecided = { verdicts: [], events: [] }
 
 /**
  * The queue is fair: jobs of one client whose name servers do not answer delay each other, not jobs of other clients
@@ -157,13 +175,6 @@ const isNew = ({ address, attempts }: Recipient, progress: ReadonlyMap<string, P
   attempts === 0 && (progress.get(address)?.state ?? null) === null
 
 /**
- * True for the first job of a message, which needs no progress check and no mark. If the first job runs twice, the
- * claim of the attempt prevents a second delivery.
- */
-export const isFirstJob = ({ notBefore, recipients }: EvaluationJob): boolean =>
-  notBefore === null && recipients.every(({ attempts }) => attempts === 0)
-
-/**
  * Whether a later job was decided for the recipient. Such a recipient is left out: a queue may deliver a job again,
  * even after the jobs that follow it. A retry request is overtaken only by the outcome of the next attempt, never by a
  * delayed job. There are two reasons. Clocks differ, so an earlier delayed job may carry a later time. After a
@@ -211,9 +222,9 @@ async function decideAndRecord(
   progress: ReadonlyMap<string, KeptProgress>,
   context: DecisionContext,
   dependencies: EvaluateDependencies,
-): Promise<Verdict[]> {
+): Promise<ExecutedVerdict[]> {
   const known = new Map(progress)
-  const executed: Verdict[] = []
+  const executed: ExecutedVerdict[] = []
   let { recipients } = input
   for (let round = 0; recipients.length > 0; round++) {
     if (round === maxRounds) throw new Error(`the requirements of ${input.message.id} keep changing`)

@@ -9,6 +9,7 @@ import { createSnapshotObject, snapshotStore } from '../../shared/connectors-tab
 import { SnapshotReader } from '../../shared/connectors-table/snapshot-reader.ts'
 import { decisionSettings, EvaluateEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
 import { type CertificateNotice, type EvaluationJob, EvaluationQueueJob } from '../../shared/contract/jobs.ts'
+import { EventQueue } from '../../shared/events/event-queue.ts'
 import { clientDefaults } from '../../shared/lambda/aws-clients.ts'
 import { JobSource } from '../../shared/lambda/job-source.ts'
 import { sqsHandler } from '../../shared/lambda/sqs-handler.ts'
@@ -88,13 +89,18 @@ export const handler = sqsHandler({
     { queue: environment.EVALUATION_QUEUE_URL, deadLetters: environment.EVALUATION_DEAD_LETTERS_URL },
   ]),
   beforeBatch: async () => ({ now: new Date(), snapshot: await connectors.current() }),
-  async process(job, { batch: { now, snapshot }, logger, metrics }) {
+  events: new EventQueue(sqs, environment.EVENTS_QUEUE_URL),
+  async process(job, { batch: { now, snapshot }, logger, metrics, addEvent, afterEvents }) {
     const tools = { logger, metrics }
     if (job.kind !== undefined)
       return reportNotice(job, await publishNotice(job, now, noticeDependencies), tools)
-    const verdicts = await evaluateJob(job, snapshot, now, dependencies)
-    for (const verdict of verdicts) reportVerdict(job.message, verdict, tools)
-    reportDeferral(job.message, verdicts, now, metrics)
-    await watchCertificates(job, verdicts, snapshot, now, watch, tools)
+    const { verdicts, events, sendJobs } = await evaluateJob(job, snapshot, now, dependencies)
+    for (const event of events) addEvent(event)
+    afterEvents(async () => {
+      await sendJobs()
+      for (const verdict of verdicts) reportVerdict(job.message, verdict, tools)
+      reportDeferral(job.message, verdicts, now, metrics)
+      await watchCertificates(job, verdicts, snapshot, now, watch, { ...tools, addEvent })
+    })
   },
 })

@@ -9,6 +9,8 @@ import type { InboundConnector } from '../../shared/connectors/schema.ts'
 import type { CertificateNotice, EvaluationJob } from '../../shared/contract/jobs.ts'
 import type { ClientCertificate } from '../../shared/contract/message.ts'
 import { Metric } from '../../shared/contract/metrics.ts'
+import { certificateSeenEvent } from '../../shared/events/mail-events.ts'
+import type { JobTools } from '../../shared/lambda/sqs-handler.ts'
 import { countByConnector } from '../../shared/lambda/unit-metrics.ts'
 import { certificateFacts } from '../../shared/policy/certificate-facts.ts'
 import { toPresentedCertificate } from '../../shared/policy/client-certificate.ts'
@@ -25,14 +27,14 @@ import {
   type ObservationSinks,
   recordObservedCertificate,
 } from '../../shared/transport/record-observed-certificate.ts'
-import { isFirstJob } from './evaluate-job.ts'
+import { isFirstJob } from './first-job.ts'
 
 export interface CertificateWatch {
   observationSinks: ObservationSinks
   notices: Pick<NoticeQueue, 'send'>
 }
 
-interface Tools {
+interface Tools extends Pick<JobTools, 'addEvent'> {
   logger: Logger
   metrics: Metrics
 }
@@ -44,7 +46,7 @@ export async function watchCertificates(
   snapshot: Snapshot,
   now: Date,
   { observationSinks: recording, notices }: CertificateWatch,
-  { logger, metrics }: Tools,
+  { logger, metrics, addEvent }: Tools,
 ): Promise<void> {
   const { message } = job
   const { clientCertificate } = message.tls
@@ -71,7 +73,8 @@ export async function watchCertificates(
     const certificate = recordOfClient(presented)
     const facts = certificateFacts(connector, toPresentedCertificate(presented, session.at))
     const observation = { endpoint, certificate, verifiedBy: 'Connector' as const, facts, at: session.at }
-    await recordObservedCertificate(observation, now, recording, { logger, metrics })
+    if (await recordObservedCertificate(observation, now, recording, { logger, metrics }))
+      addEvent(certificateSeenEvent(observation))
   }
 
   async function sendNotice(notice: CertificateNotice): Promise<void> {

@@ -73,6 +73,15 @@ export type TlsRequirement = z.infer<typeof TlsRequirement>
 export const ConnectorName = z.object({ id: z.string(), name: z.string() })
 export type ConnectorName = z.infer<typeof ConnectorName>
 
+/** The decision that led to an attempt, for its event. */
+export const AttemptContext = z.object({
+  /** Id of the outbound connector; null when none matches. */
+  connector: z.string().nullable(),
+  connectorsVersion: z.int().nonnegative().optional(),
+  mode: TlsRequirement.shape.mode,
+})
+export type AttemptContext = z.infer<typeof AttemptContext>
+
 /**
  * Requests a decision about these recipients. Senders: the ingress, bounce-message and report-tls for a new message;
  * deliver-message for the result of an attempt and for a stale decision; evaluate-policy for a deferred message, as a
@@ -90,6 +99,10 @@ export const EvaluationJob = z.object({
    * attempt had come.
    */
   retry: z.boolean().optional(),
+  /** Number of recipients of a message whose recipients do not fit one job; otherwise absent. */
+  recipientsInAll: z.int().positive().optional(),
+  /** What deliver-message knows of the attempts whose results it reports; absent in other jobs. */
+  attempted: AttemptContext.optional(),
 })
 export type EvaluationJob = z.infer<typeof EvaluationJob>
 

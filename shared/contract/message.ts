@@ -162,6 +162,12 @@ export const AttemptTls = z.object({
     .describe('why `verified` is false, or that no requirement demanded verification'),
   fingerprint256: z.string().nullable().describe('SHA-256 of the certificate'),
   revocation: Revocation.optional().describe('of the chain; absent if it was not checked'),
+  certificate: z
+    .object({ names: z.array(z.string()), issuer: z.string(), verdict: z.string() })
+    .optional()
+    .describe(
+      'DNS names and issuer of the certificate, and whether its chain is trusted by the requirement; internal',
+    ),
 })
 export type AttemptTls = z.infer<typeof AttemptTls>
 

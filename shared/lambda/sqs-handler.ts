@@ -33,6 +33,11 @@ export interface JobTools<B = unknown> {
    * added events is retried, so the retry must add the same events.
    */
   addEvent(event: MailEvent): void
+  /**
+   * Adds work that begins after the events of the batch were sent, and before the record is acknowledged. The work may
+   * add events. If it fails, or the events cannot be sent, the record is retried.
+   */
+  afterEvents(work: () => Promise<void>): void
   record: SQSRecord
 }
 
@@ -96,11 +101,13 @@ async function processBatch<T extends z.ZodType, B>(
   const limiter = concurrencyLimiter(options.maxConcurrentRecords ?? defaultConcurrentRecords)
   const processor = new BatchProcessor(EventType.SQS)
   const eventsOf = new Map<string, MailEvent[]>()
+  const workOf = new Map<string, () => Promise<void>>()
   const processWithEvents = (record: SQSRecord) => {
-    const events: MailEvent[] = []
-    eventsOf.set(record.messageId, events)
-    const addEvent = (added: MailEvent) => void events.push(added)
-    return processRecord(options, record, { ...tools, batch, addEvent })
+    const { messageId } = record
+    eventsOf.set(messageId, [])
+    const addEvent = (added: MailEvent) => void eventsOf.get(messageId)?.push(added)
+    const afterEvents = (work: () => Promise<void>) => void workOf.set(messageId, work)
+    return processRecord(options, record, { ...tools, batch, addEvent, afterEvents })
   }
   const { batchItemFailures } = await processPartialResponse(
     event,
@@ -110,21 +117,44 @@ async function processBatch<T extends z.ZodType, B>(
   )
   const failedIds = new Set(batchItemFailures.map(({ itemIdentifier }) => itemIdentifier))
   for (const id of await sendEvents(options, eventsOf, tools)) failedIds.add(id)
+  const remaining = [...workOf].filter(([id]) => !failedIds.has(id))
+  await Promise.all(
+    remaining.map(async ([id, work]) => {
+      if (!(await succeeds(() => limiter(work), id, tools))) failedIds.add(id)
+    }),
+  )
+  for (const id of await sendEvents(options, eventsOf, tools)) failedIds.add(id)
   const failed = event.Records.filter(({ messageId }) => failedIds.has(messageId))
   await Promise.all([delayFailed(options, failed, tools), endBatch(options, batch, tools)])
   return { batchItemFailures: [...failedIds].map((itemIdentifier) => ({ itemIdentifier })) }
 }
 
+/** @returns false when the work failed, and its record must be retried */
+async function succeeds(
+  work: () => Promise<void>,
+  sqsMessageId: string,
+  { logger }: Pick<JobTools, 'logger'>,
+): Promise<boolean> {
+  try {
+    await work()
+    return true
+  } catch (error) {
+    logger.error('The record failed and is retried', { sqsMessageId, error: error as Error })
+    return false
+  }
+}
+
 /**
- * Sends the events of all records, also of those that failed: what they did may not be repeated.
+ * Sends and removes the events of all records, also of those that failed: what they did may not be repeated.
  * @returns the ids of the records to retry because their events were not sent
  */
 async function sendEvents<T extends z.ZodType, B>(
   { events: queue }: Pick<SqsHandlerOptions<T, B>, 'events'>,
-  eventsOf: ReadonlyMap<string, readonly MailEvent[]>,
+  eventsOf: ReadonlyMap<string, MailEvent[]>,
   { logger }: Pick<JobTools, 'logger'>,
 ): Promise<string[]> {
-  const events = [...eventsOf.values()].flat()
+  const ids = [...eventsOf].flatMap(([id, { length }]) => (length > 0 ? [id] : []))
+  const events = [...eventsOf.values()].flatMap((added) => added.splice(0))
   if (events.length === 0) return []
   try {
     if (queue === undefined) throw new Error('the function has no events queue')
@@ -132,7 +162,7 @@ async function sendEvents<T extends z.ZodType, B>(
     return []
   } catch (error) {
     logger.error('The events could not be sent; their records are retried', error as Error)
-    return [...eventsOf].flatMap(([id, { length }]) => (length > 0 ? [id] : []))
+    return ids
   }
 }
 

@@ -149,7 +149,7 @@ export class AttemptClaims {
       ExpressionAttributeValues: {
         ':attempt': key.attempt,
         ':holder': holder,
-        ':result': packDetail(result),
+        ':result': packDetail(withoutManyNames(result)),
         ...(settles && { ':delivered': 'Delivered' }),
       },
     })
@@ -179,3 +179,15 @@ export class AttemptClaims {
 /** A later claim without a decision shows that the table was lost in between. */
 const isOvertaken = (item: Partial<RecipientItem>, attempt: number): boolean =>
   isSettled(item) || (item.attempts ?? 0) >= attempt || (item.claimed ?? 0) > attempt
+
+/** Octets of the names of a next hop's certificate. With more, the item would exceed 1 KB. */
+const maxNamesLength = 200
+
+/** A certificate with many names keeps its SHA-256, by which its names can be found in other events. */
+function withoutManyNames(attempt: Attempt): Attempt {
+  const { tls } = attempt
+  if (tls?.certificate === undefined || tls.certificate.names.join(' ').length <= maxNamesLength)
+    return attempt
+  const { certificate: _, ...rest } = tls
+  return { ...attempt, tls: rest }
+}

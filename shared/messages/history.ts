@@ -6,7 +6,6 @@
 import { BatchGetCommand, type DynamoDBDocumentClient, type QueryCommandInput } from '@aws-sdk/lib-dynamodb'
 import { dayMs } from '../contract/durations.ts'
 import { Attempt, type Message, Recipient } from '../contract/message.ts'
-import { byTime } from '../contract/messages-index.ts'
 import { queryItems, queryPages } from '../dynamodb/query-items.ts'
 import { domainOf } from '../mail/address.ts'
 import { normaliseDomain } from '../mail/domain.ts'
@@ -17,6 +16,7 @@ import { type MessageItem, messageOfItem, SharedCertificate } from './message-it
 import {
   attemptKey,
   bucketsOfDay,
+  byTime,
   isRecipientKey,
   messageKey,
   recipientKey,

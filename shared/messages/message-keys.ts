@@ -11,6 +11,8 @@ import { maxEventShards, shardOfMessage } from '../contract/events.ts'
 import type { DsnKind } from '../contract/jobs.ts'
 import type { LimitGroup, NoticeEffect } from '../contract/notice-groups.ts'
 
+export { byTime } from '../contract/messages-index.ts'
+
 export const messageKey = (id: string) => ({ pk: id, sk: 'message' })
 
 const recipientPrefix = 'recipient#'

@@ -43,9 +43,9 @@ const AttemptEntry = z.strictObject({
     ),
   host: z.string().nullable().describe('Amazon SES, if SES delivers'),
   ip: z.string().nullable(),
-  tls: AttemptTls.nullable().describe(
-    'null in the clear, before TLS, and through SES, which does not show its session',
-  ),
+  tls: AttemptTls.omit({ certificate: true })
+    .nullable()
+    .describe('null in the clear, before TLS, and through SES, which does not show its session'),
   policy: Attempt.shape.policy.nullable().describe('the level that was enforced'),
   policySource: PolicySource.nullable().describe('the source of that level; Opportunistic: none'),
   reportOnlyLevel: Attempt.shape.policy
@@ -316,8 +316,10 @@ const inProgressAttempt = {
 } as const
 
 function endedAttempt({ dsnPassedOn: _, unanswered: _u, lost: _l, ...attempt }: Attempt): AttemptEntry {
+  const { certificate: _c, ...tls } = attempt.tls ?? {}
   return {
     ...attempt,
+    tls: attempt.tls && (tls as AttemptEntry['tls']),
     reply: formatReply(attempt.reply),
     reportOnly: formatOptionalReply(attempt.reportOnly),
     leaseUntil: null,

@@ -35,15 +35,22 @@ import {
   type RecipientState,
   type RequirementReference,
   requirementOf,
+  type StoredVerdict,
 } from './recipient-item.ts'
 import { traceExpiry } from './trace-expiry.ts'
 
 /** The state after a verdict. `Delivered` comes from an attempt. */
 const stateAfterVerdict = { Deliver: 'Pending', Defer: 'Deferred', Bounce: 'Bounced' } as const
 
+/** A verdict to execute, with what the trace has of it. */
+export interface ExecutedVerdict {
+  verdict: Verdict
+  stored: StoredVerdict
+}
+
 export interface RecordedVerdict {
-  /** The verdict to execute; null when nothing remains to be done. */
-  executed: Verdict | null
+  /** Null when nothing remains to be done. */
+  executed: ExecutedVerdict | null
   /** The requirement that the recipient keeps after this write; null when there is none, or nothing was written. */
   requirement: RequirementReference | null
 }
@@ -148,9 +155,10 @@ export class Trace {
   ): Promise<RecordedVerdict> {
     const { recipient, action, reason, explanation, connectors } = verdict
     const at = context.at.toISOString()
+    const detail = detailOf(verdict, context)
     const always = {
       state: stateAfterVerdict[action],
-      detail: packDetail(detailOf(verdict, context)),
+      detail: packDetail(detail),
       attempts: recipient.attempts,
       sender: message.envelope.mailFrom,
       ...(message.source && { clientIp: message.source.ip }),
@@ -178,8 +186,9 @@ export class Trace {
       ExpressionAttributeNames: mapKeys({ ...always, ...once }, (name) => [`#${name}`, name]),
       ExpressionAttributeValues: mapKeys({ ...always, ...once }, (name, value) => [`:${name}`, value]),
     })
-    if (item === null) return { executed: await this.recordedBounce(message.id, verdict), requirement: null }
-    return { executed: withoutContentUnderRequirement(verdict, item), requirement: requirementOf(item) }
+    if (item === null) return { executed: await this.#recordedBounce(message.id, verdict), requirement: null }
+    const executed = { verdict: withoutContentUnderRequirement(verdict, item), stored: detail.verdict }
+    return { executed, requirement: requirementOf(item) }
   }
 
   /**
@@ -213,7 +222,7 @@ export class Trace {
   }
 
   /** @returns the bounce that settled this verdict's recipient, or null */
-  async recordedBounce(messageId: string, { recipient }: Verdict): Promise<Verdict | null> {
+  async #recordedBounce(messageId: string, { recipient }: Verdict): Promise<ExecutedVerdict | null> {
     const key = recipientKey(messageId, recipient.address)
     const { Item } = await this.#documents.send(
       new GetCommand({ TableName: this.#table, Key: key, ConsistentRead: true }),
@@ -223,7 +232,7 @@ export class Trace {
     const { verdict, bounced } = unpackDetail(item.detail) as RecipientDetail
     if (bounced === null) return null
     const bounce = { ...verdict, ...bounced, action: 'Bounce', recipient, newRequirement: null } as const
-    return withoutContentUnderRequirement(bounce, item)
+    return { verdict: withoutContentUnderRequirement(bounce, item), stored: verdict }
   }
 
   /**

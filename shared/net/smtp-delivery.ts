@@ -415,6 +415,7 @@ function toAttemptTls(
 ): AttemptTls | null {
   if (tls.kind !== 'Established') return null
   const { protocol, cipher, group, fingerprint256 } = tls
+  const [certificate] = tls.certificates
   const isReportOnlyVerified =
     reportOnlyFault === null && reportOnly.some(({ requirement }) => requiresVerification(requirement))
   const verified = enforcedFault === null && (requiresVerification(enforced) || isReportOnlyVerified)
@@ -426,6 +427,13 @@ function toAttemptTls(
     ...{ protocol, cipher, group, verified, notVerified, fingerprint256 },
     ...(revocation && {
       revocation: { ...revocation, detail: toSingleLine(revocation.detail, maxDetailLength) },
+    }),
+    ...(certificate && {
+      certificate: {
+        names: certificate.subjectAltNames,
+        issuer: certificate.issuer,
+        verdict: tls.trustError === null ? 'trusted' : toSingleLine(tls.trustError, maxDetailLength),
+      },
     }),
   }
 }

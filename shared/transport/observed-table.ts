@@ -15,8 +15,11 @@ import { addObservation } from '../tls/observed/observe.ts'
 import { newHostCountKey, observedKey } from './keys.ts'
 
 export type RecordResult =
-  /** `change`: the difference from the certificate that was recorded before; null when there is none. */
-  | { kind: 'Written'; change: ObservedChange | null }
+  /**
+   * `isNew`: the endpoint presented the certificate for the first time. `change`: the difference from the certificate
+   * that was recorded before; null when there is none.
+   */
+  | { kind: 'Written'; isNew: boolean; change: ObservedChange | null }
   /** This or another process wrote the certificate within the last hour, or other processes won every try. */
   | { kind: 'Known' }
   | { kind: 'LimitReached' }
@@ -79,7 +82,7 @@ export class ObservedTable {
       if (stored === null && !(await this.#reserveNewHost(presented, now, abortSignal)))
         return { kind: 'LimitReached' }
       if (await this.#put(observed.observation, stored?.revision ?? null, presented, abortSignal))
-        return { kind: 'Written', change: observed.change }
+        return { kind: 'Written', isNew: observed.isNew, change: observed.change }
     }
     return { kind: 'Known' }
   }

@@ -19,14 +19,17 @@ export interface LogAndMetrics {
 
 const timeoutMs = 5_000
 
-/** Never rejects: a failed write is logged and counted, a failed event is logged. */
+/**
+ * Never rejects: a failed write is logged and counted, a failed event is logged.
+ * @returns whether the endpoint presented the certificate for the first time
+ */
 export async function recordObservedCertificate(
   presented: NewObservation,
   now: Date,
   { table, publish }: ObservationSinks,
   tools: LogAndMetrics,
   signal: AbortSignal = AbortSignal.timeout(timeoutMs),
-): Promise<void> {
+): Promise<boolean> {
   const { endpoint, certificate } = presented
   const context = {
     ...endpoint,
@@ -36,20 +39,20 @@ export async function recordObservedCertificate(
   try {
     const result = await table.record(presented, now, signal)
     if (result.kind === 'LimitReached')
-      return void tools.logger.warn(
-        'Observed certificate not recorded: too many new hosts this month',
-        context,
-      )
-    if (result.kind === 'Known' || result.change === null) return
-    tools.logger.info('Observed certificate changed', { ...context, change: result.change })
-    if (shouldPublish(endpoint, result.change))
-      await reportChange(endpoint, result.change, publish, tools, signal)
+      tools.logger.warn('Observed certificate not recorded: too many new hosts this month', context)
+    if (result.kind !== 'Written') return false
+    const { isNew, change } = result
+    if (change === null) return isNew
+    tools.logger.info('Observed certificate changed', { ...context, change })
+    if (shouldPublish(endpoint, change)) await reportChange(endpoint, change, publish, tools, signal)
+    return isNew
   } catch (error) {
     tools.metrics.addMetric(Metric.certificatesUnwritten, MetricUnit.Count, 1)
     tools.logger.warn('Observed certificate could not be recorded', {
       ...context,
       error: error as Error,
     })
+    return false
   }
 }
 

@@ -18,5 +18,7 @@ export function buildEvaluationJobs(
   content: ContentReference,
 ): EvaluationJob[] {
   const stored = { ...message, size: content.length, content }
-  return splitForJobs(recipients).map((part) => ({ message: stored, recipients: part, notBefore: null }))
+  const parts = splitForJobs(recipients)
+  const recipientsInAll = parts.length > 1 && { recipientsInAll: recipients.length }
+  return parts.map((part) => ({ message: stored, recipients: part, notBefore: null, ...recipientsInAll }))
 }

@@ -12,6 +12,8 @@ const maxChanges = 5
 
 export interface ObservationUpdate {
   observation: Observation
+  /** Whether the endpoint presented the certificate for the first time. */
+  isNew: boolean
   /** The change if the certificate is new and replaces an earlier one of the endpoint; otherwise null. */
   change: ObservedChange | null
 }
@@ -45,7 +47,7 @@ export function addObservation(
   // The observation arrived late: all certificates that are kept were observed after it.
   if (!certificates.includes(observed)) return null
   const changes = [...(change ? [change] : []), ...(stored?.changes ?? [])].slice(0, maxChanges)
-  return { observation: { ...endpoint, certificates, changes }, change }
+  return { observation: { ...endpoint, certificates, changes }, isNew: storedSame === undefined, change }
 }
 
 const latestFirst = (first: ObservedCertificate, second: ObservedCertificate): number =>

@@ -7,6 +7,7 @@ import {
   type SentDsn,
 } from '../../../functions/bounce-message/bounce-job.ts'
 import { DsnLimits } from '../../../functions/bounce-message/dsn-limits.ts'
+import { eventId } from '../../../shared/contract/events.ts'
 import type { BounceJob, EvaluationJob } from '../../../shared/contract/jobs.ts'
 import { EvaluationJob as EvaluationJobSchema } from '../../../shared/contract/jobs.ts'
 import { basicEnvelope, type Envelope } from '../../../shared/contract/message.ts'
@@ -54,8 +55,9 @@ function unit(fields: Partial<BounceDependencies> = {}) {
     objects,
     claims,
     /** @returns the id of the DSN that was sent; null when none was sent */
-    run: async (job: BounceJob, now: Date) => (await bounceJob(job, now, dependencies))?.dsn ?? null,
-    result: (job: BounceJob, now: Date) => bounceJob(job, now, dependencies),
+    run: async (job: BounceJob, now: Date) => (await bounceJob(job, now, dependencies)).sent?.dsn ?? null,
+    result: async (job: BounceJob, now: Date) => (await bounceJob(job, now, dependencies)).sent,
+    events: async (job: BounceJob, now: Date) => (await bounceJob(job, now, dependencies)).events,
   }
 }
 
@@ -101,6 +103,42 @@ test('a repeated bounce job sends no second DSN', async () => {
   await run(dsnJob, minutesLater(1))
   assert.equal(await run(dsnJob, minutesLater(2)), null)
   assert.equal(evaluation.sent.length, 1)
+})
+
+describe('the events of a bounce job', () => {
+  const idsOf = async (dsnJob: BounceJob, minutes: number, { events }: ReturnType<typeof unit>) =>
+    (await events(dsnJob, minutesLater(minutes))).map(({ id }) => id)
+  const notified = ({ message: { id }, kind }: BounceJob, addresses = ['b@x.example', 'c@x.example']) =>
+    addresses.map((address) => eventId('Notified', id, address, kind))
+
+  test('are one for each reported recipient, and the same when the job is repeated', async () => {
+    const worker = unit()
+    const dsnJob = job()
+    for (const minutes of [1, 2]) assert.deepEqual(await idsOf(dsnJob, minutes, worker), notified(dsnJob))
+    assert.equal(worker.evaluation.sent.length, 1)
+  })
+
+  test('are complete when a worker died after it completed the claim of one of two recipients', async () => {
+    const worker = unit()
+    const dsnJob = job()
+    const complete = worker.claims.complete.bind(worker.claims)
+    worker.claims.complete = async (...call) => {
+      worker.claims.complete = () => Promise.reject(new Error('died'))
+      return complete(...call)
+    }
+    await assert.rejects(worker.run(dsnJob, minutesLater(1)), /died/)
+    worker.claims.complete = complete
+    assert.deepEqual((await idsOf(dsnJob, 3, worker)).sort(), notified(dsnJob).sort())
+  })
+
+  test('are none when no DSN is sent', async () => {
+    const withNullPath = job()
+    withNullPath.message.envelope.mailFrom = ''
+    assert.deepEqual(await idsOf(withNullPath, 1, unit()), [])
+    const suppressed = job('relayed')
+    const unknown = { ...suppressed, message: { ...suppressed.message, attributedTo: null } }
+    assert.deepEqual(await idsOf(unknown, 1, unit()), [])
+  })
 })
 
 test('a delay DSN does not prevent the failure DSN for the same recipients', async () => {

@@ -69,6 +69,6 @@ for (const code of ['NoSuchKey', 'AccessDenied'] as const)
     assert.deepEqual(types, ['text/plain; charset=utf-8', 'message/delivery-status'])
     assert.deepEqual(
       storage.sent.map(({ queue }) => queue),
-      ['evaluation'],
+      ['evaluation', 'events'],
     )
   })

@@ -80,7 +80,7 @@ function unit(octets: Buffer, isAuthenticated = false) {
     limits,
     sent: () => sizes.reduce((sum, size) => sum + size, 0),
     authentications: () => authentications,
-    run: (job: BounceJob, now = minutesLater(1)) => bounceJob(job, now, dependencies),
+    run: async (job: BounceJob, now = minutesLater(1)) => (await bounceJob(job, now, dependencies)).sent,
   }
 }
 

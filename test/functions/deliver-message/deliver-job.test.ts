@@ -7,7 +7,9 @@ import {
   deliverJob,
   leaseMs,
 } from '../../../functions/deliver-message/deliver-job.ts'
+import { deliveredEvents } from '../../../functions/deliver-message/delivered-events.ts'
 import { maxSesWaits, maxWaits } from '../../../functions/deliver-message/return-to-queue.ts'
+import { eventId } from '../../../shared/contract/events.ts'
 import type { DeliveryJob, EvaluationJob } from '../../../shared/contract/jobs.ts'
 import type { Attempt } from '../../../shared/contract/message.ts'
 import { AttemptClaims } from '../../../shared/messages/attempt-claims.ts'
@@ -134,6 +136,7 @@ describe('a delivery job', () => {
           message: job.message,
           recipients: [{ ...recipient({ address: 'b@partner.example' }), attempts: 1, lastAttempt: attempt }],
           notBefore: null,
+          attempted: { connector: null, connectorsVersion: 1, mode: 'Enforce' },
         },
       ],
     )
@@ -557,6 +560,56 @@ describe('a worker that dies', () => {
     assert.deepEqual(next.transmitted, [])
     const [sent] = next.evaluation.take()
     assert.equal(sent?.job.recipients[0]?.lastAttempt?.reply.text, 'later')
+  })
+})
+
+describe('the events of a delivery job', () => {
+  const eventsOf = async (job: DeliveryJob, by: Worker) =>
+    deliveredEvents(job, await deliverJob(job, by)).map(({ id, kind, recipient: address }) => [
+      id,
+      kind,
+      address,
+    ])
+
+  it('are the same when it is repeated, because its worker died before it sent them', async () => {
+    const job = jobFor(['a@partner.example', 'b@partner.example'])
+    const first = await eventsOf(job, worker({ 'b@partner.example': failed }))
+    assert.deepEqual(first, [
+      [eventId('Delivered', job.message.id, 'a@partner.example', 1), 'Delivered', 'a@partner.example'],
+    ])
+    const repeated = worker({}, { now: () => minutesLater(30) })
+    assert.deepEqual(await eventsOf(job, repeated), first)
+    assert.deepEqual(repeated.transmitted, [])
+  })
+
+  it('have a lost attempt for a worker that died, and are reported with a failure instead', async () => {
+    const [job, failing] = [jobFor(['a@partner.example']), jobFor(['a@partner.example'])]
+    for (const each of [job, failing])
+      await assert.rejects(deliverJob(each, worker({}, { transmit: dies })), Died)
+    const later = { now: () => minutesLater(7) }
+    const { id } = job.message
+    assert.deepEqual(await eventsOf(job, worker({}, later)), [
+      [eventId('Attempted', id, 'a@partner.example', 1, 'lost', 1), 'Attempted', 'a@partner.example'],
+      [eventId('Delivered', id, 'a@partner.example', 1), 'Delivered', 'a@partner.example'],
+    ])
+    const reporting = worker({ 'a@partner.example': failed }, later)
+    assert.deepEqual(await eventsOf(failing, reporting), [])
+    const [{ job: report } = assert.fail('no report')] = reporting.evaluation.take()
+    assert.equal(report.recipients[0]?.lastAttempt?.lost, 1)
+    assert.deepEqual(report.attempted, { connector: null, connectorsVersion: 1, mode: 'Enforce' })
+  })
+
+  it('do not contain a delivery that is reported, and contain it once evaluate-policy has recorded it', async () => {
+    const job = successDsnJob('a@partner.example')
+    assert.deepEqual(await eventsOf(job, worker({})), [], 'evaluate-policy has the event, from the report')
+    const [repeated] = await eventsOf(job, worker({}, { now: () => minutesLater(30) }))
+    assert.equal(repeated?.[0], eventId('Delivered', job.message.id, 'a@partner.example', 1))
+  })
+
+  it('are none for a canary', async () => {
+    const job = jobFor(['canary@partner.example'])
+    const canary = { ...job, message: { ...job.message, canary: 'canary@partner.example' } }
+    assert.deepEqual(await eventsOf(canary, worker({})), [])
   })
 })
 

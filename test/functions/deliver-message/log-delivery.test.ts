@@ -57,6 +57,7 @@ function metricsOfDelivery(
   const delivery: Delivery = {
     newAttempts: [],
     earlierAttempts: [],
+    unreported: [],
     leasesExpired: 0,
     writeErrors: [],
     returnedForDecision: 0,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { DeleteCommand, GetCommand } from '@aws-sdk/lib-dynamodb'
 import { type EvaluateDependencies, evaluateJob } from '../../../functions/evaluate-policy/evaluate-job.ts'
+import { eventId, type MailEvent } from '../../../shared/contract/events.ts'
 import type { BounceJob, DeliveryJob, EvaluationJob } from '../../../shared/contract/jobs.ts'
 import type { Recipient } from '../../../shared/contract/message.ts'
 import { AttemptClaims } from '../../../shared/messages/attempt-claims.ts'
@@ -11,6 +12,7 @@ import { unpackDetail } from '../../../shared/messages/packed-detail.ts'
 import type { RecipientDetail, RecipientItem } from '../../../shared/messages/recipient-item.ts'
 import { jobPosition, Trace } from '../../../shared/messages/trace.ts'
 import { KeptRequirement } from '../../../shared/policy/kept-requirement.ts'
+import { decide } from '../../support/decide.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import {
   attempt,
@@ -68,8 +70,11 @@ function unit() {
     retentionDays: 90,
   }
   const run = (evaluationJob: EvaluationJob, now: Date, currentConnectors = connectors) =>
+    decide(evaluationJob, currentConnectors, now, dependencies)
+  /** As `run`, without the jobs. */
+  const evaluate = (evaluationJob: EvaluationJob, now: Date, currentConnectors = connectors) =>
     evaluateJob(evaluationJob, currentConnectors, now, dependencies)
-  return { ...queues, trace, claims, run }
+  return { ...queues, trace, claims, run, evaluate }
 }
 
 /** Returns the recipient's item with its detail unpacked. */
@@ -469,6 +474,101 @@ describe('for the same recipient', () => {
     assert.deepEqual(await claimAttempt(id, evaluator, minutesLater(20)), { kind: 'Overtaken' })
     await evaluator.run(unrelated(id), minutesLater(21))
     assert.equal(evaluator.bounce.sent.length, 1)
+  })
+})
+
+describe('the events of a job', () => {
+  const refused = attempt({
+    outcome: 'PermanentFailure',
+    reply: { code: 550, enhanced: '5.1.1', text: 'No such user' },
+  })
+  const ids = (events: readonly MailEvent[]) => events.map(({ kind, id }) => [kind, id])
+
+  test('of a first evaluation are Accepted and a decision for each recipient, and the same when it is repeated', async () => {
+    const { evaluate } = unit()
+    const id = nextId()
+    const first = job(id, [northwind(), northwind({ address: 'c@northwind.example' })])
+    const expected = [
+      ['Accepted', eventId('Accepted', id)],
+      ['Decided', eventId('Decided', id, 'b@northwind.example', '00000#')],
+      ['Decided', eventId('Decided', id, 'c@northwind.example', '00000#')],
+    ]
+    for (const _ of ['first', 'repeated'])
+      assert.deepEqual(ids((await evaluate(first, receivedAt)).events), expected)
+  })
+
+  test('of one of several first jobs of a message have the number of all its recipients', async () => {
+    const { events } = await unit().evaluate(
+      { ...job(nextId(), [northwind()]), recipientsInAll: 250 },
+      receivedAt,
+    )
+    assert.equal(events[0]?.recipients, 250)
+  })
+
+  test('of a first job that is repeated after the delivery are still Accepted', async () => {
+    const { evaluate, trace } = unit()
+    const id = nextId()
+    await (await evaluate(job(id, [northwind()]), receivedAt)).sendJobs()
+    await trace.recordDelivered(id, 'b@northwind.example', attempt({ outcome: 'Delivered' }), 4_000_000_000)
+    assert.deepEqual(ids((await evaluate(job(id, [northwind()]), minutesLater(1))).events), [
+      ['Accepted', eventId('Accepted', id)],
+    ])
+  })
+
+  test('of a report are the attempt and the decision; the attempt also when a later job was decided', async () => {
+    const { evaluate } = unit()
+    const id = nextId()
+    const report = {
+      ...job(id, [northwind({ lastAttempt: attempt() })]),
+      attempted: { connector: 'id-northwind', mode: 'Enforce' as const },
+    }
+    const attempted = ['Attempted', eventId('Attempted', id, 'b@northwind.example', 1)]
+    const first = await evaluate(report, minutesLater(0.1))
+    assert.deepEqual(ids(first.events), [
+      attempted,
+      ['Decided', eventId('Decided', id, 'b@northwind.example', '00001#')],
+    ])
+    assert.equal(first.events[0]?.outboundConnector, 'id-northwind')
+    await first.sendJobs()
+    assert.deepEqual(ids((await evaluate(report, minutesLater(0.2))).events), [attempted])
+  })
+
+  test('of a report of a delivery is Delivered, each time', async () => {
+    const { evaluate } = unit()
+    const id = nextId()
+    const report = job(id, [northwind({ lastAttempt: attempt({ outcome: 'Delivered' }) })])
+    for (const minutes of [0.1, 0.2]) {
+      const { events, sendJobs } = await evaluate(report, minutesLater(minutes))
+      assert.deepEqual(ids(events), [['Delivered', eventId('Delivered', id, 'b@northwind.example', 1)]])
+      await sendJobs()
+    }
+  })
+
+  test('of a bounce whose worker died before it sent them are the same when the job is repeated, at the same time', async () => {
+    const { evaluate, bounce } = unit()
+    const report = job(nextId(), [northwind({ lastAttempt: refused })])
+    const bounced = async (minutes: number) =>
+      (await evaluate(report, minutesLater(minutes))).events.filter(({ kind }) => kind === 'Bounced')
+    const [first] = await bounced(0.1)
+    assert.equal(first?.id, eventId('Bounced', report.message.id, 'b@northwind.example'))
+    assert.deepEqual(await bounced(5), [first])
+    assert.deepEqual(bounce.sent, [], 'no job is sent before the events')
+  })
+
+  test('of an early job, a canary, and mail that is to be authenticated are none', async () => {
+    const { evaluate } = unit()
+    const mail = authenticatedMessage({ id: nextId(), mailFrom: '', canary })
+    const jobs = [
+      job(nextId(), [northwind()], minutesLater(10)),
+      { message: mail, recipients: [recipient({ address: canary })], notBefore: null },
+      { message: message({ id: nextId() }), recipients: [recipient()], notBefore: null },
+    ]
+    const toMailboxes = snapshot({
+      outbound: [
+        outbound({ recipientDomains: ['ours.example'], route: 'SmartHosts', smartHosts: [mailbox] }),
+      ],
+    })
+    for (const each of jobs) assert.deepEqual((await evaluate(each, receivedAt, toMailboxes)).events, [])
   })
 })
 

@@ -128,7 +128,10 @@ describe('evaluate-policy', () => {
       'administrator',
     )
     assert.deepEqual(await failedIds(handler, sqsEvent(...jobs)), [])
-    const deliveries = queues.sent.map(({ MessageBody }) => DeliveryJob.parse(JSON.parse(MessageBody)))
+    assert.equal(queues.sent[0]?.queue, 'events', 'the events of all records, before the jobs')
+    const deliveries = queues.sent
+      .filter(({ queue }) => queue !== 'events')
+      .map(({ MessageBody }) => DeliveryJob.parse(JSON.parse(MessageBody)))
     assert.deepEqual(
       deliveries.map(({ message }) => message.id).toSorted(),
       jobs.map(({ message }) => message.id).toSorted(),

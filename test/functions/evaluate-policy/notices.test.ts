@@ -3,10 +3,11 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { Logger } from '@aws-lambda-powertools/logger'
 import { Metrics } from '@aws-lambda-powertools/metrics'
-import { type EvaluateDependencies, evaluateJob } from '../../../functions/evaluate-policy/evaluate-job.ts'
+import type { EvaluateDependencies } from '../../../functions/evaluate-policy/evaluate-job.ts'
 import { type PublishedNotice, publishNotice } from '../../../functions/evaluate-policy/publish-notice.ts'
 import { watchCertificates } from '../../../functions/evaluate-policy/watch-certificates.ts'
 import type { InboundConnector } from '../../../shared/connectors/schema.ts'
+import type { MailEvent } from '../../../shared/contract/events.ts'
 import type {
   BounceJob,
   CertificateNotice,
@@ -24,6 +25,7 @@ import type { Announcement } from '../../../shared/queues/topic-publisher.ts'
 import type { ObservedChange } from '../../../shared/tls/observed/observation.ts'
 import { ObservedList } from '../../../shared/transport/observed-list.ts'
 import { ObservedTable } from '../../../shared/transport/observed-table.ts'
+import { decide } from '../../support/decide.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import {
   authenticatedMessage,
@@ -108,6 +110,8 @@ function unit(fields: Partial<InboundConnector> = {}) {
     },
   })
   const published: Announcement[] = []
+  const events: MailEvent[] = []
+  const addEvent = (event: MailEvent) => void events.push(event)
   const countedMetrics: string[] = []
   const metrics = new Metrics({ namespace: 'test', serviceName: 'test' })
   metrics.addMetric = (name) => {
@@ -123,6 +127,7 @@ function unit(fields: Partial<InboundConnector> = {}) {
     notices,
     away,
     published,
+    events,
     countedMetrics,
     accepted,
     table,
@@ -143,14 +148,14 @@ function unit(fields: Partial<InboundConnector> = {}) {
         receivedAt: now.toISOString(),
       })
       const job: EvaluationJob = { message: decided, recipients: [recipient()], notBefore }
-      const verdicts = await evaluateJob(job, rules, now, dependencies)
+      const verdicts = await decide(job, rules, now, dependencies)
       await watchCertificates(
         job,
         verdicts,
         rules,
         now,
         { observationSinks: observations, notices },
-        { logger, metrics: counting },
+        { logger, metrics: counting, addEvent },
       )
       return verdicts.map(({ action, reason }) => `${action} ${reason}`)
     },

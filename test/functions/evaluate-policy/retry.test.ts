@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { requestForMessage, retryNow } from '../../../functions/connector-api/waiting-mail.ts'
-import { evaluateJob } from '../../../functions/evaluate-policy/evaluate-job.ts'
 import { type BounceJob, type DeliveryJob, EvaluationJob } from '../../../shared/contract/jobs.ts'
 import { AttemptClaims } from '../../../shared/messages/attempt-claims.ts'
 import { ContentAddressedStore } from '../../../shared/messages/content-addressed-store.ts'
@@ -10,6 +9,7 @@ import { History } from '../../../shared/messages/history.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
 import { KeptRequirement } from '../../../shared/policy/kept-requirement.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
+import { decide } from '../../support/decide.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import {
   attempt,
@@ -56,7 +56,7 @@ function deployment() {
   const history = new History(database.documents, database.messagesTable)
   const settings = { defaultRoute: 'Mx' } as const
   const run = (job: EvaluationJob, now: Date, connectors: Snapshot = accepting) =>
-    evaluateJob(job, connectors, now, {
+    decide(job, connectors, now, {
       trace,
       queues,
       requirements: new ContentAddressedStore(

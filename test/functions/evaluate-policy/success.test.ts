@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { dispatch } from '../../../functions/evaluate-policy/dispatch.ts'
-import { type EvaluateDependencies, evaluateJob } from '../../../functions/evaluate-policy/evaluate-job.ts'
+import type { EvaluateDependencies } from '../../../functions/evaluate-policy/evaluate-job.ts'
 import { BounceJob, type DeliveryJob, type EvaluationJob } from '../../../shared/contract/jobs.ts'
 import type { Attempt, Message, Recipient } from '../../../shared/contract/message.ts'
 import { ContentAddressedStore } from '../../../shared/messages/content-addressed-store.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
 import { evaluate } from '../../../shared/policy/evaluate.ts'
 import { KeptRequirement } from '../../../shared/policy/kept-requirement.ts'
+import { decide } from '../../support/decide.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { attempt, message, minutesLater, outbound, recipient, snapshot } from '../../support/fixtures.ts'
 import { normalPriority, recordingQueue } from '../../support/queue.ts'
@@ -42,7 +43,7 @@ function unit() {
     retentionDays: 90,
   }
   const run = (recipients: Recipient[], mailFrom = 'a@ours.example', id = nextId()) =>
-    evaluateJob(
+    decide(
       { message: message({ id, source: null, mailFrom }), recipients, notBefore: null },
       snapshot({}),
       minutesLater(0.5),
@@ -202,7 +203,7 @@ describe('under RET=FULL', () => {
       recipients: [recipient({ address: 'a@x.example', lastAttempt: refused })],
       notBefore: null,
     }
-    const run = () => evaluateJob(job, snapshot({}), minutesLater(1), dependencies)
+    const run = () => decide(job, snapshot({}), minutesLater(1), dependencies)
     bounce.failOnce()
     await assert.rejects(run(), /the queue is away/)
     await run()

@@ -232,6 +232,8 @@ export class SimulatedDeployment {
     return {
       request: (command) => worker.step(describe(command), () => this.#request(command, worker)),
       send: (unit, outgoing) => worker.step(`send to ${unit}`, () => this.#send(unit, outgoing, worker)),
+      emit: (events) =>
+        worker.step(`emit ${events.map(({ kind }) => kind)}`, () => this.witness.recordEvents(events)),
       read: (reference) => worker.step('read', () => this.#read(reference)),
       authenticate: () =>
         worker.step('authenticate', () => ({
@@ -263,6 +265,7 @@ export class SimulatedDeployment {
     for (const { job, delaySeconds = 0 } of outgoing) {
       const { number } = this.queues.send(unit, job, this.#now + delaySeconds * 1000)
       this.#logEvent(`job ${number} is sent to ${unit} in ${delaySeconds} s`)
+      if (entry.unit === 'evaluate' && unit === 'deliver') this.witness.recordDecidedJob(job as DeliveryJob)
       if (entry.unit === 'bounce') this.#notify(job as EvaluationJob, entry)
       if (isAdministratorUnit(entry.unit)) this.witness.retries++
       if (entry.unit === 'deliver' && (job as EvaluationJob).retry) this.witness.returnedForDecision++
@@ -302,6 +305,7 @@ export class SimulatedDeployment {
           address,
           attempt,
           isAccepted: delivered,
+          isThrottled,
           dsnPassedOn,
           isStale: stale,
           isAuthenticated: message.source === null || message.authentication !== undefined,

@@ -1,6 +1,7 @@
 /** Rules that hold for every run, and the check of one run. */
 import type { Recipient } from '../../../shared/contract/message.ts'
 import { maxFaults } from './deployment.ts'
+import { eventRules } from './event-rules.ts'
 import type { History } from './simulation.ts'
 import type { Notification, Transmission, Witness } from './witness.ts'
 
@@ -118,7 +119,10 @@ export function brokenRules(history: History): string[] {
       .map(({ recipient }) => `${sentence}: not ${recipient.address}`),
   )
   const brokenRunRules = Object.entries(runRules).filter(([, holds]) => !holds(history))
-  return [...brokenRecipientRules, ...brokenRunRules.map(([sentence]) => sentence)]
+  const brokenEventRules = Object.entries(eventRules).flatMap(([sentence, findFaults]) =>
+    findFaults(history).map((fault) => `${sentence}: ${fault}`),
+  )
+  return [...brokenRecipientRules, ...brokenRunRules.map(([sentence]) => sentence), ...brokenEventRules]
 }
 
 function caseOf(history: History, recipient: Recipient): RecipientCase {

@@ -1,5 +1,6 @@
 /** Records the effects of the pipeline: on next hops and on the sender, and the number of jobs. */
-import type { DsnKind, Route, TlsRequirement } from '../../../shared/contract/jobs.ts'
+import type { MailEvent } from '../../../shared/contract/events.ts'
+import type { DeliveryJob, DsnKind, Route, TlsRequirement } from '../../../shared/contract/jobs.ts'
 import { type Command, operation } from '../../support/pipeline/table.ts'
 
 export interface Transmission {
@@ -12,6 +13,8 @@ export interface Transmission {
   isAccepted: boolean
   /** Whether the next hop got the NOTIFY parameters. */
   dsnPassedOn: boolean
+  /** Whether Amazon SES throttled it, so that it may not count as an attempt. */
+  isThrottled: boolean
   /** Whether connectors had changed between the decision and the start of the worker. */
   isStale: boolean
   /** Whether the message has authentication results, or needs none. */
@@ -50,7 +53,27 @@ export class Witness {
   readonly releases: { order: number; message: string; address: string }[] = []
   /** Attempts with the workers that claimed them and did not release them. */
   claims: { message: string; address: string; attempt: number; worker: string }[] = []
+  /** The events that were sent, by id. Of copies, the first one counts. */
+  readonly events = new Map<string, MailEvent>()
+  /** Recipients with an event that decides their delivery, as `ID ADDRESS`; a copy may decide otherwise. */
+  readonly #toDeliver = new Set<string>()
+  /** Attempts whose delivery job was sent before an event of its decision, as `ID ADDRESS`. */
+  readonly jobsBeforeEvents: string[] = []
   #order = 0
+
+  recordEvents(events: readonly MailEvent[]): void {
+    for (const event of events) {
+      const { id, kind, messageId, recipient, decision } = event
+      if (!this.events.has(id)) this.events.set(id, event)
+      if (kind === 'Decided' && decision === 'Deliver') this.#toDeliver.add(`${messageId} ${recipient}`)
+    }
+  }
+
+  recordDecidedJob({ message, recipients }: DeliveryJob): void {
+    for (const { address } of recipients)
+      if (!this.#toDeliver.has(`${message.id} ${address}`))
+        this.jobsBeforeEvents.push(`${message.id} ${address}`)
+  }
 
   recordTransmission(transmission: Omit<Transmission, 'order' | 'isRecorded'>): void {
     this.transmissions.push({ ...transmission, order: ++this.#order, isRecorded: false })

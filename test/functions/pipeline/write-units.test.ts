@@ -117,6 +117,11 @@ const sessionTls: AttemptTls = {
   verified: true,
   notVerified: null,
   fingerprint256: digest('s'),
+  certificate: {
+    names: ['mailbox1.internal.ours.example', 'mailbox2.internal.ours.example'],
+    issuer: "C=US\nO=Let's Encrypt\nCN=R11",
+    verdict: 'trusted',
+  },
 }
 
 /** Accepted, with a verified session. */
@@ -217,7 +222,15 @@ const own = ({ writes }: CountingTable) => writes.filter(({ isShared }) => !isSh
 const unitsOf = (table: CountingTable): number =>
   own(table).reduce((sum, { units, indexUnits }) => sum + units + indexUnits, 0)
 
-const daneTls = { ...sessionTls, fingerprint256: digest('mx') }
+const daneTls = {
+  ...sessionTls,
+  fingerprint256: digest('mx'),
+  certificate: {
+    names: ['mx1.northwind.example', '*.northwind.example'],
+    issuer: 'CN=Northwind internal CA',
+    verdict: 'SELF_SIGNED_CERT_IN_CHAIN',
+  },
+}
 const byDane = outcome({
   host: 'mx1.northwind.example',
   ip: '203.0.113.25',

@@ -3,6 +3,8 @@ import { describe, test } from 'node:test'
 import { MetricUnit } from '@aws-lambda-powertools/metrics'
 import type { Context, SQSRecord } from 'aws-lambda'
 import * as z from 'zod'
+import type { MailEvent } from '../../../shared/contract/events.ts'
+import { createEvent } from '../../../shared/events/create-event.ts'
 import { type SqsHandlerOptions, sqsHandler } from '../../../shared/lambda/sqs-handler.ts'
 import { failedIds, sqsEvent, sqsRecord } from '../../support/lambda.ts'
 
@@ -220,5 +222,91 @@ describe('a handler of queue jobs', () => {
     assert.equal(metrics.length, 1)
     assert.deepEqual(metrics[0].Verdicts, [1, 1])
     assert.equal(metrics[0]._aws.CloudWatchMetrics[0].Namespace, 'mailflow')
+  })
+})
+
+describe('the events of a batch', () => {
+  const event = (n: number): MailEvent =>
+    createEvent('Accepted', [n], { at: '2026-01-15T12:00:00.000Z', messageId: String(n) })
+  /** A queue that notes what happens, and fails the first sends. */
+  function eventQueue(fails = 0) {
+    const steps: string[] = []
+    let failures = fails
+    const events = {
+      async send(sent: readonly MailEvent[]) {
+        if (failures-- > 0) throw new Error('the queue is away')
+        steps.push(`sent ${sent.map(({ messageId }) => messageId)}`)
+      },
+    }
+    return { steps, events }
+  }
+
+  test('are sent together before the work that follows them, and those of that work afterwards', async () => {
+    const { steps, events } = eventQueue()
+    const handler = handlerWith({
+      events,
+      async process({ n }, { addEvent, afterEvents }) {
+        addEvent(event(n))
+        afterEvents(async () => {
+          steps.push(`work ${n}`)
+          if (n === 2) addEvent(event(20))
+        })
+      },
+    })
+    await linesOf(async () => assert.deepEqual(await failedIds(handler, sqsEvent('{"n":1}', '{"n":2}')), []))
+    assert.deepEqual(steps, ['sent 1,2', 'work 1', 'work 2', 'sent 20'])
+  })
+
+  test('that cannot be sent are retried with their records, whose work does not begin', async () => {
+    const { steps, events } = eventQueue(1)
+    const source = recordingSource()
+    const handler = handlerWith({
+      source,
+      events,
+      async process({ n }, { addEvent, afterEvents }) {
+        if (n === 1) addEvent(event(n))
+        afterEvents(async () => void steps.push(`work ${n}`))
+      },
+    })
+    await linesOf(async () =>
+      assert.deepEqual(await failedIds(handler, sqsEvent('{"n":1}', '{"n":2}')), ['m0']),
+    )
+    assert.deepEqual([steps, source.delayed], [['work 2'], ['m0']])
+  })
+
+  test('of a record that failed are sent, and its work does not begin', async () => {
+    const { steps, events } = eventQueue()
+    const handler = handlerWith({
+      events,
+      async process({ n }, { addEvent, afterEvents }) {
+        addEvent(event(n))
+        afterEvents(async () => void steps.push('work'))
+        throw new Error('another worker is busy')
+      },
+    })
+    await linesOf(async () => assert.deepEqual(await failedIds(handler, sqsEvent('{"n":1}')), ['m0']))
+    assert.deepEqual(steps, ['sent 1'])
+  })
+
+  test('were sent when the work fails, and the record is retried', async () => {
+    const { steps, events } = eventQueue()
+    const source = recordingSource()
+    const handler = handlerWith({
+      source,
+      events,
+      async process({ n }, { addEvent, afterEvents }) {
+        addEvent(event(n))
+        afterEvents(async () => {
+          throw new Error('the queue is away')
+        })
+      },
+    })
+    await linesOf(async () => assert.deepEqual(await failedIds(handler, sqsEvent('{"n":1}')), ['m0']))
+    assert.deepEqual([steps, source.delayed], [['sent 1'], ['m0']])
+  })
+
+  test('of a function without an events queue fail their record', async () => {
+    const handler = handlerWith({ process: async ({ n }, { addEvent }) => addEvent(event(n)) })
+    await linesOf(async () => assert.deepEqual(await failedIds(handler, sqsEvent('{"n":1}')), ['m0']))
   })
 })

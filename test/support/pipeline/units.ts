@@ -10,10 +10,12 @@ import {
   returnToSender,
 } from '../../../functions/connector-api/waiting-mail.ts'
 import { deliverJob } from '../../../functions/deliver-message/deliver-job.ts'
+import { deliveredEvents } from '../../../functions/deliver-message/delivered-events.ts'
 import type { QueueReturn } from '../../../functions/deliver-message/return-to-queue.ts'
 import type { DeliveryPriorities } from '../../../functions/evaluate-policy/delivery-priority.ts'
 import { evaluateJob } from '../../../functions/evaluate-policy/evaluate-job.ts'
 import type { MessageAuthentication } from '../../../shared/contract/authentication.ts'
+import type { MailEvent } from '../../../shared/contract/events.ts'
 import { BounceJob, DeliveryJob, EvaluationJob } from '../../../shared/contract/jobs.ts'
 import type { ContentReference } from '../../../shared/contract/message.ts'
 import { AttemptClaims } from '../../../shared/messages/attempt-claims.ts'
@@ -44,6 +46,8 @@ export interface Ports {
   connectors(): Snapshot
   now(): Date
   settings?: Settings
+  /** Sends events. @default they are sent nowhere */
+  emit?(events: readonly MailEvent[]): Promise<void>
   /** @default every delivery has the normal priority */
   priorities?: Pick<DeliveryPriorities, 'assign'>
   /** @default no sender has SPF, DKIM or DMARC */
@@ -57,13 +61,13 @@ const retentionDays = 90
 const hostname = 'mx.ours.example'
 
 /** @param receives number of times that the job was received, from 1 */
-export function runUnit(unit: Unit, body: string, ports: Ports, receives = 1): Promise<unknown> {
+export async function runUnit(unit: Unit, body: string, ports: Ports, receives = 1): Promise<unknown> {
   const documents = { send: ports.request } as unknown as DynamoDBDocumentClient
   const shared = { trace: new Trace(documents, table), evaluation: queue(ports, 'evaluate'), retentionDays }
   const job: unknown = JSON.parse(body)
   switch (unit) {
     case 'evaluate':
-      return evaluateJob(EvaluationJob.parse(job), ports.connectors(), ports.now(), {
+      return evaluate(EvaluationJob.parse(job), {
         ...shared,
         requirements: new ContentAddressedStore(documents, table, 'requirement', KeptRequirement),
         queues: {
@@ -95,8 +99,8 @@ export function runUnit(unit: Unit, body: string, ports: Ports, receives = 1): P
         random: () => 0,
         connectorsVersion: ports.connectors().version,
       })
-    case 'bounce':
-      return bounceJob(BounceJob.parse(job), ports.now(), {
+    case 'bounce': {
+      const { events } = await bounceJob(BounceJob.parse(job), ports.now(), {
         ...shared,
         claims: new Claims(documents, table),
         readHeaders: ports.read,
@@ -116,6 +120,8 @@ export function runUnit(unit: Unit, body: string, ports: Ports, receives = 1): P
         },
         passesSpf: async () => true,
       })
+      return emit(events)
+    }
     case 'retry':
       return request(retryNow)
     case 'release':
@@ -132,6 +138,25 @@ export function runUnit(unit: Unit, body: string, ports: Ports, receives = 1): P
     })
   }
 
+  /** As sqsHandler does: a request without events is not made. */
+  async function emit(events: readonly MailEvent[]): Promise<void> {
+    if (events.length > 0) await ports.emit?.(events)
+  }
+
+  async function evaluate(
+    evaluationJob: EvaluationJob,
+    dependencies: Parameters<typeof evaluateJob>[3],
+  ): Promise<void> {
+    const { events, sendJobs } = await evaluateJob(
+      evaluationJob,
+      ports.connectors(),
+      ports.now(),
+      dependencies,
+    )
+    await emit(events)
+    await sendJobs()
+  }
+
   async function deliver(
     deliveryJob: DeliveryJob,
     dependencies: Omit<Parameters<typeof deliverJob>[1], 'transmit' | 'runWithSlot'>,
@@ -141,11 +166,9 @@ export function runUnit(unit: Unit, body: string, ports: Ports, receives = 1): P
     const { connectorsVersion } = dependencies
     const transmit = (_: unknown, mail: OutboundMessage) =>
       ports.transmit(mail, deliveryJob, connectorsVersion)
-    const { busyRecipients: busy } = await deliverJob(deliveryJob, {
-      ...dependencies,
-      runWithSlot,
-      transmit,
-    })
+    const delivery = await deliverJob(deliveryJob, { ...dependencies, runWithSlot, transmit })
+    await emit(deliveredEvents(deliveryJob, delivery))
+    const { busyRecipients: busy } = delivery
     if (busy.length > 0) throw new Error('some recipients are busy')
   }
 }

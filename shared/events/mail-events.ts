@@ -1,0 +1,224 @@
+/**
+ * Builds the events of accepted mail from its facts. A repeated job states the same facts, so it builds events with the
+ * same ids. Pure.
+ */
+import type { MailEvent } from '../contract/events.ts'
+import type { AttemptContext, DsnKind } from '../contract/jobs.ts'
+import type { Attempt, AttemptTls, Message, Recipient } from '../contract/message.ts'
+import { domainOf } from '../mail/address.ts'
+import { formatReply } from '../mail/reply.ts'
+import { clientTlsColumns } from './client-tls-columns.ts'
+import { createEvent, type EventFields } from './create-event.ts'
+
+/** @param recipients number of recipients of the message */
+export function acceptedEvent(message: Message, recipients: number): MailEvent {
+  const { id, receivedAt, source, tls, attributedTo } = message
+  return createEvent('Accepted', [id], {
+    at: receivedAt,
+    ...messageColumns(message),
+    ...partnerColumn(message.envelope.mailFrom),
+    recipients,
+    ...(attributedTo !== null && { inboundConnector: attributedTo }),
+    ...clientTlsColumns(tls),
+    ...(source && { helo: source.helo }),
+  })
+}
+
+/** A recorded decision. `at`: its time, ISO 8601. */
+export interface DecisionFacts {
+  action: 'Deliver' | 'Defer' | 'Bounce'
+  reason: string
+  connectors: { inbound: string | null; outbound: string | null }
+  at: string
+  connectorsVersion: number
+  /** The reply in a DSN; null for a delivery. */
+  reply: string | null
+  considered: readonly { connector: string; name: string; mode: 'Enforce' | 'ReportOnly' }[]
+}
+
+/**
+ * @param decidedBy name of the connector that decided
+ * @param position position of the decided job among the jobs of the recipient
+ */
+export function decisionEvent(
+  message: Message,
+  { address, attempts }: Pick<Recipient, 'address' | 'attempts'>,
+  decision: DecisionFacts,
+  decidedBy: string | null,
+  position: string,
+): MailEvent {
+  const { action, reason, connectors, at, connectorsVersion, reply, considered } = decision
+  const { inbound, outbound } = connectors
+  const decider = considered.find(
+    ({ connector, name }) => name === decidedBy && (connector === inbound || connector === outbound),
+  )
+  const fields: EventFields = {
+    at,
+    ...recipientColumns(message, address),
+    // The other side of incoming mail is its sender, also when it waits for its next hop.
+    ...partnerColumn(message.direction === 'Incoming' ? message.envelope.mailFrom : address),
+    ...(inbound !== null && { inboundConnector: inbound }),
+    ...(outbound !== null && { outboundConnector: outbound }),
+    connectorsVersion,
+    ...(decider && { mode: decider.mode }),
+    decision: action,
+    reason,
+    ...(reply !== null && { reply }),
+    state: stateAfter[action],
+  }
+  return action === 'Bounce'
+    ? createEvent('Bounced', [message.id, address], { ...fields, ...(attempts > 0 && { attempt: attempts }) })
+    : createEvent('Decided', [message.id, address, position], fields)
+}
+
+const stateAfter = { Deliver: 'Pending', Defer: 'Deferred', Bounce: 'Bounced' } as const
+
+/**
+ * Builds the event of an attempt, and one event for each worker that began the attempt before and wrote no result.
+ * @param context absent in the report of an earlier release
+ */
+export function attemptEvents(
+  message: Message,
+  address: string,
+  attempt: Attempt,
+  context: AttemptContext | undefined,
+): MailEvent[] {
+  const { number, at, durationMs, lost = 0 } = attempt
+  const key = [message.id, address, number]
+  const common = {
+    ...recipientColumns(message, address),
+    ...partnerColumn(address),
+    ...contextColumns(context),
+    attempt: number,
+  }
+  const lostAttempts = Array.from({ length: lost }, (_, index) =>
+    createEvent('Attempted', [...key, 'lost', index + 1], {
+      ...common,
+      at,
+      decision: 'Unknown',
+      state: 'Pending',
+    }),
+  )
+  const fields: EventFields = {
+    ...common,
+    at: new Date(Date.parse(at) + durationMs).toISOString(),
+    ...sessionColumns(attempt),
+    reply: formatReply(attempt.reply),
+    durationMs,
+  }
+  if (attempt.outcome === 'Delivered')
+    return [...lostAttempts, createEvent('Delivered', key, { ...fields, state: 'Delivered' })]
+  const failure = { decision: attempt.outcome, state: 'Pending' } as const
+  const reason = attempt.tlsResult !== null &&
+    attempt.tlsResult !== 'success' && { reason: attempt.tlsResult }
+  return [...lostAttempts, createEvent('Attempted', key, { ...fields, ...failure, ...reason })]
+}
+
+const contextColumns = (context: AttemptContext | undefined): Partial<EventFields> =>
+  context === undefined
+    ? {}
+    : {
+        ...(context.connector !== null && { outboundConnector: context.connector }),
+        ...(context.connectorsVersion !== undefined && { connectorsVersion: context.connectorsVersion }),
+        mode: context.mode,
+      }
+
+function sessionColumns({ host, policy, policySource, tls }: Attempt): Partial<EventFields> {
+  return {
+    ...(host !== null && { host }),
+    requiredLevel: policy,
+    ...(policySource !== null && { policySource }),
+    ...(tls !== null && serverTlsColumns(tls)),
+  }
+}
+
+function serverTlsColumns(tls: AttemptTls): Partial<EventFields> {
+  const { protocol, cipher, group, verified, notVerified, fingerprint256, revocation, certificate } = tls
+  return {
+    tlsVersion: protocol,
+    cipher,
+    ...(group !== null && { group }),
+    verified,
+    ...(notVerified !== null && { notVerifiedBecause: notVerified }),
+    ...(fingerprint256 !== null && { serverCertificateSha256: fingerprint256 }),
+    ...(certificate && {
+      serverCertificateNames: certificate.names.join(' '),
+      serverCertificateIssuer: certificate.issuer,
+      serverCertificateVerdict: certificate.verdict,
+    }),
+    ...(revocation && { revocation: revocation.status }),
+  }
+}
+
+/** @param reported the recipient of the reported message, and its reply in the DSN */
+export function notifiedEvent(
+  message: Message,
+  kind: DsnKind,
+  at: string,
+  { recipient, reply }: { recipient: Pick<Recipient, 'address'>; reply: Attempt['reply'] },
+): MailEvent {
+  const { address } = recipient
+  return createEvent('Notified', [message.id, address, kind], {
+    at,
+    ...recipientColumns(message, address),
+    ...partnerColumn(message.envelope.mailFrom),
+    reason: kind,
+    reply: formatReply(reply),
+  })
+}
+
+/** An endpoint that presents a certificate for the first time. */
+export interface SeenCertificate {
+  endpoint: {
+    kind: 'PartnerServer' | 'PartnerClient' | 'Own'
+    connector: { id: string } | null
+    domain: string | null
+    host: string
+  }
+  certificate: { fingerprint256: string; subject: string; subjectAltNames: readonly string[]; issuer: string }
+  at: Date
+}
+
+export function certificateSeenEvent({ endpoint, certificate, at }: SeenCertificate): MailEvent {
+  const { kind, connector, domain, host } = endpoint
+  const { fingerprint256, subject, subjectAltNames, issuer } = certificate
+  const names = subjectAltNames.join(' ')
+  const isServer = kind === 'PartnerServer'
+  return createEvent('CertificateSeen', [kind, connector?.id ?? '', host, fingerprint256], {
+    at: at.toISOString(),
+    host,
+    ...(domain !== null && { partner: domain }),
+    ...(connector && { [kind === 'PartnerClient' ? 'inboundConnector' : 'outboundConnector']: connector.id }),
+    ...(isServer
+      ? {
+          serverCertificateSha256: fingerprint256,
+          serverCertificateNames: names,
+          serverCertificateIssuer: issuer,
+        }
+      : {
+          clientCertificateSha256: fingerprint256,
+          clientCertificateNames: names,
+          clientCertificateSubject: subject,
+          clientCertificateIssuer: issuer,
+        }),
+  })
+}
+
+function messageColumns(message: Message) {
+  const { id, headerMessageId, direction, envelope, source, size } = message
+  return {
+    messageId: id,
+    ...(headerMessageId !== undefined && { headerMessageId }),
+    direction,
+    sender: envelope.mailFrom,
+    ...(source && { clientIp: source.ip }),
+    size,
+  }
+}
+
+const recipientColumns = (message: Message, recipient: string) => ({ ...messageColumns(message), recipient })
+
+function partnerColumn(address: string): { partner?: string } {
+  const partner = domainOf(address)
+  return partner === null ? {} : { partner }
+}
