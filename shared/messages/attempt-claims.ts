@@ -13,7 +13,7 @@ import type { Attempt } from '../contract/message.ts'
 import { unlessConditionFails } from '../dynamodb/unless-condition-fails.ts'
 import { recipientKey } from './message-keys.ts'
 import { packDetail, unpackDetail } from './packed-detail.ts'
-import { isOpen, isSettled, openStates, type RecipientItem } from './recipient-item.ts'
+import { isOpen, isSettled, type RecipientItem, settledStates } from './recipient-item.ts'
 
 export interface AttemptKey {
   messageId: string
@@ -43,12 +43,12 @@ export type AttemptClaim =
   /** The recipient is settled, or the outcome of the attempt was decided, so another job continues with it. */
   | { kind: 'Overtaken' }
 
-const isUndecided = '(attribute_not_exists(attempts) OR attempts < :attempt)'
-/** A released claim has no holder. The SDK repeats a write whose response was lost, so the own holder may claim again. */
-const isFree = '(attribute_not_exists(holder) OR holder = :holder)'
-const isUnclaimed = `(attribute_not_exists(claimed) OR claimed < :attempt OR (claimed = :attempt AND attribute_not_exists(#result) AND ${isFree}))`
-const isLost =
-  'claimed = :attempt AND attribute_not_exists(#result) AND ((holder = :before AND leaseUntil < :now) OR holder = :holder)'
+const isUndecided = 'NOT attempts >= :attempt'
+const isUnclaimed = 'NOT claimed >= :attempt'
+const hasNoResult = 'claimed = :attempt AND attribute_not_exists(#result)'
+/** A released claim has no holder. */
+const isReleased = `${hasNoResult} AND attribute_not_exists(holder)`
+const isLost = `${hasNoResult} AND holder = :before AND leaseUntil < :now`
 const isOwn = 'claimed = :attempt AND holder = :holder'
 
 export class AttemptClaims {
@@ -60,11 +60,15 @@ export class AttemptClaims {
     this.#table = table
   }
 
-  /** Creates the item if it is missing: the loss of the table must not stop deliveries. */
+  /**
+   * Creates the item if it is missing: the loss of the table must not stop deliveries. The SDK repeats a write whose
+   * response was lost, so a claim with the own holder is the caller's.
+   */
   async claim(key: AttemptKey, request: ClaimRequest): Promise<AttemptClaim> {
-    if (await this.#claimFree(key, request)) return { kind: 'Claimed', lost: 0 }
-    const item = await this.#read(key)
+    if (await this.#take(key, request, isUnclaimed, ' REMOVE #result, lost'))
+      return { kind: 'Claimed', lost: 0 }
     const { attempt } = key
+    const item = await this.#read(key)
     if (item.claimed === attempt && item.result !== undefined)
       return {
         kind: 'Done',
@@ -73,29 +77,33 @@ export class AttemptClaims {
       }
     if (isOvertaken(item, attempt)) return { kind: 'Overtaken' }
     const { holder, leaseUntil = 0, lost = 0 } = item
-    if (holder === undefined || leaseUntil >= request.now.getTime()) return { kind: 'Busy' }
-    const isClaimed = await this.#claimLost(key, request, holder, lost + 1)
-    return isClaimed ? { kind: 'Claimed', lost: lost + 1 } : { kind: 'Busy' }
+    if (holder === request.holder) return { kind: 'Claimed', lost }
+    if (holder !== undefined && leaseUntil >= request.now.getTime()) return { kind: 'Busy' }
+    const isClaimed =
+      holder === undefined
+        ? await this.#take(key, request, isReleased)
+        : await this.#takeLost(key, request, holder, lost + 1)
+    if (!isClaimed && (await this.#read(key)).holder !== request.holder) return { kind: 'Busy' }
+    return { kind: 'Claimed', lost: holder === undefined ? lost : lost + 1 }
   }
 
-  #claimFree(key: AttemptKey, { leaseMs, now, expiresAt, holder }: ClaimRequest): Promise<boolean> {
+  #take(key: AttemptKey, request: ClaimRequest, condition: string, removal = ''): Promise<boolean> {
     return this.#write(key, {
-      UpdateExpression:
-        'SET claimed = :attempt, holder = :holder, leaseUntil = :leaseUntil, expiresAt = :expiresAt REMOVE #result, lost',
-      ConditionExpression: `${isOpen} AND ${isUndecided} AND ${isUnclaimed}`,
+      UpdateExpression: `SET claimed = :attempt, holder = :holder, leaseUntil = :leaseUntil, expiresAt = :expiresAt${removal}`,
+      ConditionExpression: `${isOpen} AND ${isUndecided} AND ${condition}`,
       ExpressionAttributeNames: { '#state': 'state', '#result': 'result' },
       ExpressionAttributeValues: {
-        ...openStates,
+        ...settledStates,
         ':attempt': key.attempt,
-        ':holder': holder,
-        ':leaseUntil': now.getTime() + leaseMs,
-        ':expiresAt': expiresAt,
+        ':holder': request.holder,
+        ':leaseUntil': request.now.getTime() + request.leaseMs,
+        ':expiresAt': request.expiresAt,
       },
     })
   }
 
   /** The number is written and not added, because the SDK may repeat the write. */
-  #claimLost(
+  #takeLost(
     key: AttemptKey,
     { leaseMs, now, holder }: ClaimRequest,
     before: string,
@@ -106,7 +114,7 @@ export class AttemptClaims {
       ConditionExpression: `${isOpen} AND ${isUndecided} AND ${isLost}`,
       ExpressionAttributeNames: { '#state': 'state', '#result': 'result' },
       ExpressionAttributeValues: {
-        ...openStates,
+        ...settledStates,
         ':attempt': key.attempt,
         ':holder': holder,
         ':before': before,

@@ -91,9 +91,9 @@ export interface RecipientDetail {
   bounced: { reply: Reply; decidedBy: string | null; mayReturnContent: boolean } | null
 }
 
-/** The recipient is not settled. */
-export const isOpen = '(attribute_not_exists(#state) OR #state IN (:pending, :deferred))'
-export const openStates = { ':pending': 'Pending', ':deferred': 'Deferred' }
+/** The recipient is not settled. `NOT` also holds for an attribute that does not exist. */
+export const isOpen = 'NOT #state IN (:delivered, :bounced)'
+export const settledStates = { ':delivered': 'Delivered', ':bounced': 'Bounced' }
 
 export const isSettled = ({ state }: { state?: RecipientState | null | undefined }): boolean =>
   state === 'Delivered' || state === 'Bounced'

@@ -29,13 +29,13 @@ import {
   type Hold,
   isOpen,
   isSettled,
-  openStates,
   type RecipientDetail,
   type RecipientItem,
   type RecipientState,
   type RequirementReference,
   requirementOf,
   type StoredVerdict,
+  settledStates,
 } from './recipient-item.ts'
 import { traceExpiry } from './trace-expiry.ts'
 
@@ -93,10 +93,9 @@ export interface DecisionContext {
   considered(verdict: Verdict): Considered[]
 }
 
-const hasNoLaterAttempt = '(attribute_not_exists(attempts) OR attempts <= :attempts)'
+const hasNoLaterAttempt = 'NOT attempts > :attempts'
 /** A released claim has no holder. */
-const nextAttemptHasNotBegun =
-  '(attribute_not_exists(claimed) OR claimed <= :attempts OR attribute_not_exists(holder))'
+const nextAttemptHasNotBegun = 'NOT (claimed > :attempts AND attribute_exists(holder))'
 
 export class Trace {
   readonly #documents: DynamoDBDocumentClient
@@ -315,7 +314,7 @@ export class Trace {
           TableName: this.#table,
           Key: recipientKey(messageId, address),
           ExpressionAttributeNames: { '#state': 'state', ...update.ExpressionAttributeNames },
-          ExpressionAttributeValues: { ...openStates, ...update.ExpressionAttributeValues },
+          ExpressionAttributeValues: { ...settledStates, ...update.ExpressionAttributeValues },
         }),
       )
       return Attributes ?? {}

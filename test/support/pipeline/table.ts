@@ -98,7 +98,7 @@ const parseUpdate = cached((expression: string) => {
 
 const listed = (clause: string): string[] => (clause === '' ? [] : clause.split(/, (?![^(]*\))/))
 
-const tokensOf = cached((condition: string) => condition.match(/[:#]?\w+|[<>]=|[<=(),]/g) ?? [])
+const tokensOf = cached((condition: string) => condition.match(/[:#]?\w+|[<>]=|[<>=(),]/g) ?? [])
 
 /** The product has few expressions, and the simulations use each of them often. */
 function cached<T>(parse: (text: string) => T): (text: string) => T {
@@ -131,7 +131,7 @@ function valueNamed(name: string, { ExpressionAttributeValues: values = {} }: In
   return name in values ? values[name] : fail(`the value ${name} is not given`)
 }
 
-/** Whether an item meets a condition: OR binds least, then AND, then comparisons and parentheses. */
+/** Whether an item meets a condition: OR binds least, then AND, then NOT, comparisons and parentheses. */
 export function satisfies(item: Item, input: Input): boolean {
   const tokens = [...tokensOf(input.ConditionExpression ?? '')]
   const take = (): string => tokens.shift() ?? fail('the condition ends too early')
@@ -150,6 +150,7 @@ export function satisfies(item: Item, input: Input): boolean {
 
   function term(): boolean {
     const token = take()
+    if (token === 'NOT') return !term()
     if (token === '(') return closed(anyOf)
     if (tokens[0] !== '(') return compares(item[attributeNamed(token, input)])
     expect('(')
@@ -186,6 +187,7 @@ function compared(attribute: unknown, operator: string, value: unknown): boolean
   if (typeof attribute !== typeof value) return false
   const [left, right] = [attribute as string, value as string]
   if (operator === '<') return left < right
+  if (operator === '>') return left > right
   if (operator === '>=') return left >= right
   return operator === '<=' ? left <= right : fail(`the operator ${operator} is not supported`)
 }
