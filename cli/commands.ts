@@ -90,6 +90,11 @@ export const commands: readonly ListedCommand[] = [
     load: async () => (await import('./commands/recipients-remove.ts')).removeRecipients,
   },
   {
+    name: 'changes',
+    summary: 'List the changes of connectors and accepted domains, newest first',
+    load: async () => (await import('./commands/changes.ts')).changes,
+  },
+  {
     name: 'explain',
     summary: 'Show the decision for a hypothetical message, and the connectors considered',
     load: async () => (await import('./commands/explain.ts')).explain,

@@ -113,12 +113,12 @@ const Ingress = z.strictObject({
   /** SMTP sessions in one task from one address, so that no client can use them all. @default 200 */
   maximumConnectionsPerAddress: z.int().min(1).default(200),
   /**
-   * New connections per minute to one task from one address; 0 means no limit. At the default, a client that only
-   * completes TLS handshakes uses about three hundredths of a processor. A server that opens one connection per
-   * message can send ten messages per second.
-   * @default 600
+   * New connections per minute to one task from one address; 0 means no limit. Sessions that an OnPremises connector
+   * identified do not count. At the default, a client that only completes TLS handshakes uses about a tenth of a
+   * processor, and a partner's server that opens one connection per message can send 30 messages per second.
+   * @default 1800
    */
-  maximumConnectionRatePerAddress: z.int().min(0).default(600),
+  maximumConnectionRatePerAddress: z.int().min(0).default(1800),
   /** Messages per minute to one task from one address; 0 means no limit. @default 0 */
   maximumMessagesPerMinutePerAddress: z.int().min(0).default(0),
   /**
@@ -405,6 +405,8 @@ export const Config = z
      * @default 15
      */
     traceRetentionDays: days.min(queueRetentionDays + 1).default(15),
+    /** Days that events are stored: Parquet files and the counts of reports. @default 90 */
+    eventRetentionDays: days.min(queueRetentionDays + 1).default(90),
     /** Days that logs are stored; CloudWatch Logs allows these numbers only. @default 90 */
     logRetentionDays: z
       .union([7, 14, 30, 60, 90, 180, 365, 731].map((value) => z.literal(value)))
@@ -465,14 +467,27 @@ export const Config = z
           .strictObject({
             /** Concurrent invocations. @default 50 */
             concurrency: concurrency.default(50),
-            /** Concurrent deliveries to one destination, over all workers. @default 10 */
-            concurrencyPerDestination: z.int().min(1).max(1000).default(10),
+            /**
+             * Maximum of concurrent deliveries to one destination, over all workers. A destination begins with at most
+             * 10, gets more while it accepts mail, and fewer when it is overloaded.
+             * @default 100
+             */
+            concurrencyPerDestination: z.int().min(1).max(1000).default(100),
+            /**
+             * Seconds for which Lambda gathers jobs before it invokes the function, which saves most of its cost above
+             * about ten messages per second. On a quiet queue, a message may wait up to 20 seconds. With 0, no message
+             * waits, and batches have at most 10 jobs.
+             * @default 1
+             */
+            batchingWindowSeconds: z.int().min(0).max(20).default(1),
             smtpTimeouts: SmtpTimeouts.prefault({}),
           })
           .prefault({})
           .transform((settings) => ({
             ...settings,
             timeoutSeconds: 300,
+            // A destination that hangs must leave most workers to the others.
+            workersPerDestination: Math.max(1, Math.ceil(settings.concurrency * 0.4)),
             // Unproven destinations need no setting of their own: they get a part of what the others have, in addition.
             unprovenConcurrency: Math.max(2, Math.ceil(settings.concurrency * 0.4)),
             lowPriorityConcurrency: Math.max(2, Math.ceil(settings.concurrency * 0.2)),
@@ -492,6 +507,10 @@ export const Config = z
         /** Less than a claim on a report, which lasts 20 minutes. */
         report: fixedTimeoutUnit(900, 2),
         expiryWatch: fixedTimeoutUnit(300, 1),
+        /** Less than the time after an hour in which events of that hour are still stored. */
+        record: fixedTimeoutUnit(60, 10),
+        /** At most sixteen invocations seal an hour. */
+        seal: fixedTimeoutUnit(900, 20),
       })
       .prefault({}),
     /**

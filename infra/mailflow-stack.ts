@@ -10,6 +10,8 @@ import { CheckRecipient } from './delivery/check-recipient.ts'
 import { DeliverMessage } from './delivery/deliver-message.ts'
 import { OutboundMail } from './delivery/outbound-mail.ts'
 import { ValidateConnector } from './delivery/validate-connector.ts'
+import { RecordEvents } from './events/record-events.ts'
+import { SealHour } from './events/seal-hour.ts'
 import { SmtpIngress } from './ingress/smtp-ingress.ts'
 import { MailMetrics } from './mail-metrics.ts'
 import { MailNetwork } from './mail-network.ts'
@@ -24,6 +26,7 @@ import { MailQueues } from './queues/mail-queues.ts'
 import { ReportTls } from './reports/report-tls.ts'
 import { ConnectorsTable } from './storage/connectors-table.ts'
 import { ContentBucket } from './storage/content-bucket.ts'
+import { EventsBucket } from './storage/events-bucket.ts'
 import { MessagesTable } from './storage/messages-table.ts'
 import { TransportTable } from './storage/transport-table.ts'
 
@@ -44,6 +47,7 @@ export class MailflowStack extends Stack {
     const messages = new MessagesTable(this, 'Messages', config)
     const connectors = new ConnectorsTable(this, 'Connectors', config)
     const transport = new TransportTable(this, 'Transport', config)
+    const events = new EventsBucket(this, 'EventsBucket', config)
     const certificate = new TlsCertificate(this, 'Certificate', config)
     const notices = new NoticesTopic(this, 'Notices', config)
 
@@ -103,6 +107,8 @@ export class MailflowStack extends Stack {
     const rotate = new RotateCertificate(this, 'Rotation', { config, certificate, connectors })
     rotate.runBefore(ingress.service)
     const canary = new SendCanary(this, 'Canary', { config, transport })
+    const record = new RecordEvents(this, 'Recording', { config, queues, events, messages })
+    const seal = new SealHour(this, 'Sealing', { config, events, messages, connectors })
     const pages = new PublicPages(this, 'Pages', { config, connectors })
 
     const functions = {
@@ -116,6 +122,8 @@ export class MailflowStack extends Stack {
       expiryWatch: expiryWatch.handler,
       rotate: rotate.handler,
       canary: canary.handler,
+      record: record.handler,
+      seal: seal.handler,
     }
     new Monitoring(this, 'Monitoring', {
       config,

@@ -74,9 +74,13 @@ function vpcQuotas(config: Config): RequiredQuota[] {
 
 /** Without reservations, only the maximum concurrency of the queues bounds functions. */
 function maxExecutions(config: Config): number {
-  const { evaluate, authenticate, deliver: _, bounce, ...withoutQueue } = config.functions
+  const { evaluate, authenticate, deliver: _, bounce, record, ...withoutQueue } = config.functions
   const ofQueues =
-    evaluate.concurrency + authenticate.concurrency + deliveryConcurrency(config) + bounce.concurrency
+    evaluate.concurrency +
+    authenticate.concurrency +
+    deliveryConcurrency(config) +
+    bounce.concurrency +
+    record.concurrency
   if (!config.reserveConcurrency) return ofQueues
   const others = [...Object.values(withoutQueue), canaryLimits]
   const ofOthers = others.reduce((sum, { concurrency }) => sum + concurrency, 0)

@@ -48,6 +48,8 @@ export interface UnitFunctionProps {
 /** A Lambda function bundled from its handler, with its own role and log group. */
 export class UnitFunction extends LambdaFunction implements Unit {
   readonly permissions: IRole
+  /** Folder below functions/. */
+  readonly unit: string
 
   constructor(scope: Construct, id: string, props: UnitFunctionProps) {
     const logs = new UnitLogs(scope, `${id}Logs`, props.config)
@@ -68,6 +70,7 @@ export class UnitFunction extends LambdaFunction implements Unit {
       ...props.network,
     })
     this.permissions = role
+    this.unit = props.unit
     checkEnvironmentSize(this)
   }
 }

@@ -26,6 +26,7 @@ const programs = [
   'test/local/changes.test.ts',
   'test/local/crashes.test.ts',
   'test/local/cutover.test.ts',
+  'test/local/events.test.ts',
   'test/local/exchange-online.test.ts',
   'test/local/recipients.test.ts',
   'test/local/rotation.test.ts',

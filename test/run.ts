@@ -98,6 +98,7 @@ const parts: Record<string, (paths: readonly string[]) => Part> = {
       testFiles(['test/shared/authentication/authenticate-message.test.ts'], 5 * minute, {
         AUTHENTICATION_RUNS: '10000',
       }),
+      testFiles(['test/functions/seal-hour/exactness.test.ts'], 5 * minute, { SEAL_RUNS: '500' }),
       testFiles(['test/local/changes.test.ts'], 5 * minute, { CHANGES_MESSAGES: '1000' }),
     ],
     alone: true,

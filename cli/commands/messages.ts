@@ -10,9 +10,11 @@ import { CommandError, exitStatus, UsageError } from '../command-error.ts'
 import { findConnectors } from '../connectors/find-connectors.ts'
 import { messageId } from '../input/message-id.ts'
 import { parseInstant } from '../input/parse-instant.ts'
+import { parseLimit } from '../input/parse-limit.ts'
 import { formatTime, jsonText } from '../text/format.ts'
 import { type Column, table } from '../text/table.ts'
 import { messageText } from '../trace/message-text.ts'
+import { RejectedEvent, rejectedText } from '../trace/rejected-text.ts'
 import { inboundSessionText, outboundSessionText, senderText } from '../trace/session-text.ts'
 import { type Attempt, TraceEntry, type Verdict } from '../trace/trace-entry.ts'
 
@@ -34,7 +36,11 @@ export const messages = defineCommand({
       description: 'an address, a domain without its subdomains, or <> for delivery status notifications',
     },
     recipient: { type: 'string', value: 'ADDRESS', description: 'an address or a domain' },
-    state: { type: 'string', value: 'STATE', description: 'Pending, Delivered, Deferred or Bounced' },
+    state: {
+      type: 'string',
+      value: 'STATE',
+      description: 'Pending, Delivered, Deferred, Bounced or Rejected',
+    },
     connector: {
       type: 'string',
       value: 'NAME|ID',
@@ -53,15 +59,18 @@ export const messages = defineCommand({
   },
   details: `
 TIME is ISO 8601 (2026-02-03, 2026-02-03T11:00:00Z), or a duration before now: 30m, 2h, 3d. The period is at most 31
-days. Messages that were refused in the SMTP session are not listed.
+days. Messages that were refused in the SMTP session are listed with --state Rejected only.
 `,
   async run({ values, positionals: [id], io, api }) {
     if (id !== undefined) return showOne(api, checkedId(id, values), values.json, io)
-    const limit = values.all ? Number.POSITIVE_INFINITY : parseLimit(values.limit)
-    const { entries, more } = await takeEntries(api, await queryOf(values, api, io.now()), limit)
+    const limit = values.all ? Number.POSITIVE_INFINITY : parseLimit(values.limit, defaultLimit)
+    const query = await queryOf(values, api, io.now())
+    const { entries, more } = await takeEntries(api, query, limit)
+    const width = tableWidth(values, io)
     if (values.json) io.out(jsonText(entries))
     else if (entries.length === 0) io.out('No messages found.\n')
-    else io.out(`${listText(entries.map(parseEntry), tableWidth(values, io))}\n`)
+    else if (query.state === 'Rejected') io.out(`${rejectedText(entries.map(parseRejected), width)}\n`)
+    else io.out(`${listText(entries.map(parseEntry), width)}\n`)
     if (more) io.err(`There are more messages: use --limit N or --all.\n`)
     return exitStatus.ok
   },
@@ -84,6 +93,8 @@ async function showOne(api: ApiClient, id: string, json: boolean, io: Io) {
 }
 
 const parseEntry = (response: unknown): TraceEntry => parseResponse(TraceEntry, response, 'trace')
+
+const parseRejected = (response: unknown) => parseResponse(RejectedEvent, response, 'event')
 
 interface Filters {
   readonly since: string | undefined
@@ -128,7 +139,7 @@ function parseClientIp(text: string): string {
   throw new UsageError(`--client-ip ${text}: not an IP address`)
 }
 
-const states = ['Pending', 'Delivered', 'Deferred', 'Bounced']
+const states = ['Pending', 'Delivered', 'Deferred', 'Bounced', 'Rejected']
 
 function parseState(text: string): string {
   const state = states.find((name) => name.toLowerCase() === text.toLowerCase())
@@ -143,12 +154,6 @@ async function findConnectorId(api: ApiClient, nameOrId: string): Promise<string
     `an inbound and an outbound connector have the name "${nameOrId}"; give an id instead`,
     [...[first, second].map((found) => `${found?.connector.id}  ${found?.kind.singular}`)],
   )
-}
-
-function parseLimit(text: string | undefined): number {
-  if (text === undefined) return defaultLimit
-  if (/^[1-9]\d{0,6}$/.test(text)) return Number(text)
-  throw new UsageError(`--limit ${text}: not a number from 1 to 9999999`)
 }
 
 async function takeEntries(api: ApiClient, query: Query, limit: number) {

@@ -67,7 +67,7 @@ function fieldLines(field: string, from: unknown, to: unknown): string[] {
   return [`      ${field}:${lines.length === 0 ? ' order changed' : ''}`, ...lines]
 }
 
-function formatValue(value: unknown): string {
+export function formatValue(value: unknown): string {
   if (!Array.isArray(value)) return formatItem(value)
   return value.length === 0 ? 'none' : value.map(formatItem).join(', ')
 }

@@ -3,6 +3,7 @@
  * message.
  */
 import { createHash } from 'node:crypto'
+import { contentKey } from '../../shared/content/content-key.ts'
 import { isContentDeleted } from '../../shared/content/content-reader.ts'
 import { daySeconds } from '../../shared/contract/durations.ts'
 import type { MailEvent } from '../../shared/contract/events.ts'
@@ -262,7 +263,8 @@ function evaluationJobOf(dsn: Dsn, content: ContentReference, job: BounceJob, no
     eightBitMime: dsn.eightBit,
     requireTls: job.message.envelope.requireTls,
   }
-  const message = createOwnMessage({ id: dsn.id, madeAt: now, envelope, content })
+  const { id, headerMessageId } = dsn
+  const message = createOwnMessage({ id, madeAt: now, envelope, headerMessageId, content })
   return { message, recipients: [newRecipient(address)], notBefore: null }
 }
 
@@ -272,5 +274,11 @@ function evaluationJobOf(dsn: Dsn, content: ContentReference, job: BounceJob, no
  */
 export function contentReference(bucket: string, id: string, octets: Buffer): ContentReference {
   const sha256 = createHash('sha256').update(octets).digest('hex')
-  return { bucket, key: `dsn/${id}-${sha256.slice(0, 16)}`, offset: 0, length: octets.length, sha256 }
+  return {
+    bucket,
+    key: contentKey('dsn', `${id}-${sha256.slice(0, 16)}`),
+    offset: 0,
+    length: octets.length,
+    sha256,
+  }
 }

@@ -6,7 +6,8 @@ import { Logger } from '@aws-lambda-powertools/logger'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
-import { SnapshotReader } from '../../shared/connectors-table/repository.ts'
+import { createSnapshotObject, snapshotStore } from '../../shared/connectors-table/snapshot-object.ts'
+import { SnapshotReader } from '../../shared/connectors-table/snapshot-reader.ts'
 import { CheckRecipientEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
 import { CalloutRequest, type CalloutResult } from '../../shared/contract/recipient-callout.ts'
 import { clientDefaults } from '../../shared/lambda/aws-clients.ts'
@@ -26,8 +27,12 @@ const maxSnapshotAgeMs = 5_000
 
 const environment = readEnvironment(CheckRecipientEnvironment, process.env)
 const documents = DynamoDBDocumentClient.from(new DynamoDBClient(clientDefaults))
-const snapshots = new SnapshotReader(documents, environment.CONNECTORS_TABLE)
 const logger = new Logger({ serviceName: 'check-recipient' })
+const snapshots = new SnapshotReader(documents, environment.CONNECTORS_TABLE, {
+  object: createSnapshotObject(snapshotStore(documents, environment), (error) =>
+    logger.warn('The snapshot of the connectors cannot be read', error),
+  ),
+})
 const resolver = createResolver(environment.DNS_SERVERS)
 const certificates = new ClientCertificates(
   new SecretsManagerClient(clientDefaults),

@@ -10,12 +10,14 @@ import type { RoleMapping } from '../../shared/contract/roles.ts'
 import { problemJson } from '../../shared/http-api/problem.ts'
 import { requestLog } from '../../shared/http-api/request-log.ts'
 import type { History } from '../../shared/messages/history.ts'
+import type { RejectedList } from '../../shared/messages/rejected-list.ts'
 import type { JobSender } from '../../shared/queues/job-queue.ts'
 import { openApi } from './openapi.ts'
 import { type Route, type RouteResponse, route } from './route.ts'
 import { createRouter } from './router.ts'
 import { acceptedDomainRoutes } from './routes/accepted-domains.ts'
 import { type CertificateDependencies, certificatesRoute } from './routes/certificates.ts'
+import { changesRoute } from './routes/changes.ts'
 import { configurationRoute, type Deployment } from './routes/configuration.ts'
 import { connectorRoutes } from './routes/connectors.ts'
 import { type DeadLetterDependencies, deadLetterRoutes } from './routes/dead-letters.ts'
@@ -30,10 +32,13 @@ import { type WaitingMailDependencies, waitingMailRoutes } from './routes/waitin
 export interface Dependencies {
   repository: ConnectorRepository
   history: History
+  rejected: Pick<RejectedList, 'page'>
   trace: WaitingMailDependencies['trace']
   evaluation: JobSender<EvaluationJob>
   deadLetters: Pick<DeadLetterDependencies, 'sqs' | 'urls'>
   explain: Omit<ExplainDependencies, 'now' | 'recipientLists'>
+  /** Called after each request that may have changed connectors. */
+  storeSnapshot?(): Promise<void>
   deployment: Deployment
   reports: TlsReportDependencies['reports']
   published: CertificateDependencies['published']
@@ -53,10 +58,12 @@ export type Api = (
 export function createConnectorApi({
   repository,
   history,
+  rejected,
   trace,
   evaluation,
   deadLetters,
   explain,
+  storeSnapshot = async () => {},
   deployment,
   reports,
   published,
@@ -69,10 +76,11 @@ export function createConnectorApi({
   const routeRequest = createRouter(
     addOpenApiRoute([
       configurationRoute(repository, deployment),
-      ...connectorRoutes(repository, deployment, { logger, now }, waitingMail),
+      ...connectorRoutes(repository, deployment, { snapshot: explain.snapshot, logger, now }, waitingMail),
       ...acceptedDomainRoutes(repository),
       ...recipientRoutes(repository),
-      ...messageRoutes(history, now),
+      changesRoute(repository),
+      ...messageRoutes(history, rejected, now),
       ...waitingMailRoutes(repository, waitingMail),
       ...deadLetterRoutes({ ...deadLetters, logger, now }),
       ...tlsReportRoutes({ reports, snapshot: explain.snapshot, now }),
@@ -84,7 +92,15 @@ export function createConnectorApi({
     roles,
   )
   const handler = middy<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2>(
-    async (event: APIGatewayProxyEventV2) => toGatewayResult(await routeRequest(event)),
+    async (event: APIGatewayProxyEventV2) => {
+      const response = await routeRequest(event)
+      // The change is saved in any case.
+      if (event.requestContext.http.method !== 'GET')
+        await storeSnapshot().catch((error: Error) =>
+          logger.error('The snapshot of the connectors could not be written', error),
+        )
+      return toGatewayResult(response)
+    },
   )
     .use(requestLog(logger, roles, now))
     .use(problemJson(logger))

@@ -1,12 +1,14 @@
 /** Collects the warnings about a connector that was just saved, compared with all other connectors. */
 import type { Logger } from '@aws-lambda-powertools/logger'
-import type { ConnectorRepository } from '../../shared/connectors-table/repository.ts'
+import { connectorSetOf, type Snapshot } from '../../shared/policy/snapshot.ts'
 import type { ComparedConnectors, Warning } from '../../shared/policy/warnings/warning.ts'
 
 /** Timeout of reading the other connectors: the connector is saved already, and the client waits for the response. */
 const timeoutMs = 5_000
 
 export interface WarningDependencies {
+  /** The current connectors. */
+  snapshot(): Promise<Snapshot>
   logger: Logger
   /** Milliseconds since the epoch. */
   now: () => number
@@ -23,13 +25,12 @@ type FindWarnings<Stored> = (connector: Stored, all: ComparedConnectors | null, 
  * reports that, and the connector stays saved.
  */
 export function createWarningFinder<Stored>(
-  repository: Pick<ConnectorRepository, 'readAll'>,
   findWarnings: FindWarnings<Stored>,
-  { logger, now }: WarningDependencies,
+  { snapshot, logger, now }: WarningDependencies,
 ): (connector: Stored) => Promise<Warning[]> {
   const readAllConnectors = async (): Promise<ComparedConnectors | null> => {
     try {
-      return await withTimeout(repository.readAll())
+      return connectorSetOf(await withTimeout(snapshot()))
     } catch (error) {
       logger.error('A saved connector could not be compared with the others', error as Error)
       return null

@@ -5,12 +5,15 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { SQSClient } from '@aws-sdk/client-sqs'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { PublishedCertificatesItem } from '../../shared/connectors-table/published-certificates.ts'
-import { ConnectorRepository, SnapshotReader } from '../../shared/connectors-table/repository.ts'
+import { ConnectorRepository } from '../../shared/connectors-table/repository.ts'
+import { createSnapshotObject, snapshotStore } from '../../shared/connectors-table/snapshot-object.ts'
+import { SnapshotReader } from '../../shared/connectors-table/snapshot-reader.ts'
 import { ApiEnvironment, decisionSettings, readEnvironment } from '../../shared/contract/environment.ts'
 import { readRoleMapping } from '../../shared/contract/roles.ts'
 import { clientDefaults } from '../../shared/lambda/aws-clients.ts'
 import type { QueueUrls } from '../../shared/lambda/job-source.ts'
 import { History } from '../../shared/messages/history.ts'
+import { RejectedList } from '../../shared/messages/rejected-list.ts'
 import { Trace } from '../../shared/messages/trace.ts'
 import { JobQueue } from '../../shared/queues/job-queue.ts'
 import { ReceivedReports } from '../../shared/tls-reports/received-reports.ts'
@@ -21,7 +24,12 @@ import type { QueueName } from './dead-letter.ts'
 const environment = readEnvironment(ApiEnvironment, process.env)
 const documents = DynamoDBDocumentClient.from(new DynamoDBClient(clientDefaults))
 const sqs = new SQSClient(clientDefaults)
-const connectors = new SnapshotReader(documents, environment.CONNECTORS_TABLE)
+const logger = new Logger({ serviceName: 'connector-api' })
+const connectors = new SnapshotReader(documents, environment.CONNECTORS_TABLE, {
+  object: createSnapshotObject(snapshotStore(documents, environment), (error) =>
+    logger.warn('The snapshot of the connectors cannot be read', error),
+  ),
+})
 const urls: Record<QueueName, QueueUrls> = {
   Evaluation: {
     queue: environment.EVALUATION_QUEUE_URL,
@@ -46,6 +54,7 @@ const urls: Record<QueueName, QueueUrls> = {
 export const handler = createConnectorApi({
   repository: new ConnectorRepository(documents, environment.CONNECTORS_TABLE),
   history: new History(documents, environment.MESSAGES_TABLE),
+  rejected: new RejectedList(documents, environment.MESSAGES_TABLE),
   trace: new Trace(documents, environment.MESSAGES_TABLE),
   evaluation: new JobQueue(sqs, environment.EVALUATION_QUEUE_URL),
   deadLetters: { sqs, urls },
@@ -54,6 +63,7 @@ export const handler = createConnectorApi({
     settings: decisionSettings(environment),
     publicRoots: getCACertificates(),
   },
+  storeSnapshot: () => connectors.storeWhenDue(),
   deployment: {
     defaultRoute: environment.DEFAULT_ROUTE,
     deliversInVpc: environment.DELIVERS_IN_VPC,
@@ -63,5 +73,5 @@ export const handler = createConnectorApi({
   published: new PublishedCertificatesItem(documents, environment.CONNECTORS_TABLE),
   observed: new ObservedList(documents, environment.TRANSPORT_TABLE),
   roles: readRoleMapping(environment.SIGN_IN_ROLES),
-  logger: new Logger({ serviceName: 'connector-api' }),
+  logger,
 })

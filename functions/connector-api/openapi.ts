@@ -7,6 +7,7 @@ import { TraceEntry } from '../../shared/messages/trace-entry.ts'
 import { InboundValidation } from './inbound-validation.ts'
 import type { RouteDescription } from './route.ts'
 import { AcceptedDomainList } from './routes/accepted-domains.ts'
+import { ChangeEntry, ChangeList } from './routes/changes.ts'
 import { Configuration } from './routes/configuration.ts'
 import {
   InboundConnectorList,
@@ -18,6 +19,7 @@ import { DeadLetterList, Redrive } from './routes/dead-letters.ts'
 import { ExplanationAnswer } from './routes/explain.ts'
 import { MessageList } from './routes/messages.ts'
 import { ObservedCertificates, ObservedCertificatesList } from './routes/observed-certificates.ts'
+import { RejectedEventList } from './routes/rejected.ts'
 import { TlsReport, TlsReportList } from './routes/tls-reports.ts'
 import { WaitingMail, WaitingRecipients } from './routes/waiting-mail.ts'
 
@@ -44,8 +46,11 @@ const outputs = {
   SavedOutboundConnector,
   AcceptedDomain,
   AcceptedDomainList,
+  ChangeEntry,
+  ChangeList,
   TraceEntry,
   MessageList,
+  RejectedEventList,
   WaitingRecipients,
   WaitingMail,
   DeadLetterList,
@@ -179,6 +184,8 @@ function bodyContent(schema: z.ZodType, { bodyName, patchOf }: RouteDescription)
 const withoutDefault = ({ default: _, ...schema }: JsonSchema): JsonSchema => schema
 
 function reference(schema: z.ZodType): JsonSchema {
+  if (schema instanceof z.ZodUnion)
+    return { anyOf: schema.options.map((option) => reference(option as z.ZodType)) }
   const name = Object.entries(outputs).find(([, component]) => component === schema)?.[0]
   return name ? referenceTo(name) : jsonSchema(schema, 'output')
 }

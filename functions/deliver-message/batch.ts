@@ -1,13 +1,14 @@
 /**
  * The state that the records of a batch share. A destination is what `destinationKey` names: a domain's MX hosts, or
- * smart hosts. Records for one destination run one after another and use one slot. They also share sessions
- * (`BatchSessions`). Different destinations run in parallel, so a destination that hangs delays only its own mail. When
- * too little of the batch's time is left, the records that have not begun return to the queue.
+ * smart hosts. The batch acquires slots once for all its records of a destination, and delivers as many of them side by
+ * side as it has slots; the others wait in order. These records also share sessions (`BatchSessions`). Different
+ * destinations run in parallel, so a destination that hangs delays only its own mail. When too little of the batch's
+ * time is left, the records that have not begun return to the queue.
  */
 
 import { BatchSessions } from '../../shared/net/batch-sessions.ts'
 import { findNextHops, type NextHopsResult } from '../../shared/net/next-hops.ts'
-import type { Slot, Slots } from '../../shared/transport/slots.ts'
+import type { AcquiredSlots, DestinationLoad, Slots } from '../../shared/transport/slots.ts'
 import type { QueueReturn } from './return-to-queue.ts'
 import { slowHostsDestination } from './slow-hosts.ts'
 
@@ -18,15 +19,17 @@ export interface BatchOptions {
   /** An attempt begins only when this much of `limitMs` is left. */
   minRemainingMs: number
   sessions?: BatchSessions
-  /** Called when a slot cannot be acquired or released because of an error. The delivery continues. */
+  /** Called when slots cannot be acquired or released because of an error. The delivery continues. */
   onError(error: Error): void
 }
 
 export interface QueueEntry {
-  /** Runs the work after the earlier records of its destination, or returns why it cannot run. */
-  runExclusive<T>(work: () => Promise<T>): Promise<T | QueueReturn>
+  /** Runs the work when a slot of its destination is free for it, or returns why it cannot run. */
+  runWithSlot<T>(work: () => Promise<T>): Promise<T | QueueReturn>
+  /** Reports what the delivery shows about the load of its destination. */
+  reportLoad(load: DestinationLoad): void
   /**
-   * Call this method when the record has ended. When the last record of the destination leaves, the slot is released.
+   * Call this method when the record has ended. When the last record of the destination leaves, the slots are released.
    */
   leave(): void
 }
@@ -34,12 +37,26 @@ export interface QueueEntry {
 interface DestinationQueue {
   destination: string
   jobCount: number
-  tail: Promise<unknown>
-  slot: Promise<AcquiredSlot> | null
+  /** Number of deliveries that run now. */
+  running: number
+  /** Begin the deliveries that wait. */
+  waiting: (() => void)[]
+  slots: Promise<BatchSlots> | null
 }
 
-/** `Unknown`: the table of slots failed, and the records run without a slot. Null: no slot is free. */
-type AcquiredSlot = Slot | 'Unknown' | null
+/** Null: no slot is free. */
+type BatchSlots = AcquiredSlots | null
+
+/** The table of slots failed: the records run one after another without a slot. */
+const unknownSlots: AcquiredSlots = { count: 1, report() {}, reduceTo() {}, release: async () => {} }
+
+/** Opening a session takes as long as three or four messages, and more processor time. */
+const minMessagesPerSession = 4
+/** Limit of concurrent deliveries of one batch to one destination. Each has a session of its own. */
+const maxConcurrentDeliveries = 5
+
+const wantedSlots = (jobCount: number): number =>
+  Math.min(maxConcurrentDeliveries, Math.ceil(jobCount / minMessagesPerSession))
 
 export class Batch {
   readonly signal: AbortSignal
@@ -57,7 +74,7 @@ export class Batch {
   }
 
   /**
-   * Call this method before any asynchronous step, or the destination's queue may end before this record enters it.
+   * Call this method before any asynchronous step, so that the destination's first record knows how many there are.
    * @param destination key of the destination queue
    * @param isSlow whether the record also needs a slot of the slow hosts
    */
@@ -65,23 +82,34 @@ export class Batch {
     const queue = this.#queues.get(destination) ?? {
       destination,
       jobCount: 0,
-      tail: Promise.resolve(),
-      slot: null,
+      running: 0,
+      waiting: [],
+      slots: null,
     }
     this.#queues.set(destination, queue)
     queue.jobCount += 1
     let hasLeft = false
+    let slots: BatchSlots = null
     return {
-      runExclusive: (work) => {
-        const result = queue.tail.then(
-          async () => (await this.#reasonNotToRun(queue)) ?? (isSlow ? this.#runAsSlowHost(work) : work()),
-        )
-        queue.tail = result.catch(() => undefined)
-        return result
+      runWithSlot: async (work) => {
+        if (!this.#hasTime) return 'NoTime'
+        queue.slots ??= this.#acquire(destination, wantedSlots(queue.jobCount))
+        slots = await queue.slots
+        if (slots === null) return 'NoSlot'
+        await takeTurn(queue, slots)
+        try {
+          if (!this.#hasTime) return 'NoTime'
+          return await (isSlow ? this.#runAsSlowHost(work) : work())
+        } finally {
+          endTurn(queue, slots)
+        }
       },
+      reportLoad: (load) => slots?.report(load),
       leave: () => {
-        if (!hasLeft) this.#exitQueue(queue)
+        if (hasLeft) return
         hasLeft = true
+        this.#exitQueue(queue)
+        slots?.reduceTo(queue.jobCount)
       },
     }
   }
@@ -99,14 +127,8 @@ export class Batch {
     await Promise.all([this.sessions.close(), ...this.#releases])
   }
 
-  async #reasonNotToRun(queue: DestinationQueue): Promise<QueueReturn | null> {
-    if (this.#remainingMs < this.#options.minRemainingMs) return 'NoTime'
-    queue.slot ??= this.#acquire(queue.destination)
-    return (await queue.slot) === null ? 'NoSlot' : null
-  }
-
   async #runAsSlowHost<T>(work: () => Promise<T>): Promise<T | QueueReturn> {
-    const slot = await this.#acquire(slowHostsDestination)
+    const slot = await this.#acquire(slowHostsDestination, 1)
     if (slot === null) return 'NoSlotForSlowHost'
     try {
       return await work()
@@ -115,14 +137,15 @@ export class Batch {
     }
   }
 
-  get #remainingMs(): number {
-    return this.#options.limitMs - (performance.now() - this.#startedAt)
+  get #hasTime(): boolean {
+    const { limitMs, minRemainingMs } = this.#options
+    return limitMs - (performance.now() - this.#startedAt) >= minRemainingMs
   }
 
-  #acquire(destination: string): Promise<AcquiredSlot> {
-    return this.#options.slots.acquire(destination, new Date()).catch((error: Error) => {
+  #acquire(destination: string, wanted: number): Promise<BatchSlots> {
+    return this.#options.slots.acquire(destination, wanted).catch((error: Error) => {
       this.#options.onError(error)
-      return 'Unknown' as const
+      return unknownSlots
     })
   }
 
@@ -130,12 +153,22 @@ export class Batch {
     queue.jobCount -= 1
     if (queue.jobCount > 0) return
     this.#queues.delete(queue.destination)
-    this.#releases.push(this.#release(queue.slot))
+    if (queue.slots) this.#releases.push(queue.slots.then((slots) => this.#release(slots)))
   }
 
-  async #release(slot: AcquiredSlot | Promise<AcquiredSlot> | null): Promise<void> {
-    const acquired = await slot
-    if (acquired === null || acquired === 'Unknown') return
-    await acquired.release().catch(this.#options.onError)
+  async #release(slots: BatchSlots): Promise<void> {
+    await slots?.release().catch(this.#options.onError)
   }
+}
+
+async function takeTurn(queue: DestinationQueue, slots: AcquiredSlots): Promise<void> {
+  while (queue.running >= slots.count) await new Promise<void>((resume) => queue.waiting.push(resume))
+  queue.running += 1
+}
+
+/** The number of slots may have changed, so several deliveries may begin, or none. */
+function endTurn(queue: DestinationQueue, slots: AcquiredSlots): void {
+  queue.running -= 1
+  const free = Math.max(0, slots.count - queue.running)
+  for (const resume of queue.waiting.splice(0, free)) resume()
 }

@@ -39,8 +39,8 @@ export interface Dependencies extends ThrottledDependencies {
   read(reference: ContentReference): Promise<Buffer>
   /** Makes one attempt; never throws because of a next hop. */
   transmit(route: DeliveryJob['route'], mail: OutboundMessage): Promise<Outcomes>
-  /** Runs the work after the batch's earlier jobs for the same destination, or returns why it cannot run now. */
-  runExclusive<T>(work: () => Promise<T>): Promise<T | QueueReturn>
+  /** Runs the work when its destination has a free slot, or returns why it cannot run now. */
+  runWithSlot<T>(work: () => Promise<T>): Promise<T | QueueReturn>
   /** Current version of the connectors. */
   connectorsVersion: number
   /** Days for which attempts are kept, like the rest of the trace. */
@@ -98,7 +98,7 @@ export async function deliverJob(receivedJob: DeliveryJob, dependencies: Depende
   // A message for SES often returns to the queue, so it is read when it may be sent.
   const isPreloaded = content.length <= maxPreloadOctets && job.route.kind !== 'Ses'
   const preloaded = isPreloaded ? await readContent(job.message, dependencies) : null
-  let result = await dependencies.runExclusive(async () =>
+  let result = await dependencies.runWithSlot(async () =>
     attempt(job, preloaded ?? (await readContent(job.message, dependencies)), dependencies),
   )
   if (typeof result === 'string' || 'reason' in result) {

@@ -4,11 +4,15 @@ import { DeliverEnvironment, readEnvironment } from '../../shared/contract/envir
 import { DeliveryJob } from '../../shared/contract/jobs.ts'
 import { type JobTools, sqsHandler } from '../../shared/lambda/sqs-handler.ts'
 import { unitMetrics } from '../../shared/lambda/unit-metrics.ts'
+import { createResolver } from '../../shared/net/resolver.ts'
+import { reportRequests } from '../../shared/tls-reports/report-requests.ts'
 import { Tally } from '../../shared/tls-reports/tally.ts'
 import { Batch, type QueueEntry } from './batch.ts'
+import { contentMemory } from './content-memory.ts'
 import { deliverJob } from './deliver-job.ts'
 import { deliveredEvents } from './delivered-events.ts'
 import { destinationKey } from './destination-key.ts'
+import { loadShownBy } from './destination-load.ts'
 import { countDelivery, countSesQuota, logDelivery } from './log-delivery.ts'
 import { ObservedCertificates, writeObservedCertificates } from './observed-certificates.ts'
 import { StandingRecorder } from './record-standing.ts'
@@ -22,6 +26,9 @@ import { type BatchContext, Transmission } from './transmission.ts'
 
 /** The function may run longer than `limitMs`, so that results can still be written. */
 const limits = { limitMs: 270_000, minRemainingMs: 90_000 }
+
+/** The records of a whole batch: those of one destination count their slots together. */
+const maxConcurrentRecords = 50
 
 const environment = readEnvironment(DeliverEnvironment, process.env)
 const logger = new Logger({ serviceName: 'deliver-message' })
@@ -37,7 +44,13 @@ const sesSlots = new SesSlots({
   onDailyQuotaUsedUp: (max24HourSend) =>
     logger.warn('The quota of Amazon SES for 24 hours is used up; mail waits', { max24HourSend }),
 })
-const transmission = new Transmission(environment, stores, logger, () => sesSlots.pause())
+const resolver = createResolver(environment.DNS_SERVERS)
+const transmission = new Transmission(environment, stores, resolver, logger, () => sesSlots.pause())
+const sessionCounts = {
+  counters: stores.counters,
+  requestsReports: reportRequests({ resolver, now: Date.now }),
+}
+const inContentMemory = contentMemory()
 const standings = new StandingRecorder(stores.standings, (error) =>
   logger.warn("A domain's standing could not be recorded", error),
 )
@@ -50,6 +63,7 @@ export const handler = sqsHandler({
   source: stores.jobs,
   events: stores.events,
   beforeBatch,
+  maxConcurrentRecords,
   process: deliverRecord,
   afterBatch,
 })
@@ -76,7 +90,7 @@ async function deliverRecord(job: DeliveryJob, tools: JobTools<BatchState>): Pro
     const delivery = await deliverJob(job, {
       ...stores.deliverDependencies,
       connectorsVersion: tools.batch.connectorsVersion,
-      runExclusive: entry.runExclusive,
+      runWithSlot: (work) => entry.runWithSlot(() => inContentMemory(job, work)),
       transmit: (_route, mail) => transmission.transmit(job, mail, tools),
       now: () => new Date(),
       random: Math.random,
@@ -85,6 +99,8 @@ async function deliverRecord(job: DeliveryJob, tools: JobTools<BatchState>): Pro
     for (const event of deliveredEvents(job, delivery)) tools.addEvent(event)
     logDelivery(tools.logger, job, delivery)
     countDelivery(tools.metrics, job, delivery)
+    const load = loadShownBy(delivery.newAttempts.map(({ attempt }) => attempt))
+    if (load !== null) entry.reportLoad(load)
     await standings.record(job, delivery.newAttempts, new Date())
     if (delivery.busyRecipients.length > 0)
       throw new Error(
@@ -107,7 +123,7 @@ async function afterBatch(
   await Promise.all([
     shared.end(),
     transmission.settle(),
-    writeSessionCounts(tally, stores.counters, Math.random, tools),
+    writeSessionCounts(tally, sessionCounts, Math.random, tools),
     writeObservedCertificates(observations, stores.observed, new Date(), tools),
   ])
 }

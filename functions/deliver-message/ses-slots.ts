@@ -9,21 +9,15 @@
  * Throttling: other senders of the account use the same quota, so SES may throttle requests at their reserved times. A
  * throttled request occupies its worker while it is repeated, and its batch has mail for other next hops. So after a
  * throttled request, the instance returns its messages for SES to the queue for some seconds.
- *
- * Concurrent requests. The attack: ten large messages in one batch. During a request a message is in memory raw, in
- * base64, and twice as a form with escapes or as JSON: four times its size or more. The defence: at most three large
- * messages are read and sent at the same time. Not covered: small messages, which need no slot.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { DeliveryJob } from '../../shared/contract/jobs.ts'
-import { concurrencyLimiter } from '../../shared/limits/concurrency-limiter.ts'
 import {
   maxReservationDelayMs,
   type SesRateLimiter,
   type SesReservation,
 } from '../../shared/transport/ses-rate-limiter.ts'
 import type { QueueEntry } from './batch.ts'
-import { maxPreloadOctets } from './deliver-job.ts'
 import { type SesWait, waitAfterThrottling } from './return-to-queue.ts'
 
 /**
@@ -39,7 +33,7 @@ const quotaUnknownDelaySeconds = 2
 /** Time after a throttled request in which this instance sends no message through SES. */
 const throttlePauseMs = 5_000
 
-type SesJob = Pick<DeliveryJob, 'route' | 'message' | 'recipients' | 'sendAt' | 'waits'>
+type SesJob = Pick<DeliveryJob, 'route' | 'recipients' | 'sendAt' | 'waits'>
 
 export interface SesSlotsOptions {
   limiter: Pick<SesRateLimiter, 'reserve'>
@@ -62,7 +56,6 @@ interface Request {
 
 /** Shared by all batches of one instance of the function, which handles one batch at a time. */
 export class SesSlots {
-  readonly #large = concurrencyLimiter(3)
   readonly #options: SesSlotsOptions
   #requests: Request[] = []
   #pausedUntilMs = 0
@@ -78,11 +71,11 @@ export class SesSlots {
 
   slotFor(job: SesJob): QueueEntry {
     return {
-      runExclusive: async (work) => {
+      runWithSlot: async (work) => {
         const wait = job.route.kind === 'Ses' ? await this.#waitForQuota(job) : null
-        if (wait !== null) return wait
-        return job.message.content.length > maxPreloadOctets ? this.#large(work) : work()
+        return wait ?? work()
       },
+      reportLoad: () => {},
       leave: () => {},
     }
   }

@@ -5,8 +5,9 @@ import { S3Client } from '@aws-sdk/client-s3'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { SQSClient } from '@aws-sdk/client-sqs'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
-import { readVersion } from '../../shared/connectors-table/version.ts'
+import { createVersionReader } from '../../shared/connectors-table/version.ts'
 import { ContentReader } from '../../shared/content/content-reader.ts'
+import { sharedReads } from '../../shared/content/shared-reads.ts'
 import type { DeliverEnvironment } from '../../shared/contract/environment.ts'
 import type { EvaluationJob } from '../../shared/contract/jobs.ts'
 import type { ContentReference } from '../../shared/contract/message.ts'
@@ -32,11 +33,8 @@ import { RevocationTable } from '../../shared/transport/revocation-table.ts'
 import { SesRateLimiter } from '../../shared/transport/ses-rate-limiter.ts'
 import { Slots } from '../../shared/transport/slots.ts'
 
-/**
- * The lease of a slot is the function's maximum run time. The timeout is short: a slow table of slots must not delay
- * mail.
- */
-const slotOptions = { leaseMs: 300_000, timeoutMs: 2_000 }
+/** The timeout is short: a slow table of slots must not delay mail. */
+const slotOptions = { initialLimit: 10, leaseMs: 10_000, timeoutMs: 2_000, now: Date.now }
 
 const quotaTimeoutMs = 3_000
 
@@ -55,7 +53,7 @@ export function connectStores(
   const documents = DynamoDBDocumentClient.from(new DynamoDBClient(clientDefaults))
   const queues = new SQSClient(clientDefaults)
   const events = new EventQueue(queues, environment.EVENTS_QUEUE_URL)
-  const content = new ContentReader(new S3Client(clientDefaults))
+  const read = sharedReads(new ContentReader(new S3Client(clientDefaults)))
   // If this client repeated a request after a lost response, the mail could be sent twice. Only the queue retries.
   const ses = new SesApi(singleAttempt)
   const { CONNECTORS_TABLE, MESSAGES_TABLE, TRANSPORT_TABLE } = environment
@@ -67,7 +65,7 @@ export function connectStores(
       evaluation: new JobQueue<EvaluationJob>(queues, environment.EVALUATION_QUEUE_URL),
       delivery: connectDeliveryQueue(queues, environment),
       read: async (reference: ContentReference) =>
-        withoutForgedFields(await content.read(reference), environment.MAIL_HOSTNAME),
+        withoutForgedFields(await read(reference), environment.MAIL_HOSTNAME),
     },
     jobs: new JobSource(queues, [
       { queue: environment.DELIVERY_QUEUE_URL, deadLetters: environment.DELIVERY_DEAD_LETTERS_URL },
@@ -80,13 +78,14 @@ export function connectStores(
         deadLetters: environment.LOW_PRIORITY_DELIVERY_DEAD_LETTERS_URL,
       },
     ]),
-    readConnectorsVersion: () => readVersion(documents, CONNECTORS_TABLE),
+    readConnectorsVersion: createVersionReader(documents, CONNECTORS_TABLE),
     chunkingFaults: new ChunkingFaults(documents, TRANSPORT_TABLE),
     policies: new PolicyTable(documents, TRANSPORT_TABLE),
     revocations: new RevocationTable(documents, TRANSPORT_TABLE, 'delivery'),
     slots: new Slots(documents, TRANSPORT_TABLE, {
       ...slotOptions,
-      maxSlots: environment.DELIVERIES_PER_DESTINATION,
+      maxLimit: environment.DELIVERIES_PER_DESTINATION,
+      maxHolders: environment.WORKERS_PER_DESTINATION,
     }),
     standings: new DestinationStandings(documents, TRANSPORT_TABLE),
     counters: new SessionCounters(documents, TRANSPORT_TABLE),

@@ -35,10 +35,19 @@ function carriesReport(content: Buffer): boolean {
   return /^tls-report-domain[ \t]*:/im.test(header)
 }
 
-/** Never throws: sessions whose counts cannot be written are counted in a metric. */
+/** Stores counts, and knows which domains request reports on them. */
+export interface SessionCountSinks {
+  counters: Pick<SessionCounters, 'add'>
+  requestsReports(domain: string): Promise<boolean>
+}
+
+/**
+ * All sessions are in the metrics. Those of domains that request TLS reports are also stored. Never throws: sessions
+ * whose counts cannot be written are counted in a metric.
+ */
 export async function writeSessionCounts(
   tally: Tally,
-  counters: Pick<SessionCounters, 'add'>,
+  { counters, requestsReports }: SessionCountSinks,
   random: () => number,
   { logger, metrics }: { logger: Logger; metrics: Metrics },
 ): Promise<void> {
@@ -50,7 +59,9 @@ export async function writeSessionCounts(
     const metric = metrics.singleMetric().addDimension('result', result)
     metric.addMetric(Metric.tlsResults, MetricUnit.Count, sessions)
   }
-  const unwritten = await counters.add(drained, random(), AbortSignal.timeout(writeTimeoutMs))
+  const isRequested = await Promise.all(drained.map(({ domain }) => requestsReports(domain)))
+  const requested = drained.filter((_, index) => isRequested[index])
+  const unwritten = await counters.add(requested, random(), AbortSignal.timeout(writeTimeoutMs))
   if (unwritten === null) return
   metrics.addMetric(Metric.sessionsUncounted, MetricUnit.Count, unwritten.sessions)
   logger.warn('Sessions could not be counted for the TLS reports of the day', {

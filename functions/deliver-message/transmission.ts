@@ -1,4 +1,4 @@
-/** Transmits mail over its route. Holds the state that outlives a batch: resolver, MTA-STS policies, revocations. */
+/** Transmits mail over its route. Holds the state that outlives a batch: MTA-STS policies, revocations. */
 import type { Logger } from '@aws-lambda-powertools/logger'
 import type { DeliverEnvironment } from '../../shared/contract/environment.ts'
 import type { DeliveryJob } from '../../shared/contract/jobs.ts'
@@ -6,7 +6,7 @@ import type { JobTools } from '../../shared/lambda/sqs-handler.ts'
 import { AttemptBudget, attemptLimits } from '../../shared/net/attempt-budget.ts'
 import { MtaStsSource } from '../../shared/net/mta-sts/source.ts'
 import type { SmtpRoute } from '../../shared/net/next-hops.ts'
-import { createResolver } from '../../shared/net/resolver.ts'
+import type { Resolver } from '../../shared/net/resolver.ts'
 import { RevocationChecker } from '../../shared/net/revocation/checker.ts'
 import { deliverThroughSes, type SesOptions } from '../../shared/net/ses-delivery.ts'
 import {
@@ -55,10 +55,10 @@ export class Transmission {
   constructor(
     environment: DeliverEnvironment,
     stores: Stores,
+    resolver: Resolver,
     logger: Logger,
     onSesThrottled: () => void = () => {},
   ) {
-    const resolver = createResolver(environment.DNS_SERVERS)
     const { PRIVATE_MX_NETWORKS: privateNetworks } = environment
     this.#policies = new MtaStsSource({
       store: stores.policies,

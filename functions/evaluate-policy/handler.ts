@@ -5,7 +5,8 @@ import { EventBridgeClient } from '@aws-sdk/client-eventbridge'
 import { SNSClient } from '@aws-sdk/client-sns'
 import { SQSClient } from '@aws-sdk/client-sqs'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
-import { SnapshotReader } from '../../shared/connectors-table/repository.ts'
+import { createSnapshotObject, snapshotStore } from '../../shared/connectors-table/snapshot-object.ts'
+import { SnapshotReader } from '../../shared/connectors-table/snapshot-reader.ts'
 import { decisionSettings, EvaluateEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
 import { type CertificateNotice, type EvaluationJob, EvaluationQueueJob } from '../../shared/contract/jobs.ts'
 import { EventQueue } from '../../shared/events/event-queue.ts'
@@ -36,7 +37,11 @@ const logger = new Logger({ serviceName: 'evaluate-policy' })
 const environment = readEnvironment(EvaluateEnvironment, process.env)
 const documents = DynamoDBDocumentClient.from(new DynamoDBClient(clientDefaults))
 const sqs = new SQSClient(clientDefaults)
-const connectors = new SnapshotReader(documents, environment.CONNECTORS_TABLE)
+const connectors = new SnapshotReader(documents, environment.CONNECTORS_TABLE, {
+  object: createSnapshotObject(snapshotStore(documents, environment), (error) =>
+    logger.warn('The snapshot of the connectors cannot be read', error),
+  ),
+})
 const dependencies = {
   trace: new Trace(documents, environment.MESSAGES_TABLE),
   requirements: new ContentAddressedStore(

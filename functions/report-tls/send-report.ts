@@ -4,6 +4,7 @@
  * 8460 §3 lets senders skip the verification, but a report reveals which domains exchange mail.
  */
 import { createHash } from 'node:crypto'
+import { contentKey } from '../../shared/content/content-key.ts'
 import type { EvaluationJob } from '../../shared/contract/jobs.ts'
 import {
   basicEnvelope,
@@ -16,7 +17,12 @@ import type { UntrustedRequestOptions } from '../../shared/net/untrusted-request
 import type { JobSender } from '../../shared/queues/job-queue.ts'
 import type { Reporter, TlsReport } from '../../shared/tls-reports/report.ts'
 import type { ReportDestination } from '../../shared/tls-reports/report-destinations.ts'
-import { buildReportMessage, compressReport, type DkimKey } from '../../shared/tls-reports/report-mail.ts'
+import {
+  buildReportMessage,
+  compressReport,
+  type DkimKey,
+  reportMessageId,
+} from '../../shared/tls-reports/report-mail.ts'
 import type { SendResult } from './send-reports.ts'
 
 export interface Dependencies {
@@ -50,8 +56,9 @@ async function sendByMail(report: TlsReport, to: string, dependencies: Dependenc
   const at = dependencies.now()
   const id = dependencies.id(at)
   const octets = await buildReportMessage(report, { id, to, at }, reporter, await dkimKey())
-  const content = await store(`reports/${id}`, octets)
-  const message = createOwnMessage({ id, madeAt: at, envelope: basicEnvelope(''), content })
+  const content = await store(contentKey('reports', id), octets)
+  const headerMessageId = reportMessageId(id, reporter)
+  const message = createOwnMessage({ id, madeAt: at, envelope: basicEnvelope(''), headerMessageId, content })
   const job = { message, recipients: [newRecipient(to)], notBefore: null }
   await evaluation.send([{ job, delaySeconds: dependencies.delaySeconds() }])
   return { kind: 'Sent' }

@@ -6,7 +6,9 @@ import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { verifyAlignedSignatures } from '../../shared/authentication/aligned-signatures.ts'
 import { RecipientLists } from '../../shared/connectors-table/recipient-lists.ts'
-import { SnapshotReader } from '../../shared/connectors-table/repository.ts'
+import { createSnapshotObject, snapshotStore } from '../../shared/connectors-table/snapshot-object.ts'
+import { SnapshotReader } from '../../shared/connectors-table/snapshot-reader.ts'
+import { EventQueue } from '../../shared/events/event-queue.ts'
 import { createResolver } from '../../shared/net/resolver.ts'
 import { RevocationChecker } from '../../shared/net/revocation/checker.ts'
 import { JobQueue } from '../../shared/queues/job-queue.ts'
@@ -68,8 +70,13 @@ export function ingressPartsOnAws(
       maxConcurrentCrls: 1,
       now: () => new Date(),
     }),
-    snapshots: new SnapshotReader(documents, environment.CONNECTORS_TABLE),
+    snapshots: new SnapshotReader(documents, environment.CONNECTORS_TABLE, {
+      object: createSnapshotObject(snapshotStore(documents, environment), (error) =>
+        log('warn', 'the snapshot of the connectors cannot be read', { cause: causeOf(error) }),
+      ),
+    }),
     notices: new JobQueue(sqs, environment.EVALUATION_QUEUE_URL),
+    events: new EventQueue(sqs, environment.EVENTS_QUEUE_URL),
     probeQueue: () => sqs.send(new GetQueueAttributesCommand(probe)),
   }
 }

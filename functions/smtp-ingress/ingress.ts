@@ -4,6 +4,7 @@ import type * as z from 'zod'
 import { sdkObjectStore } from '../../shared/content/segment-writer.ts'
 import { type IngressEnvironment, postmasterSettings } from '../../shared/contract/environment.ts'
 import { Metric } from '../../shared/contract/metrics.ts'
+import type { EventQueue } from '../../shared/events/event-queue.ts'
 import { NoticeQueue } from '../../shared/queues/notice-queue.ts'
 import { listen } from './connection/listen.ts'
 import { MailServer } from './connection/mail-server.ts'
@@ -23,6 +24,7 @@ import type { SessionOptions } from './protocol/session.ts'
 import { type CalloutInvoker, Callouts } from './recipients/callouts.ts'
 import { ListCache, type ListSource } from './recipients/list-cache.ts'
 import { RecipientChecker } from './recipients/recipient-checker.ts'
+import { RejectionReporter } from './rejections/rejection-reporter.ts'
 import { ConnectorSessionPolicy, type SessionPolicyParts } from './session-policy/connector-session-policy.ts'
 import { LastCanary } from './session-policy/last-canary.ts'
 import { SignatureVerifier, type SignatureVerifierOptions } from './session-policy/signature-verifier.ts'
@@ -42,6 +44,8 @@ export interface IngressParts {
   probeQueue: IntakeOptions['probeQueue']
   /** Sends notices of unknown client certificates, also to the evaluation queue. */
   notices: ConstructorParameters<typeof NoticeQueue>[0]
+  /** Takes the events of rejections. */
+  events: Pick<EventQueue, 'send'>
   /** Takes a line of log or metrics, with its line end. */
   write(line: string): void
   now?(): Date
@@ -81,6 +85,7 @@ export async function startIngress(parts: IngressParts): Promise<Ingress> {
   const tls = createTlsService({ ...certificates.served, now })
   const intake = await openIntake(parts, log)
   const connectors = new WatchedConnectors(parts.snapshots, log)
+  const rejections = new RejectionReporter(parts.events, log)
   const mail = createMailServer({
     environment,
     connectors,
@@ -96,6 +101,7 @@ export async function startIngress(parts: IngressParts): Promise<Ingress> {
     ...(parts.readLastCanary && { lastCanary: new LastCanary(parts.readLastCanary) }),
     tls,
     metrics,
+    rejections,
     log,
     now,
   })
@@ -113,6 +119,7 @@ export async function startIngress(parts: IngressParts): Promise<Ingress> {
   const drain = async () => {
     log('info', 'draining', { connections: mail.size })
     await mail.drain()
+    await rejections.stop()
     for (const part of [intake, connectors, rates, certificates]) part.stop()
     stopDaysLeftMetric()
     health.close()

@@ -2,7 +2,7 @@
  * Counts metrics in memory and writes them periodically in CloudWatch's embedded metric format: one line for many
  * messages.
  */
-import { metricNamespace } from '../../shared/contract/metrics.ts'
+import { ingressMetricsIntervalMs, metricNamespace } from '../../shared/contract/metrics.ts'
 import { stackName } from '../../shared/lambda/stack-name.ts'
 
 type Dimension = readonly [name: string, value: string]
@@ -42,8 +42,6 @@ export class Metrics {
   }
 }
 
-const flushIntervalMs = 10_000
-
 export interface MetricsWriterOptions {
   metrics: Metrics
   gauges(): Readonly<Record<string, number>>
@@ -52,10 +50,10 @@ export interface MetricsWriterOptions {
   now(): Date
 }
 
-/** Writes metrics every ten seconds. @returns a function that stops the timer and writes the remaining counts */
+/** Writes metrics periodically. @returns a function that stops the timer and writes the remaining counts */
 export function startMetricsWriter({ metrics, gauges, write, now }: MetricsWriterOptions): () => void {
   const flush = () => metrics.flush(gauges(), now().getTime()).forEach(write)
-  const timer = setInterval(flush, flushIntervalMs)
+  const timer = setInterval(flush, ingressMetricsIntervalMs)
   return () => {
     clearInterval(timer)
     flush()

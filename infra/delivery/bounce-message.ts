@@ -39,6 +39,7 @@ export class BounceMessage extends Construct {
     content.grantRead(this.handler)
     content.grantWrite(this.handler)
     queues.evaluation.grantSend(this.handler)
+    queues.events.grantSend(this.handler)
     queues.bounce.consume(this.handler)
   }
 }

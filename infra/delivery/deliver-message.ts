@@ -32,7 +32,6 @@ export class DeliverMessage extends Construct {
       config,
       limits: { ...config.functions.deliver, concurrency: deliveryConcurrency(config) },
       allowRecursiveInvocation: true,
-      memoryMiB: 1024,
       ...outboundMail.placement,
     })
     props.connectors.grantVersion(this.handler)
@@ -43,6 +42,7 @@ export class DeliverMessage extends Construct {
     outboundMail.grantSend(this.handler)
     outboundMail.grantReadSesQuota(this.handler)
     queues.evaluation.grantSend(this.handler)
+    queues.events.grantSend(this.handler)
     for (const queue of queues.deliveries) {
       // A job that cannot start now returns to its queue.
       queue.grantSend(this.handler)
@@ -53,10 +53,12 @@ export class DeliverMessage extends Construct {
 
   private setLimitEnvironment({
     concurrencyPerDestination,
+    workersPerDestination,
     smtpTimeouts,
   }: Config['functions']['deliver']): void {
     const { connect, greeting, command, data } = smtpTimeouts
     this.handler.addEnvironment('DELIVERIES_PER_DESTINATION', String(concurrencyPerDestination))
+    this.handler.addEnvironment('WORKERS_PER_DESTINATION', String(workersPerDestination))
     this.handler.addEnvironment('SMTP_TIMEOUT_SECONDS', [connect, greeting, command, data].join(','))
   }
 }

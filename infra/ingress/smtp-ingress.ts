@@ -12,6 +12,7 @@ import {
 } from 'aws-cdk-lib/aws-ecs'
 import { Construct } from 'constructs'
 import { Metric } from '../../shared/contract/metrics.ts'
+import { acknowledge } from '../acknowledge.ts'
 import type { TlsCertificate } from '../certificates/tls-certificate.ts'
 import type { Config } from '../config.ts'
 import { encryptionKey } from '../encryption-key.ts'
@@ -62,9 +63,10 @@ export class SmtpIngress extends Construct {
   }: SmtpIngressProps): IngressTask {
     const task = new IngressTask(this, 'Task', config)
     certificate.grantRead(task)
-    connectors.grantRead(task)
+    connectors.grantSnapshotAndLists(task)
     content.grantUpload(task)
     queues.evaluation.grantSend(task)
+    queues.events.grantSend(task)
     transport.grantRates(task)
     transport.grantClientRevocation(task)
     transport.grantLastCanary(task)
@@ -77,10 +79,15 @@ export class SmtpIngress extends Construct {
     const key = encryptionKey(this, config)
     const cluster = new Cluster(this, 'Cluster', {
       vpc,
-      containerInsightsV2: ContainerInsights.ENABLED,
+      containerInsightsV2: ContainerInsights.DISABLED,
       // The spool is on the disks of the tasks.
       ...(key && { managedStorageConfiguration: { fargateEphemeralStorageKmsKey: key } }),
     })
+    acknowledge(
+      cluster,
+      'Container Insights costs 11 USD a month. Alarms and dashboard use metrics of ECS, the balancer and the tasks.',
+      'ECS4',
+    )
     return new FargateService(this, 'Service', {
       // The cast is needed because the CDK's types do not support exactOptionalPropertyTypes.
       cluster: cluster as ICluster,

@@ -25,6 +25,7 @@ export interface Endpoints {
   readonly queues: Readonly<Record<string, string>>
   readonly tables: Readonly<Record<string, string>>
   readonly bucket: string
+  readonly eventsBucket: string
   /** The file with the authority's certificate. */
   readonly authority: string
   /** The directory of the units' logs. */
@@ -34,7 +35,7 @@ export interface Endpoints {
 
 /**
  * Returns the queues' URLs and the tables' names, keyed by the prefix of the environment variable
- * (`EVALUATION_QUEUE_URL` → `evaluation`), and the content bucket.
+ * (`EVALUATION_QUEUE_URL` → `evaluation`), and the buckets.
  * @param variables the environment variables of all units
  */
 export function namesIn(
@@ -42,7 +43,7 @@ export function namesIn(
   template: Template,
   resolver: Resolver,
   { queues }: Resources,
-): Pick<Endpoints, 'queues' | 'tables' | 'bucket'> {
+): Pick<Endpoints, 'queues' | 'tables' | 'bucket' | 'eventsBucket'> {
   const valuesBySuffix = (suffix: string) =>
     Object.entries(variables)
       .filter(([name]) => name.endsWith(suffix))
@@ -56,6 +57,7 @@ export function namesIn(
     queues: Object.fromEntries([...stages, ...deadLetters]),
     tables: Object.fromEntries(valuesBySuffix('_TABLE')),
     bucket: variables.CONTENT_BUCKET ?? '',
+    eventsBucket: variables.EVENTS_BUCKET ?? '',
   }
 }
 

@@ -107,11 +107,14 @@ async function start<W extends PartnerNetwork>(
   const ingressEnvironment = readIngressEnvironment(stack.template, stack.resolver)
   const invokePort = await choosePort(0, 'lambda')
   await fillSecret(ingressEnvironment, aws.emulators, authority)
-  const baseEnvironment = { ...aws.environment, NODE_COMPILE_CACHE: stack.compileCache }
-  const starting = startIngress(context, folders.logs, smtpPort, {
-    ...baseEnvironment,
-    ...ingressEnvironment,
+  const unitEnvironment = {
+    ...aws.environment,
+    NODE_COMPILE_CACHE: stack.compileCache,
     AWS_ENDPOINT_URL_LAMBDA: `http://127.0.0.1:${invokePort}`,
+  }
+  const starting = startIngress(context, folders.logs, smtpPort, {
+    ...unitEnvironment,
+    ...ingressEnvironment,
   })
   const stopIngress = () =>
     starting.then(
@@ -124,7 +127,7 @@ async function start<W extends PartnerNetwork>(
     aws,
     stack,
     invokePort,
-    base: { ...baseEnvironment, CANARY_AUTHORITY: authority.certificate },
+    base: { ...unitEnvironment, CANARY_AUTHORITY: authority.certificate },
   }).catch(async (error: unknown) => {
     await stopIngress()
     throw error
@@ -216,7 +219,7 @@ async function openStack(
   { options, notify, onStop }: Context,
   { folders, dns, aws: { clients, emulators } }: { folders: Folders; dns: DnsServer; aws: Aws },
 ): Promise<Stack> {
-  const assembly = await synthesise({ ...localSettings, ...options.settings }, folders.temporary)
+  const assembly = await synthesise(settingsOf(options), folders.temporary)
   const template = withDnsServer(assembly.template, `127.0.0.1:${dns.port}`)
   const resolver = new Resolver(template)
   const resources = await createResources(template, resolver, clients)
@@ -241,6 +244,13 @@ const localSettings = {
   dnsServers: [dnsPlaceholder],
   // A short interval, so that a user can try a rotation.
   certificate: { readEverySeconds: 5 },
+}
+
+/** Adds the runner's settings. On this machine small batches cost nothing, so no job waits for a larger one. */
+function settingsOf({ settings }: Options): Record<string, unknown> {
+  const { functions } = { functions: {}, ...settings } as { functions: { deliver?: object } }
+  const deliver = { batchingWindowSeconds: 0, ...functions.deliver }
+  return { ...localSettings, ...settings, functions: { ...functions, deliver } }
 }
 
 const withDnsServer = (template: Template, address: string): Template =>

@@ -9,7 +9,7 @@ import {
 import type { ITopic } from 'aws-cdk-lib/aws-sns'
 import { Construct } from 'constructs'
 import { byTime } from '../../shared/contract/messages-index.ts'
-import { Metric } from '../../shared/contract/metrics.ts'
+import { ingressMetricsIntervalMs, Metric } from '../../shared/contract/metrics.ts'
 import type { MailMetrics } from '../mail-metrics.ts'
 import type { MailQueue } from '../queues/mail-queue.ts'
 import type { UnitFunction } from '../unit.ts'
@@ -40,6 +40,7 @@ export class Alarms extends Construct {
     this.watchNatGateways(parts)
     this.watchReports()
     this.watchExpiry()
+    this.watchEvents(parts)
   }
 
   /**
@@ -79,8 +80,11 @@ export class Alarms extends Construct {
     this.add('TooFewTasks', {
       title: 'Too few ingress tasks',
       impact: 'Mail still arrives, but the loss of one more task or zone could stop it.',
-      metric: runningTasks(ingress.service),
-      threshold: config.ingress.minimumTasks,
+      // Each task writes the metric at a fixed interval, so the number of values counts the tasks. ECS has such a count
+      // only in Container Insights, whose 37 metrics cost 11 USD a month.
+      metric: this.metrics.ingress(Metric.connections, { statistic: Stats.SAMPLE_COUNT, period: taskPeriod }),
+      threshold:
+        (config.ingress.minimumTasks - 0.5) * (taskPeriod.toMilliseconds() / ingressMetricsIntervalMs),
       comparison: LESS_THAN_THRESHOLD,
       periods: 3,
     })
@@ -218,6 +222,8 @@ export class Alarms extends Construct {
       functions.rotate,
       'A renewed certificate is neither announced nor served, and partners get no notice; the old one stays in use.',
     )
+    this.watchErrors('record-events', functions.record, 'Some events wait until they are stored again.')
+    this.watchErrors('seal-hour', functions.seal, 'Reports lack an hour until a later run seals it.')
     this.add('Throttles', {
       title: 'Functions are throttled',
       impact: 'Mail waits for its decision, delivery or DSN, or requests to the API fail.',
@@ -244,7 +250,8 @@ export class Alarms extends Construct {
   private watchFailingJobs(): void {
     this.add('JobsFailing', {
       title: 'Jobs keep failing',
-      impact: 'Mail or DSNs wait, because their jobs have failed for a quarter of an hour and are retried.',
+      impact:
+        'Mail, DSNs or events wait, because their jobs have failed for a quarter of an hour and are retried.',
       metric: failingJobs(this.metrics),
       threshold: 1,
     })
@@ -372,6 +379,31 @@ export class Alarms extends Construct {
     })
   }
 
+  private watchEvents({ queues }: MonitoredParts): void {
+    this.watchQueue('Events', [queues.events], 15, {
+      dead: 'Reports miss events of these messages; mail flows on.',
+      late: 'Reports and the list of rejected sessions lag behind; mail flows on.',
+    })
+    this.add('EventsMissing', {
+      title: 'Events are missing',
+      impact: 'Reports count too little: the message trace has messages of which an event was lost.',
+      metric: this.metrics.function('seal-hour', Metric.eventsMissing, { period: Duration.hours(1) }),
+      threshold: 1,
+    })
+    this.add('HoursUnsealed', {
+      title: 'Hours are not sealed',
+      impact:
+        'Reports lack hours; after two days they are sealed by hand only, and after seven days they are lost.',
+      // Two hours, because each run publishes the metric once, and the alarm must not end between two runs.
+      metric: this.metrics.function('seal-hour', Metric.hoursUnsealed, {
+        statistic: Stats.MAXIMUM,
+        period: Duration.hours(2),
+      }),
+      threshold: 1,
+      notifiesOfMissingData: true,
+    })
+  }
+
   private add(id: string, props: AlarmProps): Alarm {
     const alarm = new Alarm(this, id, props, this.topic)
     this.all.push(alarm)
@@ -379,16 +411,8 @@ export class Alarms extends Construct {
   }
 }
 
-/** Container Insights counts running tasks; ECS's own metrics contain no such count. */
-function runningTasks({ cluster, serviceName }: MonitoredParts['ingress']['service']): IMetric {
-  return new CloudWatchMetric({
-    namespace: 'ECS/ContainerInsights',
-    metricName: 'RunningTaskCount',
-    dimensionsMap: { ClusterName: cluster.clusterName, ServiceName: serviceName },
-    statistic: Stats.MINIMUM,
-    period: Duration.minutes(5),
-  })
-}
+/** The period over which the values of the tasks are counted. */
+const taskPeriod = Duration.minutes(5)
 
 /** Sums over two hours: rotate-certificate runs only once per hour, and the alarm must not end between two runs. */
 function certificatesRefused(metrics: MailMetrics): IMetric {
@@ -418,12 +442,14 @@ function failingJobs(metrics: MailMetrics): IMetric {
   const ofUnit = (unit: string) => metrics.function(unit, Metric.jobsFailing, { period })
   return new MathExpression({
     label: 'Failing jobs',
-    expression: 'FILL(evaluation, 0) + FILL(authentication, 0) + FILL(delivery, 0) + FILL(bounce, 0)',
+    expression:
+      'FILL(evaluation, 0) + FILL(authentication, 0) + FILL(delivery, 0) + FILL(bounce, 0) + FILL(events, 0)',
     usingMetrics: {
       evaluation: ofUnit('evaluate-policy'),
       authentication: ofUnit('authenticate-message'),
       delivery: ofUnit('deliver-message'),
       bounce: ofUnit('bounce-message'),
+      events: ofUnit('record-events'),
     },
     period,
   })
@@ -475,7 +501,11 @@ function natPortErrors(natGatewayIds: readonly string[]): IMetric {
   return sum('Port errors', period, Object.fromEntries(metrics))
 }
 
-function throttles(functions: MonitoredParts['functions']): IMetric {
+/**
+ * Of the functions for mail and the API. An alarm permits ten metrics, and throttled functions for events show in their
+ * late queue and in unsealed hours.
+ */
+function throttles({ record: _record, seal: _seal, ...functions }: MonitoredParts['functions']): IMetric {
   const metricEntries = Object.entries(functions).map(([name, handler]) => [
     name,
     handler.metricThrottles({ statistic: Stats.SUM }),

@@ -28,7 +28,9 @@ export interface MonitoredParts {
       | 'report'
       | 'expiryWatch'
       | 'rotate'
-      | 'canary',
+      | 'canary'
+      | 'record'
+      | 'seal',
       UnitFunction
     >
   >

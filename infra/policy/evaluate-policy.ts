@@ -32,13 +32,19 @@ export class EvaluatePolicy extends Construct {
       allowRecursiveInvocation: true,
     })
     setDecisionEnvironment(config, this.handler)
-    connectors.grantRead(this.handler)
+    connectors.grantSnapshotAndLists(this.handler)
     messages.grantTrace(this.handler)
     transport.grantObserving(this.handler)
     transport.grantStandings(this.handler)
     grantCertificateEvents(this.handler)
     notices.grantPublish(this.handler)
-    for (const queue of [queues.evaluation, queues.authentication, ...queues.deliveries, queues.bounce])
+    for (const queue of [
+      queues.evaluation,
+      queues.authentication,
+      ...queues.deliveries,
+      queues.bounce,
+      queues.events,
+    ])
       queue.grantSend(this.handler)
     queues.evaluation.consume(this.handler)
   }

@@ -40,8 +40,22 @@ export interface MailQueueProps {
   /** The names of the environment variables with the queue's URLs begin with this text. */
   readonly variablePrefix: string
   /** Limits of the function that consumes the queue. */
-  readonly consumer: { readonly timeoutSeconds: number; readonly concurrency: number }
+  readonly consumer: {
+    readonly timeoutSeconds: number
+    readonly concurrency: number
+    /** How long an invocation waits for more records. @default 0 */
+    readonly batchingWindowSeconds?: number
+    /** Most records of an invocation. @default 50 with a window, otherwise ten */
+    readonly batchSize?: number
+  }
 }
+
+/**
+ * Lambda gathers more than ten messages only in a batching window of a second or more
+ * (https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html). A quiet queue may make a message
+ * wait for 20 seconds, whatever the window (https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html).
+ */
+const defaultBatchSize = (batchingWindowSeconds: number): number => (batchingWindowSeconds > 0 ? 50 : 10)
 
 /**
  * A queue with its dead-letter queue. Both refuse plain HTTP. SQS has no condition key for the TLS version and needs
@@ -68,7 +82,9 @@ export class MailQueue extends Construct {
     })
     this.queue = new Queue(this, 'Queue', {
       ...common,
-      visibilityTimeout: Duration.seconds(props.consumer.timeoutSeconds * visibilityTimeoutFactor),
+      visibilityTimeout: Duration.seconds(
+        props.consumer.timeoutSeconds * visibilityTimeoutFactor + (props.consumer.batchingWindowSeconds ?? 0),
+      ),
       deadLetterQueue: { queue: this.deadLetters, maxReceiveCount: maxReceives },
     })
     for (const queue of [this.queue, this.deadLetters]) this.setKey(queue)
@@ -91,11 +107,17 @@ export class MailQueue extends Construct {
     this.deadLetters.grantSendMessages(consumer)
     this.grantKey(consumer)
     this.setDeadLettersUrl(consumer)
+    const {
+      concurrency,
+      batchingWindowSeconds = 0,
+      batchSize = defaultBatchSize(batchingWindowSeconds),
+    } = this.props.consumer
     consumer.addEventSource(
       new SqsEventSource(this.queue, {
-        batchSize: 10,
+        batchSize,
+        ...(batchingWindowSeconds > 0 && { maxBatchingWindow: Duration.seconds(batchingWindowSeconds) }),
         reportBatchItemFailures: true,
-        maxConcurrency: this.props.consumer.concurrency,
+        maxConcurrency: concurrency,
       }),
     )
   }

@@ -2,7 +2,7 @@ import { Construct } from 'constructs'
 import type { Config } from '../config.ts'
 import { MailQueue } from './mail-queue.ts'
 
-/** The queues of the stages of a message: evaluation, authentication, delivery, bounce. */
+/** The queues of the stages of a message: evaluation, authentication, delivery, bounce; and the queue of events. */
 export class MailQueues extends Construct {
   readonly evaluation: MailQueue
   /** Messages whose senders are to be authenticated before their evaluation. */
@@ -15,6 +15,9 @@ export class MailQueues extends Construct {
   /** The queues of delivery jobs. */
   readonly deliveries: readonly MailQueue[]
   readonly bounce: MailQueue
+  /** What happened to mail. */
+  readonly events: MailQueue
+  /** The queues of jobs. */
   readonly all: readonly MailQueue[]
 
   constructor(scope: Construct, id: string, config: Config) {
@@ -43,6 +46,12 @@ export class MailQueues extends Construct {
     })
     this.deliveries = [this.delivery, this.unprovenDelivery, this.lowPriorityDelivery]
     this.bounce = new MailQueue(this, 'Bounce', { config, variablePrefix: 'BOUNCE', consumer: bounce })
+    this.events = new MailQueue(this, 'Events', {
+      config,
+      variablePrefix: 'EVENTS',
+      // The most that Lambda permits. Each object that record-events writes costs as much as a dozen messages of the queue.
+      consumer: { ...config.functions.record, batchingWindowSeconds: 60, batchSize: 10_000 },
+    })
     this.all = [this.evaluation, this.authentication, ...this.deliveries, this.bounce]
   }
 }

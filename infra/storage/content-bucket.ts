@@ -1,17 +1,12 @@
 import { Duration, Stack } from 'aws-cdk-lib'
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
-import {
-  BlockPublicAccess,
-  Bucket,
-  BucketEncryption,
-  type CfnBucket,
-  ObjectOwnership,
-} from 'aws-cdk-lib/aws-s3'
+import { BlockPublicAccess, Bucket, type CfnBucket, ObjectOwnership } from 'aws-cdk-lib/aws-s3'
 import { Construct } from 'constructs'
 import { acknowledge } from '../acknowledge.ts'
 import type { Config } from '../config.ts'
-import { encryptionKey, grantKeyUse } from '../encryption-key.ts'
+import { grantKeyUse } from '../encryption-key.ts'
 import type { Unit } from '../unit.ts'
+import { bucketEncryption } from './bucket-encryption.ts'
 import { retained } from './retained.ts'
 
 const allObjectsReason =
@@ -19,13 +14,13 @@ const allObjectsReason =
 
 const ulidPattern = '?'.repeat(26)
 
-/** Patterns of whole keys: segments, large messages, TLS reports, DSNs. */
-const contentKeyPatterns = [
-  `segments/${ulidPattern}`,
-  `messages/${ulidPattern}`,
-  `reports/${ulidPattern}`,
-  `dsn/${ulidPattern}-${'?'.repeat(16)}`,
-]
+/** Patterns of whole keys (shared/content/content-key.ts), and of those of version 0.2 without the digits of a hash. */
+const contentKeyPatterns = ['??/', ''].flatMap((hash) => [
+  `segments/${hash}${ulidPattern}`,
+  `messages/${hash}${ulidPattern}`,
+  `reports/${hash}${ulidPattern}`,
+  `dsn/${hash}${ulidPattern}-${'?'.repeat(16)}`,
+])
 
 /**
  * The content of messages in transit. An object is written once under a new key and never changed. It is not
@@ -39,7 +34,7 @@ export class ContentBucket extends Construct {
     super(scope, id)
     this.config = config
     this.bucket = new Bucket(this, 'Bucket', {
-      ...this.encryption(config),
+      ...bucketEncryption(this, config),
       blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
       objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
       enforceSSL: true,
@@ -99,12 +94,5 @@ export class ContentBucket extends Construct {
 
   private get logicalId(): string {
     return Stack.of(this).getLogicalId(this.bucket.node.defaultChild as CfnBucket)
-  }
-
-  /** A bucket key saves a call of KMS for each object (https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html). */
-  private encryption(config: Config) {
-    const key = encryptionKey(this, config)
-    if (key === undefined) return { encryption: BucketEncryption.S3_MANAGED }
-    return { encryption: BucketEncryption.KMS, encryptionKey: key, bucketKeyEnabled: true }
   }
 }

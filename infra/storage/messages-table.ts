@@ -58,6 +58,20 @@ export class MessagesTable extends Construct {
     this.table.grantCallsOn(unit, { attributes }, 'UpdateItem')
   }
 
+  /** Lets the unit store rejected sessions. */
+  grantRejected(unit: Unit): void {
+    this.table.grantCallsUnder(unit, 'rejected#', 'BatchWriteItem')
+    unit.addEnvironment('TRACE_RETENTION_DAYS', String(this.retentionDays))
+    this.setTableEnvironment(unit)
+  }
+
+  /** Lets the unit list recipients by time, and read their states. */
+  grantReconciliation(unit: Unit): void {
+    this.table.grantCalls(unit, 'BatchGetItem')
+    this.table.grantIndexQuery(unit, byTime)
+    this.setTableEnvironment(unit)
+  }
+
   private setTableEnvironment(unit: Unit): void {
     unit.addEnvironment('MESSAGES_TABLE', this.table.tableName)
   }

@@ -1,4 +1,4 @@
-/** Lambda's Invoke, for a function that answers. The request is signed without the SDK. */
+/** Lambda's Invoke. The request is signed without the SDK. */
 import { createHash } from 'node:crypto'
 import { CredentialsCache, type ProvidedCredentials } from './credentials-cache.ts'
 import { NoResponseError } from './errors.ts'
@@ -36,19 +36,32 @@ export class FunctionInvoker {
    * @throws ServiceError, NoResponseError, or Error when the function failed
    */
   async invoke(event: unknown): Promise<unknown> {
-    const body = Buffer.from(JSON.stringify(event))
-    const request: ServiceRequest = {
-      method: 'POST',
-      path: this.#path,
-      headers: { 'content-length': String(body.length), 'content-type': 'application/json' },
-      body: [body],
-      payloadHash: createHash('sha256').update(body).digest('hex'),
-    }
+    const request = this.#request(event)
     const response = await this.#client.send(request, 1).catch((error: unknown) => {
       if (!isBrokenConnection(error)) throw error
       return this.#client.send(request, 1)
     })
     return resultOf(response)
+  }
+
+  /**
+   * Starts an asynchronous invocation, which Lambda repeats twice if it fails. A request without a response is sent again,
+   * so the function must be idempotent.
+   * @throws ServiceError or NoResponseError when the invocation may not have been started
+   */
+  async invokeAsync(event: unknown): Promise<void> {
+    await this.#client.send(this.#request(event, { 'x-amz-invocation-type': 'Event' }))
+  }
+
+  #request(event: unknown, headers: Record<string, string> = {}): ServiceRequest {
+    const body = Buffer.from(JSON.stringify(event))
+    return {
+      method: 'POST',
+      path: this.#path,
+      headers: { 'content-length': String(body.length), 'content-type': 'application/json', ...headers },
+      body: [body],
+      payloadHash: createHash('sha256').update(body).digest('hex'),
+    }
   }
 
   close(): void {

@@ -1,18 +1,14 @@
-/**
- * The connectors table: one partition for each kind of item, and the version item. Every write on which a decision
- * depends is followed by an increment of the version, and every reader compares the version before a decision.
- */
+/** Reads the connectors table: one partition for each kind of item. */
 import {
   type DynamoDBDocumentClient,
   GetCommand,
   QueryCommand,
   type QueryCommandInput,
-  UpdateCommand,
 } from '@aws-sdk/lib-dynamodb'
+import type { AcceptedDomain, InboundConnector, OutboundConnector } from '../connectors/schema.ts'
 import { queryItems } from '../dynamodb/query-items.ts'
-import { readVersion, versionKey } from './version.ts'
-
-export type ItemKind = 'inbound-connector' | 'outbound-connector' | 'accepted-domain'
+import type { ConnectorSet } from '../policy/snapshot.ts'
+import type { ItemKind } from './change-log.ts'
 
 export class ConnectorsTable {
   readonly documents: DynamoDBDocumentClient
@@ -21,23 +17,6 @@ export class ConnectorsTable {
   constructor(documents: DynamoDBDocumentClient, name: string) {
     this.documents = documents
     this.name = name
-  }
-
-  version(): Promise<number> {
-    return readVersion(this.documents, this.name)
-  }
-
-  /** Increments the version, so that every reader loads the connectors again. */
-  async bumpVersion(): Promise<void> {
-    await this.documents.send(
-      new UpdateCommand({
-        TableName: this.name,
-        Key: versionKey,
-        UpdateExpression: 'ADD #version :one',
-        ExpressionAttributeNames: { '#version': 'version' },
-        ExpressionAttributeValues: { ':one': 1 },
-      }),
-    )
   }
 
   async get(pk: string, sk: string): Promise<Record<string, unknown> | undefined> {
@@ -51,6 +30,16 @@ export class ConnectorsTable {
   async all<T>(kind: ItemKind): Promise<T[]> {
     const items = queryItems(this.documents, this.#queryOf(kind))
     return Array.fromAsync(items, (item) => withoutKeys<T>(item))
+  }
+
+  /** Reads all connectors and accepted domains consistently. */
+  async readAll(): Promise<Omit<ConnectorSet, 'version'>> {
+    const [inbound, outbound, acceptedDomains] = await Promise.all([
+      this.all<InboundConnector>('inbound-connector'),
+      this.all<OutboundConnector>('outbound-connector'),
+      this.all<AcceptedDomain>('accepted-domain'),
+    ])
+    return { inbound, outbound, acceptedDomains }
   }
 
   /**

@@ -7,7 +7,8 @@
 import { DeleteCommand, PutCommand } from '@aws-sdk/lib-dynamodb'
 import { comparableName } from '../connectors/comparable-name.ts'
 import { unlessConditionFails } from '../dynamodb/unless-condition-fails.ts'
-import type { ConnectorsTable, ItemKind } from './connectors-table.ts'
+import type { ItemKind } from './change-log.ts'
+import type { ConnectorsTable } from './connectors-table.ts'
 
 const abandonedAfterMs = 60_000
 

@@ -1,10 +1,9 @@
 /**
- * Stores connectors and accepted domains. A writer puts its item under a condition on that item and then increments the
- * version of the table. A reader reads that version consistently before a decision, and loads the connectors again when
- * the version has changed. So a final decision that begins after a write was confirmed never uses an older connector.
+ * Stores connectors and accepted domains. A write, its change in the log and the version of the table are one
+ * transaction, under a condition on the written item.
  */
 import { isDeepStrictEqual } from 'node:util'
-import { DeleteCommand, type DynamoDBDocumentClient, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
+import { type DynamoDBDocumentClient, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { ulid } from 'ulid'
 import { comparableName } from '../connectors/comparable-name.ts'
 import {
@@ -18,10 +17,13 @@ import {
 } from '../connectors/schema.ts'
 import type { OutboundValidation } from '../connectors/validation.ts'
 import { unlessConditionFails } from '../dynamodb/unless-condition-fails.ts'
-import { type ConnectorSet, compileSnapshot, type Snapshot } from '../policy/snapshot.ts'
-import { ConnectorsTable, type ItemKind, withoutKeys } from './connectors-table.ts'
+import type { ConnectorSet } from '../policy/snapshot.ts'
+import { ChangeLog, type ItemKind } from './change-log.ts'
+import { commitChange, type NewChange } from './commit-change.ts'
+import { ConnectorsTable, withoutKeys } from './connectors-table.ts'
 import { NameReservations } from './name-reservations.ts'
 import { RecipientLists } from './recipient-lists.ts'
+import { readTableVersion } from './version.ts'
 
 /**
  * The result of a write. `value.version` counts the writes of the item and is its entity tag; the version of the table
@@ -52,6 +54,8 @@ interface ServerFields {
   version: number
   createdAt: string
   updatedAt: string
+  /** Domains have none. */
+  name?: string
 }
 
 /** Items of one kind by sort key, with optimistic concurrency. */
@@ -72,56 +76,59 @@ class VersionedItems<T extends ServerFields> {
   }
 
   /** @returns `VersionMismatch` when the item exists */
-  async insert(key: string, fields: Omit<T, keyof ServerFields>): Promise<SaveResult<T>> {
+  async insert(key: string, fields: Omit<T, keyof ServerFields>, actor: string): Promise<SaveResult<T>> {
     const at = new Date(this.#now()).toISOString()
-    return this.#put(key, { ...fields, createdAt: at, updatedAt: at, version: 1 } as T, null)
+    return this.#put(key, { ...fields, createdAt: at, updatedAt: at, version: 1 } as T, null, actor)
   }
 
-  async replace(key: string, fields: Omit<T, keyof ServerFields>, current: T): Promise<SaveResult<T>> {
+  /** @param current as it is stored */
+  async replace(
+    key: string,
+    fields: Omit<T, keyof ServerFields>,
+    current: T,
+    actor: string,
+  ): Promise<SaveResult<T>> {
     const updatedAt = new Date(this.#now()).toISOString()
     const value = { ...fields, createdAt: current.createdAt, updatedAt, version: current.version + 1 } as T
-    return this.#put(key, value, current.version)
+    return this.#put(key, value, current, actor)
   }
 
   async remove(
     key: string,
     expected: ExpectedVersions,
+    actor: string,
   ): Promise<{ removed: RemoveResult; previous: T | null }> {
     const previous = await this.get(key)
     if (!previous) return { removed: { kind: 'NotFound' }, previous }
     if (!isExpected(previous, expected)) return { removed: { kind: 'VersionMismatch' }, previous }
-    const isWritten = await unlessConditionFails(
-      this.#table.documents.send(
-        new DeleteCommand({
-          TableName: this.#table.name,
-          Key: { pk: this.#kind, sk: key },
-          ...onlyAtVersion(previous.version),
-        }),
-      ),
-    )
-    if (!isWritten) return { removed: { kind: 'VersionMismatch' }, previous }
-    await this.#table.bumpVersion()
-    return { removed: { kind: 'Removed' }, previous }
+    const isRemoved = await this.#commit(key, { before: previous, after: null, actor })
+    return { removed: { kind: isRemoved ? 'Removed' : 'VersionMismatch' }, previous }
   }
 
   page(after: string | null, limit: number) {
     return this.#table.page<T>(this.#kind, after, limit)
   }
 
-  async #put(key: string, value: T, current: number | null): Promise<SaveResult<T>> {
+  async #put(key: string, value: T, current: T | null, actor: string): Promise<SaveResult<T>> {
     if (Buffer.byteLength(JSON.stringify(value)) > maxItemOctets) return { kind: 'TooLarge' }
-    const isWritten = await unlessConditionFails(
-      this.#table.documents.send(
-        new PutCommand({
-          TableName: this.#table.name,
-          Item: { pk: this.#kind, sk: key, ...value },
-          ...(current === null ? { ConditionExpression: isNew } : onlyAtVersion(current)),
-        }),
-      ),
-    )
-    if (!isWritten) return { kind: 'VersionMismatch' }
-    await this.#table.bumpVersion()
-    return { kind: 'Saved', value }
+    const isWritten = await this.#commit(key, { before: current, after: value, actor })
+    return isWritten ? { kind: 'Saved', value } : { kind: 'VersionMismatch' }
+  }
+
+  #commit(
+    key: string,
+    { before, after, actor }: { before: T | null; after: T | null; actor: string },
+  ): Promise<boolean> {
+    const change: NewChange = {
+      kind: this.#kind,
+      key,
+      name: (after ?? before)?.name ?? key,
+      actor,
+      before: before as Record<string, unknown> | null,
+      after: after as Record<string, unknown> | null,
+      condition: before === null ? { ConditionExpression: isNew } : onlyAtVersion(before.version),
+    }
+    return commitChange(this.#table.documents, this.#table.name, change, this.#now)
   }
 }
 
@@ -142,7 +149,10 @@ interface NamedItem extends ServerFields {
   name: string
 }
 
-/** Connectors of one direction. `serverFields` are fields that every written connector gets. */
+/**
+ * Connectors of one direction. `serverFields` are fields that every written connector gets. `actor` is the IAM principal
+ * or the subject of the token that writes.
+ */
 export class Connectors<T extends NamedItem, Input extends { name: string }> {
   readonly #items: VersionedItems<T>
   readonly #names: NameReservations
@@ -162,28 +172,28 @@ export class Connectors<T extends NamedItem, Input extends { name: string }> {
     return this.#items.page(after, limit)
   }
 
-  async create(input: Input): Promise<SaveResult<T>> {
+  async create(input: Input, actor: string): Promise<SaveResult<T>> {
     const id = ulid()
     if (!(await this.#names.reserve(input.name, id))) return { kind: 'NameTaken' }
-    const saved = await this.#items.insert(id, this.#fields(id, input))
+    const saved = await this.#items.insert(id, this.#fields(id, input), actor)
     if (saved.kind !== 'Saved') await this.#names.release(input.name, id)
     return saved
   }
 
-  async replace(id: string, input: Input, expected: ExpectedVersions): Promise<SaveResult<T>> {
+  async replace(id: string, input: Input, expected: ExpectedVersions, actor: string): Promise<SaveResult<T>> {
     const current = await this.#items.get(id)
     if (!current) return { kind: 'NotFound' }
     if (!isExpected(current, expected)) return { kind: 'VersionMismatch' }
     // A write would change the version, and so the plan of another administrator, for nothing.
     if (hasFields(current, input)) return { kind: 'Saved', value: current }
     if (!(await this.#names.reserve(input.name, id))) return { kind: 'NameTaken' }
-    const saved = await this.#items.replace(id, this.#fields(id, input), current)
+    const saved = await this.#items.replace(id, this.#fields(id, input), current, actor)
     if (saved.kind === 'Saved') await this.#releaseUnless(current.name, input.name, id)
     return saved
   }
 
-  async remove(id: string, expected: ExpectedVersions): Promise<RemoveResult> {
-    const { removed, previous } = await this.#items.remove(id, expected)
+  async remove(id: string, expected: ExpectedVersions, actor: string): Promise<RemoveResult> {
+    const { removed, previous } = await this.#items.remove(id, expected, actor)
     if (removed.kind === 'Removed' && previous) await this.#names.release(previous.name, id)
     return removed
   }
@@ -251,37 +261,41 @@ export class AcceptedDomains {
   }
 
   /** @returns `VersionMismatch` when the domain exists */
-  create(domain: string, input: AcceptedDomainInput): Promise<SaveResult<AcceptedDomain>> {
-    return this.#items.insert(domain, { domain, ...input })
+  create(domain: string, input: AcceptedDomainInput, actor: string): Promise<SaveResult<AcceptedDomain>> {
+    return this.#items.insert(domain, { domain, ...input }, actor)
   }
 
   async replace(
     domain: string,
     input: AcceptedDomainInput,
     expected: ExpectedVersions,
+    actor: string,
   ): Promise<SaveResult<AcceptedDomain>> {
     const current = await this.get(domain)
     if (!current) return { kind: 'NotFound' }
     if (!isExpected(current, expected)) return { kind: 'VersionMismatch' }
     if (hasFields(current, input)) return { kind: 'Saved', value: current }
-    return this.#items.replace(domain, { ...current, ...input }, current)
+    return this.#items.replace(domain, { ...current, ...input }, current, actor)
   }
 
   /** Names the list of the domain's recipients; undefined for no list. @param current as it was read */
   setRecipientList(
-    { recipientList: _previous, ...current }: AcceptedDomain,
+    current: AcceptedDomain,
     list: Pick<RecipientList, 'version' | 'addresses'> | undefined,
+    actor: string,
   ): Promise<SaveResult<AcceptedDomain>> {
+    const { recipientList: _previous, ...fields } = current
     const recipientList = list && { ...list, updatedAt: new Date(this.#now()).toISOString() }
     return this.#items.replace(
       current.domain,
-      { ...current, ...(recipientList && { recipientList }) },
+      { ...fields, ...(recipientList && { recipientList }) },
       current,
+      actor,
     )
   }
 
-  async remove(domain: string, expected: ExpectedVersions): Promise<RemoveResult> {
-    return (await this.#items.remove(domain, expected)).removed
+  async remove(domain: string, expected: ExpectedVersions, actor: string): Promise<RemoveResult> {
+    return (await this.#items.remove(domain, expected, actor)).removed
   }
 }
 
@@ -296,6 +310,7 @@ export class ConnectorRepository {
   readonly outbound: OutboundConnectors
   readonly acceptedDomains: AcceptedDomains
   readonly recipientLists: RecipientLists
+  readonly changes: ChangeLog
 
   readonly #table: ConnectorsTable
 
@@ -307,95 +322,16 @@ export class ConnectorRepository {
     this.outbound = new OutboundConnectors(table, now)
     this.acceptedDomains = new AcceptedDomains(table, now)
     this.recipientLists = new RecipientLists(documents, tableName)
+    this.changes = new ChangeLog(documents, tableName)
   }
 
   /** Counts the writes of connectors and accepted domains. */
-  version(): Promise<number> {
-    return this.#table.version()
+  async version(): Promise<number> {
+    return (await readTableVersion(this.#table.documents, this.#table.name)).version
   }
 
   /** Reads all connectors and accepted domains consistently. */
   readAll(): Promise<Omit<ConnectorSet, 'version'>> {
-    return readAllConnectors(this.#table)
-  }
-}
-
-async function readAllConnectors(table: ConnectorsTable): Promise<Omit<ConnectorSet, 'version'>> {
-  const [inbound, outbound, acceptedDomains] = await Promise.all([
-    table.all<InboundConnector>('inbound-connector'),
-    table.all<OutboundConnector>('outbound-connector'),
-    table.all<AcceptedDomain>('accepted-domain'),
-  ])
-  return { inbound, outbound, acceptedDomains }
-}
-
-/**
- * A writer may die between its write and the version's increment, so a snapshot above this age is loaded again even
- * when the version is unchanged.
- */
-const maxSnapshotAgeMs = 60_000
-
-interface SnapshotLoad {
-  version: number
-  snapshot: Promise<Snapshot>
-  startedAt: number
-}
-
-/** Returns the current connectors, compiled for decisions. */
-export class SnapshotReader {
-  readonly #table: ConnectorsTable
-  readonly #now: () => number
-  #load: SnapshotLoad | null = null
-  #versionRead: { version: Promise<number>; startedAt: number } | null = null
-
-  /** @param now milliseconds of a monotonic clock, so that an age is never negative */
-  constructor(documents: DynamoDBDocumentClient, table: string, now: () => number = () => performance.now()) {
-    this.#table = new ConnectorsTable(documents, table)
-    this.#now = now
-  }
-
-  /**
-   * Reads the version consistently, and loads the connectors when the version has changed or the snapshot is too old;
-   * callers with the same version share one load.
-   * @param maxAgeMs maximum age of an earlier read of the version that may be used again. A value above 0 is for
-   * decisions that evaluate-policy makes again later (the ingress). A final decision uses 0, which always reads the
-   * version.
-   * @throws when the version or the table cannot be read; then nothing may be decided
-   */
-  async current({ maxAgeMs = 0 }: { maxAgeMs?: number } = {}): Promise<Snapshot> {
-    // The version is read before the load. So a write between the two causes one more load, and is not missed.
-    const version = await this.#version(maxAgeMs)
-    const load = this.#load
-    if (load && load.version >= version && this.#now() - load.startedAt < maxSnapshotAgeMs)
-      return load.snapshot
-    return this.#startLoad(version).snapshot
-  }
-
-  #version(maxAgeMs: number): Promise<number> {
-    const startedAt = this.#now()
-    if (this.#versionRead && startedAt - this.#versionRead.startedAt < maxAgeMs)
-      return this.#versionRead.version
-    const read = { version: this.#table.version(), startedAt }
-    this.#versionRead = read
-    read.version.catch(() => {
-      if (this.#versionRead === read) this.#versionRead = null
-    })
-    return read.version
-  }
-
-  #startLoad(version: number): SnapshotLoad {
-    const load: SnapshotLoad = { version, snapshot: this.#compile(version), startedAt: this.#now() }
-    this.#load = load
-    load.snapshot.catch(() => {
-      if (this.#load === load) this.#load = null
-    })
-    return load
-  }
-
-  async #compile(version: number): Promise<Snapshot> {
-    const { inbound, outbound, acceptedDomains } = await readAllConnectors(this.#table)
-    // No decision depends on the results of validations, and they would take memory.
-    const withoutValidation = outbound.map((connector) => ({ ...connector, validation: null }))
-    return compileSnapshot({ version, inbound, outbound: withoutValidation, acceptedDomains })
+    return this.#table.readAll()
   }
 }

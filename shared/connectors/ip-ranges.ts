@@ -6,21 +6,51 @@
 import { isIPv4 } from 'node:net'
 import ipaddr from 'ipaddr.js'
 
-interface Range<T> {
+interface Bounds {
   /** First and last address as text that sorts by value: `4` or `6` for the family, then hexadecimal digits. */
-  first: string
-  last: string
-  values: T[]
-  /** The narrowest range around this one. */
-  enclosing: Range<T> | null
+  readonly first: string
+  readonly last: string
 }
+
+interface Range<T> extends Bounds {
+  readonly values: readonly T[]
+}
+
+type Entries<T> = Iterable<readonly [range: string, value: T]>
 
 export class IpRanges<T> {
   readonly #ranges: readonly Range<T>[]
+  /** For each range the position of the narrowest range around it; -1 for none. */
+  readonly #enclosing: Int32Array
 
-  /** @param entries `192.0.2.1`, `192.0.2.0/24`, `2001:db8::/32`, as the connector schema takes them */
-  constructor(entries: Iterable<readonly [range: string, value: T]>) {
-    this.#ranges = linkEnclosing(mergeRanges(entries))
+  /**
+   * @param entries `192.0.2.1`, `192.0.2.0/24`, `2001:db8::/32`, as the connector schema takes them
+   * @param ranges these instead of entries
+   */
+  constructor(entries: Entries<T>, ranges: readonly Range<T>[] = mergeRanges(entries)) {
+    this.#ranges = ranges
+    this.#enclosing = linkEnclosing(ranges)
+  }
+
+  /** Returns the ranges without some entries, and then with others. These ranges stay as they are. */
+  changed(removed: Entries<T>, added: Entries<T>): IpRanges<T> {
+    const ranges = [...this.#ranges]
+    let changes = 0
+    const edit = (text: string, change: (values: readonly T[]) => readonly T[]) => {
+      changes++
+      const bounds = boundsOf(text)
+      const position = positionOf(bounds, ranges)
+      const found = ranges[position]
+      const isFound = found !== undefined && compareBounds(found, bounds) === 0
+      const values = change(isFound ? found.values : [])
+      ranges.splice(position, isFound ? 1 : 0, ...(values.length === 0 ? [] : [{ ...bounds, values }]))
+    }
+    for (const [text, removedValue] of removed)
+      edit(text, (values) => values.filter((value) => value !== removedValue))
+    const joining = [...added]
+    if (ranges.length === 0) return changes + joining.length === 0 ? this : new IpRanges(joining)
+    for (const [text, value] of joining) edit(text, (values) => [...values, value])
+    return changes === 0 ? this : new IpRanges<T>([], ranges)
   }
 
   /** The values of every range that holds the address, the narrowest range first. */
@@ -28,8 +58,10 @@ export class IpRanges<T> {
     if (this.#ranges.length === 0) return
     const address = addressKey(ip)
     if (address === null) return
-    for (let range = this.#lastStartingAtOrBefore(address); range !== null; range = range.enclosing)
-      if (address <= range.last) yield* range.values
+    for (let at = this.#lastStartingAtOrBefore(address); at >= 0; at = this.#enclosing[at] ?? -1) {
+      const { last, values } = this.#ranges[at] as Range<T>
+      if (address <= last) yield* values
+    }
   }
 
   has(ip: string): boolean {
@@ -39,51 +71,67 @@ export class IpRanges<T> {
   /** The first value of a range that has an address in common with this range; null if there is none. */
   overlapping(text: string): T | null {
     const { first, last } = boundsOf(text)
-    for (let range = this.#lastStartingAtOrBefore(last); range !== null; range = range.enclosing)
+    for (let at = this.#lastStartingAtOrBefore(last); at >= 0; at = this.#enclosing[at] ?? -1) {
+      const range = this.#ranges[at] as Range<T>
       if (range.last >= first) return range.values[0] ?? null
+    }
     return null
   }
 
   /** Counts the addresses of each family, each address once. */
   addressCounts(): { ipv4: bigint; ipv6: bigint } {
     const counts = { ipv4: 0n, ipv6: 0n }
-    for (const { first, last, enclosing } of this.#ranges)
-      if (enclosing === null)
+    for (const [position, { first, last }] of this.#ranges.entries())
+      if (this.#enclosing[position] === -1)
         counts[first.startsWith('4') ? 'ipv4' : 'ipv6'] += addressNumber(last) - addressNumber(first) + 1n
     return counts
   }
 
-  #lastStartingAtOrBefore(address: string): Range<T> | null {
+  #lastStartingAtOrBefore(address: string): number {
     let [low, high] = [0, this.#ranges.length]
     while (low < high) {
       const middle = (low + high) >>> 1
       if ((this.#ranges[middle] as Range<T>).first <= address) low = middle + 1
       else high = middle
     }
-    return this.#ranges[low - 1] ?? null
+    return low - 1
   }
 }
 
 /** Sorts by first address, wide before narrow, and merges equal ranges. */
-function mergeRanges<T>(entries: Iterable<readonly [string, T]>): Range<T>[] {
-  const byBounds = new Map<string, Range<T>>()
+function mergeRanges<T>(entries: Entries<T>): Range<T>[] {
+  const byBounds = new Map<string, Bounds & { values: T[] }>()
   for (const [text, value] of entries) {
     const { first, last } = boundsOf(text)
     const equalRange = byBounds.get(first + last)
     if (equalRange) equalRange.values.push(value)
-    else byBounds.set(first + last, { first, last, values: [value], enclosing: null })
+    else byBounds.set(first + last, { first, last, values: [value] })
   }
-  return [...byBounds.values()].sort((a, b) => compare(a.first, b.first) || compare(b.last, a.last))
+  return [...byBounds.values()].sort(compareBounds)
 }
 
-function linkEnclosing<T>(ranges: Range<T>[]): Range<T>[] {
-  const open: Range<T>[] = []
-  for (const range of ranges) {
-    while (open.length > 0 && (open.at(-1) as Range<T>).last < range.first) open.pop()
-    range.enclosing = open.at(-1) ?? null
-    open.push(range)
+const compareBounds = (a: Bounds, b: Bounds): number => compare(a.first, b.first) || compare(b.last, a.last)
+
+/** The position of the range with these bounds, or at which it belongs. */
+function positionOf(bounds: Bounds, ranges: readonly Bounds[]): number {
+  let [low, high] = [0, ranges.length]
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (compareBounds(ranges[middle] as Bounds, bounds) < 0) low = middle + 1
+    else high = middle
   }
-  return ranges
+  return low
+}
+
+function linkEnclosing(ranges: readonly Bounds[]): Int32Array {
+  const enclosing = new Int32Array(ranges.length)
+  const open: number[] = []
+  for (const [position, { first }] of ranges.entries()) {
+    while (open.length > 0 && (ranges[open.at(-1) as number] as Bounds).last < first) open.pop()
+    enclosing[position] = open.at(-1) ?? -1
+    open.push(position)
+  }
+  return enclosing
 }
 
 /**

@@ -33,11 +33,15 @@ export class ContentReader {
    * @throws ContentMismatchError when length or SHA-256 differ; the S3 client's errors, among them `NoSuchKey`
    */
   async read(reference: ContentReference): Promise<Buffer> {
-    const body = await this.#get(reference)
-    const content = await readAll(body, reference)
-    if (hash('sha256', content) !== reference.sha256)
-      throw new ContentMismatchError(reference, 'SHA-256 differs')
-    return content
+    return verifyContent(await this.readRange(reference), reference)
+  }
+
+  /**
+   * Reads a range, unverified.
+   * @throws ContentMismatchError when the object ends before the range; the S3 client's errors, among them `NoSuchKey`
+   */
+  async readRange(range: ContentReference): Promise<Buffer> {
+    return readAll(await this.#get(range), range)
   }
 
   /**
@@ -63,6 +67,13 @@ export class ContentReader {
     const { Body } = await this.#s3.send(new GetObjectCommand({ Bucket: bucket, Key: key, Range }))
     return Body as Readable
   }
+}
+
+/** @throws ContentMismatchError when the octets are not those of the reference */
+export function verifyContent(content: Buffer, reference: ContentReference): Buffer {
+  if (hash('sha256', content) !== reference.sha256)
+    throw new ContentMismatchError(reference, 'SHA-256 differs')
+  return content
 }
 
 /** Copies each chunk into one buffer. Collecting the chunks and joining them at the end would need twice the memory. */

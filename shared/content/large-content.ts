@@ -11,6 +11,7 @@ import {
 } from '@aws-sdk/client-s3'
 import { ulid } from 'ulid'
 import type { ContentReference } from '../contract/message.ts'
+import { contentKey } from './content-key.ts'
 import type { ObjectStore } from './segment-writer.ts'
 
 /** Size of every part but the last: the minimum of S3, because a part is in memory during its upload. */
@@ -75,7 +76,7 @@ export async function storeLargeContent(
   options: UploadOptions,
 ): Promise<ContentReference> {
   const { bucket } = options
-  const key = `messages/${ulid()}`
+  const key = contentKey('messages', ulid())
   if (content.length <= partOctets) await putWhole(key, content, options)
   else await putInParts({ Bucket: bucket, Key: key }, content, options)
   return { bucket, key, offset: 0, length: content.length, sha256: content.sha256.toString('hex') }

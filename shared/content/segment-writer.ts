@@ -2,6 +2,7 @@
 import { hash } from 'node:crypto'
 import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
 import type { ContentReference } from '../contract/message.ts'
+import { contentKey } from './content-key.ts'
 import { newUlid } from './ulid.ts'
 
 /** Stores the parts, concatenated, as one object. */
@@ -37,7 +38,7 @@ export class SegmentWriter {
    * used.
    */
   async write(contents: readonly Buffer[]): Promise<ContentReference[]> {
-    const key = `segments/${newUlid()}`
+    const key = contentKey('segments', newUlid())
     const references = segmentReferences(this.#bucket, key, contents)
     await this.#objects.put(key, contents)
     return references

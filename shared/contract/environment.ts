@@ -65,11 +65,21 @@ const UnitEnvironment = z.object({
 /** Every unit that reads connectors needs these variables. */
 export const ConnectorsEnvironment = UnitEnvironment.extend({ CONNECTORS_TABLE: z.string().min(1) })
 
+/** Every unit that holds all connectors reads this variable. */
+const snapshotVariables = {
+  /** The bucket of the snapshot of the connectors. Without it, they are read from the table. */
+  SNAPSHOT_BUCKET: z.string().min(1).optional(),
+  /** In place of the endpoint of S3. Only the local runner sets it. */
+  AWS_ENDPOINT_URL_S3: z.url().optional(),
+}
+
 export const IngressEnvironment = ConnectorsEnvironment.extend({
+  ...snapshotVariables,
   ...postmasterVariables,
   TRANSPORT_TABLE: z.string().min(1),
   CONTENT_BUCKET: z.string().min(1),
   EVALUATION_QUEUE_URL: z.url(),
+  EVENTS_QUEUE_URL: z.url(),
   /** The function that checks recipients at their mailbox server. Without it they are accepted unchecked. */
   CHECK_RECIPIENT_FUNCTION_ARN: z.string().startsWith('arn:').optional(),
   /** In place of the endpoint of Lambda. Only the local runner sets it. */
@@ -194,6 +204,7 @@ const deliveryDeadLetters = {
 }
 
 export const EvaluateEnvironment = DecisionEnvironment.extend({
+  ...snapshotVariables,
   MESSAGES_TABLE: z.string().min(1),
   TRANSPORT_TABLE: z.string().min(1),
   EVALUATION_QUEUE_URL: z.url(),
@@ -225,7 +236,7 @@ const OutboundSmtpEnvironment = ConnectorsEnvironment.extend({
   PRIVATE_MX_NETWORKS: commaSeparated,
 })
 
-export const CheckRecipientEnvironment = OutboundSmtpEnvironment
+export const CheckRecipientEnvironment = OutboundSmtpEnvironment.extend(snapshotVariables)
 
 /** The variables of every unit that sends mail. */
 const OutboundMailEnvironment = OutboundSmtpEnvironment.extend({
@@ -257,7 +268,9 @@ export const DeliverEnvironment = OutboundMailEnvironment.extend({
   ...deliveryQueues,
   ...deliveryDeadLetters,
   /** Maximum number of concurrent deliveries to one destination. */
-  DELIVERIES_PER_DESTINATION: z.coerce.number().int().min(1).default(10),
+  DELIVERIES_PER_DESTINATION: z.coerce.number().int().min(1).default(100),
+  /** Maximum number of workers that deliver to one destination at the same time. */
+  WORKERS_PER_DESTINATION: z.coerce.number().int().min(1).default(20),
   /** Timeouts while a next hop sends nothing: `connect,greeting,command,data`. */
   SMTP_TIMEOUT_SECONDS: smtpTimeouts,
   TRACE_RETENTION_DAYS: retentionDays,
@@ -357,7 +370,23 @@ export function dkimSettings({
   return { domain, selector, secretArn }
 }
 
+export const RecordEventsEnvironment = UnitEnvironment.extend({
+  EVENTS_QUEUE_URL: z.url(),
+  EVENTS_DEAD_LETTERS_URL: z.url(),
+  EVENTS_BUCKET: z.string().min(1),
+  MESSAGES_TABLE: z.string().min(1),
+  TRACE_RETENTION_DAYS: retentionDays,
+})
+
+export const SealHourEnvironment = ConnectorsEnvironment.extend({
+  EVENTS_BUCKET: z.string().min(1),
+  MESSAGES_TABLE: z.string().min(1),
+  /** In place of the endpoint of Lambda. Only the local runner sets it. */
+  AWS_ENDPOINT_URL_LAMBDA: z.url().optional(),
+})
+
 export const ApiEnvironment = DecisionEnvironment.extend({
+  ...snapshotVariables,
   ...signInVariables,
   MESSAGES_TABLE: z.string().min(1),
   TRANSPORT_TABLE: z.string().min(1),

@@ -126,7 +126,7 @@ export const isCanary = (
 
 /** Returns a message that this deployment creates. */
 export const createOwnMessage = (
-  fields: Pick<Message, 'id' | 'envelope' | 'content'> & { madeAt: Date },
+  fields: Pick<Message, 'id' | 'envelope' | 'content'> & { madeAt: Date; headerMessageId: string },
 ): Message => ({
   id: fields.id,
   receivedAt: fields.madeAt.toISOString(),
@@ -135,6 +135,7 @@ export const createOwnMessage = (
   attributedTo: null,
   tls: noTls,
   envelope: fields.envelope,
+  headerMessageId: fields.headerMessageId,
   size: fields.content.length,
   content: fields.content,
 })

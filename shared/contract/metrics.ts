@@ -1,6 +1,9 @@
 /** Names of the metrics that units publish, and that dashboard and alarms read. */
 export const metricNamespace = 'mailflow'
 
+/** Milliseconds from one writing of the metrics of an ingress task to the next; an alarm counts tasks by it. */
+export const ingressMetricsIntervalMs = 10_000
+
 export const Metric = {
   /** Ingress: SMTP sessions open in this task (gauge). */
   connections: 'Connections',
@@ -149,6 +152,10 @@ export const Metric = {
   ownCertificateDaysLeft: 'OwnCertificateDaysLeft',
   /** Expiry watch: enabled connectors that make the gateway an open relay (gauge). */
   openRelays: 'OpenRelays',
+  /** Sealing: events that the trace requires and that no seal has; each seal of a shard publishes its number. */
+  eventsMissing: 'EventsMissing',
+  /** Sealing: hours that an earlier run should have sealed (gauge), in each scheduled run. */
+  hoursUnsealed: 'HoursUnsealed',
   /** Bounce: DSNs sent, dimension `kind` = `failed` | `delayed` | `relayed` | `delivered`. */
   dsnsSent: 'DsnsSent',
   /**

@@ -16,15 +16,21 @@ const maxTextLength = 500
  * @param key what makes the event unique within its kind, such as message, recipient and number of the attempt; a
  * repeated job must state the same key
  */
-export function createEvent(
+export const createEvent = (
   kind: EventKind,
   key: readonly (string | number)[],
   fields: EventFields,
-): MailEvent {
+): MailEvent => completeEvent(kind, eventId(kind, ...key), fields)
+
+/** @param id a new ULID: a rejection has nothing else that makes it unique, and its writer repeats the event itself */
+export const createRejectedEvent = (id: string, fields: EventFields): MailEvent =>
+  completeEvent('Rejected', id, fields)
+
+function completeEvent(kind: EventKind, id: string, fields: EventFields): MailEvent {
   const { sender, recipient, reply, helo, notVerifiedBecause } = fields
   return {
     ...fields,
-    id: eventId(kind, ...key),
+    id,
     kind,
     ...domainColumn('senderDomain', sender),
     ...domainColumn('recipientDomain', recipient),

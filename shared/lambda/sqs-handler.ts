@@ -50,6 +50,8 @@ export interface SqsHandlerOptions<T extends z.ZodType, B> {
   events?: Pick<EventQueue, 'send'>
   /** The unit's name in logs and metrics. */
   unit: string
+  /** Records of one batch that are processed at the same time. @default 10 */
+  maxConcurrentRecords?: number
   /** Rejects when the record must be retried. */
   process(job: z.output<T>, tools: JobTools<B>): Promise<void>
   /** Rejects when nothing can be decided now: the whole batch is retried, and no record is processed. */
@@ -58,8 +60,7 @@ export interface SqsHandlerOptions<T extends z.ZodType, B> {
   afterBatch?(batch: B, tools: Pick<JobTools, 'logger' | 'metrics'>): Promise<void>
 }
 
-/** Records of one batch that are processed at the same time, for any batch size of the queue. */
-const maxConcurrentRecords = 10
+const defaultConcurrentRecords = 10
 
 /**
  * 0: no response before Lambda's timeout. At the timeout Lambda ends the environment with all its work. After an early
@@ -97,7 +98,7 @@ async function processBatch<T extends z.ZodType, B>(
     await delayFailed(options, event.Records, tools)
     return { batchItemFailures: event.Records.map(({ messageId }) => ({ itemIdentifier: messageId })) }
   }
-  const limiter = concurrencyLimiter(maxConcurrentRecords)
+  const limiter = concurrencyLimiter(options.maxConcurrentRecords ?? defaultConcurrentRecords)
   const processor = new BatchProcessor(EventType.SQS)
   const eventsOf = new Map<string, MailEvent[]>()
   const workOf = new Map<string, () => Promise<void>>()

@@ -16,6 +16,7 @@ import {
 } from './client-certificate.ts'
 import { bestPattern, specificity } from './order.ts'
 import {
+  byRank,
   compileRule,
   firstOrNull,
   type InboundRule,
@@ -198,7 +199,7 @@ export const noConnector: InboundEvaluation = {
 
 /** Checks one connector, whether or not it is enabled, enforced or selected. */
 export function findConnectorViolation(connector: InboundConnector, session: Session): Violation | null {
-  return findViolation(compileRule(connector, 0), clientSessionOf(session))
+  return findViolation(compileRule(connector), clientSessionOf(session))
 }
 
 /** How an OnPremises connector identifies the session's client, or null when it does not. */
@@ -207,7 +208,7 @@ export function identificationMethod(
   session: Session,
 ): 'Certificate' | 'Address' | null {
   if (identifiesClient(connector, clientSessionOf(session).presented)) return 'Certificate'
-  return compileRule(connector, 0).addressRanges.has(session.ip) ? 'Address' : null
+  return compileRule(connector).addressRanges.has(session.ip) ? 'Address' : null
 }
 
 /** What a message shows of the connector's tenant; null when the connector identifies no tenant. */
@@ -318,7 +319,7 @@ function* certificateCandidates(
   }
 }
 
-/** The rule with the most specific domain for the sender; among equals, the one with the smallest `rank`. */
+/** The rule with the most specific domain for the sender; among equals, the first in the order of rank. */
 function highestRanked(rules: Iterable<InboundRule>, client: ClientSession): InboundRule | null {
   let best: { rule: InboundRule; specific: number } | null = null
   for (const rule of rules) {
@@ -327,7 +328,7 @@ function highestRanked(rules: Iterable<InboundRule>, client: ClientSession): Inb
     if (
       best === null ||
       specific > best.specific ||
-      (specific === best.specific && rule.rank < best.rule.rank)
+      (specific === best.specific && byRank(rule, best.rule) < 0)
     )
       best = { rule, specific }
   }

@@ -48,16 +48,14 @@ export function restrictionCount(connector: InboundConnector): number {
   )
 }
 
-function restrictionFlags(connector: InboundConnector): number {
-  return [
-    connector.requireTls,
-    connector.restrictDomainsToCertificate,
-    connector.restrictDomainsToIpAddresses,
-    connector.requireDmarc,
-    connector.minimumTlsVersion === 'TLSv1.3',
-    connector.restrictDomainsToCertificate && connector.requireClientAuthEku,
-  ].filter(Boolean).length
-}
+/** A sum of numbers, because sorting many connectors spends most of its time here. */
+const restrictionFlags = (connector: InboundConnector): number =>
+  Number(connector.requireTls) +
+  Number(connector.restrictDomainsToCertificate) +
+  Number(connector.restrictDomainsToIpAddresses) +
+  Number(connector.requireDmarc) +
+  Number(connector.minimumTlsVersion === 'TLSv1.3') +
+  Number(connector.restrictDomainsToCertificate && connector.requireClientAuthEku)
 
 export function byRestrictionsThenName(first: InboundConnector, second: InboundConnector): number {
   return restrictionCount(second) - restrictionCount(first) || byName(first, second)
@@ -72,7 +70,7 @@ export const tlsLevels: readonly OutboundConnector['tlsSettings'][] = [
 ]
 
 const mandatoryCount = ({ smtpDaneMode, mtaStsMode }: OutboundConnector): number =>
-  [smtpDaneMode, mtaStsMode].filter((mode) => mode === 'Mandatory').length
+  Number(smtpDaneMode === 'Mandatory') + Number(mtaStsMode === 'Mandatory')
 
 /** More than all of tlsSettings: a Mandatory mode also needs proof of which hosts belong to the domain. */
 const mandatoryWeight = 8

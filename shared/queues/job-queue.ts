@@ -49,13 +49,30 @@ export class JobRefusedError extends Error {
 /** Limits of SendMessageBatch; ReceiveMessage and the other batch requests have the same limit of items. */
 export const batchLimits = { items: 10, octets: 1_048_576 }
 
+/**
+ * Milliseconds in which the jobs of concurrent senders are collected. The records of a batch send their jobs at about
+ * the same time, and SQS charges for each request.
+ */
+const collectMs = 5
+
+interface Collected {
+  entry: Omit<BatchEntry, 'Id'>
+  settle(failure: Error | null): void
+}
+
 export class JobQueue<Job> {
   readonly #transport: BatchTransport
+  readonly #collectMs: number
+  #collected: Collected[] = []
+  #timer: NodeJS.Timeout | null = null
 
+  /** A queue of a Lambda function: the jobs of concurrent calls share requests. */
   constructor(sqs: SQSClient, url: string)
+  /** A queue whose caller collects jobs itself: each call sends its own requests at once. */
   constructor(transport: BatchTransport)
   constructor(client: SQSClient | BatchTransport, url?: string) {
     this.#transport = url === undefined ? (client as BatchTransport) : sdkTransport(client as SQSClient, url)
+    this.#collectMs = url === undefined ? 0 : collectMs
   }
 
   /**
@@ -70,11 +87,30 @@ export class JobQueue<Job> {
 
   /** @returns for each job null, or the reason why the queue did not accept it */
   async trySend(outgoing: readonly OutgoingJob<Job>[]): Promise<(Error | null)[]> {
-    const entries = outgoing.map(toEntry)
-    const parts = splitIntoParts(batchLimits, entries, ({ MessageBody }) => Buffer.byteLength(MessageBody))
-    const batches = await Promise.all(parts.map((batch) => this.#sendBatch(batch)))
-    const failures = new Map(batches.flat())
-    return entries.map(({ Id }) => failures.get(Id) ?? null)
+    const results = outgoing.map(
+      (job) =>
+        new Promise<Error | null>((settle) => {
+          this.#collected.push({ entry: toEntry(job), settle })
+        }),
+    )
+    if (this.#collectMs === 0 || this.#collected.length >= batchLimits.items) this.#flush()
+    else this.#timer ??= setTimeout(() => this.#flush(), this.#collectMs)
+    return Promise.all(results)
+  }
+
+  #flush(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#timer = null
+    const collected = this.#collected.splice(0)
+    const parts = splitIntoParts(batchLimits, collected, ({ entry }) => Buffer.byteLength(entry.MessageBody))
+    for (const part of parts) void this.#sendPart(part)
+  }
+
+  /** Never rejects. */
+  async #sendPart(part: readonly Collected[]): Promise<void> {
+    const entries = part.map(({ entry }, index) => ({ ...entry, Id: String(index) }))
+    const failures = new Map(await this.#sendBatch(entries))
+    for (const [index, { settle }] of part.entries()) settle(failures.get(String(index)) ?? null)
   }
 
   async #sendBatch(entries: BatchEntry[]): Promise<[string, Error][]> {
@@ -98,9 +134,8 @@ function sdkTransport(sqs: SQSClient, url: string): BatchTransport {
   }
 }
 
-function toEntry<Job>({ job, delaySeconds, group }: OutgoingJob<Job>, index: number): BatchEntry {
+function toEntry<Job>({ job, delaySeconds, group }: OutgoingJob<Job>): Omit<BatchEntry, 'Id'> {
   return {
-    Id: String(index),
     MessageBody: jobBody(job),
     ...(delaySeconds === undefined ? {} : { DelaySeconds: delaySeconds }),
     ...(group === undefined ? {} : { MessageGroupId: groupId(group) }),

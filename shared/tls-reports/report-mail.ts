@@ -31,6 +31,10 @@ const signedFields = [
 /** The report in gzip form, for mail and HTTPS. */
 export const compressReport = (report: TlsReport): Promise<Buffer> => promisify(gzip)(report.json)
 
+/** Returns the field `Message-ID` of a report. */
+export const reportMessageId = (id: string, { domain }: Pick<Reporter, 'domain'>): string =>
+  `<${id}@${domain}>`
+
 /**
  * @param id the local part of `Message-ID`, also the MIME boundary
  * @param to one mailbox
@@ -51,7 +55,7 @@ export async function buildReportMessage(
     to: { name: '', address: to },
     subject: `Report Domain: ${domain} Submitter: ${reporter.domain} Report-ID: <${report.id}>`,
     date: at.toUTCString().replace('GMT', '+0000'),
-    'message-id': `<${id}@${reporter.domain}>`,
+    'message-id': reportMessageId(id, reporter),
     // RFC 3834 §5
     'auto-submitted': 'auto-generated',
     // RFC 8689 §3

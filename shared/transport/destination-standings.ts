@@ -20,6 +20,14 @@ const proofIntervalMs = dayMs
 
 const timeoutMs = 2_000
 
+/** Times in milliseconds since 1970. */
+interface StandingItem {
+  provenAt: number
+  slowAt?: number
+  /** In seconds. */
+  expiresAt: number
+}
+
 export class DestinationStandings {
   readonly #documents: DynamoDBDocumentClient
   readonly #table: string
@@ -31,17 +39,20 @@ export class DestinationStandings {
 
   /** @throws when the table fails or times out */
   async read(domain: string, now: Date): Promise<DestinationStanding> {
-    const { Item } = await this.#documents.send(
-      new GetCommand({ TableName: this.#table, Key: standingKey(domain) }),
-      requestOptions(),
-    )
+    const Item = await this.#get(domain)
     if (Item === undefined || Item.expiresAt * 1000 <= now.getTime()) return 'Unproven'
     return Item.slowAt === undefined ? 'Proven' : 'Slow'
   }
 
-  /** Records that the domain accepted a message. @throws when the table fails or times out */
+  /**
+   * Records that the domain accepted a message. Reads first, because a failed condition costs as much as a write, and
+   * each new process asks for each domain.
+   * @throws when the table fails or times out
+   */
   async recordProof(domain: string, now: Date): Promise<void> {
     const provenAt = now.getTime()
+    const stored = await this.#get(domain)
+    if (stored && stored.slowAt === undefined && stored.provenAt >= provenAt - proofIntervalMs) return
     await unlessConditionFails(
       this.#documents.send(
         new UpdateCommand({
@@ -59,6 +70,14 @@ export class DestinationStandings {
         requestOptions(),
       ),
     )
+  }
+
+  async #get(domain: string): Promise<StandingItem | undefined> {
+    const { Item } = await this.#documents.send(
+      new GetCommand({ TableName: this.#table, Key: standingKey(domain) }),
+      requestOptions(),
+    )
+    return Item as StandingItem | undefined
   }
 
   /** Records that an attempt failed slowly, for a domain that has proved itself. @throws as `recordProof` */

@@ -2,7 +2,7 @@
  * Keys of the transport table. The table's partitions:
  * - `policy#`: MTA-STS policies, by domain
  * - `sessions#`: counted sessions, by day and shard
- * - `destination#`: leases of concurrent deliveries, by destination
+ * - `destination#`: limits and leases of concurrent deliveries, by destination
  * - `ses#`: quota of Amazon SES, and its reservations
  * - `standing#`: which domains have proved that their servers accept mail
  * - `sent#`, `report#`: TLS reports sent and received, by day
@@ -43,8 +43,8 @@ export const sentReportKey = (day: string, domain: string, addressDigest: string
   sk: `${domain}#${addressDigest}`,
 })
 
-/** The leases of the deliveries to a destination. */
-export const slotsKey = (destination: string) => ({ pk: `destination#${destination}`, sk: 'slots' })
+/** The session limit of a destination, and the leases of its workers. */
+export const slotsKey = (destination: string) => ({ pk: `destination#${destination}`, sk: 'session-limit' })
 
 /** The quota of Amazon SES, and the time from which the next recipient may be sent. */
 export const sesQuotaKey = { pk: 'ses#quota', sk: 'quota' }

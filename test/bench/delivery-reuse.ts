@@ -4,8 +4,6 @@
  * certificates assessed under DomainValidation. AWS is simulated: claims and trace succeed immediately, content is in
  * memory, and slots are unlimited. The partner is a separate process.
  */
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { Batch } from '../../functions/deliver-message/batch.ts'
 import { type Dependencies, deliverJob } from '../../functions/deliver-message/deliver-job.ts'
 import type { DeliveryJob } from '../../shared/contract/jobs.ts'
@@ -16,9 +14,9 @@ import { opportunistic } from '../../shared/policy/outbound.ts'
 import { fakeResolver } from '../support/dns.ts'
 import { message, recipient } from '../support/fixtures.ts'
 import { createPki } from '../support/pki.ts'
-import { firstLine } from '../support/process.ts'
 import { sampleMessage } from './load.ts'
 import { median } from './median.ts'
+import { startSink } from './sink-process.ts'
 
 const host = 'mx.partner.example'
 const batchSize = 10
@@ -29,19 +27,14 @@ const content = sampleMessage(4096).subarray(0, -3)
 
 export async function measureReuse(rounds: number, seconds: number): Promise<string> {
   const pki = await createPki()
-  const { cert, key } = await pki.issue({ names: [host] })
+  const identity = await pki.issue({ names: [host] })
   const rows: string[] = []
   for (const pauseMs of roundTrips) {
-    const sink = spawn(process.execPath, ['test/bench/sink.ts', String(pauseMs)], {
-      env: { ...process.env, TLS_CERTIFICATE: cert, TLS_PRIVATE_KEY: key },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
+    const sink = await startSink(identity, pauseMs)
     try {
-      const port = Number(await firstLine(sink))
-      rows.push(row(pauseMs, await inRounds(rounds, seconds, { port, ca: pki.ca })))
+      rows.push(row(pauseMs, await inRounds(rounds, seconds, { port: sink.port, ca: pki.ca })))
     } finally {
-      sink.kill('SIGTERM')
-      await once(sink, 'exit')
+      await sink.stop()
     }
   }
   return [
@@ -95,7 +88,7 @@ async function rate(target: Target, reuse: boolean, seconds: number): Promise<nu
 }
 
 async function deliverBatch({ port, ca }: Target, reuse: boolean): Promise<number> {
-  const slots = { acquire: async () => ({ release: async () => {} }) }
+  const slots = { acquire: async () => ({ count: 1, report() {}, reduceTo() {}, release: async () => {} }) }
   const batch = new Batch({ slots, limitMs: 60_000, minRemainingMs: 0, onError: fail })
   const smtp: SmtpDeliveryOptions = {
     ehloName: 'mail.ours.example',
@@ -115,7 +108,7 @@ async function deliverBatch({ port, ca }: Target, reuse: boolean): Promise<numbe
       const position = batch.enqueue(job.destination)
       const delivery = await deliverJob(job, {
         ...edge,
-        runExclusive: position.runExclusive,
+        runWithSlot: position.runWithSlot,
         transmit: (route, mail) =>
           route.kind === 'SmartHosts' ? deliverOverSmtp(route, mail, smtp) : fail(),
       })
@@ -150,7 +143,7 @@ const edge = {
   random: Math.random,
   connectorsVersion: 1,
   retentionDays: 90,
-} as unknown as Omit<Dependencies, 'runExclusive' | 'transmit'>
+} as unknown as Omit<Dependencies, 'runWithSlot' | 'transmit'>
 
 function fail(): never {
   throw new Error('the benchmark must not call this function')

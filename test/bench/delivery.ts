@@ -1,9 +1,10 @@
 /**
  * The rate of delivery, and the delay that a hanging partner causes: `npm run bench:delivery [-- --rounds N --seconds N
- * --rate N --slots N --tarpits N,N --only reuse|hanging|tarpit]`. Prints Markdown tables. Only figures of one run can be compared.
+ * --rate N --slots N --tarpits N,N --only fleet|reuse|hanging|tarpit]`. Prints Markdown tables. Only figures of one run can be compared.
  */
 import { cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
+import { measureFleet } from './delivery-fleet.ts'
 import { defaultSlots, measureHanging } from './delivery-hanging.ts'
 import { measureReuse } from './delivery-reuse.ts'
 import { measureTarpits } from './delivery-tarpit.ts'
@@ -25,6 +26,7 @@ const rounds = Number(values.rounds)
 
 const isSelected = (name: string) => values.only === undefined || values.only === name
 
+if (isSelected('fleet')) console.log(`${await measureFleet(5 * Number(values.seconds))}\n`)
 if (isSelected('reuse')) console.log(await measureReuse(rounds, Number(values.seconds)))
 if (isSelected('hanging')) {
   const [perSecond, slots] = [Number(values.rate), Number(values.slots)]

@@ -55,6 +55,7 @@ export async function startIngress(options: IngressOptions): Promise<Program> {
     CONTENT_BUCKET: 'content',
     TRANSPORT_TABLE: 'transport',
     EVALUATION_QUEUE_URL: `${endpoint}/000000000000/evaluation`,
+    EVENTS_QUEUE_URL: `${endpoint}/000000000000/events`,
     LISTEN_ADDRESS: '127.0.0.1',
     MAX_CONNECTIONS: sessions,
     MAX_CONNECTIONS_PER_ADDRESS: sessions,

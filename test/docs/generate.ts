@@ -1,14 +1,16 @@
 /**
- * The pages of docs/generated/, each generated from the code that it documents. Run as a program (`npm run docs`), this
- * file writes the pages.
+ * The pages of docs/generated/, each generated from the code that it documents, and the section on cost in the README. Run
+ * as a program (`npm run docs`), this file writes them.
  */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { apiPage } from './api.ts'
 import { apiRolesPage } from './api-roles.ts'
 import { commandsPage } from './commands.ts'
 import { conformancePage } from './conformance.ts'
+import { withCostSection } from './cost.ts'
 import { dsnAdvicePage } from './dsn-advice.ts'
+import { eventsPage } from './events.ts'
 import { keyPolicyPage } from './key-policy.ts'
 import { metricsAndAlarmsPage } from './metrics-and-alarms.ts'
 import { repliesPage } from './replies.ts'
@@ -18,12 +20,15 @@ import { tlsLevelsPage } from './tls-levels.ts'
 
 export const folder = join(import.meta.dirname, '../../docs/generated')
 
+export const readme = join(import.meta.dirname, '../../README.md')
+
 export const pages: Readonly<Record<string, () => string>> = {
   'api.md': apiPage,
   'api-roles.md': apiRolesPage,
   'commands.md': commandsPage,
   'conformance.md': conformancePage,
   'dsn-advice.md': dsnAdvicePage,
+  'events.md': eventsPage,
   'key-policy.md': keyPolicyPage,
   'metrics-and-alarms.md': metricsAndAlarmsPage,
   'replies.md': repliesPage,
@@ -35,4 +40,5 @@ export const pages: Readonly<Record<string, () => string>> = {
 if (import.meta.main) {
   mkdirSync(folder, { recursive: true })
   for (const [file, page] of Object.entries(pages)) writeFileSync(join(folder, file), page())
+  writeFileSync(readme, withCostSection(readFileSync(readme, 'utf8')))
 }

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import { folder, pages } from './generate.ts'
+import { withCostSection } from './cost.ts'
+import { folder, pages, readme } from './generate.ts'
 import { descriptionOf, settings } from './settings.ts'
 
 describe('docs/generated/', () => {
@@ -15,6 +16,11 @@ describe('docs/generated/', () => {
 
   test('has only generated pages', () =>
     assert.deepEqual(readdirSync(folder).sort(), Object.keys(pages).sort()))
+})
+
+test('the cost in the README is what "npm run docs" writes', () => {
+  const written = readFileSync(readme, 'utf8')
+  assert.ok(written === withCostSection(written), 'README.md differs from the recordings: run "npm run docs"')
 })
 
 test('every setting of docs/generated/settings.md has a description', () => {

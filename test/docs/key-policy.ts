@@ -23,10 +23,6 @@ const notEncrypted: readonly (readonly [string, string])[] = [
     'Secrets Manager, with the keys of `tlsSecretKeyArn` and `tlsReporting.dkim.secretKeyArn` if these are set',
   ],
   ['Events with the names of certificates', "EventBridge, the account's default bus"],
-  [
-    'CPU and memory of the tasks, in the log group of Container Insights',
-    'CloudWatch, which creates the group',
-  ],
   ['Metrics, alarms and the dashboard', 'CloudWatch'],
 ]
 

@@ -6,7 +6,13 @@ import { createHash, type Hash } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { buffer } from 'node:stream/consumers'
 import { EvaluationJob } from '../../shared/contract/jobs.ts'
-import { acceptedEntry, connectorsAnswer, operationOf, type SqsEntry } from '../support/aws-answers.ts'
+import {
+  acceptedEntry,
+  connectorsAnswer,
+  isEventsQueue,
+  operationOf,
+  type SqsEntry,
+} from '../support/aws-answers.ts'
 import { listen } from '../support/listen.ts'
 
 /**
@@ -127,7 +133,8 @@ export class DigestingStorage {
     const parsed = JSON.parse(body.toString())
     if (operation !== 'SendMessageBatch') return JSON.stringify(connectorsAnswer(operation, parsed))
     const entries: SqsEntry[] = parsed.Entries
-    for (const { MessageBody } of entries) this.jobs.push(EvaluationJob.parse(JSON.parse(MessageBody)))
+    if (!isEventsQueue(parsed.QueueUrl))
+      for (const { MessageBody } of entries) this.jobs.push(EvaluationJob.parse(JSON.parse(MessageBody)))
     return JSON.stringify({ Successful: entries.map((entry) => acceptedEntry(entry)), Failed: [] })
   }
 }

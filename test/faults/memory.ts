@@ -82,6 +82,7 @@ const ingress = spawn(process.execPath, [...deployedFlags(), 'functions/smtp-ing
     TRANSPORT_TABLE: 'transport',
     CONTENT_BUCKET: 'content',
     EVALUATION_QUEUE_URL: `${storage.endpoint}/000000000000/evaluation`,
+    EVENTS_QUEUE_URL: `${storage.endpoint}/000000000000/events`,
     LISTEN_ADDRESS: '127.0.0.1',
     SMTP_PORT: String(port),
     HEALTH_PORT: String(healthPort),

@@ -6,7 +6,13 @@ import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { crc32 } from 'node:zlib'
-import { acceptedEntry, connectorsAnswer, operationOf, type SqsEntry } from '../support/aws-answers.ts'
+import {
+  acceptedEntry,
+  connectorsAnswer,
+  isEventsQueue,
+  operationOf,
+  type SqsEntry,
+} from '../support/aws-answers.ts'
 import { listen } from '../support/listen.ts'
 import { type Fault, type FaultPlan, faultsAfterExecution, type PlannedFault, type Service } from './plan.ts'
 import type { StoredData, StoredJob } from './stored-data.ts'
@@ -84,6 +90,11 @@ export class FaultyStorage {
     if (service === 'S3') return answerOf(this.#s3(request, body))
     const parsed = JSON.parse(body.toString())
     const operation = operationOf(request)
+    if (operation === 'SendMessageBatch' && isEventsQueue(parsed.QueueUrl))
+      return answerOf({
+        Successful: parsed.Entries.map((entry: SqsEntry) => acceptedEntry(entry)),
+        Failed: [],
+      })
     if (operation === 'SendMessageBatch') return this.#batch(parsed.Entries, planned)
     if (operation === 'GetQueueAttributes') return answerOf({ Attributes: {} })
     return answerOf(connectorsAnswer(operation, parsed))

@@ -121,9 +121,13 @@ test('the ingress publishes metrics with the namespace and dimension that alarms
   assert.deepEqual(alarm?.Properties.Dimensions, [{ Name: 'stack', Value: 'Mailflow' }])
 })
 
-const notifyOfMissingData = ['Mailflow: Mail does not pass in time', 'Mailflow: No healthy ingress task']
+const notifyOfMissingData = [
+  'Mailflow: Mail does not pass in time',
+  'Mailflow: No healthy ingress task',
+  'Mailflow: Hours are not sealed',
+]
 
-test('missing data raises no alarm, and only the loss of the data of canaries and of healthy tasks notifies administrators', () => {
+test('missing data raises no alarm, and only the loss of the data of canaries, of healthy tasks and of seals notifies administrators', () => {
   for (const { id, Properties } of resourcesOfType('AWS::CloudWatch::Alarm')) {
     const { AlarmName, TreatMissingData, InsufficientDataActions = [] } = Properties
     const notifies = notifyOfMissingData.includes(AlarmName)

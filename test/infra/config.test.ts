@@ -32,7 +32,7 @@ test('only hostname and tlsSecretArn are required; the other settings have safe 
     maximumRecipients: 500,
     maximumConnections: 1000,
     maximumConnectionsPerAddress: 200,
-    maximumConnectionRatePerAddress: 600,
+    maximumConnectionRatePerAddress: 1800,
     maximumMessagesPerMinutePerAddress: 0,
     bareNewlines: 'Refuse',
     envelopeSyntax: 'Lenient',
@@ -48,7 +48,9 @@ test('only hostname and tlsSecretArn are required; the other settings have safe 
     concurrency: 50,
     unprovenConcurrency: 20,
     lowPriorityConcurrency: 10,
-    concurrencyPerDestination: 10,
+    concurrencyPerDestination: 100,
+    workersPerDestination: 20,
+    batchingWindowSeconds: 1,
     smtpTimeouts: { connect: 30, greeting: 60, command: 60, data: 120 },
   })
 })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { contentReference } from '../../functions/bounce-message/bounce-job.ts'
+import { contentKey } from '../../shared/content/content-key.ts'
 import { SegmentWriter } from '../../shared/content/segment-writer.ts'
 import {
   deployments,
@@ -50,6 +51,18 @@ const unscoped: readonly { role: RegExp; actions: RegExp; resource: RegExp; reas
     actions: /^s3:(PutObject|GetObject|AbortMultipartUpload)$/,
     resource: /^<ContentBucket\w+\.Arn>\/\*$/,
     reason: 'keys are made when messages arrive',
+  },
+  {
+    role: /^RecordingFunctionRole/,
+    actions: /^s3:PutObject$/,
+    resource: /^<EventsBucket\w+\.Arn>\/raw\/\*$/,
+    reason: 'keys hold the hour of their events',
+  },
+  {
+    role: /^SealingFunctionRole/,
+    actions: /^s3:(PutObject|GetObject)$/,
+    resource: /^<EventsBucket\w+\.Arn>\/(raw|ids|parquet|rollups|seals)\/\*$/,
+    reason: 'keys hold the hour of their events',
   },
 ]
 
@@ -115,7 +128,14 @@ test('check-recipient may read connectors and cached policies, but no list of re
         ['dynamodb:GetItem', 'dynamodb:Query'],
         [
           {
-            'dynamodb:LeadingKeys': ['version', 'inbound-connector', 'outbound-connector', 'accepted-domain'],
+            'dynamodb:LeadingKeys': [
+              'version',
+              ...[1, 2, 3, 4, 5, 6, 7].map((copy) => `version#${copy}`),
+              'changes',
+              'inbound-connector',
+              'outbound-connector',
+              'accepted-domain',
+            ],
           },
         ],
       ],
@@ -124,8 +144,14 @@ test('check-recipient may read connectors and cached policies, but no list of re
   )
   const invokers = grants({}).filter(({ action }) => action === 'lambda:InvokeFunction')
   assert.deepEqual(
-    invokers.map(({ role, resource }) => [role.replace(/[0-9A-F]{8}$/, ''), resource.slice(0, 23)]),
-    [['IngressTaskTaskRole', '<RecipientCheckFunction']],
+    invokers.map(({ role, resource }) => [
+      role.replace(/[0-9A-F]{8}$/, ''),
+      resource.replace(/[0-9A-F]{8}\.Arn>$/, ''),
+    ]),
+    [
+      ['IngressTaskTaskRole', '<RecipientCheckFunction'],
+      ['SealingFunctionRole', '<SealingFunction'],
+    ],
   )
 })
 
@@ -193,6 +219,7 @@ test("each unit may use the customer's key only through the services that it use
   )
   assert.deepEqual(uses.sort(), [
     'ApiFunctionRole dynamodb Decrypt DescribeKey',
+    'ApiFunctionRole s3 Decrypt GenerateDataKey',
     'ApiFunctionRole sqs Decrypt GenerateDataKey',
     'AuthenticationFunctionRole dynamodb Decrypt DescribeKey',
     'AuthenticationFunctionRole s3 Decrypt',
@@ -211,14 +238,21 @@ test("each unit may use the customer's key only through the services that it use
     'IngressTaskTaskRole sqs Decrypt GenerateDataKey',
     'PagesFunctionRole dynamodb Decrypt DescribeKey',
     'PolicyFunctionRole dynamodb Decrypt DescribeKey',
+    'PolicyFunctionRole s3 Decrypt',
     'PolicyFunctionRole sns Decrypt GenerateDataKey',
     'PolicyFunctionRole sqs Decrypt GenerateDataKey',
     'RecipientCheckFunctionRole dynamodb Decrypt DescribeKey',
+    'RecipientCheckFunctionRole s3 Decrypt',
+    'RecordingFunctionRole dynamodb Decrypt DescribeKey',
+    'RecordingFunctionRole s3 GenerateDataKey',
+    'RecordingFunctionRole sqs Decrypt GenerateDataKey',
     'ReportsFunctionRole dynamodb Decrypt DescribeKey',
     'ReportsFunctionRole s3 GenerateDataKey',
     'ReportsFunctionRole sqs Decrypt GenerateDataKey',
     'RotationFunctionRole dynamodb Decrypt DescribeKey',
     'RotationFunctionRole sns Decrypt GenerateDataKey',
+    'SealingFunctionRole dynamodb Decrypt DescribeKey',
+    'SealingFunctionRole s3 Decrypt GenerateDataKey',
     'ValidationFunctionRole dynamodb Decrypt DescribeKey',
   ])
 })
@@ -263,9 +297,9 @@ for (const [name, mailflow] of Object.entries(deploymentsWithKey))
 
 test('authenticate-message, deliver-message and bounce-message may list only keys that they name as a whole', async () => {
   const lists = resourcesOfType('AWS::IAM::Policy').flatMap(({ Properties }) =>
-    Properties.PolicyDocument.Statement.filter(({ Action }: Json) => Action === 's3:ListBucket').map(
-      (statement: Json) => ({ role: Properties.Roles[0].Ref.replace(/[0-9A-F]{8}$/, ''), ...statement }),
-    ),
+    Properties.PolicyDocument.Statement.filter(
+      ({ Action, Resource }: Json) => Action === 's3:ListBucket' && text(Resource).startsWith('<Content'),
+    ).map((statement: Json) => ({ role: Properties.Roles[0].Ref.replace(/[0-9A-F]{8}$/, ''), ...statement })),
   )
   assert.deepEqual(lists.map(({ role }) => role).sort(), [
     'AuthenticationFunctionRole',
@@ -283,8 +317,9 @@ test('authenticate-message, deliver-message and bounce-message may list only key
     assert.ok(patterns.every((pattern) => !pattern.includes('*')))
     const keys = [
       segment?.key ?? '',
-      `messages/${ulid}`,
-      `reports/${ulid}`,
+      contentKey('messages', ulid),
+      contentKey('reports', ulid),
+      `segments/${ulid}`,
       contentReference('content', ulid, Buffer.from('x')).key,
     ]
     for (const key of keys) {
@@ -337,12 +372,43 @@ test('the ingress has no permission to read stored content or queued jobs', () =
     'dynamodb:UpdateItem',
     'lambda:InvokeFunction',
     's3:AbortMultipartUpload',
+    's3:GetObject',
+    's3:ListBucket',
     's3:PutObject',
     'secretsmanager:GetSecretValue',
     'sqs:GetQueueAttributes',
     'sqs:GetQueueUrl',
     'sqs:SendMessage',
   ])
+})
+
+test('each unit that holds all connectors may read one object of their snapshots, and only connector-api may write it', () => {
+  const ofSnapshots = resourcesOfType('AWS::IAM::Policy').flatMap(({ Properties }) =>
+    Properties.PolicyDocument.Statement.filter(({ Resource }: Json) =>
+      toList<Json>(Resource).some((arn) => text(arn).includes('ConnectorsSnapshots')),
+    ).map(({ Action, Resource, Condition }: Json) => {
+      const unit = Properties.Roles[0].Ref.replace(/FunctionRole.*|TaskTaskRole.*/, '')
+      const resource = text(Resource).replace(/^<ConnectorsSnapshots\w+\.Arn>/, 'bucket')
+      const prefix = Condition?.StringEquals['s3:prefix']
+      return [unit, ...toList<string>(Action), resource, ...(prefix ? [prefix] : [])].join(' ')
+    }),
+  )
+  const readers = ['Ingress', 'Policy', 'RecipientCheck']
+  assert.deepEqual(
+    ofSnapshots.sort(),
+    [
+      'Api s3:GetObject s3:PutObject bucket/connectors',
+      ...readers.map((unit) => `${unit} s3:GetObject bucket/connectors`),
+      ...['Api', ...readers].map((unit) => `${unit} s3:ListBucket bucket connectors`),
+    ].sort(),
+  )
+})
+
+test('the ingress may read no object of the content bucket', () => {
+  const reads = grants({}).filter(
+    ({ role, action }) => role.startsWith('IngressTaskTaskRole') && /^s3:(Get|List)/.test(action),
+  )
+  assert.ok(reads.every(({ resource }) => resource.startsWith('<ConnectorsSnapshots')))
 })
 
 test('the ingress writes only message counts and revocation statuses to DynamoDB', () => {

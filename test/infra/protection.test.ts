@@ -15,26 +15,40 @@ import {
 
 const ownKey = { encryptionKeyArn }
 
-test('the content bucket refuses plain HTTP and TLS below 1.2', () => {
-  const denials = denied(onlyResource('AWS::S3::BucketPolicy'))
-  assert.deepEqual(
-    denials.map(({ Condition }) => Condition),
-    [{ Bool: { 'aws:SecureTransport': 'false' } }, { NumericLessThan: { 's3:TlsVersion': 1.2 } }],
-  )
-  for (const { Action, Resource } of denials) {
-    assert.equal(Action, 's3:*')
-    assert.deepEqual(
-      toList<Json>(Resource).map((arn) => text(arn).replace(/^<.*?>/, '')),
-      ['', '/*'],
-    )
-  }
-})
+const buckets = ['Content', 'ConnectorsSnapshots', 'Events']
 
-test('nothing of the content bucket is public', () => {
-  const { Properties } = onlyResource('AWS::S3::Bucket')
-  assert.deepEqual(Object.values(Properties.PublicAccessBlockConfiguration), [true, true, true, true])
-  assert.deepEqual(Properties.OwnershipControls.Rules, [{ ObjectOwnership: 'BucketOwnerEnforced' }])
-})
+/** The bucket, or the policy of the bucket, whose id begins so. */
+function ofBucket(id: string, type = 'AWS::S3::Bucket', mailflow: Record<string, unknown> = {}): Resource {
+  const found = resourcesOfType(type, mailflow).find((resource) => resource.id.startsWith(`${id}Bucket`))
+  if (found === undefined) throw new Error(`no ${type} has an id that begins with ${id}Bucket`)
+  return found
+}
+
+test('no bucket is without these tests', () =>
+  assert.equal(resourcesOfType('AWS::S3::Bucket').length, buckets.length))
+
+for (const bucket of buckets)
+  test(`the bucket ${bucket} refuses plain HTTP and TLS below 1.2`, () => {
+    const denials = denied(ofBucket(bucket, 'AWS::S3::BucketPolicy'))
+    assert.deepEqual(
+      denials.map(({ Condition }) => Condition),
+      [{ Bool: { 'aws:SecureTransport': 'false' } }, { NumericLessThan: { 's3:TlsVersion': 1.2 } }],
+    )
+    for (const { Action, Resource } of denials) {
+      assert.equal(Action, 's3:*')
+      assert.deepEqual(
+        toList<Json>(Resource).map((arn) => text(arn).replace(/^<.*?>/, '')),
+        ['', '/*'],
+      )
+    }
+  })
+
+for (const bucket of buckets)
+  test(`nothing of the bucket ${bucket} is public`, () => {
+    const { Properties } = ofBucket(bucket)
+    assert.deepEqual(Object.values(Properties.PublicAccessBlockConfiguration), [true, true, true, true])
+    assert.deepEqual(Properties.OwnershipControls.Rules, [{ ObjectOwnership: 'BucketOwnerEnforced' }])
+  })
 
 const encryptions: [string, Record<string, unknown>, string][] = [
   ['keys of S3 by default', {}, 'AES256'],
@@ -42,11 +56,12 @@ const encryptions: [string, Record<string, unknown>, string][] = [
 ]
 
 for (const [how, mailflow, algorithm] of encryptions)
-  test(`the content bucket is encrypted with ${how}`, () => {
-    const [rule] = onlyResource('AWS::S3::Bucket', mailflow).Properties.BucketEncryption
-      .ServerSideEncryptionConfiguration
-    assert.equal(rule.ServerSideEncryptionByDefault.SSEAlgorithm, algorithm)
-  })
+  for (const bucket of buckets)
+    test(`the bucket ${bucket} is encrypted with ${how}`, () => {
+      const [rule] = ofBucket(bucket, undefined, mailflow).Properties.BucketEncryption
+        .ServerSideEncryptionConfiguration
+      assert.equal(rule.ServerSideEncryptionByDefault.SSEAlgorithm, algorithm)
+    })
 
 /** Where each type names the key that encrypts what it stores. The cluster names it for the disks of its tasks. */
 const keyOf: Record<string, (properties: Json) => unknown> = {
@@ -80,22 +95,47 @@ test('with encryptionKeyArn, SQS reuses a data key for an hour and S3 has a buck
     assert.equal(Properties.KmsDataKeyReusePeriodSeconds, 3600, id)
     assert.equal(Properties.SqsManagedSseEnabled, undefined, id)
   }
-  const [rule] = onlyResource('AWS::S3::Bucket', ownKey).Properties.BucketEncryption
-    .ServerSideEncryptionConfiguration
-  assert.equal(rule.BucketKeyEnabled, true)
+  for (const { id, Properties } of resourcesOfType('AWS::S3::Bucket', ownKey)) {
+    const [rule] = Properties.BucketEncryption.ServerSideEncryptionConfiguration
+    assert.equal(rule.BucketKeyEnabled, true, id)
+  }
 })
 
 test('content expires after 14 days, an unfinished upload after one day', () => {
-  const rules = onlyResource('AWS::S3::Bucket').Properties.LifecycleConfiguration.Rules
+  const rules = ofBucket('Content').Properties.LifecycleConfiguration.Rules
   assert.deepEqual(
     rules.map(({ Status: _, ...rule }: Json) => rule),
     [{ ExpirationInDays: 14 }, { AbortIncompleteMultipartUpload: { DaysAfterInitiation: 1 } }],
   )
 })
 
-test('the six queues and their dead-letter queues are encrypted, keep messages for 14 days and refuse plain HTTP', () => {
+test('of the snapshot of the connectors, the newest version and three earlier ones are kept', () => {
+  const { VersioningConfiguration, LifecycleConfiguration } = ofBucket('ConnectorsSnapshots').Properties
+  assert.equal(VersioningConfiguration.Status, 'Enabled')
+  assert.deepEqual(
+    LifecycleConfiguration.Rules.map(({ Status: _, ...rule }: Json) => rule),
+    [{ NoncurrentVersionExpiration: { NoncurrentDays: 1, NewerNoncurrentVersions: 3 } }],
+  )
+})
+
+test('raw events expire after a week, ids after the seals that read them, and the rest after eventRetentionDays', () => {
+  const rules = ofBucket('Events', undefined, { eventRetentionDays: 400 }).Properties.LifecycleConfiguration
+    .Rules
+  assert.deepEqual(
+    rules.map(({ Prefix, ExpirationInDays }: Json) => [Prefix, ExpirationInDays]),
+    [
+      ['raw/', 7],
+      ['ids/', 4],
+      ['parquet/', 400],
+      ['rollups/', 400],
+      ['seals/', 400],
+    ],
+  )
+})
+
+test('the seven queues and their dead-letter queues are encrypted, keep messages for 14 days and refuse plain HTTP', () => {
   const queues = resourcesOfType('AWS::SQS::Queue')
-  assert.equal(queues.length, 12)
+  assert.equal(queues.length, 14)
   for (const { id, Properties } of queues) {
     assert.equal(Properties.SqsManagedSseEnabled, true, id)
     assert.equal(Properties.MessageRetentionPeriod, 14 * 24 * 3600, id)
@@ -111,8 +151,8 @@ const sourceQueues = resourcesOfType('AWS::SQS::Queue').filter(({ Properties }) 
 
 test('each queue has its own dead-letter queue', () => {
   const targets = sourceQueues.map(({ Properties }) => text(Properties.RedrivePolicy.deadLetterTargetArn))
-  assert.equal(sourceQueues.length, 6)
-  assert.equal(new Set(targets).size, 6)
+  assert.equal(sourceQueues.length, 7)
+  assert.equal(new Set(targets).size, 7)
 })
 
 const hourSeconds = 3600
@@ -151,7 +191,7 @@ test('each function that consumes a queue may send to its dead-letter queue', ()
     assert.ok(receivers.includes(text(Properties.RedrivePolicy.deadLetterTargetArn)))
 })
 
-test("a queue's visibility timeout is twice its function's timeout; that of deliveries also exceeds the lease of a claim", () => {
+test("a queue's visibility timeout is the batching window and twice its function's timeout; that of deliveries also exceeds the lease of a claim", () => {
   for (const mapping of resourcesOfType('AWS::Lambda::EventSourceMapping')) {
     const consumer = resourcesOfType('AWS::Lambda::Function').find(
       ({ id }) => text(mapping.Properties.FunctionName) === `<${id}>`,
@@ -159,7 +199,8 @@ test("a queue's visibility timeout is twice its function's timeout; that of deli
     const queue = resourcesOfType('AWS::SQS::Queue').find(
       ({ id }) => text(mapping.Properties.EventSourceArn) === `<${id}.Arn>`,
     )
-    assert.equal(queue?.Properties.VisibilityTimeout, consumer?.Properties.Timeout * 2)
+    const { MaximumBatchingWindowInSeconds: window = 0 } = mapping.Properties
+    assert.equal(queue?.Properties.VisibilityTimeout, consumer?.Properties.Timeout * 2 + window)
   }
   const delivery = resourcesOfType('AWS::SQS::Queue').find(({ id }) => id.startsWith('QueuesDeliveryQueue'))
   assert.ok(delivery?.Properties.VisibilityTimeout > 6 * 60)
@@ -167,11 +208,25 @@ test("a queue's visibility timeout is twice its function's timeout; that of deli
 
 test('batches may fail in part', () => {
   const mappings = resourcesOfType('AWS::Lambda::EventSourceMapping')
-  assert.equal(mappings.length, 6)
-  for (const { Properties } of mappings) {
+  assert.equal(mappings.length, 7)
+  for (const { Properties } of mappings)
     assert.deepEqual(Properties.FunctionResponseTypes, ['ReportBatchItemFailures'])
-    assert.equal(Properties.BatchSize, 10)
-  }
+})
+
+test('Lambda gathers delivery jobs for a second; events for a minute; the jobs of other queues do not wait', () => {
+  const windows = resourcesOfType('AWS::Lambda::EventSourceMapping').map(({ id, Properties }) => [
+    id.includes('Delivery'),
+    Properties.BatchSize,
+    Properties.MaximumBatchingWindowInSeconds,
+  ])
+  assert.deepEqual(
+    windows.filter(([isDelivery]) => isDelivery),
+    Array(3).fill([true, 50, 1]),
+  )
+  assert.deepEqual(
+    windows.filter(([isDelivery]) => !isDelivery),
+    [...Array(3).fill([false, 10, undefined]), [false, 10_000, 60]],
+  )
 })
 
 const accountQuota = 1000
@@ -198,15 +253,17 @@ test("by default all queues at their maximum and a flood of the public pages fit
         ThrottlingBurstLimit + ThrottlingRateLimit * pages?.Properties.Timeout,
     )
     .reduce((sum, value) => sum + value, 0)
-  assert.deepEqual([queueConcurrency(), flood], [160, 600])
+  assert.deepEqual([queueConcurrency(), flood], [170, 600])
   assert.ok(queueConcurrency() + flood <= accountQuota)
 })
 
-test('the settings can fit the queues into twelve concurrent executions, two for each queue', () => {
+test('the settings can fit the queues into fourteen concurrent executions, two for each queue', () => {
   const two = { concurrency: 2 }
   assert.equal(
-    queueConcurrency({ functions: { evaluate: two, authenticate: two, deliver: two, bounce: two } }),
-    12,
+    queueConcurrency({
+      functions: { evaluate: two, authenticate: two, deliver: two, bounce: two, record: two },
+    }),
+    14,
   )
 })
 
@@ -238,7 +295,7 @@ test('with reserveConcurrency, a function has reserved what its queues may start
       consumer?.Properties.ReservedConcurrentExecutions,
     )
   }
-  assert.deepEqual([...byFunction.values()].map((its) => its.length).sort(), [1, 1, 1, 3])
+  assert.deepEqual([...byFunction.values()].map((its) => its.length).sort(), [1, 1, 1, 1, 3])
 })
 
 test('the tables are billed per request and outlive the stack, and the connectors are restorable to a point in time', () => {
@@ -276,12 +333,15 @@ const queueNames = [
   'Bounce',
   'Delivery',
   'Evaluation',
+  'Events',
   'LowPriorityDelivery',
   'UnprovenDelivery',
 ]
 const data = [
+  'ConnectorsSnapshotsBucket',
   'ConnectorsTable',
   'ContentBucket',
+  'EventsBucket',
   'MessagesTable',
   ...queueNames.flatMap((name) => [`Queues${name}DeadLetters`, `Queues${name}Queue`]),
   'TransportTable',
@@ -297,7 +357,7 @@ const retained: [how: string, mailflow: Record<string, unknown>, ids: string[]][
 for (const [how, mailflow, ids] of retained) {
   const left = resources(mailflow).filter(({ DeletionPolicy = 'Delete' }) => DeletionPolicy !== 'Delete')
 
-  test(`exactly the tables, the bucket, the queues and their keys and secrets are left after cdk destroy ${how}`, () => {
+  test(`exactly the tables, the buckets, the queues and their keys and secrets are left after cdk destroy ${how}`, () => {
     assert.deepEqual(left.map(({ id }) => id.replace(/[0-9A-F]{8}$/, '')).sort(), ids.toSorted())
   })
 
@@ -365,7 +425,7 @@ test('SES has one configuration set that requires TLS and one that does not', ()
 
 test('every log group has the configured retention', () => {
   const groups = resourcesOfType('AWS::Logs::LogGroup', { logRetentionDays: 30 })
-  assert.equal(groups.length, 16)
+  assert.equal(groups.length, 18)
   for (const { id, Properties } of groups) assert.equal(Properties.RetentionInDays, 30, id)
 })
 

@@ -28,17 +28,18 @@ describe('the quotas that a deployment needs', () => {
       required: 100,
     },
     {
-      name: 'twelve executions at the smallest concurrency of the queues',
+      name: 'fourteen executions at the smallest concurrency of the queues',
       settings: {
         functions: {
           evaluate: { concurrency: 2 },
           authenticate: { concurrency: 2 },
           deliver: { concurrency: 2 },
           bounce: { concurrency: 2 },
+          record: { concurrency: 2 },
         },
       },
       code: executions,
-      required: 12,
+      required: 14,
     },
     {
       name: 'a quarter of a vCPU for one small task',
@@ -72,8 +73,8 @@ describe('the quotas that a deployment needs', () => {
   test('are the concurrency of the queues, or of all functions and what must stay unreserved, if it is reserved', () => {
     const shared = { reserveConcurrency: false }
     const all = required(shared, executions) ?? 0
-    assert.equal(all, 160)
-    assert.equal(required({ reserveConcurrency: true }, executions), 321)
+    assert.equal(all, 170)
+    assert.equal(required({ reserveConcurrency: true }, executions), 351)
     assert.equal(required({ ...shared, functions: { evaluate: { concurrency: 60 } } }, executions), all + 10)
     assert.equal(required({ ...shared, functions: { deliver: { concurrency: 60 } } }, executions), all + 16)
   })

@@ -19,7 +19,7 @@ test('cdk synth needs neither Docker nor AWS credentials, and bundles each funct
   const keys = Object.values<Json>(template.Resources)
     .filter(({ Type }) => Type === 'AWS::Lambda::Function')
     .map(({ Properties }) => Properties.Code.S3Key.replace('.zip', ''))
-  assert.equal(new Set(keys).size, 12)
+  assert.equal(new Set(keys).size, 14)
   for (const key of keys) {
     const folder = join(outdir, `shipped/asset.${key}`)
     const files = readdirSync(folder)
@@ -42,7 +42,7 @@ test('cdk synth says how to turn on deletion protection, and which quotas the st
   const { stdout, stderr } = shippedSynth()
   assert.match(
     `${stdout}${stderr}`,
-    /up to 160 of Lambda: Concurrent executions \(L-B99A9384\) and 10 of Fargate/,
+    /up to 170 of Lambda: Concurrent executions \(L-B99A9384\) and 10 of Fargate/,
   )
   assert.match(
     `${stdout}${stderr}`,

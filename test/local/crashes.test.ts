@@ -214,7 +214,7 @@ interface InFlight {
 
 /** Reads the in-flight messages from the queue emulator. */
 async function inFlight(): Promise<InFlight[]> {
-  const stages = ['evaluation', 'authentication', 'delivery', 'bounce'].map(
+  const stages = ['evaluation', 'authentication', 'delivery', 'bounce', 'events'].map(
     (stage) => runner.endpoints.queues[stage] ?? assert.fail(`no queue ${stage}`),
   )
   const lists = await Promise.all(

@@ -48,8 +48,8 @@ test("moto's CloudFormation creates the stack, and its functions have code and t
   buildApp({ outdir }).synth()
   const stack = create(outdir)
   assert.equal(stack.status, 'CREATE_COMPLETE')
-  assert.equal(stack.functions.length, 12)
-  assert.equal(stack.queues.length, 12)
+  assert.equal(stack.functions.length, 14)
+  assert.equal(stack.queues.length, 14)
   // Each function has the whole archive of its own.
   assert.deepEqual(stack.functions.map(({ codeSize }) => codeSize).toSorted(), stack.archives.toSorted())
   assert.ok(Math.min(...stack.archives) > 500_000, String(stack.archives))
@@ -92,7 +92,7 @@ for (const [name, settings] of Object.entries(deployments))
       const targets = stack.queues.flatMap(({ RedrivePolicy }) =>
         RedrivePolicy === undefined ? [] : [JSON.parse(RedrivePolicy).deadLetterTargetArn],
       )
-      assert.equal(new Set(targets).size, 6)
+      assert.equal(new Set(targets).size, 7)
       for (const arn of targets) assert.equal(byArn.get(arn)?.RedrivePolicy, undefined, arn)
       for (const { QueueArn, Policy } of stack.queues) {
         const [denial] = JSON.parse(Policy).Statement
@@ -127,7 +127,7 @@ for (const [name, settings] of Object.entries(deployments))
       ])
     })
 
-    test('has tables, queues and a bucket as the settings say', () => {
+    test('has tables, queues and buckets as the settings say', () => {
       const { encryptionKeyArn, deletionProtection = false } = mailflow
       assert.equal(stack.tables.length, 3)
       for (const table of stack.tables) {
@@ -135,11 +135,12 @@ for (const [name, settings] of Object.entries(deployments))
         assert.equal(table.DeletionProtectionEnabled, deletionProtection)
       }
       for (const { url, KmsMasterKeyId } of stack.queues) assert.equal(KmsMasterKeyId, encryptionKeyArn, url)
-      const [bucket] = stack.buckets
-      const [rule] = bucket?.rules ?? []
-      assert.equal(rule.ApplyServerSideEncryptionByDefault.KMSMasterKeyID, encryptionKeyArn)
-      const effects = JSON.parse(bucket?.Policy ?? '{}').Statement.map(({ Effect }: Json) => Effect)
-      assert.deepEqual(effects, ['Deny', 'Deny'])
+      assert.equal(stack.buckets.length, 2)
+      for (const { rules, Policy } of stack.buckets) {
+        assert.equal(rules[0].ApplyServerSideEncryptionByDefault.KMSMasterKeyID, encryptionKeyArn)
+        const effects = JSON.parse(Policy).Statement.map(({ Effect }: Json) => Effect)
+        assert.deepEqual(effects, ['Deny', 'Deny'])
+      }
     })
   })
 

@@ -6,10 +6,12 @@ import { createConnectorApi, type Dependencies } from '../../functions/connector
 import { QueueName } from '../../functions/connector-api/dead-letter.ts'
 import type { Deployment } from '../../functions/connector-api/routes/configuration.ts'
 import { PublishedCertificatesItem } from '../../shared/connectors-table/published-certificates.ts'
-import { ConnectorRepository, SnapshotReader } from '../../shared/connectors-table/repository.ts'
+import { ConnectorRepository } from '../../shared/connectors-table/repository.ts'
+import { SnapshotReader } from '../../shared/connectors-table/snapshot-reader.ts'
 import type { EvaluationJob } from '../../shared/contract/jobs.ts'
 import type { RoleMapping } from '../../shared/contract/roles.ts'
 import { History } from '../../shared/messages/history.ts'
+import { RejectedList } from '../../shared/messages/rejected-list.ts'
 import { Trace } from '../../shared/messages/trace.ts'
 import { ReceivedReports } from '../../shared/tls-reports/received-reports.ts'
 import { ObservedList } from '../../shared/transport/observed-list.ts'
@@ -65,6 +67,7 @@ export function createTestApi(
   const api = createConnectorApi({
     repository: new ConnectorRepository(documents, 'connectors', now),
     history: new History(documents, 'messages'),
+    rejected: new RejectedList(documents, 'messages'),
     trace: new Trace(documents, 'messages'),
     evaluation,
     deadLetters,

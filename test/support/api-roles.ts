@@ -32,6 +32,7 @@ export const allowedRoles: Readonly<Record<string, readonly Role[]>> = {
   'GET /accepted-domains/{domain}/recipients': everyRole,
   'PUT /accepted-domains/{domain}/recipients': administrators,
   'PATCH /accepted-domains/{domain}/recipients': administrators,
+  'GET /changes': everyRole,
   'GET /configuration': everyRole,
   'GET /messages': everyRole,
   'GET /messages/{id}': everyRole,

@@ -18,6 +18,9 @@ export const operationOf = ({ headers }: IncomingMessage): string =>
     .split('.')
     .at(-1) ?? ''
 
+/** Whether a request to SQS is for the queue of events, whose bodies are no jobs. */
+export const isEventsQueue = (queueUrl: unknown): boolean => String(queueUrl).endsWith('/events')
+
 export const md5Of = (text: string): string => createHash('md5').update(text).digest('hex')
 
 /**

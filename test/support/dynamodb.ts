@@ -1,8 +1,8 @@
 /** DynamoDB in this process, with the stack's three tables. */
 import type { AddressInfo } from 'node:net'
 import { CreateTableCommand, type CreateTableCommandInput, DynamoDBClient } from '@aws-sdk/client-dynamodb'
-import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
-import dynalite from 'dynalite'
+import { DeleteCommand, DynamoDBDocumentClient, paginateScan } from '@aws-sdk/lib-dynamodb'
+import { startTables } from '../../infra/local/aws/tables.ts'
 import { byTime, byTimeAttributes } from '../../shared/contract/messages-index.ts'
 
 export interface TestDynamoDb {
@@ -26,7 +26,7 @@ const keys = {
 const strings = (...names: string[]) =>
   names.map((AttributeName) => ({ AttributeName, AttributeType: 'S' as const }))
 
-const connectorsTable: CreateTableCommandInput = {
+const connectorsTableInput: CreateTableCommandInput = {
   ...keys,
   TableName: 'connectors',
   AttributeDefinitions: strings('pk', 'sk'),
@@ -56,10 +56,9 @@ const transportTable: CreateTableCommandInput = {
 
 /** Starts on a free port of the loopback interface, in memory. */
 export async function startDynamoDb(): Promise<TestDynamoDb> {
-  const server = dynalite({ createTableMs: 0 })
+  const server = await startTables(null)
   // A test may use the tables long after another test: the server must not close a connection that the client keeps.
   server.keepAliveTimeout = 0
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const client = new DynamoDBClient({
     endpoint,
@@ -67,7 +66,7 @@ export async function startDynamoDb(): Promise<TestDynamoDb> {
     credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
     maxAttempts: 1,
   })
-  for (const table of [connectorsTable, messagesTable, transportTable])
+  for (const table of [connectorsTableInput, messagesTable, transportTable])
     await client.send(new CreateTableCommand(table))
   return {
     documents: DynamoDBDocumentClient.from(client),
@@ -80,4 +79,12 @@ export async function startDynamoDb(): Promise<TestDynamoDb> {
       await new Promise((resolve) => server.close(resolve))
     },
   }
+}
+
+/** Deletes the items of the connectors table. */
+export async function emptyTable({ documents, connectorsTable }: TestDynamoDb): Promise<void> {
+  const pages = paginateScan({ client: documents }, { TableName: connectorsTable })
+  for await (const { Items = [] } of pages)
+    for (const { pk, sk } of Items)
+      await documents.send(new DeleteCommand({ TableName: connectorsTable, Key: { pk, sk } }))
 }

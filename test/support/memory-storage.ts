@@ -11,6 +11,7 @@ import {
   type S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3'
+import { MailEvent } from '../../shared/contract/events.ts'
 import { CertificateNotice, EvaluationJob } from '../../shared/contract/jobs.ts'
 import type { OutgoingJob } from '../../shared/queues/job-queue.ts'
 
@@ -119,6 +120,17 @@ export class MemoryQueue {
       this.jobs.push(EvaluationJob.parse(JSON.parse(JSON.stringify(job))))
       return null
     })
+  }
+}
+
+/** A queue and the events it accepted. `before` may wait or throw. */
+export class MemoryEvents {
+  readonly taken: MailEvent[] = []
+  before: () => Promise<void> = async () => {}
+
+  async send(events: readonly MailEvent[]): Promise<void> {
+    await this.before()
+    for (const event of events) this.taken.push(MailEvent.parse(JSON.parse(JSON.stringify(event))))
   }
 }
 

@@ -88,14 +88,14 @@ const acceptOrReplaceRoute = (domains: AcceptedDomains): Route =>
       answers: { 200: AcceptedDomain, 201: AcceptedDomain },
       problems: [409, 412, 428],
     },
-    async ({ parameter, body, ifMatch }) => {
+    async ({ parameter, body, ifMatch, caller }) => {
       const domain = newDomain(parameter)
       const { fields, readOnly } = separateReadOnly(AcceptedDomainInput, body)
       const input = AcceptedDomainInput.parse(fields)
       if (ifMatch === null) {
         checkReadOnly(readOnly, { domain })
         checkRecipients(domain, input, await domains.get(domain))
-        return createDomain(domains, domain, input)
+        return createDomain(domains, domain, input, caller)
       }
       const current = await domains.get(domain)
       if (current) {
@@ -103,7 +103,7 @@ const acceptOrReplaceRoute = (domains: AcceptedDomains): Route =>
         checkReadOnly(readOnly, { ...current })
         checkRecipients(domain, input, current)
       }
-      return replaceDomain(domains, domain, input, ifMatch)
+      return replaceDomain(domains, domain, input, { ifMatch, caller })
     },
   )
 
@@ -120,12 +120,12 @@ const patchRoute = (domains: AcceptedDomains): Route =>
       answers: { 200: AcceptedDomain },
       problems: [404, 409],
     },
-    async ({ parameter, body, ifMatch }) => {
+    async ({ parameter, body, ifMatch, caller }) => {
       const domain = existingDomain(parameter)
       const current = await currentDomain(domains, domain, ifMatch ?? [])
       const input = applyMergePatch(body, current, AcceptedDomainInput)
       checkRecipients(domain, input, current)
-      return replaceDomain(domains, domain, input, [current.version])
+      return replaceDomain(domains, domain, input, { ifMatch: [current.version], caller })
     },
   )
 
@@ -152,9 +152,9 @@ const removeRoute = (domains: AcceptedDomains, lists: RecipientLists): Route =>
       answers: { 204: null },
       problems: [404],
     },
-    async ({ parameter, ifMatch }) => {
+    async ({ parameter, ifMatch, caller }) => {
       const domain = existingDomain(parameter)
-      const response = removedResponse(await domains.remove(domain, ifMatch ?? []), resourceName)
+      const response = removedResponse(await domains.remove(domain, ifMatch ?? [], caller), resourceName)
       await lists.removeBefore(domain, ulid())
       return response
     },
@@ -164,8 +164,9 @@ async function createDomain(
   domains: AcceptedDomains,
   domain: string,
   body: AcceptedDomainInput,
+  caller: string,
 ): Promise<RouteResponse> {
-  const saved = await domains.create(domain, body)
+  const saved = await domains.create(domain, body, caller)
   if (saved.kind === 'VersionMismatch')
     throw new Problem(
       428,
@@ -178,9 +179,9 @@ async function replaceDomain(
   domains: AcceptedDomains,
   domain: string,
   body: AcceptedDomainInput,
-  ifMatch: ExpectedVersions,
+  { ifMatch, caller }: { ifMatch: ExpectedVersions; caller: string },
 ): Promise<RouteResponse> {
-  const saved = await domains.replace(domain, body, ifMatch)
+  const saved = await domains.replace(domain, body, ifMatch, caller)
   // RFC 9110 §13.1.1: If-Match fails when there is no resource; only a PUT without If-Match creates one.
   if (saved.kind === 'NotFound') throw new Problem(412, `${domain} is not accepted yet. Leave If-Match out.`)
   return okResponse(savedValue(saved, resourceName))

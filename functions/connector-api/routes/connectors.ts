@@ -78,7 +78,7 @@ export function connectorRoutes(
       saved: SavedInboundConnector,
       list: InboundConnectorList,
       connectors: inbound,
-      findWarnings: createWarningFinder(repository, inboundWarnings, warningDependencies),
+      findWarnings: createWarningFinder(inboundWarnings, warningDependencies),
       waitingMail: null,
     }),
     ...routesFor({
@@ -88,7 +88,7 @@ export function connectorRoutes(
       saved: SavedOutboundConnector,
       list: OutboundConnectorList,
       connectors: outbound,
-      findWarnings: createWarningFinder(repository, findOutboundWarnings, warningDependencies),
+      findWarnings: createWarningFinder(findOutboundWarnings, warningDependencies),
       waitingMail: {
         ...waitingMailOfChange(outbound, dependencies),
         requestBy: (choice, caller) => mailRequest(choice, caller, dependencies),
@@ -100,9 +100,9 @@ export function connectorRoutes(
 interface ConnectorStore<Stored, Input> {
   get(id: string): Promise<Stored | null>
   page(after: string | null, limit: number): Promise<{ items: Stored[]; last: string | null }>
-  create(input: Input): Promise<SaveResult<Stored>>
-  replace(id: string, input: Input, expected: ExpectedVersions): Promise<SaveResult<Stored>>
-  remove(id: string, expected: ExpectedVersions): Promise<RemoveResult>
+  create(input: Input, actor: string): Promise<SaveResult<Stored>>
+  replace(id: string, input: Input, expected: ExpectedVersions, actor: string): Promise<SaveResult<Stored>>
+  remove(id: string, expected: ExpectedVersions, actor: string): Promise<RemoveResult>
 }
 
 interface ConnectorKind<Input extends z.ZodObject, Stored extends z.ZodObject> {
@@ -179,8 +179,8 @@ const createRoute = (resource: Resource): Route => {
       answers: { 201: saved },
       problems: [409],
     },
-    async ({ body }) => {
-      const connector = savedValue(await connectors.create(body), resourceName)
+    async ({ body, caller }) => {
+      const connector = savedValue(await connectors.create(body, caller), resourceName)
       return createdResponse(
         { ...connector, warnings: await findWarnings(connector) },
         `${listPath}/${connector.id}`,
@@ -283,7 +283,7 @@ async function replace(
   const { id, after, expected } = change
   if (!isUlid(id)) throw notFoundProblem(resourceName)
   const { connector, waiting } = await changeAndRequest(resource, change, caller, async () => ({
-    connector: savedValue(await connectors.replace(id, after, expected), resourceName),
+    connector: savedValue(await connectors.replace(id, after, expected, caller), resourceName),
   }))
   return okResponse({ ...connector, warnings: await findWarnings(connector), ...(waiting && { waiting }) })
 }
@@ -309,7 +309,7 @@ const removeRoute = (resource: Resource): Route => {
         { id: parameter, after: null, expected, choice: query.waiting },
         caller,
         async () => ({
-          response: removedResponse(await connectors.remove(parameter, expected), resourceName),
+          response: removedResponse(await connectors.remove(parameter, expected, caller), resourceName),
         }),
       )
       return waiting ? { status: 200, body: waiting } : response

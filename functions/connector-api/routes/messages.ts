@@ -9,9 +9,11 @@ import {
   type HistoryFilter,
   parseAddressFilter,
 } from '../../../shared/messages/history.ts'
+import type { RejectedList } from '../../../shared/messages/rejected-list.ts'
 import { RecipientStates, TraceEntry } from '../../../shared/messages/trace-entry.ts'
 import { type Route, route } from '../route.ts'
 import { historyCursor, instant, isUlid, limitUpTo, listOf, listResponse } from './lists.ts'
+import { RejectedEventList, rejectedCursor, rejectedPage, rejectedState } from './rejected.ts'
 import { notFoundProblem } from './write-responses.ts'
 
 export const MessageList = listOf(TraceEntry)
@@ -41,7 +43,10 @@ const MessageQuery = z.strictObject({
   until: instant.optional().describe('received before this time; default: now'),
   sender: addressFilter.optional().describe('an address, a domain, or <> for the null reverse path'),
   recipient: addressFilter.optional().describe('an address or a domain'),
-  state: z.enum(RecipientStates).optional(),
+  state: z
+    .enum([...RecipientStates, rejectedState])
+    .optional()
+    .describe('Rejected lists what was refused in the session, as events; the other lists do not contain it'),
   connector: z
     .ulid('is not the id of a connector')
     .optional()
@@ -53,11 +58,15 @@ const MessageQuery = z.strictObject({
     .optional()
     .describe('field Message-ID, with or without its angle brackets'),
   clientIp: clientAddress.optional().describe('IP address of the client that sent the message'),
-  cursor: historyCursor.optional(),
+  cursor: z.union([historyCursor, rejectedCursor]).optional(),
   limit: limitUpTo(200, 50),
 })
 
-export function messageRoutes(history: History, now: () => number): Route[] {
+export function messageRoutes(
+  history: History,
+  rejected: Pick<RejectedList, 'page'>,
+  now: () => number,
+): Route[] {
   return [
     route(
       {
@@ -66,14 +75,15 @@ export function messageRoutes(history: History, now: () => number): Route[] {
         role: 'read',
         summary: 'List messages, newest first',
         query: MessageQuery,
-        answers: { 200: MessageList },
+        answers: { 200: z.union([MessageList, RejectedEventList]) },
       },
       async ({ query }) => {
-        const { entries, next } = await history.page(
-          filterOf(query, now()),
-          query.cursor ?? null,
-          query.limit,
-        )
+        const { state = null, cursor = null, limit } = query
+        const filter = filterOf(query, now())
+        if ((cursor?.before.includes('#') ?? state === rejectedState) !== (state === rejectedState))
+          throw invalid('cursor', 'is not a cursor of this list')
+        if (state === rejectedState) return rejectedPage(rejected, filter, cursor, limit)
+        const { entries, next } = await history.page({ ...filter, state }, cursor, limit)
         return listResponse(entries, next)
       },
     ),
@@ -96,15 +106,16 @@ export function messageRoutes(history: History, now: () => number): Route[] {
 }
 
 /** @throws Problem 400 for a span that is empty or too long */
-function filterOf(query: z.output<typeof MessageQuery>, now: number): HistoryFilter {
+function filterOf(query: z.output<typeof MessageQuery>, now: number): Omit<HistoryFilter, 'state'> {
   const until = query.until ?? new Date(now)
   const since = query.since ?? new Date(until.getTime() - defaultSpanMs)
-  if (since >= until) throw invalidSpan('must be earlier than until')
-  if (until.getTime() - since.getTime() > maxSpanMs) throw invalidSpan('must be at most 31 days before until')
-  const { sender = null, recipient = null, state = null, connector = null } = query
+  if (since >= until) throw invalid('since', 'must be earlier than until')
+  if (until.getTime() - since.getTime() > maxSpanMs)
+    throw invalid('since', 'must be at most 31 days before until')
+  const { sender = null, recipient = null, connector = null } = query
   const { messageId = null, clientIp = null } = query
-  return { since, until, sender, recipient, state, connector, messageId, clientIp }
+  return { since, until, sender, recipient, connector, messageId, clientIp }
 }
 
-const invalidSpan = (message: string): Problem =>
-  new Problem(400, 'The query is not valid.', { errors: [{ path: 'since', message }] })
+const invalid = (path: string, message: string): Problem =>
+  new Problem(400, 'The query is not valid.', { errors: [{ path, message }] })

@@ -88,10 +88,10 @@ const replaceRoute = ({ acceptedDomains, recipientLists }: Stores): Route =>
       answers: { 200: AcceptedDomain },
       problems: [404, 409],
     },
-    async ({ parameter, body, ifMatch }) => {
+    async ({ parameter, body, ifMatch, caller }) => {
       const domain = await currentDomain(acceptedDomains, existingDomain(parameter), ifMatch ?? [])
       const read = readRecipients([['addresses', body.addresses]], domain.domain)
-      return save(acceptedDomains, recipientLists, domain, read.addresses ?? new Set())
+      return save(acceptedDomains, recipientLists, domain, read.addresses ?? new Set(), caller)
     },
   )
 
@@ -109,7 +109,7 @@ const patchRoute = ({ acceptedDomains, recipientLists }: Stores): Route =>
       answers: { 200: AcceptedDomain },
       problems: [404, 409],
     },
-    async ({ parameter, body, ifMatch }) => {
+    async ({ parameter, body, ifMatch, caller }) => {
       const domain = await currentDomain(acceptedDomains, existingDomain(parameter), ifMatch ?? [])
       const { add, remove } = readRecipients(
         [
@@ -119,7 +119,7 @@ const patchRoute = ({ acceptedDomains, recipientLists }: Stores): Route =>
         domain.domain,
       )
       const current = await localPartsOf(recipientLists, domain)
-      return save(acceptedDomains, recipientLists, domain, changedList(current, add, remove))
+      return save(acceptedDomains, recipientLists, domain, changedList(current, add, remove), caller)
     },
   )
 
@@ -131,6 +131,7 @@ async function save(
   lists: RecipientLists,
   domain: AcceptedDomain,
   recipients: ReadonlySet<string>,
+  actor: string,
 ): Promise<RouteResponse> {
   if (recipients.size > maxListedRecipients)
     throw recipientFaultsProblem([
@@ -145,7 +146,7 @@ async function save(
     recipients.size === 0
       ? undefined
       : { version: await lists.write(domain.domain, [...recipients].sort()), addresses: recipients.size }
-  const saved = savedValue(await domains.setRecipientList(domain, list), 'accepted domain')
+  const saved = savedValue(await domains.setRecipientList(domain, list, actor), 'accepted domain')
   // The list is saved. What cannot be deleted now, the next write deletes.
   await lists.removeBefore(domain.domain, list?.version ?? ulid(), list && previous).catch(() => {})
   return okResponse(saved)

@@ -32,7 +32,8 @@ export interface ConnectionPolicy extends SessionPolicy {
   checkTlsSession(socket: TLSSocket, wasCertificateRequested: boolean): Refusal | null
   /** Whether an `OnPremises` connector identified the client. */
   readonly isAttributed: boolean
-  recordHandshakeError(error: Error): void
+  /** @param clientName the client's name in EHLO */
+  recordHandshakeError(error: Error, clientName: string): void
   recordConnectionError(error: Error): void
 }
 
@@ -303,7 +304,7 @@ export class Connection implements SessionTransport {
     if (!client?.isCounted) return
     client.isCounted = false
     if (client.session.acceptedMessages > 0) this.#parts.knownSenders.add(client.address)
-    this.#parts.connectionLimiter.release(client.address)
+    this.#parts.connectionLimiter.release(client.address, client.policy.isAttributed)
   }
 
   #attachSession(session: Session): void {
@@ -355,7 +356,7 @@ export class Connection implements SessionTransport {
   #handleError(error: Error): void {
     if (this.#isClosing) return
     const client = this.#client
-    if (this.#isInHandshake) client?.policy.recordHandshakeError(error)
+    if (this.#isInHandshake) client?.policy.recordHandshakeError(error, client.session.clientName)
     else client?.policy.recordConnectionError(error)
     this.#state = { phase: 'Failed', client }
     this.#tcp.destroy()

@@ -1,18 +1,18 @@
 /**
- * Group commit, as in databases: items that arrive within a few milliseconds are written together. Under load they
- * share the cost of a write; a single item does not wait.
+ * Group commit, as in databases: items that arrive within a short time are written together and share the cost of a
+ * write. A batch waits only while further items are likely, so that a single item is written at once.
  */
+import { ArrivalRates } from './arrival-rates.ts'
+import type { WaitingBatch } from './commit-wait.ts'
+
 export interface GroupCommitOptions<T> {
   /** Writes a batch. @returns for each item null or its error; a rejection applies to every item */
   write(batch: readonly T[]): Promise<readonly (Error | null)[]>
   sizeOf(item: T): number
   maxBatchOctets: number
   maxBatchItems: number
-  /**
-   * Milliseconds an item waits for further items while other batches are being written; longer while no further write
-   * may start.
-   */
-  maxWaitMs: number
+  /** Returns the milliseconds that a batch still waits for further items; longer while no further write may start. */
+  waitMs(batch: WaitingBatch): number
   /** Maximum of writes that run at the same time. */
   maxConcurrentWrites: number
   /**
@@ -20,15 +20,19 @@ export interface GroupCommitOptions<T> {
    * stay for the next batch. 1 disables grouping.
    */
   groupSize?: number
+  /** Milliseconds of a monotonic clock. */
+  now?(): number
 }
 
 interface PendingItem<T> {
   item: T
+  arrivedAt: number
   settle(failure: Error | null): void
 }
 
 export class GroupCommit<T> {
   readonly #options: Required<GroupCommitOptions<T>>
+  readonly #rates: ArrivalRates
   #pending: PendingItem<T>[] = []
   #pendingOctets = 0
   #activeWrites = 0
@@ -38,34 +42,52 @@ export class GroupCommit<T> {
   #isDue = false
 
   constructor(options: GroupCommitOptions<T>) {
-    this.#options = { groupSize: 1, ...options }
+    this.#options = { groupSize: 1, now: () => performance.now(), ...options }
+    this.#rates = new ArrivalRates(this.#options.now())
   }
 
   /** Resolves when the item is written. */
   commit(item: T): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#pending.push({ item, settle: (failure) => (failure ? reject(failure) : resolve()) })
+      const arrivedAt = this.#options.now()
+      this.#rates.recordArrival(arrivedAt)
+      const settle = (failure: Error | null) => (failure ? reject(failure) : resolve())
+      this.#pending.push({ item, arrivedAt, settle })
       this.#pendingOctets += this.#options.sizeOf(item)
       if (this.#isFull()) this.#flush()
       else this.#startTimer()
     })
   }
 
+  /** Each arrival starts the timer again, because it changes how likely a further one is. */
   #startTimer(): void {
-    if (this.#cancelTimer !== null || this.#isDue) return
+    if (this.#isDue) return
+    this.#cancelTimer?.()
     const onTimer = () => {
       this.#cancelTimer = null
       this.#isDue = true
       this.#flush()
     }
-    // While no write runs, the batch holds only items of this turn of the event loop.
-    if (this.#activeWrites === 0) {
+    const remainingMs = this.#remainingMs()
+    // A batch that does not wait holds only items of this turn of the event loop.
+    if (remainingMs <= 0) {
       const timer = setImmediate(onTimer)
       this.#cancelTimer = () => clearImmediate(timer)
     } else {
-      const timer = setTimeout(onTimer, this.#options.maxWaitMs)
+      const timer = setTimeout(onTimer, remainingMs)
       this.#cancelTimer = () => clearTimeout(timer)
     }
+  }
+
+  #remainingMs(): number {
+    const { waitMs, now } = this.#options
+    const at = now()
+    return waitMs({
+      items: this.#pending.length,
+      waitedMs: at - (this.#pending[0]?.arrivedAt ?? at),
+      rate: this.#rates.rateAt(at),
+      isWriting: this.#activeWrites > 0,
+    })
   }
 
   #isFull(): boolean {
@@ -77,13 +99,13 @@ export class GroupCommit<T> {
 
   #flush(): void {
     while (this.#pending.length > 0 && this.#activeWrites < this.#options.maxConcurrentWrites) {
-      if (!this.#isFull() && !this.#isDue && this.#activeWrites > 0) break
+      if (!this.#isFull() && !this.#isDue && this.#remainingMs() > 0) break
       void this.#write(this.#takeBatch())
     }
     if (this.#pending.length > 0) this.#startTimer()
   }
 
-  /** Takes the oldest items that fit one batch, at least one. The wait of the remaining items starts again. */
+  /** Takes the oldest items that fit one batch, at least one. */
   #takeBatch(): PendingItem<T>[] {
     const { sizeOf, maxBatchItems, maxBatchOctets, groupSize } = this.#options
     let octets = 0
@@ -110,6 +132,7 @@ export class GroupCommit<T> {
       .write(batch.map(({ item }) => item))
       .catch((error: Error) => batch.map(() => error))
     this.#activeWrites--
+    this.#rates.recordEnd(batch.length, this.#options.now())
     for (const [index, { settle }] of batch.entries()) settle(failures[index] ?? null)
     this.#flush()
   }

@@ -1,8 +1,10 @@
 /**
  * Checks the header section of a message as it arrives. The attacks: a mail loop between servers, and a huge header,
  * which every later component reads whole. The defence: hops and header octets are limited.
+ * It also reads the field Message-ID.
  */
 import { headerTooLarge, type Refusal, tooManyHops } from '../replies.ts'
+import { MessageIdReader } from './message-id-reader.ts'
 
 /** RFC 5321 §6.3: more Received fields than this indicate a mail loop. */
 export const maxHops = 30
@@ -22,6 +24,7 @@ export class HeaderSectionChecker {
   #octets = 0
   #hops = 0
   #isOver = false
+  readonly #messageIdReader = new MessageIdReader()
 
   /** @param maxOctets octets, including line ends, without the empty line */
   constructor(maxOctets: number) {
@@ -38,6 +41,11 @@ export class HeaderSectionChecker {
     return this.#octets
   }
 
+  /** The field Message-ID so far (MessageIdReader). */
+  get messageId(): string | undefined {
+    return this.#messageIdReader.messageId
+  }
+
   /**
    * Reads the next chunk. The header section ends before the first empty line (RFC 5322 §2.1); without an empty line,
    * the whole message is header.
@@ -48,7 +56,9 @@ export class HeaderSectionChecker {
     const end = this.#findEnd(octets)
     this.#isOver = end !== null
     const length = end ?? octets.length
-    const text = this.#tail + octets.toString('latin1', 0, Math.max(length, 0))
+    const newText = octets.toString('latin1', 0, Math.max(length, 0))
+    this.#messageIdReader.read(newText)
+    const text = this.#tail + newText
     this.#tail = hopWithoutColon.test(text) ? '\r\nreceived ' : text.slice(-overlapOctets)
     this.#octets += length
     this.#hops += text.match(hop)?.length ?? 0

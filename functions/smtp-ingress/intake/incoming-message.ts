@@ -40,8 +40,11 @@ export interface MessageResources {
    * @returns null if there is nothing to check; a promise of null if the message may be stored
    */
   inspect(content: ReceivedContent): Promise<RefusalWithCause | null> | null
-  /** Makes the content durable. Never rejects. */
-  store(content: Buffer | SpooledContent): Promise<Outcome>
+  /**
+   * Makes the content durable. Never rejects.
+   * @param headerMessageId the field Message-ID
+   */
+  store(content: Buffer | SpooledContent, headerMessageId: string | undefined): Promise<Outcome>
 }
 
 /** Rounds up to few distinct sizes, so that later messages can reuse the buffers. */
@@ -88,6 +91,16 @@ export class IncomingMessage {
 
   get isRefused(): boolean {
     return this.#refusal !== null
+  }
+
+  /** Octets that the client has sent so far. */
+  get receivedOctets(): number {
+    return this.#receivedOctets
+  }
+
+  /** The field Message-ID so far; undefined if there is none. */
+  get headerMessageId(): string | undefined {
+    return this.#headerSection.messageId
   }
 
   /** Refuses a message that will be too large before it takes memory or disk. */
@@ -181,13 +194,13 @@ export class IncomingMessage {
 
   /** After a failed store the buffer may still be in use, so it is not reused. */
   async #storeBuffered(buffer: Buffer, octets: Buffer): Promise<Outcome> {
-    const outcome = await this.#resources.store(octets)
+    const outcome = await this.#resources.store(octets, this.headerMessageId)
     if ('size' in outcome) this.#resources.buffers.release(buffer)
     return outcome
   }
 
   async #storeSpooled(content: SpooledContent): Promise<Outcome | null> {
-    const outcome = await this.#resources.store(content)
+    const outcome = await this.#resources.store(content, this.headerMessageId)
     content.discard()
     return this.#isAbandoned && !('size' in outcome) ? null : outcome
   }

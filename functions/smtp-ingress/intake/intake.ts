@@ -10,6 +10,7 @@ import { CircuitBreaker, isTimeout } from '../circuit-breaker.ts'
 import type { Log } from '../log.ts'
 import { internalError, routingLoop, storageUnavailable, tooManyLargeMessages } from '../replies.ts'
 import { BufferPool } from './buffer-pool.ts'
+import { commitWaitMs, sufficientItems } from './commit-wait.ts'
 import type { AcceptedMessage, MessageWithoutContent } from './evaluation-jobs.ts'
 import { GroupCommit } from './group-commit.ts'
 import { IncomingMessage, type MessageLimits, type Outcome } from './incoming-message.ts'
@@ -91,10 +92,9 @@ export class Intake {
       sizeOf: ({ content }) => (Buffer.isBuffer(content) ? content.length : 0),
       maxBatchOctets: 4 * 1024 * 1024,
       maxBatchItems: 200,
-      maxWaitMs: 5,
+      waitMs: commitWaitMs,
       maxConcurrentWrites: 16,
-      // SQS takes ten messages in a batch request.
-      groupSize: 10,
+      groupSize: sufficientItems,
     })
     this.#breaker = new CircuitBreaker({
       failureThreshold: outageThreshold,
@@ -138,7 +138,10 @@ export class Intake {
           return null
         })
       },
-      store: (content) => this.#store(content, { ...message, ...facts }, recipients),
+      store: (content, headerMessageId) => {
+        const headerFields = headerMessageId === undefined ? {} : { headerMessageId }
+        return this.#store(content, { ...message, ...facts, ...headerFields }, recipients)
+      },
     })
   }
 

@@ -14,7 +14,7 @@ import { SpoolError, type SpoolFile } from './spool.ts'
 export interface RefusalWithCause extends Refusal {
   cause?: unknown
   /** Further fields for the log. */
-  details?: Record<string, unknown>
+  details?: { recipient?: string; connector?: string | null; explanation?: string; tenant?: string }
 }
 
 /** @param error thrown by the spool */

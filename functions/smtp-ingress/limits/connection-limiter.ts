@@ -1,8 +1,11 @@
 /**
  * Connection limiter, for the task and for each address. The attack: one client takes all sessions, or opens
  * connections endlessly to cause handshakes. The defence: an address has a maximum of concurrent sessions and of new
- * sessions per minute; a /64 of IPv6 is one client. Not covered: a client with many addresses gets these maxima for
- * each address. Then only the task's maximum limits that client, and honest clients also get 421 and retry.
+ * sessions per minute; a /64 of IPv6 is one client. A session in which a connector identified one of the organisation's
+ * own servers does not count as new, so that a relay may open a session for each message. Its address is not exempt as
+ * such: another program behind the same NAT has the limit. Not covered: that program can use up the address's minute,
+ * also for the relay. A client with many addresses gets these maxima for each address. Then only the task's maximum
+ * limits that client, and honest clients also get 421 and retry.
  */
 
 import { clientNetwork } from '../../../shared/net/client-network.ts'
@@ -43,7 +46,7 @@ const maxIdleAddresses = 65_536
 /** An address's minute begins with its first session, and again with the first session after that minute. */
 interface Client {
   sessions: number
-  /** Sessions admitted in the current minute. */
+  /** Sessions admitted in the current minute, without those that ended as attributed. */
   startedInMinute: number
   minuteStart: number
 }
@@ -110,12 +113,16 @@ export class ConnectionLimiter {
     return null
   }
 
-  /** Ends a counted session. */
-  release(address: string): void {
+  /**
+   * Ends a counted session.
+   * @param isAttributed whether an `OnPremises` connector identified the client
+   */
+  release(address: string, isAttributed = false): void {
     const key = clientNetwork(address)
     const client = this.#connected.get(key)
     if (client === undefined) return
     this.#sessions--
+    if (isAttributed) client.startedInMinute = Math.max(0, client.startedInMinute - 1)
     if (--client.sessions > 0) return
     this.#connected.delete(key)
     if (this.#limits.maxNewSessionsPerMinute > 0) this.#idle.set(key, client)

@@ -8,6 +8,7 @@
 import type { Reply } from '../../../shared/contract/message.ts'
 import { comparableMailbox } from '../../../shared/mail/address.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
+import type { RefusalContext, SessionStage } from '../rejections/rejection.ts'
 import type { Refusal } from '../replies.ts'
 import {
   cannotVerify,
@@ -82,11 +83,14 @@ export interface Transaction {
 
 /** Decides what the protocol leaves open. A reply code below 300 accepts the command; 421 ends the session. */
 export interface SessionPolicy {
-  mail(mail: MailCommand): Reply | Promise<Reply>
+  mail(mail: MailCommand, greeting: ClientGreeting): Reply | Promise<Reply>
   recipient(recipient: RecipientCommand, mail: MailCommand): Reply | Promise<Reply>
   data(transaction: Transaction): MessageSink | Reply
-  /** Records a refusal that the session decided without the policy. */
-  recordRefusal(refusal: Refusal): void
+  /**
+   * Records a refusal that the session decided without the policy.
+   * @param clientName the client's name in its last EHLO or HELO; '' before the first
+   */
+  recordRefusal(refusal: Refusal, context: RefusalContext, clientName: string): void
   /** Records an internal error that ends the session. */
   recordError(error: unknown): void
 }
@@ -103,6 +107,18 @@ export interface SessionOptions extends DataReaderOptions {
 }
 
 const lineFeed = 10
+
+const stages: Partial<Record<Command['verb'], SessionStage>> = {
+  EHLO: 'Hello',
+  HELO: 'Hello',
+  STARTTLS: 'StartTls',
+  MAIL: 'Mail',
+  RCPT: 'Rcpt',
+  DATA: 'Data',
+  BDAT: 'Data',
+}
+/** The stages of commands whose address cannot be parsed, by enhanced status code (RFC 3463 §3.2). */
+const addressStages: Readonly<Record<string, SessionStage>> = { '5.1.7': 'Mail', '5.1.3': 'Rcpt' }
 
 /**
  * What the session waits for. In `Deciding` it waits for the policy or for the message sink, not for the client. `Data`
@@ -151,6 +167,9 @@ export class Session {
   #isInputEnded = false
   #greeting: ClientGreeting | null = null
   #clientName = ''
+  #stage: SessionStage = 'Connect'
+  /** The last command; null when it could not be parsed. */
+  #command: Command | null = null
   #transaction: OpenTransaction | null = null
   #message: OpenMessage | null = null
   readonly #progress = { steps: 0, messages: 0, messageOctets: 0, acceptedMessages: 0 }
@@ -333,7 +352,15 @@ export class Session {
     const line = this.#lineReader.completeLine(octets.subarray(from, end + 1))
     this.#progress.steps++
     const command = line instanceof Uint8Array ? parseCommand(line, this.#options.envelopeSyntax) : line
-    this.#applyOutcome('verb' in command ? this.#execute(command, octets.length > end + 1) : command)
+    if ('verb' in command) {
+      this.#command = command
+      this.#stage = stages[command.verb] ?? this.#stage
+      this.#applyOutcome(this.#execute(command, octets.length > end + 1))
+    } else {
+      this.#command = null
+      this.#stage = addressStages[command.reply.enhanced] ?? this.#stage
+      this.#applyOutcome(command)
+    }
     return end + 1
   }
 
@@ -406,7 +433,7 @@ export class Session {
     if (this.#greeting === null) return needsGreeting
     if (this.#transaction !== null) return nestedMail
     if (mail.envelope.requireTls && !this.#isSecure) return requiresTls
-    return this.#applyDecision(this.#policy.mail(mail), ({ code }) => {
+    return this.#applyDecision(this.#policy.mail(mail, this.#greeting), ({ code }) => {
       if (code >= 300) return
       this.#transaction = { mail, recipients: new Map(), hasFailedChunk: false }
       this.#progress.messageOctets = 0
@@ -558,8 +585,19 @@ export class Session {
   }
 
   #endWithRefusal(refusal: Refusal): void {
-    this.#policy.recordRefusal(refusal)
+    this.#recordRefusal(refusal)
     this.#endWithReply(refusal.reply)
+  }
+
+  #recordRefusal(refusal: Refusal): void {
+    const command = this.#command
+    const sender = command?.verb === 'MAIL' ? command : this.#transaction?.mail
+    const context: RefusalContext = {
+      stage: this.#stage,
+      sender: sender?.envelope.mailFrom,
+      recipient: command?.verb === 'RCPT' ? command.recipient.address : undefined,
+    }
+    this.#policy.recordRefusal(refusal, context, this.#clientName)
   }
 
   /** The client gives up an incomplete message, or disconnects. */
@@ -619,7 +657,7 @@ export class Session {
     if (typeof outcome === 'string') this.#queueText(outcome)
     else if ('code' in outcome) this.#sendReply(outcome)
     else {
-      this.#policy.recordRefusal(outcome)
+      this.#recordRefusal(outcome)
       this.#sendReply(outcome.reply)
     }
   }

@@ -1,23 +1,12 @@
-/**
- * Decides replies from connectors, rate limits and the state of storage. Counts and logs accepted messages and
- * refusals.
- */
+/** Decides replies from connectors, rate limits and the state of storage. */
 import type { TLSSocket } from 'node:tls'
 import type * as z from 'zod'
 import type { InboundConnector } from '../../../shared/connectors/schema.ts'
 import { type IngressEnvironment, postmasterSettings } from '../../../shared/contract/environment.ts'
-import {
-  newRecipient,
-  noTls,
-  type Recipient,
-  type Reply,
-  type TlsFacts,
-} from '../../../shared/contract/message.ts'
-import { Metric } from '../../../shared/contract/metrics.ts'
-import { comparableMailbox } from '../../../shared/mail/address.ts'
+import { noTls, type Reply, type TlsFacts } from '../../../shared/contract/message.ts'
 import { canaryIdOf } from '../../../shared/mail/canary-address.ts'
 import { receivedHeader } from '../../../shared/mail/received-header.ts'
-import { formatReply, isPermanent } from '../../../shared/mail/reply.ts'
+import { isPermanent } from '../../../shared/mail/reply.ts'
 import type { RevocationChecker } from '../../../shared/net/revocation/checker.ts'
 import {
   admitRecipient,
@@ -34,13 +23,13 @@ import type { ReceivedContent } from '../intake/received-content.ts'
 import type { RefusalWithCause } from '../intake/spooled-content.ts'
 import type { HandshakeCosts } from '../limits/handshake-costs.ts'
 import type { MessageRateLimiter, RateLimitRefusal } from '../limits/message-rate-limiter.ts'
-import { causeOf, type Log } from '../log.ts'
-import type { Metrics } from '../metrics.ts'
+import { causeOf } from '../log.ts'
 import type { MailCommand, RecipientCommand } from '../protocol/command.ts'
 import type { DataFault } from '../protocol/data-reader.ts'
 import type { MessageSink } from '../protocol/message-sink.ts'
-import type { Transaction } from '../protocol/session.ts'
+import type { ClientGreeting, Transaction } from '../protocol/session.ts'
 import type { RecipientChecker, RecipientCheckResult } from '../recipients/recipient-checker.ts'
+import type { RefusalContext } from '../rejections/rejection.ts'
 import {
   accepted,
   canaryUnavailable,
@@ -55,22 +44,30 @@ import {
   type Refusal,
   recipientAccepted,
   serviceUnavailable,
-  spoolUnavailable,
   storageUnavailable,
   tooLarge,
   unknownTlsFacts,
 } from '../replies.ts'
-import { handshakeFailure, type TlsService } from '../tls/tls-service.ts'
+import type { TlsService } from '../tls/tls-service.ts'
 import { checkClientRevocation } from './client-revocation.ts'
 import { decideContent, needsContent, type ReceivedMail, tenantDetails } from './decide-content.ts'
+import { distinctRecipients } from './distinct-recipients.ts'
 import type { LastCanary } from './last-canary.ts'
 import { newMessageId } from './message-id.ts'
 import { attributionOf, confirmedOwner, SenderAssessment } from './sender-assessment.ts'
+import {
+  type RecordedRefusal,
+  type RefusedSession,
+  recordAccepted,
+  recordHandshakeFailure,
+  recordRefusal,
+  type SessionRecorderParts,
+} from './session-recorder.ts'
 import type { SignatureVerifier } from './signature-verifier.ts'
 import type { UnknownCertificateNotifier } from './unknown-certificate-notifier.ts'
 import type { WatchedConnectors } from './watched-connectors.ts'
 
-export interface SessionPolicyParts {
+export interface SessionPolicyParts extends SessionRecorderParts {
   environment: z.output<typeof IngressEnvironment>
   connectors: Pick<WatchedConnectors, 'current' | 'latest' | 'areFailing'>
   intake: Intake
@@ -85,9 +82,6 @@ export interface SessionPolicyParts {
   revocation?: Pick<RevocationChecker, 'check'>
   tls: Pick<TlsService, 'facts' | 'refuseResumption'>
   handshakeCosts: Pick<HandshakeCosts, 'requestNext'>
-  metrics: Metrics
-  log: Log
-  now(): Date
 }
 
 /** `NeedsLatest`: a permanent refusal must be decided with the latest connectors. */
@@ -100,6 +94,7 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
   #tls: TlsFacts = noTls
   /** False in a resumed session, and after a handshake that was expensive for the ingress. */
   #wasCertificateRequested = true
+  #clientName = ''
   #mailFrom: string | null = null
   /** Created at the first RCPT of each MAIL, and again if the snapshot changes. */
   #assessment: SenderAssessment | null = null
@@ -143,7 +138,8 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
     }
   }
 
-  mail({ envelope, size }: MailCommand): Reply {
+  mail({ envelope, size }: MailCommand, greeting: ClientGreeting): Reply {
+    this.#clientName = greeting.name
     this.#mailFrom = envelope.mailFrom
     this.#assessment = null
     this.#canary = null
@@ -151,9 +147,11 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
     this.#isCounted = false
     this.#countedConnectors.clear()
     const { environment, intake } = this.#parts
-    if (this.#isFailing()) return this.#refuse(storageUnavailable)
-    if (size > environment.MAX_MESSAGE_SIZE) return this.#refuse(tooLarge(environment.MAX_MESSAGE_SIZE))
-    return intake.hasRoomFor(size) ? accepted : this.#refuse(insufficientSpool)
+    const refuse = (refusal: Refusal) =>
+      this.#refuse(refusal, { stage: 'Mail', sender: envelope.mailFrom, size: size || undefined })
+    if (this.#isFailing()) return refuse(storageUnavailable)
+    if (size > environment.MAX_MESSAGE_SIZE) return refuse(tooLarge(environment.MAX_MESSAGE_SIZE))
+    return intake.hasRoomFor(size) ? accepted : refuse(insufficientSpool)
   }
 
   recipient(command: RecipientCommand, mail: MailCommand): Reply | Promise<Reply> {
@@ -161,13 +159,13 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
     if (pendingCheck === null) return this.#replyToRecipient(command, mail)
     return pendingCheck.then(
       () => this.#replyToRecipient(command, mail),
-      (error: unknown) => this.#refuse(canaryUnavailable, { recipient: command.recipient.address }, error),
+      (cause: unknown) => this.#refuseRecipient(canaryUnavailable, command.recipient.address, { cause }),
     )
   }
 
   #replyToRecipient({ recipient }: RecipientCommand, mail: MailCommand): Reply | Promise<Reply> {
-    const refuse = (error: unknown) =>
-      this.#refuse(connectorsUnavailable, { recipient: recipient.address }, error)
+    const refuse = (cause: unknown) =>
+      this.#refuseRecipient(connectorsUnavailable, recipient.address, { cause })
     const decide = (snapshot: Snapshot) => this.#decideRecipient(snapshot, recipient, mail, false)
     const confirm = () =>
       this.#parts.connectors
@@ -185,14 +183,14 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
     const startedAt = performance.now()
     const { intake, environment, now } = this.#parts
     const assessment = this.#assessment
-    if (assessment === null) return this.#refuse(internalError)
-    const distinctRecipients = uniqueRecipients(recipients, assessment.snapshot, this.#postmaster)
+    const sender = mail.envelope.mailFrom
+    if (assessment === null) return this.#refuse(internalError, { stage: 'Data', sender })
+    const distinct = distinctRecipients(recipients, assessment.snapshot, this.#postmaster)
     const received: ReceivedMail = {
       session: assessment.session,
-      recipients: distinctRecipients
-        .map(({ address }) => address)
-        .filter((address) => address !== this.#canary),
+      recipients: distinct.map(({ address }) => address).filter((address) => address !== this.#canary),
     }
+    const onlyRecipient = distinct.length === 1 ? distinct[0]?.address : undefined
     const evaluations = received.recipients.map((address) => assessment.evaluationFor(address))
     const at = now()
     const message: MessageWithoutContent = {
@@ -212,7 +210,7 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
       esmtp: greeting.isEsmtp,
       smtpUtf8: mail.envelope.smtpUtf8,
       tls: this.#tls,
-      recipient: distinctRecipients.length === 1 ? (distinctRecipients[0]?.address ?? null) : null,
+      recipient: onlyRecipient ?? null,
       at,
     })
     let tenantEvidence: string | null = null
@@ -226,7 +224,7 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
     const incoming = intake.begin(
       Buffer.from(header),
       message,
-      distinctRecipients,
+      distinct,
       isConfirmedByContent ? decide : null,
     )
     return {
@@ -241,14 +239,25 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
       end: async (fault, normalisedFrom) => {
         const outcome = await incoming.end(fault && this.#faultRefusal(fault), normalisedFrom)
         if (outcome === null) return clientDisconnected
-        if ('size' in outcome)
-          return this.#recordAccepted(message, {
-            recipients: distinctRecipients.length,
-            size: outcome.size,
-            milliseconds: performance.now() - startedAt,
-            tenantEvidence,
-          })
-        return this.#refuse(outcome, outcome.details, outcome.cause)
+        if ('size' in outcome) {
+          const milliseconds = performance.now() - startedAt
+          const fields = { recipients: distinct.length, size: outcome.size, milliseconds, tenantEvidence }
+          recordAccepted(this.#parts, message, fields)
+          return queuedAs(message.id)
+        }
+        const { recipient, connector, ...logFields } = outcome.details ?? {}
+        return this.#refuse(outcome, {
+          stage: 'Data',
+          sender,
+          recipient: recipient ?? onlyRecipient,
+          connector,
+          direction: message.direction,
+          connectorsVersion: assessment.snapshot.version,
+          size: incoming.receivedOctets,
+          headerMessageId: incoming.headerMessageId,
+          logFields,
+          cause: outcome.cause,
+        })
       },
       abandon: () => {
         // A message with an early refusal is already logged as refused.
@@ -259,8 +268,9 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
     }
   }
 
-  recordRefusal(refusal: Refusal): void {
-    this.#refuse(refusal)
+  recordRefusal(refusal: Refusal, context: RefusalContext, clientName: string): void {
+    this.#clientName = clientName
+    this.#refuse(refusal, context)
   }
 
   recordError(error: unknown): void {
@@ -276,46 +286,15 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
     this.#parts.log('info', 'connection failed', { ip: this.#peer.ip, cause: causeOf(error) })
   }
 
-  recordHandshakeError(error: Error): void {
-    const cause = handshakeFailure(error)
-    this.#parts.metrics.count(Metric.tlsHandshakesFailed)
-    this.#parts.metrics.count(Metric.tlsHandshakesFailed, ['cause', cause])
-    this.#parts.log('info', 'TLS handshake failed', {
-      ip: this.#peer.ip,
-      reason: cause,
-      cause: causeOf(error),
-    })
+  recordHandshakeError(error: Error, clientName: string): void {
+    this.#clientName = clientName
+    recordHandshakeFailure(this.#parts, this.#refusedSession(), error)
   }
 
   #faultRefusal(fault: DataFault): Refusal {
     return fault === 'BareNewlines'
       ? messageHasBareNewlines
       : messageLineTooLong(this.#parts.environment.MAX_LINE_LENGTH)
-  }
-
-  #recordAccepted(
-    message: MessageWithoutContent,
-    {
-      recipients,
-      size,
-      milliseconds,
-      tenantEvidence,
-    }: { recipients: number; size: number; milliseconds: number; tenantEvidence: string | null },
-  ): Reply {
-    const { metrics, log } = this.#parts
-    metrics.count(Metric.messagesAccepted, ['tls', message.tls.negotiated ? 'negotiated' : 'plaintext'])
-    metrics.count(Metric.acceptedByTlsVersion, ['version', message.tls.protocol ?? 'none'])
-    log('info', 'accepted', {
-      id: message.id,
-      mailFrom: message.envelope.mailFrom,
-      recipients,
-      size,
-      ip: this.#peer.ip,
-      tls: message.tls.protocol,
-      ms: Math.round(milliseconds),
-      ...(tenantEvidence !== null && { tenant: tenantEvidence }),
-    })
-    return queuedAs(message.id)
   }
 
   /**
@@ -404,33 +383,38 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
     if (recipient.address === this.#canary) return recipientAccepted
     const evaluation = assessment.evaluationFor(address)
     const decision = admitRecipient(snapshot, evaluation, address, this.#postmaster)
+    const refuse = (refusal: Refusal, fields: Partial<RecordedRefusal> = {}) =>
+      this.#refuseRecipient(refusal, recipient.address, {
+        direction: confirmedOwner(evaluation) === null ? 'Incoming' : 'Originating',
+        connectorsVersion: snapshot.version,
+        ...fields,
+      })
     if (this.#tls.clientCertificate === null && dependsOnCertificate(evaluation, decision)) {
       this.#parts.handshakeCosts.requestNext(this.#peer.ip)
-      if (this.#couldPresentCertificate()) return this.#requestFullHandshake(recipient.address)
+      if (this.#couldPresentCertificate()) {
+        this.#parts.tls.refuseResumption(this.#peer.ip)
+        return refuse(certificateNotRequested)
+      }
     }
     if (decision.action === 'Refuse') {
       if (isPermanent(decision.reply) && !isLatest) return 'NeedsLatest'
       this.#notifyOnce(assessment, evaluation)
       const { connector, explanation } = decision
-      const details = { connector, explanation, ...tenantDetails(evaluation) }
-      return this.#refuse(decision, { recipient: recipient.address, ...details })
+      const logFields = { explanation, ...tenantDetails(evaluation) }
+      return refuse(decision, { connector, logFields })
     }
     const accept = (check: RecipientCheckResult): RecipientReply => {
       if (check === 'NeedsLatest') return check
-      if (check !== null) return this.#refuse(check, { recipient: recipient.address })
-      return this.#acceptRecipient(recipient.address, evaluation)
+      if (check !== null) return refuse(check)
+      const rateRefusal = this.#countMessage(matchingConnectors(evaluation))
+      if (rateRefusal) return refuse(rateRefusal, { connector: rateRefusal.connector })
+      if (confirmedOwner(evaluation) !== null) this.#isAttributed = true
+      return recipientAccepted
     }
     const isOwnServer = confirmedOwner(evaluation) !== null
     const { ip } = this.#peer
     const check = this.#parts.recipients?.check({ snapshot, address, ip, isOwnServer, isLatest }) ?? null
     return check instanceof Promise ? check.then(accept) : accept(check)
-  }
-
-  #acceptRecipient(recipient: string, evaluation: InboundEvaluation): Reply {
-    const rateRefusal = this.#countMessage(matchingConnectors(evaluation))
-    if (rateRefusal) return this.#refuse(rateRefusal, { recipient, connector: rateRefusal.connector })
-    if (confirmedOwner(evaluation) !== null) this.#isAttributed = true
-    return recipientAccepted
   }
 
   /** Counts this MAIL once for its address, and once for each connector. */
@@ -478,11 +462,6 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
     return this.#tls.negotiated && !this.#wasCertificateRequested && this.#tls.clientCertificate === null
   }
 
-  #requestFullHandshake(recipient: string): Reply {
-    this.#parts.tls.refuseResumption(this.#peer.ip)
-    return this.#refuse(certificateNotRequested, { recipient })
-  }
-
   /**
    * Runs once per MAIL and evaluation. The notice is sent here, because evaluate-policy never receives mail that the ingress refuses.
    */
@@ -492,54 +471,29 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
     this.#parts.certificateNotifier.notifyRefusal(snapshot, session, evaluation)
   }
 
-  /** Counts and logs a refusal. Only the reply reaches the client. */
-  #refuse({ reason, reply }: Refusal, fields: Record<string, unknown> = {}, cause?: unknown): Reply {
-    const { metrics, log } = this.#parts
-    metrics.count(Metric.refused, ['reason', reason])
-    if (storageFailureReasons.has(reason) && cause !== undefined) metrics.count(Metric.storageFailures)
-    log(cause === undefined ? 'info' : 'error', 'refused', {
-      reason,
-      reply: formatReply(reply),
-      ip: this.#peer.ip,
-      tls: this.#tls.protocol,
-      mailFrom: this.#mailFrom,
-      ...fields,
-      ...(cause === undefined ? {} : { cause: causeOf(cause) }),
-    })
-    return reply
+  #refuseRecipient(refusal: Refusal, recipient: string, fields: Partial<RecordedRefusal> = {}): Reply {
+    const sender = this.#mailFrom ?? undefined
+    return this.#refuse(refusal, { stage: 'Rcpt', sender, recipient, ...fields })
   }
-}
 
-/**
- * Two spellings of one mailbox are one recipient. A recipient whose address changes keeps the address of RCPT TO as
- * ORCPT (RFC 3461 §5.2.1), so that its sender recognises it in a DSN.
- */
-function uniqueRecipients(
-  recipients: Transaction['recipients'],
-  snapshot: Snapshot,
-  postmaster: PostmasterSettings,
-): Recipient[] {
-  const distinctRecipients = new Map<string, Recipient>()
-  for (const { address, notify, orcpt } of recipients) {
-    const resolved = resolvePostmaster(address, snapshot, postmaster)
-    distinctRecipients.set(comparableMailbox(resolved), {
-      ...newRecipient(resolved),
-      notify,
-      // No character of this address needs escaping in xtext. `postmaster` without a domain is not of type rfc822.
-      orcpt: orcpt ?? (resolved !== address && address.includes('@') ? `rfc822;${address}` : null),
+  /** Records a refusal. @returns its reply */
+  #refuse(refusal: Refusal, fields: RecordedRefusal): Reply {
+    recordRefusal(this.#parts, this.#refusedSession(), refusal, {
+      isCanary: this.#canary !== null,
+      ...fields,
     })
+    return refusal.reply
   }
-  return [...distinctRecipients.values()]
+
+  #refusedSession(): RefusedSession {
+    const clientName = this.#clientName
+    return { ip: this.#peer.ip, tls: this.#tls, mailFrom: this.#mailFrom, clientName }
+  }
 }
 
 /** Whether a certificate might change the decision. Also true for a violation whose mail would be accepted and held. */
 const dependsOnCertificate = ({ violation }: InboundEvaluation, decision: RecipientDecision): boolean =>
   violation !== null || (decision.action === 'Refuse' && decision.reason === 'RelayDenied')
-
-/** Failures of S3, SQS or the task's disk. */
-const storageFailureReasons: ReadonlySet<string> = new Set(
-  [storageUnavailable, spoolUnavailable, insufficientSpool].map(({ reason }) => reason),
-)
 
 /** The connectors that match the sender, without one that the content must confirm: any tenant could use up its rate. */
 const matchingConnectors = (evaluation: InboundEvaluation): InboundConnector[] =>

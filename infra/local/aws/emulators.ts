@@ -3,13 +3,13 @@ import { once } from 'node:events'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import dynalite from 'dynalite'
 import { type BuildAppOptions, buildApp } from 'fauxqs'
 import { accountId, region } from '../template.ts'
 import { type EventEntry, eventsServer } from './events.ts'
 import { type Publishers, refusal } from './publishers.ts'
 import { CreatedSecrets, secretsServer } from './secrets.ts'
 import { startSes } from './ses.ts'
+import { startTables } from './tables.ts'
 
 type Stores = NonNullable<BuildAppOptions['stores']>
 
@@ -53,7 +53,10 @@ export async function startEmulators(
     if (error !== null) await reply.code(403).type('text/xml').send(error)
   })
   const endpoint = await queuesTopicsAndObjects.listen({ port: 0, host: '127.0.0.1' })
-  const tables = await startTables(stateDirectory)
+  // The emulator reads these variables for the ARNs of its tables.
+  process.env.AWS_ACCOUNT_ID = accountId
+  process.env.AWS_REGION = region
+  const tables = await startTables(stateDirectory === null ? null : join(stateDirectory, 'tables'))
   const mail = await startSes()
   const createdSecrets = new CreatedSecrets(stateDirectory === null ? null : join(stateDirectory, 'secrets'))
   const secrets = secretsServer(secretsDirectory, createdSecrets).listen(0, '127.0.0.1')
@@ -101,17 +104,6 @@ async function createStores(): Promise<Stores> {
   const stores: Stores = { sqsStore: new SqsStore(), snsStore: new SnsStore(), s3Store: new S3Store() }
   stores.sqsStore.host = ''
   return stores
-}
-
-async function startTables(stateDirectory: string | null): Promise<Server> {
-  // dynalite reads these variables for the ARNs of its tables.
-  process.env.AWS_ACCOUNT_ID = accountId
-  process.env.AWS_REGION = region
-  const path = stateDirectory === null ? {} : { path: join(stateDirectory, 'tables') }
-  const server = dynalite({ ...path, createTableMs: 0 })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  return server
 }
 
 function endpointOf(server: Server): string {

@@ -21,7 +21,8 @@ export interface Invocation {
 
 export type Report =
   | { kind: 'ready' }
-  | { kind: 'result'; value: unknown }
+  /** `cpuMs`: processor time of the invocation in this thread */
+  | { kind: 'result'; value: unknown; cpuMs: number }
   | { kind: 'failure'; message: string }
 
 type Handler = (event: unknown, context: object) => unknown
@@ -35,8 +36,11 @@ const handler = module[data.handler]
 if (handler === undefined) throw new Error(`${data.module} does not export ${data.handler}`)
 
 parentPort?.on('message', async (invocation: Invocation) => {
+  const cpuBefore = process.threadCpuUsage()
   try {
-    report({ kind: 'result', value: await handler(invocation.event, contextOf(invocation)) })
+    const value = await handler(invocation.event, contextOf(invocation))
+    const { user, system } = process.threadCpuUsage(cpuBefore)
+    report({ kind: 'result', value, cpuMs: (user + system) / 1000 })
   } catch (error) {
     console.error(error)
     report({ kind: 'failure', message: errorMessage(error) })

@@ -1,5 +1,6 @@
 /** A Lambda function: creates execution environments on demand, reuses them, and replaces an environment that dies. */
 import { randomUUID } from 'node:crypto'
+import { channel } from 'node:diagnostics_channel'
 import type { Writable } from 'node:stream'
 import { Worker } from 'node:worker_threads'
 import { firstErrorLine } from '../start-error.ts'
@@ -16,12 +17,32 @@ export interface FunctionDefinition extends EnvironmentData {
 /** An invocation failed: the handler threw or timed out, or its environment died. */
 export class InvocationError extends Error {}
 
+/** An invocation that has ended, as benchmarks record it. */
+export interface MeasuredInvocation {
+  readonly name: string
+  /** The session token of the execution environment, which signs its requests to AWS. */
+  readonly environment: string
+  readonly event: unknown
+  /** Milliseconds since the process started. */
+  readonly startedAt: number
+  readonly durationMs: number
+  /** Processor time of the environment's thread. */
+  readonly cpuMs: number
+  /** Milliseconds in which the environment was created; null when it had run an invocation before. */
+  readonly coldStartMs: number | null
+}
+
+const measuredInvocations = channel('mailflow:invocation')
+
 /** Typical time to create an execution environment. Most invocations take less. */
 const creationTimeMs = 100
 
 interface Environment {
+  readonly id: string
   readonly worker: Worker
   readonly ready: Promise<void>
+  /** Milliseconds of the creation; null after the first invocation. */
+  coldStartMs: number | null
 }
 
 export class LambdaFunction {
@@ -68,13 +89,31 @@ export class LambdaFunction {
     this.#busy.add(environment)
     try {
       await environment.ready
+      const startedAt = performance.now()
       const report = await this.#run(environment, event)
+      this.#publish(environment, event, startedAt, report)
       this.#busy.delete(environment)
       this.#release(environment)
       return this.#resultOf(report)
     } finally {
       this.#busy.delete(environment)
     }
+  }
+
+  #publish(environment: Environment, event: unknown, startedAt: number, report: Report): void {
+    const { id, coldStartMs } = environment
+    environment.coldStartMs = null
+    const cpuMs = report.kind === 'result' ? report.cpuMs : 0
+    const durationMs = performance.now() - startedAt
+    measuredInvocations.publish({
+      name: this.name,
+      environment: id,
+      event,
+      startedAt,
+      durationMs,
+      cpuMs,
+      coldStartMs,
+    } satisfies MeasuredInvocation)
   }
 
   /** Returns an idle environment, an environment that becomes idle within `creationTimeMs`, or a new one. */
@@ -119,17 +158,24 @@ export class LambdaFunction {
 
   #create(): Environment {
     const { environment, module, handler, translation } = this.#definition
+    const id = randomUUID()
+    const startedAt = performance.now()
     const worker = new Worker(new URL('./bootstrap.ts', import.meta.url), {
       workerData: { module, handler, translation } satisfies EnvironmentData,
-      env: { ...environment },
+      env: { ...environment, AWS_SESSION_TOKEN: id },
       execArgv: [],
       stdout: true,
       stderr: true,
     })
     worker.stdout.pipe(this.#log, { end: false })
     worker.stderr.pipe(this.#log, { end: false })
-    const created = { worker, ready: this.#untilReady(worker) }
-    created.ready.catch(() => undefined)
+    const created: Environment = { id, worker, ready: this.#untilReady(worker), coldStartMs: null }
+    created.ready.then(
+      () => {
+        created.coldStartMs = performance.now() - startedAt
+      },
+      () => undefined,
+    )
     worker.once('exit', () => this.#removeIdle(created))
     return created
   }

@@ -34,6 +34,9 @@ const MappingProperties = z.object({
  */
 const maxThreads = availableParallelism() * 4
 
+/** On one machine there is little to collect in a longer batching window, and users wait for the results. */
+const maxBatchingWindowSeconds = 1
+
 export interface DefinedFunction extends FunctionDefinition {
   readonly logicalId: string
   readonly arn: string
@@ -117,7 +120,7 @@ export function readEventSources(
         queueUrl: queue.url,
         queueArn: queue.arn,
         batchSize: mapping.BatchSize,
-        batchingWindowSeconds: mapping.MaximumBatchingWindowInSeconds,
+        batchingWindowSeconds: Math.min(mapping.MaximumBatchingWindowInSeconds, maxBatchingWindowSeconds),
         reportsBatchItemFailures: mapping.FunctionResponseTypes.includes('ReportBatchItemFailures'),
         concurrency: Math.min(
           target.concurrency,

@@ -1,6 +1,7 @@
 /**
  * Serves Lambda's `Invoke` on loopback, for example to run a scheduled function immediately:
- * `aws lambda invoke --endpoint-url URL --function-name NAME …`, or any POST to the same path.
+ * `aws lambda invoke --endpoint-url URL --function-name NAME …`, or any POST to the same path. An asynchronous invocation is
+ * answered at once, and is not repeated if it fails.
  */
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
@@ -54,6 +55,10 @@ async function respond(
     if (event === undefined) return void send(400, { Message: 'The event is not JSON.' })
     const result = invoke(name, event)
     if (result === null) return void send(404, { Message: `Unknown function ${name}.` })
+    if (request.headers['x-amz-invocation-type'] === 'Event') {
+      result.catch(() => undefined)
+      return void response.writeHead(202).end()
+    }
     send(200, await result)
   } catch (error) {
     const fault = error instanceof InvocationError ? 'Unhandled' : 'Runner'

@@ -46,6 +46,7 @@ export const labelledQueues = ({ queues }: MonitoredParts): [label: string, queu
   ['Delivery, unproven', queues.unprovenDelivery],
   ['Delivery, low priority', queues.lowPriorityDelivery],
   ['Bounce', queues.bounce],
+  ['Events', queues.events],
 ]
 
 export const queueRows = (parts: MonitoredParts): IWidget[][] => {

@@ -14,6 +14,7 @@ import { type OriginalContent, returnedPart } from './returned-part.ts'
 
 export interface Dsn {
   id: string
+  headerMessageId: string
   octets: Buffer
   /** Whether the DSN needs SMTPUTF8 (RFC 6531). */
   smtpUtf8: boolean
@@ -35,6 +36,7 @@ export function buildDsn(
   const { mailFrom, smtpUtf8 } = job.message.envelope
   if (mailFrom === '') throw new Error(`no DSN can be built for ${job.message.id}: it is from <>`)
   const id = dsnId(job)
+  const headerMessageId = `<${id}@${hostname}>`
   // A non-ASCII sender can only be reached with SMTPUTF8. An ASCII sender may use a server without SMTPUTF8.
   const addressForm: AddressForm = isAscii(mailFrom) ? 'Ascii' : 'Utf8'
   const headers = [
@@ -42,7 +44,7 @@ export function buildDsn(
     `To: <${toOneLine(mailFrom)}>`,
     `Subject: ${subjects[job.kind]}`,
     `Date: ${mailDate(job.at)}`,
-    `Message-ID: <${id}@${hostname}>`,
+    `Message-ID: ${headerMessageId}`,
     // RFC 3834 §5
     'Auto-Submitted: auto-replied',
   ]
@@ -55,6 +57,7 @@ export function buildDsn(
   const octets = multipart('report; report-type=delivery-status', `=_${id}`, headers, parts)
   return {
     id,
+    headerMessageId,
     octets,
     smtpUtf8: addressForm === 'Utf8',
     eightBit: parts.some(({ encoding }) => encoding === '8bit'),

@@ -590,7 +590,7 @@ outboundConnectors:
   test('lists all connectors when the API returns several pages', async () => {
     const { outbound } = new ConnectorRepository(api.database.documents, api.database.connectorsTable)
     for (let count = 0; count < 205; count++)
-      await outbound.create(outboundInput({ name: `Partner ${count}` }))
+      await outbound.create(outboundInput({ name: `Partner ${count}` }), 'administrator')
     const { out } = await api.mailflow('connectors', 'list', '--json')
     assert.equal(JSON.parse(out).outboundConnectors.length, 205)
   })

@@ -430,7 +430,7 @@ test('a stored connector that is an open relay is readable, can be disabled, and
     senderIpAddresses: ['0.0.0.0/0'],
     enabled: false,
   })
-  await repository.inbound.create({ ...input, enabled: true })
+  await repository.inbound.create({ ...input, enabled: true }, 'administrator')
   assert.equal((await connectors('list')).status, 0)
   const changed = await connectors('set', 'Open relay', 'comment=x', '--yes')
   assert.deepEqual([changed.status, writes()], [1, []])

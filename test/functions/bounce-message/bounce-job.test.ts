@@ -94,6 +94,7 @@ test('a bounce job with two recipients sends one DSN, as a new message from <>, 
   assert.equal(dsn, evaluate.message.id)
   assert.equal(evaluate.message.content.length, octets?.length)
   assert.match(octets?.toString() ?? '', /<b@x\.example>.*<c@x\.example>/s)
+  assert.equal(evaluate.message.headerMessageId, /^Message-ID: (.*)\r$/m.exec(octets?.toString() ?? '')?.[1])
 })
 
 test('a repeated bounce job sends no second DSN', async () => {

@@ -8,7 +8,7 @@ import {
   SavedOutboundConnector,
 } from '../../../functions/connector-api/routes/connectors.ts'
 import { InboundConnector, OutboundConnector } from '../../../shared/connectors/schema.ts'
-import { SnapshotReader } from '../../../shared/connectors-table/repository.ts'
+import { SnapshotReader } from '../../../shared/connectors-table/snapshot-reader.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
 import { TraceEntry } from '../../../shared/messages/trace-entry.ts'
 import { relayDeniedReply } from '../../../shared/policy/admit-recipient.ts'

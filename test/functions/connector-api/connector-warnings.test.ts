@@ -71,7 +71,8 @@ test('the comparison with other connectors times out after five seconds and beco
   mock.timers.enable({ apis: ['setTimeout'] })
   const errors: unknown[] = []
   const logger = { error: (_: string, error: unknown) => errors.push(error) } as unknown as Logger
-  const foundWarnings = createWarningFinder({ readAll: () => new Promise(() => {}) }, outboundWarnings, {
+  const foundWarnings = createWarningFinder(outboundWarnings, {
+    snapshot: () => new Promise(() => {}),
     logger,
     now: () => 0,
   })

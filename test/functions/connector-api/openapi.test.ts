@@ -71,6 +71,7 @@ const routes = [
   'POST /messages/{id}/release',
   'POST /messages/{id}/return',
   'GET /certificates/observed',
+  'GET /changes',
   'GET /configuration',
   'GET /dead-letters',
   'POST /dead-letters/redrive',

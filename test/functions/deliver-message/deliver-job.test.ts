@@ -75,7 +75,7 @@ function worker(outcomes: Record<string, Outcome>, fields: Partial<Dependencies>
       transmitted.push(recipients.map(({ address }) => address))
       return new Map(recipients.map(({ address }) => [address, outcomes[address] ?? delivered]))
     },
-    runExclusive: (work) => work(),
+    runWithSlot: (work) => work(),
     delivery: recordingQueue<DeliveryJob>(),
     now: () => receivedAt,
     random: () => 0,
@@ -275,7 +275,7 @@ describe('a delivery job', () => {
             read += 1
             return Buffer.from('octets')
           },
-          runExclusive: async (work) => {
+          runWithSlot: async (work) => {
             readsAtStart.push(read)
             return work()
           },
@@ -322,7 +322,7 @@ describe('a job that waits for the quota of Amazon SES', () => {
 
   it('returns to the queue without a claim, an attempt or a read of its content', async () => {
     const job = jobFor(['a@partner.example'], { route: { kind: 'Ses' } })
-    const waiting = worker({}, { runExclusive: async () => wait, read: dies })
+    const waiting = worker({}, { runWithSlot: async () => wait, read: dies })
     const { returnedToQueue, newAttempts } = await deliverJob(job, waiting)
     assert.deepEqual([returnedToQueue, newAttempts, waiting.evaluation.take()], ['SesRate', [], []])
     const free = worker({})
@@ -334,7 +334,7 @@ describe('a job that waits for the quota of Amazon SES', () => {
     const refused = worker(
       {},
       {
-        runExclusive: async () => ({ ...wait, sendAt: null, text: 'it takes 200 recipients in 24 hours' }),
+        runWithSlot: async () => ({ ...wait, sendAt: null, text: 'it takes 200 recipients in 24 hours' }),
       },
     )
     await deliverJob(job, refused)
@@ -451,7 +451,7 @@ describe('a job whose request Amazon SES throttled', () => {
 })
 
 describe('a job that has waited long for a slot', () => {
-  const noFreeSlot = { runExclusive: async () => 'NoSlot' as const }
+  const noFreeSlot = { runWithSlot: async () => 'NoSlot' as const }
 
   it('is reported as a failed attempt after its last permitted wait', async () => {
     const job = { ...jobFor(['a@partner.example']), waits: maxWaits }

@@ -1,6 +1,8 @@
 /** deliver-message as AWS calls it, with its environment and clients. */
 import assert from 'node:assert/strict'
+import { createServer, type Socket } from 'node:net'
 import { after, before, describe, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { Metrics } from '@aws-lambda-powertools/metrics'
 import { ConnectorRepository } from '../../../shared/connectors-table/repository.ts'
 import { type DeliveryJob, EvaluationJob } from '../../../shared/contract/jobs.ts'
@@ -14,6 +16,7 @@ import { eventually } from '../../support/eventually.ts'
 import { type FakeSecrets, startSecrets } from '../../support/fake-secrets.ts'
 import { type FakeSes, startSes } from '../../support/fake-ses.ts'
 import { authenticated } from '../../support/fixtures.ts'
+import { listen } from '../../support/listen.ts'
 import { createPki } from '../../support/pki.ts'
 import { type Partner, startPartner } from '../../support/smtp-partner.ts'
 
@@ -66,15 +69,35 @@ describe('deliver-message', () => {
     assert.ok(partner.received.every((received) => received.content.equals(content)))
   })
 
-  it('delivers a batch for one destination over one connection, and closes it at the end of the batch', async () => {
+  it('delivers a batch for one destination over three connections, and closes them at the end of the batch', async () => {
     const [connections, received] = [partner.connections(), partner.received.length]
     const jobs = Array.from({ length: 10 }, (_, index) => job(200 + index))
     assert.deepEqual(await failedIds(...jobs), [])
     assert.deepEqual(
       [partner.connections() - connections, partner.received.length - received, partner.commands.at(-1)],
-      [1, 10, 'QUIT'],
+      [3, 10, 'QUIT'],
     )
     await eventually(() => partner.open() === 0, 'the end of the connection')
+  })
+
+  it('delivers to twelve destinations side by side: each gets its greeting only when all have a connection', async () => {
+    const sockets: Socket[] = []
+    const server = createServer((socket) => {
+      socket.on('error', () => {})
+      if (sockets.push(socket) === 12) for (const each of sockets) each.write('421 4.3.2 not today\r\n')
+    })
+    const listening = await listen(server)
+    const host = { host: '127.0.0.1', port: listening.port }
+    // A list of other length is another destination; its first host does not fail before the others have connected.
+    const jobs = Array.from({ length: 12 }, (_, index) => ({
+      ...job(600 + index),
+      route: { kind: 'SmartHosts', hosts: Array(index + 1).fill(host) },
+    }))
+    const delivered = failedIds(...jobs)
+    await eventually(() => sockets.length >= 12, 'twelve connections')
+    server.close()
+    for (const socket of sockets) socket.destroy()
+    assert.deepEqual(await delivered, [])
   })
 
   it('adds the results of the authentication before the content, without forged ones, and announces the whole size', async () => {
@@ -93,28 +116,32 @@ describe('deliver-message', () => {
   })
 
   it('returns a job to the queue when no slot is free, and delivers it when a slot becomes free', async () => {
-    const [connections, busy] = [partner.connections(), job(30)]
-    const destination = `127.0.0.1:${partner.port}`
-    const slots = new Slots(db.documents, db.transportTable, {
-      maxSlots: 10,
-      leaseMs: 60_000,
-      timeoutMs: 5_000,
-    })
-    const heldSlots = await Promise.all(
-      Array.from({ length: 10 }, () => slots.acquire(destination, new Date())),
-    )
+    const host = { host: '127.0.0.1', port: partner.port }
+    const [connections, busy] = [
+      partner.connections(),
+      { ...job(30), route: { kind: 'SmartHosts', hosts: [host, host] } },
+    ]
+    const destination = `127.0.0.1:${partner.port} 127.0.0.1:${partner.port}`
+    const acquire = () =>
+      new Slots(db.documents, db.transportTable, {
+        ...{ initialLimit: 10, maxLimit: 100, maxHolders: 20, leaseMs: 60_000, timeoutMs: 5_000 },
+        now: Date.now,
+      }).acquire(destination, 1)
+    const heldSlots = await Promise.all(Array.from({ length: 10 }, acquire))
     assert.deepEqual(await failedIds(busy), [])
     assert.equal(partner.connections(), connections)
     const [returned] = unit.storage.sent.splice(0).filter(({ queue }) => queue === 'delivery')
     assert.deepEqual(JSON.parse(returned?.MessageBody ?? ''), { ...busy, waits: 1 })
     assert.equal(returned?.MessageGroupId, 'partner.example')
     assert.ok([1, 2].includes(returned?.DelaySeconds ?? 0))
-    await heldSlots[0]?.release()
+    await Promise.all(heldSlots.map((slots) => slots?.release()))
+    // The worker remembers the refusal for half a second.
+    await delay(500)
     assert.deepEqual(await failedIds(JSON.parse(returned?.MessageBody ?? '')), [])
     assert.equal(partner.connections(), connections + 1)
-    const free = await slots.acquire(destination, new Date())
+    const free = await acquire()
     assert.ok(free, 'its slot is free again')
-    await Promise.all([...heldSlots, free].map((slot) => slot?.release()))
+    await free.release()
   })
 
   it('sends through Amazon SES what its quota of 24 hours permits, and returns the rest without an attempt', async (context) => {
@@ -218,7 +245,11 @@ describe('deliver-message', () => {
   it('sends no message that was decided by another version of the connectors', async () => {
     const before = partner.connections()
     const repository = new ConnectorRepository(db.documents, db.connectorsTable)
-    await repository.acceptedDomains.create('ours.example', { recipients: 'Any', comment: '' })
+    await repository.acceptedDomains.create(
+      'ours.example',
+      { recipients: 'Any', comment: '' },
+      'administrator',
+    )
     assert.deepEqual(await failedIds(job(6)), [])
     assert.equal(partner.connections(), before)
     assert.deepEqual(await failedIds({ ...job(6), connectorsVersion: 1 }), [])

@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict'
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { after, before, beforeEach, describe, it } from 'node:test'
-import { setImmediate as turn } from 'node:timers/promises'
 import { DeleteCommand } from '@aws-sdk/lib-dynamodb'
-import { maxPreloadOctets } from '../../../functions/deliver-message/deliver-job.ts'
 import {
   type QueueReturn,
   replyWhenGivenUp,
@@ -33,11 +31,6 @@ const job = (recipientCount = 1, fields: Partial<DeliveryJob> = {}): DeliveryJob
   ...fields,
 })
 
-const ofLength = (length: number): DeliveryJob => {
-  const sized = job()
-  return { ...sized, message: { ...sized.message, content: { ...sized.message.content, length } } }
-}
-
 /** Slots whose limiter gives these answers in turn, and then grants all. */
 function slotsWith(answers: SesReservation[] = [], fields: Partial<SesSlotsOptions> = {}) {
   const [requested, waited, exhausted]: number[][] = [[], [], []]
@@ -58,46 +51,10 @@ function slotsWith(answers: SesReservation[] = [], fields: Partial<SesSlotsOptio
   return { slots, requested, waited, exhausted }
 }
 
-/** Returns how many of ten messages are being sent before the first has ended. */
-async function countConcurrent(octets: number): Promise<number> {
-  const { slots } = slotsWith()
-  const first = Promise.withResolvers<void>()
-  let startCount = 0
-  const all = Array.from({ length: 10 }, () =>
-    slots.slotFor(ofLength(octets)).runExclusive(async () => {
-      startCount += 1
-      await first.promise
-      return 'sent'
-    }),
-  )
-  for (let turns = 0; turns < 5; turns += 1) await turn()
-  const concurrent = startCount
-  first.resolve()
-  assert.deepEqual(await Promise.all(all), Array(10).fill('sent'))
-  return concurrent
-}
-
 describe('in a batch with route Ses', () => {
-  it('all small messages are sent at the same time', async () =>
-    assert.equal(await countConcurrent(maxPreloadOctets), 10))
-
-  it('three of ten large messages are sent at the same time, and at the end all are sent', async () =>
-    assert.equal(await countConcurrent(maxPreloadOctets + 1), 3))
-
-  it('a large message that cannot be read holds no slot', async () => {
-    const { slots } = slotsWith()
-    const fails = async (): Promise<never> => {
-      throw new Error('no content')
-    }
-    const large = ofLength(maxPreloadOctets + 1)
-    for (let time = 0; time < 5; time += 1)
-      await assert.rejects(slots.slotFor(large).runExclusive(fails), /no content/)
-    assert.equal(await slots.slotFor(large).runExclusive(async () => 'sent'), 'sent')
-  })
-
   const sent = async () => 'sent'
   const run = (slots: SesSlots, ...jobs: DeliveryJob[]) =>
-    Promise.all(jobs.map((each) => slots.slotFor(each).runExclusive(sent)))
+    Promise.all(jobs.map((each) => slots.slotFor(each).runWithSlot(sent)))
 
   it('one reservation counts the recipients of all messages, and each message waits for its own time', async () => {
     const { slots, requested, waited } = slotsWith([{ kind: 'Reserved', startMs: nowMs, intervalMs: 800 }])
@@ -247,9 +204,7 @@ async function simulate(db: TestDynamoDb, settings: Simulation) {
   const runJob = async (slots: SesSlots, taken: DeliveryJob): Promise<number> =>
     ownWait.run({ ms: 0 }, async () => {
       const own = ownWait.getStore() as { ms: number }
-      const result: 'sent' | QueueReturn = await slots
-        .slotFor(taken)
-        .runExclusive(async () => 'sent' as const)
+      const result: 'sent' | QueueReturn = await slots.slotFor(taken).runWithSlot(async () => 'sent' as const)
       if (result === 'sent') {
         sends.push({ atMs: clockMs + own.ms, recipientCount: taken.recipients.length })
         return own.ms

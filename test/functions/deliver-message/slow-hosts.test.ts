@@ -57,7 +57,7 @@ function table() {
       async acquire(destination: string) {
         if ((usedSlots.get(destination) ?? 0) === 2) return null
         add(destination, 1)
-        return { release: async () => void add(destination, -1) }
+        return { count: 1, report() {}, reduceTo() {}, release: async () => void add(destination, -1) }
       },
     },
   }
@@ -73,7 +73,7 @@ describe('deliveries to slow hosts', () => {
     const batches = Array.from({ length: 5 }, () => batchAt(slots))
     const results = batches.map(async (batch, number) => {
       const entry = batch.enqueue(`n${number}.evil.example`, true)
-      const result = await entry.runExclusive(() => hang.promise)
+      const result = await entry.runWithSlot(() => hang.promise)
       entry.leave()
       return result
     })
@@ -81,7 +81,7 @@ describe('deliveries to slow hosts', () => {
     assert.equal(usedSlots.get(slowHostsDestination), 2)
     const fastBatch = batchAt(slots)
     assert.equal(
-      await fastBatch.enqueue('n9.evil.example').runExclusive(async () => 'first attempt'),
+      await fastBatch.enqueue('n9.evil.example').runWithSlot(async () => 'first attempt'),
       'first attempt',
     )
     hang.resolve()
@@ -95,7 +95,7 @@ describe('deliveries to slow hosts', () => {
     const batch = batchAt(slots)
     const entry = batch.enqueue('evil.example', true)
     await assert.rejects(
-      entry.runExclusive(() => Promise.reject(new Error('lost'))),
+      entry.runWithSlot(() => Promise.reject(new Error('lost'))),
       /lost/,
     )
     entry.leave()

@@ -29,7 +29,12 @@ let dns: DnsServer
 
 before(async () => {
   partner = await startPartner()
-  dns = await startDnsServer({ names: { 'relay.partner.example': { A: ['127.0.0.1'] } }, ports: {} }, 0)
+  const names = {
+    'relay.partner.example': { A: ['127.0.0.1'] },
+    '_smtp._tls.relay.partner.example': { TXT: ['v=TLSRPTv1; rua=mailto:tlsrpt@partner.example'] },
+    'silent.partner.example': { A: ['127.0.0.1'] },
+  }
+  dns = await startDnsServer({ names, ports: {} }, 0)
   unit = await startDeliverMessage({ DNS_SERVERS: `127.0.0.1:${dns.port}` })
   database = unit.database
 })
@@ -60,6 +65,21 @@ test('the TLS sessions of a batch are counted for the day at the end of the batc
       failures,
     ]),
     [['no-policy-found', 'relay.partner.example', 0, partner.connections()]],
+  )
+})
+
+test('sessions with a domain that requests no TLS reports are delivered, and not counted', async () => {
+  const route = smartHost('silent.partner.example', partner.port)
+  const [received, counters] = [
+    partner.received.length,
+    new SessionCounters(database.documents, database.transportTable),
+  ]
+  assert.deepEqual(await unit.deliver(job(route, letter)), [])
+  assert.equal(partner.received.length, received + 1)
+  const counted = await Array.fromAsync(counters.domains(dayOf(new Date())))
+  assert.deepEqual(
+    counted.map(({ domain }) => domain),
+    ['relay.partner.example'],
   )
 })
 
@@ -128,7 +148,8 @@ test('writeSessionCounts counts the sessions of a failed write in SessionsUncoun
   tally.add(sessionCountsOf(session({}), at), at)
   const metrics = new Metrics({ namespace: 'test', serviceName: 'test' })
   const missing = new SessionCounters(database.documents, 'no-such-table')
-  await writeSessionCounts(tally, missing, () => 0, { logger: new Logger({ logLevel: 'SILENT' }), metrics })
+  const sinks = { counters: missing, requestsReports: async () => true }
+  await writeSessionCounts(tally, sinks, () => 0, { logger: new Logger({ logLevel: 'SILENT' }), metrics })
   const stored = metrics.serializeMetrics()
   assert.equal(stored.SessionsUncounted, 2)
 })

@@ -125,6 +125,7 @@ describe('evaluate-policy', () => {
         recipients: 'Any',
         comment: '',
       },
+      'administrator',
     )
     assert.deepEqual(await failedIds(handler, sqsEvent(...jobs)), [])
     assert.equal(queues.sent[0]?.queue, 'events', 'the events of all records, before the jobs')

@@ -105,15 +105,15 @@ test('two scheduled runs send the signed report of the previous day once', async
   const metrics = metricsOf(context)
   const { sent } = await handler(scheduled, { getRemainingTimeInMillis: () => 900_000 })
   assert.equal(sent, 1)
+  const jobs = storage.sent.map(({ MessageBody }) => EvaluationJob.parse(JSON.parse(MessageBody)))
   assert.deepEqual(
-    storage.sent.map(
-      ({ MessageBody }) => EvaluationJob.parse(JSON.parse(MessageBody)).recipients[0]?.address,
-    ),
+    jobs.map(({ recipients }) => recipients[0]?.address),
     ['tlsrpt@partner.example'],
   )
   const [[key, octets] = ['', Buffer.alloc(0)], ...others] = [...storage.objects]
   assert.deepEqual(others, [])
-  assert.match(key, /reports\/\w{26}/)
+  assert.equal(jobs[0]?.message.headerMessageId, /^Message-ID: (.*)\r$/im.exec(octets.toString())?.[1])
+  assert.match(key, /reports\/[0-9a-f]{2}\/\w{26}$/)
   const resolver = createResolver([`127.0.0.1:${dns.port}`])
   const signer = await verifySigner(octets, resolver, new AbortController().signal)
   assert.deepEqual(signer, { kind: 'Known', authenticated: 'pass', signedBy: 'ours.example' })

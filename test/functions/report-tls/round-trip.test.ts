@@ -18,6 +18,7 @@ import { opportunistic } from '../../../shared/policy/outbound.ts'
 import { SessionCounters } from '../../../shared/tls-reports/counters.ts'
 import { previousDay } from '../../../shared/tls-reports/days.ts'
 import { ReceivedReports } from '../../../shared/tls-reports/received-reports.ts'
+import { reportRequests } from '../../../shared/tls-reports/report-requests.ts'
 import { Tally } from '../../../shared/tls-reports/tally.ts'
 import { createTestApi } from '../../support/api-client.ts'
 import { fakeResolver } from '../../support/dns.ts'
@@ -59,6 +60,7 @@ const dns = fakeResolver({
     ],
   },
 })
+const requestsReports = reportRequests({ resolver: dns, now: Date.now })
 const reporter = { organisation: 'Ours', address: 'postmaster@mx.ours.example', domain: 'mx.ours.example' }
 const sessionsAt = new Date('2026-02-03T23:59:00.000Z')
 const runAt = new Date('2026-02-04T01:07:00.000Z')
@@ -116,7 +118,7 @@ test('the API of the partner returns the sessions that a delivery counted and re
     await send(tally, tlsServer, 'mx3.partner.example', { mtaSts: noMtaSts })
     // RFC 8460 §3: a session that carries a report is not counted.
     await send(tally, tlsServer, 'mx1.partner.example', { header: 'TLS-Report-Domain: partner.example\r\n' })
-    await writeSessionCounts(tally, counters, () => batch / 3, tools)
+    await writeSessionCounts(tally, { counters, requestsReports }, () => batch / 3, tools)
   }
 
   const evaluation = recordingQueue<EvaluationJob>()

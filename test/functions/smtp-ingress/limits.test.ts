@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { afterEach, test } from 'node:test'
 import { JobRefusedError } from '../../../shared/queues/job-queue.ts'
+import { inbound } from '../../support/fixtures.ts'
 import {
   startTestIngress,
   type TestIngress,
@@ -240,6 +241,36 @@ test('a session of an address beyond MAX_CONNECTION_RATE_PER_ADDRESS gets 421, a
       '421 4.7.0 Too many connections per minute from your address, try again later',
     )
   assert.equal(await sumOf(ingress, 'Refused', 'ConnectionRate'), 2)
+})
+
+test('sessions that an OnPremises connector identifies do not count for MAX_CONNECTION_RATE_PER_ADDRESS', async () => {
+  const relays = inbound({
+    connectorType: 'OnPremises',
+    senderDomains: ['*'],
+    senderIpAddresses: ['127.0.0.1'],
+    requireTls: false,
+  })
+  const ingress = await startTestIngress({
+    inbound: [relays],
+    settings: { MAX_CONNECTION_RATE_PER_ADDRESS: 3 },
+  })
+  running.add(ingress)
+  const sendInSession = async (from: string) => {
+    const wire = await Wire.open(ingress.smtpPort, from)
+    const greeting = await wire.reply()
+    if (!greeting.startsWith('220 ')) return greeting
+    await wire.command('EHLO relay.example')
+    const reply = await wire.send('Subject: x\r\n\r\n', 'a@ours.example', ['b@ours.example'])
+    await wire.command('QUIT')
+    assert.equal(await wire.line(), null)
+    return reply
+  }
+  const replies: string[] = []
+  for (let round = 0; round < 4; round++)
+    replies.push(...(await Promise.all([1, 2, 3].map(() => sendInSession('127.0.0.1')))))
+  assert.deepEqual(new Set(replies.map((reply) => reply.slice(0, 3))), new Set(['250']))
+  for (let session = 0; session < 3; session++) await sendInSession('127.0.0.2')
+  assert.match(await sendInSession('127.0.0.2'), /^421 4\.7\.0 /)
 })
 
 for (const size of [1000, 3 * mebibyte])

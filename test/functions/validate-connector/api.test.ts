@@ -5,7 +5,8 @@ import type { APIGatewayProxyEventV2 } from 'aws-lambda'
 import { createValidationApi } from '../../../functions/validate-connector/api.ts'
 import { type Options, validate } from '../../../functions/validate-connector/validate.ts'
 import { OutboundConnector, type OutboundConnectorInput } from '../../../shared/connectors/schema.ts'
-import { ConnectorRepository, SnapshotReader } from '../../../shared/connectors-table/repository.ts'
+import { ConnectorRepository } from '../../../shared/connectors-table/repository.ts'
+import { SnapshotReader } from '../../../shared/connectors-table/snapshot-reader.ts'
 import { iamAuthorizer } from '../../support/api-client.ts'
 import { outboundInput } from '../../support/connectors.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
@@ -95,7 +96,7 @@ const toPartner = (fields: Partial<OutboundConnectorInput> = {}): OutboundConnec
   })
 
 async function create(fields: Partial<OutboundConnectorInput> = {}): Promise<OutboundConnector> {
-  const saved = await repository.outbound.create(toPartner(fields))
+  const saved = await repository.outbound.create(toPartner(fields), 'administrator')
   assert.equal(saved.kind, 'Saved')
   return (saved as { value: OutboundConnector }).value
 }
@@ -135,7 +136,9 @@ describe('a person who validates a connector', () => {
 })
 
 describe('the result of a validation', () => {
-  before(() => repository.acceptedDomains.create('ours.example', { recipients: 'Any', comment: '' }))
+  before(() =>
+    repository.acceptedDomains.create('ours.example', { recipients: 'Any', comment: '' }, 'administrator'),
+  )
 
   it('is returned and stored on the connector without other changes', async () => {
     const connector = await create()
@@ -163,7 +166,12 @@ describe('the result of a validation', () => {
     await call(id)
     const second = await call(id)
     assert.deepEqual((await read(id))?.validation, second.body)
-    const written = await repository.outbound.replace(id, toPartner({ comment: 'changed' }), 'any')
+    const written = await repository.outbound.replace(
+      id,
+      toPartner({ comment: 'changed' }),
+      'any',
+      'administrator',
+    )
     assert.deepEqual(written.kind === 'Saved' && written.value.validation, null)
     assert.equal((await read(id))?.validation, null)
     assert.equal((await call(id)).body.connectorVersion, 2)
@@ -184,7 +192,7 @@ describe('the result of a validation', () => {
   it('is not stored, and the response is 409, when the connector changed during the validation', async () => {
     const { id } = await create()
     const meanwhile = () =>
-      repository.outbound.replace(id, toPartner({ tlsDomain: 'mx.other.example' }), 'any')
+      repository.outbound.replace(id, toPartner({ tlsDomain: 'mx.other.example' }), 'any', 'administrator')
     const { status, body } = await call(id, { meanwhile })
     assert.equal(status, 409)
     assert.match(body.detail, /changed during its validation/)
@@ -193,7 +201,9 @@ describe('the result of a validation', () => {
 
   it('is not stored, and the response is 404, when the connector was removed during the validation', async () => {
     const { id } = await create()
-    const { status } = await call(id, { meanwhile: () => repository.outbound.remove(id, 'any') })
+    const { status } = await call(id, {
+      meanwhile: () => repository.outbound.remove(id, 'any', 'administrator'),
+    })
     assert.equal(status, 404)
     assert.equal(await read(id), null)
   })

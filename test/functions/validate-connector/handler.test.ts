@@ -27,7 +27,7 @@ let ses: FakeQueryService
 before(async () => {
   database = await startDynamoDb()
   repository = new ConnectorRepository(database.documents, database.connectorsTable)
-  await repository.acceptedDomains.create('ours.example', { recipients: 'Any', comment: '' })
+  await repository.acceptedDomains.create('ours.example', { recipients: 'Any', comment: '' }, 'administrator')
   pki = await createPki()
   identity = await pki.issue({ names: ['mx.northwind.example'] })
   partner = await startPartner({ tls: identity })
@@ -54,6 +54,7 @@ let connectorCount = 0
 async function createAndValidate(input: Partial<OutboundConnectorInput>): Promise<OutboundValidation> {
   const saved = await repository.outbound.create(
     outboundInput({ name: `Connector ${++connectorCount}`, ...input }),
+    'administrator',
   )
   assert.ok(saved.kind === 'Saved')
   const { id } = saved.value

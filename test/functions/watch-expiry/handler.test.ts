@@ -54,7 +54,7 @@ async function connectorNamed(name: string): Promise<{ id: string; name: string 
     recipientDomains: [`${name.toLowerCase()}.example`],
     tlsSettings: 'CertificateValidation',
   })
-  const saved = await repository.outbound.create(input)
+  const saved = await repository.outbound.create(input, 'administrator')
   assert.equal(saved.kind, 'Saved')
   return { id: saved.value.id, name }
 }
@@ -168,16 +168,22 @@ test('the metric OpenRelays counts the stored connectors that make the gateway a
     senderDomains: ['*'],
     senderIpAddresses: ['192.0.2.1'],
   })
-  const saved = await repository.inbound.create({ ...input, senderIpAddresses: ['0.0.0.0/1', '128.0.0.0/1'] })
+  const saved = await repository.inbound.create(
+    { ...input, senderIpAddresses: ['0.0.0.0/1', '128.0.0.0/1'] },
+    'administrator',
+  )
   assert.equal(saved.kind, 'Saved')
   await run()
   assert.deepEqual(metricValues('OpenRelays'), { all: 1 })
-  const shared = await repository.inbound.create({
-    ...input,
-    name: 'Shared',
-    senderIpAddresses: [],
-    tlsSenderCertificateNames: ['mail.protection.outlook.com'],
-  })
+  const shared = await repository.inbound.create(
+    {
+      ...input,
+      name: 'Shared',
+      senderIpAddresses: [],
+      tlsSenderCertificateNames: ['mail.protection.outlook.com'],
+    },
+    'administrator',
+  )
   assert.equal(shared.kind, 'Saved')
   await run()
   assert.deepEqual(metricValues('OpenRelays'), { all: 2 })

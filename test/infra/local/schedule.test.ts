@@ -138,6 +138,17 @@ test("a POST to the invoke server gets Lambda's response to a failed invocation 
   })
 })
 
+test('an asynchronous invocation is answered before the function has ended, also if it fails', async () => {
+  for (const name of ['echo', 'broken']) {
+    const response = await fetch(`${server.url}${invocations(name)}`, {
+      method: 'POST',
+      headers: { 'x-amz-invocation-type': 'Event' },
+      body: '{}',
+    })
+    assert.deepEqual([response.status, await response.text()], [202, ''], name)
+  }
+})
+
 for (const [title, path, body, host, method, status] of [
   ['an unknown function name', invocations('other'), '{}', undefined, 'POST', 404],
   ['an unknown path', '/2015-03-31/functions/', '{}', undefined, 'POST', 404],

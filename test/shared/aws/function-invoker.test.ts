@@ -53,6 +53,36 @@ for (const [title, status, headers, error] of failures)
     assert.equal(requests.length, 1)
   })
 
+for (const [title, status, error] of [
+  ['is started, and has no result', 202, null],
+  ['that the function refuses is an error', 429, /429/],
+  ['without a permission is an error', 403, /403/],
+] as const)
+  test(`an asynchronous invocation ${title}`, async () => {
+    const requests: IncomingMessage[] = []
+    const server = createServer((request, response) => {
+      requests.push(request)
+      response.writeHead(status).end()
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const invoker = new FunctionInvoker({
+      functionArn,
+      credentials,
+      timeouts: { connectMs: 1000, totalMs: 5000 },
+      endpoint,
+    })
+    try {
+      const started = invoker.invokeAsync({ hour: '2026-11-30T20' })
+      await (error === null ? started : assert.rejects(started, error))
+    } finally {
+      invoker.close()
+      server.close()
+      server.closeAllConnections()
+    }
+    assert.equal(requests[0]?.headers['x-amz-invocation-type'], 'Event')
+  })
+
 test('the ARN of another resource is refused', () => {
   const options = { credentials, timeouts, functionArn: 'arn:aws:sqs:eu-west-1:123456789012:queue' }
   assert.throws(() => new FunctionInvoker(options), /not the ARN of a Lambda function/)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { DeleteCommand, PutCommand, ScanCommand } from '@aws-sdk/lib-dynamodb'
 import { RecipientLists } from '../../../shared/connectors-table/recipient-lists.ts'
-import { SnapshotReader } from '../../../shared/connectors-table/repository.ts'
+import { SnapshotReader } from '../../../shared/connectors-table/snapshot-reader.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 
 let database: TestDynamoDb

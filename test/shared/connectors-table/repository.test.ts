@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
-import { DeleteCommand, type DynamoDBDocumentClient, PutCommand, ScanCommand } from '@aws-sdk/lib-dynamodb'
-import { ConnectorRepository, SnapshotReader } from '../../../shared/connectors-table/repository.ts'
+import { DeleteCommand, type DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb'
+import { ConnectorRepository } from '../../../shared/connectors-table/repository.ts'
+import { SnapshotReader } from '../../../shared/connectors-table/snapshot-reader.ts'
 import { inboundInput, outboundInput } from '../../support/connectors.ts'
-import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
+import { emptyTable, startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { connectorsIn } from '../../support/fixtures.ts'
 
 let database: TestDynamoDb
@@ -17,15 +18,13 @@ after(() => database.stop())
 
 beforeEach(async () => {
   clock = Date.parse('2026-03-01T00:00:00Z')
-  const { Items = [] } = await database.documents.send(new ScanCommand({ TableName: 'connectors' }))
-  for (const { pk, sk } of Items)
-    await database.documents.send(new DeleteCommand({ TableName: 'connectors', Key: { pk, sk } }))
+  await emptyTable(database)
   repository = new ConnectorRepository(database.documents, database.connectorsTable, () => clock)
 })
 
 /** Creates a connector and asserts that it was saved. */
 async function createConnector(changes = {}) {
-  const saved = await repository.inbound.create(inboundInput(changes))
+  const saved = await repository.inbound.create(inboundInput(changes), 'administrator')
   assert(saved.kind === 'Saved', `created, not ${saved.kind}`)
   return saved.value
 }
@@ -53,7 +52,7 @@ describe('a connector', () => {
   test('keeps its id and creation time and gets version 2 when it is replaced', async () => {
     const { id, createdAt } = await createConnector()
     clock += 1000
-    const saved = await repository.inbound.replace(id, inboundInput({ comment: 'new' }), [1])
+    const saved = await repository.inbound.replace(id, inboundInput({ comment: 'new' }), [1], 'administrator')
     assert(saved.kind === 'Saved')
     const { version, updatedAt, comment } = saved.value
     assert.deepEqual(
@@ -71,7 +70,9 @@ describe('a connector', () => {
   test('is replaced by only one of two concurrent writers that name the same version', async () => {
     const { id } = await createConnector()
     const outcomes = await Promise.all(
-      ['one', 'two'].map((comment) => repository.inbound.replace(id, inboundInput({ comment }), [1])),
+      ['one', 'two'].map((comment) =>
+        repository.inbound.replace(id, inboundInput({ comment }), [1], 'administrator'),
+      ),
     )
     assert.deepEqual(kindsOf(outcomes), ['Saved', 'VersionMismatch'])
     const winner = outcomes.find((outcome) => outcome.kind === 'Saved')
@@ -81,14 +82,14 @@ describe('a connector', () => {
   test('is either replaced or removed, not both, when two concurrent writers name the same version', async () => {
     const { id } = await createConnector()
     const [replaced, removed] = await Promise.all([
-      repository.inbound.replace(id, inboundInput({ comment: 'new' }), [1]),
-      repository.inbound.remove(id, [1]),
+      repository.inbound.replace(id, inboundInput({ comment: 'new' }), [1], 'administrator'),
+      repository.inbound.remove(id, [1], 'administrator'),
     ])
     assert.equal([replaced.kind === 'Saved', removed.kind === 'Removed'].filter(Boolean).length, 1)
   })
 
   test('is refused when it is larger than a DynamoDB item may be', async () => {
-    const saved = await repository.inbound.create(inboundInput(tooLargeInput()))
+    const saved = await repository.inbound.create(inboundInput(tooLargeInput()), 'administrator')
     assert.equal(saved.kind, 'TooLarge')
   })
 })
@@ -96,61 +97,79 @@ describe('a connector', () => {
 describe('the name of a connector', () => {
   test('is refused to a second connector of the same direction, in any letter case', async () => {
     await createConnector({ name: 'Contoso' })
-    assert.equal((await repository.inbound.create(inboundInput({ name: 'CONTOSO' }))).kind, 'NameTaken')
+    assert.equal(
+      (await repository.inbound.create(inboundInput({ name: 'CONTOSO' }), 'administrator')).kind,
+      'NameTaken',
+    )
   })
 
   test('may be shared by an inbound and an outbound connector', async () => {
     await createConnector({ name: 'Contoso' })
-    assert.equal((await repository.outbound.create(outboundInput({ name: 'Contoso' }))).kind, 'Saved')
+    assert.equal(
+      (await repository.outbound.create(outboundInput({ name: 'Contoso' }), 'administrator')).kind,
+      'Saved',
+    )
   })
 
   test('goes to only one of many connectors that are created at the same time', async () => {
     const outcomes = await Promise.all(
-      Array.from({ length: 8 }, () => repository.inbound.create(inboundInput())),
+      Array.from({ length: 8 }, () => repository.inbound.create(inboundInput(), 'administrator')),
     )
     assert.deepEqual(kindsOf(outcomes), [...Array(7).fill('NameTaken'), 'Saved'])
   })
 
   test('is free again when its connector is removed or renamed', async () => {
     const { id } = await createConnector({ name: 'A' })
-    assert.equal((await repository.inbound.replace(id, inboundInput({ name: 'B' }), [1])).kind, 'Saved')
+    assert.equal(
+      (await repository.inbound.replace(id, inboundInput({ name: 'B' }), [1], 'administrator')).kind,
+      'Saved',
+    )
     await createConnector({ name: 'A' })
-    assert.equal((await repository.inbound.remove(id, [2])).kind, 'Removed')
+    assert.equal((await repository.inbound.remove(id, [2], 'administrator')).kind, 'Removed')
     await createConnector({ name: 'B' })
   })
 
   test('stays with a connector that changes only its letter case', async () => {
     const { id } = await createConnector({ name: 'contoso' })
-    assert.equal((await repository.inbound.replace(id, inboundInput({ name: 'Contoso' }), [1])).kind, 'Saved')
-    assert.equal((await repository.inbound.create(inboundInput({ name: 'contoso' }))).kind, 'NameTaken')
+    assert.equal(
+      (await repository.inbound.replace(id, inboundInput({ name: 'Contoso' }), [1], 'administrator')).kind,
+      'Saved',
+    )
+    assert.equal(
+      (await repository.inbound.create(inboundInput({ name: 'contoso' }), 'administrator')).kind,
+      'NameTaken',
+    )
   })
 
   test('is free a minute after a writer reserved it and died before storing the connector, not earlier', async () => {
     const abandoned = { pk: 'inbound-connector-name', sk: 'contoso', owner: 'dead', at: clock }
     await database.documents.send(new PutCommand({ TableName: 'connectors', Item: abandoned }))
-    assert.equal((await repository.inbound.create(inboundInput())).kind, 'NameTaken')
+    assert.equal((await repository.inbound.create(inboundInput(), 'administrator')).kind, 'NameTaken')
     clock += 60_000
-    assert.equal((await repository.inbound.create(inboundInput())).kind, 'Saved')
+    assert.equal((await repository.inbound.create(inboundInput(), 'administrator')).kind, 'Saved')
   })
 
   test('goes to only one of many connectors created at the same time after the writer that reserved it died', async () => {
     const abandoned = { pk: 'inbound-connector-name', sk: 'contoso', owner: 'dead', at: clock - 60_000 }
     await database.documents.send(new PutCommand({ TableName: 'connectors', Item: abandoned }))
     const outcomes = await Promise.all(
-      Array.from({ length: 8 }, () => repository.inbound.create(inboundInput())),
+      Array.from({ length: 8 }, () => repository.inbound.create(inboundInput(), 'administrator')),
     )
     assert.deepEqual(kindsOf(outcomes), [...Array(7).fill('NameTaken'), 'Saved'])
   })
 
   test('is free immediately when its connector was too large to be stored', async () => {
-    assert.equal((await repository.inbound.create(inboundInput(tooLargeInput()))).kind, 'TooLarge')
+    assert.equal(
+      (await repository.inbound.create(inboundInput(tooLargeInput()), 'administrator')).kind,
+      'TooLarge',
+    )
     await createConnector()
   })
 
   test('stays with an existing connector, at any age', async () => {
     await createConnector()
     clock += 86_400_000
-    assert.equal((await repository.inbound.create(inboundInput())).kind, 'NameTaken')
+    assert.equal((await repository.inbound.create(inboundInput(), 'administrator')).kind, 'NameTaken')
   })
 })
 
@@ -176,16 +195,18 @@ describe('a page of connectors', () => {
   })
 })
 
+type QueryInput = { ConsistentRead?: boolean; ExpressionAttributeValues?: object }
+
 /** Returns a client that records its commands and fails on request. */
 function recordingClient(documents: DynamoDBDocumentClient) {
   const commandNames: string[] = []
-  const inputs: { ConsistentRead?: boolean }[] = []
+  const inputs: QueryInput[] = []
   const faults = new Set<string>()
   const client = {
     send(command: { constructor: { name: string }; input: unknown }) {
       const name = command.constructor.name
       commandNames.push(name)
-      inputs.push(command.input as { ConsistentRead?: boolean })
+      inputs.push(command.input as QueryInput)
       return faults.has(name)
         ? Promise.reject(new Error(`${name} failed`))
         : documents.send(command as PutCommand)
@@ -203,7 +224,10 @@ function recordingClient(documents: DynamoDBDocumentClient) {
 describe('a snapshot reader', () => {
   const reader = () => {
     const recording = recordingClient(database.documents)
-    return { ...recording, snapshots: new SnapshotReader(recording.client, 'connectors', () => clock) }
+    return {
+      ...recording,
+      snapshots: new SnapshotReader(recording.client, 'connectors', { now: () => clock }),
+    }
   }
 
   test('returns an empty snapshot of version 0 from an empty table', async () => {
@@ -214,15 +238,19 @@ describe('a snapshot reader', () => {
   const writes: { name: string; write: (id: string) => Promise<unknown>; expectedNames: string[] }[] = [
     {
       name: 'creation',
-      write: () => repository.inbound.create(inboundInput({ name: 'B' })),
+      write: () => repository.inbound.create(inboundInput({ name: 'B' }), 'administrator'),
       expectedNames: ['A', 'B'],
     },
     {
       name: 'replacement',
-      write: (id) => repository.inbound.replace(id, inboundInput({ name: 'C' }), 'any'),
+      write: (id) => repository.inbound.replace(id, inboundInput({ name: 'C' }), 'any', 'administrator'),
       expectedNames: ['C'],
     },
-    { name: 'removal', write: (id) => repository.inbound.remove(id, 'any'), expectedNames: [] },
+    {
+      name: 'removal',
+      write: (id) => repository.inbound.remove(id, 'any', 'administrator'),
+      expectedNames: [],
+    },
   ]
   for (const { name, write, expectedNames } of writes) {
     test(`returns a snapshot with a ${name} as soon as the ${name} was confirmed`, async () => {
@@ -235,10 +263,13 @@ describe('a snapshot reader', () => {
     })
   }
 
-  test('uses consistent reads, and reads the version before the connectors', async () => {
+  test('uses consistent reads, and reads the version before the connectors, and these before the log', async () => {
+    await createConnector()
     const { snapshots, commandNames, inputs } = reader()
     await snapshots.current()
-    assert.deepEqual(commandNames, ['GetCommand', 'QueryCommand', 'QueryCommand', 'QueryCommand'])
+    assert.deepEqual(commandNames, ['GetCommand', ...Array(4).fill('QueryCommand')])
+    const partitions = inputs.slice(1).map((input) => Object.values(input.ExpressionAttributeValues ?? {})[0])
+    assert.deepEqual(partitions, ['inbound-connector', 'outbound-connector', 'accepted-domain', 'changes'])
     assert(inputs.every(({ ConsistentRead }) => ConsistentRead === true))
   })
 
@@ -251,6 +282,7 @@ describe('a snapshot reader', () => {
   })
 
   test('reads only the version, and returns the same snapshot, while nothing has changed', async () => {
+    await createConnector()
     const { snapshots, commandNames } = reader()
     const first = await snapshots.current()
     commandNames.length = 0
@@ -265,14 +297,56 @@ describe('a snapshot reader', () => {
     assert.equal(queries(), 3, 'one query for each kind')
   })
 
-  test('loads the connectors again after a minute, because a writer may have died before it incremented the version', async () => {
-    const { snapshots } = reader()
+  test('reads only the changes in the log when the version has changed', async () => {
+    const { id } = await createConnector({ name: 'A' })
+    const { snapshots, commandNames } = reader()
     await snapshots.current()
-    const item = { pk: 'accepted-domain', sk: 'ours.example', domain: 'ours.example', comment: '' }
-    await database.documents.send(new PutCommand({ TableName: 'connectors', Item: item }))
-    clock += 59_999
+    await repository.inbound.replace(id, inboundInput({ name: 'C' }), 'any', 'administrator')
+    await createConnector({ name: 'B' })
+    commandNames.length = 0
+    const connectors = connectorsIn(await snapshots.current())
+    assert.deepEqual([...connectors.values()].map(({ name }) => name).sort(), ['B', 'C'])
+    assert.deepEqual(commandNames, ['GetCommand', 'QueryCommand'])
+  })
+
+  test('loads all connectors when the log does not have all changes', async () => {
+    await createConnector({ name: 'A' })
+    const { snapshots, queries } = reader()
+    await snapshots.current()
+    await createConnector({ name: 'B' })
+    await createConnector({ name: 'C' })
+    const lost = { pk: 'changes', sk: '000000000002' }
+    await database.documents.send(new DeleteCommand({ TableName: 'connectors', Key: lost }))
+    assert.equal(connectorsIn(await snapshots.current()).size, 3)
+    assert.equal(queries(), 4 + 3 + 4, 'a load, three reads of the log, a load')
+  })
+
+  test('uses what the log has where an item of the last transactions is still the old one', async () => {
+    const { id } = await createConnector({ name: 'A' })
+    const old = await database.documents.send(
+      new GetCommand({ TableName: 'connectors', Key: { pk: 'inbound-connector', sk: id } }),
+    )
+    await repository.inbound.replace(id, inboundInput({ name: 'B' }), 'any', 'administrator')
+    await database.documents.send(new PutCommand({ TableName: 'connectors', Item: old.Item ?? {} }))
+    assert.equal(connectorsIn(await reader().snapshots.current()).get(id)?.name, 'B')
+  })
+
+  test('loads the connectors of an earlier release, without a log, again after a minute, until the next write', async () => {
+    const put = (Item: object) =>
+      database.documents.send(new PutCommand({ TableName: 'connectors', Item: { ...Item } }))
+    await put({ pk: 'version', sk: 'current', version: 7 })
+    const { snapshots } = reader()
+    assert.equal((await snapshots.current()).version, 7)
+    const domain = (name: string) => ({ pk: 'accepted-domain', sk: name, domain: name, comment: '' })
+    await put(domain('ours.example'))
+    clock += 59_000
     assert.equal((await snapshots.current()).acceptedDomains.size, 0)
-    clock += 1
+    clock += 1_000
+    assert.equal((await snapshots.current()).acceptedDomains.size, 1)
+    await createConnector()
+    assert.equal((await snapshots.current()).version, 8)
+    await put(domain('other.example'))
+    clock += 86_400_000
     assert.equal((await snapshots.current()).acceptedDomains.size, 1)
   })
 

@@ -38,7 +38,7 @@ test('two segments never share a key', async () => {
   const writer = new SegmentWriter(objects, 'content')
   for (let count = 0; count < 1000; count++) await writer.write([])
   assert.equal(new Set(keys).size, 1000)
-  for (const key of keys) assert.match(key, /^segments\/[0-9A-HJKMNP-TV-Z]{26}$/)
+  for (const key of keys) assert.match(key, /^segments\/[0-9a-f]{2}\/[0-9A-HJKMNP-TV-Z]{26}$/)
 })
 
 test('the references of a segment have offset and length of each content', () => {

@@ -94,7 +94,7 @@ const queueOf: Readonly<Record<string, Queue>> = {
 }
 
 /** Optional fields of this version: the ends of their paths. */
-const addedFields: readonly string[] = ['attempted', 'lastAttempt.lost']
+const addedFields: readonly string[] = ['attempted', 'lastAttempt.lost', 'message.headerMessageId']
 
 const unknownFieldsOf = (issue: z.core.$ZodIssue): string[] =>
   issue.code === 'unrecognized_keys'

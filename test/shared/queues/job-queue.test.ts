@@ -119,3 +119,28 @@ test('the body of any job has only characters that every SQS accepts, and parses
     }),
   )
 })
+
+test('jobs of concurrent senders share requests, and each sender learns of its own failure only', async () => {
+  const { requests, jobs } = queue((ids) => ({
+    Failed: ids.filter((id) => id === '2').map((Id) => ({ Id, Code: 'InternalError', SenderFault: false })),
+  }))
+  const results = await Promise.allSettled(Array.from({ length: 4 }, (_, job) => jobs.send([{ job }])))
+  assert.deepEqual(
+    results.map(({ status }) => status),
+    ['fulfilled', 'fulfilled', 'rejected', 'fulfilled'],
+  )
+  assert.deepEqual(
+    requests.map((entries) => entries.map(({ MessageBody }) => MessageBody)),
+    [['0', '1', '2', '3']],
+  )
+})
+
+test('ten collected jobs are sent at once, and a job above the size of a request goes into the next one', async () => {
+  const { requests, jobs } = queue()
+  const sizes = [...Array.from({ length: 9 }, () => 10), 1_000_000, 100_000]
+  await Promise.all(sizes.map((size) => jobs.send([{ job: 'x'.repeat(size) }])))
+  assert.deepEqual(
+    requests.map((entries) => entries.length),
+    [10, 1],
+  )
+})

@@ -60,3 +60,21 @@ for (const [index, [title, events, day, standing]] of rows.entries())
         : standings.recordSlowFailure(domain, at(eventDay)))
     assert.equal(await standings.read(domain, at(day)), standing)
   })
+
+test('a proof that is known and fresh costs a read, and no write', async () => {
+  const sent: string[] = []
+  const documents = {
+    send(command: { constructor: { name: string } }, ...options: unknown[]) {
+      sent.push(command.constructor.name)
+      return (database.documents.send as (...all: unknown[]) => Promise<unknown>)(command, ...options)
+    },
+  } as unknown as typeof database.documents
+  const standings = new DestinationStandings(documents, database.transportTable)
+  const record = async (day: number) => {
+    await standings.recordProof('cost.example', at(day))
+    return sent.splice(0)
+  }
+  assert.deepEqual(await record(0), ['GetCommand', 'UpdateCommand'])
+  assert.deepEqual(await record(0.9), ['GetCommand'])
+  assert.deepEqual(await record(1.1), ['GetCommand', 'UpdateCommand'])
+})

@@ -8,7 +8,7 @@ import type { InboundConnector } from '../../../shared/connectors/schema.ts'
 import { IngressEnvironment } from '../../../shared/contract/environment.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
 import { snapshot } from '../fixtures.ts'
-import { MemoryBucket, MemoryNotices, MemoryQueue } from '../memory-storage.ts'
+import { MemoryBucket, MemoryEvents, MemoryNotices, MemoryQueue } from '../memory-storage.ts'
 import { type Identity, selfSigned } from '../pki.ts'
 import { within } from '../within.ts'
 
@@ -18,6 +18,7 @@ export interface TestIngress extends Ingress {
   bucket: MemoryBucket
   queue: MemoryQueue
   notices: MemoryNotices
+  events: MemoryEvents
   /** The parsed log and metrics. */
   lines: Line[]
   /** Returns the first log line with this message, past or future. */
@@ -58,6 +59,7 @@ export async function startTestIngress(options: TestIngressOptions = {}): Promis
     TRANSPORT_TABLE: 'transport',
     CONTENT_BUCKET: 'content',
     EVALUATION_QUEUE_URL: 'http://queue.example/evaluation',
+    EVENTS_QUEUE_URL: 'http://queue.example/events',
     TLS_CERTIFICATE: cert,
     TLS_PRIVATE_KEY: key,
     LISTEN_ADDRESS: '127.0.0.1',
@@ -67,6 +69,7 @@ export async function startTestIngress(options: TestIngressOptions = {}): Promis
   const bucket = new MemoryBucket()
   const queue = new MemoryQueue()
   const notices = new MemoryNotices()
+  const events = new MemoryEvents()
   const lines: Line[] = []
   const changes = new EventEmitter()
   const ingress = await startIngress({
@@ -87,6 +90,7 @@ export async function startTestIngress(options: TestIngressOptions = {}): Promis
     s3: bucket.client,
     queue,
     notices,
+    events,
     probeQueue: () => queue.before(),
     ...(options.rates && { rates: options.rates }),
     ...(options.recipients && { recipients: options.recipients }),
@@ -110,6 +114,7 @@ export async function startTestIngress(options: TestIngressOptions = {}): Promis
     bucket,
     queue,
     notices,
+    events,
     lines,
     logged,
     connectors,

@@ -11,6 +11,7 @@ import {
   type SessionTransport,
   type Transaction,
 } from '../../../functions/smtp-ingress/protocol/session.ts'
+import type { RefusalContext } from '../../../functions/smtp-ingress/rejections/rejection.ts'
 import type { Refusal } from '../../../functions/smtp-ingress/replies.ts'
 import type { Reply } from '../../../shared/contract/message.ts'
 import { reply } from '../../../shared/mail/reply.ts'
@@ -36,6 +37,7 @@ export class SessionDriver {
   isEnded = false
   handshakes = 0
   readonly refusals: Refusal[] = []
+  readonly refusalContexts: [context: RefusalContext, clientName: string][] = []
   readonly failures: unknown[] = []
   readonly messages: ReceivedMessage[] = []
   answers: Partial<SessionPolicy> = {}
@@ -64,10 +66,13 @@ export class SessionDriver {
       },
     }
     const policy: SessionPolicy = {
-      mail: (mail) => this.answers.mail?.(mail) ?? ok,
+      mail: (mail, greeting) => this.answers.mail?.(mail, greeting) ?? ok,
       recipient: (recipient, mail) => this.answers.recipient?.(recipient, mail) ?? ok,
       data: (transaction) => this.answers.data?.(transaction) ?? this.#sink(transaction),
-      recordRefusal: (refused) => void this.refusals.push(refused),
+      recordRefusal: (refused, ...context) => {
+        this.refusals.push(refused)
+        this.refusalContexts.push(context)
+      },
       recordError: (error) => void this.failures.push(error),
     }
     const defaults: SessionOptions = {

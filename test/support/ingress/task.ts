@@ -25,6 +25,7 @@ const processes: ChildProcess[] = []
 await s3.send(new CreateBucketCommand({ Bucket: 'content' }))
 const created = await sqs.send(new CreateQueueCommand({ QueueName: 'evaluation' }))
 export const queueUrl = created.QueueUrl ?? ''
+const { QueueUrl: eventsQueueUrl = '' } = await sqs.send(new CreateQueueCommand({ QueueName: 'events' }))
 await dynamodb.documents.send(
   new PutCommand({
     TableName: dynamodb.connectorsTable,
@@ -63,6 +64,7 @@ export async function createEnvironment(): Promise<Record<string, string>> {
     TRANSPORT_TABLE: dynamodb.transportTable,
     CONTENT_BUCKET: 'content',
     EVALUATION_QUEUE_URL: queueUrl,
+    EVENTS_QUEUE_URL: eventsQueueUrl,
     TLS_CERTIFICATE: cert,
     TLS_PRIVATE_KEY: key,
     LISTEN_ADDRESS: '127.0.0.1',

@@ -257,7 +257,7 @@ export class SmtpClient {
   }
 
   /** Connects, reads the greeting and sends EHLO; with `tls`, over TLS. */
-  static async open({ smtp }: Endpoints, tls?: ClientTls): Promise<SmtpClient> {
+  static async open({ smtp }: Pick<Endpoints, 'smtp'>, tls?: ClientTls): Promise<SmtpClient> {
     const [host, port] = smtp.split(':')
     const client = new SmtpClient(connect(Number(port), host))
     await client.reply()

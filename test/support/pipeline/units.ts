@@ -53,7 +53,7 @@ export interface Ports {
   /** @default no sender has SPF, DKIM or DMARC */
   authenticate?(): Promise<MessageAuthentication>
   /** @default runs the work unless there is a reason not to run */
-  runExclusive?<T>(job: DeliveryJob, work: () => Promise<T>): Promise<T | QueueReturn>
+  runWithSlot?<T>(job: DeliveryJob, work: () => Promise<T>): Promise<T | QueueReturn>
 }
 
 const table = 'messages'
@@ -159,14 +159,14 @@ export async function runUnit(unit: Unit, body: string, ports: Ports, receives =
 
   async function deliver(
     deliveryJob: DeliveryJob,
-    dependencies: Omit<Parameters<typeof deliverJob>[1], 'transmit' | 'runExclusive'>,
+    dependencies: Omit<Parameters<typeof deliverJob>[1], 'transmit' | 'runWithSlot'>,
   ): Promise<void> {
-    const runExclusive: Parameters<typeof deliverJob>[1]['runExclusive'] = async (work) =>
-      ports.runExclusive?.(deliveryJob, work) ?? ports.reasonNotToRun() ?? work()
+    const runWithSlot: Parameters<typeof deliverJob>[1]['runWithSlot'] = async (work) =>
+      ports.runWithSlot?.(deliveryJob, work) ?? ports.reasonNotToRun() ?? work()
     const { connectorsVersion } = dependencies
     const transmit = (_: unknown, mail: OutboundMessage) =>
       ports.transmit(mail, deliveryJob, connectorsVersion)
-    const delivery = await deliverJob(deliveryJob, { ...dependencies, runExclusive, transmit })
+    const delivery = await deliverJob(deliveryJob, { ...dependencies, runWithSlot, transmit })
     await emit(deliveredEvents(deliveryJob, delivery))
     const { busyRecipients: busy } = delivery
     if (busy.length > 0) throw new Error('some recipients are busy')

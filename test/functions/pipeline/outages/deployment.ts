@@ -134,10 +134,10 @@ export class Deployment {
       },
       transmit: (mail, job) => this.#transmit(mail, job, work),
       reasonNotToRun: () => null,
-      runExclusive: (job, deliver) => {
+      runWithSlot: (job, deliver) => {
         if (job.route.kind !== 'Ses') return deliver()
         clock.addRound()
-        return this.#ses.slotsOf(workerOf(work)).slotFor(job).runExclusive(deliver)
+        return this.#ses.slotsOf(workerOf(work)).slotFor(job).runWithSlot(deliver)
       },
       connectors: () => connectors,
       now: () => timeOf(clock.now),

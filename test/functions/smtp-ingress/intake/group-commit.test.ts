@@ -1,10 +1,17 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import type { WaitingBatch } from '../../../../functions/smtp-ingress/intake/commit-wait.ts'
 import {
   GroupCommit,
   type GroupCommitOptions,
 } from '../../../../functions/smtp-ingress/intake/group-commit.ts'
+
+/** Waits only during a write. */
+const waitMs =
+  (duringWriteMs: number) =>
+  ({ waitedMs, isWriting }: WaitingBatch) =>
+    isWriting ? duringWriteMs - waitedMs : 0
 
 /** Writes that the test completes one by one. */
 function controlledCommits(options: Partial<GroupCommitOptions<string>> = {}) {
@@ -18,7 +25,7 @@ function controlledCommits(options: Partial<GroupCommitOptions<string>> = {}) {
     sizeOf: (item) => item.length,
     maxBatchOctets: 1000,
     maxBatchItems: 100,
-    maxWaitMs: 1,
+    waitMs: waitMs(1),
     maxConcurrentWrites: 1,
     ...options,
   })
@@ -49,8 +56,8 @@ test('a group commit writes the items that arrive during a write together in the
   assert.deepEqual(batches, [['a'], ['b', 'c', 'd']])
 })
 
-test('a group commit writes a second batch during the first when an item has waited maxWaitMs', async () => {
-  const { commits, batches, finishWrite } = controlledCommits({ maxConcurrentWrites: 2, maxWaitMs: 0 })
+test('a group commit writes a second batch during the first when an item has waited long enough', async () => {
+  const { commits, batches, finishWrite } = controlledCommits({ maxConcurrentWrites: 2, waitMs: waitMs(0) })
   const first = commits.commit('a')
   await nextTurn()
   const second = commits.commit('b')
@@ -101,7 +108,7 @@ test('a group commit does not count the octets of a written batch for the next b
 test('during a write, a group commit divides waiting items into batches of groupSize and the remaining items', async () => {
   const { commits, batches, finishWrite } = controlledCommits({
     maxConcurrentWrites: 9,
-    maxWaitMs: 0,
+    waitMs: waitMs(0),
     groupSize: 3,
   })
   const all = [commits.commit('a')]
@@ -120,10 +127,10 @@ test('an idle group commit writes one batch of more items than groupSize', async
   assert.deepEqual(batches, [['a', 'b', 'c', 'd']])
 })
 
-test('a group commit writes a waiting item only after maxWaitMs or the end of all writes', async () => {
+test('a group commit writes a waiting item only after its wait or the end of all writes', async () => {
   const { commits, batches, finishWrite } = controlledCommits({
     maxConcurrentWrites: 2,
-    maxWaitMs: 60_000,
+    waitMs: waitMs(60_000),
     maxBatchItems: 2,
   })
   void commits.commit('a')
@@ -138,13 +145,71 @@ test('a group commit writes a waiting item only after maxWaitMs or the end of al
   assert.deepEqual(batches.at(-1), ['d'])
 })
 
+test('each arrival decides again whether the batch waits, from the arrival of its first item', async () => {
+  const clock = { now: 0 }
+  const waits = [60_000, 60_000, 30, 0]
+  const decisions: WaitingBatch[] = []
+  const { commits, batches } = controlledCommits({
+    maxConcurrentWrites: 2,
+    now: () => clock.now,
+    waitMs: (batch) => {
+      decisions.push(batch)
+      return (waits[decisions.length - 1] ?? 0) - batch.waitedMs
+    },
+  })
+  for (const item of ['a', 'b']) {
+    void commits.commit(item)
+    await nextTurn()
+  }
+  assert.deepEqual(batches, [])
+  clock.now = 30
+  void commits.commit('c')
+  await nextTurn()
+  assert.deepEqual(batches, [['a', 'b', 'c']])
+  void commits.commit('d')
+  await nextTurn()
+  assert.deepEqual(batches.at(-1), ['d'])
+  assert.deepEqual(
+    decisions.map(({ items, waitedMs, isWriting }) => [items, waitedMs, isWriting]),
+    [
+      [1, 0, false],
+      [2, 0, false],
+      [3, 30, false],
+      [1, 0, true],
+    ],
+  )
+})
+
+test('items that remain for the next batch wait from their own arrival', async () => {
+  const clock = { now: 0 }
+  const { commits, batches, finishWrite } = controlledCommits({
+    maxConcurrentWrites: 9,
+    groupSize: 2,
+    now: () => clock.now,
+    waitMs: waitMs(100),
+  })
+  void commits.commit('a')
+  await nextTurn()
+  for (const item of ['b', 'c', 'd']) {
+    clock.now += 50
+    void commits.commit(item)
+  }
+  await nextTurn()
+  assert.deepEqual(batches, [['a'], ['b', 'c']])
+  clock.now += 100
+  void commits.commit('e')
+  await nextTurn()
+  assert.deepEqual(batches.at(-1), ['d', 'e'])
+  finishWrite()
+})
+
 test('a group commit rejects only the item for which write returns an error', async () => {
   const commits = new GroupCommit<string>({
     write: async (batch) => batch.map((item) => (item === 'bad' ? new Error('not this one') : null)),
     sizeOf: () => 1,
     maxBatchOctets: 100,
     maxBatchItems: 100,
-    maxWaitMs: 1,
+    waitMs: waitMs(1),
     maxConcurrentWrites: 1,
   })
   const outcomes = await Promise.allSettled(['a', 'bad', 'b'].map((item) => commits.commit(item)))
@@ -164,7 +229,7 @@ test('a write that throws rejects all items of its batch and no item of the next
     sizeOf: () => 1,
     maxBatchOctets: 100,
     maxBatchItems: 2,
-    maxWaitMs: 1,
+    waitMs: waitMs(1),
     maxConcurrentWrites: 1,
   })
   const outcomes = await Promise.allSettled(['a', 'b', 'c'].map((item) => commits.commit(item)))
@@ -197,7 +262,7 @@ test('a group commit writes each item once, in order and within its limits, and 
         maxBatchItems: bounds.items,
         maxConcurrentWrites: bounds.writes,
         groupSize: bounds.group,
-        maxWaitMs: bounds.waitMs,
+        waitMs: waitMs(bounds.waitMs),
         sizeOf: ({ octets }) => octets,
         async write(batch) {
           const octets = batch.reduce((sum, item) => sum + item.octets, 0)

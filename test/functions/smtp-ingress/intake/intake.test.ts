@@ -179,6 +179,23 @@ test('the buffer of a message is reused after a successful store, and not after 
   assert.equal(usedBuffers[1], usedBuffers[2])
 })
 
+for (const [where, octets] of [
+  ['in memory', 100],
+  ['in the spool', mebibyte],
+] as const)
+  test(`the job of a message ${where} has the Message-ID of its header section`, async () => {
+    const { begin, queue } = await intakeWith()
+    for (const field of ['Message-ID: <1@a.example>\r\n', '']) {
+      const incoming = begin()
+      incoming.write(Buffer.concat([Buffer.from(`${field}\r\n`), mail(octets)]))
+      await incoming.end(null)
+    }
+    assert.deepEqual(
+      queue.jobs.map(({ message }) => message.headerMessageId),
+      ['<1@a.example>', undefined],
+    )
+  })
+
 const own = 'Received: from a.example\r\n\tby mx.ours.example with ESMTP; now\r\n'
 const others = 'Received: from mx.ours.example by b.example with ESMTP; now\r\n'
 const loops: [title: string, content: Buffer, outcome: string | null][] = [

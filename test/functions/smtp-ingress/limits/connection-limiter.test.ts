@@ -125,6 +125,35 @@ describe('the connection limiter of new sessions per minute', () => {
     assert.equal(admitReply(limiter, '192.0.2.1'), rateRefusal)
   })
 
+  test('admits 100 sessions per second of a relay that is attributed in each, and still limits its address', () => {
+    const { limiter, clock } = limiterWith({ maxNewSessionsPerMinute: 50, maxSessionsPerAddress: 40 })
+    const open: number[] = []
+    for (; clock.now < 120_000; clock.now += 10) {
+      // Each session takes 300 ms.
+      for (; (open[0] ?? Infinity) <= clock.now; open.shift()) limiter.release('192.0.2.1', true)
+      assert.equal(admitReply(limiter, '192.0.2.1'), null, `after ${clock.now} ms`)
+      open.push(clock.now + 300)
+    }
+    for (const _ of open) limiter.release('192.0.2.1', true)
+    clock.now += 60_000
+    for (let session = 0; session < 50; session++) {
+      assert.equal(admitReply(limiter, '192.0.2.1'), null)
+      limiter.release('192.0.2.1')
+    }
+    assert.equal(admitReply(limiter, '192.0.2.1'), rateRefusal)
+  })
+
+  test('subtracts no attributed session of an earlier minute below zero', () => {
+    const { limiter, clock } = limiterWith({ maxNewSessionsPerMinute: 2 })
+    for (let session = 0; session < 2; session++) limiter.admit('192.0.2.1')
+    clock.now = 60_000
+    limiter.admit('192.0.2.1')
+    for (let session = 0; session < 3; session++) limiter.release('192.0.2.1', true)
+    assert.equal(admitReply(limiter, '192.0.2.1'), null)
+    assert.equal(admitReply(limiter, '192.0.2.1'), null)
+    assert.equal(admitReply(limiter, '192.0.2.1'), rateRefusal)
+  })
+
   test('stores no address without a session when there is no limit', () => {
     const { limiter } = limiterWith()
     for (let session = 0; session < 5000; session++) {

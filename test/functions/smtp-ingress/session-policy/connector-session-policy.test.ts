@@ -9,10 +9,12 @@ import type { MessageRateLimiter } from '../../../../functions/smtp-ingress/limi
 import { Metrics } from '../../../../functions/smtp-ingress/metrics.ts'
 import { parseCommand } from '../../../../functions/smtp-ingress/protocol/command.ts'
 import type { MessageSink } from '../../../../functions/smtp-ingress/protocol/message-sink.ts'
+import type { Rejection } from '../../../../functions/smtp-ingress/rejections/rejection.ts'
 import {
   insufficientSpool,
   spoolUnavailable,
   storageUnavailable,
+  tooManyErrors,
   tooManyLargeMessages,
 } from '../../../../functions/smtp-ingress/replies.ts'
 import {
@@ -23,6 +25,8 @@ import { LastCanary } from '../../../../functions/smtp-ingress/session-policy/la
 import type { TlsFacts } from '../../../../shared/contract/message.ts'
 import { canaryAddress } from '../../../../shared/mail/canary-address.ts'
 import { inbound, overTls, receivedAt, snapshot } from '../../../support/fixtures.ts'
+
+const greeting = { name: 'client.example', isEsmtp: true }
 
 const cause = new Error('internal')
 const outcomes: [name: string, outcome: Outcome, failureCount: number][] = [
@@ -39,10 +43,10 @@ for (const [name, outcome, failureCount] of outcomes)
     const policy = new ConnectorSessionPolicy(partsWith(outcome, metrics), { ip: '192.0.2.1', port: 25 })
     const mail = read('MAIL FROM:<a@elsewhere.example>', 'MAIL')
     const rcpt = read('RCPT TO:<b@ours.example>', 'RCPT')
-    policy.mail(mail)
+    policy.mail(mail, greeting)
     await policy.recipient(rcpt, mail)
     const sink = policy.data({
-      greeting: { name: 'client.example', isEsmtp: true },
+      greeting,
       mail,
       recipients: [rcpt.recipient],
     })
@@ -115,16 +119,53 @@ for (const { title, last, tls = overTls, from = '', to = address, code, isCanary
     if (tls !== null) policy.checkTlsSession({ isSessionReused: () => false } as TLSSocket, true)
     const mail = read(`MAIL FROM:<${from}>`, 'MAIL')
     const rcpt = read(`RCPT TO:<${to}>`, 'RCPT')
-    policy.mail(mail)
+    policy.mail(mail, greeting)
     const answer = await policy.recipient(rcpt, mail)
     assert.equal(answer.code, code)
     if (code !== accepted) return
-    policy.data({ greeting: { name: 'client.example', isEsmtp: true }, mail, recipients: [rcpt.recipient] })
+    policy.data({ greeting, mail, recipients: [rcpt.recipient] })
     assert.deepEqual(
       messages.map(({ canary }) => canary),
       [isCanary ? to : undefined],
     )
   })
+
+for (const [name, to, rejections] of [
+  ['a canary that cannot be stored is no rejection', address, 0],
+  ['other mail that cannot be stored is a rejection', 'b@ours.example', 1],
+] as const)
+  test(name, async () => {
+    const reported: Rejection[] = []
+    const parts = {
+      ...partsWith(storageUnavailable, new Metrics()),
+      lastCanary: new LastCanary(async () => id),
+      rejections: { report: (rejection: Rejection) => void reported.push(rejection) },
+    }
+    const policy = new ConnectorSessionPolicy(parts, { ip: '192.0.2.1', port: 25 })
+    policy.checkTlsSession({ isSessionReused: () => false } as TLSSocket, true)
+    const mail = read('MAIL FROM:<>', 'MAIL')
+    const rcpt = read(`RCPT TO:<${to}>`, 'RCPT')
+    policy.mail(mail, greeting)
+    await policy.recipient(rcpt, mail)
+    const sink = policy.data({ greeting, mail, recipients: [rcpt.recipient] })
+    assert.ok('end' in sink)
+    assert.equal((await sink.end(null, null)).code, 451)
+    policy.recordRefusal(tooManyErrors, { stage: 'Data' }, greeting.name)
+    assert.equal(reported.length, 2 * rejections)
+  })
+
+test('a canary whose id cannot be compared is no rejection', async () => {
+  const parts = {
+    ...partsWith({ size: 10 }, new Metrics()),
+    lastCanary: new LastCanary(() => Promise.reject(new Error('throttled'))),
+    rejections: { report: () => assert.fail('reported') },
+  }
+  const policy = new ConnectorSessionPolicy(parts, { ip: '192.0.2.1', port: 25 })
+  policy.checkTlsSession({ isSessionReused: () => false } as TLSSocket, true)
+  const mail = read('MAIL FROM:<>', 'MAIL')
+  policy.mail(mail, greeting)
+  assert.equal((await policy.recipient(read(`RCPT TO:<${address}>`, 'RCPT'), mail)).code, 451)
+})
 
 test('a Partner connector for every domain does not refuse a canary', async () => {
   const restricted = snapshot({
@@ -141,7 +182,7 @@ test('a Partner connector for every domain does not refuse a canary', async () =
   const policy = new ConnectorSessionPolicy(parts, { ip: '192.0.2.1', port: 25 })
   policy.checkTlsSession({ isSessionReused: () => false } as TLSSocket, true)
   const mail = read('MAIL FROM:<>', 'MAIL')
-  policy.mail(mail)
+  policy.mail(mail, greeting)
   const codes: number[] = []
   for (const to of [address, 'b@ours.example'])
     codes.push((await policy.recipient(read(`RCPT TO:<${to}>`, 'RCPT'), mail)).code)
@@ -197,6 +238,7 @@ function partsWith(
     },
     tls: { facts: () => overTls, refuseResumption() {} },
     handshakeCosts: { requestNext() {} },
+    rejections: { report() {} },
     certificateNotifier: { notifyRefusal() {} },
     rates,
     metrics,
@@ -219,11 +261,11 @@ test('a canary in the same transaction does not change the connector of another 
     const policy = new ConnectorSessionPolicy({ ...parts, lastCanary }, { ip: '192.0.2.1', port: 25 })
     policy.checkTlsSession({ isSessionReused: () => false } as TLSSocket, true)
     const mail = read('MAIL FROM:<>', 'MAIL')
-    policy.mail(mail)
+    policy.mail(mail, greeting)
     const commands = recipients.map((to) => read(`RCPT TO:<${to}>`, 'RCPT'))
     for (const command of commands) assert.equal((await policy.recipient(command, mail)).code, accepted)
     policy.data({
-      greeting: { name: 'client.example', isEsmtp: true },
+      greeting,
       mail,
       recipients: commands.map(({ recipient }) => recipient),
     })

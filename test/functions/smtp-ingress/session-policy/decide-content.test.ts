@@ -25,6 +25,8 @@ import type { Snapshot } from '../../../../shared/policy/snapshot.ts'
 import { inbound, overTls, overTlsWith, receivedAt, snapshot } from '../../../support/fixtures.ts'
 import { MemoryBucket, MemoryQueue } from '../../../support/memory-storage.ts'
 
+const greeting = { name: 'client.example', isEsmtp: true }
+
 const tenantId = '72f988bf-86f1-41af-91ab-2d7cd011db47'
 const other = '00000000-86f1-41af-91ab-2d7cd011db47'
 const certificateName = 'mail.protection.outlook.com'
@@ -87,6 +89,7 @@ function start({ current = withTenant, latest, verify, timeoutMs, tls = exchange
     intake,
     tls: { facts: () => tls, refuseResumption() {} },
     handshakeCosts: { requestNext() {} },
+    rejections: { report() {} },
     certificateNotifier: { notifyRefusal: (...facts: unknown[]) => notified.push(facts) },
     rates: { countMessage: countMessage ?? (() => null), stop() {} },
     signatures: new SignatureVerifier({
@@ -121,14 +124,13 @@ async function begin(
   { header = '', from = 'a@ours.example', to = ['b@elsewhere.example'], body = 'text\r\n' }: Mail = {},
 ) {
   const mail = parse(`MAIL FROM:<${from}>`, 'MAIL')
-  policy.mail(mail)
+  policy.mail(mail, greeting)
   const commands = to.map((address) => parse(`RCPT TO:<${address}>`, 'RCPT'))
   const replies: string[] = []
   for (const command of commands) replies.push(formatReply(await policy.recipient(command, mail)))
   const recipients = commands.flatMap(({ recipient }, index) =>
     replies[index]?.startsWith('250') ? [recipient] : [],
   )
-  const greeting = { name: 'client.example', isEsmtp: true }
   const sink = policy.data({ greeting, mail, recipients })
   assert.ok('end' in sink)
   const content = Buffer.from(`Subject: x\r\n${header}\r\n${body}`, 'latin1')

@@ -12,6 +12,8 @@ import type { InboundConnector } from '../../../../shared/connectors/schema.ts'
 import { formatReply } from '../../../../shared/mail/reply.ts'
 import { inbound, overTlsWith, receivedAt, snapshot } from '../../../support/fixtures.ts'
 
+const greeting = { name: 'client.example', isEsmtp: true }
+
 const scopedTo = (domain: string, fields: Partial<InboundConnector>) =>
   inbound({ senderDomains: ['*'], requireTls: false, associatedAcceptedDomains: [domain], ...fields })
 
@@ -51,6 +53,7 @@ async function send(connectors: InboundConnector[], recipients: string[]): Promi
     },
     tls: { facts: () => overTlsWith(), refuseResumption() {} },
     handshakeCosts: { requestNext() {} },
+    rejections: { report() {} },
     certificateNotifier: { notifyRefusal: () => result.notices++ },
     rates: {
       countMessage: (ip: string | null, counted: readonly InboundConnector[]) => {
@@ -67,7 +70,7 @@ async function send(connectors: InboundConnector[], recipients: string[]): Promi
   const policy = new ConnectorSessionPolicy(parts, { ip: '192.0.2.1', port: 25 })
   policy.checkTlsSession({ isSessionReused: () => false } as TLSSocket, true)
   const mail = parse('MAIL FROM:<x@mail.contoso.example>', 'MAIL')
-  policy.mail(mail)
+  policy.mail(mail, greeting)
   const commands = recipients.map((address) => parse(`RCPT TO:<${address}>`, 'RCPT'))
   const accepted = []
   for (const command of commands) {
@@ -75,7 +78,7 @@ async function send(connectors: InboundConnector[], recipients: string[]): Promi
     result.replies.push(reply.slice(0, 9).trim())
     if (reply.startsWith('250')) accepted.push(command.recipient)
   }
-  policy.data({ greeting: { name: 'client.example', isEsmtp: true }, mail, recipients: accepted })
+  policy.data({ greeting, mail, recipients: accepted })
   return result
 }
 

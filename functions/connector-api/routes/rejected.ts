@@ -1,0 +1,34 @@
+/** `/messages?state=Rejected`: sessions, senders, recipients and messages that were refused in the session. */
+import * as z from 'zod'
+import { MailEvent } from '../../../shared/contract/events.ts'
+import type {
+  RejectedFilter,
+  RejectedList,
+  RejectedPosition,
+} from '../../../shared/messages/rejected-list.ts'
+import { cursorSchema } from '../request.ts'
+import { listOf, listResponse } from './lists.ts'
+
+/** The columns of an event. Columns of a later version are passed on. */
+const RejectedEvent = z
+  .looseObject({ ...MailEvent.shape, kind: z.literal('Rejected') })
+  .describe('an event with its columns; see docs/generated/events.md')
+
+export const RejectedEventList = listOf(RejectedEvent)
+
+/** The name of the state in the query. A rejected message has no entry in the trace. */
+export const rejectedState = 'Rejected'
+
+export const rejectedCursor = cursorSchema(
+  z.strictObject({ day: z.iso.date(), before: z.string().regex(/^[0-9A-Z]{10}#[\w-]{1,100}$/) }),
+)
+
+export async function rejectedPage(
+  list: Pick<RejectedList, 'page'>,
+  filter: RejectedFilter,
+  from: RejectedPosition | null,
+  limit: number,
+) {
+  const { events, next } = await list.page(filter, from, limit)
+  return listResponse(events, next)
+}

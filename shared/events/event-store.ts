@@ -1,0 +1,53 @@
+/** The objects of the events bucket. Each is put as a whole and never added to. */
+import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
+
+export interface StoredObject {
+  key: string
+  /** Octets. */
+  size: number
+}
+
+export class EventStore {
+  readonly #s3: Pick<S3Client, 'send'>
+  readonly #bucket: string
+
+  constructor(s3: Pick<S3Client, 'send'>, bucket: string) {
+    this.#s3 = s3
+    this.#bucket = bucket
+  }
+
+  async put(key: string, body: Uint8Array): Promise<void> {
+    await this.#s3.send(new PutObjectCommand({ Bucket: this.#bucket, Key: key, Body: body }))
+  }
+
+  /**
+   * @param range the first octet, and the one after the last
+   * @throws the S3 client's errors, among them `NoSuchKey`
+   */
+  async get(key: string, range?: readonly [start: number, end: number]): Promise<Buffer> {
+    const { Body } = await this.#s3.send(
+      new GetObjectCommand({
+        Bucket: this.#bucket,
+        Key: key,
+        ...(range && { Range: `bytes=${range[0]}-${range[1] - 1}` }),
+      }),
+    )
+    if (Body === undefined) throw new Error(`the response to GetObject of ${key} has no body`)
+    return Buffer.from(await Body.transformToByteArray())
+  }
+
+  /** @returns the objects in the order of their keys */
+  async list(prefix: string): Promise<StoredObject[]> {
+    const objects: StoredObject[] = []
+    let token: string | undefined
+    do {
+      const page = await this.#s3.send(
+        new ListObjectsV2Command({ Bucket: this.#bucket, Prefix: prefix, ContinuationToken: token }),
+      )
+      for (const { Key, Size = 0 } of page.Contents ?? [])
+        if (Key !== undefined) objects.push({ key: Key, size: Size })
+      token = page.NextContinuationToken
+    } while (token !== undefined)
+    return objects
+  }
+}
