@@ -3,7 +3,12 @@
  * index partitions, which are read in parallel and merged. The work for one page is limited: a filter with few matches
  * yields short or empty pages, each with the position at which the next page starts.
  */
-import { BatchGetCommand, type DynamoDBDocumentClient, type QueryCommandInput } from '@aws-sdk/lib-dynamodb'
+import {
+  BatchGetCommand,
+  type BatchGetCommandInput,
+  type DynamoDBDocumentClient,
+  type QueryCommandInput,
+} from '@aws-sdk/lib-dynamodb'
 import { dayMs } from '../contract/durations.ts'
 import { Attempt, type Message, Recipient } from '../contract/message.ts'
 import { queryItems, queryPages } from '../dynamodb/query-items.ts'
@@ -112,6 +117,7 @@ interface ReadRow {
 }
 
 type Key = Record<string, unknown>
+type KeysAndAttributes = NonNullable<BatchGetCommandInput['RequestItems']>[string]
 
 const maxQueryRows = 250
 /** While DynamoDB compares attributes, this many times more rows are read for a page. */
@@ -202,7 +208,7 @@ export class History {
     )
     const items = await this.#items<RecipientItem>(
       [...dsns].map((dsn) => recipientKey(dsn, envelope.mailFrom)),
-      'pk, #state',
+      onlyState,
     )
     const states = new Map(items.map(({ pk, state }) => [pk, state ?? null]))
     const withState = <T extends { message: string | null }>(notification: T) => ({
@@ -255,7 +261,8 @@ export class History {
   async #lastAttempts(id: string, recipients: readonly RecipientItem[]): Promise<Map<string, Attempt>> {
     const attempted = recipients.filter(({ attempts = 0 }) => attempts > 0)
     const keyOf = (item: RecipientItem) => attemptKey(id, recipientOf(item), item.attempts ?? 0)
-    const items = await this.#items<{ sk: string; detail: Uint8Array }>(attempted.map(keyOf))
+    const consistently = { ConsistentRead: true }
+    const items = await this.#items<{ sk: string; detail: Uint8Array }>(attempted.map(keyOf), consistently)
     const attempts = new Map(items.map(({ sk, detail }) => [sk, Attempt.parse(unpackDetail(detail))]))
     return new Map(
       attempted.map((item) => {
@@ -279,26 +286,20 @@ export class History {
     return messages.map((item) => messageOfItem(item, certificates))
   }
 
-  /** @returns the existing items, unordered, consistently read */
-  async #items<T>(keys: readonly Key[], projection?: string): Promise<T[]> {
+  /** @returns the existing items, unordered */
+  async #items<T>(keys: readonly Key[], options: Partial<KeysAndAttributes> = {}): Promise<T[]> {
     const parts: Key[][] = []
     for (let start = 0; start < keys.length; start += maxBatchGetKeys)
       parts.push(keys.slice(start, start + maxBatchGetKeys))
-    return (await Promise.all(parts.map((part) => this.#batchGet<T>(part, projection)))).flat()
+    return (await Promise.all(parts.map((part) => this.#batchGet<T>(part, options)))).flat()
   }
 
-  async #batchGet<T>(requested: readonly Key[], projection: string | undefined): Promise<T[]> {
+  async #batchGet<T>(requested: readonly Key[], options: Partial<KeysAndAttributes>): Promise<T[]> {
     const items: T[] = []
-    const projected = projection !== undefined && {
-      ProjectionExpression: projection,
-      ExpressionAttributeNames: { '#state': 'state' },
-    }
     let keys: Key[] = requested.map((key) => ({ ...key }))
     while (keys.length > 0) {
       const { Responses, UnprocessedKeys } = await this.#documents.send(
-        new BatchGetCommand({
-          RequestItems: { [this.#table]: { Keys: keys, ConsistentRead: true, ...projected } },
-        }),
+        new BatchGetCommand({ RequestItems: { [this.#table]: { ...options, Keys: keys } } }),
       )
       items.push(...((Responses?.[this.#table] ?? []) as T[]))
       keys = UnprocessedKeys?.[this.#table]?.Keys ?? []
@@ -396,7 +397,7 @@ export class History {
   ): Promise<ReadonlySet<IndexRow>> {
     const keyOf = ({ pk, sk }: Pick<IndexRow, 'pk' | 'sk'>) => ({ pk, sk })
     const unknown = rows.filter(({ exception }) => exception !== 'Bounced')
-    const items = await this.#items<RecipientItem>(unknown.map(keyOf), 'pk, sk, #state')
+    const items = await this.#items<RecipientItem>(unknown.map(keyOf), onlyState)
     const stateOf = new Map(items.map(({ pk, sk, state }) => [`${pk} ${sk}`, state]))
     return new Set(
       rows.filter(({ pk, sk, exception }) => {
@@ -457,6 +458,11 @@ export class History {
 
 const isMessage = <Item extends { pk: string; sk: string }>(item: Item): item is Item & MessageItem =>
   item.sk === messageKey(item.pk).sk
+
+const onlyState = {
+  ProjectionExpression: 'pk, sk, #state',
+  ExpressionAttributeNames: { '#state': 'state' },
+}
 
 const hasEntries = (fields: object = {}): boolean => Object.keys(fields).length > 0
 

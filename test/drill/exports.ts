@@ -49,7 +49,17 @@ export const readItems = (folder: string, table: string): Item[] =>
   readFileSync(tableFile(folder, table), 'utf8')
     .split('\n')
     .filter((line) => line !== '')
-    .map((line) => JSON.parse(line).Item)
+    .map((line) => JSON.parse(line, reviveBinary).Item)
 
 export const writeItems = (folder: string, table: string, items: readonly Item[]): void =>
-  writeFileSync(tableFile(folder, table), items.map((Item) => `${JSON.stringify({ Item })}\n`).join(''))
+  writeFileSync(
+    tableFile(folder, table),
+    items.map((Item) => `${JSON.stringify({ Item }, writeBinary)}\n`).join(''),
+  )
+
+/** Binary attributes are base64. */
+const writeBinary = (_: string, value: unknown): unknown =>
+  value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value
+
+const reviveBinary = (name: string, value: unknown): unknown =>
+  name === 'B' && typeof value === 'string' ? new Uint8Array(Buffer.from(value, 'base64')) : value
