@@ -296,7 +296,13 @@ async function startFunctions(
   const invoke = (arn: string, event: unknown) => set.invoke(arn, event)
   const pollers = readEventSources(template, resolver, definitions, resources.queues).map(
     ({ target, source }) =>
-      startPoller(aws.clients.sqs, source, (event) => invoke(target.arn, event), notify),
+      startPoller(
+        aws.clients.sqs,
+        source,
+        (event) => invoke(target.arn, event),
+        notify,
+        () => set.whenIdle(target.arn),
+      ),
   )
   const drain = () => Promise.all(pollers.map((poller) => poller.stop()))
   onStop(() => Promise.race([drain(), delay(drainTimeoutMs, undefined, { ref: false })]))

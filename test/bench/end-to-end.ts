@@ -4,7 +4,9 @@
  * process, so both times are of one clock. The load is open: a message is sent when it is due, however slow the stack
  * is.
  *
- *   npm run bench:end-to-end -- [--rate N] [--seconds N] [--octets N]
+ *   npm run bench:end-to-end -- [--rate N,N] [--seconds N] [--octets N] [--direction outbound|inbound]
+ *
+ * Outbound mail comes from the organisation's own server. Inbound mail is authenticated too.
  */
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
@@ -25,6 +27,7 @@ const { values } = parseArgs({
     rate: { type: 'string', default: '20,50,100' },
     seconds: { type: 'string', default: '15' },
     octets: { type: 'string', default: '4096' },
+    direction: { type: 'string', default: 'outbound' },
   },
 })
 const rates = values.rate.split(',').map(Number)
@@ -135,6 +138,30 @@ class Sender {
   }
 }
 
+/** The load sends from a@elsewhere.example to b@ours.example. */
+async function setUp(api: Api, port: number): Promise<void> {
+  if (values.direction === 'inbound') {
+    await setUpMailboxServer(api, { port })
+    return
+  }
+  await api.call('PUT', '/accepted-domains/elsewhere.example', {})
+  await api.create('inbound', {
+    name: 'own server',
+    connectorType: 'OnPremises',
+    senderDomains: ['elsewhere.example'],
+    senderIpAddresses: ['127.0.0.1'],
+    requireTls: true,
+  })
+  await api.create('outbound', {
+    name: 'partner',
+    connectorType: 'Partner',
+    recipientDomains: ['ours.example'],
+    route: 'SmartHosts',
+    smartHosts: [{ host: '127.0.0.1', port }],
+    tlsSettings: 'EncryptionOnly',
+  })
+}
+
 async function main(): Promise<void> {
   let latencies = new Latencies()
   const pki = await createPki()
@@ -152,7 +179,7 @@ async function main(): Promise<void> {
   const runner = await startRunner({ names: {}, ports: {} }, ['--no-demo'], launchTrusting(pki.ca))
   const pid = runner.process.pid as number
   try {
-    await setUpMailboxServer(new Api(runner.endpoints), { port: (sink.address() as AddressInfo).port })
+    await setUp(new Api(runner.endpoints), (sink.address() as AddressInfo).port)
     const port = Number(runner.endpoints.smtp.split(':')[1])
     const run = async (rate: number, count: number) => {
       latencies = new Latencies()

@@ -18,9 +18,18 @@ export class FunctionSet {
 
   /** @throws InvocationError for a failed invocation, Error for an unknown function */
   async invoke(arn: string, event: unknown): Promise<unknown> {
+    return this.#function(arn).invoke(event)
+  }
+
+  /** @throws Error for an unknown function */
+  whenIdle(arn: string): Promise<void> {
+    return this.#function(arn).whenIdle()
+  }
+
+  #function(arn: string): LambdaFunction {
     const target = this.#functions.get(arn)
     if (target === undefined) throw new Error(`unknown function ${arn}`)
-    return target.invoke(event)
+    return target
   }
 
   /** Creates one execution environment of each function before the first event. */

@@ -34,8 +34,11 @@ export interface MeasuredInvocation {
 
 const measuredInvocations = channel('mailflow:invocation')
 
-/** Typical time to create an execution environment. Most invocations take less. */
-const creationTimeMs = 100
+/**
+ * An event waits this long for a busy environment before another is created. Lambda needs about as long to create one.
+ * Most invocations take less, and each new thread must first compile the handler.
+ */
+const creationTimeMs = 250
 
 interface Environment {
   readonly id: string
@@ -54,6 +57,8 @@ export class LambdaFunction {
   readonly #waiting: (() => void)[] = []
   /** Events that wait for a busy environment. */
   readonly #environmentWaiters: ((environment: Environment) => void)[] = []
+  /** Pollers that wait until an environment is idle. */
+  readonly #pollers: (() => void)[] = []
   #running = 0
 
   /** @param log receives the function's stdout and stderr */
@@ -71,6 +76,21 @@ export class LambdaFunction {
     const environment = this.#create()
     await environment.ready
     this.#idle.push(environment)
+  }
+
+  /**
+   * Resolves when an environment is idle, or when the busy ones do not become idle soon. A poller that waits for this
+   * leaves its messages in the queue, where a larger batch gathers.
+   */
+  async whenIdle(): Promise<void> {
+    if (this.#idle.length > 0 || this.#busy.size === 0) return
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, creationTimeMs)
+      this.#pollers.push(() => {
+        clearTimeout(timer)
+        resolve()
+      })
+    })
   }
 
   /** @throws InvocationError */
@@ -136,8 +156,12 @@ export class LambdaFunction {
 
   #release(environment: Environment): void {
     const waiter = this.#environmentWaiters.shift()
-    if (waiter === undefined) this.#idle.push(environment)
-    else waiter(environment)
+    if (waiter !== undefined) {
+      waiter(environment)
+      return
+    }
+    this.#idle.push(environment)
+    for (const proceed of this.#pollers.splice(0)) proceed()
   }
 
   /** Kills every environment that runs an invocation, like a lost host. Returns their number. */

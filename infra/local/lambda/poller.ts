@@ -38,12 +38,16 @@ const retryDelayMs = 1000
 
 type Invoke = (event: SQSEvent) => Promise<unknown>
 
-/** @param onError receives the cause of a failed invocation; its batch returns after the visibility timeout */
+/**
+ * @param onError receives the cause of a failed invocation; its batch returns after the visibility timeout
+ * @param whenIdle resolves when an invocation can begin soon
+ */
 export function startPoller(
   sqs: SQSClient,
   source: EventSource,
   invoke: Invoke,
   onError: (message: string) => void,
+  whenIdle: () => Promise<void> = async () => {},
 ): Poller {
   const stopping = new AbortController()
   const running = new Set<Promise<void>>()
@@ -57,7 +61,10 @@ export function startPoller(
     while (!stopping.signal.aborted) {
       try {
         if (running.size >= source.concurrency) await Promise.race(running)
-        else start(await receiveBatch(sqs, source, stopping.signal))
+        else {
+          await whenIdle()
+          start(await receiveBatch(sqs, source, stopping.signal))
+        }
       } catch (error) {
         if (stopping.signal.aborted) return
         onError(`${source.queueUrl}: ${firstErrorLine(error)}`)
