@@ -85,14 +85,15 @@ const SmtpTimeouts = z.strictObject({
 const Ingress = z.strictObject({
   /**
    * Fargate CPU units; 1024 are one processor. A task is one process, which uses at most one processor. The task has
-   * two MiB of memory per CPU unit. More mail needs more tasks (`maximumTasks`).
-   * @default 512
+   * two MiB of memory per CPU unit, and at least 1024 MiB. More mail needs more tasks (`maximumTasks`), which start by
+   * themselves.
+   * @default 256
    */
   cpu: z
     .literal([256, 512, 1024], {
       error: 'must be 256, 512 or 1024: a task is one process, so more mail means more tasks (maximumTasks)',
     })
-    .default(512),
+    .default(256),
   /** Smallest number of tasks. @default 2 */
   minimumTasks: z.int().min(1).max(100).default(2),
   /**
@@ -114,11 +115,11 @@ const Ingress = z.strictObject({
   maximumConnectionsPerAddress: z.int().min(1).default(200),
   /**
    * New connections per minute to one task from one address; 0 means no limit. Sessions that an OnPremises connector
-   * identified do not count. At the default, a client that only completes TLS handshakes uses about a tenth of a
-   * processor, and a partner's server that opens one connection per message can send 30 messages per second.
-   * @default 1800
+   * identified do not count. At the default, a client that only completes TLS handshakes uses about a twentieth of a
+   * processor, and a partner's server that opens one connection per message can send 15 messages per second.
+   * @default 900
    */
-  maximumConnectionRatePerAddress: z.int().min(0).default(1800),
+  maximumConnectionRatePerAddress: z.int().min(0).default(900),
   /** Messages per minute to one task from one address; 0 means no limit. @default 0 */
   maximumMessagesPerMinutePerAddress: z.int().min(0).default(0),
   /**
@@ -566,8 +567,8 @@ export const Config = z
 
 type IngressSettings = z.output<typeof Ingress>
 
-/** Memory of one task in MiB. */
-export const ingressMemory = ({ cpu }: IngressSettings): number => cpu * 2
+/** Memory of one task in MiB. Sessions and messages need it, however small the share of a processor is. */
+export const ingressMemory = ({ cpu }: IngressSettings): number => Math.max(1024, cpu * 2)
 
 /** Host names at which senders fetch the MTA-STS policies (RFC 8461 §3.3). */
 export const policyHosts = ({ mtaSts }: Pick<Config, 'mtaSts'>): string[] =>

@@ -25,14 +25,14 @@ test('only hostname and tlsSecretArn are required; the other settings have safe 
   assert.equal(config.deliverInVpc, false)
   assert.deepEqual(config.privateMxNetworks, [])
   assert.deepEqual(config.ingress, {
-    cpu: 512,
+    cpu: 256,
     minimumTasks: 2,
     maximumTasks: 20,
     maximumMessageSize: 36_700_160,
     maximumRecipients: 500,
     maximumConnections: 1000,
     maximumConnectionsPerAddress: 200,
-    maximumConnectionRatePerAddress: 1800,
+    maximumConnectionRatePerAddress: 900,
     maximumMessagesPerMinutePerAddress: 0,
     bareNewlines: 'Refuse',
     envelopeSyntax: 'Lenient',

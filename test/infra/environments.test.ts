@@ -7,7 +7,7 @@ describe('the settings of an environment', () => {
   const settings = {
     hostname: 'mail.ours.example',
     alarmEmail: 'operator@ours.example',
-    ingress: { cpu: 512, minimumTasks: 2 },
+    ingress: { cpu: 256, minimumTasks: 2 },
     dnsServers: ['192.0.2.1', '192.0.2.2'],
     environments: {
       prod: { hostname: 'mx.ours.example', ingress: { cpu: 1024 }, dnsServers: ['192.0.2.3'] },

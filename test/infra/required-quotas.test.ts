@@ -20,7 +20,7 @@ const inExistingVpc = { network: { existingVpc }, deliverInVpc: true }
 
 describe('the quotas that a deployment needs', () => {
   const rows: { name: string; settings: object; code: string; required: number | undefined }[] = [
-    { name: 'half a vCPU for each of 20 tasks', settings: {}, code: vcpus, required: 10 },
+    { name: 'a quarter of a vCPU for each of 20 tasks', settings: {}, code: vcpus, required: 5 },
     {
       name: 'a vCPU for each of 100 tasks',
       settings: { ingress: { cpu: 1024, maximumTasks: 100 } },
