@@ -42,7 +42,7 @@ test('cdk synth says how to turn on deletion protection, and which quotas the st
   const { stdout, stderr } = shippedSynth()
   assert.match(
     `${stdout}${stderr}`,
-    /up to 170 of Lambda: Concurrent executions \(L-B99A9384\) and 10 of Fargate/,
+    /up to 170 of Lambda: Concurrent executions \(L-B99A9384\) and 5 of Fargate/,
   )
   assert.match(
     `${stdout}${stderr}`,

@@ -112,7 +112,7 @@ describe('doctor with credentials', () => {
 
   test('exits with 1 for a quota that is too low, and prints the request for a higher one', async () => {
     changed = { 'L-B99A9384': 10, 'L-3032A538': 6 }
-    const { status, out } = await doctor({})
+    const { status, out } = await doctor({ ingress: { cpu: 512 } })
     assert.equal(status, 1)
     assert.match(
       out,
@@ -217,7 +217,7 @@ describe('doctor with credentials', () => {
 
 describe('doctor without a Region', () => {
   test('prints what the settings need, and sends nothing', async () => {
-    const { status, out, err } = await mailflow(['doctor', '--settings', settings({})])
+    const { status, out, err } = await mailflow(['doctor', '--settings', settings({ ingress: { cpu: 512 } })])
     assert.deepEqual([status, requests.length], [0, 0])
     assert.match(err, /^The account was not read: no region; give --region or AWS_REGION\.\n$/)
     assert.match(out, /^\? {5}Fargate: .* 10 needed; the usual quota is 6, with which fewer ingress tasks/m)
