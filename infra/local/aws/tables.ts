@@ -16,6 +16,9 @@ import dynalite from 'dynalite'
 
 type Item = Record<string, unknown>
 
+/** Marks the requests that a transaction consists of. A caller makes none of them. */
+export const transactionPartHeader = 'x-mailflow-transaction-part'
+
 interface Write extends Record<string, unknown> {
   TableName: string
   Item?: Item
@@ -169,6 +172,7 @@ async function callEmulator(
       'x-amz-target': `DynamoDB_20120810.${operation}`,
       authorization: headers.authorization ?? '',
       'x-amz-date': String(headers['x-amz-date'] ?? ''),
+      [transactionPartHeader]: '1',
     },
     body: JSON.stringify(input),
   })

@@ -230,6 +230,7 @@ const concurrencySettings: readonly (readonly [queue: RegExp, setting: string])[
   [/^QueuesAuthentication/, 'functions.authenticate.concurrency'],
   [/^Queues\w*Delivery/, 'functions.deliver.concurrency'],
   [/^QueuesBounce/, 'functions.bounce.concurrency'],
+  [/^QueuesEvents/, 'functions.record.concurrency'],
 ]
 
 /** @returns the setting; null when the maximum of a queue's consumer has none */

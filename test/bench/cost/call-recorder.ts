@@ -8,6 +8,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type AttributeValue, DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb'
+import { transactionPartHeader } from '../../../infra/local/aws/tables.ts'
 import type { MeasuredInvocation } from '../../../infra/local/lambda/function.ts'
 import {
   type AwsCall,
@@ -44,6 +45,7 @@ export function startRecorder(
   const onRequest = (message: unknown) => {
     const { request, response } = message as { request: IncomingMessage; response: ServerResponse }
     const signature = readSignature(request.headers)
+    if (transactionPartHeader in request.headers) return
     if (signature === null || signature.accessKey === recorderKey || !(signature.service in latenciesMs))
       return
     observe(request, response, signature, items, observer)
@@ -81,6 +83,10 @@ function observe(
   } as typeof write
   response.end = function (this: ServerResponse, ...args: unknown[]) {
     sent.add(args[0], args[1])
+    const answer = () => (end as (...args: unknown[]) => ServerResponse).apply(this, args)
+    // While the emulator answers a transaction, it answers no read of the recorder.
+    const isTransaction = String(request.headers['x-amz-target']).endsWith('.TransactWriteItems')
+    if (isTransaction) answer()
     const finish = async () => {
       const { method = '', url = '', headers } = request
       const call = readCall(
@@ -95,7 +101,7 @@ function observe(
     }
     finish()
       .catch((error: Error) => observer.onFailure(error))
-      .then(() => (end as (...args: unknown[]) => ServerResponse).apply(this, args))
+      .then(() => (isTransaction ? undefined : answer()))
     return this
   } as typeof end
 }
