@@ -4,6 +4,7 @@ import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
 import type { DeliveryJob } from '../../shared/contract/jobs.ts'
 import type { Attempt } from '../../shared/contract/message.ts'
 import { Metric } from '../../shared/contract/metrics.ts'
+import type { UnitMetrics } from '../../shared/lambda/unit-metrics.ts'
 import { formatReply } from '../../shared/mail/reply.ts'
 import type { SesQuota } from '../../shared/net/ses-api.ts'
 import { isSesAccountFailure } from '../../shared/net/ses-errors.ts'
@@ -47,7 +48,7 @@ export function logDelivery(logger: Logger, job: DeliveryJob, delivery: Delivery
 }
 
 export function countDelivery(
-  metrics: Metrics,
+  metrics: UnitMetrics,
   job: DeliveryJob,
   { newAttempts, leasesExpired, returnedForDecision, returnedToQueue }: Delivery,
 ): void {
@@ -68,23 +69,15 @@ export function countDelivery(
   if (returnedForDecision > 0)
     metrics.addMetric(Metric.returnedForDecision, MetricUnit.Count, returnedForDecision)
   if (leasesExpired > 0) metrics.addMetric(Metric.leasesExpired, MetricUnit.Count, leasesExpired)
-  if (returnedToQueue !== null)
-    metrics
-      .singleMetric()
-      .addDimension('reason', returnedToQueue)
-      .addMetric(Metric.returnedToQueue, MetricUnit.Count, 1)
+  if (returnedToQueue !== null) metrics.countBy(Metric.returnedToQueue, 'reason', returnedToQueue)
   if (job.route.kind === 'TlsReports' || job.route.kind === 'Canary') return
   for (const tls of ['verified', 'encrypted', 'plaintext', 'unknown'] as const) {
     const count = delivered.filter(({ attempt }) => protectionOf(attempt, job) === tls).length
-    if (count > 0)
-      metrics.singleMetric().addDimension('tls', tls).addMetric(Metric.delivered, MetricUnit.Count, count)
+    if (count > 0) metrics.countBy(Metric.delivered, 'tls', tls, count)
   }
   const byVersion = Map.groupBy(delivered, ({ attempt }) => tlsVersionOf(attempt, job))
   for (const [version, { length }] of byVersion)
-    metrics
-      .singleMetric()
-      .addDimension('version', version)
-      .addMetric(Metric.deliveredByTlsVersion, MetricUnit.Count, length)
+    metrics.countBy(Metric.deliveredByTlsVersion, 'version', version, length)
 }
 
 /** SES does not show its session. */

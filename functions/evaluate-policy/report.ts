@@ -4,6 +4,7 @@ import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
 import type { CertificateNotice } from '../../shared/contract/jobs.ts'
 import { isCanary, type Message } from '../../shared/contract/message.ts'
 import { dimensionValue, forcedTlsFailureField, Metric } from '../../shared/contract/metrics.ts'
+import type { UnitMetrics } from '../../shared/lambda/unit-metrics.ts'
 import { formatReply } from '../../shared/mail/reply.ts'
 import type { Verdict } from '../../shared/policy/evaluate.ts'
 import type { Reason } from '../../shared/policy/reasons.ts'
@@ -19,7 +20,7 @@ const forcedTlsReasons: ReadonlySet<Reason> = new Set<Reason>([
 
 interface Tools {
   logger: Logger
-  metrics: Metrics
+  metrics: UnitMetrics
 }
 
 export function reportVerdict(message: Message, verdict: Verdict, tools: Tools): void {
@@ -40,9 +41,7 @@ export function reportVerdict(message: Message, verdict: Verdict, tools: Tools):
   // The metrics count mail only.
   if (isCanary(message, recipient)) return
   const count = (name: string) => tools.metrics.addMetric(name, MetricUnit.Count, 1)
-  const byAction = tools.metrics.singleMetric()
-  byAction.addDimension('action', action)
-  byAction.addMetric(Metric.verdicts, MetricUnit.Count, 1)
+  tools.metrics.countBy(Metric.verdicts, 'action', action)
   if (isForcedTlsFailure) count(Metric.forcedTlsFailures)
   else if (action !== 'Deliver' && forcedTlsReasons.has(reason)) count(Metric.publishedTlsFailures)
   if (reason === 'NoRouteForAcceptedDomain') count(Metric.unroutedRecipients)

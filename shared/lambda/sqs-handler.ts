@@ -5,7 +5,7 @@
  */
 import { BatchProcessor, EventType, processPartialResponse } from '@aws-lambda-powertools/batch'
 import { Logger } from '@aws-lambda-powertools/logger'
-import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
+import { MetricUnit } from '@aws-lambda-powertools/metrics'
 import middy from '@middy/core'
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
 import type * as z from 'zod'
@@ -15,7 +15,7 @@ import type { EventQueue } from '../events/event-queue.ts'
 import { concurrencyLimiter } from '../limits/concurrency-limiter.ts'
 import { type JobSource, receivesOf } from './job-source.ts'
 import { readJob } from './read-job.ts'
-import { unitMetrics } from './unit-metrics.ts'
+import { type UnitMetrics, unitMetrics } from './unit-metrics.ts'
 
 /** The tools for the processing of one record. */
 export interface JobTools<B = unknown> {
@@ -25,9 +25,9 @@ export interface JobTools<B = unknown> {
   logger: Logger
   /**
    * Shared by the batch and published at the batch's end. A dimension set on `metrics` applies to all metrics of the
-   * batch, so a metric with other dimensions uses `metrics.singleMetric()`.
+   * batch, so a count with another dimension uses `metrics.countBy`.
    */
-  metrics: Metrics
+  metrics: UnitMetrics
   /**
    * Adds an event. The events of a batch are sent before its records are acknowledged. If that fails, each record that
    * added events is retried, so the retry must add the same events.

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
-import { Metrics } from '@aws-lambda-powertools/metrics'
 import type { Delivery } from '../../../functions/deliver-message/deliver-job.ts'
 import {
   countDelivery,
@@ -9,6 +8,7 @@ import {
 } from '../../../functions/deliver-message/log-delivery.ts'
 import type { DeliveryJob } from '../../../shared/contract/jobs.ts'
 import { type Attempt, newRecipient } from '../../../shared/contract/message.ts'
+import { UnitMetrics } from '../../../shared/lambda/unit-metrics.ts'
 import { opportunistic } from '../../../shared/policy/outbound.ts'
 import { attempt } from '../../support/fixtures.ts'
 
@@ -53,7 +53,7 @@ function metricsOfDelivery(
   names: string[],
   job: Partial<DeliveryJob> = { route: mxRoute, tls: opportunistic },
 ): unknown[] {
-  const metrics = new Metrics({ namespace: 'mailflow', serviceName: 'deliver-message' })
+  const metrics = new UnitMetrics({ namespace: 'mailflow', serviceName: 'deliver-message' })
   const delivery: Delivery = {
     newAttempts: [],
     earlierAttempts: [],
@@ -68,6 +68,7 @@ function metricsOfDelivery(
   countDelivery(metrics, job as DeliveryJob, delivery)
   const serialized = metrics.serializeMetrics() as Record<string, unknown>
   metrics.clearMetrics()
+  metrics.publishStoredMetrics()
   return names.map((name) => serialized[name] ?? 0)
 }
 
@@ -161,7 +162,7 @@ describe('the metric SesQuotaUsed', () => {
   ]
   for (const [max24HourSend, sentLast24Hours, expected] of rows)
     it(`is [${expected}] when ${sentLast24Hours} of ${max24HourSend} recipients are sent`, (context) => {
-      const metrics = new Metrics({ namespace: 'mailflow', serviceName: 'deliver-message' })
+      const metrics = new UnitMetrics({ namespace: 'mailflow', serviceName: 'deliver-message' })
       const records = publishedRecords(context, 'SesQuotaUsed', () =>
         countSesQuota(metrics, { max24HourSend, sentLast24Hours }),
       )

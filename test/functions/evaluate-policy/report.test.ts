@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { Logger } from '@aws-lambda-powertools/logger'
-import { Metrics } from '@aws-lambda-powertools/metrics'
 import { reportDeferral, reportNotice, reportVerdict } from '../../../functions/evaluate-policy/report.ts'
 import type { Message, PolicySource } from '../../../shared/contract/message.ts'
+import { UnitMetrics } from '../../../shared/lambda/unit-metrics.ts'
 import { relayDeniedReply } from '../../../shared/policy/admit-recipient.ts'
 import type { Verdict } from '../../../shared/policy/evaluate.ts'
 import type { Reason } from '../../../shared/policy/reasons.ts'
@@ -30,16 +30,12 @@ function metricsOf(
   }: Circumstances = {},
 ): string[] {
   const names: string[] = []
-  const metrics = new Metrics({ namespace: 'test', serviceName: 'test' })
+  const metrics = new UnitMetrics({ namespace: 'test', serviceName: 'test' })
   metrics.addMetric = (name) => {
     names.push(name)
     return metrics
   }
-  metrics.singleMetric = () =>
-    ({
-      addDimension: (name: string, value: string) => names.push(`${name}=${value}`),
-      addMetric: (name: string) => names.push(name),
-    }) as unknown as Metrics
+  metrics.countBy = (name, dimension, value) => void names.push(`${dimension}=${value}`, name)
   const verdict = {
     action,
     reason,
@@ -150,7 +146,7 @@ describe('the metric DeferredAge', () => {
   for (const [actions, now, expected] of rows)
     test(`is [${expected}] for the verdicts [${actions}] ${(now.getTime() - receivedAt.getTime()) / 1000} s after receipt`, () => {
       const ages: unknown[] = []
-      const metrics = { addMetric: (...[, , age]: unknown[]) => ages.push(age) } as unknown as Metrics
+      const metrics = { addMetric: (...[, , age]: unknown[]) => ages.push(age) } as unknown as UnitMetrics
       const verdicts = actions.map((action) => ({ action }))
       reportDeferral(message(), verdicts, now, metrics)
       assert.deepEqual(ages, expected)
@@ -176,7 +172,7 @@ describe('a notice of an unknown certificate', () => {
   for (const [name, result, expected] of rows)
     test(name, () => {
       const names: string[] = []
-      const metrics = new Metrics({ namespace: 'test', serviceName: 'test' })
+      const metrics = new UnitMetrics({ namespace: 'test', serviceName: 'test' })
       metrics.addMetric = (metric) => {
         names.push(metric)
         return metrics
@@ -188,8 +184,8 @@ describe('a notice of an unknown certificate', () => {
 
 test('the metric NoticesPublished names the connector, the last accepted certificate and the presented certificate', () => {
   const records: Record<string, unknown>[] = []
-  const metrics = new Metrics({ namespace: 'test', serviceName: 'test' })
-  const single = new Metrics({ namespace: 'test', serviceName: 'test' })
+  const metrics = new UnitMetrics({ namespace: 'test', serviceName: 'test' })
+  const single = new UnitMetrics({ namespace: 'test', serviceName: 'test' })
   metrics.singleMetric = () => single
   single.addMetric = (metric) => {
     records.push({ metric, ...single.serializeMetrics() })
