@@ -50,6 +50,8 @@ const isUnclaimed = `(attribute_not_exists(claimed) OR claimed < :attempt OR (cl
 const isLost =
   'claimed = :attempt AND attribute_not_exists(#result) AND ((holder = :before AND leaseUntil < :now) OR holder = :holder)'
 const isOwn = 'claimed = :attempt AND holder = :holder'
+/** The own write may be repeated. A report that settles the recipient removes the holder, so `isOwn` excludes it. */
+const isOpenOrDelivered = '(attribute_not_exists(#state) OR #state <> :bounced)'
 
 export class AttemptClaims {
   readonly #documents: DynamoDBDocumentClient
@@ -141,7 +143,7 @@ export class AttemptClaims {
       UpdateExpression: settles
         ? 'SET #result = :result, #state = :delivered REMOVE leaseUntil, #exception'
         : 'SET #result = :result REMOVE leaseUntil',
-      ConditionExpression: isOwn,
+      ConditionExpression: settles ? `${isOwn} AND ${isOpenOrDelivered}` : isOwn,
       ExpressionAttributeNames: {
         '#result': 'result',
         ...(settles && { '#state': 'state', '#exception': 'exception' }),
@@ -150,10 +152,11 @@ export class AttemptClaims {
         ':attempt': key.attempt,
         ':holder': holder,
         ':result': packDetail(withoutManyNames(result)),
-        ...(settles && { ':delivered': 'Delivered' }),
+        ...(settles && { ':delivered': 'Delivered', ':bounced': 'Bounced' }),
       },
     })
-    if (!isWritten) throw new Error(`attempt ${key.attempt} of ${key.messageId} has another holder`)
+    if (!isWritten)
+      throw new Error(`attempt ${key.attempt} of ${key.messageId} has another holder, or is settled`)
   }
 
   /** @returns false when the condition was not met */
