@@ -16,6 +16,7 @@ import { loadShownBy } from './destination-load.ts'
 import { countDelivery, countSesQuota, logDelivery } from './log-delivery.ts'
 import { ObservedCertificates, writeObservedCertificates } from './observed-certificates.ts'
 import { StandingRecorder } from './record-standing.ts'
+import type { QueueReturn } from './return-to-queue.ts'
 import { SesSlots } from './ses-slots.ts'
 import { needsSlowHostSlot } from './slow-hosts.ts'
 import { connectStores } from './stores.ts'
@@ -90,7 +91,7 @@ async function deliverRecord(job: DeliveryJob, tools: JobTools<BatchState>): Pro
     const delivery = await deliverJob(job, {
       ...stores.deliverDependencies,
       connectorsVersion: tools.batch.connectorsVersion,
-      runWithSlot: (work) => entry.runWithSlot(() => inContentMemory(job, work)),
+      runWithSlot: (work) => runInTurn(job, entry, tools.batch, work),
       transmit: (_route, mail) => transmission.transmit(job, mail, tools),
       now: () => new Date(),
       random: Math.random,
@@ -110,6 +111,15 @@ async function deliverRecord(job: DeliveryJob, tools: JobTools<BatchState>): Pro
     entry.leave()
   }
 }
+
+/** The wait for a slot, and then for memory, may use up the time of the batch. */
+const runInTurn = <T>(
+  job: DeliveryJob,
+  entry: QueueEntry,
+  { shared }: BatchState,
+  work: () => Promise<T>,
+): Promise<T | QueueReturn> =>
+  entry.runWithSlot(() => inContentMemory(job, () => shared.runIfTimeIsLeft(work)))
 
 function enqueueJob(job: DeliveryJob, { shared }: BatchState): QueueEntry {
   const key = destinationKey(job.route)
