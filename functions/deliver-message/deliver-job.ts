@@ -41,8 +41,8 @@ export interface Dependencies extends ThrottledDependencies {
   transmit(route: DeliveryJob['route'], mail: OutboundMessage): Promise<Outcomes>
   /** Runs the work when its destination has a free slot, or returns why it cannot run now. */
   runWithSlot<T>(work: () => Promise<T>): Promise<T | QueueReturn>
-  /** Current version of the connectors. */
-  connectorsVersion: number
+  /** Returns the version of the connectors, at most a few seconds old. Rejects when it cannot be read. */
+  connectorsVersion(): Promise<number>
   /** Days for which attempts are kept, like the rest of the trace. */
   retentionDays: number
 }
@@ -90,7 +90,8 @@ export const maxPreloadOctets = 1024 * 1024
  * @throws when content, claims or the queue fail; the job is then retried
  */
 export async function deliverJob(receivedJob: DeliveryJob, dependencies: Dependencies): Promise<Delivery> {
-  const recipients = await returnStaleDecisions(receivedJob, dependencies.connectorsVersion, dependencies)
+  const connectorsVersion = await dependencies.connectorsVersion()
+  const recipients = await returnStaleDecisions(receivedJob, connectorsVersion, dependencies)
   const returnedForDecision = receivedJob.recipients.length - recipients.length
   if (recipients.length === 0) return { ...emptyDelivery, returnedForDecision }
   const job = { ...receivedJob, recipients }
@@ -99,7 +100,12 @@ export async function deliverJob(receivedJob: DeliveryJob, dependencies: Depende
   const isPreloaded = content.length <= maxPreloadOctets && job.route.kind !== 'Ses'
   const preloaded = isPreloaded ? await readContent(job.message, dependencies) : null
   let result = await dependencies.runWithSlot(async () =>
-    attempt(job, preloaded ?? (await readContent(job.message, dependencies)), dependencies),
+    attempt(
+      job,
+      connectorsVersion,
+      preloaded ?? (await readContent(job.message, dependencies)),
+      dependencies,
+    ),
   )
   if (typeof result === 'string' || 'reason' in result) {
     const givenUpReply = replyWhenGivenUp(job, result)
@@ -107,9 +113,9 @@ export async function deliverJob(receivedJob: DeliveryJob, dependencies: Depende
       await returnToQueue(job, result, dependencies)
       return { ...emptyDelivery, returnedForDecision, returnedToQueue: reasonOf(result) }
     }
-    result = await attempt(job, givenUpReply, dependencies)
+    result = await attempt(job, connectorsVersion, givenUpReply, dependencies)
   }
-  const { claims, tried, throttled } = result
+  const { claims, tried, throttled, returnedWithoutClaim } = result
   const attemptedBefore = claims.flatMap(({ recipient, claim }) =>
     claim.kind === 'Done' ? [{ recipient, attempt: claim.attempt, isSettled: claim.isSettled }] : [],
   )
@@ -130,7 +136,7 @@ export async function deliverJob(receivedJob: DeliveryJob, dependencies: Depende
     unreported: [...unreported, ...attemptedBefore.filter(({ isSettled }) => isSettled)].filter(isDelivered),
     leasesExpired: claims.filter(({ claim }) => isOutcomeUnknown(claim)).length,
     writeErrors: [...unwritten.values()],
-    returnedForDecision: returnedForDecision + returned.forDecision,
+    returnedForDecision: returnedForDecision + returnedWithoutClaim + returned.forDecision,
     returnedToQueue: returned.toQueue > 0 ? 'SesRate' : null,
     busyRecipients,
   }
@@ -167,15 +173,34 @@ async function readContent(
   }
 }
 
+interface AttemptResult {
+  claims: RecipientClaim[]
+  tried: RecipientAttempt[]
+  throttled: Throttled
+  /** Number of recipients returned for a new decision because connectors changed while the job waited. */
+  returnedWithoutClaim: number
+}
+
 /**
  * Claims the recipients and tries the claimed ones. Call this function only when the destination queue has reached the
  * job: a job that may still return to its queue must hold no claim.
+ * @param versionBefore version of the connectors when the job began to wait
  */
 async function attempt(
-  job: DeliveryJob,
+  received: DeliveryJob,
+  versionBefore: number,
   content: Buffer | Reply,
   dependencies: Dependencies,
-): Promise<{ claims: RecipientClaim[]; tried: RecipientAttempt[]; throttled: Throttled }> {
+): Promise<AttemptResult> {
+  const connectorsVersion = await dependencies.connectorsVersion()
+  const job =
+    connectorsVersion === versionBefore
+      ? received
+      : {
+          ...received,
+          recipients: await returnStaleDecisions(received, connectorsVersion, dependencies),
+        }
+  const returnedWithoutClaim = received.recipients.length - job.recipients.length
   const holder = randomBytes(holderOctets).toString('base64url')
   const claims = await claimAll(job, holder, dependencies)
   const claimed = claims.filter(({ claim }) => claim.kind === 'Claimed')
@@ -185,7 +210,7 @@ async function attempt(
   )
   const recipients = claimed.map(({ recipient }) => recipient)
   // A stale job continues only with attempts that have begun. These have not: another worker released them meanwhile.
-  const isStale = job.connectorsVersion !== dependencies.connectorsVersion
+  const isStale = job.connectorsVersion !== connectorsVersion
   const [released, remaining] = isStale
     ? partition(recipients, (each) => releasable.has(each))
     : [[], recipients]
@@ -204,6 +229,7 @@ async function attempt(
       attempt: withLost(attempt, lost.get(recipient)),
     })),
     throttled: { recipients: [...released, ...throttled.map(({ recipient }) => recipient)], holder },
+    returnedWithoutClaim,
   }
 }
 

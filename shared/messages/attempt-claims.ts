@@ -51,7 +51,7 @@ const isLost =
   'claimed = :attempt AND attribute_not_exists(#result) AND ((holder = :before AND leaseUntil < :now) OR holder = :holder)'
 const isOwn = 'claimed = :attempt AND holder = :holder'
 /** The own write may be repeated. A report that settles the recipient removes the holder, so `isOwn` excludes it. */
-const isOpenOrDelivered = '(attribute_not_exists(#state) OR #state <> :bounced)'
+const isOpenOrDelivered = `(${isOpen} OR #state = :delivered)`
 
 export class AttemptClaims {
   readonly #documents: DynamoDBDocumentClient
@@ -152,7 +152,7 @@ export class AttemptClaims {
         ':attempt': key.attempt,
         ':holder': holder,
         ':result': packDetail(withoutManyNames(result)),
-        ...(settles && { ':delivered': 'Delivered', ':bounced': 'Bounced' }),
+        ...(settles && { ...openStates, ':delivered': 'Delivered' }),
       },
     })
     if (!isWritten)

@@ -79,7 +79,7 @@ function worker(outcomes: Record<string, Outcome>, fields: Partial<Dependencies>
     delivery: recordingQueue<DeliveryJob>(),
     now: () => receivedAt,
     random: () => 0,
-    connectorsVersion: 1,
+    connectorsVersion: async () => 1,
     retentionDays: 90,
     ...fields,
     transmitted,
@@ -443,10 +443,13 @@ describe('a job whose request Amazon SES throttled', () => {
     }
     const delivery = recordingQueue<DeliveryJob>()
     const trace = new Late(db.documents, db.messagesTable)
-    const testWorker = worker({}, { trace, delivery, connectorsVersion: 2 })
+    const testWorker = worker({}, { trace, delivery, connectorsVersion: async () => 2 })
     assert.equal((await deliverJob(job, testWorker)).returnedToQueue, 'SesRate')
     assert.deepEqual([testWorker.transmitted, delivery.take().length], [[], 1])
-    assert.equal((await deliverJob(job, worker({}, { connectorsVersion: 2 }))).returnedForDecision, 1)
+    assert.equal(
+      (await deliverJob(job, worker({}, { connectorsVersion: async () => 2 }))).returnedForDecision,
+      1,
+    )
   })
 })
 
@@ -721,7 +724,7 @@ describe('a recipient that bounced', () => {
 })
 
 describe('a delivery job after a change of connectors', () => {
-  const changed = { connectorsVersion: 2 }
+  const changed = { connectorsVersion: async () => 2 }
 
   it('returns to evaluation for an immediate new decision, and sends no mail', async () => {
     const job = jobFor(['a@partner.example', 'b@partner.example'])
@@ -744,6 +747,28 @@ describe('a delivery job after a change of connectors', () => {
       ['Delivered', 'Delivered'],
       'no worker had claimed its attempt',
     )
+  })
+
+  it('returns to evaluation when they have changed while it waited for a slot', async () => {
+    const job = jobFor(['a@partner.example', 'b@partner.example'])
+    let version = 1
+    const testWorker = worker(
+      {},
+      {
+        connectorsVersion: async () => version,
+        async runWithSlot(work) {
+          version = 2
+          return work()
+        },
+      },
+    )
+    const { returnedForDecision, returnedToQueue } = await deliverJob(job, testWorker)
+    assert.deepEqual([testWorker.transmitted, returnedForDecision, returnedToQueue], [[], 2, null])
+    assert.deepEqual(
+      testWorker.evaluation.take().map(({ job: sent }) => [sent.recipients, sent.retry]),
+      [[job.recipients, true]],
+    )
+    assert.equal((await claimFirst(job, 'a@partner.example')).kind, 'Claimed')
   })
 
   it('returns to evaluation when the job has no version of connectors', async () => {
