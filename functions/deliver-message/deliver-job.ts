@@ -250,12 +250,19 @@ async function claimAll(
 ): Promise<RecipientClaim[]> {
   const request = { now: now(), leaseMs, expiresAt: traceExpiry(job.message, retentionDays), holder }
   const unique = new Map(job.recipients.map((recipient) => [recipient.address, recipient]))
-  return Promise.all(
+  const results = await Promise.allSettled(
     [...unique.values()].map(async (recipient) => ({
       recipient,
       claim: await claims.claim(keyOf(job, recipient), request),
     })),
   )
+  const made = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
+  const failure = results.find((result) => result.status === 'rejected')
+  if (failure === undefined) return made
+  // The retry of the job would find the other recipients busy until the lease expires, and count a lost worker.
+  const unused = made.filter(({ claim }) => claim.kind === 'Claimed' && !isOutcomeUnknown(claim))
+  await Promise.allSettled(unused.map(({ recipient }) => claims.release(keyOf(job, recipient), holder)))
+  throw failure.reason
 }
 
 /** An earlier worker may have made the attempt. */

@@ -723,6 +723,20 @@ describe('a recipient that bounced', () => {
     })
 })
 
+it('a delivery job of which one claim fails keeps no other claim, so that its retry need not wait for the lease', async () => {
+  class Throttled extends AttemptClaims {
+    override async claim(...[key, request]: Parameters<AttemptClaims['claim']>) {
+      if (key.address === 'b@partner.example') throw new Error('throttled')
+      return super.claim(key, request)
+    }
+  }
+  const job = jobFor(['a@partner.example', 'b@partner.example', 'c@partner.example'])
+  const throttled = worker({}, { claims: new Throttled(db.documents, db.messagesTable) })
+  await assert.rejects(deliverJob(job, throttled), /throttled/)
+  const { leasesExpired, newAttempts } = await deliverJob(job, worker({}))
+  assert.deepEqual([leasesExpired, newAttempts.length, throttled.transmitted], [0, 3, []])
+})
+
 describe('a delivery job after a change of connectors', () => {
   const changed = { connectorsVersion: async () => 2 }
 
