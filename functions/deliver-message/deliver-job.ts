@@ -125,7 +125,10 @@ export async function deliverJob(receivedJob: DeliveryJob, dependencies: Depende
     [...unsettled, ...tried],
     (result) => needsReport(result) || unwritten.has(result.recipient.address),
   )
-  await reportResults(job, reported, dependencies)
+  await reportResults(job, reported, dependencies).catch(async (error: unknown) => {
+    await releaseClaims(job, throttled.recipients, throttled.holder, dependencies)
+    throw error
+  })
   const busyRecipients = claims.filter(({ claim }) => claim.kind === 'Busy').map(({ recipient }) => recipient)
   // SQS retries a job with busy recipients, for its throttled recipients too.
   const returned = await returnThrottled(job, throttled, busyRecipients.length > 0, dependencies)
@@ -259,10 +262,23 @@ async function claimAll(
   const made = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
   const failure = results.find((result) => result.status === 'rejected')
   if (failure === undefined) return made
-  // The retry of the job would find the other recipients busy until the lease expires, and count a lost worker.
   const unused = made.filter(({ claim }) => claim.kind === 'Claimed' && !isOutcomeUnknown(claim))
-  await Promise.allSettled(unused.map(({ recipient }) => claims.release(keyOf(job, recipient), holder)))
+  const recipients = unused.map(({ recipient }) => recipient)
+  await releaseClaims(job, recipients, holder, { claims })
   throw failure.reason
+}
+
+/**
+ * Releases claims of a job that is retried. Otherwise its retry would find these recipients busy until the lease expires,
+ * and count a lost worker. Never rejects.
+ */
+async function releaseClaims(
+  job: DeliveryJob,
+  recipients: readonly Recipient[],
+  holder: string,
+  { claims }: Pick<Dependencies, 'claims'>,
+): Promise<void> {
+  await Promise.allSettled(recipients.map((recipient) => claims.release(keyOf(job, recipient), holder)))
 }
 
 /** An earlier worker may have made the attempt. */

@@ -737,6 +737,16 @@ it('a delivery job of which one claim fails keeps no other claim, so that its re
   assert.deepEqual([leasesExpired, newAttempts.length, throttled.transmitted], [0, 3, []])
 })
 
+it('a throttled recipient is free for the retry of a job whose report was not accepted', async () => {
+  const job = { ...jobFor(['a@partner.example', 'b@partner.example']), route: { kind: 'Ses' as const } }
+  const outcomes = { 'a@partner.example': failed, 'b@partner.example': { ...failed, isThrottled: true } }
+  const testWorker = worker(outcomes)
+  testWorker.evaluation.failOnce()
+  await assert.rejects(deliverJob(job, testWorker), /the queue is away/)
+  const { leasesExpired, newAttempts, busyRecipients } = await deliverJob(job, worker({}))
+  assert.deepEqual([leasesExpired, addressesOf(newAttempts), busyRecipients], [0, ['b@partner.example'], []])
+})
+
 describe('a delivery job after a change of connectors', () => {
   const changed = { connectorsVersion: async () => 2 }
 
