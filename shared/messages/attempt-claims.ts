@@ -51,7 +51,7 @@ const isLost =
   'claimed = :attempt AND attribute_not_exists(#result) AND ((holder = :before AND leaseUntil < :now) OR holder = :holder)'
 const isOwn = 'claimed = :attempt AND holder = :holder'
 /** The own write may be repeated. A report that settles the recipient removes the holder, so `isOwn` excludes it. */
-const isOpenOrDelivered = `(${isOpen} OR #state = :delivered)`
+const isNotBounced = '(attribute_not_exists(#state) OR #state IN (:pending, :deferred, :delivered))'
 
 export class AttemptClaims {
   readonly #documents: DynamoDBDocumentClient
@@ -143,7 +143,7 @@ export class AttemptClaims {
       UpdateExpression: settles
         ? 'SET #result = :result, #state = :delivered REMOVE leaseUntil, #exception'
         : 'SET #result = :result REMOVE leaseUntil',
-      ConditionExpression: settles ? `${isOwn} AND ${isOpenOrDelivered}` : isOwn,
+      ConditionExpression: settles ? `${isOwn} AND ${isNotBounced}` : isOwn,
       ExpressionAttributeNames: {
         '#result': 'result',
         ...(settles && { '#state': 'state', '#exception': 'exception' }),
@@ -152,7 +152,7 @@ export class AttemptClaims {
         ':attempt': key.attempt,
         ':holder': holder,
         ':result': packDetail(withoutManyNames(result)),
-        ...(settles && { ...openStates, ':delivered': 'Delivered' }),
+        ...(settles && { ':pending': 'Pending', ':deferred': 'Deferred', ':delivered': 'Delivered' }),
       },
     })
     if (!isWritten)
