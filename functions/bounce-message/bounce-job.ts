@@ -41,6 +41,8 @@ export interface SentDsn {
   dsn: string | null
   /** Set when none was sent. */
   suppressed?: SuppressionReason
+  /** Time of the job that sent it, ISO 8601; absent in results of earlier releases. */
+  at?: string
 }
 
 export interface BounceDependencies {
@@ -87,22 +89,24 @@ export async function bounceJob(
   dependencies: BounceDependencies,
 ): Promise<BounceResult> {
   if (job.message.envelope.mailFrom === '') return { sent: null, events: [] }
-  const { unreported, reportedByDsn } = await claimAll(job, now, dependencies)
+  const { unreported, reportedByDsn, reportedAt } = await claimAll(job, now, dependencies)
   const reportedBefore = [...reportedByDsn.values()].flat()
-  if (unreported.length === 0) return { sent: null, events: eventsOf(job, reportedBefore) }
+  const eventsOf = (reported: readonly ReportedRecipient[]): MailEvent[] =>
+    reported.map((each) => {
+      const at = reportedAt.get(each.recipient.address) ?? job.at
+      return notifiedEvent(job.message, job.kind, at, each)
+    })
+  if (unreported.length === 0) return { sent: null, events: eventsOf(reportedBefore) }
   const earlierDsn = findEarlierDsn(job, unreported, reportedByDsn)
   const result: SentDsn =
     earlierDsn === null
       ? await sendDsn({ ...job, recipients: unreported }, now, dependencies)
       : { dsn: earlierDsn }
   for (const { recipient } of unreported)
-    await dependencies.claims.complete(claimKeyOf(job, recipient.address), result)
+    await dependencies.claims.complete(claimKeyOf(job, recipient.address), { ...result, at: job.at })
   const notified = result.dsn === null ? reportedBefore : [...reportedBefore, ...unreported]
-  return { sent: earlierDsn === null ? result : null, events: eventsOf(job, notified) }
+  return { sent: earlierDsn === null ? result : null, events: eventsOf(notified) }
 }
-
-const eventsOf = ({ message, kind, at }: BounceJob, reported: readonly ReportedRecipient[]): MailEvent[] =>
-  reported.map((each) => notifiedEvent(message, kind, at, each))
 
 type ReportedRecipient = BounceJob['recipients'][number]
 
@@ -111,6 +115,11 @@ interface ClaimedRecipients {
   unreported: ReportedRecipient[]
   /** The other recipients, by the id of the DSN that reported them. */
   reportedByDsn: Map<string, ReportedRecipient[]>
+  /**
+   * The times of their events, by address. A repeated decision makes another job with a later time, and the copies of an
+   * event must have one time.
+   */
+  reportedAt: Map<string, string>
 }
 
 async function claimAll(
@@ -119,16 +128,16 @@ async function claimAll(
   { claims, retentionDays }: BounceDependencies,
 ): Promise<ClaimedRecipients> {
   const expiresAt = expiryAfter(now, retentionDays * daySeconds)
-  const claimed: ClaimedRecipients = { unreported: [], reportedByDsn: new Map() }
+  const claimed: ClaimedRecipients = { unreported: [], reportedByDsn: new Map(), reportedAt: new Map() }
   for (const reported of job.recipients) {
     const claim = await claims.claim(claimKeyOf(job, reported.recipient.address), now, leaseMs, expiresAt)
     if (claim.kind === 'Busy') throw new Error(`another worker is sending the DSN for ${job.message.id}`)
     if (claim.kind === 'Claimed') claimed.unreported.push(reported)
-    else if (claim.result.dsn !== null)
-      claimed.reportedByDsn.set(claim.result.dsn, [
-        ...(claimed.reportedByDsn.get(claim.result.dsn) ?? []),
-        reported,
-      ])
+    else if (claim.result.dsn !== null) {
+      const { dsn, at } = claim.result
+      claimed.reportedByDsn.set(dsn, [...(claimed.reportedByDsn.get(dsn) ?? []), reported])
+      if (at !== undefined) claimed.reportedAt.set(reported.recipient.address, at)
+    }
   }
   return claimed
 }

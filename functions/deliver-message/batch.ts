@@ -98,8 +98,7 @@ export class Batch {
         if (slots === null) return 'NoSlot'
         await takeTurn(queue, slots)
         try {
-          if (!this.#hasTime) return 'NoTime'
-          return await (isSlow ? this.#runAsSlowHost(work) : work())
+          return await this.runIfTimeIsLeft(() => (isSlow ? this.#runAsSlowHost(work) : work()))
         } finally {
           endTurn(queue, slots)
         }
@@ -112,6 +111,11 @@ export class Batch {
         slots?.reduceTo(queue.jobCount)
       },
     }
+  }
+
+  /** Call this method after each wait: an attempt that begins too late would fail, and its host would seem to hang. */
+  async runIfTimeIsLeft<T>(work: () => Promise<T>): Promise<T | QueueReturn> {
+    return this.#hasTime ? work() : 'NoTime'
   }
 
   /** Calls `findNextHops` once for each route and DANE mode, for all records. */

@@ -41,8 +41,8 @@ export interface Dependencies extends ThrottledDependencies {
   transmit(route: DeliveryJob['route'], mail: OutboundMessage): Promise<Outcomes>
   /** Runs the work when its destination has a free slot, or returns why it cannot run now. */
   runWithSlot<T>(work: () => Promise<T>): Promise<T | QueueReturn>
-  /** Current version of the connectors. */
-  connectorsVersion: number
+  /** Returns the version of the connectors, at most a few seconds old. Rejects when it cannot be read. */
+  connectorsVersion(): Promise<number>
   /** Days for which attempts are kept, like the rest of the trace. */
   retentionDays: number
 }
@@ -90,7 +90,8 @@ export const maxPreloadOctets = 1024 * 1024
  * @throws when content, claims or the queue fail; the job is then retried
  */
 export async function deliverJob(receivedJob: DeliveryJob, dependencies: Dependencies): Promise<Delivery> {
-  const recipients = await returnStaleDecisions(receivedJob, dependencies.connectorsVersion, dependencies)
+  const connectorsVersion = await dependencies.connectorsVersion()
+  const recipients = await returnStaleDecisions(receivedJob, connectorsVersion, dependencies)
   const returnedForDecision = receivedJob.recipients.length - recipients.length
   if (recipients.length === 0) return { ...emptyDelivery, returnedForDecision }
   const job = { ...receivedJob, recipients }
@@ -99,7 +100,12 @@ export async function deliverJob(receivedJob: DeliveryJob, dependencies: Depende
   const isPreloaded = content.length <= maxPreloadOctets && job.route.kind !== 'Ses'
   const preloaded = isPreloaded ? await readContent(job.message, dependencies) : null
   let result = await dependencies.runWithSlot(async () =>
-    attempt(job, preloaded ?? (await readContent(job.message, dependencies)), dependencies),
+    attempt(
+      job,
+      connectorsVersion,
+      preloaded ?? (await readContent(job.message, dependencies)),
+      dependencies,
+    ),
   )
   if (typeof result === 'string' || 'reason' in result) {
     const givenUpReply = replyWhenGivenUp(job, result)
@@ -107,9 +113,9 @@ export async function deliverJob(receivedJob: DeliveryJob, dependencies: Depende
       await returnToQueue(job, result, dependencies)
       return { ...emptyDelivery, returnedForDecision, returnedToQueue: reasonOf(result) }
     }
-    result = await attempt(job, givenUpReply, dependencies)
+    result = await attempt(job, connectorsVersion, givenUpReply, dependencies)
   }
-  const { claims, tried, throttled } = result
+  const { claims, tried, throttled, returnedWithoutClaim } = result
   const attemptedBefore = claims.flatMap(({ recipient, claim }) =>
     claim.kind === 'Done' ? [{ recipient, attempt: claim.attempt, isSettled: claim.isSettled }] : [],
   )
@@ -119,7 +125,10 @@ export async function deliverJob(receivedJob: DeliveryJob, dependencies: Depende
     [...unsettled, ...tried],
     (result) => needsReport(result) || unwritten.has(result.recipient.address),
   )
-  await reportResults(job, reported, dependencies)
+  await reportResults(job, reported, dependencies).catch(async (error: unknown) => {
+    await releaseClaims(job, throttled.recipients, throttled.holder, dependencies)
+    throw error
+  })
   const busyRecipients = claims.filter(({ claim }) => claim.kind === 'Busy').map(({ recipient }) => recipient)
   // SQS retries a job with busy recipients, for its throttled recipients too.
   const returned = await returnThrottled(job, throttled, busyRecipients.length > 0, dependencies)
@@ -130,7 +139,7 @@ export async function deliverJob(receivedJob: DeliveryJob, dependencies: Depende
     unreported: [...unreported, ...attemptedBefore.filter(({ isSettled }) => isSettled)].filter(isDelivered),
     leasesExpired: claims.filter(({ claim }) => isOutcomeUnknown(claim)).length,
     writeErrors: [...unwritten.values()],
-    returnedForDecision: returnedForDecision + returned.forDecision,
+    returnedForDecision: returnedForDecision + returnedWithoutClaim + returned.forDecision,
     returnedToQueue: returned.toQueue > 0 ? 'SesRate' : null,
     busyRecipients,
   }
@@ -167,15 +176,34 @@ async function readContent(
   }
 }
 
+interface AttemptResult {
+  claims: RecipientClaim[]
+  tried: RecipientAttempt[]
+  throttled: Throttled
+  /** Number of recipients returned for a new decision because connectors changed while the job waited. */
+  returnedWithoutClaim: number
+}
+
 /**
  * Claims the recipients and tries the claimed ones. Call this function only when the destination queue has reached the
  * job: a job that may still return to its queue must hold no claim.
+ * @param versionBefore version of the connectors when the job began to wait
  */
 async function attempt(
-  job: DeliveryJob,
+  received: DeliveryJob,
+  versionBefore: number,
   content: Buffer | Reply,
   dependencies: Dependencies,
-): Promise<{ claims: RecipientClaim[]; tried: RecipientAttempt[]; throttled: Throttled }> {
+): Promise<AttemptResult> {
+  const connectorsVersion = await dependencies.connectorsVersion()
+  const job =
+    connectorsVersion === versionBefore
+      ? received
+      : {
+          ...received,
+          recipients: await returnStaleDecisions(received, connectorsVersion, dependencies),
+        }
+  const returnedWithoutClaim = received.recipients.length - job.recipients.length
   const holder = randomBytes(holderOctets).toString('base64url')
   const claims = await claimAll(job, holder, dependencies)
   const claimed = claims.filter(({ claim }) => claim.kind === 'Claimed')
@@ -185,7 +213,7 @@ async function attempt(
   )
   const recipients = claimed.map(({ recipient }) => recipient)
   // A stale job continues only with attempts that have begun. These have not: another worker released them meanwhile.
-  const isStale = job.connectorsVersion !== dependencies.connectorsVersion
+  const isStale = job.connectorsVersion !== connectorsVersion
   const [released, remaining] = isStale
     ? partition(recipients, (each) => releasable.has(each))
     : [[], recipients]
@@ -204,6 +232,7 @@ async function attempt(
       attempt: withLost(attempt, lost.get(recipient)),
     })),
     throttled: { recipients: [...released, ...throttled.map(({ recipient }) => recipient)], holder },
+    returnedWithoutClaim,
   }
 }
 
@@ -224,12 +253,32 @@ async function claimAll(
 ): Promise<RecipientClaim[]> {
   const request = { now: now(), leaseMs, expiresAt: traceExpiry(job.message, retentionDays), holder }
   const unique = new Map(job.recipients.map((recipient) => [recipient.address, recipient]))
-  return Promise.all(
+  const results = await Promise.allSettled(
     [...unique.values()].map(async (recipient) => ({
       recipient,
       claim: await claims.claim(keyOf(job, recipient), request),
     })),
   )
+  const made = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
+  const failure = results.find((result) => result.status === 'rejected')
+  if (failure === undefined) return made
+  const unused = made.filter(({ claim }) => claim.kind === 'Claimed' && !isOutcomeUnknown(claim))
+  const recipients = unused.map(({ recipient }) => recipient)
+  await releaseClaims(job, recipients, holder, { claims })
+  throw failure.reason
+}
+
+/**
+ * Releases claims of a job that is retried. Otherwise its retry would find these recipients busy until the lease expires,
+ * and count a lost worker. Never rejects.
+ */
+async function releaseClaims(
+  job: DeliveryJob,
+  recipients: readonly Recipient[],
+  holder: string,
+  { claims }: Pick<Dependencies, 'claims'>,
+): Promise<void> {
+  await Promise.allSettled(recipients.map((recipient) => claims.release(keyOf(job, recipient), holder)))
 }
 
 /** An earlier worker may have made the attempt. */

@@ -15,7 +15,9 @@ import { destinationKey } from './destination-key.ts'
 import { loadShownBy } from './destination-load.ts'
 import { countDelivery, countSesQuota, logDelivery } from './log-delivery.ts'
 import { ObservedCertificates, writeObservedCertificates } from './observed-certificates.ts'
+import { recentValue } from './recent-value.ts'
 import { StandingRecorder } from './record-standing.ts'
+import type { QueueReturn } from './return-to-queue.ts'
 import { SesSlots } from './ses-slots.ts'
 import { needsSlowHostSlot } from './slow-hosts.ts'
 import { connectStores } from './stores.ts'
@@ -71,8 +73,11 @@ export const handler = sqsHandler({
 // Batches and records.
 
 interface BatchState extends BatchContext {
-  connectorsVersion: number
+  connectorsVersion(): Promise<number>
 }
+
+/** A job may wait for minutes for its slot, so the version is read again. */
+const maxVersionAgeMs = 5_000
 
 /** When the connectors' version cannot be read, nothing is sent and the batch is retried. */
 async function beforeBatch(): Promise<BatchState> {
@@ -80,7 +85,7 @@ async function beforeBatch(): Promise<BatchState> {
     logger.warn('The slots of a destination could not be read or released', error)
   // `Batch` is created first, because the time limit of its attempts begins then.
   const shared = new Batch({ ...limits, slots: stores.slots, onError })
-  const connectorsVersion = await stores.readConnectorsVersion()
+  const connectorsVersion = await recentValue(stores.readConnectorsVersion, maxVersionAgeMs)
   return { connectorsVersion, shared, tally: new Tally(), observations: new ObservedCertificates() }
 }
 
@@ -90,7 +95,7 @@ async function deliverRecord(job: DeliveryJob, tools: JobTools<BatchState>): Pro
     const delivery = await deliverJob(job, {
       ...stores.deliverDependencies,
       connectorsVersion: tools.batch.connectorsVersion,
-      runWithSlot: (work) => entry.runWithSlot(() => inContentMemory(job, work)),
+      runWithSlot: (work) => runInTurn(job, entry, tools.batch, work),
       transmit: (_route, mail) => transmission.transmit(job, mail, tools),
       now: () => new Date(),
       random: Math.random,
@@ -110,6 +115,15 @@ async function deliverRecord(job: DeliveryJob, tools: JobTools<BatchState>): Pro
     entry.leave()
   }
 }
+
+/** The wait for a slot, and then for memory, may use up the time of the batch. */
+const runInTurn = <T>(
+  job: DeliveryJob,
+  entry: QueueEntry,
+  { shared }: BatchState,
+  work: () => Promise<T>,
+): Promise<T | QueueReturn> =>
+  entry.runWithSlot(() => inContentMemory(job, () => shared.runIfTimeIsLeft(work)))
 
 function enqueueJob(job: DeliveryJob, { shared }: BatchState): QueueEntry {
   const key = destinationKey(job.route)

@@ -56,7 +56,7 @@ async function store(records: readonly SQSRecord[], dependencies: Dependencies):
   const lines = read.flatMap(({ lines }) => lines)
   try {
     const objects = rawObjects(lines)
-    const hour = hourOf(now())
+    const hour = hourOf(Math.max(now(), ...records.map(sentAtMs)))
     await Promise.all([
       ...objects.map((content) => put(hour, content, dependencies)),
       dependencies.rejected.store(
@@ -74,6 +74,11 @@ async function store(records: readonly SQSRecord[], dependencies: Dependencies):
   )
   return results.filter((record) => record !== null)
 }
+
+/**
+ * When SQS got the message, ms since the epoch. A clock that was set back must not store events in an hour that is sealed.
+ */
+const sentAtMs = ({ attributes }: SQSRecord): number => Number(attributes.SentTimestamp ?? 0)
 
 async function put(hour: string, content: RawContent, { store }: Pick<Dependencies, 'store'>): Promise<void> {
   await store.put(rawKey(hour, content, newUlid()), await compress(content.text))

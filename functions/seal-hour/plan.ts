@@ -8,6 +8,9 @@ import { addHours, hourOf, hoursBetween } from '../../shared/events/hours.ts'
 /** Hours that a run seals if earlier runs did not. Raw objects are stored for seven days. */
 export const windowHours = 48
 
+/** Hours of earlier seals that show that the deployment is not new: while there are raw objects. */
+export const historyHours = 7 * 24
+
 /**
  * Octets of the lines in a shard. They are in memory during a seal; with the other data of it they need less than the
  * memory of the function (`npm run bench:events`).
@@ -35,7 +38,7 @@ export function shardsFor(octets: number): number {
 
 /**
  * Hours before the first seal are not pending: the deployment is new. Without a seal only the last hour is.
- * @param markers the seals of the window
+ * @param markers the seals of `historyHours`
  * @returns the closed hours that are not sealed, the earliest first
  */
 export function pendingHours(markers: readonly (Shard & { hour: string })[], now: number): PendingHour[] {

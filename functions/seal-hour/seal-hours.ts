@@ -7,13 +7,13 @@ import * as z from 'zod'
 import { daysUntil, parseShardKey, type Shard, sealKey, sealsOfDay } from '../../shared/events/event-keys.ts'
 import type { SealMarker } from '../../shared/events/seal-marker.ts'
 import {
+  historyHours,
   lastClosedHour,
   maxShardMs,
   overdueHours,
   type PendingHour,
   pendingHours,
   shardsFor,
-  windowHours,
   workersFor,
 } from './plan.ts'
 import { rawOctets } from './raw-events.ts'
@@ -121,7 +121,7 @@ class SealRun {
 
   async #pending(): Promise<PendingHour[]> {
     const { store, now } = this.#dependencies
-    const days = daysUntil(lastClosedHour(now()), windowHours)
+    const days = daysUntil(lastClosedHour(now()), historyHours)
     const lists = await Promise.all(days.map((day) => store.list(sealsOfDay(day))))
     return pendingHours(
       lists.flat().flatMap(({ key }) => parseShardKey(key) ?? []),

@@ -65,9 +65,10 @@ export class NameReservations {
     if (this.#now() - reservation.at < abandonedAfterMs || (await this.#hasName(reservation.owner, name)))
       return false
     return this.#put(name, id, {
-      condition: isUnchanged,
+      // The SDK repeats a write whose response was lost, and finds its own reservation.
+      condition: `(${isUnchanged}) OR ${isOwnedByConnector}`,
       names: { '#owner': 'owner', '#at': 'at' },
-      values: { ':abandonedOwner': reservation.owner, ':abandonedAt': reservation.at },
+      values: { ':abandonedOwner': reservation.owner, ':abandonedAt': reservation.at, ':id': id },
     })
   }
 

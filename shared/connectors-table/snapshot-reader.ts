@@ -51,6 +51,19 @@ interface Base {
   at: string
 }
 
+/**
+ * Changes of the log. A change may have a megabyte and there may be thousands, so only the last one of each item is in
+ * memory.
+ */
+interface Changes {
+  count: number
+  first: Pick<LoggedChange, 'version' | 'at'> | null
+  last: Pick<LoggedChange, 'version' | 'at'> | null
+  items: readonly ItemChange[]
+}
+
+const noChanges: Changes = { count: 0, first: null, last: null, items: [] }
+
 export class SnapshotReader {
   readonly #table: ConnectorsTable
   readonly #object: SnapshotObject | null
@@ -151,7 +164,8 @@ export class SnapshotReader {
     if (version < snapshotInterval || this.#object === null) return null
     const set = await this.#object.read()
     if (set === null) return null
-    this.#objectVersion = set.version
+    // After a restore of the table, a later object would help no reader for many changes, so it is due to be written.
+    this.#objectVersion = set.version > version ? 0 : set.version
     return this.#changed({ snapshot: compileSnapshot(set), at: set.at }, version)
   }
 
@@ -164,10 +178,10 @@ export class SnapshotReader {
       if (delayMs > 0) await delay(delayMs)
       // At half the cost. Where it misses a change, the next attempt finds it.
       const changes = await this.#changes({ from, to: version, isConsistent: attempt > 0 })
-      if (changes.length < count) continue
+      if (changes.count < count) continue
       // Another time shows that the table was restored to an earlier version, and written again.
-      if (snapshot.version > 0 && changes[0]?.at !== at) return null
-      return this.#certain(changeSnapshot(snapshot, version, changes.map(toItemChange)), changes)
+      if (snapshot.version > 0 && changes.first?.at !== at) return null
+      return this.#certain(changeSnapshot(snapshot, version, changes.items), changes)
     }
     return null
   }
@@ -177,24 +191,33 @@ export class SnapshotReader {
     // No decision depends on the results of validations, and they would take memory.
     const withoutValidation = outbound.map((connector) => ({ ...connector, validation: null }))
     const snapshot = compileSnapshot({ version, inbound, outbound: withoutValidation, acceptedDomains })
-    if (version === 0) return this.#certain(snapshot, [])
+    if (version === 0) return this.#certain(snapshot, noChanges)
     for (const delayMs of logRetryDelaysMs) {
       if (delayMs > 0) await delay(delayMs)
       const from = Math.max(1, version - overlappingChanges)
       const changes = await this.#changes({ from, to: version, isConsistent: true })
-      if (changes.at(-1)?.version === version)
-        return this.#certain(changeSnapshot(snapshot, version, changes.map(toItemChange)), changes)
+      if (changes.last?.version === version)
+        return this.#certain(changeSnapshot(snapshot, version, changes.items), changes)
     }
     return snapshot
   }
 
-  #certain(snapshot: Snapshot, changes: readonly LoggedChange[]): Snapshot {
-    this.#base = { snapshot, at: changes.at(-1)?.at ?? '' }
+  #certain(snapshot: Snapshot, { last }: Changes): Snapshot {
+    this.#base = { snapshot, at: last?.at ?? '' }
     return snapshot
   }
 
-  #changes(span: { from: number; to: number; isConsistent: boolean }): Promise<LoggedChange[]> {
-    return Array.fromAsync(readChanges(this.#table.documents, this.#table.name, span))
+  async #changes(span: { from: number; to: number; isConsistent: boolean }): Promise<Changes> {
+    const latest = new Map<string, ItemChange>()
+    let { count, first, last } = noChanges
+    for await (const change of readChanges(this.#table.documents, this.#table.name, span)) {
+      const { version, at, kind, key } = change
+      last = { version, at }
+      first ??= last
+      count += 1
+      latest.set(`${kind} ${key}`, toItemChange(change))
+    }
+    return { count, first, last, items: [...latest.values()] }
   }
 }
 

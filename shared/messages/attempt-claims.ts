@@ -50,6 +50,8 @@ const hasNoResult = 'claimed = :attempt AND attribute_not_exists(#result)'
 const isReleased = `${hasNoResult} AND attribute_not_exists(holder)`
 const isLost = `${hasNoResult} AND holder = :before AND leaseUntil < :now`
 const isOwn = 'claimed = :attempt AND holder = :holder'
+/** The own write may be repeated. A report that settles the recipient removes the holder, so `isOwn` excludes it. */
+const isNotBounced = 'NOT #state = :bounced'
 
 export class AttemptClaims {
   readonly #documents: DynamoDBDocumentClient
@@ -149,7 +151,7 @@ export class AttemptClaims {
       UpdateExpression: settles
         ? 'SET #result = :result, #state = :delivered REMOVE leaseUntil, #exception'
         : 'SET #result = :result REMOVE leaseUntil',
-      ConditionExpression: isOwn,
+      ConditionExpression: settles ? `${isOwn} AND ${isNotBounced}` : isOwn,
       ExpressionAttributeNames: {
         '#result': 'result',
         ...(settles && { '#state': 'state', '#exception': 'exception' }),
@@ -158,10 +160,11 @@ export class AttemptClaims {
         ':attempt': key.attempt,
         ':holder': holder,
         ':result': packDetail(withoutManyNames(result)),
-        ...(settles && { ':delivered': 'Delivered' }),
+        ...(settles && settledStates),
       },
     })
-    if (!isWritten) throw new Error(`attempt ${key.attempt} of ${key.messageId} has another holder`)
+    if (!isWritten)
+      throw new Error(`attempt ${key.attempt} of ${key.messageId} has another holder, or is settled`)
   }
 
   /** @returns false when the condition was not met */

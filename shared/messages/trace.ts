@@ -197,9 +197,10 @@ export class Trace {
   async recordRelease(messageId: string, address: string, released: AdministratorRequest): Promise<boolean> {
     const item = await this.#updateOpen(messageId, address, {
       UpdateExpression: 'SET released = :released REMOVE requirement',
-      ConditionExpression: `${isOpen} AND attribute_exists(requirement)`,
-      ExpressionAttributeNames: {},
-      ExpressionAttributeValues: { ':released': released },
+      // The SDK repeats a write whose response was lost, and finds its own request.
+      ConditionExpression: `${isOpen} AND (attribute_exists(requirement) OR (released.#at = :at AND released.#by = :by))`,
+      ExpressionAttributeNames: { '#at': 'at', '#by': 'by' },
+      ExpressionAttributeValues: { ':released': released, ':at': released.at, ':by': released.by },
       ReturnValues: 'NONE',
     })
     return item !== null

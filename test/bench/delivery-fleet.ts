@@ -270,7 +270,7 @@ const edge = {
   },
   now: () => new Date(),
   random: Math.random,
-  connectorsVersion: 1,
+  connectorsVersion: async () => 1,
   retentionDays: 90,
 } as unknown as Omit<Dependencies, 'runWithSlot' | 'transmit'>
 

@@ -118,6 +118,16 @@ describe('the events of a bounce job', () => {
     assert.equal(worker.evaluation.sent.length, 1)
   })
 
+  test('have the time of the first job when a repeated decision made another one', async () => {
+    const worker = unit()
+    const dsnJob = job()
+    const timesOf = async (each: BounceJob) =>
+      (await worker.events(each, minutesLater(1))).map(({ at }) => at)
+    const times = await timesOf(dsnJob)
+    assert.deepEqual(times, [dsnJob.at, dsnJob.at])
+    assert.deepEqual(await timesOf({ ...dsnJob, at: minutesLater(300).toISOString() }), times)
+  })
+
   test('are complete when a worker died after it completed the claim of one of two recipients', async () => {
     const worker = unit()
     const dsnJob = job()

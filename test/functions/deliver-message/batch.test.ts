@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { Batch, type BatchOptions } from '../../../functions/deliver-message/batch.ts'
+import { contentMemory } from '../../../functions/deliver-message/content-memory.ts'
 import type { AcquiredSlots } from '../../../shared/transport/slots.ts'
+import { message } from '../../support/fixtures.ts'
 
 /** Creates slots that are counted, and records requests for them. A batch gets `count` slots of a destination. */
 function countedSlots(max: number, count = 1) {
@@ -29,6 +32,8 @@ function countedSlots(max: number, count = 1) {
     },
   }
 }
+
+const largeContent = { bucket: 'b', key: 'k', offset: 0, length: 30_000_000, sha256: '0'.repeat(64) }
 
 const createBatch = (fields: Partial<BatchOptions> = {}) =>
   new Batch({
@@ -217,6 +222,20 @@ describe('the deliveries of one batch', () => {
       batch.enqueue('partner.example').runWithSlot(() => assert.fail('begun')),
     ])
     assert.deepEqual([first, second], ['late', 'NoTime'])
+  })
+
+  it('of large messages do not begin after a wait for memory that used all the time', async () => {
+    const batch = createBatch({ limitMs: 1_000, minRemainingMs: 950 })
+    const inMemory = contentMemory()
+    const large = { route: { kind: 'Ses' } as const, message: message({ content: largeContent }) }
+    const run = (work: () => Promise<unknown>) => inMemory(large, () => batch.runIfTimeIsLeft(work))
+    const first = run(() => delay(60))
+    let hasBegun = false
+    const second = run(async () => {
+      hasBegun = true
+    })
+    await first
+    assert.deepEqual([await second, hasBegun], ['NoTime', false])
   })
 
   it('run without a slot when the table of slots fails', async () => {

@@ -79,7 +79,7 @@ function worker(outcomes: Record<string, Outcome>, fields: Partial<Dependencies>
     delivery: recordingQueue<DeliveryJob>(),
     now: () => receivedAt,
     random: () => 0,
-    connectorsVersion: 1,
+    connectorsVersion: async () => 1,
     retentionDays: 90,
     ...fields,
     transmitted,
@@ -443,10 +443,13 @@ describe('a job whose request Amazon SES throttled', () => {
     }
     const delivery = recordingQueue<DeliveryJob>()
     const trace = new Late(db.documents, db.messagesTable)
-    const testWorker = worker({}, { trace, delivery, connectorsVersion: 2 })
+    const testWorker = worker({}, { trace, delivery, connectorsVersion: async () => 2 })
     assert.equal((await deliverJob(job, testWorker)).returnedToQueue, 'SesRate')
     assert.deepEqual([testWorker.transmitted, delivery.take().length], [[], 1])
-    assert.equal((await deliverJob(job, worker({}, { connectorsVersion: 2 }))).returnedForDecision, 1)
+    assert.equal(
+      (await deliverJob(job, worker({}, { connectorsVersion: async () => 2 }))).returnedForDecision,
+      1,
+    )
   })
 })
 
@@ -720,8 +723,32 @@ describe('a recipient that bounced', () => {
     })
 })
 
+it('a delivery job of which one claim fails keeps no other claim, so that its retry need not wait for the lease', async () => {
+  class Throttled extends AttemptClaims {
+    override async claim(...[key, request]: Parameters<AttemptClaims['claim']>) {
+      if (key.address === 'b@partner.example') throw new Error('throttled')
+      return super.claim(key, request)
+    }
+  }
+  const job = jobFor(['a@partner.example', 'b@partner.example', 'c@partner.example'])
+  const throttled = worker({}, { claims: new Throttled(db.documents, db.messagesTable) })
+  await assert.rejects(deliverJob(job, throttled), /throttled/)
+  const { leasesExpired, newAttempts } = await deliverJob(job, worker({}))
+  assert.deepEqual([leasesExpired, newAttempts.length, throttled.transmitted], [0, 3, []])
+})
+
+it('a throttled recipient is free for the retry of a job whose report was not accepted', async () => {
+  const job = { ...jobFor(['a@partner.example', 'b@partner.example']), route: { kind: 'Ses' as const } }
+  const outcomes = { 'a@partner.example': failed, 'b@partner.example': { ...failed, isThrottled: true } }
+  const testWorker = worker(outcomes)
+  testWorker.evaluation.failOnce()
+  await assert.rejects(deliverJob(job, testWorker), /the queue is away/)
+  const { leasesExpired, newAttempts, busyRecipients } = await deliverJob(job, worker({}))
+  assert.deepEqual([leasesExpired, addressesOf(newAttempts), busyRecipients], [0, ['b@partner.example'], []])
+})
+
 describe('a delivery job after a change of connectors', () => {
-  const changed = { connectorsVersion: 2 }
+  const changed = { connectorsVersion: async () => 2 }
 
   it('returns to evaluation for an immediate new decision, and sends no mail', async () => {
     const job = jobFor(['a@partner.example', 'b@partner.example'])
@@ -744,6 +771,28 @@ describe('a delivery job after a change of connectors', () => {
       ['Delivered', 'Delivered'],
       'no worker had claimed its attempt',
     )
+  })
+
+  it('returns to evaluation when they have changed while it waited for a slot', async () => {
+    const job = jobFor(['a@partner.example', 'b@partner.example'])
+    let version = 1
+    const testWorker = worker(
+      {},
+      {
+        connectorsVersion: async () => version,
+        async runWithSlot(work) {
+          version = 2
+          return work()
+        },
+      },
+    )
+    const { returnedForDecision, returnedToQueue } = await deliverJob(job, testWorker)
+    assert.deepEqual([testWorker.transmitted, returnedForDecision, returnedToQueue], [[], 2, null])
+    assert.deepEqual(
+      testWorker.evaluation.take().map(({ job: sent }) => [sent.recipients, sent.retry]),
+      [[job.recipients, true]],
+    )
+    assert.equal((await claimFirst(job, 'a@partner.example')).kind, 'Claimed')
   })
 
   it('returns to evaluation when the job has no version of connectors', async () => {

@@ -66,6 +66,19 @@ test('the events of a small batch are one object of the hour in which they are r
   )
 })
 
+test('a clock that was set back stores no event in an hour before the queue got it', async () => {
+  const { store, run } = setUp({ now: () => Date.parse('2026-11-30T18:00:02Z') })
+  const sentAt = (time: string, each: SQSRecord) => ({
+    ...each,
+    attributes: { ...each.attributes, SentTimestamp: String(Date.parse(time)) },
+  })
+  await run(
+    sentAt('2026-11-30T20:59:59Z', record('a', event(1))),
+    sentAt('2026-11-30T21:00:01Z', record('b', event(2))),
+  )
+  assert.match([...store.objects.keys()].join(), /^raw\/recorded=2026-11-30T21\/[^,]+$/)
+})
+
 test('lines are stored as they are, with the columns of a later version', async () => {
   const { lines, run } = setUp()
   const line = `{"later": {"a":1},  "kind":"SomethingNew","id":"x","at":"2026-11-30T20:15:00Z", "größe": 1e3}`

@@ -70,6 +70,15 @@ test('after an outage a run seals every hour of the last 48, also those without 
   assert.deepEqual(run.overdue, [0, windowHours - 1])
 })
 
+test('an outage of four days is no new deployment: the hours that a run can seal are overdue', async () => {
+  const run = setUp()
+  await run.run(undefined, { now: () => now - 96 * 3_600_000 })
+  await run.record(addHours(last, -20), [event(1, addHours(last, -20))])
+  assert.equal((await run.run()).length, windowHours)
+  assert.deepEqual(run.overdue, [0, windowHours - 1])
+  assert.equal(run.countsByKind().Delivered, 1)
+})
+
 test('a run that has no time left continues in another invocation', async () => {
   const run = setUp()
   let remaining = 900_000

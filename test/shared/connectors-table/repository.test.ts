@@ -149,6 +149,21 @@ describe('the name of a connector', () => {
     assert.equal((await repository.inbound.create(inboundInput(), 'administrator')).kind, 'Saved')
   })
 
+  test('that was abandoned goes to its new owner also when the SDK repeats the write', async () => {
+    const abandoned = { pk: 'inbound-connector-name', sk: 'contoso', owner: 'dead', at: clock - 60_000 }
+    await database.documents.send(new PutCommand({ TableName: 'connectors', Item: abandoned }))
+    const documents = {
+      async send(command: PutCommand) {
+        const isReservation = command instanceof PutCommand && command.input.Item?.pk === abandoned.pk
+        if (isReservation && command.input.ConditionExpression?.includes('abandoned'))
+          await database.documents.send(command)
+        return database.documents.send(command)
+      },
+    } as unknown as DynamoDBDocumentClient
+    const repeating = new ConnectorRepository(documents, 'connectors', () => clock)
+    assert.equal((await repeating.inbound.create(inboundInput(), 'administrator')).kind, 'Saved')
+  })
+
   test('goes to only one of many connectors created at the same time after the writer that reserved it died', async () => {
     const abandoned = { pk: 'inbound-connector-name', sk: 'contoso', owner: 'dead', at: clock - 60_000 }
     await database.documents.send(new PutCommand({ TableName: 'connectors', Item: abandoned }))

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { zstdCompressSync } from 'node:zlib'
 import { type DynamoDBDocumentClient, PutCommand, type QueryCommand } from '@aws-sdk/lib-dynamodb'
 import { changeItems } from '../../../shared/connectors-table/change-log.ts'
@@ -48,6 +50,13 @@ describe('the snapshot object', () => {
     await assert.rejects(parseSnapshot(Buffer.from('')))
   })
 })
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
+const heapUsed = () => {
+  collectGarbage()
+  return process.memoryUsage().heapUsed
+}
 
 let database: TestDynamoDb
 before(async () => {
@@ -127,7 +136,45 @@ describe('a reader that starts', () => {
   })
 })
 
+test('of many changes of large connectors, a reader keeps only the last of each connector in memory', async () => {
+  const itemOf = (version: number) => ({
+    ...inbound({ id: 'large' }),
+    comment: String(version).repeat(50_000),
+  })
+  const changes = 300
+  let last = 0
+  let heapBefore = 0
+  let heapAfter = 0
+  const client = {
+    async send({ input }: QueryCommand) {
+      const { ':changes': partition } = input.ExpressionAttributeValues ?? {}
+      if (partition === undefined) return { Item: { version: changes, at } }
+      if (last === 0) heapBefore = heapUsed()
+      if (++last === changes) heapAfter = heapUsed()
+      const change = { at, actor: 'a', kind: 'inbound-connector', key: 'large', name: 'n' } as const
+      const item = itemOf(last)
+      const [first, ...parts] = changeItems({ version: last, ...change, before: item, after: item, item })
+      return { Items: [first, ...parts], ...(last < changes && { LastEvaluatedKey: {} }) }
+    },
+  } as unknown as DynamoDBDocumentClient
+  const { all } = await new SnapshotReader(client, 'connectors').current()
+  const { connector } = all.inbound.get('large') ?? {}
+  assert.deepEqual(connector, itemOf(changes))
+  assert.ok(heapAfter - heapBefore < 20_000_000, `${heapAfter - heapBefore} octets`)
+})
+
 describe('the object', () => {
+  test('is replaced at once when it is of a version that the table does not have', async () => {
+    await setVersion(600)
+    const { reader, written } = readerWith(setOf(700, ['A']))
+    await reader.current()
+    await reader.storeWhenDue()
+    assert.deepEqual(
+      written.map(({ version }) => version),
+      [600],
+    )
+  })
+
   test('is written once when it is 500 changes old, and then after 500 more', async () => {
     await setVersion(600)
     const { reader, written } = readerWith(setOf(600, ['A']))

@@ -130,6 +130,15 @@ describe('a completed claim', () => {
     await assert.rejects(claims.complete(key, 'slow worker', result(key), false), /another holder/)
     assert.deepEqual(await claim(key), { kind: 'Done', attempt: delivered(key), isSettled: true })
   })
+
+  test('of a delivery does not replace the bounce that the report of a slow worker caused', async () => {
+    const key = nextKey()
+    await claim(key, 0, 'slow worker')
+    await claim(key, 7, 'second worker')
+    assert.notEqual((await record(key, 'Bounce', 1)).executed, null)
+    await assert.rejects(claims.complete(key, 'second worker', delivered(key), true), /settled/)
+    assert.equal((await progress(key))?.state, 'Bounced')
+  })
 })
 
 describe('a released claim', () => {

@@ -97,7 +97,7 @@ export async function runUnit(unit: Unit, body: string, ports: Ports, receives =
         read: ports.read,
         now: ports.now,
         random: () => 0,
-        connectorsVersion: ports.connectors().version,
+        connectorsVersion: async () => ports.connectors().version,
       })
     case 'bounce': {
       const { events } = await bounceJob(BounceJob.parse(job), ports.now(), {
@@ -163,10 +163,18 @@ export async function runUnit(unit: Unit, body: string, ports: Ports, receives =
   ): Promise<void> {
     const runWithSlot: Parameters<typeof deliverJob>[1]['runWithSlot'] = async (work) =>
       ports.runWithSlot?.(deliveryJob, work) ?? ports.reasonNotToRun() ?? work()
-    const { connectorsVersion } = dependencies
-    const transmit = (_: unknown, mail: OutboundMessage) =>
-      ports.transmit(mail, deliveryJob, connectorsVersion)
-    const delivery = await deliverJob(deliveryJob, { ...dependencies, runWithSlot, transmit })
+    let version = 0
+    const connectorsVersion = async () => {
+      version = await dependencies.connectorsVersion()
+      return version
+    }
+    const transmit = (_: unknown, mail: OutboundMessage) => ports.transmit(mail, deliveryJob, version)
+    const delivery = await deliverJob(deliveryJob, {
+      ...dependencies,
+      connectorsVersion,
+      runWithSlot,
+      transmit,
+    })
     await emit(deliveredEvents(deliveryJob, delivery))
     const { busyRecipients: busy } = delivery
     if (busy.length > 0) throw new Error('some recipients are busy')
