@@ -27,6 +27,7 @@ const programs = [
   'test/local/crashes.test.ts',
   'test/local/cutover.test.ts',
   'test/local/events.test.ts',
+  'test/local/exactness.test.ts',
   'test/local/exchange-online.test.ts',
   'test/local/recipients.test.ts',
   'test/local/rotation.test.ts',
