@@ -41,6 +41,8 @@ export interface SentDsn {
   dsn: string | null
   /** Set when none was sent. */
   suppressed?: SuppressionReason
+  /** Time of the job, for the event: a later copy of the job has another. Earlier releases stored none. */
+  at?: string
 }
 
 export interface BounceDependencies {
@@ -96,15 +98,15 @@ export async function bounceJob(
       ? await sendDsn({ ...job, recipients: unreported }, now, dependencies)
       : { dsn: earlierDsn }
   for (const { recipient } of unreported)
-    await dependencies.claims.complete(claimKeyOf(job, recipient.address), result)
+    await dependencies.claims.complete(claimKeyOf(job, recipient.address), { ...result, at: job.at })
   const notified = result.dsn === null ? reportedBefore : [...reportedBefore, ...unreported]
   return { sent: earlierDsn === null ? result : null, events: eventsOf(job, notified) }
 }
 
 const eventsOf = ({ message, kind, at }: BounceJob, reported: readonly ReportedRecipient[]): MailEvent[] =>
-  reported.map((each) => notifiedEvent(message, kind, at, each))
+  reported.map((each) => notifiedEvent(message, kind, each.at ?? at, each))
 
-type ReportedRecipient = BounceJob['recipients'][number]
+type ReportedRecipient = BounceJob['recipients'][number] & Pick<SentDsn, 'at'>
 
 interface ClaimedRecipients {
   /** Recipients that no recorded DSN has reported. */
@@ -127,7 +129,7 @@ async function claimAll(
     else if (claim.result.dsn !== null)
       claimed.reportedByDsn.set(claim.result.dsn, [
         ...(claimed.reportedByDsn.get(claim.result.dsn) ?? []),
-        reported,
+        { ...reported, ...(claim.result.at !== undefined && { at: claim.result.at }) },
       ])
   }
   return claimed

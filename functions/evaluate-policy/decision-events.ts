@@ -1,8 +1,8 @@
 /** Builds the events of an evaluated job. Pure. */
 import type { MailEvent } from '../../shared/contract/events.ts'
 import type { EvaluationJob } from '../../shared/contract/jobs.ts'
-import { isCanary } from '../../shared/contract/message.ts'
-import { acceptedEvent, attemptEvents, decisionEvent } from '../../shared/events/mail-events.ts'
+import { isCanary, type Recipient } from '../../shared/contract/message.ts'
+import { acceptedEvent, attemptEvents, decisionEvent, endOf } from '../../shared/events/mail-events.ts'
 import { type ExecutedVerdict, jobPosition } from '../../shared/messages/trace.ts'
 import { isFirstJob } from './first-job.ts'
 
@@ -17,8 +17,8 @@ export function eventsOf(job: EvaluationJob, executed: readonly ExecutedVerdict[
   // A timer repeats the last attempt, whose report had the event.
   const reported = notBefore === null ? mailRecipients : []
   return [
-    ...(isFirstJob(job) && message.canary === undefined
-      ? [acceptedEvent(message, recipientsInAll ?? recipients.length)]
+    ...(isFirstJob(job) && mailRecipients.length > 0
+      ? [acceptedEvent(message, recipientsInAll ?? mailRecipients.length)]
       : []),
     ...reported.flatMap(({ address, lastAttempt }) =>
       lastAttempt === null ? [] : attemptEvents(message, address, lastAttempt, attempted),
@@ -26,7 +26,14 @@ export function eventsOf(job: EvaluationJob, executed: readonly ExecutedVerdict[
     ...executed
       .filter(({ verdict }) => !isCanary(message, verdict.recipient))
       .map(({ verdict: { recipient, decidedBy }, stored }) =>
-        decisionEvent(message, recipient, stored, decidedBy, jobPosition(recipient.attempts, notBefore)),
+        decisionEvent(message, recipient, stored, decidedBy, {
+          position: jobPosition(recipient.attempts, notBefore),
+          dueAt: dueAt(job, recipient),
+        }),
       ),
   ]
 }
+
+/** A repeated job was due at the same time, however late it is decided. */
+const dueAt = ({ notBefore, message }: EvaluationJob, { lastAttempt }: Recipient): string =>
+  notBefore ?? (lastAttempt === null ? message.receivedAt : endOf(lastAttempt))

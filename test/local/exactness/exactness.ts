@@ -136,7 +136,7 @@ async function setUp(api: Api, port: number): Promise<void> {
   })
 }
 
-const maxDrainMs = 20 * 60_000
+const maxDrainMs = 60 * 60_000
 
 /** Waits until every recipient is settled and every event is stored. Deferred recipients are retried. */
 async function drain(runner: RunnerProcess, api: Api, faults: Faults): Promise<void> {
