@@ -118,6 +118,17 @@ describe('the events of a bounce job', () => {
     assert.equal(worker.evaluation.sent.length, 1)
   })
 
+  test('are at the time of the job whose DSN was sent, when a decision is repeated hours later', async () => {
+    const worker = unit()
+    const dsnJob = job()
+    const later = { ...dsnJob, at: minutesLater(400).toISOString() }
+    for (const each of [dsnJob, later])
+      assert.deepEqual(
+        new Set((await worker.events(each, minutesLater(401))).map(({ at }) => at)),
+        new Set([dsnJob.at]),
+      )
+  })
+
   test('are complete when a worker died after it completed the claim of one of two recipients', async () => {
     const worker = unit()
     const dsnJob = job()

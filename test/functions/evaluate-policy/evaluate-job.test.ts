@@ -497,6 +497,30 @@ describe('the events of a job', () => {
       assert.deepEqual(ids((await evaluate(first, receivedAt)).events), expected)
   })
 
+  test('of a first job that is decided again hours later, or of a timer, are at the time at which it was due', async () => {
+    const { evaluate } = unit()
+    const id = nextId()
+    const first = job(id, [northwind()])
+    const timer = job(nextId(), [northwind({ attempts: 1, lastAttempt: attempt() })], minutesLater(15))
+    for (const minutes of [20, 400]) {
+      const [, decided] = (await evaluate(first, minutesLater(minutes))).events
+      assert.deepEqual([decided?.kind, decided?.at], ['Decided', receivedAt.toISOString()])
+      const [ofTimer] = (await evaluate(timer, minutesLater(minutes))).events
+      assert.deepEqual([ofTimer?.kind, ofTimer?.at], ['Decided', minutesLater(15).toISOString()])
+    }
+  })
+
+  test('of a message to a canary and to another recipient are those of the other recipient', async () => {
+    const id = nextId()
+    const both = job(id, [northwind({ address: canary }), northwind()])
+    const { events } = await unit().evaluate({ ...both, message: { ...both.message, canary } }, receivedAt)
+    assert.deepEqual(ids(events), [
+      ['Accepted', eventId('Accepted', id)],
+      ['Decided', eventId('Decided', id, 'b@northwind.example', '00000#')],
+    ])
+    assert.equal(events[0]?.recipients, 1)
+  })
+
   test('of one of several first jobs of a message have the number of all its recipients', async () => {
     const { events } = await unit().evaluate(
       { ...job(nextId(), [northwind()]), recipientsInAll: 250 },
