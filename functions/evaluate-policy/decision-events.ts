@@ -2,8 +2,14 @@
 import type { MailEvent } from '../../shared/contract/events.ts'
 import type { EvaluationJob } from '../../shared/contract/jobs.ts'
 import { isCanary, type Recipient } from '../../shared/contract/message.ts'
-import { acceptedEvent, attemptEvents, decisionEvent, endOf } from '../../shared/events/mail-events.ts'
-import { type ExecutedVerdict, jobPosition } from '../../shared/messages/trace.ts'
+import {
+  acceptedEvent,
+  attemptEvents,
+  type DecidedJob,
+  decisionEvent,
+  endOf,
+} from '../../shared/events/mail-events.ts'
+import { type ExecutedVerdict, jobPosition, type Progress } from '../../shared/messages/trace.ts'
 import { isFirstJob } from './first-job.ts'
 
 /**
@@ -11,7 +17,11 @@ import { isFirstJob } from './first-job.ts'
  * reports. The last two depend on the job only: a repetition has them also when a later job was decided. No event
  * is of a canary.
  */
-export function eventsOf(job: EvaluationJob, executed: readonly ExecutedVerdict[]): MailEvent[] {
+export function eventsOf(
+  job: EvaluationJob,
+  executed: readonly ExecutedVerdict[],
+  progress: ReadonlyMap<string, Pick<Progress, 'decided'>>,
+): MailEvent[] {
   const { message, recipients, notBefore, attempted, recipientsInAll } = job
   const mailRecipients = recipients.filter((recipient) => !isCanary(message, recipient))
   // A timer repeats the last attempt, whose report had the event.
@@ -25,15 +35,28 @@ export function eventsOf(job: EvaluationJob, executed: readonly ExecutedVerdict[
     ),
     ...executed
       .filter(({ verdict }) => !isCanary(message, verdict.recipient))
-      .map(({ verdict: { recipient, decidedBy }, stored }) =>
-        decisionEvent(message, recipient, stored, decidedBy, {
-          position: jobPosition(recipient.attempts, notBefore),
-          dueAt: dueAt(job, recipient),
-        }),
-      ),
+      .flatMap(({ verdict: { recipient, decidedBy }, stored }) => {
+        const jobs = decidedJobs(job, recipient, progress.get(recipient.address)?.decided ?? '')
+        // A recipient bounces once, by whichever job.
+        const stated = stored.action === 'Bounce' ? jobs.slice(0, 1) : jobs
+        return stated.map((decided) => decisionEvent(message, recipient, stored, decidedBy, decided))
+      }),
   ]
 }
 
-/** A repeated job was due at the same time, however late it is decided. */
-const dueAt = ({ notBefore, message }: EvaluationJob, { lastAttempt }: Recipient): string =>
-  notBefore ?? (lastAttempt === null ? message.receivedAt : endOf(lastAttempt))
+/**
+ * Returns the job, and for some jobs also the first job of the recipient. Its worker may have died after it recorded the
+ * decision. Then an administrator's job can overtake it, and no repetition has its event. So each job has that event too
+ * until one is marked as decided. A repeated job was due at the same time, however late it is decided.
+ */
+function decidedJobs(
+  { message: { receivedAt }, notBefore }: EvaluationJob,
+  { attempts, lastAttempt }: Recipient,
+  markedAsDecided: string,
+): DecidedJob[] {
+  const isFirst = attempts === 0 && notBefore === null
+  const dueAt = notBefore ?? (lastAttempt === null ? receivedAt : endOf(lastAttempt))
+  const own = { position: jobPosition(attempts, notBefore), dueAt }
+  const mayLackFirst = attempts === 0 && !isFirst && markedAsDecided === ''
+  return mayLackFirst ? [own, { position: jobPosition(0, null), dueAt: receivedAt }] : [own]
+}

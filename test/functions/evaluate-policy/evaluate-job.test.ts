@@ -510,6 +510,23 @@ describe('the events of a job', () => {
     }
   })
 
+  test("of the first job are also those of an administrator's job, if the first job may not have sent them", async () => {
+    const { evaluate, trace } = unit()
+    const id = nextId()
+    await evaluate(job(id, [northwind()]), receivedAt)
+    const retry = (minutes: number) => ({ ...job(id, [northwind()], minutesLater(minutes)), retry: true })
+    const decided = (position: string) => ['Decided', eventId('Decided', id, 'b@northwind.example', position)]
+    const { events, sendJobs } = await evaluate(retry(2), minutesLater(2))
+    const position = (minutes: number) => jobPosition(0, minutesLater(minutes).toISOString())
+    assert.deepEqual(ids(events), [decided(position(2)), decided('00000#')])
+    await sendJobs()
+    assert.deepEqual(ids((await evaluate(retry(3), minutesLater(3))).events), [decided(position(3))])
+    await trace.recordReturn(id, 'b@northwind.example', { at: minutesLater(4).toISOString(), by: 'ann' })
+    assert.deepEqual(ids((await evaluate(retry(5), minutesLater(5))).events), [
+      ['Bounced', eventId('Bounced', id, 'b@northwind.example')],
+    ])
+  })
+
   test('of a message to a canary and to another recipient are those of the other recipient', async () => {
     const id = nextId()
     const both = job(id, [northwind({ address: canary }), northwind()])

@@ -37,12 +37,15 @@ export const eventRules: Record<string, (history: History) => string[]> = {
     difference(inState(history, 'Delivered'), distinct(eventsOf(history, 'Delivered').map(recipientOf))),
   'each recipient that ends as Bounced has one Bounced event, and no other has one': (history) =>
     difference(inState(history, 'Bounced'), eventsOf(history, 'Bounced').map(recipientOf)),
-  'each recipient has a Decided event of its first decision, or a Bounced event': (history) =>
+  'each recipient has a Decided event of its first decision, or has bounced without an attempt': (history) =>
     recipientsOf(history)
       .filter(
         ({ message, address }) =>
           !history.witness.events.has(eventId('Decided', message, address, '00000#')) &&
-          !history.witness.events.has(eventId('Bounced', message, address)),
+          !(
+            history.witness.events.has(eventId('Bounced', message, address)) &&
+            attemptsOf(history, keyOf({ message, address })).length === 0
+          ),
       )
       .map(keyOf),
   'no delivery job is sent before the event of its decision': ({ witness }) => witness.jobsBeforeEvents,

@@ -13,8 +13,9 @@ const messages = 3000
 test(`the rollups of ${messages} messages are what clients and next hops counted, and lost events are found`, async (t) => {
   const check = new ExactnessCheck(7)
   for (let number = 0; number < messages; number++) await check.add(await runMessage(number))
-  const { comparisons, missing, lost, found, ...rest } = await check.result()
+  const { broken, comparisons, missing, lost, found, ...rest } = await check.result()
   t.diagnostic(JSON.stringify({ comparisons, ...rest }))
+  assert.deepEqual(broken, [], broken.join('\n'))
   assert.deepEqual(
     comparisons.filter((comparison) => !isExact(comparison)),
     [],

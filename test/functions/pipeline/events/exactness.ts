@@ -13,6 +13,8 @@ export interface Comparison {
 }
 
 export interface Result {
+  /** The rules that the events of single messages break (event-rules.ts). */
+  broken: string[]
   comparisons: Comparison[]
   events: { distinct: number; duplicates: number; late: number }
   recording: Recording['counts']
@@ -26,6 +28,7 @@ export interface Result {
 export class ExactnessCheck {
   readonly #recording: Recording
   readonly #facts: Partial<Facts> = {}
+  readonly #broken: string[] = []
 
   constructor(seed: number) {
     this.#recording = new Recording(seed)
@@ -34,6 +37,7 @@ export class ExactnessCheck {
   async add(run: MessageRun): Promise<void> {
     for (const [name, value] of Object.entries(run.facts) as [keyof Facts, number][])
       this.#facts[name] = (this.#facts[name] ?? 0) + value
+    for (const line of run.broken) this.#broken.push(line)
     await this.#recording.add(run)
   }
 
@@ -56,6 +60,7 @@ export class ExactnessCheck {
     const lost = recording.loseEvents(['Accepted', 'Decided', 'Attempted', 'Delivered', 'Bounced'])
     const found = (await recording.seal()).filter(isLastLook)
     return {
+      broken: this.#broken,
       comparisons,
       events: {
         distinct: sum(markers, ({ events }) => events),

@@ -25,9 +25,10 @@ await Promise.all(
     }),
   ),
 )
-const { comparisons, missing, lost, found, ...rest } = await check.result()
+const { broken, comparisons, missing, lost, found, ...rest } = await check.result()
+for (const line of broken) console.log(line)
 console.table(comparisons.map((each) => ({ ...each, exact: isExact(each) })))
 console.log(JSON.stringify({ messages, ...rest, missing, lost, found }, null, 2))
 console.log(`${((performance.now() - startedAt) / 1000).toFixed(0)} seconds`)
 const isFound = missing === 0 && lost.join() === found.join()
-if (!comparisons.every(isExact) || !isFound) process.exitCode = 1
+if (broken.length > 0 || !comparisons.every(isExact) || !isFound) process.exitCode = 1
