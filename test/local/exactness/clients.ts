@@ -98,7 +98,7 @@ export class Clients {
     if (client !== null) {
       if (number % 2 === 0) {
         await client.command('MAIL FROM:<client@elsewhere.example>')
-        this.#counted(await client.command('RCPT TO:<somebody@nowhere.example>'))
+        this.#counted(await client.command('RCPT TO:<relayed@nowhere.example>'))
       } else {
         const reply = await client.command('MAIL FROM:<teller@bank.example>')
         this.#counted(reply.startsWith('250') ? await client.command('RCPT TO:<a@ours.example>') : reply)

@@ -195,7 +195,7 @@ async function hasJobs({ endpoints }: RunnerProcess): Promise<boolean> {
 
 async function sealAll(hours: SealedHours, sealed: readonly string[]): Promise<SealMarker[]> {
   const markers: SealMarker[] = []
-  for (const hour of sealed) markers.push(...(await hours.seal(hour)))
+  for (const hour of sealed) markers.push(...(await hours.seal({ hour })))
   return markers
 }
 

@@ -26,12 +26,13 @@ export class SealedHours {
     })
   }
 
-  async seal(hour: string): Promise<SealMarker[]> {
+  /** @param request such as `{"hour":"2026-11-30T20"}` */
+  async seal(request: object): Promise<SealMarker[]> {
     const { functions, lambda } = this.#endpoints
     const name = functions.find((each) => each.startsWith('SealingFunction'))
     const response = await fetch(`${lambda}/2015-03-31/functions/${name}/invocations`, {
       method: 'POST',
-      body: JSON.stringify({ hour }),
+      body: JSON.stringify(request),
     })
     const markers = await response.json()
     return SealMarker.array().parse(markers, { error: () => JSON.stringify(markers) })
