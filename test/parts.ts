@@ -14,12 +14,16 @@ const under = (...folders: string[]) => testFiles.filter((file) => isUnder(file,
  * outages, and of many messages or DSNs.
  */
 const programs = [
-  ...under('test/bench/', 'test/functions/pipeline/outages/', 'test/shared/tls/chains/'),
+  ...under(
+    'test/bench/',
+    'test/functions/pipeline/events/',
+    'test/functions/pipeline/outages/',
+    'test/shared/tls/chains/',
+  ),
   'test/cli/process.test.ts',
   'test/drill/restore.test.ts',
   'test/functions/bounce-message/unknown-sender.test.ts',
   'test/functions/deliver-message/ses-slots.test.ts',
-  'test/functions/pipeline/events.test.ts',
   'test/functions/smtp-ingress/main.test.ts',
   'test/functions/smtp-ingress/rotation.test.ts',
   'test/local/certificates.test.ts',
@@ -27,6 +31,7 @@ const programs = [
   'test/local/crashes.test.ts',
   'test/local/cutover.test.ts',
   'test/local/events.test.ts',
+  'test/local/exactness.test.ts',
   'test/local/exchange-online.test.ts',
   'test/local/recipients.test.ts',
   'test/local/rotation.test.ts',

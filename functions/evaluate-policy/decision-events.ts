@@ -1,9 +1,15 @@
 /** Builds the events of an evaluated job. Pure. */
 import type { MailEvent } from '../../shared/contract/events.ts'
 import type { EvaluationJob } from '../../shared/contract/jobs.ts'
-import { isCanary } from '../../shared/contract/message.ts'
-import { acceptedEvent, attemptEvents, decisionEvent } from '../../shared/events/mail-events.ts'
-import { type ExecutedVerdict, jobPosition } from '../../shared/messages/trace.ts'
+import { isCanary, type Recipient } from '../../shared/contract/message.ts'
+import {
+  acceptedEvent,
+  attemptEvents,
+  type DecidedJob,
+  decisionEvent,
+  endOf,
+} from '../../shared/events/mail-events.ts'
+import { type ExecutedVerdict, jobPosition, type Progress } from '../../shared/messages/trace.ts'
 import { isFirstJob } from './first-job.ts'
 
 /**
@@ -11,22 +17,46 @@ import { isFirstJob } from './first-job.ts'
  * reports. The last two depend on the job only: a repetition has them also when a later job was decided. No event
  * is of a canary.
  */
-export function eventsOf(job: EvaluationJob, executed: readonly ExecutedVerdict[]): MailEvent[] {
+export function eventsOf(
+  job: EvaluationJob,
+  executed: readonly ExecutedVerdict[],
+  progress: ReadonlyMap<string, Pick<Progress, 'decided'>>,
+): MailEvent[] {
   const { message, recipients, notBefore, attempted, recipientsInAll } = job
   const mailRecipients = recipients.filter((recipient) => !isCanary(message, recipient))
   // A timer repeats the last attempt, whose report had the event.
   const reported = notBefore === null ? mailRecipients : []
   return [
-    ...(isFirstJob(job) && message.canary === undefined
-      ? [acceptedEvent(message, recipientsInAll ?? recipients.length)]
+    ...(isFirstJob(job) && mailRecipients.length > 0
+      ? [acceptedEvent(message, recipientsInAll ?? mailRecipients.length)]
       : []),
     ...reported.flatMap(({ address, lastAttempt }) =>
       lastAttempt === null ? [] : attemptEvents(message, address, lastAttempt, attempted),
     ),
     ...executed
       .filter(({ verdict }) => !isCanary(message, verdict.recipient))
-      .map(({ verdict: { recipient, decidedBy }, stored }) =>
-        decisionEvent(message, recipient, stored, decidedBy, jobPosition(recipient.attempts, notBefore)),
-      ),
+      .flatMap(({ verdict: { recipient, decidedBy }, stored }) => {
+        const jobs = decidedJobs(job, recipient, progress.get(recipient.address)?.decided ?? '')
+        // A recipient bounces once, by whichever job.
+        const stated = stored.action === 'Bounce' ? jobs.slice(0, 1) : jobs
+        return stated.map((decided) => decisionEvent(message, recipient, stored, decidedBy, decided))
+      }),
   ]
+}
+
+/**
+ * Returns the job, and for some jobs also the first job of the recipient. Its worker may have died after it recorded the
+ * decision. Then an administrator's job can overtake it, and no repetition has its event. So each job has that event too
+ * until one is marked as decided. A repeated job was due at the same time, however late it is decided.
+ */
+function decidedJobs(
+  { message: { receivedAt }, notBefore }: EvaluationJob,
+  { attempts, lastAttempt }: Recipient,
+  markedAsDecided: string,
+): DecidedJob[] {
+  const isFirst = attempts === 0 && notBefore === null
+  const dueAt = notBefore ?? (lastAttempt === null ? receivedAt : endOf(lastAttempt))
+  const own = { position: jobPosition(attempts, notBefore), dueAt }
+  const mayLackFirst = attempts === 0 && !isFirst && markedAsDecided === ''
+  return mayLackFirst ? [own, { position: jobPosition(0, null), dueAt: receivedAt }] : [own]
 }

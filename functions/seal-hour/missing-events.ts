@@ -4,7 +4,8 @@
  * A message is looked at twice: at the seal of the second hour after its receipt, and 49 hours after it. By then it is
  * delivered or bounced, as a deferral ends within a day. The item in the table is written shortly before its event is
  * sent, so an event is required only if the item last changed before the sealed hour. It then had a whole hour to arrive.
- * Whatever is still in progress at the second look is counted as open and not looked at again. Messages of the hour of the
+ * Whatever is still in progress at the second look is counted as open and not looked at again. Not required are
+ * decisions after the first one, DSNs, and attempts whose worker died. Messages of the hour of the
  * first seal, and of earlier hours, are not looked at: an earlier release without events may have processed them.
  */
 import { eventId } from '../../shared/contract/events.ts'
@@ -32,15 +33,6 @@ export interface Dependencies {
   isSealed(hour: string): Promise<boolean>
 }
 
-type RequiredKind = MissingEvent['kind']
-
-/** What is known of a recipient's events. */
-interface Found {
-  accepted: boolean
-  decided: boolean
-  final: boolean
-}
-
 /** @param hour the sealed hour */
 export async function missingEvents(
   hour: string,
@@ -63,21 +55,19 @@ async function look(
   const recorded = hoursBetween(received, addHours(received, firstHours - 1))
   /** Read only if there are messages. */
   let sets: readonly IdSet[] = []
-  const incomplete: (RecipientKey & { found: Found })[] = []
+  const incomplete: RecipientKey[] = []
   for await (const recipient of recipients.receivedIn(received, shard)) {
     if (sets.length === 0) sets = await Promise.all(recorded.map(idsOf))
-    const has = (id: string) => sets.some((ids) => ids.has(id))
     result.recipients += 1
-    const found = findEvents(recipient, 1, has)
-    if (!isComplete(found)) incomplete.push({ ...recipient, found })
+    const isComplete = eventsOfFirstDelivery(recipient).every((id) => sets.some((ids) => ids.has(id)))
+    if (!isComplete) incomplete.push(recipient)
   }
   const statuses = await recipients.status(incomplete)
-  let required = incomplete.flatMap(({ found, ...recipient }, index) => {
+  let required = incomplete.flatMap((recipient, index) => {
     const status = statuses[index]
     if (status == null) return []
-    const kinds = requiredKinds(found, status, startOf(sealed))
-    if (kinds.length === 0) result.open += 1
-    return kinds.map((kind) => ({ kind, ...recipient, id: idOf(kind, recipient, status.attempts) }))
+    if (status.changedAt >= startOf(sealed) || !isFinal(status)) result.open += 1
+    return requiredEvents(recipient, status, startOf(sealed)).map((event) => ({ ...event, ...recipient }))
   })
   // One event for all recipients of a message.
   required = [...new Map(required.map((event) => [event.id, event])).values()]
@@ -92,42 +82,38 @@ async function look(
   }
 }
 
-function findEvents(recipient: RecipientKey, attempt: number, has: (id: string) => boolean): Found {
-  const accepted = has(idOf('Accepted', recipient, 0))
-  const delivered = has(idOf('Delivered', recipient, attempt))
-  const decided = has(idOf('Decided', recipient, 0))
-  if (delivered && decided) return { accepted, decided, final: true }
-  const bounced = has(idOf('Bounced', recipient, 0))
-  return { accepted, decided: decided || bounced, final: delivered || bounced }
-}
+/** The ids of the events of most recipients: the first attempt delivered. Their items need not be read. */
+const eventsOfFirstDelivery = ({ messageId, address }: RecipientKey): string[] => [
+  eventId('Accepted', messageId),
+  eventId('Decided', messageId, address, firstPosition),
+  eventId('Delivered', messageId, address, 1),
+]
 
-const isComplete = ({ accepted, decided, final }: Found): boolean => accepted && decided && final
+const isFinal = ({ state }: RecipientStatus): boolean => state === 'Delivered' || state === 'Bounced'
+
+interface RequiredEvent {
+  kind: MissingEvent['kind']
+  id: string
+}
 
 /** @param before the time before which a change requires its event, ms since the epoch */
-export function requiredKinds(
-  found: Found,
-  { state, changedAt }: RecipientStatus,
+function requiredEvents(
+  { messageId, address }: RecipientKey,
+  { state, attempts, failedAttempts, changedAt }: RecipientStatus,
   before: number,
-): RequiredKind[] {
+): RequiredEvent[] {
   if (changedAt >= before) return []
+  const event = (kind: RequiredEvent['kind'], ...key: (string | number)[]) => ({
+    kind,
+    id: eventId(kind, messageId, ...key),
+  })
+  // A recipient that bounces at its first decision has no other event of that decision.
+  const hasFirstDecision = state !== 'Bounced' || failedAttempts > 0
   return [
-    ...(found.accepted ? [] : (['Accepted'] as const)),
-    // A recipient that bounces at its first decision has no other event of that decision.
-    ...(found.decided || state === 'Bounced' ? [] : (['Decided'] as const)),
-    ...(!found.final && (state === 'Delivered' || state === 'Bounced') ? [state] : []),
+    event('Accepted'),
+    ...(hasFirstDecision ? [event('Decided', address, firstPosition)] : []),
+    ...Array.from({ length: failedAttempts }, (_, index) => event('Attempted', address, index + 1)),
+    ...(state === 'Delivered' ? [event('Delivered', address, attempts)] : []),
+    ...(state === 'Bounced' ? [event('Bounced', address)] : []),
   ]
-}
-
-/** @param attempt number of the attempt that delivered */
-function idOf(kind: RequiredKind, { messageId, address }: RecipientKey, attempt: number): string {
-  switch (kind) {
-    case 'Accepted':
-      return eventId(kind, messageId)
-    case 'Decided':
-      return eventId(kind, messageId, address, firstPosition)
-    case 'Delivered':
-      return eventId(kind, messageId, address, attempt)
-    case 'Bounced':
-      return eventId(kind, messageId, address)
-  }
 }

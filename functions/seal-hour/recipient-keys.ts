@@ -29,6 +29,8 @@ export interface RecipientStatus {
   state: 'Pending' | 'Deferred' | 'Delivered' | 'Bounced'
   /** Number of the last attempt; 0 before the first. */
   attempts: number
+  /** Number of the last attempt that failed and whose outcome was decided. */
+  failedAttempts: number
   /** Time of the last change, ms since the epoch. */
   changedAt: number
 }
@@ -101,12 +103,19 @@ export class RecipientKeys {
 }
 
 /** A state that an attempt gave the item is as old as the end of the attempt, another as its last verdict. */
-export function statusOf({ state = 'Pending', claimed = 0, detail, result }: RecipientItem): RecipientStatus {
+export function statusOf({
+  state = 'Pending',
+  claimed = 0,
+  attempts = 0,
+  detail,
+  result,
+}: RecipientItem): RecipientStatus {
   const verdict = detail && (unpackDetail(detail) as Pick<RecipientDetail, 'verdict'>).verdict
   const attempt = result && (unpackDetail(result) as Pick<Attempt, 'at' | 'durationMs'>)
   return {
     state,
     attempts: claimed,
+    failedAttempts: state === 'Delivered' ? claimed - 1 : attempts,
     changedAt: Math.max(
       verdict === undefined ? 0 : Date.parse(verdict.at),
       attempt === undefined ? 0 : Date.parse(attempt.at) + attempt.durationMs,

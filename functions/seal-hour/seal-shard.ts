@@ -2,8 +2,8 @@
  * Seals a shard of a recorded hour: drops copies of events, and writes the others by the hour at which they happened.
  *
  * Each event counts in one recorded hour. A copy in the same hour, or in one of the two hours before, is found by the ids of
- * their raw objects. All other copies happened at the same hour, so they are found by their ids in the Parquet files of
- * that hour. So hours may be sealed in any order, but not two at the same time. Each object is put whole, and the raw
+ * their raw objects. All other copies are found by their ids in the Parquet files of the hour at which they happened, and of
+ * the hours next to it: two workers that repeat each other's work may write times that differ by minutes. So hours may be sealed in any order, but not two at the same time. Each object is put whole, and the raw
  * objects of a closed hour do not change. So a repeated seal writes the same objects, and a seal that was killed is
  * completed by the next.
  */
@@ -115,9 +115,9 @@ async function withoutSealed(
   store: Pick<EventStore, 'get' | 'list'>,
 ): Promise<number[]> {
   const near = hoursBetween(addHours(hour, -comparedHours), addHours(hour, comparedHours))
-  const objects = (await store.list(parquetPrefix(eventHour))).filter(
-    ({ key }) => !near.includes(sealInKey(key)),
-  )
+  const eventHours = hoursBetween(addHours(eventHour, -1), addHours(eventHour, 1))
+  const lists = await Promise.all(eventHours.map((each) => store.list(parquetPrefix(each))))
+  const objects = lists.flat().filter(({ key }) => !near.includes(sealInKey(key)))
   if (objects.length === 0) return all
   const hashes = all.map((row) => {
     const { messageId, id } = rows.event(row) as Pick<MailEvent, 'messageId' | 'id'>

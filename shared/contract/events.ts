@@ -33,7 +33,7 @@ export const MailEvent = z.object({
     .min(22)
     .max(26)
     .describe('the same in every copy of the event; a copy that arrives twice counts once'),
-  at: z.iso.datetime().describe('when it happened (UTC)'),
+  at: z.iso.datetime().describe('when it happened (UTC); of Decided: when the decision was due'),
   kind: EventKind.describe(
     'Rejected: a session, sender, recipient or message was refused. Accepted: a message got 250. Decided: a recipient is to be delivered or deferred. Attempted: an attempt did not deliver. Delivered, Bounced: the final states. Notified: a DSN was created. ConfigurationChanged: a connector or accepted domain was written. CertificateSeen: an endpoint presented a certificate for the first time.',
   ),

@@ -36,16 +36,25 @@ export interface DecisionFacts {
   considered: readonly { connector: string; name: string; mode: 'Enforce' | 'ReportOnly' }[]
 }
 
+/** The decided job. */
+export interface DecidedJob {
+  /** Its position among the jobs of the recipient. */
+  position: string
+  /** When a decision was due, ISO 8601. */
+  dueAt: string
+}
+
 /**
+ * A bounce is recorded once, so its event has the time of the record. Another decision may be made again hours later by
+ * a repeated job. So its event has the time at which it was due: a copy of an event must not be in another hour.
  * @param decidedBy name of the connector that decided
- * @param position position of the decided job among the jobs of the recipient
  */
 export function decisionEvent(
   message: Message,
   { address, attempts }: Pick<Recipient, 'address' | 'attempts'>,
   decision: DecisionFacts,
   decidedBy: string | null,
-  position: string,
+  { position, dueAt }: DecidedJob,
 ): MailEvent {
   const { action, reason, connectors, at, connectorsVersion, reply, considered } = decision
   const { inbound, outbound } = connectors
@@ -68,7 +77,7 @@ export function decisionEvent(
   }
   return action === 'Bounce'
     ? createEvent('Bounced', [message.id, address], { ...fields, ...(attempts > 0 && { attempt: attempts }) })
-    : createEvent('Decided', [message.id, address, position], fields)
+    : createEvent('Decided', [message.id, address, position], { ...fields, at: dueAt })
 }
 
 const stateAfter = { Deliver: 'Pending', Defer: 'Deferred', Bounce: 'Bounced' } as const
@@ -101,7 +110,7 @@ export function attemptEvents(
   )
   const fields: EventFields = {
     ...common,
-    at: new Date(Date.parse(at) + durationMs).toISOString(),
+    at: endOf(attempt),
     ...sessionColumns(attempt),
     reply: formatReply(attempt.reply),
     durationMs,
@@ -113,6 +122,10 @@ export function attemptEvents(
     attempt.tlsResult !== 'success' && { reason: attempt.tlsResult }
   return [...lostAttempts, createEvent('Attempted', key, { ...fields, ...failure, ...reason })]
 }
+
+/** When the attempt ended, ISO 8601. */
+export const endOf = ({ at, durationMs }: Pick<Attempt, 'at' | 'durationMs'>): string =>
+  new Date(Date.parse(at) + durationMs).toISOString()
 
 const contextColumns = (context: AttemptContext | undefined): Partial<EventFields> =>
   context === undefined

@@ -1,7 +1,7 @@
 /** The last object of a seal: with it the events of a recorded hour and shard are complete in Parquet and rollups. */
 import * as z from 'zod'
 
-const requiredKind = z.enum(['Accepted', 'Decided', 'Delivered', 'Bounced'])
+const requiredKind = z.enum(['Accepted', 'Decided', 'Attempted', 'Delivered', 'Bounced'])
 
 export const MissingEvent = z.object({
   kind: requiredKind,
@@ -12,7 +12,7 @@ export type MissingEvent = z.infer<typeof MissingEvent>
 
 export const Reconciliation = z.object({
   recipients: z.int().nonnegative().describe('recipients that were compared with the events'),
-  open: z.int().nonnegative().describe('of these, those in progress, of which no event was required yet'),
+  open: z.int().nonnegative().describe('of these, those in progress'),
   missing: z.partialRecord(requiredKind, z.int().positive()).describe('missing events by kind'),
   samples: z.array(MissingEvent).describe('the first missing events'),
 })

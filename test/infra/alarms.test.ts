@@ -150,6 +150,19 @@ test('the alarm "Mail does not pass in time" rings when the fastest canary of ea
   )
 })
 
+test('the alarm "Events are missing" rings when a seal of the last hour misses one event', () => {
+  const alarm = mailflowAlarms.find(
+    ({ Properties }) => Properties.AlarmName === 'Mailflow: Events are missing',
+  )
+  const names = ['MetricName', 'Statistic', 'Period', 'EvaluationPeriods', 'Threshold', 'ComparisonOperator']
+  assert.deepEqual(
+    names.map((name) => alarm?.Properties[name]),
+    ['EventsMissing', 'Sum', 3600, 1, 1, 'GreaterThanOrEqualToThreshold'],
+  )
+  assert.equal(alarm?.Properties.Dimensions[0].Value, 'seal-hour')
+  assert.equal(alarm?.Properties.AlarmActions.length, 1)
+})
+
 test('the alarm "No healthy ingress task" is created after the first tasks are healthy', () => {
   const alarm = resourcesOfType('AWS::CloudWatch::Alarm').find(
     ({ Properties }) => Properties.AlarmName === 'Mailflow: No healthy ingress task',

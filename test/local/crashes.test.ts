@@ -6,10 +6,10 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { DynamoDBClient, ScanCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb'
-import { ChangeMessageVisibilityCommand, GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs'
+import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { type HoldingPartner, startHoldingPartner } from '../support/local/holding-partner.ts'
 import { setUpMailboxServer } from '../support/local/mailbox-server.ts'
+import { QueueWaits } from '../support/local/queue-waits.ts'
 import {
   Api,
   messageIdIn,
@@ -23,12 +23,14 @@ import {
 let runner: RunnerProcess
 let api: Api
 let mailbox: HoldingPartner
+let waits: QueueWaits
 
 before(
   async () => {
     mailbox = await startHoldingPartner()
     runner = await startRunner({ names: {} })
     api = new Api(runner.endpoints)
+    waits = new QueueWaits(runner.endpoints)
     await setUpMailboxServer(api, mailbox)
   },
   { timeout: 120_000 },
@@ -117,12 +119,12 @@ test('workers that are killed during SMTP transactions lose no message, and Leas
     ids.push(messageIdIn(await send(name)))
     await mailbox.waitForHeld(ids.length)
   }
-  const inFlightMessages = await inFlight()
+  const inFlightMessages = await waits.inFlight()
   process.kill(runner.endpoints.pids.runner, 'SIGUSR2')
   await runner.stderrLine(/SIGUSR2: killed [1-9]\d* running Lambda workers/)
   await mailbox.waitForAbandoned(names.length)
   mailbox.isHolding = false
-  await skipWait(inFlightMessages)
+  await waits.skip(inFlightMessages)
 
   await untilAllDelivered(ids)
   for (const name of names) {
@@ -171,7 +173,7 @@ test('workers that are killed at any moment lose no message, and LeasesExpired c
 /** Waits until every message is delivered. */
 async function untilAllDelivered(ids: readonly string[]): Promise<void> {
   const open = new Set(ids)
-  const skipLongWait = createWaitSkipper()
+  const skipLongWait = waits.createSkipper(maxHoldPolls)
   await waitForResult(async () => {
     for (const id of open) {
       const trace = await api
@@ -184,86 +186,11 @@ async function untilAllDelivered(ids: readonly string[]): Promise<void> {
   }, 1000)
 }
 
-/** Number of polls, one per second, after which no living worker can still hold a batch, even on a slow machine. */
-const maxHoldSeconds = 6
-
-/**
- * A batch whose worker died stays invisible for up to ten minutes, and its claims are valid for six minutes. The
- * returned function is called at each poll. It ends the wait when a job was in flight for more than `maxHoldSeconds`
- * polls.
- */
-function createWaitSkipper(): () => Promise<void> {
-  let pollCounts = new Map<string, number>()
-  return async () => {
-    const handles = await inFlight()
-    pollCounts = new Map(handles.map(({ handle }) => [handle, (pollCounts.get(handle) ?? 0) + 1]))
-    const abandoned = handles.filter(({ handle }) => (pollCounts.get(handle) ?? 0) > maxHoldSeconds)
-    if (abandoned.length > 0) await skipWait(abandoned)
-  }
-}
+/** Polls are one second apart. */
+const maxHoldPolls = 6
 
 const credentials = { accessKeyId: 'local', secretAccessKey: 'local' }
 const sqs = () => new SQSClient({ region: 'us-east-1', credentials, endpoint: runner.endpoints.sqs })
-const dynamodb = () =>
-  new DynamoDBClient({ region: 'us-east-1', credentials, endpoint: runner.endpoints.dynamodb })
-
-interface InFlight {
-  url: string
-  handle: string
-}
-
-/** Reads the in-flight messages from the queue emulator. */
-async function inFlight(): Promise<InFlight[]> {
-  const stages = ['evaluation', 'authentication', 'delivery', 'bounce', 'events'].map(
-    (stage) => runner.endpoints.queues[stage] ?? assert.fail(`no queue ${stage}`),
-  )
-  const lists = await Promise.all(
-    stages.map(async (url) => {
-      const response = await fetch(`${runner.endpoints.sqs}/_fauxqs/queues/${url.split('/').at(-1)}`)
-      const { messages } = (await response.json()) as { messages: { inflight: { receiptHandle: string }[] } }
-      return messages.inflight.map(({ receiptHandle }) => ({ url, handle: receiptHandle }))
-    }),
-  )
-  return lists.flat()
-}
-
-async function skipWait(abandoned: readonly InFlight[]): Promise<void> {
-  await endLeases()
-  for (const { url, handle } of abandoned)
-    await unlessEnded(
-      'MessageNotInflight',
-      sqs().send(
-        new ChangeMessageVisibilityCommand({ QueueUrl: url, ReceiptHandle: handle, VisibilityTimeout: 0 }),
-      ),
-    )
-}
-
-/** Ignores the error `name`: a worker finished the message or the claim between the test's read and its change. */
-async function unlessEnded(name: string, touch: Promise<unknown>): Promise<void> {
-  await touch.catch((error: Error) => {
-    if (error.name !== name) throw error
-  })
-}
-
-async function endLeases(): Promise<void> {
-  const table = { TableName: runner.endpoints.tables.messages }
-  const { Items = [] } = await dynamodb().send(
-    new ScanCommand({ ...table, FilterExpression: 'attribute_exists(leaseUntil)' }),
-  )
-  for (const { pk, sk } of Items)
-    await unlessEnded(
-      'ConditionalCheckFailedException',
-      dynamodb().send(
-        new UpdateItemCommand({
-          ...table,
-          Key: { pk: pk as never, sk: sk as never },
-          UpdateExpression: 'SET leaseUntil = :past',
-          ConditionExpression: 'attribute_exists(leaseUntil)',
-          ExpressionAttributeValues: { ':past': { N: '0' } },
-        }),
-      ),
-    )
-}
 
 /** Sums a metric over the logs of all units (CloudWatch's embedded metric format). */
 function metric(name: string): number {
@@ -275,7 +202,7 @@ function metric(name: string): number {
 }
 
 async function assertQueuesEmpty(): Promise<void> {
-  const skipLongWait = createWaitSkipper()
+  const skipLongWait = waits.createSkipper(maxHoldPolls)
   await waitForResult(async () => {
     await skipLongWait()
     const counts = await Promise.all(Object.entries(runner.endpoints.queues).map(countsOf))

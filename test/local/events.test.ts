@@ -13,11 +13,12 @@ import { DuckDBInstance } from '@duckdb/node-api'
 import type { MailEvent } from '../../shared/contract/events.ts'
 import { EventQueue } from '../../shared/events/event-queue.ts'
 import { hourOf } from '../../shared/events/hours.ts'
-import { SealMarker } from '../../shared/events/seal-marker.ts'
+import type { SealMarker } from '../../shared/events/seal-marker.ts'
 import { mailflow } from '../support/cli/mailflow.ts'
 import { Api, type RunnerProcess, startRunner, waitForResult } from '../support/local/runner.ts'
 import { Random } from '../support/random.ts'
 import { sampleEvents } from '../support/sample-events.ts'
+import { SealedHours } from './exactness/sealed-hours.ts'
 
 const aws = { region: 'us-east-1', credentials: { accessKeyId: 'a', secretAccessKey: 'b' } }
 const folder = mkdtempSync(join(tmpdir(), 'mailflow-events-'))
@@ -41,12 +42,14 @@ const events: MailEvent[] = [
 let runner: RunnerProcess
 let s3: S3Client
 let sqs: SQSClient
+let hours: SealedHours
 
 before(
   async () => {
     runner = await startRunner({ names: {} })
     s3 = new S3Client({ ...aws, endpoint: runner.endpoints.s3, forcePathStyle: true })
     sqs = new SQSClient({ ...aws, endpoint: runner.endpoints.sqs })
+    hours = new SealedHours(runner.endpoints)
   },
   { timeout: 120_000 },
 )
@@ -60,17 +63,6 @@ async function keysOf(prefix: string): Promise<string[]> {
     new ListObjectsV2Command({ Bucket: runner.endpoints.eventsBucket, Prefix: prefix }),
   )
   return Contents.map(({ Key = '' }) => Key)
-}
-
-async function seal(request: object): Promise<SealMarker[]> {
-  const { functions, lambda } = runner.endpoints
-  const name = functions.find((each) => each.startsWith('SealingFunction'))
-  const response = await fetch(`${lambda}/2015-03-31/functions/${name}/invocations`, {
-    method: 'POST',
-    body: JSON.stringify(request),
-  })
-  const markers = await response.json()
-  return SealMarker.array().parse(markers, { error: () => JSON.stringify(markers) })
 }
 
 async function download(prefix: string): Promise<void> {
@@ -87,9 +79,9 @@ test('events that are sent twice are counted once, and DuckDB reads them', { tim
   await queue.send(events.slice(100))
   // The hour may end during the test.
   const total = await waitForResult(async () => {
-    const hours = [...new Set([hour, hourOf(Date.now())])]
+    const recorded = [...new Set([hour, hourOf(Date.now())])]
     const markers: SealMarker[] = []
-    for (const each of hours) markers.push(...(await seal({ hour: each })))
+    for (const each of recorded) markers.push(...(await hours.seal({ hour: each })))
     const sum = (count: (marker: SealMarker) => number) => markers.reduce((all, each) => all + count(each), 0)
     const isComplete = sum(({ events: all, duplicates }) => all + duplicates) >= 2 * events.length - 100
     return isComplete
@@ -142,11 +134,11 @@ test('a message that is no event goes to the dead letters with the reason', asyn
 })
 
 test('a scheduled run seals the last hour, and the next run finds nothing to seal', async () => {
-  const markers = await seal({ source: 'aws.events' })
+  const markers = await hours.seal({ source: 'aws.events' })
   assert.deepEqual(
     markers.map(({ events: count }) => count),
     [0],
   )
   assert.deepEqual((await keysOf('seals/')).length, 1)
-  assert.deepEqual(await seal({ source: 'aws.events' }), [])
+  assert.deepEqual(await hours.seal({ source: 'aws.events' }), [])
 })

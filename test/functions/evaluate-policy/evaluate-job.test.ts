@@ -497,6 +497,47 @@ describe('the events of a job', () => {
       assert.deepEqual(ids((await evaluate(first, receivedAt)).events), expected)
   })
 
+  test('of a first job that is decided again hours later, or of a timer, are at the time at which it was due', async () => {
+    const { evaluate } = unit()
+    const id = nextId()
+    const first = job(id, [northwind()])
+    const timer = job(nextId(), [northwind({ attempts: 1, lastAttempt: attempt() })], minutesLater(15))
+    for (const minutes of [20, 400]) {
+      const [, decided] = (await evaluate(first, minutesLater(minutes))).events
+      assert.deepEqual([decided?.kind, decided?.at], ['Decided', receivedAt.toISOString()])
+      const [ofTimer] = (await evaluate(timer, minutesLater(minutes))).events
+      assert.deepEqual([ofTimer?.kind, ofTimer?.at], ['Decided', minutesLater(15).toISOString()])
+    }
+  })
+
+  test("of the first job are also those of an administrator's job, if the first job may not have sent them", async () => {
+    const { evaluate, trace } = unit()
+    const id = nextId()
+    await evaluate(job(id, [northwind()]), receivedAt)
+    const retry = (minutes: number) => ({ ...job(id, [northwind()], minutesLater(minutes)), retry: true })
+    const decided = (position: string) => ['Decided', eventId('Decided', id, 'b@northwind.example', position)]
+    const { events, sendJobs } = await evaluate(retry(2), minutesLater(2))
+    const position = (minutes: number) => jobPosition(0, minutesLater(minutes).toISOString())
+    assert.deepEqual(ids(events), [decided(position(2)), decided('00000#')])
+    await sendJobs()
+    assert.deepEqual(ids((await evaluate(retry(3), minutesLater(3))).events), [decided(position(3))])
+    await trace.recordReturn(id, 'b@northwind.example', { at: minutesLater(4).toISOString(), by: 'ann' })
+    assert.deepEqual(ids((await evaluate(retry(5), minutesLater(5))).events), [
+      ['Bounced', eventId('Bounced', id, 'b@northwind.example')],
+    ])
+  })
+
+  test('of a message to a canary and to another recipient are those of the other recipient', async () => {
+    const id = nextId()
+    const both = job(id, [northwind({ address: canary }), northwind()])
+    const { events } = await unit().evaluate({ ...both, message: { ...both.message, canary } }, receivedAt)
+    assert.deepEqual(ids(events), [
+      ['Accepted', eventId('Accepted', id)],
+      ['Decided', eventId('Decided', id, 'b@northwind.example', '00000#')],
+    ])
+    assert.equal(events[0]?.recipients, 1)
+  })
+
   test('of one of several first jobs of a message have the number of all its recipients', async () => {
     const { events } = await unit().evaluate(
       { ...job(nextId(), [northwind()]), recipientsInAll: 250 },

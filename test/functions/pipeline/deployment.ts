@@ -233,7 +233,9 @@ export class SimulatedDeployment {
       request: (command) => worker.step(describe(command), () => this.#request(command, worker)),
       send: (unit, outgoing) => worker.step(`send to ${unit}`, () => this.#send(unit, outgoing, worker)),
       emit: (events) =>
-        worker.step(`emit ${events.map(({ kind }) => kind)}`, () => this.witness.recordEvents(events)),
+        worker.step(`emit ${events.map(({ kind }) => kind)}`, () =>
+          this.witness.recordEvents(events, this.#now),
+        ),
       read: (reference) => worker.step('read', () => this.#read(reference)),
       authenticate: () =>
         worker.step('authenticate', () => ({

@@ -1,7 +1,7 @@
 /** Rules that hold for every run, and the check of one run. */
 import type { Recipient } from '../../../shared/contract/message.ts'
 import { maxFaults } from './deployment.ts'
-import { eventRules } from './event-rules.ts'
+import { eventRules } from './events/event-rules.ts'
 import type { History } from './simulation.ts'
 import type { Notification, Transmission, Witness } from './witness.ts'
 

@@ -236,10 +236,12 @@ const loosenedSets = [
   only({ ...verified, minimumTlsVersion: 'TLSv1.3' }),
 ]
 
+/** @param at when the message is received */
 export async function simulate(
   mode: Mode,
   seed: number,
   table: SimulationOptions['table'],
+  at = receivedAt,
 ): Promise<History> {
   const { held = false, loosened = false, unauthenticated = false, ...modeFaults } = mode
   const faults = { ...noFaults, ...modeFaults }
@@ -247,6 +249,7 @@ export async function simulate(
   const { sent, recipients, octets } = mail(seed, random, {
     isFromOrganisation: loosened,
     isAuthenticated: !unauthenticated,
+    at,
   })
   const setup = new SimulatedDeployment({
     random,
@@ -256,7 +259,7 @@ export async function simulate(
     otherConnectors: loosened ? loosenedSets : [delivering, refusing, bouncingOnTlsFailure, holding],
     mayChange: ({ decided }) =>
       !loosened || recipients.every(({ address }) => decided.has(`${sent.id} ${address}`)),
-    now: receivedAt.getTime() + (held ? 0 : ageMs(faults, random)),
+    now: at.getTime() + (held ? 0 : ageMs(faults, random)),
   })
   setup.accept({ message: sent, recipients, notBefore: null }, octets)
   await setup.run()
@@ -277,13 +280,18 @@ export async function simulate(
 function mail(
   seed: number,
   random: Random,
-  { isFromOrganisation, isAuthenticated }: { isFromOrganisation: boolean; isAuthenticated: boolean },
+  {
+    isFromOrganisation,
+    isAuthenticated,
+    at,
+  }: { isFromOrganisation: boolean; isAuthenticated: boolean; at: Date },
 ) {
   const id = `01KF0CVZT0${String(seed).padStart(16, '0')}`
   const { content, octets } = storedContent(id)
   const mailFrom = random.happens(0.1) ? '' : 'a@elsewhere.example'
   const sent = authenticatedMessage({
     id,
+    receivedAt: at.toISOString(),
     content,
     size: octets.length,
     mailFrom,

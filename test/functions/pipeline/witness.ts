@@ -53,6 +53,8 @@ export class Witness {
   readonly releases: { order: number; message: string; address: string }[] = []
   /** Attempts with the workers that claimed them and did not release them. */
   claims: { message: string; address: string; attempt: number; worker: string }[] = []
+  /** The events of each request to the events queue, with the simulated time. */
+  readonly emissions: { at: number; events: readonly MailEvent[] }[] = []
   /** The events that were sent, by id. Of copies, the first one counts. */
   readonly events = new Map<string, MailEvent>()
   /** Recipients with an event that decides their delivery, as `ID ADDRESS`; a copy may decide otherwise. */
@@ -61,7 +63,8 @@ export class Witness {
   readonly jobsBeforeEvents: string[] = []
   #order = 0
 
-  recordEvents(events: readonly MailEvent[]): void {
+  recordEvents(events: readonly MailEvent[], at: number): void {
+    this.emissions.push({ at, events })
     for (const event of events) {
       const { id, kind, messageId, recipient, decision } = event
       if (!this.events.has(id)) this.events.set(id, event)

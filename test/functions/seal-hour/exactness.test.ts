@@ -18,8 +18,15 @@ const recordedEvent = fc.record({
   kind: fc.constantFrom(...EventKind.options),
   message: fc.nat(30),
   minute: fc.integer({ min: 0, max: (hours - 1) * 60 }),
-  /** -1: the clock of the writer is ahead. */
-  copies: fc.array(fc.integer({ min: -1, max: hours }), { minLength: 1, maxLength: 4 }),
+  copies: fc.array(
+    fc.record({
+      /** -1: the clock of the writer is ahead. */
+      later: fc.integer({ min: -1, max: hours }),
+      /** Two workers may write different times. */
+      minutes: fc.nat(59),
+    }),
+    { minLength: 1, maxLength: 4 },
+  ),
 })
 
 const scenario = fc.record({
@@ -43,8 +50,13 @@ test('the rollups and the Parquet files have each distinct event once, in any or
       for (const { number, kind, message, minute, copies } of events) {
         const at = startOf(firstHour) + minute * 60_000
         const messageId = kind === 'Rejected' ? undefined : `message${message}`
-        const event = { id: eventId(kind, number), at: new Date(at).toISOString(), kind, messageId }
-        for (const later of copies) {
+        for (const { later, minutes } of copies) {
+          const event = {
+            id: eventId(kind, number),
+            at: new Date(at + minutes * 60_000).toISOString(),
+            kind,
+            messageId,
+          }
           const recorded = addHours(hourOf(at), later)
           byHour.set(recorded, [...(byHour.get(recorded) ?? []), event])
         }

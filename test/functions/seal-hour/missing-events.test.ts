@@ -22,7 +22,6 @@ test('the position of the first job is that of the trace', () =>
 const keys: Partial<Record<EventKind, readonly (string | number)[]>> = {
   Accepted: [],
   Decided: [address, firstPosition],
-  Delivered: [address, 1],
   Bounced: [address],
 }
 
@@ -33,6 +32,7 @@ interface Case {
   /** Time of the last change in the table. */
   changedAt: string
   attempts?: number
+  failedAttempts?: number
   /** Events with the times at which they are recorded. */
   events: readonly [kind: EventKind, recordedAt: string, attempt?: number][]
   /** Missing events of the seals of these hours. */
@@ -45,6 +45,13 @@ const all: Case['events'] = [
   ['Accepted', '2026-11-30T21:00:04Z'],
   ['Decided', '2026-11-30T21:00:04Z'],
   ['Delivered', '2026-11-30T21:01:00Z'],
+]
+
+const afterAttempt: Case['events'] = [
+  ['Accepted', '2026-11-30T21:00:04Z'],
+  ['Decided', '2026-11-30T21:00:04Z'],
+  ['Attempted', '2026-11-30T21:00:04Z', 1],
+  ['Bounced', '2026-11-30T21:00:04Z'],
 ]
 
 const cases: Case[] = [
@@ -74,6 +81,29 @@ const cases: Case[] = [
       ['Bounced', '2026-11-30T21:00:04Z'],
     ],
     missing: { '2026-11-30T22': {}, '2026-12-02T21': {} },
+  },
+  ...(['Decided', 'Attempted', 'Bounced'] as const).map((lost) => ({
+    what: `the lost event ${lost} of a bounce after an attempt`,
+    receivedAt: received,
+    state: 'Bounced' as const,
+    failedAttempts: 1,
+    changedAt: '2026-11-30T21:00:03Z',
+    events: afterAttempt.filter(([kind]) => kind !== lost),
+    missing: { '2026-11-30T22': { [lost]: 1 }, '2026-12-02T21': { [lost]: 1 } },
+  })),
+  {
+    what: 'the lost event of the first attempt of a deferral',
+    receivedAt: received,
+    state: 'Deferred',
+    failedAttempts: 2,
+    changedAt: '2026-11-30T21:00:03Z',
+    events: [
+      ['Accepted', '2026-11-30T21:00:04Z'],
+      ['Decided', '2026-11-30T21:00:04Z'],
+      ['Attempted', '2026-11-30T21:00:04Z', 2],
+    ],
+    missing: { '2026-11-30T22': { Attempted: 1 } },
+    open: { '2026-11-30T22': 1 },
   },
   {
     what: 'the lost event of a bounce',
@@ -113,10 +143,13 @@ const cases: Case[] = [
     receivedAt: '2026-11-30T20:10:00Z',
     state: 'Delivered',
     attempts: 3,
+    failedAttempts: 2,
     changedAt: '2026-12-01T05:30:00Z',
     events: [
       ['Accepted', '2026-11-30T20:11:00Z'],
       ['Decided', '2026-11-30T20:11:00Z'],
+      ['Attempted', '2026-11-30T20:12:00Z', 1],
+      ['Attempted', '2026-12-01T01:12:00Z', 2],
       ['Delivered', '2026-12-01T05:31:00Z', 3],
     ],
     missing: { '2026-11-30T22': {}, '2026-12-02T21': {} },
@@ -127,10 +160,13 @@ const cases: Case[] = [
     receivedAt: '2026-11-30T20:10:00Z',
     state: 'Delivered',
     attempts: 3,
+    failedAttempts: 2,
     changedAt: '2026-12-01T05:30:00Z',
     events: [
       ['Accepted', '2026-11-30T20:11:00Z'],
       ['Decided', '2026-11-30T20:11:00Z'],
+      ['Attempted', '2026-11-30T20:12:00Z', 1],
+      ['Attempted', '2026-12-01T01:12:00Z', 2],
     ],
     missing: { '2026-11-30T22': {}, '2026-12-02T21': { Delivered: 1 } },
   },
@@ -168,7 +204,17 @@ const cases: Case[] = [
   },
 ]
 
-for (const { what, receivedAt, state, changedAt, attempts = 1, events, missing, open = {} } of cases)
+for (const {
+  what,
+  receivedAt,
+  state,
+  changedAt,
+  attempts = 1,
+  failedAttempts = 0,
+  events,
+  missing,
+  open = {},
+} of cases)
   test(`${what}: ${Object.values(missing).some((kinds) => Object.keys(kinds).length > 0) ? 'is found' : 'is not missing'}`, async () => {
     const sealed = new SealedEvents({
       recipients: {
@@ -176,11 +222,11 @@ for (const { what, receivedAt, state, changedAt, attempts = 1, events, missing, 
           if (hour === hourOf(Date.parse(receivedAt))) yield { messageId, address }
         },
         status: async (recipients) =>
-          recipients.map(() => ({ state, attempts, changedAt: Date.parse(changedAt) })),
+          recipients.map(() => ({ state, attempts, failedAttempts, changedAt: Date.parse(changedAt) })),
       },
     })
     for (const [kind, recordedAt, attempt] of events) {
-      const key = kind === 'Delivered' ? [address, attempt ?? 1] : (keys[kind] ?? [])
+      const key = keys[kind] ?? [address, attempt ?? 1]
       const event = { id: eventId(kind, messageId, ...key), at: recordedAt, kind, messageId }
       await sealed.record(hourOf(Date.parse(recordedAt)), [event])
     }
@@ -205,7 +251,12 @@ test('the event Accepted of a message with many recipients is missing once', asy
         if (hour === '2026-11-30T20') for (const each of addresses) yield { messageId, address: each }
       },
       status: async (recipients) =>
-        recipients.map(() => ({ state: 'Delivered', attempts: 1, changedAt: Date.parse(received) })),
+        recipients.map(() => ({
+          state: 'Delivered',
+          attempts: 1,
+          failedAttempts: 0,
+          changedAt: Date.parse(received),
+        })),
     },
   })
   await sealed.record(
@@ -240,6 +291,7 @@ test('recipients are read from the index by hour and shard, with their states', 
           ...(!isCanary && indexKeys(id, receivedAt)),
           state: 'Bounced',
           claimed: 2,
+          attempts: 1,
           detail: packDetail({ verdict: { at: '2026-11-30T20:30:00.000Z' } }),
           result: packDetail({ at: '2026-11-30T20:31:00.000Z', durationMs: 1500 }),
         },
@@ -261,7 +313,10 @@ test('recipients are read from the index by hour and shard, with their states', 
       { messageId: ids[0] as string, address },
       { messageId: ids[0] as string, address: 'x@y.example' },
     ]),
-    [{ state: 'Bounced', attempts: 2, changedAt: Date.parse('2026-11-30T20:31:01.500Z') }, null],
+    [
+      { state: 'Bounced', attempts: 2, failedAttempts: 1, changedAt: Date.parse('2026-11-30T20:31:01.500Z') },
+      null,
+    ],
   )
 })
 
@@ -272,7 +327,12 @@ test('messages of the hour of the first seal are not looked at: an earlier relea
         yield { messageId: hour, address }
       },
       status: async (recipients) =>
-        recipients.map(() => ({ state: 'Pending', attempts: 0, changedAt: Date.parse(received) })),
+        recipients.map(() => ({
+          state: 'Pending',
+          attempts: 0,
+          failedAttempts: 0,
+          changedAt: Date.parse(received),
+        })),
     },
   })
   const hours = hoursBetween('2026-11-30T20', '2026-12-02T23')

@@ -103,16 +103,18 @@ describe('the event of a decision', () => {
       { connector: 'id-other', name: 'Other', mode: 'Enforce' },
     ],
   }
+  const position = '00000#'
+  const dueAt = '2026-01-15T11:59:58.000Z'
+  const job = { position, dueAt }
   const decided = {
     ...ofRecipient,
-    at,
+    at: dueAt,
     partner: 'elsewhere.example',
     inboundConnector: 'id-contoso',
     outboundConnector: 'id-northwind',
     connectorsVersion: 7,
     reason: 'ConnectorMatched',
   }
-  const position = '00000#'
   const rows: [
     name: string,
     facts: Partial<DecisionFacts>,
@@ -155,6 +157,7 @@ describe('the event of a decision', () => {
       2,
       {
         kind: 'Bounced',
+        at,
         id: eventId('Bounced', id, address),
         decision: 'Bounce',
         state: 'Bounced',
@@ -180,7 +183,7 @@ describe('the event of a decision', () => {
   ]
   for (const [name, facts, decidedBy, attempts, columns] of rows)
     test(name, () => {
-      const event = decisionEvent(mail, { address, attempts }, { ...decision, ...facts }, decidedBy, position)
+      const event = decisionEvent(mail, { address, attempts }, { ...decision, ...facts }, decidedBy, job)
       const expected = Object.entries({ ...decided, ...columns }).filter(([, value]) => value !== undefined)
       assertEvent(event, Object.fromEntries(expected))
     })
@@ -191,7 +194,7 @@ describe('the event of a decision', () => {
       recipient({ address }),
       decision,
       null,
-      position,
+      job,
     )
     assert.equal(event.partner, 'northwind.example')
   })

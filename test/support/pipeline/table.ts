@@ -46,6 +46,10 @@ export class MemoryTable {
     }
   }
 
+  get items(): Iterable<Item> {
+    return this.#items.values()
+  }
+
   item(key: Item | undefined): Item | undefined {
     return this.#items.get(keyOf(key))
   }

@@ -1,6 +1,6 @@
 /** Rules about the events of a run: they say what happened, no more and no less. */
-import { type EventKind, eventId, type MailEvent } from '../../../shared/contract/events.ts'
-import type { History } from './simulation.ts'
+import { type EventKind, eventId, type MailEvent } from '../../../../shared/contract/events.ts'
+import type { History } from '../simulation.ts'
 
 /** A recipient of the message, or of a DSN about it. */
 interface Addressed {
@@ -10,8 +10,24 @@ interface Addressed {
 
 const keyOf = ({ message, address }: Addressed): string => `${message} ${address}`
 
+/** The seal finds a copy that was recorded hours later only if it happened at the same hour, or at one next to it. */
+const maxDifferenceMs = 3_600_000
+
 /** Each rule returns what breaks it. */
 export const eventRules: Record<string, (history: History) => string[]> = {
+  'the times of copies of an event differ by less than an hour': ({ witness }) => {
+    const copies = Map.groupBy(
+      witness.emissions.flatMap(({ events }) => events),
+      ({ id }) => id,
+    )
+    return [...copies].flatMap(([, events]) => {
+      const times = events.map(({ at }) => Date.parse(at))
+      const [first] = events
+      return Math.max(...times) - Math.min(...times) < maxDifferenceMs
+        ? []
+        : [`${first?.kind} ${events.map(({ at }) => at).join(' ')}`]
+    })
+  },
   'each message has one Accepted event': (history) =>
     difference(
       messagesOf(history),
@@ -21,12 +37,15 @@ export const eventRules: Record<string, (history: History) => string[]> = {
     difference(inState(history, 'Delivered'), distinct(eventsOf(history, 'Delivered').map(recipientOf))),
   'each recipient that ends as Bounced has one Bounced event, and no other has one': (history) =>
     difference(inState(history, 'Bounced'), eventsOf(history, 'Bounced').map(recipientOf)),
-  'each recipient has a Decided event of its first decision, or a Bounced event': (history) =>
+  'each recipient has a Decided event of its first decision, or has bounced without an attempt': (history) =>
     recipientsOf(history)
       .filter(
         ({ message, address }) =>
           !history.witness.events.has(eventId('Decided', message, address, '00000#')) &&
-          !history.witness.events.has(eventId('Bounced', message, address)),
+          !(
+            history.witness.events.has(eventId('Bounced', message, address)) &&
+            attemptsOf(history, keyOf({ message, address })).length === 0
+          ),
       )
       .map(keyOf),
   'no delivery job is sent before the event of its decision': ({ witness }) => witness.jobsBeforeEvents,
