@@ -18,9 +18,14 @@ export interface FaultOptions {
   clients: Clients
 }
 
-/** Messages between two kills. */
-const messagesPerWorkerKill = 120
-const messagesPerIngressKill = 450
+/**
+ * Messages between two kills, at least. A killed worker keeps its slots of the partner until their leases end, so more kills
+ * would only let all mail wait.
+ */
+const minMessagesPerWorkerKill = 120
+const minMessagesPerIngressKill = 450
+const maxWorkerKills = 30
+const maxIngressKills = 10
 /** Share of the messages in a queue of which a copy is sent at each poll. */
 const duplicateShare = 0.1
 const maxDuplicateDelaySeconds = 20
@@ -37,10 +42,15 @@ export class Faults {
   readonly #waits: QueueWaits
   readonly #sqs: SQSClient
   readonly #skipWaits: () => Promise<void>
+  readonly #messagesPerWorkerKill: number
+  readonly #messagesPerIngressKill: number
 
   constructor(runner: RunnerProcess, options: FaultOptions) {
     this.#runner = runner
     this.#options = options
+    const { messages } = options
+    this.#messagesPerWorkerKill = Math.max(minMessagesPerWorkerKill, messages / maxWorkerKills)
+    this.#messagesPerIngressKill = Math.max(minMessagesPerIngressKill, messages / maxIngressKills)
     this.#waits = new QueueWaits(runner.endpoints)
     this.#skipWaits = this.#waits.createSkipper(maxHoldPolls)
     this.#sqs = new SQSClient({
@@ -58,8 +68,9 @@ export class Faults {
     })
     while (isSending) {
       const { size } = this.#options.clients.counts.accepted
-      if (size > (this.counts.workerKills + 0.5) * messagesPerWorkerKill) await this.#killWorkers()
-      if (size > (this.counts.ingressKills + 0.5) * messagesPerIngressKill) await this.#killIngress()
+      const { workerKills, ingressKills } = this.counts
+      if (size > (workerKills + 0.5) * this.#messagesPerWorkerKill) await this.#killWorkers()
+      if (size > (ingressKills + 0.5) * this.#messagesPerIngressKill) await this.#killIngress()
       await this.#sendDuplicates()
       await this.#skipWaits()
       await delay(pollMs)

@@ -20,6 +20,7 @@ await Promise.all(
   Array.from({ length: step }, (_, first) =>
     simulateInWorker({ first, step, messages }, (run) => {
       adding = adding.then(() => check.add(run))
+      for (const line of run.broken.slice(0, 2)) process.stderr.write(`${line}\n`)
       if (++simulated % 10_000 === 0) process.stderr.write(`${simulated} messages\n`)
       return adding
     }),
