@@ -135,7 +135,7 @@ for (const [name, settings] of Object.entries(deployments))
         assert.equal(table.DeletionProtectionEnabled, deletionProtection)
       }
       for (const { url, KmsMasterKeyId } of stack.queues) assert.equal(KmsMasterKeyId, encryptionKeyArn, url)
-      assert.equal(stack.buckets.length, 2)
+      assert.equal(stack.buckets.length, 3)
       for (const { rules, Policy } of stack.buckets) {
         assert.equal(rules[0].ApplyServerSideEncryptionByDefault.KMSMasterKeyID, encryptionKeyArn)
         const effects = JSON.parse(Policy).Statement.map(({ Effect }: Json) => Effect)

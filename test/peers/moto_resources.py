@@ -2,6 +2,7 @@
 import json
 
 import boto3
+from moto.awslambda.models import EventSourceMapping
 from moto.cloudformation.parsing import get_model_map
 from moto.elbv2.models import FakeTargetGroup
 
@@ -117,3 +118,5 @@ def register() -> None:
     )
     # Its only attribute in the template is TargetGroupFullName.
     FakeTargetGroup.get_cfn_attribute = lambda group, name: group.arn.split(":")[-1]
+    # moto 5.1 permits ten records of a queue. AWS permits 10,000 with a batching window, which the template's tests check.
+    EventSourceMapping.batch_size = None
