@@ -9,7 +9,7 @@ export type EventFields = Omit<
   'id' | 'kind' | 'softwareVersion' | 'senderDomain' | 'recipientDomain'
 >
 
-/** Octets of a text that comes from another server, such as a reply. */
+/** Characters of a text that comes from another server, such as a reply. */
 const maxTextLength = 500
 
 /**
