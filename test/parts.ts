@@ -11,7 +11,7 @@ const under = (...folders: string[]) => testFiles.filter((file) => isUnder(file,
 
 /**
  * Tests that start many programs: runners, ingresses, npm. Also those of benchmarks, of many kinds of certificates, of
- * outages, and of many messages or DSNs.
+ * outages, of many messages or DSNs, and of commands that read the whole trace many times.
  */
 const programs = [
   ...under(
@@ -20,12 +20,23 @@ const programs = [
     'test/functions/pipeline/outages/',
     'test/shared/tls/chains/',
   ),
+  'test/cli/check/certificate.test.ts',
+  'test/cli/connectors/connectors.test.ts',
+  'test/cli/connectors/edit.test.ts',
   'test/cli/process.test.ts',
+  'test/cli/redrive.test.ts',
+  'test/cli/trace/trace.test.ts',
   'test/drill/restore.test.ts',
   'test/functions/bounce-message/unknown-sender.test.ts',
+  'test/functions/connector-api/dead-letters.test.ts',
+  'test/functions/connector-api/retry-all.test.ts',
+  'test/functions/connector-api/validate-inbound.test.ts',
+  'test/functions/connector-api/waiting-mail.test.ts',
   'test/functions/deliver-message/ses-slots.test.ts',
+  'test/functions/retry/retry.test.ts',
   'test/functions/smtp-ingress/main.test.ts',
   'test/functions/smtp-ingress/rotation.test.ts',
+  'test/infra/nag.test.ts',
   'test/local/certificates.test.ts',
   'test/local/changes.test.ts',
   'test/local/crashes.test.ts',
@@ -33,9 +44,16 @@ const programs = [
   'test/local/events.test.ts',
   'test/local/exactness.test.ts',
   'test/local/exchange-online.test.ts',
+  'test/local/mta-sts.test.ts',
   'test/local/recipients.test.ts',
+  'test/local/revocation.test.ts',
   'test/local/rotation.test.ts',
+  'test/local/settings.test.ts',
   'test/local/stop.test.ts',
+  'test/local/tls-reports.test.ts',
+  'test/local/validate.test.ts',
+  'test/shared/messages/history.test.ts',
+  'test/shared/tls-reports/counters.test.ts',
 ]
 const isProgram = (file: string) => programs.includes(file)
 
@@ -54,7 +72,7 @@ const sharing: readonly (readonly string[])[] = [
   // The second test uses the bundles that the first test stores.
   ['test/infra/local/synthesise.test.ts', 'test/infra/synth.test.ts'],
   // These tests read the same templates, each synthesised once.
-  testFiles.filter((file) => /^test\/(docs|infra)\/[^/]+$/.test(file) && !/(nag|synth)\.test/.test(file)),
+  testFiles.filter((file) => /^test\/(docs|infra)\/[^/]+$/.test(file) && !/synth\.test/.test(file)),
   // These tests share a runner.
   [
     'test/local/expiry-watch.test.ts',
@@ -67,7 +85,7 @@ const sharing: readonly (readonly string[])[] = [
 
 /** Files that need their own process, the slowest first. */
 export const alone: readonly (readonly [reason: string, ...patterns: RegExp[]])[] = [
-  ['takes as long as several other files', /infra\/nag\.test/, /pipeline\.test/],
+  ['takes as long as several other files', /pipeline\.test/],
   [
     'sets the authorities that every connection of its process trusts',
     /net\/levels\/(levels|fuzz|one-batch)/,

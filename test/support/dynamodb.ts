@@ -1,7 +1,7 @@
 /** DynamoDB in this process, with the stack's three tables. */
 import type { AddressInfo } from 'node:net'
 import { CreateTableCommand, type CreateTableCommandInput, DynamoDBClient } from '@aws-sdk/client-dynamodb'
-import { DeleteCommand, DynamoDBDocumentClient, paginateScan } from '@aws-sdk/lib-dynamodb'
+import { BatchWriteCommand, DynamoDBDocumentClient, paginateScan } from '@aws-sdk/lib-dynamodb'
 import { startTables } from '../../infra/local/aws/tables.ts'
 import { byTime, byTimeAttributes } from '../../shared/contract/messages-index.ts'
 
@@ -83,8 +83,14 @@ export async function startDynamoDb(): Promise<TestDynamoDb> {
 
 /** Deletes the items of the connectors table. */
 export async function emptyTable({ documents, connectorsTable }: TestDynamoDb): Promise<void> {
-  const pages = paginateScan({ client: documents }, { TableName: connectorsTable })
+  const pages = paginateScan({ client: documents, pageSize: 25 }, { TableName: connectorsTable })
   for await (const { Items = [] } of pages)
-    for (const { pk, sk } of Items)
-      await documents.send(new DeleteCommand({ TableName: connectorsTable, Key: { pk, sk } }))
+    if (Items.length > 0)
+      await documents.send(
+        new BatchWriteCommand({
+          RequestItems: {
+            [connectorsTable]: Items.map(({ pk, sk }) => ({ DeleteRequest: { Key: { pk, sk } } })),
+          },
+        }),
+      )
 }

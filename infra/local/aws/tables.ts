@@ -4,20 +4,11 @@
  * undone if a condition fails.
  */
 import { once } from 'node:events'
-import {
-  createServer,
-  type IncomingMessage,
-  type RequestListener,
-  type Server,
-  type ServerResponse,
-} from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
 import dynalite from 'dynalite'
+import inject from 'light-my-request'
 
 type Item = Record<string, unknown>
-
-/** Marks the requests that a transaction consists of. A caller makes none of them. */
-export const transactionPartHeader = 'x-mailflow-transaction-part'
 
 interface Write extends Record<string, unknown> {
   TableName: string
@@ -32,8 +23,6 @@ export async function startTables(path: string | null): Promise<Server> {
   const emulator = dynalite({ ...(path !== null && { path }), createTableMs: 0 })
   const [passOn] = emulator.listeners('request') as RequestListener[]
   if (passOn === undefined) throw new Error('The emulator of DynamoDB has no request listener.')
-  // Requests of transactions, which must not wait for the transaction.
-  const inner = createServer(passOn).listen(0, '127.0.0.1')
   const gate = new Gate()
   emulator.removeAllListeners('request')
   emulator.on('request', (request, response) => {
@@ -41,20 +30,14 @@ export async function startTables(path: string | null): Promise<Server> {
     const run = async () => {
       if (response.closed) return
       const ended = once(response, 'close')
-      if (isTransaction) await transact(request, response, originOf(inner))
+      if (isTransaction) await transact(request, response, passOn)
       else passOn(request, response)
       await ended
     }
     void (isTransaction ? gate.alone(run) : gate.together(run))
   })
-  const close = emulator.close.bind(emulator)
-  emulator.close = (done) => {
-    inner.close()
-    inner.closeAllConnections()
-    return close(done)
-  }
   emulator.listen(0, '127.0.0.1')
-  await Promise.all([once(emulator, 'listening'), once(inner, 'listening')])
+  await once(emulator, 'listening')
   return emulator
 }
 
@@ -83,17 +66,19 @@ class Gate {
 const operationOf = ({ headers }: IncomingMessage): string =>
   String(headers['x-amz-target'] ?? '').replace(/^.*\./, '')
 
-const originOf = (server: Server): string => `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-
 interface Done {
   write: Write
   /** The item before the write; undefined for none. */
   previous: Item | undefined
 }
 
-async function transact(request: IncomingMessage, response: ServerResponse, origin: string): Promise<void> {
+async function transact(
+  request: IncomingMessage,
+  response: ServerResponse,
+  passOn: RequestListener,
+): Promise<void> {
   try {
-    await answerTransaction(request, response, origin)
+    await answerTransaction(request, response, passOn)
   } catch (error) {
     answer(response, 500, { __type: 'InternalServerError', message: String(error) })
   }
@@ -102,12 +87,12 @@ async function transact(request: IncomingMessage, response: ServerResponse, orig
 async function answerTransaction(
   request: IncomingMessage,
   response: ServerResponse,
-  origin: string,
+  passOn: RequestListener,
 ): Promise<void> {
   const { TransactItems } = JSON.parse(await textOf(request)) as {
     TransactItems: Partial<Record<Operation, Write>>[]
   }
-  const call = (operation: string, input: Item) => callEmulator(origin, request, operation, input)
+  const call = (operation: string, input: Item) => callEmulator(passOn, request, operation, input)
   const writes = TransactItems.map((item, index) => {
     const [operation, write] = Object.entries(item)[0] as [Operation, Write]
     return { operation, write, index }
@@ -160,23 +145,18 @@ async function keyOf(call: Call, { TableName, Item = {} }: Write): Promise<Item>
 }
 
 async function callEmulator(
-  origin: string,
-  { headers }: IncomingMessage,
+  passOn: RequestListener,
+  { headers: { 'content-length': _, ...headers } }: IncomingMessage,
   operation: string,
   input: Item,
 ): Promise<{ status: number; body: Item }> {
-  const reply = await fetch(origin, {
+  const reply = await inject(passOn, {
     method: 'POST',
-    headers: {
-      'content-type': 'application/x-amz-json-1.0',
-      'x-amz-target': `DynamoDB_20120810.${operation}`,
-      authorization: headers.authorization ?? '',
-      'x-amz-date': String(headers['x-amz-date'] ?? ''),
-      [transactionPartHeader]: '1',
-    },
-    body: JSON.stringify(input),
+    url: '/',
+    headers: { ...headers, 'x-amz-target': `DynamoDB_20120810.${operation}` },
+    payload: JSON.stringify(input),
   })
-  return { status: reply.status, body: (await reply.json()) as Item }
+  return { status: reply.statusCode, body: reply.json<Item>() }
 }
 
 async function textOf(request: IncomingMessage): Promise<string> {

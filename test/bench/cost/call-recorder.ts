@@ -8,7 +8,6 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type AttributeValue, DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb'
-import { transactionPartHeader } from '../../../infra/local/aws/tables.ts'
 import type { MeasuredInvocation } from '../../../infra/local/lambda/function.ts'
 import {
   type AwsCall,
@@ -45,7 +44,6 @@ export function startRecorder(
   const onRequest = (message: unknown) => {
     const { request, response } = message as { request: IncomingMessage; response: ServerResponse }
     const signature = readSignature(request.headers)
-    if (transactionPartHeader in request.headers) return
     if (signature === null || signature.accessKey === recorderKey || !(signature.service in latenciesMs))
       return
     observe(request, response, signature, items, observer)

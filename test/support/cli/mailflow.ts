@@ -5,7 +5,7 @@ import { buffer } from 'node:stream/consumers'
 import { run } from '../../../cli/run.ts'
 import type { Dependencies } from '../../../functions/connector-api/api.ts'
 import { type ApiCall, type ApiResult, createTestApi } from '../api-client.ts'
-import { startDynamoDb, type TestDynamoDb } from '../dynamodb.ts'
+import { emptyTable, startDynamoDb, type TestDynamoDb } from '../dynamodb.ts'
 
 export interface CommandResult {
   status: number
@@ -61,7 +61,7 @@ export async function startApi(
     call,
     evaluation,
     mailflow: (...args) => mailflow(args, { env: { MAILFLOW_API: url }, now }),
-    clear: () => clear(call),
+    clear: () => emptyTable(database),
     async stop() {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
@@ -123,14 +123,4 @@ export async function mailflow(args: readonly string[], around: CommandOptions =
     now: around.now ?? Date.now,
   })
   return { status, ...output }
-}
-
-async function clear(call: HttpApi['call']): Promise<void> {
-  for (const path of ['/accepted-domains', '/inbound-connectors', '/outbound-connectors']) {
-    const { body } = await call(`GET ${path}?limit=200`)
-    for (const { id, domain } of body.items)
-      await call(`DELETE ${path}/${id ?? domain}${path.startsWith('/outbound') ? '?waiting=hold' : ''}`, {
-        headers: { 'if-match': '*' },
-      })
-  }
 }
