@@ -454,7 +454,16 @@ export const Config = z
     /** Timeouts and concurrency of the functions. */
     functions: z
       .strictObject({
-        evaluate: unit(30, 50),
+        evaluate: z
+          .strictObject({
+            /** Seconds that one invocation may take. @default 30 */
+            timeoutSeconds: z.int().min(1).max(900).default(30),
+            /** Concurrent invocations. @default 50 */
+            concurrency: concurrency.default(50),
+            /** As for `deliver`. Each message waits in addition to it, so only much mail is worth it. @default 0 */
+            batchingWindowSeconds: z.int().min(0).max(20).default(0),
+          })
+          .prefault({}),
         /**
          * A batch begins no authentication after 60 seconds, so that each ends in time. Name servers that do not answer
          * occupy at most this concurrency, and nothing else waits for it.
@@ -514,6 +523,12 @@ export const Config = z
         seal: fixedTimeoutUnit(900, 20),
       })
       .prefault({}),
+    /**
+     * Messages per second that the tables carry at once. DynamoDB raises this by itself, but takes time. AWS bills each
+     * increase above 800 once, and refuses less than what a table already carries: then set more.
+     * @default 1000
+     */
+    warmMessagesPerSecond: z.int().min(1).max(20_000).default(1000),
     /**
      * Reserves its concurrency for each function, so that no other function of the account can take it. AWS refuses a
      * reservation that leaves less than 100 unreserved, so new accounts cannot reserve.

@@ -7,6 +7,18 @@ import type { Unit } from '../unit.ts'
 import { retained } from './retained.ts'
 
 /**
+ * Write units per second of a new table or index
+ * (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/warm-throughput-scenarios.html).
+ */
+const initialWriteUnits = 4000
+
+/** @returns what a table or index needs to carry mail from the first second; nothing when a new one carries it */
+export function warmWrites(config: Config, unitsPerMessage: number): Pick<TableProps, 'warmThroughput'> {
+  const writeUnitsPerSecond = Math.ceil(config.warmMessagesPerSecond * unitsPerMessage)
+  return writeUnitsPerSecond > initialWriteUnits ? { warmThroughput: { writeUnitsPerSecond } } : {}
+}
+
+/**
  * A DynamoDB table with the keys `pk` and `sk`, billed per request. By default it can be restored to any second of the
  * last 35 days.
  */

@@ -4,7 +4,7 @@ import { byTime, byTimeAttributes } from '../../shared/contract/messages-index.t
 import { acknowledge } from '../acknowledge.ts'
 import type { Config } from '../config.ts'
 import type { Unit } from '../unit.ts'
-import { ItemTable } from './item-table.ts'
+import { ItemTable, warmWrites } from './item-table.ts'
 
 /** The message trace, and claims: each makes one side effect happen once. Items expire by `expiresAt`. */
 export class MessagesTable extends Construct {
@@ -16,6 +16,8 @@ export class MessagesTable extends Construct {
     this.retentionDays = config.traceRetentionDays
     this.table = new ItemTable(this, 'Table', config, {
       timeToLiveAttribute: 'expiresAt',
+      // Four for a message to one recipient, and room for mail that does not arrive evenly.
+      ...warmWrites(config, 5),
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: false },
     })
     acknowledge(
@@ -29,6 +31,7 @@ export class MessagesTable extends Construct {
       sortKey: { name: 'order', type: AttributeType.STRING },
       projectionType: ProjectionType.INCLUDE,
       nonKeyAttributes: byTimeAttributes,
+      ...warmWrites(config, 1.25),
     })
   }
 

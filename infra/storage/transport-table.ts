@@ -2,7 +2,7 @@ import { Construct } from 'constructs'
 import { acknowledge } from '../acknowledge.ts'
 import type { Config } from '../config.ts'
 import type { Unit } from '../unit.ts'
-import { ItemTable } from './item-table.ts'
+import { ItemTable, warmWrites } from './item-table.ts'
 
 const canary = 'canary'
 const observed = 'observed#'
@@ -20,6 +20,8 @@ export class TransportTable extends Construct {
     super(scope, id)
     this.table = new ItemTable(this, 'Table', config, {
       timeToLiveAttribute: 'expiresAt',
+      // One for a message to a domain that is sent by itself.
+      ...warmWrites(config, 1.25),
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: false },
     })
     acknowledge(

@@ -25,6 +25,7 @@ setEnvironment({
   SES_CONFIGURATION_SET_REQUIRE_TLS: 'require',
   SES_CONFIGURATION_SET_OPTIONAL_TLS: 'optional',
   EVALUATION_QUEUE_URL: `${storage}/queue`,
+  EVENTS_QUEUE_URL: `${storage}/events`,
   ...Object.fromEntries(
     ['DELIVERY', 'UNPROVEN_DELIVERY', 'LOW_PRIORITY_DELIVERY'].flatMap((name) => [
       [`${name}_QUEUE_URL`, `${storage}/${name.toLowerCase()}`],

@@ -19,18 +19,20 @@ export const costMarkers = ['<!-- by `npm run docs` -->', '<!-- end -->'] as con
 
 export function costSection(): string {
   const [stack, withMx] = [readStackFacts(), readStackFacts({ defaultRoute: 'Mx' })]
+  const gathering = readStackFacts({ functions: { evaluate: { batchingWindowSeconds: 1 } } })
   const ingress = readIngressRates()
   const floor = (facts: typeof stack) => floorTotal(floorOf(facts, readIdleRecording()))
   const usd = (amount: number) => String(Math.round(amount))
   const million = (route: Route, messagesPerSecond: number) => {
     const recording = readRecording(route)
     const { messageOctets } = recording.conditions
-    return usd(
-      total(costOfMillion({ recording, ingress, stack }, { messagesPerSecond, messageOctets }).lines),
+    const costs = [stack, gathering].map((facts) =>
+      total(costOfMillion({ recording, ingress, stack: facts }, { messagesPerSecond, messageOctets }).lines),
     )
+    return `${costs.map(usd).join(' (')})`
   }
   return [
-    `A month without mail costs ${usd(floor(stack))} USD, with NAT gateways ${usd(floor(withMx))} (list prices, ${pricesAsOf}). A million messages of 50 KB:`,
+    `A month without mail costs ${usd(floor(stack))} USD, with NAT gateways ${usd(floor(withMx))} (list prices, ${pricesAsOf}). A million messages of 50 KB (in brackets: with \`functions.evaluate.batchingWindowSeconds\` 1):`,
     '',
     table(
       ['USD', ...rates.map((rate) => `${rate.toLocaleString('en')}/s`)],

@@ -22,6 +22,8 @@ export interface ResourceLoad {
   /** Part of the limit, in percent. */
   readonly percent: number
   readonly remedy: Remedy
+  /** The value of the setting that carries the load, where it has another unit than the load. */
+  readonly needed?: number
   /** The setting, quota or design that the limit comes from. */
   readonly of: string
   readonly source: string
@@ -43,7 +45,7 @@ export function loadsAt(facts: CapacityFacts, options: CapacityOptions): Resourc
   const task = ingressAt(facts.ingress, facts.stack, options.messagesPerSecond)
   const rates = callRates(facts, jobs, task.tasks, options.messagesPerSecond)
   return [
-    ...tableLoads(rates, facts.stack),
+    ...tableLoads(rates, facts.stack, options),
     ...partitionLoads(rates),
     ...prefixLoads(rates),
     ...functionLoads(jobs, facts, options),
@@ -134,8 +136,15 @@ const byLimit = (
 const sumUnits = (rates: readonly CallRate[]): number =>
   rates.reduce((sum, { unitsPerSecond }) => sum + unitsPerSecond, 0)
 
-/** A new table or index begins with 4,000 write units per second, and grows in minutes to hours. */
-function tableLoads(rates: readonly CallRate[], { resources }: StackFacts): ResourceLoad[] {
+/**
+ * A new table or index begins with 4,000 write units per second, and grows in minutes to hours. The setting
+ * `warmMessagesPerSecond` raises the writes of the tables that each message writes.
+ */
+function tableLoads(
+  rates: readonly CallRate[],
+  { resources }: StackFacts,
+  { messagesPerSecond }: CapacityOptions,
+): ResourceLoad[] {
   const tables = Map.groupBy(
     rates.filter(({ call }) => call.service === 'dynamodb'),
     ({ call }) => call.resource,
@@ -160,18 +169,24 @@ function tableLoads(rates: readonly CallRate[], { resources }: StackFacts): Reso
     ] as const
     return rows
       .filter(({ load }) => load > 0)
-      .flatMap(({ measure, load, start, name: limit }) => [
-        loadOf(
-          name,
-          `${measure} on the first day`,
-          load,
-          start ?? limits[limit].value,
-          'Setting',
-          'WarmThroughput',
-          limits[limit].source,
-        ),
-        byLimit(name, measure, load, 'tableQuota', 'Request', 'quota of a table'),
-      ])
+      .flatMap(({ measure, load, start, name: limit }) => {
+        const isWarmed = limit === 'tableWrites' && table !== 'ConnectorsTable'
+        return [
+          {
+            ...loadOf(
+              name,
+              `${measure} on the first day`,
+              load,
+              start ?? limits[limit].value,
+              isWarmed ? 'Setting' : 'Design',
+              isWarmed ? 'warmMessagesPerSecond' : 'new table',
+              limits[limit].source,
+            ),
+            needed: Math.ceil(messagesPerSecond),
+          },
+          byLimit(name, measure, load, 'tableQuota', 'Request', 'quota of a table'),
+        ]
+      })
   })
 }
 
@@ -239,7 +254,7 @@ export const concurrencySetting = (queue: string): string | null =>
 
 function functionLoads(
   jobs: readonly QueueJobs[],
-  { recording, stack }: CapacityFacts,
+  { stack }: CapacityFacts,
   { messagesPerSecond }: CapacityOptions,
 ): ResourceLoad[] {
   const all = jobs.reduce((sum, { batches }) => sum + batches.concurrency, 0)
@@ -251,12 +266,6 @@ function functionLoads(
   const ofQueues = jobs.flatMap(({ unit, queue, batches }) => {
     const maximum = sources.find((source) => source.queue === queue)?.maximumConcurrency ?? 0
     const setting = concurrencySetting(queue)
-    const received = recording.calls.find(
-      ({ unit: caller, operation, resource }) =>
-        caller === 'event-source' && operation === 'ReceiveMessage' && resource === queue,
-    )?.perMessage
-    const jobOctets =
-      received === undefined || received.entries === 0 ? 0 : received.octets / received.entries
     return [
       loadOf(
         `${unit} for ${queue}`,
@@ -281,14 +290,6 @@ function functionLoads(
         'eventSourceBatches',
         'Design',
         'event source',
-      ),
-      byLimit(
-        unit,
-        `octets of an event of ${queue}`,
-        jobOctets * batches.jobs,
-        'payloadOctets',
-        'Design',
-        'payload',
       ),
     ]
   })
@@ -462,8 +463,8 @@ function snapshotLoads(
       'read units/s on the first day',
       loadsPerSecond * units,
       'tableReads',
-      'Setting',
-      'WarmThroughput',
+      'Design',
+      'new table',
     ),
   ]
 }

@@ -187,8 +187,30 @@ test('every limit names its source', () => {
   for (const { source } of Object.values(limits)) assert.match(source, /^https:\/\/docs\.aws\.amazon\.com\//)
 })
 
+const mxStack = readStackFacts({ defaultRoute: 'Mx' })
+const connectors = 100
+
+for (const route of ['smart-host', 'mx', 'ses'] as const) {
+  const settings = route === 'mx' ? { defaultRoute: 'Mx' } : {}
+  const facts = { recording: readRecording(route), ingress, idle, stack: route === 'mx' ? mxStack : stack }
+
+  test(`the default settings carry 1,000 messages/s on the route ${route}`, () => {
+    const bottleneck = firstBottleneck(loadsAt(facts, { messagesPerSecond: 1000, connectors }))
+    assert.ok((bottleneck?.percent ?? 0) <= 100, bottleneck && describeLoad(bottleneck))
+  })
+  test(`the printed settings carry 10,000 messages/s on the route ${route}`, () => {
+    const { settings: needed, without } = settingsFor(
+      loadsAt(facts, { messagesPerSecond: 10_000, connectors }),
+    )
+    assert.deepEqual(without, [])
+    const raised = { ...facts, stack: readStackFacts({ ...settings, ...needed }) }
+    const bottleneck = firstBottleneck(loadsAt(raised, { messagesPerSecond: 10_000, connectors }))
+    assert.ok((bottleneck?.percent ?? 0) <= 100, bottleneck && describeLoad(bottleneck))
+  })
+}
+
 test('the loads at 100, 1,000 and 10,000 messages/s are those of summary.txt', (context) => {
-  const stacks = { Ses: stack, Mx: readStackFacts({ defaultRoute: 'Mx' }) }
+  const stacks = { Ses: stack, Mx: mxStack }
   const parts = (['smart-host', 'mx', 'ses'] as const).flatMap((route) => {
     const recording = readRecording(route)
     const facts = { recording, ingress, idle, stack: stacks[route === 'mx' ? 'Mx' : 'Ses'] }

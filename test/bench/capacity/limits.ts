@@ -71,11 +71,6 @@ export const limits = {
     source: docs('lambda/latest/dg/gettingstarted-limits.html'),
     readAt: null,
   },
-  payloadOctets: {
-    value: 6_291_456,
-    source: docs('lambda/latest/dg/gettingstarted-limits.html'),
-    readAt: null,
-  },
   fargateVcpus: {
     value: 6,
     source: docs('AmazonECS/latest/developerguide/service-quotas.html'),

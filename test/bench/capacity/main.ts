@@ -2,9 +2,8 @@
  * Which resource ends first at a rate of mail: `npm run simulate -- --rate 100|1000|10000 [--connectors N]
  * [--smart-host|--mx|--ses|--inbound] [--settings FILE]`. A model, driven by the recorded calls of a message.
  */
-import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { exitOnOptionError, OptionError, parseNumber } from '../cost/options.ts'
+import { exitOnOptionError, OptionError, parseNumber, readSettings } from '../cost/options.ts'
 import { readIdleRecording, readIngressRates, readRecording, routes } from '../cost/recording.ts'
 import { readStackFacts } from '../cost/stack-facts.ts'
 import { type CapacityFacts, carriedRate, firstBottleneck, loadsAt } from './capacity-model.ts'
@@ -37,14 +36,6 @@ function readOptions() {
     } as const
   } catch (error) {
     return exitOnOptionError(error)
-  }
-}
-
-function readSettings(file: string): Record<string, unknown> {
-  try {
-    return JSON.parse(readFileSync(file, 'utf8'))
-  } catch (error) {
-    throw new OptionError(`--settings ${file}: ${(error as Error).message}`)
   }
 }
 

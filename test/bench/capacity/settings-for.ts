@@ -17,7 +17,9 @@ export function settingsFor(loads: readonly ResourceLoad[]): {
   const settings: Settings = {}
   const without: ResourceLoad[] = []
   for (const load of loads.filter(({ percent, remedy }) => percent > 100 && remedy !== 'Request'))
-    if (load.remedy === 'Setting' && load.of.includes('.')) {
+    if (load.remedy === 'Setting' && load.needed !== undefined)
+      setIn(settings, load.of.split('.'), load.needed)
+    else if (load.remedy === 'Setting') {
       // Two loads may have the same setting; the larger one counts.
       const needed = Math.ceil(
         load.measure.includes('of a task') ? load.limit * (load.percent / 100) : load.load * headroom,

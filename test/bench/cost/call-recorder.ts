@@ -30,7 +30,7 @@ export interface CallObserver {
 }
 
 /** The access key of the recorder's own requests, which are not observed. */
-const recorderKey = 'recorder'
+export const recorderKey = 'recorder'
 
 const invocationChannel = 'mailflow:invocation'
 const requestChannel = 'http.server.request.start'

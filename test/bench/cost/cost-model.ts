@@ -113,10 +113,24 @@ export function jobsOf(
       const source = facts.sources.find((each) => each.queue === queue)
       if (source === undefined) throw new Error(`no queue ${queue} invokes ${recorded.unit}`)
       const { unit, memoryMiB } = facts
-      const batches = batchesAt(messagesPerSecond * perMessage, source, recorded, memoryMiB)
+      const batchSize = Math.min(source.batchSize, maxJobsOfEvent(recording, queue))
+      const batches = batchesAt(messagesPerSecond * perMessage, { ...source, batchSize }, recorded, memoryMiB)
       return { unit, queue, memoryMiB, perMessage, recorded, batches }
     })
   })
+}
+
+/** Octets of one event of a function: a batch ends there, whatever its size. */
+const maxEventOctets = 6 * 1024 * 1024
+
+/** @returns the jobs of average size that fit into one event of a function */
+function maxJobsOfEvent({ calls }: Recording, queue: string): number {
+  const received = calls.find(
+    ({ unit, operation, resource }) =>
+      unit === 'event-source' && operation === 'ReceiveMessage' && resource === queue,
+  )?.perMessage
+  if (received === undefined || received.octets === 0) return Number.POSITIVE_INFINITY
+  return Math.max(1, Math.floor(maxEventOctets / (received.octets / received.entries)))
 }
 
 /** What an ingress task does at a rate of the whole stack. */

@@ -1,12 +1,12 @@
 /**
  * What a million messages cost on AWS: `npm run bench:cost -- --rate N [--size 50k] [--route smart-host|mx|ses|inbound]
- * [--recorded]`. Runs the real stack at up to 20 messages/s and prices its calls; what depends on a higher rate is
+ * [--settings FILE] [--recorded]`. Runs the real stack at up to 20 messages/s and prices its calls; what depends on a higher rate is
  * derived. With `--recorded`, it prices the committed recording without a run.
  */
 import { parseArgs } from 'node:util'
 import { costOfMillion, perMonth, total } from './cost-model.ts'
 import { floorOf, floorTotal } from './floor-model.ts'
-import { exitOnOptionError, parseNumber, parseRoute, parseSize } from './options.ts'
+import { exitOnOptionError, parseNumber, parseRoute, parseSize, readSettings } from './options.ts'
 import { pricesAsOf, unverifiedPrices } from './prices.ts'
 import { recordRoute } from './record-calls.ts'
 import { readIdleRecording, readIngressRates, readRecording } from './recording.ts'
@@ -24,6 +24,7 @@ function readOptions() {
         size: { type: 'string', default: '50k' },
         route: { type: 'string', default: 'smart-host' },
         seconds: { type: 'string', default: '30' },
+        settings: { type: 'string' },
         recorded: { type: 'boolean', default: false },
       },
     })
@@ -32,6 +33,7 @@ function readOptions() {
       messageOctets: parseSize('--size', values.size),
       route: parseRoute('--route', values.route),
       seconds: parseNumber('--seconds', values.seconds, 5, 7200),
+      settings: values.settings === undefined ? {} : readSettings(values.settings),
       isRecorded: values.recorded,
     }
   } catch (error) {
@@ -39,14 +41,14 @@ function readOptions() {
   }
 }
 
-const { messagesPerSecond, messageOctets, route, seconds, isRecorded } = readOptions()
+const { messagesPerSecond, messageOctets, route, seconds, settings, isRecorded } = readOptions()
 const runRate = Math.min(maxRunRate, messagesPerSecond)
 const recording = isRecorded
   ? readRecording(route)
   : await recordRoute({ route, messagesPerSecond: runRate, seconds, messageOctets }, (line) =>
       process.stderr.write(`${line}\n`),
     )
-const stack = readStackFacts(route === 'mx' ? { defaultRoute: 'Mx' } : {})
+const stack = readStackFacts({ ...(route === 'mx' && { defaultRoute: 'Mx' }), ...settings })
 const facts = { recording, ingress: readIngressRates(), stack }
 const cost = costOfMillion(facts, { messagesPerSecond, messageOctets })
 const floor = floorOf(stack, readIdleRecording())

@@ -1,4 +1,5 @@
 /** Options of the commands on cost and capacity. */
+import { readFileSync } from 'node:fs'
 import { type Route, routes } from './recording.ts'
 
 export class OptionError extends Error {}
@@ -26,6 +27,15 @@ export function parseRoute(option: string, text: string): Route {
   const route = routes.find((each) => each === text)
   if (route === undefined) throw new OptionError(`${option} ${text}: not one of ${routes.join(', ')}`)
   return route
+}
+
+/** @param file JSON, as in cdk.json below `mailflow` @throws OptionError */
+export function readSettings(file: string): Record<string, unknown> {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'))
+  } catch (error) {
+    throw new OptionError(`--settings ${file}: ${(error as Error).message}`)
+  }
 }
 
 /** Prints the message of an OptionError and ends the process; throws other errors. */
