@@ -6,6 +6,7 @@
 import { hash } from 'node:crypto'
 import type { ContentReference } from '../../shared/contract/message.ts'
 import { opportunistic } from '../../shared/policy/outbound.ts'
+import { deliverMessageVariables } from '../support/deliver-message.ts'
 import { message, recipient } from '../support/fixtures.ts'
 import { eventOfQueue, setEnvironment } from '../support/lambda.ts'
 import { sampleMessage } from './load.ts'
@@ -13,26 +14,7 @@ import { sampleMessage } from './load.ts'
 const [database = '', storage = '', port, batchSize = '50', batches = '10'] = process.argv.slice(2)
 const octets = sampleMessage(4096).subarray(0, -3)
 
-setEnvironment({
-  AWS_ENDPOINT_URL_DYNAMODB: database,
-  AWS_ENDPOINT_URL_S3: storage,
-  AWS_ENDPOINT_URL_SQS: storage,
-  MAIL_HOSTNAME: 'mail.ours.example',
-  CONNECTORS_TABLE: 'connectors',
-  MESSAGES_TABLE: 'messages',
-  TRANSPORT_TABLE: 'transport',
-  CONTENT_BUCKET: 'content',
-  SES_CONFIGURATION_SET_REQUIRE_TLS: 'require',
-  SES_CONFIGURATION_SET_OPTIONAL_TLS: 'optional',
-  EVALUATION_QUEUE_URL: `${storage}/queue`,
-  EVENTS_QUEUE_URL: `${storage}/events`,
-  ...Object.fromEntries(
-    ['DELIVERY', 'UNPROVEN_DELIVERY', 'LOW_PRIORITY_DELIVERY'].flatMap((name) => [
-      [`${name}_QUEUE_URL`, `${storage}/${name.toLowerCase()}`],
-      [`${name}_DEAD_LETTERS_URL`, `${storage}/${name.toLowerCase()}-dead-letters`],
-    ]),
-  ),
-})
+setEnvironment(deliverMessageVariables(database, storage))
 const { handler } = await import('../../functions/deliver-message/handler.ts')
 const content: ContentReference = {
   ...{ bucket: 'content', key: 'segments/bench', offset: 0, length: octets.length },

@@ -9,7 +9,6 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { DuckDBInstance } from '@duckdb/node-api'
-import type { SQSRecord } from 'aws-lambda'
 import { recordEvents } from '../../functions/record-events/record-events.ts'
 import { readIds } from '../../functions/seal-hour/parquet-file.ts'
 import { sealShard } from '../../functions/seal-hour/seal-shard.ts'
@@ -18,6 +17,7 @@ import { splitIntoParts } from '../../shared/contract/parts.ts'
 import { parquetPrefix, rawPrefix, rollupPrefix } from '../../shared/events/event-keys.ts'
 import type { EventStore } from '../../shared/events/event-store.ts'
 import { addHours, startOf } from '../../shared/events/hours.ts'
+import { eventOfQueue } from '../support/lambda.ts'
 import { Random } from '../support/random.ts'
 import { sampleEvents } from '../support/sample-events.ts'
 import { noRecipients } from '../support/sealed-events.ts'
@@ -101,27 +101,24 @@ function run(name: string, bucket: string, size: string): Result {
 /** Measures the processor time of the work only, without that of the sample events. */
 async function record(bucket: string, events: number): Promise<Result> {
   const result = { events: 0, processorSeconds: 0, seconds: 0, memory: 0 }
-  let batch: SQSRecord[] = []
+  let bodies: string[] = []
   let octets = 0
   const invoke = async () => {
     const before = process.cpuUsage()
     const startedAt = performance.now()
-    const { batchItemFailures } = await recordEvents(
-      { Records: batch },
-      {
-        store: folderStore(bucket),
-        rejected: { store: async () => {} },
-        source: { delay: async () => [], sendToDeadLetters: async () => {} },
-        logger: { info: () => {}, error: (...texts) => console.error(...texts) },
-        countFailing: () => {},
-        now: () => startOf(hour),
-      },
-    )
+    const { batchItemFailures } = await recordEvents(eventOfQueue('events', ...bodies), {
+      store: folderStore(bucket),
+      rejected: { store: async () => {} },
+      source: { delay: async () => [], sendToDeadLetters: async () => {} },
+      logger: { info: () => {}, error: (...texts) => console.error(...texts) },
+      countFailing: () => {},
+      now: () => startOf(hour),
+    })
     if (batchItemFailures.length > 0) throw new Error('a batch failed')
     const { user, system } = process.cpuUsage(before)
     result.processorSeconds += (user + system) / 1e6
     result.seconds += (performance.now() - startedAt) / 1000
-    batch = []
+    bodies = []
     octets = 0
   }
   const lines: string[] = []
@@ -131,7 +128,7 @@ async function record(bucket: string, events: number): Promise<Result> {
       lines.splice(0),
       Buffer.byteLength,
     ))
-      batch.push({ messageId: String(batch.length), body: body.join('') } as SQSRecord)
+      bodies.push(body.join(''))
   }
   for (const event of sampleEvents(events, new Random(events), {
     from: startOf(hour),

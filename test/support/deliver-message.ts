@@ -20,30 +20,32 @@ export interface DeliverMessage {
   stop(): Promise<void>
 }
 
+/** @param storage URL of S3 and SQS @returns the function's environment, with the tables of startDynamoDb */
+export const deliverMessageVariables = (database: string, storage: string): Record<string, string> => ({
+  AWS_ENDPOINT_URL_DYNAMODB: database,
+  AWS_ENDPOINT_URL_S3: storage,
+  AWS_ENDPOINT_URL_SQS: storage,
+  MAIL_HOSTNAME: 'mail.ours.example',
+  CONNECTORS_TABLE: 'connectors',
+  MESSAGES_TABLE: 'messages',
+  TRANSPORT_TABLE: 'transport',
+  CONTENT_BUCKET: 'content',
+  EVALUATION_QUEUE_URL: `${storage}/queue`,
+  EVENTS_QUEUE_URL: `${storage}/events`,
+  DELIVERY_QUEUE_URL: `${storage}/delivery`,
+  UNPROVEN_DELIVERY_QUEUE_URL: `${storage}/unproven-delivery`,
+  LOW_PRIORITY_DELIVERY_QUEUE_URL: `${storage}/low-priority-delivery`,
+  DELIVERY_DEAD_LETTERS_URL: `${storage}/delivery-dead-letters`,
+  UNPROVEN_DELIVERY_DEAD_LETTERS_URL: `${storage}/unproven-delivery-dead-letters`,
+  LOW_PRIORITY_DELIVERY_DEAD_LETTERS_URL: `${storage}/low-priority-delivery-dead-letters`,
+  SES_CONFIGURATION_SET_REQUIRE_TLS: 'require',
+  SES_CONFIGURATION_SET_OPTIONAL_TLS: 'optional',
+})
+
 export async function startDeliverMessage(variables: Record<string, string> = {}): Promise<DeliverMessage> {
   const database = await startDynamoDb()
   const storage = await startS3AndSqs()
-  setEnvironment({
-    AWS_ENDPOINT_URL_DYNAMODB: database.endpoint,
-    AWS_ENDPOINT_URL_S3: storage.url,
-    AWS_ENDPOINT_URL_SQS: storage.url,
-    MAIL_HOSTNAME: 'mail.ours.example',
-    CONNECTORS_TABLE: database.connectorsTable,
-    MESSAGES_TABLE: database.messagesTable,
-    TRANSPORT_TABLE: database.transportTable,
-    CONTENT_BUCKET: 'content',
-    EVALUATION_QUEUE_URL: `${storage.url}/queue`,
-    EVENTS_QUEUE_URL: `${storage.url}/events`,
-    DELIVERY_QUEUE_URL: `${storage.url}/delivery`,
-    UNPROVEN_DELIVERY_QUEUE_URL: `${storage.url}/unproven-delivery`,
-    LOW_PRIORITY_DELIVERY_QUEUE_URL: `${storage.url}/low-priority-delivery`,
-    DELIVERY_DEAD_LETTERS_URL: `${storage.url}/delivery-dead-letters`,
-    UNPROVEN_DELIVERY_DEAD_LETTERS_URL: `${storage.url}/unproven-delivery-dead-letters`,
-    LOW_PRIORITY_DELIVERY_DEAD_LETTERS_URL: `${storage.url}/low-priority-delivery-dead-letters`,
-    SES_CONFIGURATION_SET_REQUIRE_TLS: 'require',
-    SES_CONFIGURATION_SET_OPTIONAL_TLS: 'optional',
-    ...variables,
-  })
+  setEnvironment({ ...deliverMessageVariables(database.endpoint, storage.url), ...variables })
   const { handler }: { handler: SqsHandler } = await import('../../functions/deliver-message/handler.ts')
   return {
     database,
