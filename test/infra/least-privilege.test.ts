@@ -389,7 +389,7 @@ test('each unit that holds all connectors may read one object of their snapshots
     ).map(({ Action, Resource, Condition }: Json) => {
       const unit = Properties.Roles[0].Ref.replace(/FunctionRole.*|TaskTaskRole.*/, '')
       const resource = text(Resource).replace(/^<ConnectorsSnapshots\w+\.Arn>/, 'bucket')
-      const prefix = Condition?.StringEquals['s3:prefix']
+      const prefix = Condition?.StringLike['s3:prefix']
       return [unit, ...toList<string>(Action), resource, ...(prefix ? [prefix] : [])].join(' ')
     }),
   )
