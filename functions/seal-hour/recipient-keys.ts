@@ -2,11 +2,12 @@
  * Reads from the messages table which recipients there are, for the comparison with the events. The only place here that
  * knows the form of the table's items.
  */
-import { BatchGetCommand, type DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { hourMs } from '../../shared/contract/durations.ts'
 import { maxEventShards, messageHash } from '../../shared/contract/events.ts'
 import type { Attempt } from '../../shared/contract/message.ts'
 import { byTime } from '../../shared/contract/messages-index.ts'
+import { getItems } from '../../shared/dynamodb/get-items.ts'
 import { queryItems } from '../../shared/dynamodb/query-items.ts'
 import { overlaps, type Shard } from '../../shared/events/event-keys.ts'
 import { startOf } from '../../shared/events/hours.ts'
@@ -35,8 +36,6 @@ export interface RecipientStatus {
   changedAt: number
 }
 
-/** Limit of BatchGetItem. */
-const maxKeys = 100
 const rowsPerQuery = 1000
 
 export class RecipientKeys {
@@ -75,25 +74,9 @@ export class RecipientKeys {
 
   /** @returns the status of each recipient; null if its item was deleted */
   async status(recipients: readonly RecipientKey[]): Promise<(RecipientStatus | null)[]> {
-    const statuses: (RecipientStatus | null)[] = []
-    for (let start = 0; start < recipients.length; start += maxKeys)
-      statuses.push(...(await this.#statusOf(recipients.slice(start, start + maxKeys))))
-    return statuses
-  }
-
-  async #statusOf(recipients: readonly RecipientKey[]): Promise<(RecipientStatus | null)[]> {
-    const items = new Map<string, RecipientItem>()
-    let keys: Record<string, unknown>[] = recipients.map(({ messageId, address }) =>
-      recipientKey(messageId, address),
-    )
-    while (keys.length > 0) {
-      const { Responses, UnprocessedKeys } = await this.#documents.send(
-        new BatchGetCommand({ RequestItems: { [this.#table]: { Keys: keys, ConsistentRead: true } } }),
-      )
-      for (const item of Responses?.[this.#table] ?? [])
-        items.set(`${item.pk} ${item.sk}`, item as RecipientItem)
-      keys = UnprocessedKeys?.[this.#table]?.Keys ?? []
-    }
+    const keys = recipients.map(({ messageId, address }) => recipientKey(messageId, address))
+    const found = await getItems<RecipientItem>(this.#documents, this.#table, keys, { ConsistentRead: true })
+    const items = new Map(found.map((item) => [`${item.pk} ${item.sk}`, item]))
     return recipients.map(({ messageId, address }) => {
       const { pk, sk } = recipientKey(messageId, address)
       const item = items.get(`${pk} ${sk}`)

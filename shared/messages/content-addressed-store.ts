@@ -4,10 +4,11 @@
  * message that refers to it.
  */
 import { createHash } from 'node:crypto'
-import { BatchGetCommand, type DynamoDBDocumentClient, PutCommand } from '@aws-sdk/lib-dynamodb'
+import { type DynamoDBDocumentClient, PutCommand } from '@aws-sdk/lib-dynamodb'
 import type * as z from 'zod'
 import { daySeconds } from '../contract/durations.ts'
 import { expiryAfter } from '../dynamodb/expiry-after.ts'
+import { getItems, type Key } from '../dynamodb/get-items.ts'
 import { type SharedKind, sharedKey } from './message-keys.ts'
 import { packDetail, unpackDetail } from './packed-detail.ts'
 
@@ -15,8 +16,6 @@ import { packDetail, unpackDetail } from './packed-detail.ts'
 const marginSeconds = 2 * daySeconds
 /** A value has up to 33 KB, because of its certificates. */
 const maxCachedValues = 1000
-/** Limit of BatchGetItem. */
-const maxBatchGetKeys = 100
 
 export class ContentAddressedStore<Value extends object> {
   readonly #documents: DynamoDBDocumentClient
@@ -54,25 +53,24 @@ export class ContentAddressedStore<Value extends object> {
   /** @returns the values by digest; those that do not exist are missing */
   async read(digests: Iterable<string>): Promise<ReadonlyMap<string, Value>> {
     const found = new Map<string, Value>()
-    let keys: Record<string, unknown>[] = []
+    const keys: Key[] = []
     for (const digest of new Set(digests)) {
       const known = this.#values.get(digest)
       if (known === undefined) keys.push(sharedKey(this.#kind, digest))
       else found.set(digest, known)
     }
-    while (keys.length > 0) {
-      const Keys = keys.splice(0, maxBatchGetKeys)
-      const { Responses, UnprocessedKeys } = await this.#documents.send(
-        new BatchGetCommand({ RequestItems: { [this.#table]: { Keys, ConsistentRead: true } } }),
-      )
-      for (const { pk, detail } of Responses?.[this.#table] ?? []) {
-        // A later version of the schema may add fields, so the digest is not computed again.
-        const digest = pk.slice(this.#kind.length + 1)
-        const value = this.#schema.parse(unpackDetail(detail))
-        found.set(digest, value)
-        cache(this.#values, digest, value)
-      }
-      keys = keys.concat(UnprocessedKeys?.[this.#table]?.Keys ?? [])
+    const options = { ConsistentRead: true }
+    for (const { pk, detail } of await getItems<{ pk: string; detail: Uint8Array }>(
+      this.#documents,
+      this.#table,
+      keys,
+      options,
+    )) {
+      // A later version of the schema may add fields, so the digest is not computed again.
+      const digest = pk.slice(this.#kind.length + 1)
+      const value = this.#schema.parse(unpackDetail(detail))
+      found.set(digest, value)
+      cache(this.#values, digest, value)
     }
     return found
   }

@@ -3,14 +3,10 @@
  * index partitions, which are read in parallel and merged. The work for one page is limited: a filter with few matches
  * yields short or empty pages, each with the position at which the next page starts.
  */
-import {
-  BatchGetCommand,
-  type BatchGetCommandInput,
-  type DynamoDBDocumentClient,
-  type QueryCommandInput,
-} from '@aws-sdk/lib-dynamodb'
+import type { DynamoDBDocumentClient, QueryCommandInput } from '@aws-sdk/lib-dynamodb'
 import { dayMs } from '../contract/durations.ts'
 import { Attempt, type Message, Recipient } from '../contract/message.ts'
+import { type GetOptions, getItems, type Key, maxKeysOfCall } from '../dynamodb/get-items.ts'
 import { queryItems, queryPages } from '../dynamodb/query-items.ts'
 import { domainOf } from '../mail/address.ts'
 import { normaliseDomain } from '../mail/domain.ts'
@@ -116,14 +112,9 @@ interface ReadRow {
   row: IndexRow | null
 }
 
-type Key = Record<string, unknown>
-type KeysAndAttributes = NonNullable<BatchGetCommandInput['RequestItems']>[string]
-
 const maxQueryRows = 250
 /** While DynamoDB compares attributes, this many times more rows are read for a page. */
 const serverFilterFactor = 20
-/** Rows whose states are read together: the limit of BatchGetItem. */
-const maxBatchGetKeys = 100
 /** Octets of JSON after which a page ends; a Lambda response may have 6 MB. */
 const maxPageOctets = 4_000_000
 const maxConcurrentEntries = 8
@@ -287,24 +278,8 @@ export class History {
   }
 
   /** @returns the existing items, unordered */
-  async #items<T>(keys: readonly Key[], options: Partial<KeysAndAttributes> = {}): Promise<T[]> {
-    const parts: Key[][] = []
-    for (let start = 0; start < keys.length; start += maxBatchGetKeys)
-      parts.push(keys.slice(start, start + maxBatchGetKeys))
-    return (await Promise.all(parts.map((part) => this.#batchGet<T>(part, options)))).flat()
-  }
-
-  async #batchGet<T>(requested: readonly Key[], options: Partial<KeysAndAttributes>): Promise<T[]> {
-    const items: T[] = []
-    let keys: Key[] = requested.map((key) => ({ ...key }))
-    while (keys.length > 0) {
-      const { Responses, UnprocessedKeys } = await this.#documents.send(
-        new BatchGetCommand({ RequestItems: { [this.#table]: { ...options, Keys: keys } } }),
-      )
-      items.push(...((Responses?.[this.#table] ?? []) as T[]))
-      keys = UnprocessedKeys?.[this.#table]?.Keys ?? []
-    }
-    return items
+  #items<T>(keys: readonly Key[], options?: GetOptions): Promise<T[]> {
+    return getItems<T>(this.#documents, this.#table, keys, options)
   }
 
   /** @param from end of the previous page, null for the first */
@@ -386,7 +361,7 @@ export class History {
     }
     for await (const read of this.#rows(search, from)) {
       batch.push(read)
-      if (batch.length === maxBatchGetKeys) yield* await resolve()
+      if (batch.length === maxKeysOfCall) yield* await resolve()
     }
     yield* await resolve()
   }

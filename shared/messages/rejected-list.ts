@@ -1,8 +1,9 @@
 /** Lists rejected sessions of the last days, newest first. The work for one page is limited. */
-import { BatchGetCommand, type DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { dayMs } from '../contract/durations.ts'
 import { type MailEvent, maxEventShards } from '../contract/events.ts'
 import { byTime } from '../contract/messages-index.ts'
+import { getItems } from '../dynamodb/get-items.ts'
 import { queryItems } from '../dynamodb/query-items.ts'
 import { type AddressFilter, addressMatches, mergeNewestFirst } from './history.ts'
 import { ulidTime } from './message-keys.ts'
@@ -106,16 +107,9 @@ export class RejectedList {
 
   /** @returns the events by `pk` */
   async #load(rows: readonly IndexRow[]): Promise<Map<string, MailEvent>> {
-    const events = new Map<string, MailEvent>()
-    let keys: Record<string, unknown>[] = rows.map(({ pk, sk }) => ({ pk, sk }))
-    while (keys.length > 0) {
-      const { Responses, UnprocessedKeys } = await this.#documents.send(
-        new BatchGetCommand({ RequestItems: { [this.#table]: { Keys: keys } } }),
-      )
-      for (const item of Responses?.[this.#table] ?? []) events.set(item.pk, item.event)
-      keys = UnprocessedKeys?.[this.#table]?.Keys ?? []
-    }
-    return events
+    const keys = rows.map(({ pk, sk }) => ({ pk, sk }))
+    const items = await getItems<{ pk: string; event: MailEvent }>(this.#documents, this.#table, keys)
+    return new Map(items.map(({ pk, event }) => [pk, event]))
   }
 }
 

@@ -7,7 +7,6 @@
  */
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
 import {
-  BatchGetCommand,
   type DynamoDBDocumentClient,
   GetCommand,
   PutCommand,
@@ -15,6 +14,7 @@ import {
   type UpdateCommandInput,
 } from '@aws-sdk/lib-dynamodb'
 import { type Attempt, isCanary, type Message } from '../contract/message.ts'
+import { getItems } from '../dynamodb/get-items.ts'
 import { unlessConditionFails } from '../dynamodb/unless-condition-fails.ts'
 import { formatReply } from '../mail/reply.ts'
 import type { Verdict } from '../policy/evaluate.ts'
@@ -279,25 +279,13 @@ export class Trace {
   /** @returns the progress by address; a recipient that was never evaluated or claimed is missing */
   async progress(messageId: string, addresses: readonly string[]): Promise<Map<string, Progress>> {
     const progress = new Map<string, Progress>()
-    let keys: Record<string, unknown>[] = addresses.map((address) => recipientKey(messageId, address))
-    while (keys.length > 0) {
-      const { Responses, UnprocessedKeys } = await this.#documents.send(
-        new BatchGetCommand({
-          RequestItems: {
-            [this.#table]: {
-              Keys: keys.splice(0, 100),
-              ConsistentRead: true,
-              ProjectionExpression:
-                'sk, #state, attempts, decided, requirement, released, returned, claimed, holder',
-              ExpressionAttributeNames: { '#state': 'state' },
-            },
-          },
-        }),
-      )
-      for (const item of (Responses?.[this.#table] ?? []) as RecipientItem[])
-        progress.set(recipientOf(item), progressOf(item))
-      keys = keys.concat(UnprocessedKeys?.[this.#table]?.Keys ?? [])
-    }
+    const keys = addresses.map((address) => recipientKey(messageId, address))
+    const items = await getItems<RecipientItem>(this.#documents, this.#table, keys, {
+      ConsistentRead: true,
+      ProjectionExpression: 'sk, #state, attempts, decided, requirement, released, returned, claimed, holder',
+      ExpressionAttributeNames: { '#state': 'state' },
+    })
+    for (const item of items) progress.set(recipientOf(item), progressOf(item))
     return progress
   }
 
