@@ -3,6 +3,7 @@
  * transaction, under a condition on the written item.
  */
 import { isDeepStrictEqual } from 'node:util'
+import { TransactionConflictException } from '@aws-sdk/client-dynamodb'
 import { type DynamoDBDocumentClient, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { ulid } from 'ulid'
 import { comparableName } from '../connectors/comparable-name.ts'
@@ -219,9 +220,9 @@ export class OutboundConnectors extends Connectors<OutboundConnector, OutboundCo
   /**
    * Writes the result of a validation. No decision depends on that result, so the versions of the connector and of the
    * table stay the same.
-   * @returns false when the connector no longer has the version that was validated
+   * @returns false when the connector no longer has the version that was validated, or is being changed
    */
-  saveValidation(id: string, validation: OutboundValidation): Promise<boolean> {
+  async saveValidation(id: string, validation: OutboundValidation): Promise<boolean> {
     const { ExpressionAttributeNames, ExpressionAttributeValues, ...condition } = onlyAtVersion(
       validation.connectorVersion,
     )
@@ -236,7 +237,10 @@ export class OutboundConnectors extends Connectors<OutboundConnector, OutboundCo
           ExpressionAttributeValues: { ...ExpressionAttributeValues, ':validation': validation },
         }),
       ),
-    )
+    ).catch((error) => {
+      if (error instanceof TransactionConflictException) return false
+      throw error
+    })
   }
 }
 

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
+import { TransactionConflictException } from '@aws-sdk/client-dynamodb'
 import { DeleteCommand, type DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb'
+import type { OutboundValidation } from '../../../shared/connectors/validation.ts'
 import { ConnectorRepository } from '../../../shared/connectors-table/repository.ts'
 import { SnapshotReader } from '../../../shared/connectors-table/snapshot-reader.ts'
 import { inboundInput, outboundInput } from '../../support/connectors.ts'
@@ -408,4 +410,19 @@ describe('a snapshot reader', () => {
     await firstSnapshot
     assert.equal(connectorsIn(secondSnapshot).size, 1)
   })
+})
+
+test('a validation is not saved while another request changes the connector', async () => {
+  const documents = {
+    send: () => Promise.reject(new TransactionConflictException({ $metadata: {}, message: 'in progress' })),
+  } as unknown as DynamoDBDocumentClient
+  const { outbound } = new ConnectorRepository(documents, 'connectors')
+  const validation: OutboundValidation = {
+    at: '2026-03-01T00:00:00.000Z',
+    succeeded: true,
+    connectorVersion: 1,
+    durationMs: 0,
+    steps: [],
+  }
+  assert.equal(await outbound.saveValidation('01M8Q55H56MTH2EJ1EHN6M1J2W', validation), false)
 })
