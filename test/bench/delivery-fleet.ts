@@ -96,10 +96,9 @@ async function measureSmartHost(target: Target, seconds: number): Promise<string
   const running = Array.from({ length: workers }, async () => {
     const slots = new Slots(table, 'transport', slotOptions)
     while (performance.now() < endAtMs) {
-      const before = run.returned
-      await deliverBatch(Array(batchSize).fill(job), slots, run)
+      const returned = await deliverBatch(Array(batchSize).fill(job), slots, run)
       // The jobs that returned to the queue are delayed there, and the worker has nothing else to do.
-      if (run.returned > before) await delay(1_000)
+      if (returned > 0) await delay(1_000)
     }
   })
   const rows: string[] = []
@@ -172,7 +171,8 @@ async function measureSlowDestinations(target: Target): Promise<string> {
   ].join('\n')
 }
 
-async function deliverBatch(jobs: readonly DeliveryJob[], slots: Slots, run: Run): Promise<void> {
+/** @returns the number of jobs that returned to the queue without a slot */
+async function deliverBatch(jobs: readonly DeliveryJob[], slots: Slots, run: Run): Promise<number> {
   const batch = new Batch({
     slots,
     limitMs: 270_000,
@@ -193,6 +193,7 @@ async function deliverBatch(jobs: readonly DeliveryJob[], slots: Slots, run: Run
     open: (hop, options, mustBeNew) => batch.sessions.open(hop, options, mustBeNew),
   }
   let isDelivering = false
+  let returned = 0
   await Promise.all(
     jobs.map(async (job) => {
       const entry = batch.enqueue(destinationKey(job.route) ?? fail())
@@ -214,13 +215,15 @@ async function deliverBatch(jobs: readonly DeliveryJob[], slots: Slots, run: Run
       const load = loadShownBy(attempts)
       if (load !== null) entry.reportLoad(load)
       run.delivered += attempts.length
-      if (returnedToQueue !== null) run.returned += 1
+      if (returnedToQueue !== null) returned += 1
       entry.leave()
     }),
   )
   await batch.end()
   if (isDelivering) run.busyWorkers -= 1
   run.batches += 1
+  run.returned += returned
+  return returned
 }
 
 const jobTo = ({ port, ca }: Target, name = host): DeliveryJob => ({
