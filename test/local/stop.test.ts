@@ -110,12 +110,14 @@ test('npm start with --state keeps connectors and queued mail over a stop and a 
   assert.ok(second.output.some((line) => line.startsWith('The state directory already has a configuration')))
 })
 
-/** Makes deferred jobs due by editing the saved queue. */
+/** Makes deferred jobs due by editing the saved queues. Events also wait there, for the next start. */
 function endWaiting(file: string): void {
   const queues: Record<string, { body: string; md5OfBody: string; delayUntil?: number }[]> = JSON.parse(
     readFileSync(file, 'utf8'),
   )
-  const waiting = Object.values(queues).flat()
+  const waiting = Object.entries(queues).flatMap(([queue, messages]) =>
+    /Events/.test(queue) ? [] : messages,
+  )
   assert.equal(waiting.length, 1)
   for (const message of waiting) {
     message.body = JSON.stringify({ ...JSON.parse(message.body), notBefore: null })
