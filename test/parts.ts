@@ -10,10 +10,10 @@ const isUnder = (file: string, folders: readonly string[]) =>
 const under = (...folders: string[]) => testFiles.filter((file) => isUnder(file, folders))
 
 /**
- * Tests that start many programs: runners, ingresses, npm. Also those of benchmarks, of many kinds of certificates, of
- * outages, of many messages or DSNs, and of commands that read the whole trace many times.
+ * Tests that take long: they start many programs (runners, ingresses, npm), bundle the stack, read the whole trace many
+ * times, or cover benchmarks, many kinds of certificates, outages, many messages or DSNs.
  */
-const programs = [
+const longer = [
   ...under(
     'test/bench/',
     'test/functions/pipeline/events/',
@@ -33,10 +33,14 @@ const programs = [
   'test/functions/connector-api/validate-inbound.test.ts',
   'test/functions/connector-api/waiting-mail.test.ts',
   'test/functions/deliver-message/ses-slots.test.ts',
+  'test/functions/pipeline/pipeline.test.ts',
   'test/functions/retry/retry.test.ts',
   'test/functions/smtp-ingress/main.test.ts',
   'test/functions/smtp-ingress/rotation.test.ts',
+  'test/infra/local/sign-in.test.ts',
+  'test/infra/local/synthesise.test.ts',
   'test/infra/nag.test.ts',
+  'test/infra/synth.test.ts',
   'test/local/certificates.test.ts',
   'test/local/changes.test.ts',
   'test/local/crashes.test.ts',
@@ -55,24 +59,22 @@ const programs = [
   'test/shared/messages/history.test.ts',
   'test/shared/tls-reports/counters.test.ts',
 ]
-const isProgram = (file: string) => programs.includes(file)
+const isLonger = (file: string) => longer.includes(file)
 
 export const filesOf = {
   unit: testFiles.filter(
-    (file) => !isUnder(file, ['test/local/', 'test/peers/', 'test/faults/']) && !isProgram(file),
+    (file) => !isUnder(file, ['test/local/', 'test/peers/', 'test/faults/']) && !isLonger(file),
   ),
-  local: under('test/local/').filter((file) => !isProgram(file)),
-  programs,
+  local: under('test/local/').filter((file) => !isLonger(file)),
+  longer,
   peers: under('test/peers/'),
   faults: under('test/faults/'),
 }
 
 /** Files that share a process, in this order; each group has its reason. */
 const sharing: readonly (readonly string[])[] = [
-  // The second test uses the bundles that the first test stores.
-  ['test/infra/local/synthesise.test.ts', 'test/infra/synth.test.ts'],
   // These tests read the same templates, each synthesised once.
-  testFiles.filter((file) => /^test\/(docs|infra)\/[^/]+$/.test(file) && !/synth\.test/.test(file)),
+  testFiles.filter((file) => /^test\/(docs|infra)\/[^/]+$/.test(file)),
   // These tests share a runner.
   [
     'test/local/expiry-watch.test.ts',
@@ -85,7 +87,6 @@ const sharing: readonly (readonly string[])[] = [
 
 /** Files that need their own process, the slowest first. */
 export const alone: readonly (readonly [reason: string, ...patterns: RegExp[]])[] = [
-  ['takes as long as several other files', /pipeline\.test/],
   [
     'sets the authorities that every connection of its process trusts',
     /net\/levels\/(levels|fuzz|one-batch)/,
@@ -94,7 +95,6 @@ export const alone: readonly (readonly [reason: string, ...patterns: RegExp[]])[
     /aws\/transports/,
     /cli\/dns\/dns\.test/,
     /report-tls\/send-reports/,
-    /infra\/local\/sign-in/,
   ],
   [
     'reads its environment when it is loaded, as in Lambda',

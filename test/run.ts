@@ -73,9 +73,9 @@ const parts: Record<string, (paths: readonly string[]) => Part> = {
     title: 'end-to-end tests on the local stack',
     commands: processesFor(selectFiles(filesOf.local, paths)).map((files) => testFiles(files, 2.5 * minute)),
   }),
-  programs: (paths) => ({
+  longer: (paths) => ({
     title: 'longer tests: crashes, rotation, starts and stops, benchmarks, chains, outages',
-    commands: selectFiles(filesOf.programs, paths).map((file) => testFiles([file], 2.5 * minute)),
+    commands: selectFiles(filesOf.longer, paths).map((file) => testFiles([file], 2.5 * minute)),
     alone: true,
   }),
   peers: (paths) => ({
@@ -86,9 +86,7 @@ const parts: Record<string, (paths: readonly string[]) => Part> = {
   seeds: () => ({
     title: 'the pipeline, servers with random replies, properties and changes during mail, under more seeds',
     commands: [
-      ...filesOf.unit
-        .filter((file) => file.startsWith('test/functions/pipeline/'))
-        .map((file) => testFiles([file], 10 * minute, { PIPELINE_SEEDS: '400' })),
+      testFiles(['test/functions/pipeline/pipeline.test.ts'], 10 * minute, { PIPELINE_SEEDS: '400' }),
       {
         args: ['--test-force-exit', 'test/shared/net/levels/fuzz.test.ts'],
         env: { FUZZ_RUNS: '5000' },

@@ -20,7 +20,7 @@ export interface PrivateBucketProps extends Pick<BucketProps, 'versioned' | 'lif
   readonly variable: string
   /** Who uses the bucket, as a sentence: why it has no access log. */
   readonly users: string
-  /** Why units may use all keys of a pattern. */
+  /** Why units may use all keys of a pattern; absent where each unit names one key. */
   readonly patternReason?: string
 }
 
@@ -83,14 +83,10 @@ export class PrivateBucket extends Bucket {
   private grantObjects(unit: Unit, action: string, patterns: readonly string[]): void {
     const resources = patterns.map((pattern) => this.arnForObjects(pattern))
     unit.grantPrincipal.addToPrincipalPolicy(new PolicyStatement({ actions: [action], resources }))
-    const wide = patterns.filter((pattern) => pattern.includes('*'))
+    const { patternReason, variable } = this.props
     const logicalId = Stack.of(this).getLogicalId(this.node.defaultChild as CfnBucket)
-    if (wide.length > 0)
-      acknowledge(
-        unit.permissions,
-        this.props.patternReason ?? '',
-        ...wide.map((pattern) => `IAM5[Resource::<${logicalId}.Arn>/${pattern}]`),
-      )
-    unit.addEnvironment(this.props.variable, this.bucketName)
+    const findings = patterns.map((pattern) => `IAM5[Resource::<${logicalId}.Arn>/${pattern}]`)
+    if (patternReason !== undefined) acknowledge(unit.permissions, patternReason, ...findings)
+    unit.addEnvironment(variable, this.bucketName)
   }
 }
