@@ -1,20 +1,16 @@
 /** Builds the connector API from its stores: routes, OpenAPI document, problem responses and request log. */
 import type { Logger } from '@aws-lambda-powertools/logger'
-import middy from '@middy/core'
-import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda'
 import * as z from 'zod'
 import { validateOutboundConnector } from '../../shared/connectors/validation.ts'
 import type { ConnectorRepository } from '../../shared/connectors-table/repository.ts'
 import type { EvaluationJob } from '../../shared/contract/jobs.ts'
 import type { RoleMapping } from '../../shared/contract/roles.ts'
-import { problemJson } from '../../shared/http-api/problem.ts'
-import { requestLog } from '../../shared/http-api/request-log.ts'
+import { createHttpApi, type HttpApi } from '../../shared/http-api/http-api.ts'
+import { type Route, route } from '../../shared/http-api/route.ts'
 import type { History } from '../../shared/messages/history.ts'
 import type { RejectedList } from '../../shared/messages/rejected-list.ts'
 import type { JobSender } from '../../shared/queues/job-queue.ts'
 import { openApi } from './openapi.ts'
-import { type Route, type RouteResponse, route } from './route.ts'
-import { createRouter } from './router.ts'
 import { acceptedDomainRoutes } from './routes/accepted-domains.ts'
 import { type CertificateDependencies, certificatesRoute } from './routes/certificates.ts'
 import { changesRoute } from './routes/changes.ts'
@@ -50,11 +46,6 @@ export interface Dependencies {
   now?: () => number
 }
 
-export type Api = (
-  event: APIGatewayProxyEventV2,
-  context?: Context,
-) => Promise<APIGatewayProxyStructuredResultV2>
-
 export function createConnectorApi({
   repository,
   history,
@@ -71,40 +62,33 @@ export function createConnectorApi({
   roles,
   logger,
   now = Date.now,
-}: Dependencies): Api {
+}: Dependencies): HttpApi {
   const waitingMail = { history, trace, evaluation, now }
-  const routeRequest = createRouter(
-    addOpenApiRoute([
-      configurationRoute(repository, deployment),
-      ...connectorRoutes(repository, deployment, { snapshot: explain.snapshot, logger, now }, waitingMail),
-      ...acceptedDomainRoutes(repository),
-      ...recipientRoutes(repository),
-      changesRoute(repository),
-      ...messageRoutes(history, rejected, now),
-      ...waitingMailRoutes(repository, waitingMail),
-      ...deadLetterRoutes({ ...deadLetters, logger, now }),
-      ...tlsReportRoutes({ reports, snapshot: explain.snapshot, now }),
-      certificatesRoute({ published, now }),
-      ...observedCertificateRoutes({ observed, now }),
-      explainRoute({ ...explain, recipientLists: repository.recipientLists, now }),
-      validateInboundRoute(repository, explain.snapshot, { history, now }),
-    ]),
+  const routes = addOpenApiRoute([
+    configurationRoute(repository, deployment),
+    ...connectorRoutes(repository, deployment, { snapshot: explain.snapshot, logger, now }, waitingMail),
+    ...acceptedDomainRoutes(repository),
+    ...recipientRoutes(repository),
+    changesRoute(repository),
+    ...messageRoutes(history, rejected, now),
+    ...waitingMailRoutes(repository, waitingMail),
+    ...deadLetterRoutes({ ...deadLetters, logger, now }),
+    ...tlsReportRoutes({ reports, snapshot: explain.snapshot, now }),
+    certificatesRoute({ published, now }),
+    ...observedCertificateRoutes({ observed, now }),
+    explainRoute({ ...explain, recipientLists: repository.recipientLists, now }),
+    validateInboundRoute(repository, explain.snapshot, { history, now }),
+  ])
+  return createHttpApi(routes, {
     roles,
-  )
-  const handler = middy<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2>(
-    async (event: APIGatewayProxyEventV2) => {
-      const response = await routeRequest(event)
-      // The change is saved in any case.
-      if (event.requestContext.http.method !== 'GET')
-        await storeSnapshot().catch((error: Error) =>
-          logger.error('The snapshot of the connectors could not be written', error),
-        )
-      return toGatewayResult(response)
-    },
-  )
-    .use(requestLog(logger, roles, now))
-    .use(problemJson(logger))
-  return (event, context) => handler(event, context ?? ({} as Context))
+    logger,
+    now,
+    // The change is saved in any case.
+    afterWrite: () =>
+      storeSnapshot().catch((error: Error) =>
+        logger.error('The snapshot of the connectors could not be written', error),
+      ),
+  })
 }
 
 /** Routes of validate-connector, a separate function in the same network as deliver-message. */
@@ -125,14 +109,4 @@ function addOpenApiRoute(routes: readonly Route[]): Route[] {
   })
   const allRoutes = [...routes, openApiRoute]
   return allRoutes
-}
-
-function toGatewayResult({ status, headers, body }: RouteResponse): APIGatewayProxyStructuredResultV2 {
-  const commonHeaders = { 'cache-control': 'no-store', ...headers }
-  if (body === undefined) return { statusCode: status, headers: commonHeaders }
-  return {
-    statusCode: status,
-    headers: { 'content-type': 'application/json', ...commonHeaders },
-    body: JSON.stringify(body),
-  }
 }

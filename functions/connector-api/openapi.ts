@@ -3,9 +3,9 @@ import * as z from 'zod'
 import { AcceptedDomain, InboundConnector, OutboundConnector } from '../../shared/connectors/schema.ts'
 import { OutboundValidation } from '../../shared/connectors/validation.ts'
 import { PublishedCertificates } from '../../shared/contract/certificates.ts'
+import type { RouteDescription } from '../../shared/http-api/route.ts'
 import { TraceEntry } from '../../shared/messages/trace-entry.ts'
 import { InboundValidation } from './inbound-validation.ts'
-import type { RouteDescription } from './route.ts'
 import { AcceptedDomainList } from './routes/accepted-domains.ts'
 import { ChangeEntry, ChangeList } from './routes/changes.ts'
 import { Configuration } from './routes/configuration.ts'
@@ -143,10 +143,11 @@ function headerParameters({ ifMatch }: RouteDescription) {
   return [{ name: 'If-Match', in: 'header', required, description, schema: { type: 'string' } }]
 }
 
-function answers({ answers }: RouteDescription) {
+function answers({ answers, csv = false }: RouteDescription) {
+  const csvContent = { 'text/csv': { schema: { type: 'string' } } }
   return mapValues(answers, (schema) =>
     schema
-      ? { description: 'Success', content: json(reference(schema)) }
+      ? { description: 'Success', content: { ...json(reference(schema)), ...(csv && csvContent) } }
       : { description: 'Success, without a body' },
   )
 }

@@ -5,7 +5,8 @@
  */
 import * as z from 'zod'
 import type { OutboundConnectorInput } from '../../shared/connectors/schema.ts'
-import type { ExpectedVersions, OutboundConnectors } from '../../shared/connectors-table/repository.ts'
+import type { OutboundConnectors } from '../../shared/connectors-table/repository.ts'
+import type { ExpectedVersions } from '../../shared/contract/expected-versions.ts'
 import { Problem } from '../../shared/http-api/problem.ts'
 import { loweredByChange } from '../../shared/policy/kept-requirement.ts'
 import { countText } from '../../shared/policy/text-lists.ts'

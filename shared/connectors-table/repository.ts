@@ -17,6 +17,7 @@ import {
   type RecipientList,
 } from '../connectors/schema.ts'
 import type { OutboundValidation } from '../connectors/validation.ts'
+import type { ExpectedVersions } from '../contract/expected-versions.ts'
 import { unlessConditionFails } from '../dynamodb/unless-condition-fails.ts'
 import type { ConnectorSet } from '../policy/snapshot.ts'
 import { ChangeLog, type ItemKind } from './change-log.ts'
@@ -41,9 +42,6 @@ export type SaveResult<T> =
   | { kind: 'TooLarge' }
 
 export type RemoveResult = { kind: 'Removed' } | { kind: 'NotFound' } | { kind: 'VersionMismatch' }
-
-/** The versions that a writer may replace; `any` accepts every version. */
-export type ExpectedVersions = readonly number[] | 'any'
 
 /** Octets of JSON. DynamoDB allows 400 KB per item, in a format that is smaller than JSON. */
 const maxItemOctets = 390_000

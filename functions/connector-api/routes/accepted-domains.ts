@@ -2,12 +2,11 @@
 import { ulid } from 'ulid'
 import { AcceptedDomain, AcceptedDomainInput } from '../../../shared/connectors/schema.ts'
 import type { RecipientLists } from '../../../shared/connectors-table/recipient-lists.ts'
-import type {
-  AcceptedDomains,
-  ConnectorRepository,
-  ExpectedVersions,
-} from '../../../shared/connectors-table/repository.ts'
+import type { AcceptedDomains, ConnectorRepository } from '../../../shared/connectors-table/repository.ts'
+import type { ExpectedVersions } from '../../../shared/contract/expected-versions.ts'
+import { KeyedListQuery, keyedListHandler, listOf } from '../../../shared/http-api/lists.ts'
 import { Problem } from '../../../shared/http-api/problem.ts'
+import { type Route, type RouteResponse, route } from '../../../shared/http-api/route.ts'
 import { normaliseDomain } from '../../../shared/mail/domain.ts'
 import {
   applyMergePatch,
@@ -17,8 +16,6 @@ import {
   withReadOnlyFields,
 } from '../read-only-fields.ts'
 import { checkRecipients } from '../recipient-list.ts'
-import { type Route, type RouteResponse, route } from '../route.ts'
-import { KeyedListQuery, keyedListHandler, listOf } from './lists.ts'
 import {
   checkVersion,
   createdResponse,

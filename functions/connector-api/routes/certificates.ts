@@ -2,8 +2,8 @@
 import type { PublishedCertificatesItem } from '../../../shared/connectors-table/published-certificates.ts'
 import { PublishedCertificates } from '../../../shared/contract/certificates.ts'
 import { Problem } from '../../../shared/http-api/problem.ts'
+import { type Route, route } from '../../../shared/http-api/route.ts'
 import { descriptionAt } from '../../../shared/tls/description-at.ts'
-import { type Route, route } from '../route.ts'
 
 export interface CertificateDependencies {
   published: Pick<PublishedCertificatesItem, 'read'>

@@ -3,9 +3,9 @@ import * as z from 'zod'
 import { comparableName } from '../../../shared/connectors/comparable-name.ts'
 import { type Change, ItemKind } from '../../../shared/connectors-table/change-log.ts'
 import type { ConnectorRepository } from '../../../shared/connectors-table/repository.ts'
-import { cursorSchema } from '../request.ts'
-import { type Route, route } from '../route.ts'
-import { instant, limitUpTo, listOf, listResponse } from './lists.ts'
+import { instant, limitUpTo, listOf, listResponse } from '../../../shared/http-api/lists.ts'
+import { cursorSchema } from '../../../shared/http-api/request.ts'
+import { type Route, route } from '../../../shared/http-api/route.ts'
 
 const fields = z.record(z.string(), z.unknown())
 

@@ -2,7 +2,7 @@
 import * as z from 'zod'
 import type { DefaultRoute } from '../../../shared/connectors/outbound-fields.ts'
 import type { ConnectorRepository } from '../../../shared/connectors-table/repository.ts'
-import { type Route, route } from '../route.ts'
+import { type Route, route } from '../../../shared/http-api/route.ts'
 
 export interface Deployment {
   defaultRoute: DefaultRoute

@@ -9,10 +9,12 @@ import {
 } from '../../../shared/connectors/schema.ts'
 import type {
   ConnectorRepository,
-  ExpectedVersions,
   RemoveResult,
   SaveResult,
 } from '../../../shared/connectors-table/repository.ts'
+import type { ExpectedVersions } from '../../../shared/contract/expected-versions.ts'
+import { isUlid, KeyedListQuery, keyedListHandler, listOf } from '../../../shared/http-api/lists.ts'
+import { type Route, type RouteResponse, route } from '../../../shared/http-api/route.ts'
 import { Warning } from '../../../shared/policy/warnings/warning.ts'
 import { inboundWarnings, outboundWarnings } from '../../../shared/policy/warnings/warnings.ts'
 import { createWarningFinder, type WarningDependencies } from '../connector-warnings.ts'
@@ -23,7 +25,6 @@ import {
   separateReadOnly,
   withReadOnlyFields,
 } from '../read-only-fields.ts'
-import { type Route, type RouteResponse, route } from '../route.ts'
 import {
   type WaitingChoice,
   WaitingChoiceQuery,
@@ -32,7 +33,6 @@ import {
 } from '../waiting-choice.ts'
 import type { MailRequest } from '../waiting-mail.ts'
 import type { Deployment } from './configuration.ts'
-import { isUlid, KeyedListQuery, keyedListHandler, listOf } from './lists.ts'
 import { mailRequest, WaitingMail, type WaitingMailDependencies, waitingMail } from './waiting-mail.ts'
 import {
   checkVersion,

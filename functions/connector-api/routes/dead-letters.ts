@@ -1,9 +1,9 @@
 /** `/dead-letters`: jobs that failed for days, or that no version can read. */
 import * as z from 'zod'
+import { instant } from '../../../shared/http-api/lists.ts'
+import { type Route, route } from '../../../shared/http-api/route.ts'
 import { DeadLetter, type DeadLetterFilter, QueueName } from '../dead-letter.ts'
 import { type Dependencies, listDeadLetters, redriveDeadLetters } from '../dead-letters.ts'
-import { type Route, route } from '../route.ts'
-import { instant } from './lists.ts'
 
 export type DeadLetterDependencies = Dependencies
 

@@ -7,6 +7,7 @@ import { AuthenticationResult, type MessageAuthentication } from '../../../share
 import { DeliveryJob } from '../../../shared/contract/jobs.ts'
 import { ClientCertificate, noTls, type TlsFacts } from '../../../shared/contract/message.ts'
 import { invisibleFault } from '../../../shared/contract/visible-text.ts'
+import { type Route, route } from '../../../shared/http-api/route.ts'
 import { normaliseDomain } from '../../../shared/mail/domain.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
 import { VerdictEntry } from '../../../shared/messages/trace-entry.ts'
@@ -18,7 +19,6 @@ import { maxCertificates, predictCertificateFacts } from '../../../shared/tls/fa
 import { certificatesIn } from '../../../shared/tls/pem.ts'
 import { hasDates } from '../../../shared/tls/validity.ts'
 import { type ExplainedCheck, explainRecipientCheck } from '../recipient-checks.ts'
-import { type Route, route } from '../route.ts'
 
 type Chain = [X509Certificate, ...X509Certificate[]]
 

@@ -2,7 +2,16 @@
 import { isIPv4, SocketAddress } from 'node:net'
 import * as z from 'zod'
 import { dayMs } from '../../../shared/contract/durations.ts'
+import {
+  historyCursor,
+  instant,
+  isUlid,
+  limitUpTo,
+  listOf,
+  listResponse,
+} from '../../../shared/http-api/lists.ts'
 import { Problem } from '../../../shared/http-api/problem.ts'
+import { type Route, route } from '../../../shared/http-api/route.ts'
 import {
   type AddressFilter,
   type History,
@@ -11,8 +20,6 @@ import {
 } from '../../../shared/messages/history.ts'
 import type { RejectedList } from '../../../shared/messages/rejected-list.ts'
 import { RecipientStates, TraceEntry } from '../../../shared/messages/trace-entry.ts'
-import { type Route, route } from '../route.ts'
-import { historyCursor, instant, isUlid, limitUpTo, listOf, listResponse } from './lists.ts'
 import { RejectedEventList, rejectedCursor, rejectedPage, rejectedState } from './rejected.ts'
 import { notFoundProblem } from './write-responses.ts'
 

@@ -1,12 +1,12 @@
 /** `/certificates/observed`: the certificates that partners and this gateway present, and their changes. */
 import * as z from 'zod'
+import { limitUpTo, listOf, listResponse } from '../../../shared/http-api/lists.ts'
 import { Problem } from '../../../shared/http-api/problem.ts'
+import { cursorSchema } from '../../../shared/http-api/request.ts'
+import { type Route, route } from '../../../shared/http-api/route.ts'
 import { assessCertificateUse, daysLeft } from '../../../shared/tls/observed/expiry.ts'
 import { Observation, ObservedCertificate } from '../../../shared/tls/observed/observation.ts'
 import { type ObservedList, ObservedPosition } from '../../../shared/transport/observed-list.ts'
-import { cursorSchema } from '../request.ts'
-import { type Route, route } from '../route.ts'
-import { limitUpTo, listOf, listResponse } from './lists.ts'
 
 export const ObservedCertificates = Observation.extend({
   certificates: z

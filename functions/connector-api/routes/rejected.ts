@@ -1,13 +1,13 @@
 /** `/messages?state=Rejected`: sessions, senders, recipients and messages that were refused in the session. */
 import * as z from 'zod'
 import { MailEvent } from '../../../shared/contract/events.ts'
+import { listOf, listResponse } from '../../../shared/http-api/lists.ts'
+import { cursorSchema } from '../../../shared/http-api/request.ts'
 import type {
   RejectedFilter,
   RejectedList,
   RejectedPosition,
 } from '../../../shared/messages/rejected-list.ts'
-import { cursorSchema } from '../request.ts'
-import { listOf, listResponse } from './lists.ts'
 
 /** The columns of an event. Columns of a later version are passed on. */
 const RejectedEvent = z

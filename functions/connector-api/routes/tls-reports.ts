@@ -1,14 +1,14 @@
 /** `/tls-reports`: the TLS reports (RFC 8460) received from other organisations. */
 import * as z from 'zod'
 import { dayMs } from '../../../shared/contract/durations.ts'
+import { limitUpTo, listOf, listResponse } from '../../../shared/http-api/lists.ts'
 import { Problem } from '../../../shared/http-api/problem.ts'
+import { cursorSchema } from '../../../shared/http-api/request.ts'
+import { type Route, route } from '../../../shared/http-api/route.ts'
 import { normaliseDomain } from '../../../shared/mail/domain.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
 import { ReceivedReport, ReportedPolicy, ReportSummary } from '../../../shared/tls-reports/received-report.ts'
 import type { ReceivedReports, ReportFilter } from '../../../shared/tls-reports/received-reports.ts'
-import { cursorSchema } from '../request.ts'
-import { type Route, route } from '../route.ts'
-import { limitUpTo, listOf, listResponse } from './lists.ts'
 import { notFoundProblem } from './write-responses.ts'
 
 const acceptedDomain = z

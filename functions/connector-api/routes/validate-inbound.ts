@@ -1,10 +1,10 @@
 /** `POST /inbound-connectors/{id}/validate`: checks an inbound connector against received mail. */
 import * as z from 'zod'
 import type { ConnectorRepository } from '../../../shared/connectors-table/repository.ts'
+import { isUlid } from '../../../shared/http-api/lists.ts'
+import { type Route, route } from '../../../shared/http-api/route.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
 import { type Dependencies, InboundValidation, validateInbound } from '../inbound-validation.ts'
-import { type Route, route } from '../route.ts'
-import { isUlid } from './lists.ts'
 import { notFoundProblem } from './write-responses.ts'
 
 const defaultDays = 7

@@ -1,7 +1,10 @@
 /** `POST …/retry`, `…/release` and `…/return`: requests of an administrator for deferred mail. */
 import * as z from 'zod'
 import type { ConnectorRepository } from '../../../shared/connectors-table/repository.ts'
+import { historyCursor, isUlid } from '../../../shared/http-api/lists.ts'
 import { Problem } from '../../../shared/http-api/problem.ts'
+import { encodeCursor } from '../../../shared/http-api/request.ts'
+import { type Route, route } from '../../../shared/http-api/route.ts'
 import type { AdministratorRequest } from '../../../shared/messages/recipient-item.ts'
 import type { Trace } from '../../../shared/messages/trace.ts'
 import {
@@ -10,8 +13,6 @@ import {
   requestForConnector,
   retryAll,
 } from '../mail-selection.ts'
-import { encodeCursor } from '../request.ts'
-import { type Route, route } from '../route.ts'
 import {
   type Dependencies,
   type MailRequest,
@@ -21,7 +22,6 @@ import {
   retryNow,
   returnToSender,
 } from '../waiting-mail.ts'
-import { historyCursor, isUlid } from './lists.ts'
 import { notFoundProblem } from './write-responses.ts'
 
 export const WaitingRecipients = z.strictObject({

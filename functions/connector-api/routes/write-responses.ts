@@ -1,12 +1,9 @@
 /** Turns the result of a write into a response. */
-import type {
-  ExpectedVersions,
-  RemoveResult,
-  SaveResult,
-} from '../../../shared/connectors-table/repository.ts'
+import type { RemoveResult, SaveResult } from '../../../shared/connectors-table/repository.ts'
+import type { ExpectedVersions } from '../../../shared/contract/expected-versions.ts'
 import { Problem } from '../../../shared/http-api/problem.ts'
-import { entityTag } from '../request.ts'
-import type { RouteResponse } from '../route.ts'
+import { entityTag } from '../../../shared/http-api/request.ts'
+import type { RouteResponse } from '../../../shared/http-api/route.ts'
 
 export const okResponse = <T extends { version: number }>(value: T): RouteResponse => ({
   status: 200,

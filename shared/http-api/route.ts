@@ -3,15 +3,16 @@
  */
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
 import * as z from 'zod'
-import type { ExpectedVersions } from '../../shared/connectors-table/repository.ts'
-import type { Role } from '../../shared/contract/roles.ts'
-import { readBody, readJson, readOptionalJson } from '../../shared/http-api/json-body.ts'
-import { Problem } from '../../shared/http-api/problem.ts'
+import type { ExpectedVersions } from '../contract/expected-versions.ts'
+import type { Role } from '../contract/roles.ts'
+import { readBody, readJson, readOptionalJson } from './json-body.ts'
+import { Problem } from './problem.ts'
 import { parseIfMatch, parseQuery } from './request.ts'
 
 export interface RouteResponse {
   status: number
   headers?: Record<string, string>
+  /** A text is sent as it is, with the content type in `headers`; anything else as JSON. */
   body?: unknown
 }
 
@@ -34,6 +35,8 @@ export interface RouteDescription<Query extends z.ZodType = z.ZodType, Body exte
   maxBodyOctets?: number
   /** A missing body is read as an empty object. */
   bodyOptional?: boolean
+  /** Whether the route answers CSV to a request that accepts `text/csv`. */
+  csv?: boolean
   /** `required`: a request without If-Match gets 428. */
   ifMatch?: 'required' | 'optional'
   /** Schema of each successful response, by status; null when the response has no body. */
@@ -50,6 +53,8 @@ export interface RouteRequest<Query, Body> {
   ifMatch: ExpectedVersions | null
   /** IAM principal, or subject of the token. */
   caller: string
+  /** Whether the client asks for CSV. */
+  acceptsCsv: boolean
 }
 
 export interface Route extends RouteDescription {
@@ -76,7 +81,8 @@ export function route<Query extends z.ZodType = typeof emptyQuery, Body extends 
       if (description.ifMatch === 'required' && ifMatch === null)
         throw new Problem(428, 'If-Match is missing. Send the ETag of a GET in it.')
       const body = (description.body && readBody(description.body, json)) as z.output<Body>
-      return handle({ parameter, query, body, ifMatch, caller })
+      const acceptsCsv = /\btext\/csv\b/i.test(event.headers.accept ?? '')
+      return handle({ parameter, query, body, ifMatch, caller, acceptsCsv })
     },
   }
 }

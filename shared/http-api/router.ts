@@ -1,8 +1,8 @@
 /** Finds the route for a request, and authorises its caller. */
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
-import type { RoleMapping } from '../../shared/contract/roles.ts'
-import { authorise } from '../../shared/http-api/caller.ts'
-import { Problem } from '../../shared/http-api/problem.ts'
+import type { RoleMapping } from '../contract/roles.ts'
+import { authorise } from './caller.ts'
+import { Problem } from './problem.ts'
 import type { Route, RouteResponse } from './route.ts'
 
 /**

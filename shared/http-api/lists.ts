@@ -1,7 +1,7 @@
 /** Shared parts of all lists: queries, cursors and pages. */
 import * as z from 'zod'
-import { cursorSchema, encodeCursor } from '../request.ts'
-import type { RouteResponse } from '../route.ts'
+import { cursorSchema, encodeCursor } from './request.ts'
+import type { RouteResponse } from './route.ts'
 
 export const limitUpTo = (maxLimit: number, defaultLimit: number) =>
   z.coerce

@@ -1,8 +1,8 @@
 /** Parses a request. Malformed input is refused before any lookup. */
 import * as z from 'zod'
-import type { ExpectedVersions } from '../../shared/connectors-table/repository.ts'
-import { faultsOf } from '../../shared/contract/schema-faults.ts'
-import { Problem } from '../../shared/http-api/problem.ts'
+import type { ExpectedVersions } from '../contract/expected-versions.ts'
+import { faultsOf } from '../contract/schema-faults.ts'
+import { Problem } from './problem.ts'
 
 /** @throws Problem 400 naming every invalid parameter */
 export function parseQuery<T extends z.ZodType>(schema: T, rawQueryString: string): z.output<T> {
