@@ -510,6 +510,8 @@ export const Config = z
         bounce: unit(60, 10, 60),
         /** A request for all waiting mail, or for dead letters, searches for up to eight seconds. */
         api: fixedTimeoutUnit(15, 20),
+        /** API Gateway waits 30 seconds. */
+        eventApi: fixedTimeoutUnit(29, 5),
         /** A person who opens a page does not wait longer. */
         pages: fixedTimeoutUnit(10, 10),
         /** Less than the lease for notifying partners, which lasts two minutes. */

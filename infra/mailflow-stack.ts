@@ -10,6 +10,7 @@ import { CheckRecipient } from './delivery/check-recipient.ts'
 import { DeliverMessage } from './delivery/deliver-message.ts'
 import { OutboundMail } from './delivery/outbound-mail.ts'
 import { ValidateConnector } from './delivery/validate-connector.ts'
+import { EventApi } from './events/event-api.ts'
 import { RecordEvents } from './events/record-events.ts'
 import { SealHour } from './events/seal-hour.ts'
 import { SmtpIngress } from './ingress/smtp-ingress.ts'
@@ -96,6 +97,7 @@ export class MailflowStack extends Stack {
     check.grantInvoke(ingress.task)
     const report = new ReportTls(this, 'Reports', { config, outboundMail, queues, content, transport })
     const expiryWatch = new WatchExpiry(this, 'ExpiryWatch', { config, connectors, transport, notices })
+    const eventApi = new EventApi(this, 'EventApi', { config, events, connectors, transport })
     const api = new ConnectorApi(this, 'Api', {
       config,
       queues,
@@ -103,6 +105,7 @@ export class MailflowStack extends Stack {
       messages,
       transport,
       validate,
+      eventApi,
     })
     const rotate = new RotateCertificate(this, 'Rotation', { config, certificate, connectors })
     rotate.runBefore(ingress.service)
@@ -117,6 +120,7 @@ export class MailflowStack extends Stack {
       deliver: deliver.handler,
       bounce: bounce.handler,
       api: api.handler,
+      eventApi: eventApi.handler,
       validate: validate.handler,
       report: report.handler,
       expiryWatch: expiryWatch.handler,

@@ -6,8 +6,8 @@
  */
 import { type DynamoDBDocumentClient, GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { unlessConditionFails } from '../../shared/dynamodb/unless-condition-fails.ts'
+import { clientNetwork } from '../../shared/limits/client-network.ts'
 import { dsnOctetsKey, dsnRateKey } from '../../shared/messages/message-keys.ts'
-import { clientNetwork } from '../../shared/net/client-network.ts'
 
 /** DSNs per hour to one domain, over all workers. */
 export const maxDsnsPerHour = 60

@@ -3,6 +3,7 @@ import * as z from 'zod'
 import { AcceptedDomain, InboundConnector, OutboundConnector } from '../../shared/connectors/schema.ts'
 import { OutboundValidation } from '../../shared/connectors/validation.ts'
 import { PublishedCertificates } from '../../shared/contract/certificates.ts'
+import { Report, ReportList } from '../../shared/event-queries/reports/report-schemas.ts'
 import type { RouteDescription } from '../../shared/http-api/route.ts'
 import { TraceEntry } from '../../shared/messages/trace-entry.ts'
 import { InboundValidation } from './inbound-validation.ts'
@@ -55,6 +56,8 @@ const outputs = {
   WaitingMail,
   DeadLetterList,
   Redrive,
+  ReportList,
+  Report,
   ExplanationAnswer,
   TlsReport,
   TlsReportList,
@@ -79,7 +82,7 @@ export function openApi(routes: readonly RouteDescription[]) {
       title: 'mailflow',
       version: '1',
       description:
-        'Connectors, accepted domains, message trace, TLS reports and certificates of a mail gateway.',
+        'Connectors, accepted domains, message trace, reports, TLS reports and certificates of a mail gateway.',
     },
     paths,
     components: {

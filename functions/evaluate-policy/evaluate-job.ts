@@ -4,6 +4,7 @@ import { internalAuthentication } from '../../shared/authentication/internal-aut
 import type { MailEvent } from '../../shared/contract/events.ts'
 import type { BounceJob, DeliveryJob, EvaluationJob } from '../../shared/contract/jobs.ts'
 import type { Message, Recipient } from '../../shared/contract/message.ts'
+import { clientNetwork } from '../../shared/limits/client-network.ts'
 import type { ContentAddressedStore } from '../../shared/messages/content-addressed-store.ts'
 import type { RequirementReference } from '../../shared/messages/recipient-item.ts'
 import {
@@ -15,7 +16,6 @@ import {
   type Trace,
 } from '../../shared/messages/trace.ts'
 import { traceExpiry } from '../../shared/messages/trace-expiry.ts'
-import { clientNetwork } from '../../shared/net/client-network.ts'
 import {
   type EarlierFacts,
   type EvaluationInput,

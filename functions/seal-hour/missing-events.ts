@@ -11,8 +11,8 @@
 import { eventId } from '../../shared/contract/events.ts'
 import type { Shard } from '../../shared/events/event-keys.ts'
 import { addHours, hoursBetween, startOf } from '../../shared/events/hours.ts'
+import type { IdSet } from '../../shared/events/id-set.ts'
 import type { MissingEvent, Reconciliation } from '../../shared/events/seal-marker.ts'
-import type { IdSet } from './id-set.ts'
 import type { RecipientKey, RecipientKeys, RecipientStatus } from './recipient-keys.ts'
 
 /** Hours from the receipt of a message to the hours at whose seals it is looked at. */

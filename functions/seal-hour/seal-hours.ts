@@ -4,7 +4,18 @@
  * twice, and the run of the next hour starts it again. The last of them continues with the next hour.
  */
 import * as z from 'zod'
-import { daysUntil, parseShardKey, type Shard, sealKey, sealsOfDay } from '../../shared/events/event-keys.ts'
+import { DayRollups } from '../../shared/events/day-rollups.ts'
+import {
+  daysUntil,
+  hourOfRollup,
+  parseShardKey,
+  rollupsOfDay,
+  type Shard,
+  sealInKey,
+  sealKey,
+  sealsOfDay,
+} from '../../shared/events/event-keys.ts'
+import { rawOctets } from '../../shared/events/raw-events.ts'
 import type { SealMarker } from '../../shared/events/seal-marker.ts'
 import {
   historyHours,
@@ -15,9 +26,11 @@ import {
   pendingHours,
   shardsFor,
   workersFor,
-} from './plan.ts'
-import { rawOctets } from './raw-events.ts'
+} from '../../shared/events/seal-plan.ts'
 import { type Dependencies as ShardDependencies, sealShard } from './seal-shard.ts'
+
+/** An event waits at most 14 days on its queue, and happened at most two days before it was sent. */
+const maxLateHours = 16 * 24
 
 const hour = z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}$/, 'is not an hour such as 2026-11-30T20')
 
@@ -105,10 +118,32 @@ class SealRun {
     for (let shard = 0; shard < shards; shard++) await this.#seal(hour, { shard, shards })
   }
 
+  /** Whether all other shards of the hour are sealed. Two that are sealed at the same time may both be not the last. */
+  async #isLast(hour: string, { shard, shards }: Shard): Promise<boolean> {
+    const objects = await this.#dependencies.store.list(sealsOfDay(hour))
+    const others = objects.filter(({ key }) => key !== sealKey(hour, { shard, shards }))
+    return others.length >= shards - 1
+  }
+
+  /**
+   * Adds the rollups of each day in which the sealed hour has events. Without this, reports read the hours of the day one
+   * by one, so they are slower, but their numbers are the same.
+   */
+  async #storeDays(hour: string): Promise<void> {
+    const { store } = this.#dependencies
+    const days = new DayRollups(store)
+    for (const date of daysUntil(hour, maxLateHours)) {
+      const objects = await store.list(rollupsOfDay(date))
+      if (objects.some(({ key }) => hourOfRollup(key) !== null && sealInKey(key) === hour))
+        await days.store(date)
+    }
+  }
+
   /** The marker is the last object. An hour that has not ended gets none, because its events are not complete. */
   async #seal(hour: string, shard: Shard): Promise<void> {
     const { store, now, onSealed } = this.#dependencies
     const marker = await sealShard(hour, shard, this.#dependencies)
+    if (await this.#isLast(hour, shard)) await this.#storeDays(hour)
     if (hour <= lastClosedHour(now()))
       await store.put(sealKey(hour, shard), Buffer.from(JSON.stringify(marker)))
     onSealed(marker)

@@ -23,14 +23,15 @@ import {
 } from '../../shared/events/event-keys.ts'
 import type { EventStore } from '../../shared/events/event-store.ts'
 import { addHours, hoursBetween, startOf } from '../../shared/events/hours.ts'
+import { IdSet } from '../../shared/events/id-set.ts'
+import { parquetFile } from '../../shared/events/parquet-file.ts'
+import { rawEvents, recordedIds } from '../../shared/events/raw-events.ts'
+import { readIds } from '../../shared/events/read-parquet.ts'
+import { RollupBuilder } from '../../shared/events/rollup-builder.ts'
 import type { SealMarker } from '../../shared/events/seal-marker.ts'
+import { maxShards } from '../../shared/events/seal-plan.ts'
 import { EventRows } from './event-rows.ts'
-import { IdSet } from './id-set.ts'
 import { type Dependencies as MissingDependencies, missingEvents } from './missing-events.ts'
-import { parquetFile, readIds } from './parquet-file.ts'
-import { maxShards } from './plan.ts'
-import { rawEvents, recordedIds } from './raw-events.ts'
-import { RollupBuilder } from './rollup.ts'
 
 export interface Dependencies {
   store: Pick<EventStore, 'get' | 'list' | 'put'>

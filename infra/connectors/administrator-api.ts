@@ -46,6 +46,12 @@ const routes: readonly { path: string; methods: HttpMethod[] }[] = [
   { path: '/openapi.json', methods: [GET] },
 ]
 
+/** The routes of event-api. */
+const eventRoutes: typeof routes = [
+  { path: '/reports', methods: [GET] },
+  { path: '/reports/{name}', methods: [GET] },
+]
+
 /** The route of validate-connector, which opens sessions with next hops from the network of deliver-message. */
 const validation = { path: '/outbound-connectors/{id}/validate', methods: [POST] }
 
@@ -53,6 +59,7 @@ export interface AdministratorApiProps {
   readonly config: Config
   readonly handler: UnitFunction
   readonly validate: UnitFunction
+  readonly eventApi: UnitFunction
   /** The authorizer of every route. */
   readonly authorizer: Required<Pick<HttpApiProps, 'defaultAuthorizer'>> &
     Pick<HttpApiProps, 'defaultAuthorizationScopes'>
@@ -63,12 +70,14 @@ export class AdministratorApi extends HttpApi {
   readonly stage: HttpStage
 
   constructor(scope: Construct, id: string, props: AdministratorApiProps) {
-    const { config, handler, validate, authorizer } = props
+    const { config, handler, validate, eventApi, authorizer } = props
     const apiName = `${Stack.of(scope).stackName}-${id}`
     super(scope, id, { apiName, ...authorizer, createDefaultStage: false })
     // One permission covers the whole API: one per route would exceed the 20 KB of the function's policy.
     const integration = new HttpLambdaIntegration('Handler', handler, { scopePermissionToRoute: false })
     for (const route of routes) this.addRoutes({ ...route, integration })
+    const events = new HttpLambdaIntegration('Events', eventApi, { scopePermissionToRoute: false })
+    for (const route of eventRoutes) this.addRoutes({ ...route, integration: events })
     this.addRoutes({ ...validation, integration: new HttpLambdaIntegration('Validation', validate) })
     this.stage = new HttpStage(this, 'Stage', {
       httpApi: this,

@@ -4,12 +4,13 @@ import { type IMetric, MathExpression, Stats } from 'aws-cdk-lib/aws-cloudwatch'
 import { Construct } from 'constructs'
 import { type Config, deliversInVpc, setDecisionEnvironment, setSignInEnvironment } from '../config.ts'
 import type { ValidateConnector } from '../delivery/validate-connector.ts'
+import type { EventApi } from '../events/event-api.ts'
 import type { MailQueues } from '../queues/mail-queues.ts'
 import type { ConnectorsTable } from '../storage/connectors-table.ts'
 import type { MessagesTable } from '../storage/messages-table.ts'
 import type { TransportTable } from '../storage/transport-table.ts'
 import { UnitFunction } from '../unit.ts'
-import { AdministratorApi } from './administrator-api.ts'
+import { AdministratorApi, type AdministratorApiProps } from './administrator-api.ts'
 import { ApiDomain } from './api-domain.ts'
 
 export interface ConnectorApiProps {
@@ -19,6 +20,7 @@ export interface ConnectorApiProps {
   readonly messages: MessagesTable
   readonly transport: TransportTable
   readonly validate: ValidateConnector
+  readonly eventApi: EventApi
 }
 
 /**
@@ -34,7 +36,7 @@ export class ConnectorApi extends Construct {
 
   constructor(scope: Construct, id: string, props: ConnectorApiProps) {
     super(scope, id)
-    const { config, queues, connectors, messages, transport, validate } = props
+    const { config, queues, connectors, messages, transport, validate, eventApi } = props
     this.handler = new UnitFunction(this, 'Function', {
       unit: 'connector-api',
       description: 'Connectors, accepted domains and the message trace',
@@ -51,7 +53,12 @@ export class ConnectorApi extends Construct {
     setSignInEnvironment(config, this.handler)
     this.handler.addEnvironment('DELIVERS_IN_VPC', String(deliversInVpc(config)))
     this.handler.addEnvironment('VALIDATES_DNSSEC', String(config.dnsServers.length > 0))
-    const functions = { config, handler: this.handler, validate: validate.handler }
+    const functions = {
+      config,
+      handler: this.handler,
+      validate: validate.handler,
+      eventApi: eventApi.handler,
+    }
     this.api = new AdministratorApi(this, 'Api', {
       ...functions,
       authorizer: { defaultAuthorizer: new HttpIamAuthorizer() },
@@ -73,7 +80,7 @@ export class ConnectorApi extends Construct {
 
   private addSignIn(
     { issuer, audience, scopes }: NonNullable<Config['jwt']>,
-    functions: { config: Config; handler: UnitFunction; validate: UnitFunction },
+    functions: Pick<AdministratorApiProps, 'config' | 'handler' | 'validate' | 'eventApi'>,
   ): AdministratorApi {
     const api = new AdministratorApi(this, 'SignInApi', {
       ...functions,

@@ -211,6 +211,7 @@ export class Alarms extends Construct {
       functions.validate,
       'Administrators cannot validate outbound connectors; mail flows on.',
     )
+    this.watchErrors('event-api', functions.eventApi, 'Administrators cannot read reports; mail flows on.')
     this.watchErrors('report-tls', functions.report, 'Other domains get TLS reports late or not at all.')
     this.watchErrors(
       'watch-expiry',
@@ -502,10 +503,15 @@ function natPortErrors(natGatewayIds: readonly string[]): IMetric {
 }
 
 /**
- * Of the functions for mail and the API. An alarm permits ten metrics, and throttled functions for events show in their
- * late queue and in unsealed hours.
+ * Of the functions for mail and connectors. An alarm permits ten metrics. Throttled functions for events show in their
+ * late queue, in unsealed hours and in answers with 5xx.
  */
-function throttles({ record: _record, seal: _seal, ...functions }: MonitoredParts['functions']): IMetric {
+function throttles({
+  record: _record,
+  seal: _seal,
+  eventApi: _eventApi,
+  ...functions
+}: MonitoredParts['functions']): IMetric {
   const metricEntries = Object.entries(functions).map(([name, handler]) => [
     name,
     handler.metricThrottles({ statistic: Stats.SUM }),

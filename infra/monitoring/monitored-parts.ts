@@ -24,6 +24,7 @@ export interface MonitoredParts {
       | 'deliver'
       | 'bounce'
       | 'api'
+      | 'eventApi'
       | 'validate'
       | 'report'
       | 'expiryWatch'

@@ -18,9 +18,11 @@ const idsDays = 4
  */
 export class EventsBucket extends Construct {
   readonly bucket: PrivateBucket
+  private readonly retentionDays: number
 
   constructor(scope: Construct, id: string, config: Config) {
     super(scope, id)
+    this.retentionDays = config.eventRetentionDays
     const expire = (prefix: Prefix, days: number) => ({
       id: prefix,
       prefix: `${prefix}/`,
@@ -28,7 +30,7 @@ export class EventsBucket extends Construct {
     })
     this.bucket = new PrivateBucket(this, config, {
       variable: 'EVENTS_BUCKET',
-      users: 'Two units of this stack write to the bucket, and each logs its calls.',
+      users: 'Only units of this stack use the bucket, and each logs its calls.',
       patternReason: 'Keys hold the hour of their events, so only all keys of a prefix can be named.',
       lifecycleRules: [
         expire('raw', rawDays),
@@ -49,11 +51,18 @@ export class EventsBucket extends Construct {
     this.bucket.grantStore(unit, ...under('raw'))
   }
 
+  /** Lets the unit read rollups, and the raw events of hours that are not sealed. */
+  grantReports(unit: Unit): void {
+    this.bucket.grantGet(unit, ...under('raw', 'ids', 'rollups'))
+    this.bucket.grantList(unit, ...under('raw', 'ids', 'rollups', 'seals'))
+    unit.addEnvironment('EVENT_RETENTION_DAYS', String(this.retentionDays))
+  }
+
   /** Lets the unit read raw events, and write and read what a seal makes of them. */
   grantSealing(unit: Unit): void {
-    this.bucket.grantGet(unit, ...under('raw', 'ids', 'parquet'))
+    this.bucket.grantGet(unit, ...under('raw', 'ids', 'parquet', 'rollups'))
     this.bucket.grantStore(unit, ...under('ids', 'parquet', 'rollups', 'seals'))
-    this.bucket.grantList(unit, ...under('raw', 'ids', 'parquet', 'seals'))
+    this.bucket.grantList(unit, ...under('raw', 'ids', 'parquet', 'rollups', 'seals'))
   }
 }
 

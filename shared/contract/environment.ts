@@ -385,6 +385,14 @@ export const SealHourEnvironment = ConnectorsEnvironment.extend({
   AWS_ENDPOINT_URL_LAMBDA: z.url().optional(),
 })
 
+export const EventApiEnvironment = ConnectorsEnvironment.extend({
+  ...snapshotVariables,
+  ...signInVariables,
+  EVENTS_BUCKET: z.string().min(1),
+  EVENT_RETENTION_DAYS: z.coerce.number().int().positive(),
+  TRANSPORT_TABLE: z.string().min(1),
+})
+
 export const ApiEnvironment = DecisionEnvironment.extend({
   ...snapshotVariables,
   ...signInVariables,

@@ -7,9 +7,10 @@ import { createHash } from 'node:crypto'
 import * as z from 'zod'
 import { PolicySource, TlsLevel } from './message.ts'
 import { Revocation } from './revocation.ts'
+import { TlsResult } from './tls-result.ts'
 
 /** Increases when columns are added. */
-export const eventSchemaVersion = 1
+export const eventSchemaVersion = 2
 
 export const EventKind = z.enum([
   'Rejected',
@@ -65,6 +66,9 @@ export const MailEvent = z.object({
   requiredLevel: TlsLevel.optional().describe('the TLS level that was enforced at the next hop'),
   policySource: PolicySource.optional().describe('the source of that level'),
   tlsVersion: z.string().optional().describe('TLSv1.2 or TLSv1.3; absent in the clear'),
+  tlsResult: TlsResult.optional().describe(
+    'result of the session with the next hop (RFC 8460 §4.3); absent if the session is not known: Amazon SES does not show it',
+  ),
   cipher: z.string().optional(),
   group: z.string().optional().describe('key exchange group of the session with the next hop'),
   signatureAlgorithm: z

@@ -71,6 +71,17 @@ export const parquetKey = (hour: string, { shard }: Shard, recorded: string): st
 export const rollupKey = (hour: string, { shard }: Shard, recorded: string): string =>
   `${rollupPrefix(hour)}shard=${twoDigits(shard)}/${sealName(recorded)}.json.gz`
 
+/** Rollups of all hours of a day. @param date `YYYY-MM-DD` */
+export const rollupsOfDay = (date: string): string => `rollups/date=${date}/`
+/** The rollups of a day, added together. */
+export const dayRollupKey = (date: string): string => `${rollupsOfDay(date)}day.json.gz`
+
+/** @returns the hour of the events in the key of a rollup, `YYYY-MM-DDTHH`; null for a key of another kind */
+export function hourOfRollup(key: string): string | null {
+  const [, date, hour] = /^rollups\/date=([^/]+)\/hour=(\d\d)\//.exec(key) ?? []
+  return date === undefined ? null : `${date}T${hour}`
+}
+
 /** @returns the sealed hour in the key of a Parquet file or rollup */
 export function sealInKey(key: string): string {
   const [, date = '', hour = ''] = /\/seal=(\d{8})(\d\d)\./.exec(key) ?? []

@@ -5,6 +5,8 @@ export interface StoredObject {
   key: string
   /** Octets. */
   size: number
+  /** Changes with the content. */
+  etag: string
 }
 
 export class EventStore {
@@ -44,8 +46,8 @@ export class EventStore {
       const page = await this.#s3.send(
         new ListObjectsV2Command({ Bucket: this.#bucket, Prefix: prefix, ContinuationToken: token }),
       )
-      for (const { Key, Size = 0 } of page.Contents ?? [])
-        if (Key !== undefined) objects.push({ key: Key, size: Size })
+      for (const { Key, Size = 0, ETag = '' } of page.Contents ?? [])
+        if (Key !== undefined) objects.push({ key: Key, size: Size, etag: ETag })
       token = page.NextContinuationToken
     } while (token !== undefined)
     return objects

@@ -136,11 +136,12 @@ const contextColumns = (context: AttemptContext | undefined): Partial<EventField
         mode: context.mode,
       }
 
-function sessionColumns({ host, policy, policySource, tls }: Attempt): Partial<EventFields> {
+function sessionColumns({ host, policy, policySource, tls, tlsResult }: Attempt): Partial<EventFields> {
   return {
     ...(host !== null && { host }),
     requiredLevel: policy,
     ...(policySource !== null && { policySource }),
+    ...(tlsResult !== null && { tlsResult }),
     ...(tls !== null && serverTlsColumns(tls)),
   }
 }

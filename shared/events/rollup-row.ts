@@ -15,6 +15,7 @@ const commonDimensions = {
   requiredLevel: shape.requiredLevel,
   policySource: shape.policySource,
   tlsVersion: shape.tlsVersion,
+  tlsResult: shape.tlsResult,
   group: shape.group,
   verified: shape.verified,
   revocation: shape.revocation,

@@ -10,13 +10,13 @@ import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { recordEvents } from '../../functions/record-events/record-events.ts'
-import { readIds } from '../../functions/seal-hour/parquet-file.ts'
 import { sealShard } from '../../functions/seal-hour/seal-shard.ts'
 import { jobBody } from '../../shared/contract/jobs.ts'
 import { splitIntoParts } from '../../shared/contract/parts.ts'
 import { parquetPrefix, rawPrefix, rollupPrefix } from '../../shared/events/event-keys.ts'
 import type { EventStore } from '../../shared/events/event-store.ts'
 import { addHours, startOf } from '../../shared/events/hours.ts'
+import { readIds } from '../../shared/events/read-parquet.ts'
 import { eventOfQueue } from '../support/lambda.ts'
 import { Random } from '../support/random.ts'
 import { sampleEvents } from '../support/sample-events.ts'
@@ -192,7 +192,7 @@ function folderStore(bucket: string): Pick<EventStore, 'get' | 'list' | 'put'> {
       return names
         .map((key) => ({ key, stat: statSync(join(bucket, key)) }))
         .filter(({ stat }) => stat.isFile())
-        .map(({ key, stat }) => ({ key, size: stat.size }))
+        .map(({ key, stat }) => ({ key, size: stat.size, etag: String(stat.mtimeMs) }))
         .sort((a, b) => (a.key < b.key ? -1 : 1))
     },
   }

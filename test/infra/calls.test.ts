@@ -79,6 +79,13 @@ const units: UnderTest[] = [
   { unit: 'seal-hour', entry: 'handler.ts', role: 'SealingFunctionRole' },
   { unit: 'connector-api', entry: 'handler.ts', role: 'ApiFunctionRole' },
   {
+    unit: 'event-api',
+    entry: 'handler.ts',
+    role: 'EventApiFunctionRole',
+    // The function shares modules with functions that write.
+    notGranted: ['s3:PutObject', 'dynamodb:PutItem', 'dynamodb:DeleteItem', 'dynamodb:UpdateItem'],
+  },
+  {
     unit: 'validate-connector',
     entry: 'handler.ts',
     role: 'ValidationFunctionRole',

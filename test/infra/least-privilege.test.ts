@@ -59,6 +59,12 @@ const unscoped: readonly { role: RegExp; actions: RegExp; resource: RegExp; reas
     reason: 'keys hold the hour of their events',
   },
   {
+    role: /^EventApiFunctionRole/,
+    actions: /^s3:GetObject$/,
+    resource: /^<EventsBucket\w+\.Arn>\/(raw|ids|rollups)\/\*$/,
+    reason: 'keys hold the hour of their events',
+  },
+  {
     role: /^SealingFunctionRole/,
     actions: /^s3:(PutObject|GetObject)$/,
     resource: /^<EventsBucket\w+\.Arn>\/(raw|ids|parquet|rollups|seals)\/\*$/,
@@ -231,6 +237,8 @@ test("each unit may use the customer's key only through the services that it use
     'DeliveryFunctionRole dynamodb Decrypt DescribeKey',
     'DeliveryFunctionRole s3 Decrypt',
     'DeliveryFunctionRole sqs Decrypt GenerateDataKey',
+    'EventApiFunctionRole dynamodb Decrypt DescribeKey',
+    'EventApiFunctionRole s3 Decrypt',
     'ExpiryWatchFunctionRole dynamodb Decrypt DescribeKey',
     'ExpiryWatchFunctionRole sns Decrypt GenerateDataKey',
     'IngressTaskTaskRole dynamodb Decrypt DescribeKey',
@@ -388,12 +396,15 @@ test('each unit that holds all connectors may read one object of their snapshots
       toList<Json>(Resource).some((arn) => text(arn).includes('ConnectorsSnapshots')),
     ).map(({ Action, Resource, Condition }: Json) => {
       const unit = Properties.Roles[0].Ref.replace(/FunctionRole.*|TaskTaskRole.*/, '')
-      const resource = text(Resource).replace(/^<ConnectorsSnapshots\w+\.Arn>/, 'bucket')
+      const [resource = ''] = toList<Json>(Resource)
+        .map(text)
+        .filter((arn) => arn.includes('ConnectorsSnapshots'))
+        .map((arn) => arn.replace(/^<ConnectorsSnapshots\w+\.Arn>/, 'bucket'))
       const prefix = Condition?.StringLike['s3:prefix']
       return [unit, ...toList<string>(Action), resource, ...(prefix ? [prefix] : [])].join(' ')
     }),
   )
-  const readers = ['Ingress', 'Policy', 'RecipientCheck']
+  const readers = ['EventApi', 'Ingress', 'Policy', 'RecipientCheck']
   assert.deepEqual(
     ofSnapshots.sort(),
     [

@@ -425,7 +425,7 @@ test('SES has one configuration set that requires TLS and one that does not', ()
 
 test('every log group has the configured retention', () => {
   const groups = resourcesOfType('AWS::Logs::LogGroup', { logRetentionDays: 30 })
-  assert.equal(groups.length, 18)
+  assert.equal(groups.length, 19)
   for (const { id, Properties } of groups) assert.equal(Properties.RetentionInDays, 30, id)
 })
 

@@ -9,6 +9,7 @@ import {
   CheckRecipientEnvironment,
   DeliverEnvironment,
   EvaluateEnvironment,
+  EventApiEnvironment,
   ExpiryWatchEnvironment,
   IngressEnvironment,
   PagesEnvironment,
@@ -34,6 +35,7 @@ const functions: [string, z.ZodObject][] = [
   ['AuthenticationFunction', AuthenticateEnvironment],
   ['BounceFunction', BounceEnvironment],
   ['ApiFunction', ApiEnvironment],
+  ['EventApiFunction', EventApiEnvironment],
   ['ValidationFunction', ValidateEnvironment],
   ['RecipientCheckFunction', CheckRecipientEnvironment],
   ['ReportsFunction', ReportEnvironment],
@@ -129,7 +131,7 @@ for (const [what, mailflow, fits] of environments)
 
 test('every function runs on Node 24 and arm64, and the ingress task on arm64', () => {
   const all = resourcesOfType('AWS::Lambda::Function')
-  assert.equal(all.length, 14)
+  assert.equal(all.length, 15)
   for (const { id, Properties } of all) {
     assert.equal(Properties.Runtime, 'nodejs24.x', id)
     assert.deepEqual(Properties.Architectures, ['arm64'], id)

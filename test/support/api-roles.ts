@@ -34,6 +34,8 @@ export const allowedRoles: Readonly<Record<string, readonly Role[]>> = {
   'PATCH /accepted-domains/{domain}/recipients': administrators,
   'GET /changes': everyRole,
   'GET /configuration': everyRole,
+  'GET /reports': everyRole,
+  'GET /reports/{name}': everyRole,
   'GET /messages': everyRole,
   'GET /messages/{id}': everyRole,
   'POST /messages/retry': operators,

@@ -1,4 +1,5 @@
 /** The events bucket in memory, with the test's faults. */
+import { createHash } from 'node:crypto'
 import type { EventStore } from '../../shared/events/event-store.ts'
 
 export interface MemoryEventStore extends Pick<EventStore, 'get' | 'list' | 'put'> {
@@ -28,7 +29,10 @@ export function memoryEventStore(): MemoryEventStore {
     },
     async list(prefix) {
       const keys = [...objects.keys()].filter((key) => key.startsWith(prefix)).sort()
-      return keys.map((key) => ({ key, size: objects.get(key)?.length ?? 0 }))
+      return keys.map((key) => {
+        const object = objects.get(key) as Buffer
+        return { key, size: object.length, etag: createHash('md5').update(object).digest('hex') }
+      })
     },
   }
   return store

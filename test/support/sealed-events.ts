@@ -1,10 +1,10 @@
 /** Events for tests of seals: stores raw objects, seals, and reads what the seals have written. */
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { parquetReadObjects } from 'hyparquet'
-import { compressors } from '../../functions/seal-hour/parquet-file.ts'
 import { type Dependencies, sealShard } from '../../functions/seal-hour/seal-shard.ts'
 import { eventShard, type MailEvent, maxEventShards } from '../../shared/contract/events.ts'
-import { rawKey, type Shard, sealKey } from '../../shared/events/event-keys.ts'
+import { hourOfRollup, rawKey, type Shard, sealKey } from '../../shared/events/event-keys.ts'
+import { compressors } from '../../shared/events/read-parquet.ts'
 import { Rollup } from '../../shared/events/rollup-row.ts'
 import type { SealMarker } from '../../shared/events/seal-marker.ts'
 import { type MemoryEventStore, memoryEventStore } from './event-store.ts'
@@ -60,7 +60,8 @@ export class SealedEvents {
   }
 
   rollups(): Rollup[] {
-    return this.#keys('rollups/').map((key) =>
+    const keys = this.#keys('rollups/').filter((key) => hourOfRollup(key) !== null)
+    return keys.map((key) =>
       Rollup.parse(JSON.parse(gunzipSync(this.store.objects.get(key) as Buffer).toString())),
     )
   }

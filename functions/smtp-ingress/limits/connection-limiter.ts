@@ -8,7 +8,7 @@
  * limits that client, and honest clients also get 421 and retry.
  */
 
-import { clientNetwork } from '../../../shared/net/client-network.ts'
+import { clientNetwork } from '../../../shared/limits/client-network.ts'
 import { type Refusal, tooManyConnections, tooManyNewConnections, tooManySessions } from '../replies.ts'
 import { BoundedMap } from './bounded-map.ts'
 

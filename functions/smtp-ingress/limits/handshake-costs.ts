@@ -9,7 +9,7 @@
  */
 import ipaddr from 'ipaddr.js'
 import { hourMs, minuteMs } from '../../../shared/contract/durations.ts'
-import { clientNetwork } from '../../../shared/net/client-network.ts'
+import { clientNetwork } from '../../../shared/limits/client-network.ts'
 import { BoundedMap } from './bounded-map.ts'
 
 /**

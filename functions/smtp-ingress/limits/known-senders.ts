@@ -3,7 +3,7 @@
  * free sessions. An address keeps a few sessions only, because any client can send one message.
  */
 import { dayMs } from '../../../shared/contract/durations.ts'
-import { clientNetwork } from '../../../shared/net/client-network.ts'
+import { clientNetwork } from '../../../shared/limits/client-network.ts'
 import { BoundedMap } from './bounded-map.ts'
 
 const maxAddresses = 65_536

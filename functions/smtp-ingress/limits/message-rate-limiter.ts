@@ -8,7 +8,7 @@
  * certificate or to addresses, with `onViolation: Bounce`.
  */
 import type { InboundConnector } from '../../../shared/connectors/schema.ts'
-import { clientNetwork } from '../../../shared/net/client-network.ts'
+import { clientNetwork } from '../../../shared/limits/client-network.ts'
 import type { Log } from '../log.ts'
 import { type Refusal, refusal } from '../replies.ts'
 import { type SharedCounts, SharedRateCounter } from './shared-rate-counter.ts'

@@ -5,7 +5,7 @@
  * tasks; each has these guesses.
  */
 import { minuteMs } from '../../../shared/contract/durations.ts'
-import { clientNetwork } from '../../../shared/net/client-network.ts'
+import { clientNetwork } from '../../../shared/limits/client-network.ts'
 import { BoundedMap } from './bounded-map.ts'
 
 /** More than a mailing list with old addresses has in a message, and as many errors as end a session. */

@@ -8,8 +8,8 @@
  */
 import { minuteMs } from '../../../shared/contract/durations.ts'
 import type { CalloutResult } from '../../../shared/contract/recipient-callout.ts'
+import { clientNetwork } from '../../../shared/limits/client-network.ts'
 import { comparableMailbox } from '../../../shared/mail/address.ts'
-import { clientNetwork } from '../../../shared/net/client-network.ts'
 import { BoundedMap } from '../limits/bounded-map.ts'
 import { causeOf, type Log } from '../log.ts'
 

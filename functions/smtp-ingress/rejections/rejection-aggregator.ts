@@ -7,7 +7,7 @@
  */
 
 import type { EventFields } from '../../../shared/events/create-event.ts'
-import { clientNetwork } from '../../../shared/net/client-network.ts'
+import { clientNetwork } from '../../../shared/limits/client-network.ts'
 import type { Rejection } from './rejection.ts'
 import { TokenBucket } from './token-bucket.ts'
 

@@ -1,11 +1,11 @@
 /** Runs of seal-hour: catching up, dividing an hour, and the completion of runs that were killed. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { lastClosedHour, windowHours } from '../../../functions/seal-hour/plan.ts'
 import { type Dependencies, SealRequest, sealHours } from '../../../functions/seal-hour/seal-hours.ts'
 import { eventId, type MailEvent } from '../../../shared/contract/events.ts'
 import { mixedShard, rawPrefix, sealKey } from '../../../shared/events/event-keys.ts'
 import { addHours, hourOf, hoursBetween, startOf } from '../../../shared/events/hours.ts'
+import { lastClosedHour, windowHours } from '../../../shared/events/seal-plan.ts'
 import { SealedEvents } from '../../support/sealed-events.ts'
 
 const now = Date.parse('2026-11-30T21:07:00Z')

@@ -9,7 +9,10 @@ import {
 } from '@aws-sdk/client-s3'
 import type { Endpoints } from '../../../infra/local/endpoints.ts'
 import type { MailEvent } from '../../../shared/contract/events.ts'
-import { Rollup, type RollupRow } from '../../../shared/events/rollup-row.ts'
+import { DayRollups } from '../../../shared/events/day-rollups.ts'
+import { hourOfRollup } from '../../../shared/events/event-keys.ts'
+import { EventStore } from '../../../shared/events/event-store.ts'
+import type { RollupRow } from '../../../shared/events/rollup-row.ts'
 import { SealMarker } from '../../../shared/events/seal-marker.ts'
 
 export class SealedHours {
@@ -66,12 +69,13 @@ export class SealedHours {
     return lost
   }
 
+  /** The counts of all days, as reports read them. */
   async rows(): Promise<RollupRow[]> {
     const keys = await this.#keys('rollups/')
-    const rollups = await Promise.all(
-      keys.map(async (key) => Rollup.parse(JSON.parse(gunzipSync(await this.#get(key)).toString()))),
-    )
-    return rollups.flatMap(({ rows }) => rows)
+    const dates = new Set(keys.flatMap((key) => hourOfRollup(key)?.slice(0, 10) ?? []))
+    const days = new DayRollups(new EventStore(this.#s3, this.#endpoints.eventsBucket))
+    const rows = await Promise.all([...dates].map((date) => days.read(date, 'all hours')))
+    return rows.flat()
   }
 
   async #keys(prefix: string): Promise<string[]> {

@@ -5,7 +5,7 @@ import {
   ConnectionLimiter,
   type ConnectionLimits,
 } from '../../../../functions/smtp-ingress/limits/connection-limiter.ts'
-import { clientNetwork } from '../../../../shared/net/client-network.ts'
+import { clientNetwork } from '../../../../shared/limits/client-network.ts'
 
 const addresses: [ip: string, network: string][] = [
   ['192.0.2.1', '192.0.2.1'],

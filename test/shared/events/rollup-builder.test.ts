@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { RollupBuilder, replyCodeOf } from '../../../functions/seal-hour/rollup.ts'
+import { RollupBuilder, replyCodeOf } from '../../../shared/events/rollup-builder.ts'
 import type { RollupRow } from '../../../shared/events/rollup-row.ts'
 import { Rollup } from '../../../shared/events/rollup-row.ts'
 

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { recordingMinutes, sealMinute } from '../../../shared/contract/seal-schedule.ts'
+import { addHours, hoursBetween } from '../../../shared/events/hours.ts'
 import {
   lastClosedHour,
   overdueHours,
@@ -7,9 +9,7 @@ import {
   shardsFor,
   windowHours,
   workersFor,
-} from '../../../functions/seal-hour/plan.ts'
-import { recordingMinutes, sealMinute } from '../../../shared/contract/seal-schedule.ts'
-import { addHours, hoursBetween } from '../../../shared/events/hours.ts'
+} from '../../../shared/events/seal-plan.ts'
 
 const closed: [time: string, hour: string][] = [
   ['2026-11-30T21:04:59.999Z', '2026-11-30T19'],

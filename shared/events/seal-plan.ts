@@ -1,9 +1,9 @@
 /** Which hours are to be sealed, and in how many shards. Pure. */
-import { hourMs, minuteMs } from '../../shared/contract/durations.ts'
-import { maxEventShards } from '../../shared/contract/events.ts'
-import { recordingMinutes } from '../../shared/contract/seal-schedule.ts'
-import type { Shard } from '../../shared/events/event-keys.ts'
-import { addHours, hourOf, hoursBetween } from '../../shared/events/hours.ts'
+import { hourMs, minuteMs } from '../contract/durations.ts'
+import { maxEventShards } from '../contract/events.ts'
+import { recordingMinutes } from '../contract/seal-schedule.ts'
+import type { Shard } from './event-keys.ts'
+import { addHours, hourOf, hoursBetween } from './hours.ts'
 
 /** Hours that a run seals if earlier runs did not. Raw objects are stored for seven days. */
 export const windowHours = 48

@@ -1,16 +1,9 @@
-/** Parquet files of events. */
-import { gunzipSync, gzipSync } from 'node:zlib'
-import { type Compressors, parquetMetadataAsync, parquetReadObjects } from 'hyparquet'
+/** Writes Parquet files of events. */
+import { gzipSync } from 'node:zlib'
 import { ByteWriter, ParquetWriter } from 'hyparquet-writer'
-import { eventSchemaVersion } from '../../shared/contract/events.ts'
-import { softwareVersion } from '../../shared/contract/software-version.ts'
-import {
-  type ColumnType,
-  columnValue,
-  type EventColumn,
-  eventColumns,
-} from '../../shared/events/event-columns.ts'
-import type { EventStore, StoredObject } from '../../shared/events/event-store.ts'
+import { eventSchemaVersion } from '../contract/events.ts'
+import { softwareVersion } from '../contract/software-version.ts'
+import { type ColumnType, columnValue, type EventColumn, eventColumns } from './event-columns.ts'
 
 /**
  * Rows of a row group. Readers skip the groups without their partner, and read whole groups, of about 1 MB in all
@@ -23,9 +16,6 @@ const rowsPerGroup = 20_000
  * would be JavaScript, and gzip is a part of Node.
  */
 const codec = 'GZIP'
-
-/** For readers with hyparquet, which by itself reads snappy only. */
-export const compressors: Compressors = { GZIP: (octets) => gunzipSync(octets) }
 
 type SchemaElement = ConstructorParameters<typeof ParquetWriter>[0]['schema'][number]
 
@@ -86,20 +76,3 @@ export function parquetFile(events: Iterable<Record<string, unknown>>): Uint8Arr
 /** A required column of text is never absent in a stored event, except in one of another writer. */
 const valuesOf = (events: readonly Record<string, unknown>[], column: EventColumn) =>
   events.map((event) => columnValue(event, column) ?? (column.isOptional ? null : ''))
-
-/** Reads the column `id` of a file, with range requests. */
-export async function readIds(
-  store: Pick<EventStore, 'get'>,
-  { key, size }: StoredObject,
-): Promise<string[]> {
-  const file = {
-    byteLength: size,
-    async slice(start: number, end: number = size): Promise<ArrayBuffer> {
-      const octets = await store.get(key, [start, end])
-      return octets.buffer.slice(octets.byteOffset, octets.byteOffset + octets.length) as ArrayBuffer
-    },
-  }
-  const metadata = await parquetMetadataAsync(file)
-  const rows = await parquetReadObjects({ file, metadata, columns: ['id'], compressors })
-  return rows.map(({ id }) => String(id))
-}

@@ -1,7 +1,7 @@
 /** Reads the raw objects of an hour, and the ids in them. */
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
-import { maxEventShards, messageHash } from '../../shared/contract/events.ts'
+import { maxEventShards, messageHash } from '../contract/events.ts'
 import {
   idsKey,
   idsPrefix,
@@ -10,8 +10,8 @@ import {
   parseShardKey,
   rawPrefix,
   type Shard,
-} from '../../shared/events/event-keys.ts'
-import type { EventStore } from '../../shared/events/event-store.ts'
+} from './event-keys.ts'
+import type { EventStore } from './event-store.ts'
 import { IdSet } from './id-set.ts'
 
 export interface RawEvent {

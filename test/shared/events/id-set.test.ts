@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { IdSet } from '../../../functions/seal-hour/id-set.ts'
 import { eventId } from '../../../shared/contract/events.ts'
+import { IdSet } from '../../../shared/events/id-set.ts'
 
 const ids = Array.from({ length: 5000 }, (_, number) => eventId('Delivered', number))
 

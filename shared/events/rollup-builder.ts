@@ -1,7 +1,7 @@
 /** Counts events by the columns of the rollups. Pure. */
-import { eventSchemaVersion, type MailEvent } from '../../shared/contract/events.ts'
-import { dimensions, type Rollup, type RollupRow, rejectedOnly } from '../../shared/events/rollup-row.ts'
-import { clientNetwork } from '../../shared/net/client-network.ts'
+import { eventSchemaVersion, type MailEvent } from '../contract/events.ts'
+import { clientNetwork } from '../limits/client-network.ts'
+import { dimensions, type Rollup, type RollupRow, rejectedOnly } from './rollup-row.ts'
 
 /** Message ids in a row. */
 const maxSamples = 3
@@ -14,7 +14,7 @@ const maxRejectedRows = 5000
 
 type Counts = Pick<RollupRow, 'events' | 'count' | 'octets' | 'recipients' | 'first' | 'last' | 'samples'>
 
-type Dimensions = Partial<Record<(typeof dimensions)[number], string | boolean>>
+type Dimensions = Partial<Record<(typeof dimensions)[number], string | boolean | undefined>>
 
 export class RollupBuilder {
   readonly #rows = new Map<string, RollupRow>()
@@ -36,13 +36,13 @@ export class RollupBuilder {
       samples: [String(event.messageId ?? event.id)],
     }
     if (row === undefined) this.#rows.set(key, { kind, ...values, ...counts } as RollupRow)
-    else mergeInto(row, counts)
+    else addCounts(row, counts)
   }
 
   /** @param hour the hour at which the events happened @param seal the sealed hour */
   build(hour: string, seal: string): Rollup {
-    const rows = limitRejected([...this.#rows].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row))
-    return { schemaVersion: eventSchemaVersion, hour, seal, rows }
+    const rows = [...this.#rows].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row)
+    return { schemaVersion: eventSchemaVersion, hour, seal, rows: limitRejected(rows, addCounts) }
   }
 }
 
@@ -66,12 +66,15 @@ function dimensionsOf(event: Record<string, unknown>): Dimensions {
 export const replyCodeOf = (reply: string): string | undefined =>
   /^\d{3}(?:[ -]\d\.\d{1,3}\.\d{1,3}(?!\S))?/.exec(reply)?.[0].replace('-', ' ')
 
-const keyOf = (values: Dimensions): string => JSON.stringify(dimensions.map((name) => values[name] ?? null))
+/** The values of a row's dimensions as one text. */
+export const keyOf = (values: Dimensions): string =>
+  JSON.stringify(dimensions.map((name) => values[name] ?? null))
 
 const natural = (value: unknown, otherwise: number): number =>
   Number.isSafeInteger(value) && (value as number) >= otherwise ? (value as number) : otherwise
 
-function mergeInto(row: RollupRow, other: Counts): void {
+/** Adds the counts of another row with the same dimensions. */
+export function addCounts(row: RollupRow, other: Counts): void {
   row.events += other.events
   row.count += other.count
   row.octets += other.octets
@@ -82,20 +85,26 @@ function mergeInto(row: RollupRow, other: Counts): void {
     if (row.samples.length < maxSamples && !row.samples.includes(sample)) row.samples.push(sample)
 }
 
-function limitRejected(rows: readonly RollupRow[]): RollupRow[] {
+/**
+ * Drops the columns that clients choose from the rows of Rejected events with the smallest counts, and adds these rows
+ * together.
+ * @param add adds the second row to the first
+ */
+export function limitRejected<Row extends RollupRow>(
+  rows: readonly Row[],
+  add: (row: Row, other: Row) => void,
+): Row[] {
   const rejected = rows.filter(({ kind }) => kind === 'Rejected')
   if (rejected.length <= maxRejectedRows) return [...rows]
   // The sort is stable, so the result depends on nothing but the rows.
   const smallest = new Set(rejected.toSorted((a, b) => b.count - a.count).slice(maxRejectedRows))
-  const merged = new Map<string, RollupRow>()
+  const merged = new Map<string, Row>()
   for (const row of smallest) {
-    const common = Object.fromEntries(
-      Object.entries(row).filter(([name]) => !rejectedOnly.has(name)),
-    ) as RollupRow
-    const key = keyOf(common as Dimensions)
+    const common = Object.fromEntries(Object.entries(row).filter(([name]) => !rejectedOnly.has(name))) as Row
+    const key = keyOf(common)
     const known = merged.get(key)
-    if (known === undefined) merged.set(key, { ...common, samples: [...common.samples] })
-    else mergeInto(known, row)
+    if (known === undefined) merged.set(key, structuredClone(common))
+    else add(known, row)
   }
   return [...rows.filter((row) => !smallest.has(row)), ...merged.values()]
 }

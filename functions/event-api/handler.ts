@@ -1,0 +1,41 @@
+/** event-api: reports over the events. Its event is API Gateway's payload format 2.0. */
+import { Logger } from '@aws-lambda-powertools/logger'
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { S3Client } from '@aws-sdk/client-s3'
+import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import { createSnapshotObject, snapshotStore } from '../../shared/connectors-table/snapshot-object.ts'
+import { SnapshotReader } from '../../shared/connectors-table/snapshot-reader.ts'
+import { EventApiEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
+import { readRoleMapping } from '../../shared/contract/roles.ts'
+import { EventStore } from '../../shared/events/event-store.ts'
+import { clientDefaults } from '../../shared/lambda/aws-clients.ts'
+import { ReceivedReports } from '../../shared/tls-reports/received-reports.ts'
+import { ObservedList } from '../../shared/transport/observed-list.ts'
+import { createEventApi } from './api.ts'
+import { EventCounts } from './event-counts.ts'
+import { ownCertificates, reportedDays } from './tls-report-sources.ts'
+
+const environment = readEnvironment(EventApiEnvironment, process.env)
+const documents = DynamoDBDocumentClient.from(new DynamoDBClient(clientDefaults))
+const store = new EventStore(new S3Client(clientDefaults), environment.EVENTS_BUCKET)
+const logger = new Logger({ serviceName: 'event-api' })
+const connectors = new SnapshotReader(documents, environment.CONNECTORS_TABLE, {
+  object: createSnapshotObject(snapshotStore(documents, environment), (error) =>
+    logger.warn('The snapshot of the connectors cannot be read', error),
+  ),
+})
+const received = new ReceivedReports(documents, environment.TRANSPORT_TABLE)
+const observed = new ObservedList(documents, environment.TRANSPORT_TABLE)
+
+export const handler = createEventApi({
+  reports: {
+    counts: new EventCounts(store, Date.now),
+    snapshot: () => connectors.current(),
+    tlsReports: (since, until) => reportedDays(received, since, until),
+    ownCertificates: () => ownCertificates(observed, new Date()),
+    retentionDays: environment.EVENT_RETENTION_DAYS,
+  },
+  roles: readRoleMapping(environment.SIGN_IN_ROLES),
+  logger,
+  now: Date.now,
+})

@@ -1,0 +1,35 @@
+import { Construct } from 'constructs'
+import { type Config, setSignInEnvironment } from '../config.ts'
+import type { ConnectorsTable } from '../storage/connectors-table.ts'
+import type { EventsBucket } from '../storage/events-bucket.ts'
+import type { TransportTable } from '../storage/transport-table.ts'
+import { UnitFunction } from '../unit.ts'
+
+export interface EventApiProps {
+  readonly config: Config
+  readonly events: EventsBucket
+  readonly connectors: ConnectorsTable
+  readonly transport: TransportTable
+}
+
+/** Answers questions about the events. */
+export class EventApi extends Construct {
+  readonly handler: UnitFunction
+
+  constructor(scope: Construct, id: string, { config, events, connectors, transport }: EventApiProps) {
+    super(scope, id)
+    this.handler = new UnitFunction(this, 'Function', {
+      unit: 'event-api',
+      description: 'Reports over the events',
+      config,
+      limits: config.functions.eventApi,
+      // The counts of 90 busy days are in memory (`npm run bench:reports`).
+      memoryMiB: 1024,
+    })
+    events.grantReports(this.handler)
+    connectors.grantSnapshot(this.handler)
+    transport.grantReceivedReports(this.handler)
+    transport.grantObserved(this.handler)
+    setSignInEnvironment(config, this.handler)
+  }
+}

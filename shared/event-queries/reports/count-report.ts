@@ -1,0 +1,134 @@
+/** Counts a report from the rollups of days. Pure. */
+import { type DayRow, hoursOf } from '../../events/day-rollup.ts'
+import { startOf } from '../../events/hours.ts'
+import type { Contribution, CountedReport, ReportContext, ReportRow } from './report.ts'
+
+/** A response may have 6 MB. Rows beyond this number are added together. */
+export const maxReportRows = 5000
+
+/** Ids of messages that a row leads to. */
+const maxSamples = 5
+
+export interface CountedRows {
+  rows: ReportRow[]
+  /** For each row, ids of messages, or of `Rejected` events. */
+  samples: string[][]
+}
+
+export interface ReportSpan {
+  /** Milliseconds since the epoch; whole hours. */
+  from: number
+  to: number
+  /** IANA name. */
+  timeZone: string
+}
+
+export interface ReportFilter {
+  /** Domain of the other side. */
+  partner: string | null
+  /** Ids of connectors. */
+  connectors: readonly string[] | null
+}
+
+interface Entry {
+  row: ReportRow
+  samples: string[]
+}
+
+/** @param days rows by UTC day, `YYYY-MM-DD` */
+export function countReport(
+  report: CountedReport,
+  days: Iterable<readonly [date: string, rows: readonly DayRow[]]>,
+  { from, to, timeZone }: ReportSpan,
+  filter: ReportFilter,
+  context: ReportContext,
+): CountedRows {
+  const dateOf = dateFormatter(timeZone)
+  const isInSpan = (hour: string) => startOf(hour) >= from && startOf(hour) < to
+  const entries = new Map<string, Entry>()
+  for (const [date, rows] of days)
+    for (const row of rows) {
+      if (!matches(row, filter)) continue
+      for (const { hour, ...counts } of hoursOf(row, date)) {
+        if (!isInSpan(hour)) continue
+        const added = report.contribute({ date: dateOf(hour), row, counts }, context)
+        if (added !== null) add(entries, report, added, row.samples)
+      }
+    }
+  const limited = limitRows([...entries.values()], report)
+  const sorted = limited.sort((a, b) => compareRows(a.row, b.row, report))
+  return {
+    rows: sorted.map(({ row }) => report.complete?.(row) ?? row),
+    samples: sorted.map(({ samples }) => samples),
+  }
+}
+
+const matches = (
+  { partner, senderDomain, recipientDomain, inboundConnector, outboundConnector }: DayRow,
+  filter: ReportFilter,
+): boolean =>
+  (filter.partner === null || [partner, senderDomain, recipientDomain].includes(filter.partner)) &&
+  (filter.connectors === null ||
+    filter.connectors.some((id) => id === inboundConnector || id === outboundConnector))
+
+function add(
+  entries: Map<string, Entry>,
+  { columns }: CountedReport,
+  { key, sums }: Contribution,
+  samples: readonly string[],
+): void {
+  const id = JSON.stringify(key)
+  const known = entries.get(id) ?? { row: emptyRow(columns, key), samples: [] }
+  entries.set(id, known)
+  for (const [name, value] of Object.entries(sums)) known.row[name] = Number(known.row[name]) + value
+  addSamples(known.samples, samples)
+}
+
+const emptyRow = (columns: CountedReport['columns'], key: ReportRow): ReportRow =>
+  Object.fromEntries(columns.map(({ name, isSum }) => [name, isSum ? 0 : (key[name] ?? null)]))
+
+function addSamples(samples: string[], added: readonly string[]): void {
+  for (const id of added) if (samples.length < maxSamples && !samples.includes(id)) samples.push(id)
+}
+
+/** In the smallest rows, the columns with very many values become null, and rows that are then equal are added. */
+function limitRows(entries: Entry[], report: CountedReport): Entry[] {
+  if (entries.length <= maxReportRows) return entries
+  const bySize = entries.toSorted((a, b) => sizeOf(b.row, report) - sizeOf(a.row, report))
+  const merged = new Map<string, Entry>()
+  for (const { row, samples } of bySize.slice(maxReportRows)) {
+    const key = Object.fromEntries(
+      report.columns
+        .filter(({ isSum }) => !isSum)
+        .map(({ name }) => [name, report.mergeable.includes(name) ? null : (row[name] ?? null)]),
+    )
+    const sums = Object.fromEntries(
+      report.columns.filter(({ isSum }) => isSum).map(({ name }) => [name, Number(row[name])]),
+    )
+    add(merged, report, { key, sums }, samples)
+  }
+  return [...bySize.slice(0, maxReportRows), ...merged.values()]
+}
+
+const sizeOf = (row: ReportRow, { columns }: CountedReport): number =>
+  columns.reduce((size, { name, isSum }) => (isSum ? size + Number(row[name]) : size), 0)
+
+/** The newest day first; within a day, and in a report without days, the largest rows first. */
+function compareRows(a: ReportRow, b: ReportRow, report: CountedReport): number {
+  const [first = '', second = ''] = [a.date ?? '', b.date ?? '']
+  if (first !== second) return first < second ? 1 : -1
+  return sizeOf(b, report) - sizeOf(a, report) || (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)
+}
+
+/** An hour of UTC belongs to the day in which it begins. */
+function dateFormatter(timeZone: string): (hour: string) => string {
+  if (timeZone === 'UTC') return (hour) => hour.slice(0, 10)
+  // Sweden's format is ISO 8601's.
+  const format = new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short' })
+  const known = new Map<string, string>()
+  return (hour) => {
+    const date = known.get(hour) ?? format.format(startOf(hour))
+    known.set(hour, date)
+    return date
+  }
+}
