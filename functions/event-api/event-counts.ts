@@ -28,12 +28,12 @@ export interface CountedSpan {
 }
 
 export class EventCounts {
-  readonly #store: EventStore
+  readonly #store: Pick<EventStore, 'get' | 'list' | 'put'>
   readonly #days: DayRollups
   readonly #now: () => number
 
   /** @param now milliseconds since the epoch */
-  constructor(store: EventStore, now: () => number) {
+  constructor(store: Pick<EventStore, 'get' | 'list' | 'put'>, now: () => number) {
     this.#store = store
     this.#days = new DayRollups(store)
     this.#now = now

@@ -50,6 +50,7 @@ function dimensionsOf(event: Record<string, unknown>): Dimensions {
   const isRejected = event.kind === 'Rejected'
   const all: Record<string, unknown> = {
     ...event,
+    ...(event.kind === 'Accepted' && { fromClient: typeof event.clientIp === 'string' }),
     replyCode: typeof event.reply === 'string' ? replyCodeOf(event.reply) : undefined,
     ...(typeof event.clientIp === 'string' && { clientNetwork: clientNetwork(event.clientIp) }),
   }

@@ -23,6 +23,10 @@ const commonDimensions = {
   decision: shape.decision,
   reason: shape.reason,
   state: shape.state,
+  fromClient: z
+    .boolean()
+    .optional()
+    .describe('Accepted: whether a client sent the message; false: mailflow wrote it, such as a DSN'),
   replyCode: z
     .string()
     .optional()

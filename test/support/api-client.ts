@@ -10,6 +10,7 @@ import { ConnectorRepository } from '../../shared/connectors-table/repository.ts
 import { SnapshotReader } from '../../shared/connectors-table/snapshot-reader.ts'
 import type { EvaluationJob } from '../../shared/contract/jobs.ts'
 import type { RoleMapping } from '../../shared/contract/roles.ts'
+import type { HttpApi } from '../../shared/http-api/http-api.ts'
 import { History } from '../../shared/messages/history.ts'
 import { RejectedList } from '../../shared/messages/rejected-list.ts'
 import { Trace } from '../../shared/messages/trace.ts'
@@ -84,13 +85,21 @@ export function createTestApi(
     logger,
     now,
   })
-  const call = async (target: string, apiRequest: ApiCall = {}): Promise<ApiResult> => {
-    const result = await api(eventOf(target, apiRequest))
-    const body = result.body ? JSON.parse(result.body) : undefined
-    return { status: result.statusCode ?? 0, headers: result.headers as Record<string, string>, body }
-  }
-  return { call, api, logged: logEntries, evaluation }
+  return { call: requestsTo(api), api, logged: logEntries, evaluation }
 }
+
+/** Returns a function that sends requests. A body that is not JSON is returned as text. */
+export const requestsTo =
+  (api: HttpApi) =>
+  async (target: string, apiRequest: ApiCall = {}): Promise<ApiResult> => {
+    const { statusCode = 0, headers = {}, body } = await api(eventOf(target, apiRequest))
+    const isJson = String(headers['content-type']).includes('json')
+    return {
+      status: statusCode,
+      headers: headers as Record<string, string>,
+      body: body && isJson ? JSON.parse(body) : body,
+    }
+  }
 
 /** @param target `GET /path?query` */
 function eventOf(

@@ -4,6 +4,7 @@ import {
   date,
   encryptionOf,
   isConnectorRefusal,
+  isFromClient,
   isPostQuantum,
   sum,
   text,
@@ -41,8 +42,7 @@ const connectorTls: CountedReport = {
       (row.kind === 'Rejected' && id !== undefined) ||
       (row.kind === 'Attempted' && row.decision === 'TlsNotMet')
     if (isRefused) return { key, sums: { refused: counts.count } }
-    // Mail that mailflow wrote itself has no client.
-    if (row.kind !== 'Delivered' && (row.kind !== 'Accepted' || row.direction === undefined)) return null
+    if (row.kind !== 'Delivered' && !isFromClient(row)) return null
     const encryption = encryptionOf(row)
     const column = { None: 'inClear', 'TLSv1.2': 'tls12', 'TLSv1.3': 'tls13', Unknown: 'unknown' }[encryption]
     return {
@@ -83,7 +83,7 @@ const inTransit: CountedReport = {
     const protection = row.policySource ?? (isBlocked || demanded ? 'Connector' : 'Opportunistic')
     const key = { date, direction, domain, tls: encryptionOf(row), protection }
     if (isBlocked) return { key: { ...key, error: row.reason ?? null }, sums: { blocked: counts.count } }
-    if (row.kind !== 'Accepted' && row.kind !== 'Delivered') return null
+    if (row.kind !== 'Delivered' && !isFromClient(row)) return null
     return { key: { ...key, error: null }, sums: { sent: counts.events } }
   },
 }
@@ -129,8 +129,8 @@ const nonAcceptedDomains: CountedReport = {
   ],
   mergeable: ['domain'],
   contribute({ date, row, counts }, { acceptedDomains, connectorName }) {
-    const { kind, direction, partner, inboundConnector } = row
-    if (kind !== 'Accepted' || direction !== 'Originating') return null
+    const { direction, partner, inboundConnector } = row
+    if (!isFromClient(row) || direction !== 'Originating') return null
     if (partner === undefined || acceptedDomains.has(partner)) return null
     const connector = inboundConnector === undefined ? null : connectorName(inboundConnector)
     return {

@@ -72,6 +72,10 @@ export function encryptionOf({
   return kind === 'Delivered' && tlsResult === undefined ? 'Unknown' : 'None'
 }
 
+/** Mail that mailflow wrote, such as a DSN, came over no session. */
+export const isFromClient = ({ kind, fromClient }: Pick<RollupRow, 'kind' | 'fromClient'>): boolean =>
+  kind === 'Accepted' && fromClient !== false
+
 /** Reasons for which an inbound connector refuses a client. */
 export const isConnectorRefusal = (reason: string | undefined): boolean =>
   reason?.startsWith('Inbound') === true

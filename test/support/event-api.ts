@@ -1,0 +1,37 @@
+/** The API over events, with a store in memory. */
+import type { Logger } from '@aws-lambda-powertools/logger'
+import { createEventApi, type Dependencies } from '../../functions/event-api/api.ts'
+import { EventCounts } from '../../functions/event-api/event-counts.ts'
+import type { EventStore } from '../../shared/events/event-store.ts'
+import { requestsTo } from './api-client.ts'
+import { memoryEventStore } from './event-store.ts'
+import { snapshot } from './fixtures.ts'
+
+export const silentLogger = { info() {}, warn() {}, error() {} } as unknown as Logger
+
+export function createTestEventApi({
+  store = memoryEventStore(),
+  now = Date.now,
+  connectors = snapshot({}),
+  reports = {},
+}: {
+  store?: Pick<EventStore, 'get' | 'list' | 'put'>
+  now?: () => number
+  connectors?: ReturnType<typeof snapshot>
+  reports?: Partial<Dependencies['reports']>
+} = {}) {
+  const api = createEventApi({
+    reports: {
+      counts: new EventCounts(store, now),
+      snapshot: async () => connectors,
+      tlsReports: async () => [],
+      ownCertificates: async () => [],
+      retentionDays: 90,
+      ...reports,
+    },
+    roles: null,
+    logger: silentLogger,
+    now,
+  })
+  return requestsTo(api)
+}
