@@ -5,6 +5,7 @@ import { validateOutboundConnector } from '../../shared/connectors/validation.ts
 import type { ConnectorRepository } from '../../shared/connectors-table/repository.ts'
 import type { EvaluationJob } from '../../shared/contract/jobs.ts'
 import type { RoleMapping } from '../../shared/contract/roles.ts'
+import { readMessageEvents } from '../../shared/event-queries/message-events.ts'
 import { listReports, readReport } from '../../shared/event-queries/reports/report-schemas.ts'
 import { createHttpApi, type HttpApi } from '../../shared/http-api/http-api.ts'
 import { type Route, route } from '../../shared/http-api/route.ts'
@@ -93,7 +94,7 @@ export function createConnectorApi({
 }
 
 /** Routes of validate-connector, a separate function in the same network as deliver-message, and of event-api. */
-const routesOfOtherFunctions = [validateOutboundConnector, listReports, readReport]
+const routesOfOtherFunctions = [validateOutboundConnector, readMessageEvents, listReports, readReport]
 
 function addOpenApiRoute(routes: readonly Route[]): Route[] {
   const description = {

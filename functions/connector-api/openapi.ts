@@ -3,6 +3,7 @@ import * as z from 'zod'
 import { AcceptedDomain, InboundConnector, OutboundConnector } from '../../shared/connectors/schema.ts'
 import { OutboundValidation } from '../../shared/connectors/validation.ts'
 import { PublishedCertificates } from '../../shared/contract/certificates.ts'
+import { MessageEvents } from '../../shared/event-queries/message-events.ts'
 import { Report, ReportList } from '../../shared/event-queries/reports/report-schemas.ts'
 import type { RouteDescription } from '../../shared/http-api/route.ts'
 import { TraceEntry } from '../../shared/messages/trace-entry.ts'
@@ -56,6 +57,7 @@ const outputs = {
   WaitingMail,
   DeadLetterList,
   Redrive,
+  MessageEvents,
   ReportList,
   Report,
   ExplanationAnswer,

@@ -4,21 +4,10 @@
  */
 import { addRollups, type DayRow } from '../../shared/events/day-rollup.ts'
 import { DayRollups } from '../../shared/events/day-rollups.ts'
-import { daysUntil, parseShardKey, sealsOfDay } from '../../shared/events/event-keys.ts'
 import type { EventStore } from '../../shared/events/event-store.ts'
-import { addHours, hourOf, hoursBetween, startOf } from '../../shared/events/hours.ts'
-import { IdSet } from '../../shared/events/id-set.ts'
-import { rawEvents, rawOctets, recordedIds } from '../../shared/events/raw-events.ts'
+import { hourOf, hoursBetween, startOf } from '../../shared/events/hours.ts'
 import { RollupBuilder } from '../../shared/events/rollup-builder.ts'
-import { lastClosedHour, pendingHours, windowHours } from '../../shared/events/seal-plan.ts'
-
-/** Octets of raw events that one request reads: about a third of a second. */
-const maxRawOctets = 16_000_000
-
-/** Hours before an unsealed hour in which copies of its events may have been recorded. */
-const comparedHours = 2
-
-const all = { shard: 0, shards: 1 }
+import type { UnsealedEvents } from './unsealed-events.ts'
 
 export interface CountedSpan {
   /** Rows by UTC day, `YYYY-MM-DD`. A day may occur twice. */
@@ -28,65 +17,45 @@ export interface CountedSpan {
 }
 
 export class EventCounts {
-  readonly #store: Pick<EventStore, 'get' | 'list' | 'put'>
   readonly #days: DayRollups
-  readonly #now: () => number
+  readonly #unsealed: Pick<UnsealedEvents, 'firstHour' | 'read'>
 
-  /** @param now milliseconds since the epoch */
-  constructor(store: Pick<EventStore, 'get' | 'list' | 'put'>, now: () => number) {
-    this.#store = store
+  constructor(
+    store: Pick<EventStore, 'get' | 'list' | 'put'>,
+    unsealed: Pick<UnsealedEvents, 'firstHour' | 'read'>,
+  ) {
     this.#days = new DayRollups(store)
-    this.#now = now
+    this.#unsealed = unsealed
   }
 
   /** @param from milliseconds since the epoch @param to excluded */
   async read(from: number, to: number): Promise<CountedSpan> {
-    const open = await this.#firstUnsealedHour()
-    const dates = datesOf(from, to)
+    const open = await this.#unsealed.firstHour()
     const isOpen = startOf(open) < to
-    const unsealed = isOpen ? await this.#unsealed(open) : []
+    const events = isOpen ? await this.#unsealed.read(open) : []
     // What is not read from the raw events is read from the rollups, if a seal began to write them.
-    const until = unsealed === null ? '9999' : open
+    const until = events === null ? '9999' : open
     const sealed = await Promise.all(
-      dates.map(async (date) => [date, await this.#days.read(date, until)] as const),
+      datesOf(from, to).map(async (date) => [date, await this.#days.read(date, until)] as const),
     )
-    return { days: [...sealed, ...(unsealed ?? [])], soFar: isOpen ? startOf(open) : null }
+    return { days: [...sealed, ...countByDay(events ?? [], open)], soFar: isOpen ? startOf(open) : null }
   }
+}
 
-  async #firstUnsealedHour(): Promise<string> {
-    const now = this.#now()
-    const last = lastClosedHour(now)
-    const lists = await Promise.all(
-      daysUntil(last, windowHours).map((day) => this.#store.list(sealsOfDay(day))),
-    )
-    const markers = lists.flat().flatMap(({ key }) => parseShardKey(key) ?? [])
-    return pendingHours(markers, now)[0]?.hour ?? addHours(last, 1)
+function countByDay(
+  events: readonly (Record<string, unknown> & { at: string })[],
+  seal: string,
+): CountedSpan['days'] {
+  const builders = new Map<string, RollupBuilder>()
+  for (const event of events) {
+    const hour = hourOf(Date.parse(event.at))
+    const builder = builders.get(hour) ?? new RollupBuilder()
+    builders.set(hour, builder)
+    builder.add(event)
   }
-
-  /** @returns null if the events are too many to read */
-  async #unsealed(first: string): Promise<CountedSpan['days'] | null> {
-    const hours = hoursBetween(first, hourOf(this.#now()))
-    const octets = await Promise.all(hours.map((hour) => rawOctets(this.#store, hour)))
-    if (octets.reduce((sum, each) => sum + each, 0) > maxRawOctets) return null
-    const ids = new IdSet()
-    const before = await Promise.all(
-      hoursBetween(addHours(first, -comparedHours), addHours(first, -1)).map((hour) =>
-        recordedIds(this.#store, hour, all),
-      ),
-    )
-    const builders = new Map<string, RollupBuilder>()
-    for (const recorded of hours)
-      for await (const { event } of rawEvents(this.#store, recorded, all)) {
-        if (!ids.add(event.id) || before.some((set) => set.has(event.id))) continue
-        const hour = hourOf(Date.parse(event.at))
-        const builder = builders.get(hour) ?? new RollupBuilder()
-        builders.set(hour, builder)
-        builder.add(event)
-      }
-    const rollups = [...builders].map(([hour, builder]) => builder.build(hour, first))
-    const byDate = Map.groupBy(rollups, ({ hour }) => hour.slice(0, 10))
-    return [...byDate].map(([date, ofDate]) => [date, addRollups(ofDate)] as const)
-  }
+  const rollups = [...builders].map(([hour, builder]) => builder.build(hour, seal))
+  const byDate = Map.groupBy(rollups, ({ hour }) => hour.slice(0, 10))
+  return [...byDate].map(([date, ofDate]) => [date, addRollups(ofDate)] as const)
 }
 
 const datesOf = (from: number, to: number): string[] => [

@@ -14,6 +14,8 @@ import { ObservedList } from '../../shared/transport/observed-list.ts'
 import { createEventApi } from './api.ts'
 import { EventCounts } from './event-counts.ts'
 import { ownCertificates, reportedDays } from './tls-report-sources.ts'
+import { TrailReader } from './trail.ts'
+import { UnsealedEvents } from './unsealed-events.ts'
 
 const environment = readEnvironment(EventApiEnvironment, process.env)
 const documents = DynamoDBDocumentClient.from(new DynamoDBClient(clientDefaults))
@@ -24,17 +26,19 @@ const connectors = new SnapshotReader(documents, environment.CONNECTORS_TABLE, {
     logger.warn('The snapshot of the connectors cannot be read', error),
   ),
 })
+const unsealed = new UnsealedEvents(store, Date.now)
 const received = new ReceivedReports(documents, environment.TRANSPORT_TABLE)
 const observed = new ObservedList(documents, environment.TRANSPORT_TABLE)
 
 export const handler = createEventApi({
   reports: {
-    counts: new EventCounts(store, Date.now),
+    counts: new EventCounts(store, unsealed),
     snapshot: () => connectors.current(),
     tlsReports: (since, until) => reportedDays(received, since, until),
     ownCertificates: () => ownCertificates(observed, new Date()),
-    retentionDays: environment.EVENT_RETENTION_DAYS,
   },
+  trails: new TrailReader(store, unsealed),
+  retentionDays: environment.EVENT_RETENTION_DAYS,
   roles: readRoleMapping(environment.SIGN_IN_ROLES),
   logger,
   now: Date.now,

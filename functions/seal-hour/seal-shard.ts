@@ -14,12 +14,12 @@ import { softwareVersion } from '../../shared/contract/software-version.ts'
 import {
   idsKey,
   idsPrefix,
+  mayHoldMessage,
   parquetKey,
   parquetPrefix,
   rollupKey,
   type Shard,
   sealInKey,
-  shardInKey,
 } from '../../shared/events/event-keys.ts'
 import type { EventStore } from '../../shared/events/event-store.ts'
 import { addHours, hoursBetween, startOf } from '../../shared/events/hours.ts'
@@ -29,7 +29,6 @@ import { rawEvents, recordedIds } from '../../shared/events/raw-events.ts'
 import { readIds } from '../../shared/events/read-parquet.ts'
 import { RollupBuilder } from '../../shared/events/rollup-builder.ts'
 import type { SealMarker } from '../../shared/events/seal-marker.ts'
-import { maxShards } from '../../shared/events/seal-plan.ts'
 import { EventRows } from './event-rows.ts'
 import { type Dependencies as MissingDependencies, missingEvents } from './missing-events.ts'
 
@@ -126,16 +125,9 @@ async function withoutSealed(
   })
   const sealed = new IdSet()
   for (const object of objects)
-    if (hashes.some((hash) => mayBeIn(object.key, hash)))
+    if (hashes.some((hash) => mayHoldMessage(object.key, hash)))
       for (const id of await readIds(store, object)) sealed.add(id)
   return all.filter((row) => !sealed.has(rows.id(row)))
-}
-
-/** Whether a file may hold the event: the file's number of shards is a power of two, and not known. */
-function mayBeIn(key: string, hash: number): boolean {
-  const shard = shardInKey(key)
-  for (let shards = 1; shards <= maxShards; shards *= 2) if (hash % shards === shard) return true
-  return false
 }
 
 async function writeEvents(

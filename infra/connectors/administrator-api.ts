@@ -48,6 +48,7 @@ const routes: readonly { path: string; methods: HttpMethod[] }[] = [
 
 /** The routes of event-api. */
 const eventRoutes: typeof routes = [
+  { path: '/messages/{id}/events', methods: [GET] },
   { path: '/reports', methods: [GET] },
   { path: '/reports/{name}', methods: [GET] },
 ]

@@ -26,7 +26,7 @@ export class EventApi extends Construct {
       // The counts of 90 busy days are in memory (`npm run bench:reports`).
       memoryMiB: 1024,
     })
-    events.grantReports(this.handler)
+    events.grantRead(this.handler)
     connectors.grantSnapshot(this.handler)
     transport.grantReceivedReports(this.handler)
     transport.grantObserved(this.handler)

@@ -51,10 +51,10 @@ export class EventsBucket extends Construct {
     this.bucket.grantStore(unit, ...under('raw'))
   }
 
-  /** Lets the unit read rollups, and the raw events of hours that are not sealed. */
-  grantReports(unit: Unit): void {
-    this.bucket.grantGet(unit, ...under('raw', 'ids', 'rollups'))
-    this.bucket.grantList(unit, ...under('raw', 'ids', 'rollups', 'seals'))
+  /** Lets the unit read rollups and Parquet files, and the raw events of hours that are not sealed. */
+  grantRead(unit: Unit): void {
+    this.bucket.grantGet(unit, ...under('raw', 'ids', 'parquet', 'rollups'))
+    this.bucket.grantList(unit, ...under('raw', 'ids', 'parquet', 'rollups', 'seals'))
     unit.addEnvironment('EVENT_RETENTION_DAYS', String(this.retentionDays))
   }
 

@@ -91,6 +91,19 @@ export function sealInKey(key: string): string {
 /** @returns the shard in the key of a Parquet file or rollup */
 export const shardInKey = (key: string): number => Number(/\/shard=(\d+)\//.exec(key)?.[1])
 
+/** The largest number of shards of an hour: 75 million events. */
+export const maxShards = 256
+
+/**
+ * Whether a Parquet file may hold a message's events: the file's number of shards is a power of two, and not known.
+ * @param hash `messageHash` of the message's id, or of the event's id if it has no message
+ */
+export function mayHoldMessage(key: string, hash: number): boolean {
+  const shard = shardInKey(key)
+  for (let shards = 1; shards <= maxShards; shards *= 2) if (hash % shards === shard) return true
+  return false
+}
+
 /** Whether an event may be in both shards, of the same hour or of hours with other numbers of shards. */
 export function overlaps(a: Shard, b: Shard): boolean {
   const common = Math.min(a.shards, b.shards)

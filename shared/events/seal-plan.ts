@@ -2,7 +2,7 @@
 import { hourMs, minuteMs } from '../contract/durations.ts'
 import { maxEventShards } from '../contract/events.ts'
 import { recordingMinutes } from '../contract/seal-schedule.ts'
-import type { Shard } from './event-keys.ts'
+import { maxShards, type Shard } from './event-keys.ts'
 import { addHours, hourOf, hoursBetween } from './hours.ts'
 
 /** Hours that a run seals if earlier runs did not. Raw objects are stored for seven days. */
@@ -16,9 +16,6 @@ export const historyHours = 7 * 24
  * memory of the function (`npm run bench:events`).
  */
 const maxShardOctets = 400_000_000
-
-/** The largest number of shards of an hour: 75 million events. */
-export const maxShards = 256
 
 export interface PendingHour {
   hour: string

@@ -61,7 +61,7 @@ const unscoped: readonly { role: RegExp; actions: RegExp; resource: RegExp; reas
   {
     role: /^EventApiFunctionRole/,
     actions: /^s3:GetObject$/,
-    resource: /^<EventsBucket\w+\.Arn>\/(raw|ids|rollups)\/\*$/,
+    resource: /^<EventsBucket\w+\.Arn>\/(raw|ids|parquet|rollups)\/\*$/,
     reason: 'keys hold the hour of their events',
   },
   {

@@ -34,6 +34,7 @@ export const allowedRoles: Readonly<Record<string, readonly Role[]>> = {
   'PATCH /accepted-domains/{domain}/recipients': administrators,
   'GET /changes': everyRole,
   'GET /configuration': everyRole,
+  'GET /messages/{id}/events': everyRole,
   'GET /reports': everyRole,
   'GET /reports/{name}': everyRole,
   'GET /messages': everyRole,

@@ -2,6 +2,8 @@
 import type { Logger } from '@aws-lambda-powertools/logger'
 import { createEventApi, type Dependencies } from '../../functions/event-api/api.ts'
 import { EventCounts } from '../../functions/event-api/event-counts.ts'
+import { TrailReader } from '../../functions/event-api/trail.ts'
+import { UnsealedEvents } from '../../functions/event-api/unsealed-events.ts'
 import type { EventStore } from '../../shared/events/event-store.ts'
 import { requestsTo } from './api-client.ts'
 import { memoryEventStore } from './event-store.ts'
@@ -22,13 +24,14 @@ export function createTestEventApi({
 } = {}) {
   const api = createEventApi({
     reports: {
-      counts: new EventCounts(store, now),
+      counts: new EventCounts(store, new UnsealedEvents(store, now)),
       snapshot: async () => connectors,
       tlsReports: async () => [],
       ownCertificates: async () => [],
-      retentionDays: 90,
       ...reports,
     },
+    trails: new TrailReader(store, new UnsealedEvents(store, now)),
+    retentionDays: 90,
     roles: null,
     logger: silentLogger,
     now,

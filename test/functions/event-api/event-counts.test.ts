@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { EventCounts } from '../../../functions/event-api/event-counts.ts'
+import { UnsealedEvents } from '../../../functions/event-api/unsealed-events.ts'
 import { sealHours } from '../../../functions/seal-hour/seal-hours.ts'
 import { eventId, type MailEvent } from '../../../shared/contract/events.ts'
 import { addHours, hourOf, startOf } from '../../../shared/events/hours.ts'
@@ -20,7 +21,10 @@ const event = (number: number, hour: string, fields: Partial<MailEvent> = {}): P
 })
 
 async function countIn(events: SealedEvents, from = addHours(current, -48), to = addHours(current, 1)) {
-  const { days, soFar } = await new EventCounts(events.store, () => now).read(startOf(from), startOf(to))
+  const { days, soFar } = await new EventCounts(
+    events.store,
+    new UnsealedEvents(events.store, () => now),
+  ).read(startOf(from), startOf(to))
   const count = days.flatMap(([, rows]) => rows).reduce((sum, row) => sum + row.events, 0)
   return { count, soFar: soFar === null ? null : hourOf(soFar) }
 }
@@ -87,7 +91,7 @@ test('an hour whose seal is late is counted from its raw events', async () => {
 test('a late event of another day is counted on its day', async () => {
   const events = new SealedEvents()
   await events.record(current, [event(1, '2026-11-29T03')])
-  const { days } = await new EventCounts(events.store, () => now).read(
+  const { days } = await new EventCounts(events.store, new UnsealedEvents(events.store, () => now)).read(
     startOf('2026-11-29T00'),
     startOf(addHours(current, 1)),
   )

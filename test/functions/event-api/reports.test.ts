@@ -205,7 +205,7 @@ describe('a wrong request', () => {
     ['/reports/rejected?timeZone=Mars/Olympus', 400, 'timeZone', /is not a time zone/],
     ['/reports/rejected?connector=nobody', 400, 'connector', /is not the id or name of a connector/],
     ['/reports/rejected?partner=a..b', 400, 'partner', /is not a domain/],
-    ['/reports/rejected?since=2026-11-30T00:00:00Z', 400, 'since', /is not a field|unknown|not known/],
+    ['/reports/rejected?since=2026-11-30T00:00:00Z', 400, 'since', /is not a known field/],
   ]
   for (const [target, expected, path, message] of cases)
     test(`${target} gets ${expected}`, async () => {
