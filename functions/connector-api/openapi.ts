@@ -3,6 +3,7 @@ import * as z from 'zod'
 import { AcceptedDomain, InboundConnector, OutboundConnector } from '../../shared/connectors/schema.ts'
 import { OutboundValidation } from '../../shared/connectors/validation.ts'
 import { PublishedCertificates } from '../../shared/contract/certificates.ts'
+import { csvDescription } from '../../shared/http-api/csv.ts'
 import type { RouteDescription } from '../../shared/http-api/route.ts'
 import { TraceEntry } from '../../shared/messages/trace-entry.ts'
 import { InboundValidation } from './inbound-validation.ts'
@@ -144,10 +145,18 @@ function headerParameters({ ifMatch }: RouteDescription) {
 }
 
 function answers({ answers, csv = false }: RouteDescription) {
-  const csvContent = { 'text/csv': { schema: { type: 'string' } } }
+  const csvContent = { 'text/csv': { schema: { type: 'string', description: csvDescription } } }
+  const link = {
+    description: 'of CSV that has a next page: the address of that page, with rel="next" (RFC 8288)',
+    schema: { type: 'string' },
+  }
   return mapValues(answers, (schema) =>
     schema
-      ? { description: 'Success', content: { ...json(reference(schema)), ...(csv && csvContent) } }
+      ? {
+          description: 'Success',
+          ...(csv && { headers: { link } }),
+          content: { ...json(reference(schema)), ...(csv && csvContent) },
+        }
       : { description: 'Success, without a body' },
   )
 }

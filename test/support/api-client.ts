@@ -86,8 +86,10 @@ export function createTestApi(
   })
   const call = async (target: string, apiRequest: ApiCall = {}): Promise<ApiResult> => {
     const result = await api(eventOf(target, apiRequest))
-    const body = result.body ? JSON.parse(result.body) : undefined
-    return { status: result.statusCode ?? 0, headers: result.headers as Record<string, string>, body }
+    const headers = result.headers as Record<string, string>
+    const isCsv = headers['content-type']?.startsWith('text/csv')
+    const body = isCsv ? result.body : result.body ? JSON.parse(result.body) : undefined
+    return { status: result.statusCode ?? 0, headers, body }
   }
   return { call, api, logged: logEntries, evaluation }
 }

@@ -2,7 +2,11 @@
 import { isIPv4, SocketAddress } from 'node:net'
 import * as z from 'zod'
 import { dayMs } from '../../../shared/contract/durations.ts'
+import { Message } from '../../../shared/contract/message.ts'
+import { messageColumnNames } from '../../../shared/event-queries/message-columns.ts'
+import { tracedRows } from '../../../shared/event-queries/traced-rows.ts'
 import {
+  csvListResponse,
   historyCursor,
   instant,
   isUlid,
@@ -10,17 +14,27 @@ import {
   listOf,
   listResponse,
 } from '../../../shared/http-api/lists.ts'
-import { Problem } from '../../../shared/http-api/problem.ts'
+import { invalidParameter } from '../../../shared/http-api/request.ts'
 import { type Route, route } from '../../../shared/http-api/route.ts'
 import {
   type AddressFilter,
   type History,
   type HistoryFilter,
+  type HistoryPosition,
   parseAddressFilter,
+  type TimeSpan,
 } from '../../../shared/messages/history.ts'
-import type { RejectedList } from '../../../shared/messages/rejected-list.ts'
+import { ClientTlsVersions } from '../../../shared/messages/message-filter.ts'
+import type { RejectedFilter, RejectedList } from '../../../shared/messages/rejected-list.ts'
 import { RecipientStates, TraceEntry } from '../../../shared/messages/trace-entry.ts'
-import { RejectedEventList, rejectedCursor, rejectedPage, rejectedState } from './rejected.ts'
+import { domainParameter } from './domain-parameter.ts'
+import {
+  type MessagePage,
+  RejectedEventList,
+  rejectedCursor,
+  rejectedPage,
+  rejectedState,
+} from './rejected.ts'
 import { notFoundProblem } from './write-responses.ts'
 
 export const MessageList = listOf(TraceEntry)
@@ -46,10 +60,11 @@ const clientAddress = z.union([z.ipv4(), z.ipv6()]).transform((address) => {
 })
 
 const MessageQuery = z.strictObject({
-  since: instant.optional().describe('received at or after this time; default: 24 hours before until'),
-  until: instant.optional().describe('received before this time; default: now'),
+  from: instant.optional().describe('received at or after this time; default: 24 hours before to'),
+  to: instant.optional().describe('received before this time; default: now'),
   sender: addressFilter.optional().describe('an address, a domain, or <> for the null reverse path'),
   recipient: addressFilter.optional().describe('an address or a domain'),
+  domain: domainParameter.optional().describe("the sender's domain or the recipient's"),
   state: z
     .enum([...RecipientStates, rejectedState])
     .optional()
@@ -58,16 +73,32 @@ const MessageQuery = z.strictObject({
     .ulid('is not the id of a connector')
     .optional()
     .describe('id of a connector that applied to the message'),
+  direction: Message.shape.direction
+    .optional()
+    .describe('Originating: from the organisation. Of a refusal it is known from RCPT TO on'),
   messageId: z
     .string()
     .min(1)
     .max(998)
     .optional()
-    .describe('field Message-ID, with or without its angle brackets'),
+    .describe(
+      'field Message-ID, with or without its angle brackets. A refusal has it if the whole message was received',
+    ),
   clientIp: clientAddress.optional().describe('IP address of the client that sent the message'),
-  cursor: z.union([historyCursor, rejectedCursor]).optional(),
+  minSize: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .optional()
+    .describe('octets of the message, at least; not with state=Rejected'),
+  tlsVersion: z
+    .enum(ClientTlsVersions)
+    .optional()
+    .describe("of the client's session; None: in the clear. Messages that mailflow created have none"),
+  cursor: z.union([historyCursor, rejectedCursor]).optional().describe('nextCursor of the previous page'),
   limit: limitUpTo(200, 50),
 })
+type MessageQuery = z.output<typeof MessageQuery>
 
 export function messageRoutes(
   history: History,
@@ -82,16 +113,22 @@ export function messageRoutes(
         role: 'read',
         summary: 'List messages, newest first',
         query: MessageQuery,
+        csv: true,
         answers: { 200: z.union([MessageList, RejectedEventList]) },
       },
-      async ({ query }) => {
-        const { state = null, cursor = null, limit } = query
-        const filter = filterOf(query, now())
+      async ({ query, acceptsCsv, target }) => {
+        const { state, cursor = null, limit } = query
+        const span = spanOf(query, now())
         if ((cursor?.before.includes('#') ?? state === rejectedState) !== (state === rejectedState))
-          throw invalid('cursor', 'is not a cursor of this list')
-        if (state === rejectedState) return rejectedPage(rejected, filter, cursor, limit)
-        const { entries, next } = await history.page({ ...filter, state }, cursor, limit)
-        return listResponse(entries, next)
+          throw invalidParameter('cursor', 'is not a cursor of this list')
+        const { items, rows, next } =
+          state === rejectedState
+            ? await rejectedPage(rejected, rejectedFilter(query, span), cursor, limit)
+            : await tracedPage(history, { ...filterOf(query, span), state: state ?? null }, cursor, limit)
+        if (!acceptsCsv) return listResponse(items, next)
+        const fixed = { from: span.since.toISOString(), to: span.until.toISOString() }
+        const page = { name: 'messages', columns: messageColumnNames, rows: rows(), next, fixed }
+        return csvListResponse(page, target)
       },
     ),
     route(
@@ -112,17 +149,42 @@ export function messageRoutes(
   ]
 }
 
-/** @throws Problem 400 for a span that is empty or too long */
-function filterOf(query: z.output<typeof MessageQuery>, now: number): Omit<HistoryFilter, 'state'> {
-  const until = query.until ?? new Date(now)
-  const since = query.since ?? new Date(until.getTime() - defaultSpanMs)
-  if (since >= until) throw invalid('since', 'must be earlier than until')
-  if (until.getTime() - since.getTime() > maxSpanMs)
-    throw invalid('since', 'must be at most 31 days before until')
-  const { sender = null, recipient = null, connector = null } = query
-  const { messageId = null, clientIp = null } = query
-  return { since, until, sender, recipient, connector, messageId, clientIp }
+async function tracedPage(
+  history: History,
+  filter: HistoryFilter,
+  from: HistoryPosition | null,
+  limit: number,
+): Promise<MessagePage> {
+  const { entries, next } = await history.page(filter, from, limit)
+  return { items: entries, rows: () => entries.flatMap(tracedRows), next }
 }
 
-const invalid = (path: string, message: string): Problem =>
-  new Problem(400, 'The query is not valid.', { errors: [{ path, message }] })
+/** @throws Problem 400 for a span that is empty or too long */
+function spanOf({ from, to }: Pick<MessageQuery, 'from' | 'to'>, now: number): TimeSpan {
+  const until = to ?? new Date(now)
+  const since = from ?? new Date(until.getTime() - defaultSpanMs)
+  if (since >= until) throw invalidParameter('from', 'must be earlier than the end of the period')
+  if (until.getTime() - since.getTime() > maxSpanMs)
+    throw invalidParameter('from', 'must be at most 31 days before the end of the period')
+  return { since, until }
+}
+
+function filterOf(query: MessageQuery, span: TimeSpan): Omit<HistoryFilter, 'state'> {
+  const { sender = null, recipient = null, domain = null, connector = null, clientIp = null } = query
+  const { direction = null, messageId = null, minSize = null, tlsVersion = null } = query
+  return {
+    ...span,
+    ...{ sender, recipient, domain, connector, clientIp },
+    ...{ direction, messageId, minSize, tlsVersion },
+  }
+}
+
+/** @throws Problem 400 for a filter that no refusal can match, whose empty list would look like an answer */
+function rejectedFilter(query: MessageQuery, span: TimeSpan): RejectedFilter {
+  const { minSize, ...filter } = filterOf(query, span)
+  if (minSize === null) return filter
+  throw invalidParameter(
+    'minSize',
+    'cannot be used with state=Rejected: most refusals come before the size is known',
+  )
+}
