@@ -105,6 +105,19 @@ describe('the OpenAPI document', () => {
     }
   })
 
+  test('declares CSV, and the link to its next page, for the lists that have it', () => {
+    const withCsv = operations().filter(({ operation }) => JSON.stringify(operation).includes('text/csv'))
+    assert.deepEqual(
+      withCsv.map(({ method, path }) => `${method} ${path}`),
+      ['GET /changes', 'GET /messages'],
+    )
+    for (const { operation } of withCsv) {
+      const { content, headers } = operation.responses[200] as Record<string, Record<string, unknown>>
+      assert.deepEqual(Object.keys(content ?? {}), ['application/json', 'text/csv'])
+      assert.deepEqual(Object.keys(headers ?? {}), ['link'])
+    }
+  })
+
   test('has distinct operation ids, and contains every schema that it references', () => {
     const ids = operations().map(({ operation }) => operation.operationId)
     assert.equal(new Set(ids).size, ids.length)
