@@ -57,6 +57,7 @@ const longer = [
   'test/local/tls-reports.test.ts',
   'test/local/validate.test.ts',
   'test/shared/messages/history.test.ts',
+  'test/shared/messages/rare-messages.test.ts',
   'test/shared/tls-reports/counters.test.ts',
 ]
 const isLonger = (file: string) => longer.includes(file)

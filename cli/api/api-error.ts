@@ -1,7 +1,7 @@
 /** Turns error responses of the API (RFC 9457) and of API Gateway into an ApiError. */
 import { STATUS_CODES } from 'node:http'
 import * as z from 'zod'
-import { faultText } from '../../shared/contract/schema-faults.ts'
+import { type Fault, faultText } from '../../shared/contract/schema-faults.ts'
 import { CommandError } from '../command-error.ts'
 
 const ProblemDetails = z.object({
@@ -36,11 +36,21 @@ export function toApiError(status: number, json: unknown, target: string): ApiEr
     const message = [problem.data.title ?? title, detail].filter(Boolean).join(': ')
     // The request id identifies the log entry, which is needed only for a server error.
     const request = status >= 500 && instance !== undefined ? [`Search the API's log for ${instance}.`] : []
-    return new ApiError(status, message, [...errors.map(faultText), ...request])
+    const faults = status === 400 ? errors.map(optionFault) : errors
+    return new ApiError(status, message, [...faults.map(faultText), ...request])
   }
   const gateway = GatewayError.safeParse(json).data
   const gatewayMessage = gateway?.message ?? gateway?.Message
   return new ApiError(status, `${target}: ${status} ${gatewayMessage ?? title}`, [...hintsFor(status)])
+}
+
+/** The options of two parameters. Each other parameter has the option of its name: `minSize`, `--min-size`. */
+const optionNames: Readonly<Record<string, string>> = { from: 'since', to: 'until' }
+
+/** Names the option instead of the parameter of the query. */
+function optionFault({ path, message }: Fault): Fault {
+  const name = optionNames[path] ?? path.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+  return { path: path === '' ? path : `--${name}`, message }
 }
 
 function hintsFor(status: number): string[] {

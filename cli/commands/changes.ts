@@ -1,12 +1,15 @@
 /** `changes`: lists the changes of connectors and accepted domains. */
 import * as z from 'zod'
+import { changeColumns, changeRow } from '../../shared/event-queries/change-columns.ts'
 import { parseResponse } from '../api/parse-response.ts'
 import { defineCommand, jsonOption, tableWidth, wideOption } from '../command.ts'
-import { exitStatus, UsageError } from '../command-error.ts'
+import { exitStatus } from '../command-error.ts'
 import { formatValue } from '../connectors/diff-text.ts'
+import { parseChoice } from '../input/parse-choice.ts'
 import { parseInstant } from '../input/parse-instant.ts'
 import { parseLimit } from '../input/parse-limit.ts'
 import { formatTime, jsonText } from '../text/format.ts'
+import { checkFormat, csvOption, printCsv } from '../text/print-csv.ts'
 import { type Column, table } from '../text/table.ts'
 
 const fields = z.record(z.string(), z.unknown())
@@ -18,6 +21,8 @@ const Change = z.object({
   actor: z.string(),
   kind: z.string(),
   name: z.string(),
+  id: z.string().optional(),
+  domain: z.string().optional(),
   action: z.string(),
   before: fields.nullable(),
   after: fields.nullable(),
@@ -43,19 +48,25 @@ export const changes = defineCommand({
     all: { type: 'boolean', description: 'list all changes' },
     ...wideOption,
     ...jsonOption,
+    ...csvOption,
   },
   details: `
 TIME is ISO 8601 (2026-02-03, 2026-02-03T11:00:00Z), or a duration before now: 30m, 2h, 3d. The newest change is first.
-With --json each change has its fields before and after. Changes of releases without this log are missing.
+With --json and --csv each change has its fields before and after. Changes of releases without this log are missing.
 `,
   async run({ values, positionals: [key], io, api }) {
+    checkFormat(values)
     const limit = values.all ? Number.POSITIVE_INFINITY : parseLimit(values.limit, defaultLimit)
     const query = {
-      since: values.since && parseInstant('--since', values.since, io.now()),
-      until: values.until && parseInstant('--until', values.until, io.now()),
+      from: values.since && parseInstant('--since', values.since, io.now()),
+      to: values.until && parseInstant('--until', values.until, io.now()),
       actor: values.actor,
-      kind: values.kind && parseKind(values.kind),
+      kind: values.kind && parseChoice('--kind', values.kind, 'kind', kinds),
       key,
+    }
+    if (values.csv) {
+      if (await printCsv(api.list(z.unknown(), '/changes', query, limit), limit, csv, io)) io.err(moreText)
+      return exitStatus.ok
     }
     const found: unknown[] = []
     let hasMore = false
@@ -67,18 +78,19 @@ With --json each change has its fields before and after. Changes of releases wit
     if (values.json) io.out(jsonText(found))
     else if (found.length === 0) io.out('No changes found.\n')
     else {
-      const rows = found.map((change) => rowOf(parseResponse(Change, change, 'change')))
+      const rows = found.map((change) => rowOf(parseChange(change)))
       io.out(`${table(columns, rows, tableWidth(values, io))}\n`)
     }
-    if (hasMore) io.err('There are more changes: use --limit N or --all.\n')
+    if (hasMore) io.err(moreText)
     return exitStatus.ok
   },
 })
 
-function parseKind(text: string): string {
-  if (kinds.includes(text)) return text
-  throw new UsageError(`--kind ${text}: not a kind; the kinds are ${kinds.join(', ')}`)
-}
+const moreText = 'There are more changes: use --limit N or --all.\n'
+
+const parseChange = (response: unknown): Change => parseResponse(Change, response, 'change')
+
+const csv = { columns: changeColumns, rowsOf: (response: unknown) => [changeRow(parseChange(response))] }
 
 const columns: readonly Column[] = [
   { heading: 'Version' },

@@ -2,16 +2,22 @@
 import { isIP } from 'node:net'
 import * as z from 'zod'
 import { dayMs, minuteMs } from '../../shared/contract/durations.ts'
+import { messageColumnNames, rejectedRow } from '../../shared/event-queries/message-columns.ts'
+import { tracedRows } from '../../shared/event-queries/traced-rows.ts'
+import { normaliseDomain } from '../../shared/mail/domain.ts'
 import type { ApiClient, Query } from '../api/api-client.ts'
 import { encodeUrlPart } from '../api/api-client.ts'
 import { parseResponse } from '../api/parse-response.ts'
 import { defineCommand, type Io, jsonOption, tableWidth, wideOption } from '../command.ts'
-import { CommandError, exitStatus, UsageError } from '../command-error.ts'
+import { CommandError, type ExitStatus, exitStatus, UsageError } from '../command-error.ts'
 import { findConnectors } from '../connectors/find-connectors.ts'
 import { messageId } from '../input/message-id.ts'
+import { parseChoice } from '../input/parse-choice.ts'
 import { parseInstant } from '../input/parse-instant.ts'
 import { parseLimit } from '../input/parse-limit.ts'
+import { parseSize } from '../input/parse-size.ts'
 import { formatTime, jsonText } from '../text/format.ts'
+import { checkFormat, csvOption, printCsv } from '../text/print-csv.ts'
 import { type Column, table } from '../text/table.ts'
 import { messageText } from '../trace/message-text.ts'
 import { RejectedEvent, rejectedText } from '../trace/rejected-text.ts'
@@ -19,6 +25,13 @@ import { inboundSessionText, outboundSessionText, senderText } from '../trace/se
 import { type Attempt, TraceEntry, type Verdict } from '../trace/trace-entry.ts'
 
 const defaultLimit = 50
+
+const states = ['Pending', 'Deferred', 'Delivered', 'Bounced', 'Rejected']
+const directions = ['Originating', 'Incoming']
+const tlsVersions = ['None', 'TLSv1.2', 'TLSv1.3']
+
+/** These options are useful beside a message id. */
+const formatOptions = ['wide', 'json', 'csv']
 
 export const messages = defineCommand({
   positionalUsage: { usage: '[ID]', minCount: 0, maxCount: 1 },
@@ -36,10 +49,12 @@ export const messages = defineCommand({
       description: 'an address, a domain without its subdomains, or <> for delivery status notifications',
     },
     recipient: { type: 'string', value: 'ADDRESS', description: 'an address or a domain' },
-    state: {
+    domain: { type: 'string', value: 'DOMAIN', description: "the sender's domain or the recipient's" },
+    state: { type: 'string', value: 'STATE', description: states.join(', ') },
+    direction: {
       type: 'string',
-      value: 'STATE',
-      description: 'Pending, Delivered, Deferred, Bounced or Rejected',
+      value: 'DIRECTION',
+      description: 'Originating (from the organisation) or Incoming',
     },
     connector: {
       type: 'string',
@@ -52,42 +67,71 @@ export const messages = defineCommand({
       description: 'the field Message-ID, with or without its angle brackets',
     },
     'client-ip': { type: 'string', value: 'ADDRESS', description: 'IP address of the client that sent it' },
+    'min-size': {
+      type: 'string',
+      value: 'SIZE',
+      description: 'at least this size: 10MB, 500KB or a number of octets',
+    },
+    'tls-version': {
+      type: 'string',
+      value: 'VERSION',
+      description: "of the client's session: None (in the clear), TLSv1.2 or TLSv1.3",
+    },
     limit: { type: 'string', value: 'N', description: `list at most N messages (default: ${defaultLimit})` },
     all: { type: 'boolean', description: 'list all messages of the period' },
     ...wideOption,
     ...jsonOption,
+    ...csvOption,
   },
   details: `
 TIME is ISO 8601 (2026-02-03, 2026-02-03T11:00:00Z), or a duration before now: 30m, 2h, 3d. The period is at most 31
-days. Messages that were refused in the SMTP session are listed with --state Rejected only.
+days. Messages that were refused in the SMTP session are listed with --state Rejected only. CSV has a line for each
+recipient; its columns are in docs/generated/api.md.
 `,
   async run({ values, positionals: [id], io, api }) {
-    if (id !== undefined) return showOne(api, checkedId(id, values), values.json, io)
+    checkFormat(values)
+    if (id !== undefined) return showOne(api, checkedId(id, values), values, io)
     const limit = values.all ? Number.POSITIVE_INFINITY : parseLimit(values.limit, defaultLimit)
     const query = await queryOf(values, api, io.now())
+    if (values.csv) {
+      const found = api.list(z.unknown(), '/messages', query, limit)
+      const format = query.state === 'Rejected' ? rejectedCsv : tracedCsv
+      if (await printCsv(found, limit, format, io)) io.err(moreText)
+      return exitStatus.ok
+    }
     const { entries, more } = await takeEntries(api, query, limit)
     const width = tableWidth(values, io)
     if (values.json) io.out(jsonText(entries))
     else if (entries.length === 0) io.out('No messages found.\n')
     else if (query.state === 'Rejected') io.out(`${rejectedText(entries.map(parseRejected), width)}\n`)
     else io.out(`${listText(entries.map(parseEntry), width)}\n`)
-    if (more) io.err(`There are more messages: use --limit N or --all.\n`)
+    if (more) io.err(moreText)
     return exitStatus.ok
   },
 })
 
+const moreText = 'There are more messages: use --limit N or --all.\n'
+
 /** @throws UsageError for a filter beside the id, which would have no effect */
 function checkedId(id: string, values: Readonly<Record<string, unknown>>): string {
-  const spans = ['since', 'until', 'limit', 'all']
-  const filters = [...spans, 'sender', 'recipient', 'state', 'connector', 'message-id', 'client-ip']
-  const given = filters.find((name) => values[name] !== undefined && values[name] !== false)
+  const given = Object.keys(values).find(
+    (name) => isFilter(name) && values[name] !== undefined && values[name] !== false,
+  )
   if (given === undefined) return id
   throw new UsageError(`--${given} has no effect beside a message id`)
 }
 
-async function showOne(api: ApiClient, id: string, json: boolean, io: Io) {
+const isFilter = (name: string): boolean => name in messages.options && !formatOptions.includes(name)
+
+async function showOne(
+  api: ApiClient,
+  id: string,
+  { json, csv }: { json: boolean; csv: boolean },
+  io: Io,
+): Promise<ExitStatus> {
   const response = await api.get(z.unknown(), `/messages/${encodeUrlPart(messageId(id))}`)
-  if (json) io.out(jsonText(response))
+  if (csv) await printCsv([response], 1, tracedCsv, io)
+  else if (json) io.out(jsonText(response))
   else io.out(`${messageText(parseEntry(response))}\n`)
   return exitStatus.ok
 }
@@ -96,30 +140,48 @@ const parseEntry = (response: unknown): TraceEntry => parseResponse(TraceEntry, 
 
 const parseRejected = (response: unknown) => parseResponse(RejectedEvent, response, 'event')
 
+const tracedCsv = {
+  columns: messageColumnNames,
+  rowsOf: (response: unknown) => tracedRows(parseEntry(response)),
+}
+const rejectedCsv = {
+  columns: messageColumnNames,
+  rowsOf: (response: unknown) => [rejectedRow(parseRejected(response))],
+}
+
 interface Filters {
   readonly since: string | undefined
   readonly until: string | undefined
   readonly sender: string | undefined
   readonly recipient: string | undefined
+  readonly domain: string | undefined
   readonly state: string | undefined
+  readonly direction: string | undefined
   readonly connector: string | undefined
   readonly 'message-id': string | undefined
   readonly 'client-ip': string | undefined
+  readonly 'min-size': string | undefined
+  readonly 'tls-version': string | undefined
 }
 
 async function queryOf(filters: Filters, api: ApiClient, now: number): Promise<Query> {
-  const { sender, recipient, state, connector } = filters
+  const { sender, recipient, domain, state, direction, connector } = filters
+  const { 'client-ip': clientIp, 'min-size': minSize, 'tls-version': tlsVersion } = filters
   const since = filters.since && parseInstant('--since', filters.since, now)
   const until = filters.until && parseInstant('--until', filters.until, now)
   return {
-    since,
-    until: until ?? (since && endOfMaxPeriod(since, now)),
+    from: since,
+    to: until ?? (since && endOfMaxPeriod(since, now)),
     sender,
     recipient,
-    state: state && parseState(state),
+    domain: domain && parseDomain(domain),
+    state: state && parseChoice('--state', state, 'state', states),
+    direction: direction && parseChoice('--direction', direction, 'direction', directions),
     connector: connector && (await findConnectorId(api, connector)),
     messageId: filters['message-id'],
-    clientIp: filters['client-ip'] && parseClientIp(filters['client-ip']),
+    clientIp: clientIp && parseClientIp(clientIp),
+    minSize: minSize && parseSize('--min-size', minSize),
+    tlsVersion: tlsVersion && parseChoice('--tls-version', tlsVersion, 'TLS version', tlsVersions),
   }
 }
 
@@ -139,12 +201,10 @@ function parseClientIp(text: string): string {
   throw new UsageError(`--client-ip ${text}: not an IP address`)
 }
 
-const states = ['Pending', 'Delivered', 'Deferred', 'Bounced', 'Rejected']
-
-function parseState(text: string): string {
-  const state = states.find((name) => name.toLowerCase() === text.toLowerCase())
-  if (state !== undefined) return state
-  throw new UsageError(`--state ${text}: not a state; the states are ${states.join(', ')}`)
+function parseDomain(text: string): string {
+  const domain = normaliseDomain(text)
+  if (domain !== null) return domain
+  throw new UsageError(`--domain ${text}: not a domain; example: contoso.com`)
 }
 
 async function findConnectorId(api: ApiClient, nameOrId: string): Promise<string> {

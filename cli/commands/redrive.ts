@@ -25,7 +25,7 @@ const Letter = z.object({
 })
 type Letter = z.output<typeof Letter>
 
-const LetterList = z.object({ items: z.array(z.unknown()), truncated: z.boolean(), until: z.string() })
+const LetterList = z.object({ items: z.array(z.unknown()), truncated: z.boolean(), to: z.string() })
 
 const RedriveResponse = z.object({
   redriven: z.int(),
@@ -98,7 +98,7 @@ lacks dead letters that another command reads at that moment.
     const permitted = letters.filter(({ readable }) => readable || values.force)
     if (!values.yes && (permitted.length > 0 || list.truncated))
       await confirm(questionText(permitted.length, list.truncated, limit), io)
-    const request = { ...filter, until: list.until, force: values.force }
+    const request = { ...filter, to: list.to, force: values.force }
     return report(await sendAll(api, request, limit, io), values.json, io)
   },
 })
@@ -107,7 +107,7 @@ interface Filter {
   readonly queue: string | undefined
   readonly reason: string | undefined
   readonly messageId: string | undefined
-  readonly until: string | undefined
+  readonly to: string | undefined
 }
 
 function filterOf(
@@ -119,7 +119,7 @@ function filterOf(
     queue: queue === undefined ? undefined : parseQueue(queue),
     reason,
     messageId: message === undefined ? undefined : messageId(message),
-    until: time === undefined ? undefined : parseInstant('--older-than', time, now),
+    to: time === undefined ? undefined : parseInstant('--older-than', time, now),
   }
 }
 
@@ -174,7 +174,7 @@ function questionText(count: number, isTruncated: boolean, limit: number | undef
 
 /**
  * Repeats the request, because one request takes as many dead letters as its time allows. Jobs that fail again
- * meanwhile are newer than `until`, so the repetition ends.
+ * meanwhile are newer than `to`, so the repetition ends.
  */
 async function sendAll(
   api: ApiClient,

@@ -82,8 +82,8 @@ signature of the sender's domain may be forged.
       text === undefined ? undefined : parseInstant(option, text, io.now()).slice(0, 10)
     const query = {
       domain: values.domain,
-      since: day('--since', values.since),
-      until: day('--until', values.until),
+      from: day('--since', values.since),
+      to: day('--until', values.until),
     }
     const reports: unknown[] = []
     for await (const report of api.list(z.unknown(), '/tls-reports', query)) reports.push(report)

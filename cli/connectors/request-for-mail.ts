@@ -165,7 +165,7 @@ const pendingText =
 
 /** A requested retry, for example, is not deferred mail until its attempt has failed. */
 async function hasPendingMail(api: ApiClient, connector: string | null, now: number): Promise<boolean> {
-  const query = { state: 'Pending', connector, since: new Date(now - 2 * dayMs).toISOString() }
+  const query = { state: 'Pending', connector, from: new Date(now - 2 * dayMs).toISOString() }
   for await (const _ of api.list(z.unknown(), '/messages', query, 1)) return true
   return false
 }

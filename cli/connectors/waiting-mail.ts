@@ -72,7 +72,7 @@ async function* deferredMessages<T>(
   now: number,
   message: z.ZodType<T>,
 ): AsyncGenerator<T> {
-  const query = { state: 'Deferred', connector, since: new Date(now - maxWaitMs).toISOString() }
+  const query = { state: 'Deferred', connector, from: new Date(now - maxWaitMs).toISOString() }
   let count = 0
   for await (const found of api.list(message, '/messages', query, maxCounted)) {
     yield found

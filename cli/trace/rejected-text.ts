@@ -15,6 +15,13 @@ export const RejectedEvent = z.looseObject(
     stage: true,
     reason: true,
     reply: true,
+    direction: true,
+    headerMessageId: true,
+    helo: true,
+    inboundConnector: true,
+    messageId: true,
+    size: true,
+    tlsVersion: true,
   }).shape,
 )
 type RejectedEvent = z.output<typeof RejectedEvent>

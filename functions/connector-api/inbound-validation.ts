@@ -29,8 +29,8 @@ const FailingGroup = z.strictObject({
 
 export const InboundValidation = z.strictObject({
   connector: z.ulid(),
-  since: z.iso.datetime(),
-  until: z.iso.datetime(),
+  from: z.iso.datetime(),
+  to: z.iso.datetime(),
   messages: z.int().nonnegative().describe('number of messages from senderDomains, each counted once'),
   passing: z.int().nonnegative().describe('number that the connector would accept'),
   failing: z.array(FailingGroup).describe('most frequent first'),
@@ -74,8 +74,8 @@ export async function validateInbound(
   const searchedBackTo = next === null ? null : new Date(decodeTime(next.before)).toISOString()
   return {
     connector: connector.id,
-    since: span.since.toISOString(),
-    until: until.toISOString(),
+    from: span.since.toISOString(),
+    to: until.toISOString(),
     messages: counts.messages,
     passing: counts.passing,
     failing: counts.failing.map(({ ip: _ip, ...failing }) => failing),

@@ -5,6 +5,7 @@ import { OutboundValidation } from '../../shared/connectors/validation.ts'
 import { PublishedCertificates } from '../../shared/contract/certificates.ts'
 import { MessageEvents } from '../../shared/event-queries/message-events.ts'
 import { Report, ReportList } from '../../shared/event-queries/reports/report-schemas.ts'
+import { csvDescription } from '../../shared/http-api/csv.ts'
 import type { RouteDescription } from '../../shared/http-api/route.ts'
 import { TraceEntry } from '../../shared/messages/trace-entry.ts'
 import { InboundValidation } from './inbound-validation.ts'
@@ -148,11 +149,20 @@ function headerParameters({ ifMatch }: RouteDescription) {
   return [{ name: 'If-Match', in: 'header', required, description, schema: { type: 'string' } }]
 }
 
-function answers({ answers, csv = false }: RouteDescription) {
-  const csvContent = { 'text/csv': { schema: { type: 'string' } } }
+function answers({ answers, query, csv = false }: RouteDescription) {
+  const hasPages = csv && query instanceof z.ZodObject && 'cursor' in query.shape
+  const csvContent = { 'text/csv': { schema: { type: 'string', description: csvDescription } } }
+  const link = {
+    description: 'of CSV that has a next page: the address of that page, with rel="next" (RFC 8288)',
+    schema: { type: 'string' },
+  }
   return mapValues(answers, (schema) =>
     schema
-      ? { description: 'Success', content: { ...json(reference(schema)), ...(csv && csvContent) } }
+      ? {
+          description: 'Success',
+          ...(hasPages && { headers: { link } }),
+          content: { ...json(reference(schema)), ...(csv && csvContent) },
+        }
       : { description: 'Success, without a body' },
   )
 }

@@ -1,7 +1,8 @@
 /** Shared parts of all lists: queries, cursors and pages. */
 import * as z from 'zod'
+import { type CsvValue, csvResponse, csvText } from './csv.ts'
 import { cursorSchema, encodeCursor } from './request.ts'
-import type { RouteResponse } from './route.ts'
+import type { RequestTarget, RouteResponse } from './route.ts'
 
 export const limitUpTo = (maxLimit: number, defaultLimit: number) =>
   z.coerce
@@ -54,3 +55,24 @@ export const listResponse = (items: readonly unknown[], next: unknown) => ({
   status: 200,
   body: { items, nextCursor: next === null ? null : encodeCursor(next) },
 })
+
+export interface CsvPage {
+  /** Name of the file that a browser stores, without its extension. */
+  name: string
+  columns: readonly string[]
+  rows: readonly Readonly<Record<string, CsvValue>>[]
+  /** The position at which the next page starts, or null. */
+  next: unknown
+  /** Parameters of the next page that must not depend on its time, such as the end of the period. */
+  fixed?: Readonly<Record<string, string>>
+}
+
+/** Answers a page as CSV. CSV has no place for a cursor, so a header has the address of the next page (RFC 8288 §3). */
+export function csvListResponse({ name, columns, rows, next, fixed = {} }: CsvPage, target: RequestTarget) {
+  const response = csvResponse(name, csvText(columns, rows))
+  if (next === null) return response
+  const query = new URLSearchParams(target.query)
+  for (const [parameter, value] of Object.entries(fixed)) query.set(parameter, value)
+  query.set('cursor', encodeCursor(next))
+  return { ...response, headers: { ...response.headers, link: `<${target.path}?${query}>; rel="next"` } }
+}

@@ -1,7 +1,7 @@
 /** Parses a request. Malformed input is refused before any lookup. */
 import * as z from 'zod'
 import type { ExpectedVersions } from '../contract/expected-versions.ts'
-import { faultsOf } from '../contract/schema-faults.ts'
+import { type Fault, faultsOf } from '../contract/schema-faults.ts'
 import { Problem } from './problem.ts'
 
 /** @throws Problem 400 naming every invalid parameter */
@@ -15,8 +15,26 @@ export function parseQuery<T extends z.ZodType>(schema: T, rawQueryString: strin
     })
   const parsed = schema.safeParse(Object.fromEntries(parameters))
   if (parsed.success) return parsed.data
-  throw new Problem(400, 'The query is not valid.', { errors: faultsOf(parsed.error) })
+  throw new Problem(400, 'The query is not valid.', {
+    errors: faultsOf(parsed.error).map((fault) => renamedFault(schema, fault)),
+  })
 }
+
+/** Former names of parameters, whose present names a client cannot guess. */
+const presentNames = new Map([
+  ['since', 'from'],
+  ['until', 'to'],
+])
+
+function renamedFault(schema: z.ZodType, fault: Fault): Fault {
+  const name = presentNames.get(fault.path)
+  if (name === undefined || !(schema instanceof z.ZodObject) || !(name in schema.shape)) return fault
+  return { path: fault.path, message: `is now called ${name}` }
+}
+
+/** @returns the problem of a parameter that its schema permits, but not together with the others */
+export const invalidParameter = (path: string, message: string): Problem =>
+  new Problem(400, 'The query is not valid.', { errors: [{ path, message }] })
 
 export const entityTag = ({ version }: { version: number }): string => `"${version}"`
 

@@ -53,8 +53,16 @@ export interface RouteRequest<Query, Body> {
   ifMatch: ExpectedVersions | null
   /** IAM principal, or subject of the token. */
   caller: string
-  /** Whether the client asks for CSV. */
+  /** Whether the client accepts CSV. */
   acceptsCsv: boolean
+  target: RequestTarget
+}
+
+/** The address of a request, without the host. */
+export interface RequestTarget {
+  path: string
+  /** Without its question mark; empty if there is none. */
+  query: string
 }
 
 export interface Route extends RouteDescription {
@@ -82,7 +90,8 @@ export function route<Query extends z.ZodType = typeof emptyQuery, Body extends 
         throw new Problem(428, 'If-Match is missing. Send the ETag of a GET in it.')
       const body = (description.body && readBody(description.body, json)) as z.output<Body>
       const acceptsCsv = /\btext\/csv\b/i.test(event.headers.accept ?? '')
-      return handle({ parameter, query, body, ifMatch, caller, acceptsCsv })
+      const target = { path: event.rawPath, query: event.rawQueryString ?? '' }
+      return handle({ parameter, query, body, ifMatch, caller, acceptsCsv, target })
     },
   }
 }

@@ -12,8 +12,15 @@ import { domainOf } from '../mail/address.ts'
 import { normaliseDomain } from '../mail/domain.ts'
 import { KeptRequirement } from '../policy/kept-requirement.ts'
 import { ContentAddressedStore } from './content-addressed-store.ts'
-import { bareMessageId, searchedMessageId } from './header-message-id.ts'
-import { type MessageItem, messageOfItem, SharedCertificate } from './message-item.ts'
+import { searchedMessageId } from './header-message-id.ts'
+import { type MessageFilter, messageCheck } from './message-filter.ts'
+import {
+  type MessageFacts,
+  type MessageItem,
+  messageFactsOf,
+  messageOfItem,
+  SharedCertificate,
+} from './message-item.ts'
 import {
   attemptKey,
   bucketsOfDay,
@@ -34,14 +41,14 @@ export interface TimeSpan {
   until: Date
 }
 
-export interface HistoryFilter extends TimeSpan {
+export interface HistoryFilter extends TimeSpan, MessageFilter {
   sender: AddressFilter | null
-  /** One recipient must match this filter together with `state` and `connector`. */
+  /** One recipient must match this filter together with `domain`, `state` and `connector`. */
   recipient: AddressFilter | null
+  /** The sender's domain or the recipient's, as `normaliseDomain` returns it. */
+  domain: string | null
   state: RecipientState | null
   connector: string | null
-  /** The field Message-ID, with or without its angle brackets. */
-  messageId: string | null
   clientIp: string | null
 }
 
@@ -52,6 +59,8 @@ export interface Search extends TimeSpan {
   matches(row: IndexRow): boolean
   /** Absent: any state. */
   states?: readonly RecipientState[]
+  /** Absent: any message. */
+  matchesMessage?(message: MessageFacts): boolean
   /** Attributes of the rows. DynamoDB compares them, so more rows can be read for a page. */
   equal?: { clientIp?: string; headerMessageId?: string }
 }
@@ -112,6 +121,20 @@ interface ReadRow {
   row: IndexRow | null
 }
 
+type DatedRow = ReadRow & { day: string }
+
+interface MatchedRow extends DatedRow {
+  isMatch: boolean
+  /** Number of items of the table that were read to check it and the rows before it. */
+  checked: number
+}
+
+interface CheckedRows {
+  rows: readonly IndexRow[]
+  /** Number of items of the table that were read. */
+  checked: number
+}
+
 const maxQueryRows = 250
 /** While DynamoDB compares attributes, this many times more rows are read for a page. */
 const serverFilterFactor = 20
@@ -147,11 +170,17 @@ const localPart = (address: string): string => address.slice(0, address.lastInde
 
 const rowMatches = (
   row: IndexRow,
-  { sender, recipient, connector }: Pick<HistoryFilter, 'sender' | 'recipient' | 'connector'>,
+  {
+    sender,
+    recipient,
+    domain,
+    connector,
+  }: Pick<HistoryFilter, 'sender' | 'recipient' | 'domain' | 'connector'>,
 ): boolean =>
   (connector === null || row.connectors.includes(connector)) &&
   (sender === null || addressMatches(row.sender, sender)) &&
-  (recipient === null || addressMatches(recipientOf(row), recipient))
+  (recipient === null || addressMatches(recipientOf(row), recipient)) &&
+  (domain === null || domainOf(row.sender) === domain || domainOf(recipientOf(row)) === domain)
 
 /** The states that a recipient with this attribute of the index may have. Only `Bounced` is final there. */
 const possibleStates: Record<'none' | 'Deferred' | 'Bounced', readonly RecipientState[]> = {
@@ -160,8 +189,8 @@ const possibleStates: Record<'none' | 'Deferred' | 'Bounced', readonly Recipient
   Bounced: ['Bounced'],
 }
 
-const mayHaveState = ({ exception }: IndexRow, states: readonly RecipientState[]): boolean =>
-  possibleStates[exception ?? 'none'].some((state) => states.includes(state))
+const mayHaveState = ({ exception }: IndexRow, states: readonly RecipientState[] | undefined): boolean =>
+  states === undefined || possibleStates[exception ?? 'none'].some((state) => states.includes(state))
 
 export class History {
   readonly #documents: DynamoDBDocumentClient
@@ -170,7 +199,7 @@ export class History {
   readonly #requirements: ContentAddressedStore<KeptRequirement>
   readonly #certificates: ContentAddressedStore<SharedCertificate>
 
-  /** @param rowsPerPage index rows read for one page, rounded up to a whole message */
+  /** @param rowsPerPage index rows, and items to check them, read for one page, rounded up to a whole message */
   constructor(documents: DynamoDBDocumentClient, table: string, rowsPerPage = 5000) {
     this.#documents = documents
     this.#table = table
@@ -285,12 +314,14 @@ export class History {
   /** @param from end of the previous page, null for the first */
   async page(filter: HistoryFilter, from: HistoryPosition | null, limit: number): Promise<HistoryPage> {
     const { since, until, state, messageId, clientIp } = filter
+    const matchesMessage = messageCheck(filter)
     const { messages: found, next: stoppedAt } = await this.find(
       {
         since,
         until,
         matches: (row) => rowMatches(row, filter),
         ...(state !== null && { states: [state] }),
+        ...(matchesMessage !== null && { matchesMessage }),
         equal: {
           ...(clientIp !== null && { clientIp }),
           ...(messageId !== null && { headerMessageId: searchedMessageId(messageId) }),
@@ -299,17 +330,14 @@ export class History {
       from,
       limit,
     )
-    // A row has only the beginning of a Message-ID.
-    const matches = ({ headerMessageId }: TraceEntry) =>
-      messageId === null || bareMessageId(headerMessageId ?? '') === bareMessageId(messageId)
     const entries: TraceEntry[] = []
     let size = 0
     for (let start = 0; start < found.length; start += maxConcurrentEntries) {
       const batch = found.slice(start, start + maxConcurrentEntries)
       const loaded = await Promise.all(batch.map(({ id }) => this.entry(id)))
-      const matching = loaded.filter((entry) => entry !== null && matches(entry)) as TraceEntry[]
-      entries.push(...matching)
-      size += JSON.stringify(matching).length
+      const existing = loaded.filter((entry) => entry !== null)
+      entries.push(...existing)
+      size += JSON.stringify(existing).length
       const last = batch.at(-1)
       if (size > maxPageOctets && last && last !== found.at(-1)) return { entries, next: last.position }
     }
@@ -324,13 +352,16 @@ export class History {
     const maxScanned = this.#rowsPerPage * (hasEntries(search.equal) ? serverFilterFactor : 1)
     const found: MatchingMessage[] = []
     let scanned = 0
+    let checked = 0
     let current = null as MatchingMessage | null
     let last = null as HistoryPosition | null
-    for await (const { day, order, scanned: count, row, isMatch } of this.#matchedRows(search, from)) {
+    for await (const read of this.#matchedRows(search, from)) {
+      const { day, order, row, isMatch } = read
       // A page ends only between messages, because all recipients of a message must be checked together.
-      if (last?.before !== order && (found.length === limit || scanned >= maxScanned))
-        return { messages: found, next: last }
-      scanned += count
+      const isFull = found.length === limit || scanned >= maxScanned || checked >= this.#rowsPerPage
+      if (isFull && last?.before !== order) return { messages: found, next: last }
+      scanned += read.scanned
+      checked += read.checked
       last = { day, before: order }
       if (row === null) continue
       if (current?.id !== row.pk) current = { id: row.pk, position: last }
@@ -339,53 +370,70 @@ export class History {
     return { messages: found, next: null }
   }
 
-  /** Reads the states of rows when the search needs them, for many rows together. */
-  async *#matchedRows(
-    search: Search,
-    from: HistoryPosition | null,
-  ): AsyncGenerator<ReadRow & { day: string; isMatch: boolean }> {
-    const { states, matches } = search
-    if (states === undefined) {
+  /** Checks many rows together when the search needs items of the table. */
+  async *#matchedRows(search: Search, from: HistoryPosition | null): AsyncGenerator<MatchedRow> {
+    const { states, matches, matchesMessage } = search
+    if (states === undefined && matchesMessage === undefined) {
       for await (const read of this.#rows(search, from))
-        yield { ...read, isMatch: read.row !== null && matches(read.row) }
+        yield { ...read, isMatch: read.row !== null && matches(read.row), checked: 0 }
       return
     }
-    let batch: (ReadRow & { day: string })[] = []
-    const isCandidate = (row: IndexRow | null) => row !== null && mayHaveState(row, states) && matches(row)
-    const resolve = async () => {
-      const resolved = batch
-      batch = []
-      const rows = resolved.flatMap(({ row }) => (row !== null && isCandidate(row) ? [row] : []))
-      const matching = await this.#rowsInState(rows, states)
-      return resolved.map((read) => ({ ...read, isMatch: read.row !== null && matching.has(read.row) }))
-    }
+    let batch: DatedRow[] = []
     for await (const read of this.#rows(search, from)) {
       batch.push(read)
-      if (batch.length === maxKeysOfCall) yield* await resolve()
+      if (batch.length < maxKeysOfCall) continue
+      yield* await this.#checkedRows(batch, search)
+      batch = []
     }
-    yield* await resolve()
+    yield* await this.#checkedRows(batch, search)
   }
 
-  async #rowsInState(
-    rows: readonly IndexRow[],
-    states: readonly RecipientState[],
-  ): Promise<ReadonlySet<IndexRow>> {
+  /** The last row counts the items that were read for all. */
+  async #checkedRows(
+    reads: readonly DatedRow[],
+    { states, matches, matchesMessage }: Search,
+  ): Promise<MatchedRow[]> {
+    const candidates = reads.flatMap(({ row }) =>
+      row !== null && matches(row) && mayHaveState(row, states) ? [row] : [],
+    )
+    const inState =
+      states === undefined ? { rows: candidates, checked: 0 } : await this.#rowsInState(candidates, states)
+    const ofMessages =
+      matchesMessage === undefined
+        ? { rows: inState.rows, checked: 0 }
+        : await this.#rowsOfMessages(inState.rows, matchesMessage)
+    const matching = new Set(ofMessages.rows)
+    const checked = inState.checked + ofMessages.checked
+    return reads.map((read, index) => ({
+      ...read,
+      isMatch: read.row !== null && matching.has(read.row),
+      checked: index === reads.length - 1 ? checked : 0,
+    }))
+  }
+
+  async #rowsInState(rows: readonly IndexRow[], states: readonly RecipientState[]): Promise<CheckedRows> {
     const keyOf = ({ pk, sk }: Pick<IndexRow, 'pk' | 'sk'>) => ({ pk, sk })
     const unknown = rows.filter(({ exception }) => exception !== 'Bounced')
     const items = await this.#items<RecipientItem>(unknown.map(keyOf), onlyState)
     const stateOf = new Map(items.map(({ pk, sk, state }) => [`${pk} ${sk}`, state]))
-    return new Set(
-      rows.filter(({ pk, sk, exception }) => {
-        const state = exception === 'Bounced' ? exception : stateOf.get(`${pk} ${sk}`)
-        return state !== undefined && states.includes(state)
-      }),
-    )
+    const inState = rows.filter(({ pk, sk, exception }) => {
+      const state = exception === 'Bounced' ? exception : stateOf.get(`${pk} ${sk}`)
+      return state !== undefined && states.includes(state)
+    })
+    return { rows: inState, checked: unknown.length }
   }
 
-  async *#rows(
-    { since, until, equal = {} }: Search,
-    from: HistoryPosition | null,
-  ): AsyncGenerator<ReadRow & { day: string }> {
+  async #rowsOfMessages(
+    rows: readonly IndexRow[],
+    matches: NonNullable<Search['matchesMessage']>,
+  ): Promise<CheckedRows> {
+    const ids = [...new Set(rows.map(({ pk }) => pk))]
+    const items = await this.#items<MessageItem & { pk: string }>(ids.map(messageKey))
+    const matching = new Set(items.flatMap((item) => (matches(messageFactsOf(item)) ? [item.pk] : [])))
+    return { rows: rows.filter(({ pk }) => matching.has(pk)), checked: ids.length }
+  }
+
+  async *#rows({ since, until, equal = {} }: Search, from: HistoryPosition | null): AsyncGenerator<DatedRow> {
     const low = ulidTime(since.getTime())
     const high = ulidTime(until.getTime())
     for (const day of daysBetween(since, until)) {

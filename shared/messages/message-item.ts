@@ -2,7 +2,7 @@
  * The item of a message. All messages with the same client certificate share one item with the certificate and its
  * chain. The revocation status belongs to the session, so it stays in the message.
  */
-import { ClientCertificate, Message } from '../contract/message.ts'
+import { ClientCertificate, Message, type TlsFacts } from '../contract/message.ts'
 import { packDetail, unpackDetail } from './packed-detail.ts'
 
 /** A client certificate without its revocation status. */
@@ -15,6 +15,15 @@ export interface MessageItem {
   /** Digest of the client certificate. */
   certificate?: string
 }
+
+/** Facts by which messages are selected. */
+export interface MessageFacts extends Pick<Message, 'direction' | 'source' | 'size' | 'headerMessageId'> {
+  tls: Pick<TlsFacts, 'protocol'>
+}
+
+/** Reads facts for which no certificate must be read. */
+export const messageFactsOf = ({ detail }: Pick<MessageItem, 'detail'>): MessageFacts =>
+  unpackDetail(detail) as MessageFacts
 
 export function sharedCertificateOf({ tls }: Message): SharedCertificate | null {
   if (tls.clientCertificate === null) return null

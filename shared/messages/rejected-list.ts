@@ -5,18 +5,17 @@ import { type MailEvent, maxEventShards } from '../contract/events.ts'
 import { byTime } from '../contract/messages-index.ts'
 import { getItems } from '../dynamodb/get-items.ts'
 import { queryItems } from '../dynamodb/query-items.ts'
-import { type AddressFilter, addressMatches, mergeNewestFirst } from './history.ts'
+import { domainOf } from '../mail/address.ts'
+import { type AddressFilter, addressMatches, type HistoryFilter, mergeNewestFirst } from './history.ts'
+import { hasMessageId } from './message-filter.ts'
 import { ulidTime } from './message-keys.ts'
 import { rejectedBucket } from './rejected-keys.ts'
 
-export interface RejectedFilter {
-  since: Date
-  until: Date
-  sender: AddressFilter | null
-  recipient: AddressFilter | null
-  connector: string | null
-  clientIp?: string | null
-}
+/**
+ * The filters of messages that a rejection can have. The direction is known from RCPT TO on, the Message-ID at the end of
+ * data. Rejections that are counted together have lost their details.
+ */
+export type RejectedFilter = Omit<HistoryFilter, 'state' | 'minSize'>
 
 /** The position of an event: its day, and its order in the index. */
 export interface RejectedPosition {
@@ -29,6 +28,18 @@ export interface RejectedPage {
   events: MailEvent[]
   next: RejectedPosition | null
 }
+
+type RejectedColumns = Pick<
+  MailEvent,
+  | 'sender'
+  | 'recipient'
+  | 'inboundConnector'
+  | 'clientIp'
+  | 'count'
+  | 'direction'
+  | 'tlsVersion'
+  | 'headerMessageId'
+>
 
 interface IndexRow {
   pk: string
@@ -114,16 +125,33 @@ export class RejectedList {
 }
 
 export function rejectedMatches(
-  event: Pick<MailEvent, 'sender' | 'recipient' | 'inboundConnector' | 'clientIp'>,
-  { sender, recipient, connector, clientIp = null }: Omit<RejectedFilter, 'since' | 'until'>,
+  event: RejectedColumns,
+  { sender, recipient, domain, connector, clientIp, ...details }: Omit<RejectedFilter, 'since' | 'until'>,
 ): boolean {
-  const matches = (address: string | undefined, filter: AddressFilter | null) =>
-    filter === null || (address !== undefined && addressMatches(address, filter))
   return (
-    matches(event.sender, sender) &&
-    matches(event.recipient, recipient) &&
+    isOf(event.sender, sender) &&
+    isOf(event.recipient, recipient) &&
+    (domain === null ||
+      [event.sender, event.recipient].some((address = '') => domainOf(address) === domain)) &&
     (connector === null || event.inboundConnector === connector) &&
-    (clientIp === null || event.clientIp === clientIp)
+    (clientIp === null || event.clientIp === clientIp) &&
+    detailsMatch(event, details)
+  )
+}
+
+const isOf = (address: string | undefined, filter: AddressFilter | null): boolean =>
+  filter === null || (address !== undefined && addressMatches(address, filter))
+
+function detailsMatch(
+  event: RejectedColumns,
+  { direction, tlsVersion, messageId }: Pick<RejectedFilter, 'direction' | 'tlsVersion' | 'messageId'>,
+): boolean {
+  // The events of an attack have a count instead of details: a version that is absent does not mean the clear.
+  const clientTls = event.tlsVersion ?? (event.count === undefined ? 'None' : null)
+  return (
+    (direction === null || event.direction === direction) &&
+    (tlsVersion === null || clientTls === tlsVersion) &&
+    (messageId === null || hasMessageId(event.headerMessageId, messageId))
   )
 }
 

@@ -64,3 +64,20 @@ test('`changes` reports that there are more changes than --limit, and refuses an
   assert.deepEqual([unknown.status, unknown.out], [2, ''])
   assert.match(unknown.err, /the kinds are inbound-connector, outbound-connector, accepted-domain/)
 })
+
+test('`changes --csv` prints a line for each change, and reports that there are more', async () => {
+  const { status, out, err } = await api.mailflow('changes', '--csv', '--limit', '2')
+  assert.equal(status, 0)
+  const [header, ...lines] = out.trimEnd().split('\n')
+  assert.equal(header, 'version,at,actor,kind,action,name,id,domain,before,after')
+  assert.deepEqual(
+    lines.map((line) => line.split(',').slice(0, 6)),
+    [
+      ['3', '2026-02-10T12:00:00.000Z', administrator, 'accepted-domain', 'Created', 'ours.example'],
+      ['2', '2026-02-10T12:00:00.000Z', administrator, 'inbound-connector', 'Changed', 'Contoso'],
+    ],
+  )
+  assert.equal(err, 'There are more changes: use --limit N or --all.\n')
+  assert.equal((await api.mailflow('changes', 'unknown', '--csv')).out, `${header}\n`)
+  assert.equal((await api.mailflow('changes', '--csv', '--json')).status, 2)
+})

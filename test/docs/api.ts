@@ -1,5 +1,6 @@
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import type { Role } from '../../shared/contract/roles.ts'
+import { messageColumns } from '../../shared/event-queries/message-columns.ts'
 import { createTestApi } from '../support/api-client.ts'
 import { code, page, table } from './markdown.ts'
 import { type Field, fieldsOf, type JsonSchema, linkTo, typeOf } from './schema.ts'
@@ -33,8 +34,8 @@ export const operations = Object.entries(paths).flatMap(([path, methods]) =>
 const contentOf = ({ content }: { content?: Record<string, { schema: JsonSchema }> }): string =>
   content === undefined
     ? ''
-    : Object.values(content)
-        .map(({ schema }) => typeOf(schema))
+    : Object.entries(content)
+        .map(([type, { schema }]) => (type === 'text/csv' ? 'CSV' : typeOf(schema)))
         .join(', ')
 
 const isSuccess = (status: string): boolean => status.startsWith('2')
@@ -121,6 +122,10 @@ function section({ name, description, rows }: Section, index: number, sections: 
   return [`### ${name}`, description, introduction, table(head, own)].filter(Boolean).join('\n\n')
 }
 
+const csvSchema = operations
+  .flatMap(({ operation }) => Object.values(operation.responses))
+  .find(({ content }) => content?.['text/csv'])?.content?.['text/csv']?.schema
+
 export const apiPage = (): string =>
   page(
     'API reference',
@@ -130,6 +135,13 @@ export const apiPage = (): string =>
     table(['Request', 'Effect', 'Body', 'Answer', 'Problems'], operations.map(operationRow)),
     '## Parameters',
     table(['Parameter', 'Type', 'Default', 'Meaning', 'Requests'], parameterRows()),
+    '## CSV',
+    `Requests whose answer may be CSV have it with \`Accept: text/csv\`. ${csvSchema?.description}. If there is a next page, the header \`link\` has its address. \`GET /messages\` has a line for each recipient; the first columns have the names of Exchange Online's message trace reports:`,
+    table(
+      ['Column', 'Meaning'],
+      messageColumns.map(({ name, meaning }) => [code(name), meaning]),
+    ),
+    '`GET /changes` has a line for each change, with the fields of [ChangeEntry](#changeentry); `before` and `after` are JSON.',
     '## Objects',
     'A field within another is written with a dot, a field of each entry of a list with `[]`.',
     ...schemas

@@ -3,7 +3,8 @@ import * as z from 'zod'
 import { comparableName } from '../../../shared/connectors/comparable-name.ts'
 import { type Change, ItemKind } from '../../../shared/connectors-table/change-log.ts'
 import type { ConnectorRepository } from '../../../shared/connectors-table/repository.ts'
-import { instant, limitUpTo, listOf, listResponse } from '../../../shared/http-api/lists.ts'
+import { changeColumns, changeRow } from '../../../shared/event-queries/change-columns.ts'
+import { csvListResponse, instant, limitUpTo, listOf, listResponse } from '../../../shared/http-api/lists.ts'
 import { cursorSchema } from '../../../shared/http-api/request.ts'
 import { type Route, route } from '../../../shared/http-api/route.ts'
 
@@ -26,9 +27,12 @@ export const ChangeEntry = z.strictObject({
 
 export const ChangeList = listOf(ChangeEntry)
 
+const ChangePosition = z.strictObject({ before: z.int().positive() })
+type ChangePosition = z.output<typeof ChangePosition>
+
 const ChangeQuery = z.strictObject({
-  since: instant.optional().describe('changed at or after this time'),
-  until: instant.optional().describe('changed before this time; default: now'),
+  from: instant.optional().describe('changed at or after this time'),
+  to: instant.optional().describe('changed before this time; default: now'),
   actor: z.string().min(1).max(2048).optional().describe('IAM principal, or subject of the token'),
   kind: ItemKind.optional(),
   key: z
@@ -37,7 +41,7 @@ const ChangeQuery = z.strictObject({
     .max(255)
     .optional()
     .describe('id or name of a connector, or a domain; letter case does not matter'),
-  cursor: cursorSchema(z.strictObject({ before: z.int().positive() })).optional(),
+  cursor: cursorSchema(ChangePosition).optional(),
   limit: limitUpTo(200, 100),
 })
 type ChangeQuery = z.output<typeof ChangeQuery>
@@ -53,19 +57,27 @@ export const changesRoute = (repository: Pick<ConnectorRepository, 'changes'>): 
       role: 'read',
       summary: 'List changes of connectors and accepted domains, newest first',
       query: ChangeQuery,
+      csv: true,
       answers: { 200: ChangeList },
     },
-    async ({ query }) => {
+    async ({ query, acceptsCsv, target }) => {
+      const answer = (entries: z.output<typeof ChangeEntry>[], next: ChangePosition | null) =>
+        acceptsCsv
+          ? csvListResponse(
+              { name: 'changes', columns: changeColumns, rows: entries.map(changeRow), next },
+              target,
+            )
+          : listResponse(entries, next)
       const entries: z.output<typeof ChangeEntry>[] = []
       let count = 0
-      const before = query.cursor?.before ?? (await repository.changes.versionAt(query.until ?? null))
+      const before = query.cursor?.before ?? (await repository.changes.versionAt(query.to ?? null))
       for await (const change of repository.changes.newestFirst(before - 1)) {
-        if (query.since && change.at < query.since.toISOString()) return listResponse(entries, null)
+        if (query.from && change.at < query.from.toISOString()) return answer(entries, null)
         if (isSelected(change, query)) entries.push(entryOf(change))
         if (entries.length === query.limit || ++count === maxReadChanges)
-          return listResponse(entries, change.version > 1 ? { before: change.version } : null)
+          return answer(entries, change.version > 1 ? { before: change.version } : null)
       }
-      return listResponse(entries, null)
+      return answer(entries, null)
     },
   )
 

@@ -12,12 +12,12 @@ const maxLimit = 1000
 const truncated = z
   .boolean()
   .describe('whether there may be more: the limit was reached, or the time was over')
-const usedUntil = z.iso.datetime().describe('the end of the period that was used')
+const usedTo = z.iso.datetime().describe('the end of the period that was used')
 
 export const DeadLetterList = z.strictObject({
   items: z.array(DeadLetter).describe('oldest first; without letters that another request holds'),
   truncated,
-  until: usedUntil,
+  to: usedTo,
 })
 
 export const Redrive = z.strictObject({
@@ -29,14 +29,14 @@ export const Redrive = z.strictObject({
   failed: z.int().nonnegative().describe('number of letters that their queue did not accept'),
   skipped: z.int().nonnegative().describe('number of unreadable letters that match; force redrives them'),
   truncated,
-  until: usedUntil,
+  to: usedTo,
 })
 
 const FilterFields = z.strictObject({
   queue: QueueName.optional(),
   reason: z.string().min(1).max(1000).optional().describe('a part of the reason, in any letter case'),
   messageId: z.ulid('is not the id of a message').optional(),
-  until: instant.optional().describe('sent at or before this time, at the latest now; default: now'),
+  to: instant.optional().describe('sent at or before this time, at the latest now; default: now'),
 })
 type FilterFields = z.output<typeof FilterFields>
 
@@ -51,9 +51,9 @@ export const RedriveInput = FilterFields.extend({
 
 export function deadLetterRoutes(dependencies: DeadLetterDependencies): Route[] {
   // A later time would include jobs that fail again after a redrive, so that repeated redrives would not end.
-  const filterOf = (fields: FilterFields): DeadLetterFilter => ({
+  const filterOf = ({ to, ...fields }: FilterFields): DeadLetterFilter => ({
     ...fields,
-    until: new Date(Math.min(fields.until?.getTime() ?? Number.POSITIVE_INFINITY, dependencies.now())),
+    until: new Date(Math.min(to?.getTime() ?? Number.POSITIVE_INFINITY, dependencies.now())),
   })
   return [
     route(
@@ -69,7 +69,7 @@ export function deadLetterRoutes(dependencies: DeadLetterDependencies): Route[] 
       async ({ query: { limit, ...fields } }) => {
         const filter = filterOf(fields)
         const { letters, isTruncated } = await listDeadLetters(filter, limit, dependencies)
-        const body = { items: letters, truncated: isTruncated, until: filter.until.toISOString() }
+        const body = { items: letters, truncated: isTruncated, to: filter.until.toISOString() }
         return { status: 200, body }
       },
     ),
@@ -90,7 +90,7 @@ export function deadLetterRoutes(dependencies: DeadLetterDependencies): Route[] 
           { limit, force, caller },
           dependencies,
         )
-        return { status: 200, body: { ...counts, truncated: isTruncated, until: filter.until.toISOString() } }
+        return { status: 200, body: { ...counts, truncated: isTruncated, to: filter.until.toISOString() } }
       },
     ),
   ]

@@ -1,8 +1,11 @@
 /** `/messages`: the message trace. */
-import { isIPv4, SocketAddress } from 'node:net'
 import * as z from 'zod'
 import { dayMs } from '../../../shared/contract/durations.ts'
+import { messageColumnNames } from '../../../shared/event-queries/message-columns.ts'
+import { criteriaOf, messageFilters } from '../../../shared/event-queries/message-filters.ts'
+import { tracedRows } from '../../../shared/event-queries/traced-rows.ts'
 import {
+  csvListResponse,
   historyCursor,
   instant,
   isUlid,
@@ -10,17 +13,18 @@ import {
   listOf,
   listResponse,
 } from '../../../shared/http-api/lists.ts'
-import { Problem } from '../../../shared/http-api/problem.ts'
+import { invalidParameter } from '../../../shared/http-api/request.ts'
 import { type Route, route } from '../../../shared/http-api/route.ts'
-import {
-  type AddressFilter,
-  type History,
-  type HistoryFilter,
-  parseAddressFilter,
-} from '../../../shared/messages/history.ts'
-import type { RejectedList } from '../../../shared/messages/rejected-list.ts'
+import type { History, HistoryFilter, HistoryPosition, TimeSpan } from '../../../shared/messages/history.ts'
+import type { RejectedFilter, RejectedList } from '../../../shared/messages/rejected-list.ts'
 import { RecipientStates, TraceEntry } from '../../../shared/messages/trace-entry.ts'
-import { RejectedEventList, rejectedCursor, rejectedPage, rejectedState } from './rejected.ts'
+import {
+  type MessagePage,
+  RejectedEventList,
+  rejectedCursor,
+  rejectedPage,
+  rejectedState,
+} from './rejected.ts'
 import { notFoundProblem } from './write-responses.ts'
 
 export const MessageList = listOf(TraceEntry)
@@ -29,45 +33,19 @@ const defaultSpanMs = dayMs
 /** Each day of the span costs one query per index partition, even when it has no mail. */
 const maxSpanMs = 31 * dayMs
 
-const addressFilter = z
-  .string()
-  .max(320)
-  .transform((text, context): AddressFilter => {
-    const filter = parseAddressFilter(text)
-    if (filter !== null) return filter
-    context.addIssue({ code: 'custom', message: 'is not an address, a domain or <>' })
-    return z.NEVER
-  })
-
-/** Rows have the text of Node's sockets, so the address is written in the same way. */
-const clientAddress = z.union([z.ipv4(), z.ipv6()]).transform((address) => {
-  const family = isIPv4(address) ? 'ipv4' : 'ipv6'
-  return new SocketAddress({ address, family }).address
-})
-
 const MessageQuery = z.strictObject({
-  since: instant.optional().describe('received at or after this time; default: 24 hours before until'),
-  until: instant.optional().describe('received before this time; default: now'),
-  sender: addressFilter.optional().describe('an address, a domain, or <> for the null reverse path'),
-  recipient: addressFilter.optional().describe('an address or a domain'),
+  from: instant.optional().describe('received at or after this time; default: 24 hours before to'),
+  to: instant.optional().describe('received before this time; default: now'),
+  ...messageFilters,
+  minSize: messageFilters.minSize.describe('octets of the message, at least; not with state=Rejected'),
   state: z
     .enum([...RecipientStates, rejectedState])
     .optional()
     .describe('Rejected lists what was refused in the session, as events; the other lists do not contain it'),
-  connector: z
-    .ulid('is not the id of a connector')
-    .optional()
-    .describe('id of a connector that applied to the message'),
-  messageId: z
-    .string()
-    .min(1)
-    .max(998)
-    .optional()
-    .describe('field Message-ID, with or without its angle brackets'),
-  clientIp: clientAddress.optional().describe('IP address of the client that sent the message'),
-  cursor: z.union([historyCursor, rejectedCursor]).optional(),
+  cursor: z.union([historyCursor, rejectedCursor]).optional().describe('nextCursor of the previous page'),
   limit: limitUpTo(200, 50),
 })
+type MessageQuery = z.output<typeof MessageQuery>
 
 export function messageRoutes(
   history: History,
@@ -82,16 +60,22 @@ export function messageRoutes(
         role: 'read',
         summary: 'List messages, newest first',
         query: MessageQuery,
+        csv: true,
         answers: { 200: z.union([MessageList, RejectedEventList]) },
       },
-      async ({ query }) => {
-        const { state = null, cursor = null, limit } = query
-        const filter = filterOf(query, now())
+      async ({ query, acceptsCsv, target }) => {
+        const { state, cursor = null, limit } = query
+        const span = spanOf(query, now())
         if ((cursor?.before.includes('#') ?? state === rejectedState) !== (state === rejectedState))
-          throw invalid('cursor', 'is not a cursor of this list')
-        if (state === rejectedState) return rejectedPage(rejected, filter, cursor, limit)
-        const { entries, next } = await history.page({ ...filter, state }, cursor, limit)
-        return listResponse(entries, next)
+          throw invalidParameter('cursor', 'is not a cursor of this list')
+        const { items, rows, next } =
+          state === rejectedState
+            ? await rejectedPage(rejected, rejectedFilter(query, span), cursor, limit)
+            : await tracedPage(history, { ...filterOf(query, span), state: state ?? null }, cursor, limit)
+        if (!acceptsCsv) return listResponse(items, next)
+        const fixed = { from: span.since.toISOString(), to: span.until.toISOString() }
+        const page = { name: 'messages', columns: messageColumnNames, rows: rows(), next, fixed }
+        return csvListResponse(page, target)
       },
     ),
     route(
@@ -112,17 +96,37 @@ export function messageRoutes(
   ]
 }
 
-/** @throws Problem 400 for a span that is empty or too long */
-function filterOf(query: z.output<typeof MessageQuery>, now: number): Omit<HistoryFilter, 'state'> {
-  const until = query.until ?? new Date(now)
-  const since = query.since ?? new Date(until.getTime() - defaultSpanMs)
-  if (since >= until) throw invalid('since', 'must be earlier than until')
-  if (until.getTime() - since.getTime() > maxSpanMs)
-    throw invalid('since', 'must be at most 31 days before until')
-  const { sender = null, recipient = null, connector = null } = query
-  const { messageId = null, clientIp = null } = query
-  return { since, until, sender, recipient, connector, messageId, clientIp }
+async function tracedPage(
+  history: History,
+  filter: HistoryFilter,
+  from: HistoryPosition | null,
+  limit: number,
+): Promise<MessagePage> {
+  const { entries, next } = await history.page(filter, from, limit)
+  return { items: entries, rows: () => entries.flatMap(tracedRows), next }
 }
 
-const invalid = (path: string, message: string): Problem =>
-  new Problem(400, 'The query is not valid.', { errors: [{ path, message }] })
+/** @throws Problem 400 for a span that is empty or too long */
+function spanOf({ from, to }: Pick<MessageQuery, 'from' | 'to'>, now: number): TimeSpan {
+  const until = to ?? new Date(now)
+  const since = from ?? new Date(until.getTime() - defaultSpanMs)
+  if (since >= until) throw invalidParameter('from', 'must be earlier than the end of the period')
+  if (until.getTime() - since.getTime() > maxSpanMs)
+    throw invalidParameter('from', 'must be at most 31 days before the end of the period')
+  return { since, until }
+}
+
+const filterOf = (query: MessageQuery, span: TimeSpan): Omit<HistoryFilter, 'state'> => ({
+  ...span,
+  ...criteriaOf(query),
+})
+
+/** @throws Problem 400 for a filter that no refusal can match, whose empty list would look like an answer */
+function rejectedFilter(query: MessageQuery, span: TimeSpan): RejectedFilter {
+  const { minSize, ...filter } = filterOf(query, span)
+  if (minSize === null) return filter
+  throw invalidParameter(
+    'minSize',
+    'cannot be used with state=Rejected: most refusals come before the size is known',
+  )
+}

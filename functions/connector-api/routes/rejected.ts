@@ -1,8 +1,10 @@
 /** `/messages?state=Rejected`: sessions, senders, recipients and messages that were refused in the session. */
 import * as z from 'zod'
 import { MailEvent } from '../../../shared/contract/events.ts'
-import { listOf, listResponse } from '../../../shared/http-api/lists.ts'
+import { rejectedRow } from '../../../shared/event-queries/message-columns.ts'
+import { listOf } from '../../../shared/http-api/lists.ts'
 import { cursorSchema } from '../../../shared/http-api/request.ts'
+import type { HistoryPosition } from '../../../shared/messages/history.ts'
 import type {
   RejectedFilter,
   RejectedList,
@@ -23,12 +25,20 @@ export const rejectedCursor = cursorSchema(
   z.strictObject({ day: z.iso.date(), before: z.string().regex(/^[0-9A-Z]{10}#[\w-]{1,100}$/) }),
 )
 
+/** A page of messages or refusals. */
+export interface MessagePage {
+  items: readonly unknown[]
+  /** Returns the same as rows of CSV. */
+  rows(): Record<string, string | number | boolean | null>[]
+  next: HistoryPosition | RejectedPosition | null
+}
+
 export async function rejectedPage(
   list: Pick<RejectedList, 'page'>,
   filter: RejectedFilter,
   from: RejectedPosition | null,
   limit: number,
-) {
+): Promise<MessagePage> {
   const { events, next } = await list.page(filter, from, limit)
-  return listResponse(events, next)
+  return { items: events, rows: () => events.map(rejectedRow), next }
 }

@@ -1,11 +1,10 @@
 /** `/tls-reports`: the TLS reports (RFC 8460) received from other organisations. */
 import * as z from 'zod'
 import { dayMs } from '../../../shared/contract/durations.ts'
+import { domainParameter } from '../../../shared/event-queries/domain-parameter.ts'
 import { limitUpTo, listOf, listResponse } from '../../../shared/http-api/lists.ts'
-import { Problem } from '../../../shared/http-api/problem.ts'
-import { cursorSchema } from '../../../shared/http-api/request.ts'
+import { cursorSchema, invalidParameter } from '../../../shared/http-api/request.ts'
 import { type Route, route } from '../../../shared/http-api/route.ts'
-import { normaliseDomain } from '../../../shared/mail/domain.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
 import { ReceivedReport, ReportedPolicy, ReportSummary } from '../../../shared/tls-reports/received-report.ts'
 import type { ReceivedReports, ReportFilter } from '../../../shared/tls-reports/received-reports.ts'
@@ -26,22 +25,12 @@ const maxDays = 92
 
 const day = z.iso.date('is not a day, such as 2026-02-03')
 
-const domain = z
-  .string()
-  .max(255)
-  .transform((text, context): string => {
-    const normalised = normaliseDomain(text)
-    if (normalised !== null) return normalised
-    context.addIssue({ code: 'custom', message: 'is not a domain' })
-    return z.NEVER
-  })
-
 const ReportQuery = z.strictObject({
-  domain: domain
+  domain: domainParameter
     .optional()
     .describe('a policy domain: one of your domains, or the name of one of your mail servers'),
-  since: day.optional().describe(`first day of the reports, UTC; default: ${defaultDays} days before until`),
-  until: day.optional().describe('last day of the reports, UTC; default: today'),
+  from: day.optional().describe(`first day of the reports, UTC; default: ${defaultDays} days before to`),
+  to: day.optional().describe('last day of the reports, UTC; default: today'),
   cursor: cursorSchema(z.strictObject({ day: z.iso.date(), after: z.string().max(100) })).optional(),
   limit: limitUpTo(200, 50),
 })
@@ -100,17 +89,14 @@ export function tlsReportRoutes({ reports, snapshot, now }: TlsReportDependencie
 
 /** @throws Problem 400 for a span that is empty or too long */
 function filterOf(query: z.output<typeof ReportQuery>, now: number): ReportFilter {
-  const until = query.until ?? new Date(now).toISOString().slice(0, 10)
+  const until = query.to ?? new Date(now).toISOString().slice(0, 10)
   const defaultSince = new Date(Date.parse(until) - defaultDays * dayMs).toISOString().slice(0, 10)
-  const since = query.since ?? defaultSince
-  if (since > until) throw invalidSpan('must not be later than until')
+  const since = query.from ?? defaultSince
+  if (since > until) throw invalidParameter('from', 'must not be later than the end of the period')
   if (Date.parse(until) - Date.parse(since) > maxDays * dayMs)
-    throw invalidSpan(`must be at most ${maxDays} days before until`)
+    throw invalidParameter('from', `must be at most ${maxDays} days before the end of the period`)
   return { since, until, domain: query.domain ?? null }
 }
-
-const invalidSpan = (message: string): Problem =>
-  new Problem(400, 'The query is not valid.', { errors: [{ path: 'since', message }] })
 
 /** Whether the name is an accepted domain or below one, as names of MX hosts often are. */
 function isWithinDomains(name: string, acceptedDomains: ReadonlySet<string>): boolean {

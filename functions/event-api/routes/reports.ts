@@ -26,6 +26,7 @@ import {
 import { csvResponse, csvText } from '../../../shared/http-api/csv.ts'
 import { isUlid } from '../../../shared/http-api/lists.ts'
 import { Problem } from '../../../shared/http-api/problem.ts'
+import { invalidParameter } from '../../../shared/http-api/request.ts'
 import { type Route, route } from '../../../shared/http-api/route.ts'
 import { selectOutbound } from '../../../shared/policy/outbound.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
@@ -175,9 +176,9 @@ function spanOf({ from, to, timeZone = 'UTC' }: ReportQuery, now: number, retent
   const end = Math.ceil((to?.getTime() ?? now) / hourMs) * hourMs
   const start = from?.getTime() ?? startOfDay(end - 1 - (defaultDays - 1) * dayMs, timeZone)
   const span = { from: Math.floor(start / hourMs) * hourMs, to: end, timeZone }
-  if (span.from >= span.to) throw invalid('from', 'must be earlier than to')
+  if (span.from >= span.to) throw invalidParameter('from', 'must be earlier than to')
   if (now - span.from > (retentionDays + 1) * dayMs)
-    throw invalid('from', `is more than ${retentionDays} days ago; events are kept for this time`)
+    throw invalidParameter('from', `is more than ${retentionDays} days ago; events are kept for this time`)
   return span
 }
 
@@ -188,9 +189,6 @@ function startOfDay(at: number, timeZone: string): number {
   while (format.format(start - 1) === format.format(at)) start -= hourMs
   return start
 }
-
-const invalid = (path: string, message: string): Problem =>
-  new Problem(400, 'The query is not valid.', { errors: [{ path, message }] })
 
 function connectorName({ all: { inbound, outbound } }: Snapshot, id: string): string {
   return inbound.get(id)?.connector.name ?? outbound.get(id)?.name ?? id
@@ -204,6 +202,6 @@ function connectorIds({ all: { inbound, outbound } }: Snapshot, text: string): s
   const ids = connectors
     .filter(({ name }) => comparableName(name) === comparableName(text))
     .map(({ id }) => id)
-  if (ids.length === 0) throw invalid('connector', 'is not the id or name of a connector')
+  if (ids.length === 0) throw invalidParameter('connector', 'is not the id or name of a connector')
   return ids
 }

@@ -62,7 +62,7 @@ async function waitUntilSettled(api: ApiClient, id: string, deadline: number): P
 /** Waits for the DSN to the sender of the bounced message. */
 async function waitForDsn(api: ApiClient, since: Date, deadline: number): Promise<MessageTrace | null> {
   return poll(deadline, async () => {
-    const path = `/messages?since=${since.toISOString()}&recipient=ann@ours.example`
+    const path = `/messages?from=${since.toISOString()}&recipient=ann@ours.example`
     const { items } = await api.get<{ items: MessageTrace[] }>(path)
     const notification = items.find(({ envelope }) => envelope.mailFrom === '')
     return notification === undefined ? null : waitUntilSettled(api, notification.id, deadline)

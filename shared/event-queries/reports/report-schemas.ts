@@ -2,7 +2,7 @@
 import * as z from 'zod'
 import { instant } from '../../http-api/lists.ts'
 import type { RouteDescription } from '../../http-api/route.ts'
-import { normaliseDomain } from '../../mail/domain.ts'
+import { domainParameter } from '../domain-parameter.ts'
 
 export const ReportName = z.enum([
   'connector-tls',
@@ -56,20 +56,10 @@ const timeZone = z
     }
   }, 'is not a time zone, such as Europe/Berlin')
 
-const domain = z
-  .string()
-  .max(255)
-  .transform((text, context): string => {
-    const normalised = normaliseDomain(text)
-    if (normalised !== null) return normalised
-    context.addIssue({ code: 'custom', message: 'is not a domain' })
-    return z.NEVER
-  })
-
 export const ReportQuery = z.strictObject({
   from: instant.optional().describe('default: 7 days, the day of `to` included. Rounded down to the hour'),
   to: instant.optional().describe('default: now. Rounded up to the hour'),
-  partner: domain.optional().describe('domain of the other side'),
+  partner: domainParameter.optional().describe('domain of the other side'),
   connector: z
     .string()
     .min(1)

@@ -307,7 +307,7 @@ describe('`messages`', () => {
     server.stop()
     const spans = requests.map((url) => {
       const query = new URL(url, server.url).searchParams
-      return [query.get('since'), query.get('until')]
+      return [query.get('from'), query.get('to')]
     })
     assert.deepEqual(spans, [
       ['2026-01-03T12:00:00.000Z', '2026-02-03T12:00:00.000Z'],
@@ -397,10 +397,13 @@ describe('`messages`', () => {
       assert.match(err, message)
     })
 
-  test('prints each fault of the query that the API reports, with its parameter', async () => {
+  test('prints each fault of the query that the API reports, with its option', async () => {
     const { status, err } = await api.mailflow('messages', '--since', '40d')
     assert.equal(status, 1)
-    assert.match(err, /^mailflow: Bad Request: The query is not valid\.\n {2}since: must be at most 31 days/)
+    assert.match(
+      err,
+      /^mailflow: Bad Request: The query is not valid\.\n {2}--since: must be at most 31 days/,
+    )
   })
 })
 

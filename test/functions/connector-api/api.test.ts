@@ -322,21 +322,21 @@ describe('an invalid request', () => {
     },
     {
       name: 'several invalid query parameters',
-      target: `GET /messages?since=today&sender=a%20b&state=Lost&connector=Contoso&messageId=&clientIp=mx&limit=0&cursor=${cursor}`,
+      target: `GET /messages?from=today&sender=a%20b&state=Lost&connector=Contoso&messageId=&clientIp=mx&limit=0&cursor=${cursor}`,
       status: 400,
-      at: ['since', 'sender', 'state', 'connector', 'messageId', 'clientIp', 'cursor', 'limit'],
+      at: ['from', 'sender', 'connector', 'messageId', 'clientIp', 'state', 'cursor', 'limit'],
     },
     {
-      name: 'since later than until',
-      target: 'GET /messages?since=2026-02-03T00:00:00Z&until=2026-02-02T00:00:00Z',
+      name: 'from later than to',
+      target: 'GET /messages?from=2026-02-03T00:00:00Z&to=2026-02-02T00:00:00Z',
       status: 400,
-      at: ['since'],
+      at: ['from'],
     },
     {
-      name: 'more than 31 days between since and until',
-      target: 'GET /messages?since=2026-01-01T00:00:00Z&until=2026-02-02T00:00:00Z',
+      name: 'more than 31 days between from and to',
+      target: 'GET /messages?from=2026-01-01T00:00:00Z&to=2026-02-02T00:00:00Z',
       status: 400,
-      at: ['since'],
+      at: ['from'],
     },
     { name: 'a limit above 200', target: 'GET /messages?limit=201', status: 400, at: ['limit'] },
     {
@@ -551,7 +551,7 @@ describe('GET /messages', () => {
   })
 
   test('returns pages: nextCursor continues after the last message', async () => {
-    const span = 'since=2026-02-02T00:00:00Z&until=2026-02-04T00:00:00%2B00:00'
+    const span = 'from=2026-02-02T00:00:00Z&to=2026-02-04T00:00:00%2B00:00'
     const first = await call(`GET /messages?${span}&limit=2`)
     const second = await call(`GET /messages?${span}&limit=2&cursor=${first.body.nextCursor}`)
     assert.deepEqual(
@@ -581,13 +581,13 @@ describe('GET /messages', () => {
     })
 
   const unreadable = [
-    { since: '2026-02-02', message: /^is not a time in ISO 8601 with its offset, such as/ },
-    { since: '2026-02-02T00:00:00', message: /^is not a time in ISO 8601 with its offset, such as/ },
-    { since: '2026-02-02T00:00:00+01:00', message: /in a query, \+ is written %2B$/ },
+    { from: '2026-02-02', message: /^is not a time in ISO 8601 with its offset, such as/ },
+    { from: '2026-02-02T00:00:00', message: /^is not a time in ISO 8601 with its offset, such as/ },
+    { from: '2026-02-02T00:00:00+01:00', message: /in a query, \+ is written %2B$/ },
   ]
-  for (const { since, message } of unreadable)
-    test(`gets 400 with an explanation for since=${since}`, async () => {
-      const { status, body } = await call(`GET /messages?since=${since}`)
+  for (const { from, message } of unreadable)
+    test(`gets 400 with an explanation for from=${from}`, async () => {
+      const { status, body } = await call(`GET /messages?from=${from}`)
       assert.equal(status, 400)
       assert.match(body.errors[0].message, message)
     })
@@ -596,8 +596,8 @@ describe('GET /messages', () => {
     'base64url',
   )
   const oddities: [name: string, query: string][] = [
-    ['until in 1900', 'until=1900-01-01T00:00:00Z'],
-    ['since and until in 9999', 'since=9999-12-30T00:00:00Z&until=9999-12-31T00:00:00Z'],
+    ['to in 1900', 'to=1900-01-01T00:00:00Z'],
+    ['from and to in 9999', 'from=9999-12-30T00:00:00Z&to=9999-12-31T00:00:00Z'],
     ['a cursor before the first message', `cursor=${start}`],
   ]
   for (const [name, query] of oddities)

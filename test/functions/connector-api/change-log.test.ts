@@ -69,16 +69,16 @@ describe('GET /changes', () => {
 
   test('selects by time, actor, kind, and by name, former name, id or domain', async () => {
     const selections: [query: string, expected: number[]][] = [
-      ['?since=2026-03-01T00:01:00Z&until=2026-03-01T00:03:00Z', [3, 2]],
-      ['?until=2026-03-01T00:00:00Z', []],
-      ['?since=2026-03-02T00:00:00Z', []],
+      ['?from=2026-03-01T00:01:00Z&to=2026-03-01T00:03:00Z', [3, 2]],
+      ['?to=2026-03-01T00:00:00Z', []],
+      ['?from=2026-03-02T00:00:00Z', []],
       [`?actor=${encodeURIComponent(administrator)}`, [3, 1]],
       ['?kind=accepted-domain', [5, 4, 2]],
       ['?key=CONTOSO', [3, 1]],
       ['?key=fabrikam', [3]],
       [`?key=${id}`, [3, 1]],
       ['?key=ours.example', [5, 4, 2]],
-      ['?key=ours.example&until=2026-03-01T00:04:00Z', [4, 2]],
+      ['?key=ours.example&to=2026-03-01T00:04:00Z', [4, 2]],
       ['?key=unknown', []],
     ]
     for (const [query, expected] of selections) assert.deepEqual(await versions(query), expected, query)
@@ -97,7 +97,7 @@ describe('GET /changes', () => {
   })
 
   test('refuses a kind that does not exist, and a cursor of another list', async () => {
-    for (const query of ['?kind=domain', '?cursor=Zm9v', '?since=yesterday', '?actor='])
+    for (const query of ['?kind=domain', '?cursor=Zm9v', '?from=yesterday', '?actor='])
       assert.equal((await api.call(`GET /changes${query}`)).status, 400, query)
   })
 })

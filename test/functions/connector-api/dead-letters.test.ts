@@ -27,7 +27,7 @@ beforeEach(() => {
   api.logged.length = 0
 })
 
-const list = async (query = ''): Promise<{ items: DeadLetter[]; truncated: boolean; until: string }> => {
+const list = async (query = ''): Promise<{ items: DeadLetter[]; truncated: boolean; to: string }> => {
   const { status, body } = await api.call(`GET /dead-letters${query}`)
   assert.equal(status, 200, JSON.stringify(body))
   return body
@@ -38,7 +38,7 @@ const redrive = async (json: object = {}) => {
     authorizer: { iam: { userArn: ann } },
   })
   assert.equal(status, 200, JSON.stringify(body))
-  const { until, ...result } = body
+  const { to, ...result } = body
   return result
 }
 const result = (fields: object) => ({
@@ -176,15 +176,15 @@ describe('GET /dead-letters', () => {
     assert.deepEqual(await found('?reason=received%20twice'), [0])
     assert.deepEqual(await found(`?messageId=${ulid}`), [0, 1])
     assert.deepEqual(await found(`?messageId=${ulid}&queue=Delivery`), [1])
-    assert.deepEqual(await found('?until=2026-01-01T00:00:00Z'), [])
-    assert.deepEqual(await found('?until=2100-01-01T00:00:00Z'), [0, 1, 2])
+    assert.deepEqual(await found('?to=2026-01-01T00:00:00Z'), [])
+    assert.deepEqual(await found('?to=2100-01-01T00:00:00Z'), [0, 1, 2])
   })
 
   for (const query of [
     'queue=Other',
     'queue=evaluation',
     'messageId=1',
-    'until=yesterday',
+    'to=yesterday',
     'limit=0',
     'limit=1001',
     'x=1',
@@ -281,7 +281,7 @@ describe('POST /dead-letters/redrive', () => {
     assert.ok(left.every(({ hidden }) => hidden === 0))
   })
 
-  test('does not touch a letter that another request holds, nor a letter sent after `until`', async () => {
+  test('does not touch a letter that another request holds, nor a letter sent after `to`', async () => {
     await setup.put('Evaluation', evaluationJob())
     const held = await setup.dependencies.sqs.send(
       new ReceiveMessageCommand({ QueueUrl: setup.dependencies.urls.Evaluation.deadLetters }),
@@ -290,11 +290,11 @@ describe('POST /dead-letters/redrive', () => {
     assert.deepEqual(await redrive(), result({}))
     assert.equal(setup.deadLettersOf('Evaluation').hidden, 1)
     await setup.put('Evaluation', evaluationJob())
-    assert.deepEqual(await redrive({ until: '2026-01-01T00:00:00Z' }), result({}))
+    assert.deepEqual(await redrive({ to: '2026-01-01T00:00:00Z' }), result({}))
   })
 
-  for (const until of [undefined, '2100-01-01T00:00:00Z'])
-    test(`redrives a job once that fails again at once, with until=${until}`, async () => {
+  for (const to of [undefined, '2100-01-01T00:00:00Z'])
+    test(`redrives a job once that fails again at once, with to=${to}`, async () => {
       await setup.put('Evaluation', 'no job')
       let failures = 0
       setup.intercept.before = (name) => {
@@ -305,9 +305,9 @@ describe('POST /dead-letters/redrive', () => {
           .then(() => undefined)
       }
       const before = Date.now()
-      const { status, body } = await api.call('POST /dead-letters/redrive', { json: { force: true, until } })
+      const { status, body } = await api.call('POST /dead-letters/redrive', { json: { force: true, to } })
       assert.deepEqual([status, body.redriven, failures], [200, 1, 1])
-      assert.ok(Math.abs(Date.parse(body.until) - before) < 60_000)
+      assert.ok(Math.abs(Date.parse(body.to) - before) < 60_000)
       assert.equal(setup.deadLettersOf('Evaluation').ids.length, 1)
     })
 

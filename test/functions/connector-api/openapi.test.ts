@@ -10,6 +10,7 @@ import {
 import { TraceEntry } from '../../../shared/messages/trace-entry.ts'
 import { createTestApi } from '../../support/api-client.ts'
 import { outboundSchema } from '../../support/connectors.ts'
+import { createTestEventApi } from '../../support/event-api.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 
 type Document = {
@@ -66,6 +67,9 @@ const routes = [
   'POST /outbound-connectors/{id}/return',
   'GET /messages',
   'GET /messages/{id}',
+  'GET /messages/{id}/events',
+  'GET /reports',
+  'GET /reports/{name}',
   'POST /messages/retry',
   'POST /messages/{id}/retry',
   'POST /messages/{id}/release',
@@ -85,6 +89,10 @@ const routes = [
   'POST /explain',
 ]
 
+/** These routes have another function. */
+const isOfEventApi = (path: string) => /^\/reports|\/events$/.test(path)
+const callEventApi = createTestEventApi()
+
 describe('the OpenAPI document', () => {
   test('has version 3.1 and exactly the routes of the API', () => {
     assert.match(document.openapi, /^3\.1\./)
@@ -99,9 +107,24 @@ describe('the OpenAPI document', () => {
   test('lists for each route the status with which the API responds', async () => {
     for (const { path, method, operation } of operations()) {
       const target = `${method} ${path.replace('{id}', '01ARZ3NDEKTSV4RRFFQ69G5FAV').replace('{domain}', 'ours.example')}`
-      const { status } = await api.call(target, operation.requestBody ? { json: {} } : {})
+      const call = isOfEventApi(path) ? callEventApi : api.call
+      const { status } = await call(target, operation.requestBody ? { json: {} } : {})
       assert(String(status) in operation.responses, `${target} answered ${status}`)
       assert(status !== 405 && status < 500, `${target} answered ${status}`)
+    }
+  })
+
+  test('declares CSV, and the link to its next page, for the lists that have it', () => {
+    const withCsv = operations().filter(({ operation }) => JSON.stringify(operation).includes('text/csv'))
+    assert.deepEqual(
+      withCsv.map(({ method, path }) => `${method} ${path}`),
+      ['GET /changes', 'GET /messages', 'GET /reports/{name}'],
+    )
+    for (const { operation } of withCsv) {
+      const { content, headers } = operation.responses[200] as Record<string, Record<string, unknown>>
+      assert.deepEqual(Object.keys(content ?? {}), ['application/json', 'text/csv'])
+      const hasPages = operation.parameters.some(({ name }) => name === 'cursor')
+      assert.deepEqual(Object.keys(headers ?? {}), hasPages ? ['link'] : [])
     }
   })
 

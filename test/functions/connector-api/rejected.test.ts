@@ -56,9 +56,9 @@ test('by default the rejections of the last 24 hours are listed, the newest firs
 })
 
 const filters: [query: string, numbers: number[]][] = [
-  ['&since=2026-11-29T00:00:00Z', [1, 2, 3, 4, 5, 6]],
-  ['&since=2026-11-29T23:59:59.999Z&until=2026-11-30T00:00:00Z', [4]],
-  ['&until=2026-11-30T11:00:00.001Z', [2, 3, 4, 5, 6]],
+  ['&from=2026-11-29T00:00:00Z', [1, 2, 3, 4, 5, 6]],
+  ['&from=2026-11-29T23:59:59.999Z&to=2026-11-30T00:00:00Z', [4]],
+  ['&to=2026-11-30T11:00:00.001Z', [2, 3, 4, 5, 6]],
   ['&sender=%3C%3E', [2]],
   ['&sender=partner.example', [1, 3]],
   ['&recipient=carol@ours.example', [4]],
@@ -104,10 +104,10 @@ test('many rejections are stored in several requests, and listed in order', asyn
     event(1000 + index, new Date(Date.UTC(2026, 9, 1, 0, 0, index)).toISOString()),
   )
   await sessions.store(many)
-  const found = await list('&since=2026-10-01T00:00:00Z&until=2026-10-02T00:00:00Z&limit=200')
+  const found = await list('&from=2026-10-01T00:00:00Z&to=2026-10-02T00:00:00Z&limit=200')
   assert.deepEqual(numbersIn(found), many.map((_, index) => 1229 - index).slice(0, 200))
   const rest = await list(
-    `&since=2026-10-01T00:00:00Z&until=2026-10-02T00:00:00Z&limit=200&cursor=${found.body.nextCursor}`,
+    `&from=2026-10-01T00:00:00Z&to=2026-10-02T00:00:00Z&limit=200&cursor=${found.body.nextCursor}`,
   )
   assert.equal(rest.body.items.length, 30)
 })

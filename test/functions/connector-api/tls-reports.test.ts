@@ -64,7 +64,7 @@ describe('GET /tls-reports', () => {
   })
 
   test('marks each report with acceptedDomain: whether it is about an accepted domain', async () => {
-    const { body } = await call('GET /tls-reports?since=2026-02-09')
+    const { body } = await call('GET /tls-reports?from=2026-02-09')
     assert.deepEqual(
       Object.fromEntries(
         body.items.map(({ organisation, acceptedDomain }: Record<string, unknown>) => [
@@ -79,9 +79,9 @@ describe('GET /tls-reports', () => {
   for (const [query, expected] of [
     ['domain=MX.ours.example', ['2026-02-01 b', '2026-02-05 b', '2026-02-09 b']],
     ['domain=example', []],
-    ['until=2026-02-01', ['2026-02-01 a', '2026-02-01 b', '2026-02-01 c']],
-    ['since=2026-02-05&until=2026-02-05&domain=ours.example', ['2026-02-05 a']],
-    ['since=2025-11-20&until=2025-11-20', ['2025-11-20 old']],
+    ['to=2026-02-01', ['2026-02-01 a', '2026-02-01 b', '2026-02-01 c']],
+    ['from=2026-02-05&to=2026-02-05&domain=ours.example', ['2026-02-05 a']],
+    ['from=2025-11-20&to=2025-11-20', ['2025-11-20 old']],
   ] as const)
     test(`with ?${query} finds the reports [${expected.join(', ')}]`, async () => {
       assert.deepEqual(reportNames(await call(`GET /tls-reports?${query}`)), expected)
@@ -103,10 +103,10 @@ describe('GET /tls-reports', () => {
   })
 
   for (const [query, path] of [
-    ['since=yesterday', 'since'],
-    ['since=2026-02-30', 'since'],
-    ['since=2026-02-05&until=2026-02-04', 'since'],
-    ['since=2025-01-01', 'since'],
+    ['from=yesterday', 'from'],
+    ['from=2026-02-30', 'from'],
+    ['from=2026-02-05&to=2026-02-04', 'from'],
+    ['from=2025-01-01', 'from'],
     ['domain=a%20b', 'domain'],
     ['limit=0', 'limit'],
     ['cursor=x', 'cursor'],
@@ -124,7 +124,7 @@ describe('GET /tls-reports', () => {
 
 describe('GET /tls-reports/{id}', () => {
   test('returns the policies of the report', async () => {
-    const { body } = await call('GET /tls-reports?since=2026-02-09&domain=mx.ours.example')
+    const { body } = await call('GET /tls-reports?from=2026-02-09&domain=mx.ours.example')
     const response = await call(`GET /tls-reports/${body.items[0].id}`)
     assert.equal(response.status, 200)
     assert.deepEqual(response.body.policies, [

@@ -130,8 +130,8 @@ describe('validating an inbound connector', () => {
     const summary = `Of 9 messages in 7 days, 2 would pass; 7 came without TLS, the latest on ${daysAgo(1)} from 192.0.2.2.`
     assert.deepEqual(validation, {
       connector: created.id,
-      since: daysAgo(7),
-      until: daysAgo(0),
+      from: daysAgo(7),
+      to: daysAgo(0),
       messages: 9,
       passing: 2,
       failing: [

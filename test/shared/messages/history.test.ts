@@ -248,10 +248,14 @@ const everyMessage: HistoryFilter = {
   until: new Date('2026-02-04T00:00:00Z'),
   sender: null,
   recipient: null,
+  domain: null,
   state: null,
   connector: null,
+  direction: null,
   messageId: null,
   clientIp: null,
+  minSize: null,
+  tlsVersion: null,
 }
 
 /** Returns every page in order. */
