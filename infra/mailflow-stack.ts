@@ -10,6 +10,7 @@ import { CheckRecipient } from './delivery/check-recipient.ts'
 import { DeliverMessage } from './delivery/deliver-message.ts'
 import { OutboundMail } from './delivery/outbound-mail.ts'
 import { ValidateConnector } from './delivery/validate-connector.ts'
+import { EventSearch } from './events/event-search.ts'
 import { RecordEvents } from './events/record-events.ts'
 import { SealHour } from './events/seal-hour.ts'
 import { SmtpIngress } from './ingress/smtp-ingress.ts'
@@ -108,6 +109,7 @@ export class MailflowStack extends Stack {
     rotate.runBefore(ingress.service)
     const canary = new SendCanary(this, 'Canary', { config, transport })
     const record = new RecordEvents(this, 'Recording', { config, queues, events, messages })
+    new EventSearch(this, 'EventSearch', config, events)
     const seal = new SealHour(this, 'Sealing', { config, events, messages, connectors })
     const pages = new PublicPages(this, 'Pages', { config, connectors })
 
