@@ -408,6 +408,17 @@ export const Config = z
     traceRetentionDays: days.min(queueRetentionDays + 1).default(15),
     /** Days that events are stored: Parquet files and the counts of reports. @default 90 */
     eventRetentionDays: days.min(queueRetentionDays + 1).default(90),
+    /** Searches in events, by Athena. */
+    search: z
+      .strictObject({
+        /**
+         * Gigabytes (10^9 octets) of Parquet files that one search may read; Athena cancels a search that reads more. AWS
+         * bills what is read.
+         * @default 100
+         */
+        maxScannedGigabytes: z.int().min(1).max(10_000).default(100),
+      })
+      .prefault({}),
     /** Days that logs are stored; CloudWatch Logs allows these numbers only. @default 90 */
     logRetentionDays: z
       .union([7, 14, 30, 60, 90, 180, 365, 731].map((value) => z.literal(value)))
@@ -644,6 +655,13 @@ export function setDecisionEnvironment(
   unit.addEnvironment('DELAY_NOTIFICATION_HOURS', String(delayNotificationHours))
   if (tlsReportAddress !== undefined) unit.addEnvironment('TLS_REPORT_ADDRESS', tlsReportAddress)
 }
+
+/**
+ * Days before today in which the table of events has files. Events that were recorded late are stored for as long as the
+ * others, and so are in the table for longer.
+ */
+export const eventTableDays = ({ eventRetentionDays }: Pick<Config, 'eventRetentionDays'>): number =>
+  eventRetentionDays + queueRetentionDays
 
 /** Concurrent invocations of deliver-message for all its queues. */
 export const deliveryConcurrency = ({ functions: { deliver } }: Pick<Config, 'functions'>): number =>

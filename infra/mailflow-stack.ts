@@ -11,6 +11,7 @@ import { DeliverMessage } from './delivery/deliver-message.ts'
 import { OutboundMail } from './delivery/outbound-mail.ts'
 import { ValidateConnector } from './delivery/validate-connector.ts'
 import { EventApi } from './events/event-api.ts'
+import { EventSearch } from './events/event-search.ts'
 import { RecordEvents } from './events/record-events.ts'
 import { SealHour } from './events/seal-hour.ts'
 import { SmtpIngress } from './ingress/smtp-ingress.ts'
@@ -97,7 +98,8 @@ export class MailflowStack extends Stack {
     check.grantInvoke(ingress.task)
     const report = new ReportTls(this, 'Reports', { config, outboundMail, queues, content, transport })
     const expiryWatch = new WatchExpiry(this, 'ExpiryWatch', { config, connectors, transport, notices })
-    const eventApi = new EventApi(this, 'EventApi', { config, events, connectors, transport })
+    const search = new EventSearch(this, 'EventSearch', config, events)
+    const eventApi = new EventApi(this, 'EventApi', { config, events, search, connectors, transport })
     const api = new ConnectorApi(this, 'Api', {
       config,
       queues,

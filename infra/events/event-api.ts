@@ -4,10 +4,12 @@ import type { ConnectorsTable } from '../storage/connectors-table.ts'
 import type { EventsBucket } from '../storage/events-bucket.ts'
 import type { TransportTable } from '../storage/transport-table.ts'
 import { UnitFunction } from '../unit.ts'
+import type { EventSearch } from './event-search.ts'
 
 export interface EventApiProps {
   readonly config: Config
   readonly events: EventsBucket
+  readonly search: EventSearch
   readonly connectors: ConnectorsTable
   readonly transport: TransportTable
 }
@@ -16,17 +18,22 @@ export interface EventApiProps {
 export class EventApi extends Construct {
   readonly handler: UnitFunction
 
-  constructor(scope: Construct, id: string, { config, events, connectors, transport }: EventApiProps) {
+  constructor(
+    scope: Construct,
+    id: string,
+    { config, events, search, connectors, transport }: EventApiProps,
+  ) {
     super(scope, id)
     this.handler = new UnitFunction(this, 'Function', {
       unit: 'event-api',
-      description: 'Reports over the events',
+      description: 'Reports and searches over the events',
       config,
       limits: config.functions.eventApi,
       // The counts of 90 busy days are in memory (`npm run bench:reports`).
       memoryMiB: 1024,
     })
     events.grantRead(this.handler)
+    search.grantSearch(this.handler)
     connectors.grantSnapshot(this.handler)
     transport.grantReceivedReports(this.handler)
     transport.grantObserved(this.handler)

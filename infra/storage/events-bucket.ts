@@ -5,16 +5,17 @@ import type { Unit } from '../unit.ts'
 import { PrivateBucket } from './private-bucket.ts'
 
 /** The first part of each key. */
-type Prefix = 'raw' | 'ids' | 'parquet' | 'rollups' | 'seals'
+type Prefix = 'raw' | 'ids' | 'parquet' | 'rollups' | 'seals' | 'searches'
 
 /** Days in which an hour can still be sealed. */
 const rawDays = 7
 /** Seals compare with the ids of the last 49 hours. */
 const idsDays = 4
+const searchResultDays = 7
 
 /**
- * What happened to mail and to the configuration: raw events, and the Parquet files and rollups of sealed hours. The
- * bucket is not versioned: an old version would keep events beyond their retention.
+ * What happened to mail and to the configuration: raw events, the Parquet files and rollups of sealed hours, and results
+ * of searches. The bucket is not versioned: an old version would keep events beyond their retention.
  */
 export class EventsBucket extends Construct {
   readonly bucket: PrivateBucket
@@ -30,7 +31,7 @@ export class EventsBucket extends Construct {
     })
     this.bucket = new PrivateBucket(this, config, {
       variable: 'EVENTS_BUCKET',
-      users: 'Only units of this stack use the bucket, and each logs its calls.',
+      users: 'Units of this stack and Athena use the bucket, and each logs its calls.',
       patternReason: 'Keys hold the hour of their events, so only all keys of a prefix can be named.',
       lifecycleRules: [
         expire('raw', rawDays),
@@ -38,6 +39,7 @@ export class EventsBucket extends Construct {
         expire('parquet', config.eventRetentionDays),
         expire('rollups', config.eventRetentionDays),
         expire('seals', config.eventRetentionDays),
+        { ...expire('searches', searchResultDays), abortIncompleteMultipartUploadAfter: Duration.days(1) },
       ],
     })
     const description = 'Parquet files of events, for Athena and other programs'
@@ -63,6 +65,15 @@ export class EventsBucket extends Construct {
     this.bucket.grantGet(unit, ...under('raw', 'ids', 'parquet', 'rollups'))
     this.bucket.grantStore(unit, ...under('ids', 'parquet', 'rollups', 'seals'))
     this.bucket.grantList(unit, ...under('raw', 'ids', 'parquet', 'rollups', 'seals'))
+  }
+
+  /** Lets Athena, on behalf of the unit, read Parquet files and store results, which the unit may read. */
+  grantSearch(unit: Unit): void {
+    this.bucket.grantGet(unit, ...under('parquet', 'searches'))
+    this.bucket.grantStore(unit, ...under('searches'))
+    this.bucket.grantMultipart(unit, ...under('searches'))
+    this.bucket.grantList(unit, ...under('parquet', 'searches'))
+    this.bucket.grantLocation(unit)
   }
 }
 

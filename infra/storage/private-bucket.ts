@@ -80,6 +80,13 @@ export class PrivateBucket extends Bucket {
     )
   }
 
+  /** Lets the unit read the bucket's Region, as Athena does before it stores a result. */
+  grantLocation(unit: Unit): void {
+    unit.grantPrincipal.addToPrincipalPolicy(
+      new PolicyStatement({ actions: ['s3:GetBucketLocation'], resources: [this.bucketArn] }),
+    )
+  }
+
   private grantObjects(unit: Unit, action: string, patterns: readonly string[]): void {
     const resources = patterns.map((pattern) => this.arnForObjects(pattern))
     unit.grantPrincipal.addToPrincipalPolicy(new PolicyStatement({ actions: [action], resources }))

@@ -390,6 +390,11 @@ export const EventApiEnvironment = ConnectorsEnvironment.extend({
   ...signInVariables,
   EVENTS_BUCKET: z.string().min(1),
   EVENT_RETENTION_DAYS: z.coerce.number().int().positive(),
+  ATHENA_WORKGROUP: z.string().min(1),
+  ATHENA_DATABASE: z.string().min(1),
+  ATHENA_TABLE: z.string().min(1),
+  /** In place of the endpoint of Athena. Only the local runner sets it. */
+  AWS_ENDPOINT_URL_ATHENA: z.url().optional(),
   TRANSPORT_TABLE: z.string().min(1),
 })
 

@@ -118,7 +118,7 @@ test('of the snapshot of the connectors, the newest version and three earlier on
   )
 })
 
-test('raw events expire after a week, ids after the seals that read them, and the rest after eventRetentionDays', () => {
+test('raw events and results of searches expire after a week, ids after the seals that read them, and the rest after eventRetentionDays', () => {
   const rules = ofBucket('Events', undefined, { eventRetentionDays: 400 }).Properties.LifecycleConfiguration
     .Rules
   assert.deepEqual(
@@ -129,6 +129,7 @@ test('raw events expire after a week, ids after the seals that read them, and th
       ['parquet/', 400],
       ['rollups/', 400],
       ['seals/', 400],
+      ['searches/', 7],
     ],
   )
 })

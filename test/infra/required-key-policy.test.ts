@@ -16,6 +16,7 @@ const policy = requiredKeyPolicy('Mailflow', encryptionKeyArn)
 
 /** The principals that use the key because a resource of this type names it. */
 const principalsOf: Record<string, string[]> = {
+  'AWS::Athena::WorkGroup': [account],
   'AWS::DynamoDB::Table': [account],
   'AWS::ECS::Cluster': ['fargate.amazonaws.com'],
   'AWS::IAM::Policy': [account],

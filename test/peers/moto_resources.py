@@ -74,6 +74,25 @@ def load_balancer(properties: dict, logical_id: str) -> str:
     return created["LoadBalancers"][0]["LoadBalancerArn"]
 
 
+def database(properties: dict, logical_id: str) -> str:
+    boto3.client("glue").create_database(**properties)
+    return properties["DatabaseInput"]["Name"]
+
+
+def table(properties: dict, logical_id: str) -> str:
+    boto3.client("glue").create_table(**properties)
+    return properties["TableInput"]["Name"]
+
+
+def workgroup(properties: dict, logical_id: str) -> str:
+    boto3.client("athena").create_work_group(
+        Name=properties["Name"],
+        Description=properties["Description"],
+        Configuration=properties["WorkGroupConfiguration"],
+    )
+    return properties["Name"]
+
+
 def model(create) -> type:
     """moto's own base class belongs to moto's modules, so this class has only the methods that moto calls."""
 
@@ -104,11 +123,14 @@ def register() -> None:
     get_model_map().update(
         {
             "AWS::ApiGatewayV2::Api": model(http_api),
+            "AWS::Athena::WorkGroup": model(workgroup),
             "AWS::CertificateManager::Certificate": model(certificate),
             "AWS::CloudWatch::Alarm": model(alarm),
             # moto 5.1 treats every load balancer of a template as an application load balancer, which has no TCP listener.
             "AWS::ElasticLoadBalancingV2::Listener": model(listener),
             "AWS::ElasticLoadBalancingV2::LoadBalancer": model(load_balancer),
+            "AWS::Glue::Database": model(database),
+            "AWS::Glue::Table": model(table),
             "AWS::S3::BucketPolicy": model(bucket_policy),
             "AWS::SNS::Subscription": model(subscription),
             "AWS::SNS::TopicPolicy": model(topic_policy),

@@ -10,8 +10,8 @@ import {
 import { TraceEntry } from '../../../shared/messages/trace-entry.ts'
 import { createTestApi } from '../../support/api-client.ts'
 import { outboundSchema } from '../../support/connectors.ts'
-import { createTestEventApi } from '../../support/event-api.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
+import { createTestEventApi } from '../../support/event-api.ts'
 
 type Document = {
   openapi: string
