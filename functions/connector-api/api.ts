@@ -6,6 +6,7 @@ import type { ConnectorRepository } from '../../shared/connectors-table/reposito
 import type { EvaluationJob } from '../../shared/contract/jobs.ts'
 import type { RoleMapping } from '../../shared/contract/roles.ts'
 import { readMessageEvents } from '../../shared/event-queries/message-events.ts'
+import { readMessageSearch, startMessageSearch } from '../../shared/event-queries/message-search.ts'
 import { listReports, readReport } from '../../shared/event-queries/reports/report-schemas.ts'
 import { createHttpApi, type HttpApi } from '../../shared/http-api/http-api.ts'
 import { type Route, route } from '../../shared/http-api/route.ts'
@@ -94,7 +95,14 @@ export function createConnectorApi({
 }
 
 /** Routes of validate-connector, a separate function in the same network as deliver-message, and of event-api. */
-const routesOfOtherFunctions = [validateOutboundConnector, readMessageEvents, listReports, readReport]
+const routesOfOtherFunctions = [
+  validateOutboundConnector,
+  readMessageEvents,
+  startMessageSearch,
+  readMessageSearch,
+  listReports,
+  readReport,
+]
 
 function addOpenApiRoute(routes: readonly Route[]): Route[] {
   const description = {

@@ -4,6 +4,7 @@ import { AcceptedDomain, InboundConnector, OutboundConnector } from '../../share
 import { OutboundValidation } from '../../shared/connectors/validation.ts'
 import { PublishedCertificates } from '../../shared/contract/certificates.ts'
 import { MessageEvents } from '../../shared/event-queries/message-events.ts'
+import { MessageSearchResult, StartedSearch } from '../../shared/event-queries/message-search.ts'
 import { Report, ReportList } from '../../shared/event-queries/reports/report-schemas.ts'
 import { csvDescription } from '../../shared/http-api/csv.ts'
 import type { RouteDescription } from '../../shared/http-api/route.ts'
@@ -59,6 +60,8 @@ const outputs = {
   DeadLetterList,
   Redrive,
   MessageEvents,
+  StartedSearch,
+  MessageSearchResult,
   ReportList,
   Report,
   ExplanationAnswer,

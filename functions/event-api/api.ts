@@ -1,18 +1,33 @@
 /** Builds the API over the events from its stores: routes, problem responses and request log. */
 import { createHttpApi, type HttpApi, type HttpApiOptions } from '../../shared/http-api/http-api.ts'
+import { type SearchDependencies, searchRoutes } from './routes/message-searches.ts'
 import { type ReportDependencies, reportRoutes } from './routes/reports.ts'
 import { type TrailDependencies, trailRoute } from './routes/trail.ts'
 
+/** What all routes depend on. */
+type Common = 'now' | 'retentionDays'
+
 export interface Dependencies extends Omit<HttpApiOptions, 'afterWrite'> {
-  reports: Omit<ReportDependencies, 'now' | 'retentionDays'>
+  reports: Omit<ReportDependencies, Common>
   trails: TrailDependencies['trails']
+  searches: Omit<SearchDependencies, Common>
   retentionDays: number
 }
 
-export function createEventApi({ reports, trails, retentionDays, ...options }: Dependencies): HttpApi {
+export function createEventApi({
+  reports,
+  trails,
+  searches,
+  retentionDays,
+  ...options
+}: Dependencies): HttpApi {
   const common = { retentionDays, now: options.now }
   return createHttpApi(
-    [...reportRoutes({ ...reports, ...common }), trailRoute({ trails, ...common })],
+    [
+      ...reportRoutes({ ...reports, ...common }),
+      trailRoute({ trails, ...common }),
+      ...searchRoutes({ ...searches, ...common }),
+    ],
     options,
   )
 }

@@ -1,12 +1,15 @@
-/** event-api: reports over the events. Its event is API Gateway's payload format 2.0. */
+/** event-api: reports, searches and trails over the events. Its event is API Gateway's payload format 2.0. */
 import { Logger } from '@aws-lambda-powertools/logger'
+import { AthenaClient } from '@aws-sdk/client-athena'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
-import { S3Client } from '@aws-sdk/client-s3'
+import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
 import { createSnapshotObject, snapshotStore } from '../../shared/connectors-table/snapshot-object.ts'
 import { SnapshotReader } from '../../shared/connectors-table/snapshot-reader.ts'
 import { EventApiEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
 import { readRoleMapping } from '../../shared/contract/roles.ts'
+import { EventSearch } from '../../shared/events/event-search.ts'
 import { EventStore } from '../../shared/events/event-store.ts'
 import { clientDefaults } from '../../shared/lambda/aws-clients.ts'
 import { ReceivedReports } from '../../shared/tls-reports/received-reports.ts'
@@ -19,7 +22,8 @@ import { UnsealedEvents } from './unsealed-events.ts'
 
 const environment = readEnvironment(EventApiEnvironment, process.env)
 const documents = DynamoDBDocumentClient.from(new DynamoDBClient(clientDefaults))
-const store = new EventStore(new S3Client(clientDefaults), environment.EVENTS_BUCKET)
+const s3 = new S3Client(clientDefaults)
+const store = new EventStore(s3, environment.EVENTS_BUCKET)
 const logger = new Logger({ serviceName: 'event-api' })
 const connectors = new SnapshotReader(documents, environment.CONNECTORS_TABLE, {
   object: createSnapshotObject(snapshotStore(documents, environment), (error) =>
@@ -30,6 +34,9 @@ const unsealed = new UnsealedEvents(store, Date.now)
 const received = new ReceivedReports(documents, environment.TRANSPORT_TABLE)
 const observed = new ObservedList(documents, environment.TRANSPORT_TABLE)
 
+/** How long the address of a result is valid. */
+const linkSeconds = 900
+
 export const handler = createEventApi({
   reports: {
     counts: new EventCounts(store, unsealed),
@@ -38,6 +45,18 @@ export const handler = createEventApi({
     ownCertificates: () => ownCertificates(observed, new Date()),
   },
   trails: new TrailReader(store, unsealed),
+  searches: {
+    search: new EventSearch(new AthenaClient(clientDefaults), {
+      workgroup: environment.ATHENA_WORKGROUP,
+      database: environment.ATHENA_DATABASE,
+    }),
+    table: environment.ATHENA_TABLE,
+    linkTo: (key) =>
+      getSignedUrl(s3, new GetObjectCommand({ Bucket: environment.EVENTS_BUCKET, Key: key }), {
+        expiresIn: linkSeconds,
+      }),
+    firstUnsealedHour: () => unsealed.firstHour(),
+  },
   retentionDays: environment.EVENT_RETENTION_DAYS,
   roles: readRoleMapping(environment.SIGN_IN_ROLES),
   logger,

@@ -49,6 +49,8 @@ const routes: readonly { path: string; methods: HttpMethod[] }[] = [
 /** The routes of event-api. */
 const eventRoutes: typeof routes = [
   { path: '/messages/{id}/events', methods: [GET] },
+  { path: '/message-searches', methods: [POST] },
+  { path: '/message-searches/{id}', methods: [GET] },
   { path: '/reports', methods: [GET] },
   { path: '/reports/{name}', methods: [GET] },
 ]

@@ -58,12 +58,7 @@ export class EventSearch extends Construct {
     const allow = (actions: string[], resources: string[]) =>
       unit.grantPrincipal.addToPrincipalPolicy(new PolicyStatement({ actions, resources }))
     allow(
-      [
-        'athena:StartQueryExecution',
-        'athena:GetQueryExecution',
-        'athena:GetQueryResults',
-        'athena:StopQueryExecution',
-      ],
+      ['athena:StartQueryExecution', 'athena:GetQueryExecution', 'athena:GetQueryResults'],
       [arn('athena', 'workgroup', this.#workgroup)],
     )
     allow(['glue:GetDatabase'], [catalog, database, arn('glue', 'database', 'default')])

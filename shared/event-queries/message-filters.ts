@@ -2,15 +2,15 @@
 import { isIPv4, SocketAddress } from 'node:net'
 import * as z from 'zod'
 import { Message } from '../contract/message.ts'
-import { type AddressFilter, parseAddressFilter } from '../messages/history.ts'
+import { type MailboxFilter, parseMailboxFilter } from '../mail/mailbox-filter.ts'
 import { ClientTlsVersions } from '../messages/message-filter.ts'
 import { domainParameter } from './domain-parameter.ts'
 
 const addressFilter = z
   .string()
   .max(320)
-  .transform((text, context): AddressFilter => {
-    const filter = parseAddressFilter(text)
+  .transform((text, context): MailboxFilter => {
+    const filter = parseMailboxFilter(text)
     if (filter !== null) return filter
     context.addIssue({ code: 'custom', message: 'is not an address, a domain or <>' })
     return z.NEVER

@@ -1,6 +1,6 @@
 /** The SQL of a search for messages: a row for each recipient and each refusal, with the columns of messages. Pure. */
 import { formulaStarts } from '../http-api/csv.ts'
-import type { AddressFilter } from '../messages/history.ts'
+import type { MailboxFilter } from '../mail/mailbox-filter.ts'
 import { messageColumnNames } from './message-columns.ts'
 import type { MessageCriteria } from './message-filters.ts'
 import { at, equalsIgnoringCase, happenedIn, ofMessagesReceivedIn, sqlText, type TimeRange } from './sql.ts'
@@ -193,8 +193,44 @@ function messageConditions({
 }
 
 /** The domain of an address is compared too, because it may be spelled in another way (A-labels). */
-function addressConditions(column: string, domainColumn: string, filter: AddressFilter | null): string[] {
+function addressConditions(column: string, domainColumn: string, filter: MailboxFilter | null): string[] {
   if (filter === null) return []
   if (filter.kind === 'domain') return [`${domainColumn} = ${sqlText(filter.domain)}`]
   return [equalsIgnoringCase(column, filter.address)]
+}
+
+/** Columns whose values the SQL protects with an apostrophe. */
+const protectedColumns: ReadonlySet<string> = new Set([
+  'sender_address',
+  'recipient_status',
+  'message_id',
+  'client_hostname',
+  'server_hostname',
+  'recipient_address',
+  'reply',
+])
+
+/**
+ * Returns a row of a result with values of their types, and texts without the apostrophe that protects spreadsheets.
+ * @param columns names, as Athena gives them
+ */
+export const foundRow = (
+  columns: readonly string[],
+  values: readonly (string | null)[],
+): Record<string, string | number | boolean | null> =>
+  Object.fromEntries(columns.map((column, index) => [column, typedValue(column, values[index] ?? null)]))
+
+function typedValue(column: string, text: string | null): string | number | boolean | null {
+  if (text === null) return null
+  switch (column) {
+    case 'origin_timestamp_utc':
+      return `${text.replace(' ', 'T')}Z`
+    case 'total_bytes':
+    case 'count':
+      return Number(text)
+    case 'server_verified':
+      return text === 'true'
+    default:
+      return protectedColumns.has(column) && text.startsWith("'") ? text.slice(1) : text
+  }
 }

@@ -9,7 +9,6 @@ import {
   GetQueryResultsCommand,
   InvalidRequestException,
   StartQueryExecutionCommand,
-  StopQueryExecutionCommand,
 } from '@aws-sdk/client-athena'
 
 export type SearchState = 'Running' | 'Succeeded' | 'Failed' | 'Cancelled'
@@ -127,10 +126,5 @@ export class EventSearch {
       rows: rows.map(({ Data = [] }) => Data.map(({ VarCharValue }) => VarCharValue ?? null)),
       next: NextToken ?? null,
     }
-  }
-
-  /** Cancels a search. Has no effect on one that has ended. */
-  async stop(id: string): Promise<void> {
-    await this.#athena.send(new StopQueryExecutionCommand({ QueryExecutionId: id }))
   }
 }

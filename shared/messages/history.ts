@@ -9,7 +9,7 @@ import { Attempt, type Message, Recipient } from '../contract/message.ts'
 import { type GetOptions, getItems, type Key, maxKeysOfCall } from '../dynamodb/get-items.ts'
 import { queryItems, queryPages } from '../dynamodb/query-items.ts'
 import { domainOf } from '../mail/address.ts'
-import { normaliseDomain } from '../mail/domain.ts'
+import { type MailboxFilter, mailboxMatches } from '../mail/mailbox-filter.ts'
 import { KeptRequirement } from '../policy/kept-requirement.ts'
 import { ContentAddressedStore } from './content-addressed-store.ts'
 import { searchedMessageId } from './header-message-id.ts'
@@ -42,17 +42,15 @@ export interface TimeSpan {
 }
 
 export interface HistoryFilter extends TimeSpan, MessageFilter {
-  sender: AddressFilter | null
+  sender: MailboxFilter | null
   /** One recipient must match this filter together with `domain`, `state` and `connector`. */
-  recipient: AddressFilter | null
+  recipient: MailboxFilter | null
   /** The sender's domain or the recipient's, as `normaliseDomain` returns it. */
   domain: string | null
   state: RecipientState | null
   connector: string | null
   clientIp: string | null
 }
-
-export type AddressFilter = { kind: 'address'; address: string } | { kind: 'domain'; domain: string }
 
 /** Which messages to find. One recipient must match `matches` and `states`. */
 export interface Search extends TimeSpan {
@@ -142,32 +140,6 @@ const serverFilterFactor = 20
 const maxPageOctets = 4_000_000
 const maxConcurrentEntries = 8
 
-/**
- * @param text a mailbox, a domain, or `<>` for the null reverse path
- * @returns null for any other text
- */
-export function parseAddressFilter(text: string): AddressFilter | null {
-  if (text === '<>') return { kind: 'address', address: '' }
-  if (text.includes('@')) return { kind: 'address', address: text }
-  const domain = normaliseDomain(text)
-  return domain === null ? null : { kind: 'domain', domain }
-}
-
-/**
- * Ignores letter case, also of the local part: RFC 5321 §2.4 lets a server distinguish it, but who searches rarely knows
- * how the sender wrote it.
- */
-export function addressMatches(address: string, filter: AddressFilter): boolean {
-  if (filter.kind === 'domain') return domainOf(address) === filter.domain
-  if (address === filter.address) return true
-  const domain = domainOf(address)
-  return (
-    domain !== null && domain === domainOf(filter.address) && localPart(address) === localPart(filter.address)
-  )
-}
-
-const localPart = (address: string): string => address.slice(0, address.lastIndexOf('@')).toLowerCase()
-
 const rowMatches = (
   row: IndexRow,
   {
@@ -178,8 +150,8 @@ const rowMatches = (
   }: Pick<HistoryFilter, 'sender' | 'recipient' | 'domain' | 'connector'>,
 ): boolean =>
   (connector === null || row.connectors.includes(connector)) &&
-  (sender === null || addressMatches(row.sender, sender)) &&
-  (recipient === null || addressMatches(recipientOf(row), recipient)) &&
+  (sender === null || mailboxMatches(row.sender, sender)) &&
+  (recipient === null || mailboxMatches(recipientOf(row), recipient)) &&
   (domain === null || domainOf(row.sender) === domain || domainOf(recipientOf(row)) === domain)
 
 /** The states that a recipient with this attribute of the index may have. Only `Bounced` is final there. */

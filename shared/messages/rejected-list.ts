@@ -6,7 +6,8 @@ import { byTime } from '../contract/messages-index.ts'
 import { getItems } from '../dynamodb/get-items.ts'
 import { queryItems } from '../dynamodb/query-items.ts'
 import { domainOf } from '../mail/address.ts'
-import { type AddressFilter, addressMatches, type HistoryFilter, mergeNewestFirst } from './history.ts'
+import { type MailboxFilter, mailboxMatches } from '../mail/mailbox-filter.ts'
+import { type HistoryFilter, mergeNewestFirst } from './history.ts'
 import { hasMessageId } from './message-filter.ts'
 import { ulidTime } from './message-keys.ts'
 import { rejectedBucket } from './rejected-keys.ts'
@@ -139,8 +140,8 @@ export function rejectedMatches(
   )
 }
 
-const isOf = (address: string | undefined, filter: AddressFilter | null): boolean =>
-  filter === null || (address !== undefined && addressMatches(address, filter))
+const isOf = (address: string | undefined, filter: MailboxFilter | null): boolean =>
+  filter === null || (address !== undefined && mailboxMatches(address, filter))
 
 function detailsMatch(
   event: RejectedColumns,

@@ -35,6 +35,8 @@ export const allowedRoles: Readonly<Record<string, readonly Role[]>> = {
   'GET /changes': everyRole,
   'GET /configuration': everyRole,
   'GET /messages/{id}/events': everyRole,
+  'POST /message-searches': everyRole,
+  'GET /message-searches/{id}': everyRole,
   'GET /reports': everyRole,
   'GET /reports/{name}': everyRole,
   'GET /messages': everyRole,

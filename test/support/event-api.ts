@@ -11,16 +11,20 @@ import { snapshot } from './fixtures.ts'
 
 export const silentLogger = { info() {}, warn() {}, error() {} } as unknown as Logger
 
+const noSearch = () => Promise.reject(new Error('this test has no searches'))
+
 export function createTestEventApi({
   store = memoryEventStore(),
   now = Date.now,
   connectors = snapshot({}),
   reports = {},
+  searches = {},
 }: {
   store?: Pick<EventStore, 'get' | 'list' | 'put'>
   now?: () => number
   connectors?: ReturnType<typeof snapshot>
   reports?: Partial<Dependencies['reports']>
+  searches?: Partial<Dependencies['searches']>
 } = {}) {
   const api = createEventApi({
     reports: {
@@ -31,6 +35,13 @@ export function createTestEventApi({
       ...reports,
     },
     trails: new TrailReader(store, new UnsealedEvents(store, now)),
+    searches: {
+      search: { start: noSearch, status: noSearch, page: noSearch },
+      table: 'events',
+      linkTo: async (key) => `https://events.example/${key}`,
+      firstUnsealedHour: () => new UnsealedEvents(store, now).firstHour(),
+      ...searches,
+    },
     retentionDays: 90,
     roles: null,
     logger: silentLogger,

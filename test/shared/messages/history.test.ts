@@ -4,15 +4,14 @@ import { DeleteCommand, ScanCommand } from '@aws-sdk/lib-dynamodb'
 import fc from 'fast-check'
 import { encodeTime } from 'ulid'
 import type { Message } from '../../../shared/contract/message.ts'
+import { mailboxMatches, parseMailboxFilter } from '../../../shared/mail/mailbox-filter.ts'
 import { AttemptClaims } from '../../../shared/messages/attempt-claims.ts'
 import { Claims } from '../../../shared/messages/claims.ts'
 import {
-  addressMatches,
   History,
   type HistoryFilter,
   type HistoryPosition,
   mergeNewestFirst,
-  parseAddressFilter,
 } from '../../../shared/messages/history.ts'
 import { dsnKey } from '../../../shared/messages/message-keys.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
@@ -323,30 +322,30 @@ describe('the list of messages', () => {
     },
     {
       name: 'from a sender, with its domain in any case',
-      filter: { sender: parseAddressFilter('s1@contoso.EXAMPLE') },
+      filter: { sender: parseMailboxFilter('s1@contoso.EXAMPLE') },
       found: [1],
     },
     {
       name: 'from a sender, with its local part in any case',
-      filter: { sender: parseAddressFilter('S1@contoso.example') },
+      filter: { sender: parseMailboxFilter('S1@contoso.example') },
       found: [1],
     },
     {
       name: 'from senders of a domain',
-      filter: { sender: parseAddressFilter('CONTOSO.example') },
+      filter: { sender: parseMailboxFilter('CONTOSO.example') },
       found: [1, 3, 5],
     },
-    { name: 'to a recipient', filter: { recipient: parseAddressFilter('r2@ours.example') }, found: [2] },
+    { name: 'to a recipient', filter: { recipient: parseMailboxFilter('r2@ours.example') }, found: [2] },
     {
       name: 'to recipients of a domain',
-      filter: { recipient: parseAddressFilter('northwind.example') },
+      filter: { recipient: parseMailboxFilter('northwind.example') },
       found: all,
     },
     { name: 'with a recipient in a state', filter: { state: 'Bounced' }, found: [0, 1] },
     { name: 'that matched a connector', filter: { connector: 'id-contoso' }, found: [4] },
     {
       name: 'of which one recipient has both the given address and the given state',
-      filter: { recipient: parseAddressFilter('r0@ours.example'), state: 'Bounced' },
+      filter: { recipient: parseMailboxFilter('r0@ours.example'), state: 'Bounced' },
       found: [],
     },
     {
@@ -473,7 +472,7 @@ describe('a search by Message-ID or client', () => {
     ['a client', { clientIp: '2001:db8::1' }, [3]],
     [
       'a client and a recipient',
-      { clientIp: '2001:db8::1', recipient: parseAddressFilter('c@ours.example') },
+      { clientIp: '2001:db8::1', recipient: parseMailboxFilter('c@ours.example') },
       [3],
     ],
   ]
@@ -569,13 +568,13 @@ describe('an address filter', () => {
   ]
   for (const { address, filter, matches } of rows)
     test(`${filter} ${matches ? 'matches' : 'does not match'} ${address || 'the null reverse path'}`, () => {
-      const parsed = parseAddressFilter(filter)
+      const parsed = parseMailboxFilter(filter)
       assert(parsed)
-      assert.equal(addressMatches(address, parsed), matches)
+      assert.equal(mailboxMatches(address, parsed), matches)
     })
 
   test('is null for a text that is neither an address nor a domain', () => {
-    assert.equal(parseAddressFilter('not a domain'), null)
+    assert.equal(parseMailboxFilter('not a domain'), null)
   })
 })
 

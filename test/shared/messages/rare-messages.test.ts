@@ -4,13 +4,9 @@ import { after, before, describe, test } from 'node:test'
 import { BatchWriteCommand, type DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { encodeTime } from 'ulid'
 import { domainOf } from '../../../shared/mail/address.ts'
+import { parseMailboxFilter } from '../../../shared/mail/mailbox-filter.ts'
 import { searchedMessageId } from '../../../shared/messages/header-message-id.ts'
-import {
-  History,
-  type HistoryFilter,
-  type HistoryPosition,
-  parseAddressFilter,
-} from '../../../shared/messages/history.ts'
+import { History, type HistoryFilter, type HistoryPosition } from '../../../shared/messages/history.ts'
 import { messageItem } from '../../../shared/messages/message-item.ts'
 import { indexKeys, messageKey, recipientKey } from '../../../shared/messages/message-keys.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
@@ -119,8 +115,8 @@ const filters: [name: string, filter: Partial<HistoryFilter>][] = [
   ['the size', { minSize: 10_000_000 }],
   ['the TLS version', { tlsVersion: 'None' }],
   ['the Message-ID', { messageId: 'rare@rare.example' }],
-  ['the sender', { sender: parseAddressFilter('ann@rare.example') }],
-  ['the recipient', { recipient: parseAddressFilter('r@rare.example') }],
+  ['the sender', { sender: parseMailboxFilter('ann@rare.example') }],
+  ['the recipient', { recipient: parseMailboxFilter('r@rare.example') }],
   ['the domain', { domain: domainOf('x@rare.example') }],
   ['the connector', { connector: 'rare' }],
   ['the client', { clientIp: '192.0.2.9' }],
@@ -130,8 +126,8 @@ const filters: [name: string, filter: Partial<HistoryFilter>][] = [
   [
     'all filters together',
     {
-      sender: parseAddressFilter('rare.example'),
-      recipient: parseAddressFilter('rare.example'),
+      sender: parseMailboxFilter('rare.example'),
+      recipient: parseMailboxFilter('rare.example'),
       domain: 'rare.example',
       state: 'Delivered',
       connector: 'rare',
