@@ -17,6 +17,7 @@ export interface Endpoints {
   readonly s3: string
   readonly dynamodb: string
   readonly ses: string
+  readonly athena: string
   /** Lambda's Invoke API. */
   readonly lambda: string
   readonly functions: readonly string[]
@@ -42,7 +43,7 @@ export function namesIn(
   variables: Readonly<Record<string, string>>,
   template: Template,
   resolver: Resolver,
-  { queues }: Resources,
+  { queues, tables }: Resources,
 ): Pick<Endpoints, 'queues' | 'tables' | 'bucket' | 'eventsBucket'> {
   const valuesBySuffix = (suffix: string) =>
     Object.entries(variables)
@@ -55,7 +56,10 @@ export function namesIn(
   })
   return {
     queues: Object.fromEntries([...stages, ...deadLetters]),
-    tables: Object.fromEntries(valuesBySuffix('_TABLE')),
+    // Not the table of Athena.
+    tables: Object.fromEntries(
+      valuesBySuffix('_TABLE').filter(([, name]) => Object.values(tables).includes(name)),
+    ),
     bucket: variables.CONTENT_BUCKET ?? '',
     eventsBucket: variables.EVENTS_BUCKET ?? '',
   }

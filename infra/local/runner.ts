@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { canaryPort } from '../../shared/contract/canary.ts'
 import { readRoutes } from './api-routes.ts'
 import { startApiServer } from './api-server.ts'
+import { readAthenaDefinitions } from './aws/athena-tables.ts'
 import { type Clients, connect, runtimeEnvironment } from './aws/clients.ts'
 import { type Emulators, startEmulators } from './aws/emulators.ts'
 import type { EventEntry } from './aws/events.ts'
@@ -224,6 +225,7 @@ async function openStack(
   const resolver = new Resolver(template)
   const resources = await createResources(template, resolver, clients)
   emulators.limitPublishers(readPublishers(template, resolver))
+  emulators.setAthenaDefinitions(readAthenaDefinitions(template, resolver))
   if (options.stateDirectory !== null) {
     await restoreSnapshot(folders.persistent, emulators.queues, clients.s3)
     onStop(() => saveSnapshot(folders.persistent, emulators.queues, clients.s3, resources.buckets))

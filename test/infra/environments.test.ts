@@ -108,6 +108,8 @@ describe('two stacks with different names in one Region', () => {
     const shared = new Set(sharedArns(first).filter((arn) => sharedArns(second).includes(arn)))
     assert.deepEqual([...shared].sort(), [
       'arn:<AWS::Partition>:events:<AWS::Region>:<AWS::AccountId>:event-bus/default',
+      'arn:<AWS::Partition>:glue:<AWS::Region>:<AWS::AccountId>:catalog',
+      'arn:<AWS::Partition>:glue:<AWS::Region>:<AWS::AccountId>:database/default',
       'arn:<AWS::Partition>:ses:<AWS::Region>:<AWS::AccountId>:identity/*',
       'arn:aws:secretsmanager:eu-west-1:123456789012:secret:mailflow/tls-AbCdEf',
     ])

@@ -77,7 +77,6 @@ test('a unit that searches gets exactly the permissions that Athena needs, on th
           'athena:GetQueryExecution',
           'athena:GetQueryResults',
           'athena:StartQueryExecution',
-          'athena:StopQueryExecution',
         ],
         ['arn:<AWS::Partition>:athena:<AWS::Region>:<AWS::AccountId>:workgroup/Mailflow-searches'],
         undefined,

@@ -65,6 +65,12 @@ const unscoped: readonly { role: RegExp; actions: RegExp; resource: RegExp; reas
     reason: 'keys hold the hour of their events',
   },
   {
+    role: /^EventApiFunctionRole/,
+    actions: /^s3:(GetObject|PutObject|AbortMultipartUpload)$/,
+    resource: /^<EventsBucket\w+\.Arn>\/searches\/\*$/,
+    reason: 'Athena names the results of searches',
+  },
+  {
     role: /^SealingFunctionRole/,
     actions: /^s3:(PutObject|GetObject)$/,
     resource: /^<EventsBucket\w+\.Arn>\/(raw|ids|parquet|rollups|seals)\/\*$/,
@@ -238,7 +244,7 @@ test("each unit may use the customer's key only through the services that it use
     'DeliveryFunctionRole s3 Decrypt',
     'DeliveryFunctionRole sqs Decrypt GenerateDataKey',
     'EventApiFunctionRole dynamodb Decrypt DescribeKey',
-    'EventApiFunctionRole s3 Decrypt',
+    'EventApiFunctionRole s3 Decrypt GenerateDataKey',
     'ExpiryWatchFunctionRole dynamodb Decrypt DescribeKey',
     'ExpiryWatchFunctionRole sns Decrypt GenerateDataKey',
     'IngressTaskTaskRole dynamodb Decrypt DescribeKey',

@@ -1,5 +1,5 @@
 /**
- * Events end to end: what is put on the events queue is stored, sealed, and read with DuckDB and through the API. The hours
+ * Events end to end: what is put on the events queue is stored, sealed, and read with DuckDB, by Athena and through the API. The hours
  * are sealed on request, with Lambda's Invoke API.
  */
 import assert from 'node:assert/strict'
@@ -7,11 +7,13 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { AthenaClient } from '@aws-sdk/client-athena'
 import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3'
 import { ReceiveMessageCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { DuckDBInstance } from '@duckdb/node-api'
 import type { MailEvent } from '../../shared/contract/events.ts'
 import { EventQueue } from '../../shared/events/event-queue.ts'
+import { EventSearch } from '../../shared/events/event-search.ts'
 import { hourOf } from '../../shared/events/hours.ts'
 import type { SealMarker } from '../../shared/events/seal-marker.ts'
 import { mailflow } from '../support/cli/mailflow.ts'
@@ -102,6 +104,27 @@ test('events that are sent twice are counted once, and DuckDB reads them', { tim
       .sort(),
     events.map(({ id, kind, size = null }) => [id, kind, size]).sort(),
   )
+})
+
+test('a search by Athena reads the sealed events, and its result is in the bucket', {
+  timeout: 60_000,
+}, async () => {
+  const athena = new AthenaClient({ ...aws, endpoint: runner.endpoints.athena })
+  const search = new EventSearch(athena, { workgroup: 'Mailflow-searches', database: 'mailflow_events' })
+  const id = await search.start(
+    `SELECT kind, count(*) AS n FROM events WHERE day >= '${hour.slice(0, 10)}' GROUP BY kind ORDER BY kind`,
+    'events by kind',
+  )
+  const status = await waitForResult(async () => {
+    const current = await search.status(id)
+    return current?.state === 'Running' ? null : current
+  })
+  assert.deepEqual([status?.state, status?.reason], ['Succeeded', null])
+  const expected = Object.entries(Object.groupBy(events, ({ kind }) => kind))
+    .map(([kind, { length }]) => [kind, String(length)])
+    .sort()
+  assert.deepEqual((await search.page(id, null)).rows, expected)
+  assert.deepEqual(await keysOf('searches/'), [status?.resultKey])
 })
 
 test('a rejected session is in the list of rejected messages', async () => {

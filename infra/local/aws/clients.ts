@@ -39,6 +39,7 @@ export function runtimeEnvironment({ endpoints }: Emulators): Record<string, str
     AWS_ENDPOINT_URL_SESV2: endpoints.ses,
     AWS_ENDPOINT_URL_SECRETS_MANAGER: endpoints.secrets,
     AWS_ENDPOINT_URL_EVENTBRIDGE: endpoints.events,
+    AWS_ENDPOINT_URL_ATHENA: endpoints.athena,
     TZ: 'UTC',
     ...extraAuthorities(),
   }

@@ -5,6 +5,8 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { type BuildAppOptions, buildApp } from 'fauxqs'
 import { accountId, region } from '../template.ts'
+import { AthenaEmulator } from './athena.ts'
+import type { AthenaDefinitions } from './athena-tables.ts'
 import { type EventEntry, eventsServer } from './events.ts'
 import { type Publishers, refusal } from './publishers.ts'
 import { CreatedSecrets, secretsServer } from './secrets.ts'
@@ -23,6 +25,7 @@ export interface Emulators {
     readonly ses: string
     readonly secrets: string
     readonly events: string
+    readonly athena: string
   }
   readonly queues: Stores['sqsStore']
   readonly objects: Stores['s3Store']
@@ -30,6 +33,8 @@ export interface Emulators {
   readonly secrets: CreatedSecrets
   /** Refuses from now on what the publishers may not publish. */
   limitPublishers(publishers: Publishers): void
+  /** Sets the tables and workgroups of Athena. */
+  setAthenaDefinitions(definitions: AthenaDefinitions): void
   close(): Promise<void>
 }
 
@@ -61,7 +66,9 @@ export async function startEmulators(
   const createdSecrets = new CreatedSecrets(stateDirectory === null ? null : join(stateDirectory, 'secrets'))
   const secrets = secretsServer(secretsDirectory, createdSecrets).listen(0, '127.0.0.1')
   const events = eventsServer(onEvent).listen(0, '127.0.0.1')
-  await Promise.all([once(secrets, 'listening'), once(events, 'listening')])
+  const athena = new AthenaEmulator(stores.s3Store)
+  athena.server.listen(0, '127.0.0.1')
+  await Promise.all([secrets, events, athena.server].map((server) => once(server, 'listening')))
   return {
     endpoints: {
       sqs: endpoint,
@@ -71,6 +78,7 @@ export async function startEmulators(
       ses: endpointOf(mail),
       secrets: endpointOf(secrets),
       events: endpointOf(events),
+      athena: endpointOf(athena.server),
     },
     queues: stores.sqsStore,
     objects: stores.s3Store,
@@ -78,6 +86,7 @@ export async function startEmulators(
     limitPublishers(limited) {
       publishers = limited
     },
+    setAthenaDefinitions: (definitions) => athena.setDefinitions(definitions),
     close: async () => {
       await Promise.all([
         queuesTopicsAndObjects.close(),
@@ -85,6 +94,7 @@ export async function startEmulators(
         closeServer(mail),
         closeServer(secrets),
         closeServer(events),
+        closeServer(athena.server).then(() => athena.close()),
       ])
     },
   }

@@ -109,7 +109,7 @@ test('the filter of a connector takes its name, which both directions may have',
 })
 
 describe('the status of a domain', () => {
-  const toOurs = { partner: 'ours.example', direction: 'Incoming' }
+  const toDomain = { partner: 'ours.example', direction: 'Incoming' }
   const statusOf = async (...events: object[]) => {
     const call = await setUp(...events)
     const { body } = await call('GET /reports/domain-status?partner=ours.example')
@@ -118,13 +118,13 @@ describe('the status of a domain', () => {
   }
   test('is NoMail without a delivery', async () => assert.equal((await statusOf()).status, 'NoMail'))
   test('is Ok after a delivery', async () => {
-    const row = await statusOf({ ...toOurs, kind: 'Delivered' })
+    const row = await statusOf({ ...toDomain, kind: 'Delivered' })
     assert.deepEqual([row.status, row.reason, row.lastMail], ['Ok', null, '2026-11-30T21:05:00.000Z'])
   })
   test('is Failing if an attempt failed after the last delivery', async () => {
-    const failed = { ...toOurs, kind: 'Attempted', decision: 'TlsNotMet', reason: 'certificate-expired' }
+    const failed = { ...toDomain, kind: 'Attempted', decision: 'TlsNotMet', reason: 'certificate-expired' }
     const row = await statusOf(
-      { ...toOurs, kind: 'Delivered' },
+      { ...toDomain, kind: 'Delivered' },
       { ...failed, at: '2026-11-30T21:20:00.000Z' },
     )
     assert.deepEqual(
@@ -135,8 +135,8 @@ describe('the status of a domain', () => {
   })
   test('is Ok if a delivery followed the attempt', async () => {
     const row = await statusOf(
-      { ...toOurs, kind: 'Attempted', decision: 'TemporaryFailure' },
-      { ...toOurs, kind: 'Delivered', at: '2026-11-30T21:20:00.000Z' },
+      { ...toDomain, kind: 'Attempted', decision: 'TemporaryFailure' },
+      { ...toDomain, kind: 'Delivered', at: '2026-11-30T21:20:00.000Z' },
     )
     assert.equal(row.status, 'Ok')
   })
@@ -203,7 +203,7 @@ describe('a wrong request', () => {
     ['/reports/rejected?from=2026-11-30T00:00:00Z&to=2026-11-29T00:00:00Z', 400, 'from', /earlier than to/],
     ['/reports/rejected?from=2026-01-01T00:00:00Z', 400, 'from', /more than 90 days ago/],
     ['/reports/rejected?timeZone=Mars/Olympus', 400, 'timeZone', /is not a time zone/],
-    ['/reports/rejected?connector=nobody', 400, 'connector', /is not the id or name of a connector/],
+    ['/reports/rejected?connector=unknown', 400, 'connector', /is not the id or name of a connector/],
     ['/reports/rejected?partner=a..b', 400, 'partner', /is not a domain/],
     ['/reports/rejected?since=2026-11-30T00:00:00Z', 400, 'since', /is not a known field/],
   ]
