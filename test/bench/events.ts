@@ -4,9 +4,9 @@
  * measure is the processor time of that process.
  */
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { recordEvents } from '../../functions/record-events/record-events.ts'
@@ -14,9 +14,9 @@ import { sealShard } from '../../functions/seal-hour/seal-shard.ts'
 import { jobBody } from '../../shared/contract/jobs.ts'
 import { splitIntoParts } from '../../shared/contract/parts.ts'
 import { parquetPrefix, rawPrefix, rollupPrefix } from '../../shared/events/event-keys.ts'
-import type { EventStore } from '../../shared/events/event-store.ts'
 import { addHours, startOf } from '../../shared/events/hours.ts'
 import { readIds } from '../../shared/events/read-parquet.ts'
+import { folderStore } from '../support/folder-store.ts'
 import { eventOfQueue } from '../support/lambda.ts'
 import { Random } from '../support/random.ts'
 import { sampleEvents } from '../support/sample-events.ts'
@@ -173,27 +173,4 @@ async function readWithDuckDb(bucket: string): Promise<{ rows: number; ms: numbe
   )
   const ms = performance.now() - startedAt
   return { rows: report.getRowObjects().reduce((sum, row) => sum + Number(row.n), 0), ms }
-}
-
-/** A bucket in a folder. */
-function folderStore(bucket: string): Pick<EventStore, 'get' | 'list' | 'put'> {
-  return {
-    async put(key, body) {
-      mkdirSync(dirname(join(bucket, key)), { recursive: true })
-      writeFileSync(join(bucket, key), body)
-    },
-    async get(key, range) {
-      return readFileSync(join(bucket, key)).subarray(...(range ?? []))
-    },
-    async list(prefix) {
-      const names = readdirSync(bucket, { recursive: true, encoding: 'utf8' }).filter((name) =>
-        name.startsWith(prefix),
-      )
-      return names
-        .map((key) => ({ key, stat: statSync(join(bucket, key)) }))
-        .filter(({ stat }) => stat.isFile())
-        .map(({ key, stat }) => ({ key, size: stat.size, etag: String(stat.mtimeMs) }))
-        .sort((a, b) => (a.key < b.key ? -1 : 1))
-    },
-  }
 }

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { MailEvent } from '../../shared/contract/events.ts'
 import { createEvent } from '../../shared/events/create-event.ts'
+import { ulidTime } from '../../shared/messages/message-keys.ts'
 import { jobPosition } from '../../shared/messages/trace.ts'
 import type { Random } from './random.ts'
 
@@ -24,13 +25,13 @@ export function* sampleEvents(
   { from, to, partners = 1000 }: SampleOptions,
 ): Generator<MailEvent> {
   for (let number = 0; number < count; number += 3) {
-    const at = from + ((to - from) * number) / count
+    const at = Math.floor(from + ((to - from) * number) / count)
     yield* eventsOfMessage(random, at, partners).slice(0, count - number)
   }
 }
 
 function eventsOfMessage(random: Random, at: number, partners: number): MailEvent[] {
-  const messageId = `01KB${text(random, 22)}`
+  const messageId = `${ulidTime(at)}${text(random, 16)}`
   const partner = `partner${random.between(0, partners)}.example`
   const domain = `ours${random.between(0, 20)}.example`
   const recipient = `person${random.between(0, 20_000)}@${partner}`
