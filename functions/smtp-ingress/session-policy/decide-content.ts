@@ -119,6 +119,7 @@ function decideFor(
 ): ContentDecision {
   const { snapshot, session } = assessment
   const evaluations = recipients.map((address) => assessment.evaluationFor(address))
+  const exchangeOnline = session.content?.exchangeOnline ?? null
   for (const [index, recipient] of recipients.entries()) {
     const evaluation = evaluations[index] as InboundEvaluation
     const decision = admitRecipient(snapshot, evaluation, recipient, postmaster)
@@ -127,10 +128,9 @@ function decideFor(
     const isUndetermined = verified === 'TimedOut' || verified?.isTemporary === true
     const needsTenant = decision.reason === 'RelayDenied' && evaluation.tenant !== null
     const { reason, reply } = needsTenant && isUndetermined ? tenantUndetermined : decision
-    const details = { recipient, connector, explanation, ...tenantDetails(evaluation) }
+    const details = { recipient, connector, explanation, exchangeOnline, ...tenantDetails(evaluation) }
     return { action: 'Refuse', refusal: { reason, reply, details }, refused: { assessment, recipient } }
   }
-  const exchangeOnline = session.content?.exchangeOnline ?? null
   return { action: 'Accept', evaluations, exchangeOnline, ...evidenceOf(evaluations) }
 }
 
