@@ -29,6 +29,9 @@ export type EventKind = z.infer<typeof EventKind>
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/)
 
+/** Characters of a column of a client certificate. Any client can present any certificate. */
+export const maxCertificateColumnLength = 1000
+
 /** The columns, in the order in which Parquet files have them. */
 export const MailEvent = z.object({
   id: z

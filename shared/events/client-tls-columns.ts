@@ -1,19 +1,16 @@
-import type { MailEvent } from '../contract/events.ts'
+import { type MailEvent, maxCertificateColumnLength } from '../contract/events.ts'
 import type { TlsFacts } from '../contract/message.ts'
-
-/** Characters of a column of a certificate. Any client can present any certificate. */
-export const maxCertificateColumnLength = 1000
 
 /**
  * Returns the columns of the TLS session with a client, and of the certificate that it presented. Pure.
  * @param at the time of the session
  */
 export function clientTlsColumns(
-  { protocol, cipher, clientCertificate }: TlsFacts,
+  { negotiated, protocol, cipher, clientCertificate }: TlsFacts,
   at: Date,
 ): Partial<MailEvent> {
   return {
-    ...(protocol !== null && { tlsVersion: protocol }),
+    ...(negotiated && { tlsVersion: protocol ?? 'unknown' }),
     ...(cipher !== null && { cipher }),
     ...(clientCertificate !== null && certificateColumns(clientCertificate, at)),
   }

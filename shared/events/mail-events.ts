@@ -6,11 +6,11 @@ import type { MessageAuthentication } from '../contract/authentication.ts'
 import type { MailEvent } from '../contract/events.ts'
 import type { AttemptContext, DsnKind } from '../contract/jobs.ts'
 import type { Attempt, AttemptTls, Message, Recipient, TlsLevel } from '../contract/message.ts'
+import { tenantColumns } from '../contract/tenant-columns.ts'
 import { domainOf } from '../mail/address.ts'
 import { formatReply } from '../mail/reply.ts'
 import { clientTlsColumns } from './client-tls-columns.ts'
 import { createEvent, type EventFields } from './create-event.ts'
-import { tenantColumns } from './tenant-columns.ts'
 
 /** The connector that applied on arrival, and what it requires of the client. */
 export interface ArrivalConnector {

@@ -2,8 +2,8 @@
 import type { ExchangeOnlineFields } from '../../../shared/contract/authentication.ts'
 import type { Message, TlsFacts, TlsLevel } from '../../../shared/contract/message.ts'
 import { Metric } from '../../../shared/contract/metrics.ts'
+import { tenantColumns } from '../../../shared/contract/tenant-columns.ts'
 import { clientTlsColumns } from '../../../shared/events/client-tls-columns.ts'
-import { tenantColumns } from '../../../shared/events/tenant-columns.ts'
 import { domainOf } from '../../../shared/mail/address.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
 import type { MessageWithoutContent } from '../intake/evaluation-jobs.ts'
@@ -127,7 +127,7 @@ export function recordHandshakeFailure(
   if (reason !== null) rejections.report(rejectionOf(session, reason, { stage: 'StartTls' }, now()))
 }
 
-function rejectionOf(
+export function rejectionOf(
   { ip, tls, clientName }: RefusedSession,
   reason: string,
   { stage, sender, recipient, connector, requiredLevel, ...recorded }: RecordedRefusal,

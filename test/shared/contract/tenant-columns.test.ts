@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { ExchangeOnlineFields } from '../../../shared/contract/authentication.ts'
-import { tenantColumns, tenantFields } from '../../../shared/events/tenant-columns.ts'
+import { tenantColumns, tenantFields } from '../../../shared/contract/tenant-columns.ts'
 
 const rows: [name: string, fields: ExchangeOnlineFields, read?: Partial<ExchangeOnlineFields>][] = [
   ['no field', { tenantIds: [], originatorOrganizations: [], alignedSignatures: null }],

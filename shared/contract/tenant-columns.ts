@@ -1,6 +1,6 @@
 /** The columns of what a message shows of its tenant of Exchange Online. Pure. */
-import type { ExchangeOnlineFields } from '../contract/authentication.ts'
-import type { MailEvent } from '../contract/events.ts'
+import type { ExchangeOnlineFields } from './authentication.ts'
+import type { MailEvent } from './events.ts'
 
 type TenantColumns = Pick<MailEvent, 'tenantIds' | 'originatorOrganizations' | 'alignedSignatures'>
 
