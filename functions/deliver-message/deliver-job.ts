@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto'
 import { isContentDeleted } from '../../shared/content/content-reader.ts'
 import { minuteMs } from '../../shared/contract/durations.ts'
-import { type AttemptContext, type DeliveryJob, splitForJobs } from '../../shared/contract/jobs.ts'
+import { type AttemptContext, type DeliveryJob, routeText, splitForJobs } from '../../shared/contract/jobs.ts'
 import type { Attempt, ContentReference, Message, Recipient, Reply } from '../../shared/contract/message.ts'
 import { reply } from '../../shared/mail/reply.ts'
 import type { AttemptClaim, AttemptKey } from '../../shared/messages/attempt-claims.ts'
@@ -378,10 +378,17 @@ const needsReport = (result: RecipientAttempt): boolean =>
   !isDelivered(result) || (result.recipient.notify?.includes('SUCCESS') ?? false)
 
 /** The decision behind the attempts of a job, for their events. */
-export const attemptContext = ({ connector, connectorsVersion, tls }: DeliveryJob): AttemptContext => ({
+export const attemptContext = ({
+  connector,
+  connectorsVersion,
+  tls,
+  route,
+}: DeliveryJob): AttemptContext => ({
   connector: connector?.id ?? null,
   ...(connectorsVersion !== undefined && { connectorsVersion }),
   mode: tls.mode,
+  route: routeText(route),
+  ...(tls.clientCertificate !== null && { clientCertificateSecret: tls.clientCertificate }),
 })
 
 const keyOf = ({ message, attempt }: DeliveryJob, { address }: Recipient): AttemptKey => ({

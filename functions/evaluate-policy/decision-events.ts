@@ -1,8 +1,9 @@
 /** Builds the events of an evaluated job. Pure. */
 import type { MailEvent } from '../../shared/contract/events.ts'
 import type { EvaluationJob } from '../../shared/contract/jobs.ts'
-import { isCanary, type Recipient } from '../../shared/contract/message.ts'
+import { isCanary, type Message, type Recipient } from '../../shared/contract/message.ts'
 import {
+  type ArrivalConnector,
   acceptedEvent,
   attemptEvents,
   type DecidedJob,
@@ -10,17 +11,20 @@ import {
   endOf,
 } from '../../shared/events/mail-events.ts'
 import { type ExecutedVerdict, jobPosition, type Progress } from '../../shared/messages/trace.ts'
+import { inboundByRecipient, matchedConnector } from '../../shared/policy/evaluate.ts'
+import { requiredClientLevel } from '../../shared/policy/required-client-level.ts'
+import type { Snapshot } from '../../shared/policy/snapshot.ts'
 import { isFirstJob } from './first-job.ts'
 
 /**
  * Returns the events of the executed verdicts, of the message if the job is its first, and of the attempts that the job
- * reports. The last two depend on the job only: a repetition has them also when a later job was decided. No event
- * is of a canary.
+ * reports. A repetition has the last two also when a later job was decided. No event is of a canary.
  */
 export function eventsOf(
   job: EvaluationJob,
   executed: readonly ExecutedVerdict[],
   progress: ReadonlyMap<string, Pick<Progress, 'decided'>>,
+  snapshot: Snapshot,
 ): MailEvent[] {
   const { message, recipients, notBefore, attempted, recipientsInAll } = job
   const mailRecipients = recipients.filter((recipient) => !isCanary(message, recipient))
@@ -28,7 +32,13 @@ export function eventsOf(
   const reported = notBefore === null ? mailRecipients : []
   return [
     ...(isFirstJob(job) && mailRecipients.length > 0
-      ? [acceptedEvent(message, recipientsInAll ?? mailRecipients.length)]
+      ? [
+          acceptedEvent(
+            message,
+            recipientsInAll ?? mailRecipients.length,
+            arrivalConnector(snapshot, message, mailRecipients[0]),
+          ),
+        ]
       : []),
     ...reported.flatMap(({ address, lastAttempt }) =>
       lastAttempt === null ? [] : attemptEvents(message, address, lastAttempt, attempted),
@@ -42,6 +52,21 @@ export function eventsOf(
         return stated.map((decided) => decisionEvent(message, recipient, stored, decidedBy, decided))
       }),
   ]
+}
+
+/**
+ * Returns the inbound connector that the event of a decision would name too. The connectors for one recipient stand for
+ * the message: they differ only by their scope.
+ */
+function arrivalConnector(
+  snapshot: Snapshot,
+  message: Message,
+  recipient: Recipient | undefined,
+): ArrivalConnector | null {
+  const connector = matchedConnector(inboundByRecipient(snapshot, message)(recipient?.address ?? ''))
+  return (
+    connector && { id: connector.id, mode: connector.mode, requiredLevel: requiredClientLevel(connector) }
+  )
 }
 
 /**

@@ -102,7 +102,7 @@ export async function evaluateJob(
   const verdicts = executed.map(({ verdict }) => verdict)
   return {
     verdicts,
-    events: eventsOf(job, executed, progress),
+    events: eventsOf(job, executed, progress, snapshot),
     async sendJobs() {
       const { bounce, delivery, evaluation } = dispatch(message, verdicts, now, snapshot.version)
       const isStoredByMailflow = (address: string) => isReportAddress(address, settings)

@@ -5,6 +5,8 @@
  */
 import { createHash } from 'node:crypto'
 import * as z from 'zod'
+import { AuthenticationResult } from './authentication.ts'
+import { CertificateFacts } from './certificate.ts'
 import { PolicySource, TlsLevel } from './message.ts'
 import { Revocation } from './revocation.ts'
 import { TlsResult } from './tls-result.ts'
@@ -26,6 +28,9 @@ export const EventKind = z.enum([
 export type EventKind = z.infer<typeof EventKind>
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/)
+
+/** Characters of a column of a client certificate. Any client can present any certificate. */
+export const maxCertificateColumnLength = 1000
 
 /** The columns, in the order in which Parquet files have them. */
 export const MailEvent = z.object({
@@ -63,12 +68,11 @@ export const MailEvent = z.object({
     .optional()
     .describe('number of changes of connectors and accepted domains before'),
   mode: z.enum(['Enforce', 'ReportOnly']).optional().describe('of the connector that decided'),
-  requiredLevel: TlsLevel.optional().describe('the TLS level that was enforced at the next hop'),
+  requiredLevel: TlsLevel.optional().describe(
+    'the TLS level that was enforced at the next hop; of Accepted and Rejected: that the inbound connector requires of the client',
+  ),
   policySource: PolicySource.optional().describe('the source of that level'),
   tlsVersion: z.string().optional().describe('TLSv1.2 or TLSv1.3; absent in the clear'),
-  tlsResult: TlsResult.optional().describe(
-    'result of the session with the next hop (RFC 8460 §4.3); absent if the session is not known: Amazon SES does not show it',
-  ),
   cipher: z.string().optional(),
   group: z.string().optional().describe('key exchange group of the session with the next hop'),
   signatureAlgorithm: z
@@ -88,16 +92,81 @@ export const MailEvent = z.object({
     .string()
     .optional()
     .describe('trusted, or why its chain does not end at a public root'),
+  clientCertificateCommonName: z
+    .string()
+    .optional()
+    .describe('its common name, if that names the host: the certificate has no alternative names'),
+  clientCertificateValidity: CertificateFacts.shape.validity
+    .exclude(['Valid'])
+    .optional()
+    .describe('absent: the session was within its dates'),
+  clientAuth: z
+    .boolean()
+    .optional()
+    .describe('whether it may be used for client authentication (RFC 5280 §4.2.1.12)'),
   serverCertificateSha256: sha256.optional().describe('the certificate that the next hop presented'),
   serverCertificateNames: z.string().optional().describe('its DNS names, separated by a space'),
   serverCertificateIssuer: z.string().optional(),
-  serverCertificateVerdict: z.string().optional(),
+  serverCertificateVerdict: z
+    .string()
+    .optional()
+    .describe('trusted, or why its chain does not end at a trust anchor of the session'),
+  serverCertificateCommonName: z
+    .string()
+    .optional()
+    .describe('its common name, if that names the host: the certificate has no alternative names'),
+  trustAnchors: z
+    .string()
+    .optional()
+    .describe(
+      "digest of the connector's authorities, the trust anchors of the session; absent: public roots",
+    ),
   revocation: Revocation.shape.status.optional().describe("of the peer's certificate chain"),
+  tlsResult: TlsResult.exclude(['success'])
+    .optional()
+    .describe(
+      'result of the session with the next hop (RFC 8460 §4.3), if it is not success. A Delivered event with neither tlsVersion nor tlsResult went through Amazon SES, which does not show its session',
+    ),
+  requiredTlsVersion: z.enum(['TLSv1.3']).optional().describe('absent: TLSv1.2, where TLS was required'),
+  requireTls: z.boolean().optional().describe('true: the message was sent with REQUIRETLS (RFC 8689)'),
+  tlsRequiredNo: z
+    .boolean()
+    .optional()
+    .describe("true: the message's TLS-Required: No (RFC 8689) disabled DANE and MTA-STS in this attempt"),
+  dmarc: AuthenticationResult.optional().describe('result of DMARC; absent: not checked'),
+  fromDomain: z
+    .string()
+    .optional()
+    .describe('domain of From:, where DMARC was checked; absent: there is not exactly one'),
+  tenantIds: z
+    .string()
+    .optional()
+    .describe('X-MS-Exchange-CrossTenant-Id, empty if there is none; absent: not read'),
+  originatorOrganizations: z.string().optional().describe('X-OriginatorOrg, as tenantIds'),
+  alignedSignatures: z
+    .string()
+    .optional()
+    .describe(
+      'domains with a valid DKIM signature that is aligned with From:; absent: not checked for a tenant',
+    ),
   clientIp: z
     .string()
     .optional()
     .describe('the client; for rejections that are counted together, its network'),
   host: z.string().optional().describe('the next hop'),
+  route: z
+    .string()
+    .optional()
+    .describe('how the next hop was found: Mx, Ses, TlsReports, or the smart hosts, such as mx.example:25'),
+  nextHops: z
+    .int()
+    .positive()
+    .optional()
+    .describe('number of next hops of the attempt, if there are several'),
+  clientCertificateSecret: z
+    .string()
+    .optional()
+    .describe('the secret with the certificate for a next hop that requests one'),
   helo: z.string().optional(),
   stage: z
     .enum(['Connect', 'Hello', 'StartTls', 'Mail', 'Rcpt', 'Data'])

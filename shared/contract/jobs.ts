@@ -45,6 +45,10 @@ export const Route = z.discriminatedUnion('kind', [
 ])
 export type Route = z.infer<typeof Route>
 
+/** Writes a route for its event: the smart hosts in the order of the connector, otherwise the kind of the route. */
+export const routeText = (route: Route): string =>
+  route.kind === 'SmartHosts' ? route.hosts.map(({ host, port }) => `${host}:${port}`).join(' ') : route.kind
+
 /** Whether a policy of the recipient's domain is used. Without one, `Mandatory` lets the message wait. */
 export const PublishedPolicyMode = z.enum(['Opportunistic', 'Mandatory', 'None'])
 
@@ -79,6 +83,10 @@ export const AttemptContext = z.object({
   connector: z.string().nullable(),
   connectorsVersion: z.int().nonnegative().optional(),
   mode: TlsRequirement.shape.mode,
+  /** As `routeText` writes it. */
+  route: z.string().optional(),
+  /** The last part of the name of the secret with the client certificate. */
+  clientCertificateSecret: z.string().optional(),
 })
 export type AttemptContext = z.infer<typeof AttemptContext>
 

@@ -163,7 +163,15 @@ export const AttemptTls = z.object({
   fingerprint256: z.string().nullable().describe('SHA-256 of the certificate'),
   revocation: Revocation.optional().describe('of the chain; absent if it was not checked'),
   certificate: z
-    .object({ names: z.array(z.string()), issuer: z.string(), verdict: z.string() })
+    .object({
+      names: z.array(z.string()),
+      /** Present if there are no alternative names. */
+      commonName: z.string().optional(),
+      issuer: z.string(),
+      verdict: z.string(),
+      /** Digest of the trust anchors of the verdict; absent: the public roots. */
+      trustAnchors: z.string().optional(),
+    })
     .optional()
     .describe(
       'DNS names and issuer of the certificate, and whether its chain is trusted by the requirement; internal',
@@ -198,6 +206,12 @@ export const Attempt = z.object({
   policy: TlsLevel,
   /** The source of the requirement for that level. */
   policySource: PolicySource.nullable().default(null),
+  /** The version that the enforced level requires; absent: TLSv1.2. */
+  requiredTlsVersion: z.literal('TLSv1.3').optional(),
+  /** The header field TLS-Required: No disabled the policies of the recipient's domain; otherwise absent. */
+  tlsRequiredNo: z.literal(true).optional(),
+  /** Number of next hops, if there are several. */
+  nextHops: z.int().positive().optional(),
   /** The level that was only reported: a connector in ReportOnly mode, or an MTA-STS policy in mode `testing`. */
   reportOnlyLevel: TlsLevel.nullable().default(null),
   /** Result type of RFC 8460 §4.3; null when no session can be assessed, and with SES. */

@@ -71,7 +71,7 @@ recipients AS (
     coalesce(${lastOf('reason', 'Bounced')}, ${lastOf('reason', 'Decided')}) AS reason,
     coalesce(${lastOf('reply', 'Bounced')}, ${lastOf('reply', ...attempts)}) AS reply,
     ${lastOf('host', ...attempts)} AS host,
-    ${lastOf("CASE WHEN tlsResult IS NOT NULL THEN coalesce(tlsVersion, 'None') END", ...attempts)} AS serverTls,
+    ${lastOf("coalesce(tlsVersion, CASE WHEN tlsResult IS NOT NULL THEN 'None' END)", ...attempts)} AS serverTls,
     ${lastOf('verified', ...attempts)} AS verified,
     ${lastOf('inboundConnector', 'Decided', 'Bounced')} AS inboundConnector,
     ${lastOf('outboundConnector', 'Decided', 'Bounced', ...attempts)} AS outboundConnector

@@ -2,27 +2,58 @@
  * Builds the events of accepted mail from its facts. A repeated job states the same facts, so it builds events with the
  * same ids. Pure.
  */
+import type { MessageAuthentication } from '../contract/authentication.ts'
 import type { MailEvent } from '../contract/events.ts'
 import type { AttemptContext, DsnKind } from '../contract/jobs.ts'
-import type { Attempt, AttemptTls, Message, Recipient } from '../contract/message.ts'
+import type { Attempt, AttemptTls, Message, Recipient, TlsLevel } from '../contract/message.ts'
+import { tenantColumns } from '../contract/tenant-columns.ts'
 import { domainOf } from '../mail/address.ts'
 import { formatReply } from '../mail/reply.ts'
 import { clientTlsColumns } from './client-tls-columns.ts'
 import { createEvent, type EventFields } from './create-event.ts'
 
-/** @param recipients number of recipients of the message */
-export function acceptedEvent(message: Message, recipients: number): MailEvent {
-  const { id, receivedAt, source, tls, attributedTo } = message
+/** The connector that applied on arrival, and what it requires of the client. */
+export interface ArrivalConnector {
+  id: string
+  mode: 'Enforce' | 'ReportOnly'
+  requiredLevel: TlsLevel
+}
+
+/**
+ * @param recipients number of recipients of the message
+ * @param connector null if none applied
+ */
+export function acceptedEvent(
+  message: Message,
+  recipients: number,
+  connector: ArrivalConnector | null,
+): MailEvent {
+  const { id, receivedAt, source, tls, envelope, authentication, exchangeOnline } = message
   return createEvent('Accepted', [id], {
     at: receivedAt,
     ...messageColumns(message),
-    ...partnerColumn(message.envelope.mailFrom),
+    ...partnerColumn(envelope.mailFrom),
     recipients,
-    ...(attributedTo !== null && { inboundConnector: attributedTo }),
-    ...clientTlsColumns(tls),
+    ...arrivalColumns(connector),
+    ...clientTlsColumns(tls, new Date(receivedAt)),
+    ...(envelope.requireTls && { requireTls: true }),
+    ...(authentication?.dmarc && dmarcColumns(authentication.dmarc)),
+    ...(exchangeOnline && tenantColumns(exchangeOnline)),
     ...(source && { helo: source.helo }),
   })
 }
+
+const arrivalColumns = (connector: ArrivalConnector | null) =>
+  connector && {
+    inboundConnector: connector.id,
+    mode: connector.mode,
+    requiredLevel: connector.requiredLevel,
+  }
+
+const dmarcColumns = ({ result, fromDomain }: NonNullable<MessageAuthentication['dmarc']>) => ({
+  dmarc: result,
+  ...(fromDomain !== null && { fromDomain }),
+})
 
 /** A recorded decision. `at`: its time, ISO 8601. */
 export interface DecisionFacts {
@@ -134,14 +165,25 @@ const contextColumns = (context: AttemptContext | undefined): Partial<EventField
         ...(context.connector !== null && { outboundConnector: context.connector }),
         ...(context.connectorsVersion !== undefined && { connectorsVersion: context.connectorsVersion }),
         mode: context.mode,
+        ...(context.route !== undefined && { route: context.route.slice(0, maxRouteLength) }),
+        ...(context.clientCertificateSecret !== undefined && {
+          clientCertificateSecret: context.clientCertificateSecret,
+        }),
       }
 
-function sessionColumns({ host, policy, policySource, tls, tlsResult }: Attempt): Partial<EventFields> {
+/** Characters of the smart hosts of a connector. */
+export const maxRouteLength = 1000
+
+function sessionColumns(attempt: Attempt): Partial<EventFields> {
+  const { host, policy, policySource, tls, tlsResult, requiredTlsVersion, tlsRequiredNo, nextHops } = attempt
   return {
     ...(host !== null && { host }),
     requiredLevel: policy,
     ...(policySource !== null && { policySource }),
-    ...(tlsResult !== null && { tlsResult }),
+    ...(tlsResult !== null && tlsResult !== 'success' && { tlsResult }),
+    ...(requiredTlsVersion && { requiredTlsVersion }),
+    ...(tlsRequiredNo && { tlsRequiredNo }),
+    ...(nextHops !== undefined && { nextHops }),
     ...(tls !== null && serverTlsColumns(tls)),
   }
 }
@@ -159,6 +201,8 @@ function serverTlsColumns(tls: AttemptTls): Partial<EventFields> {
       serverCertificateNames: certificate.names.join(' '),
       serverCertificateIssuer: certificate.issuer,
       serverCertificateVerdict: certificate.verdict,
+      ...(certificate.commonName !== undefined && { serverCertificateCommonName: certificate.commonName }),
+      ...(certificate.trustAnchors !== undefined && { trustAnchors: certificate.trustAnchors }),
     }),
     ...(revocation && { revocation: revocation.status }),
   }

@@ -315,7 +315,9 @@ const inProgressAttempt = {
   durationMs: null,
 } as const
 
-function endedAttempt({ dsnPassedOn: _, unanswered: _u, lost: _l, ...attempt }: Attempt): AttemptEntry {
+function endedAttempt(ended: Attempt): AttemptEntry {
+  const { dsnPassedOn: _, unanswered: _u, lost: _l, ...shown } = ended
+  const { requiredTlsVersion: _v, tlsRequiredNo: _n, nextHops: _h, ...attempt } = shown
   const { certificate: _c, ...tls } = attempt.tls ?? {}
   return {
     ...attempt,

@@ -17,6 +17,7 @@ import { requiredLevel } from '../policy/mandatory-policies.ts'
 import {
   decideHop,
   type HopDecision,
+  isWaived,
   serverNameFor,
   usesPublishedPolicies,
 } from '../policy/transport-security.ts'
@@ -28,6 +29,7 @@ import {
   requiresVerification,
   type TlsFault,
 } from '../tls/requirement.ts'
+import { trustAnchorsDigest } from '../tls/trust-anchors-digest.ts'
 import type { AttemptBudget } from './attempt-budget.ts'
 import type { BatchOpening, LentSession } from './batch-sessions.ts'
 import { traitsOf } from './esmtp.ts'
@@ -148,6 +150,8 @@ interface AttemptContext {
   mail: OutboundMessage
   plan: AttemptPlan
   options: SmtpDeliveryOptions
+  /** Number of next hops. */
+  nextHops: number
 }
 
 async function deliver(
@@ -182,7 +186,7 @@ async function tryHops(
   if ('kind' in plan) return outcomesWithReply(plan.reply)
   const failures: Outcome[] = []
   for (const hop of hopsResult.hops) {
-    const result = await tryHop(hop, { mail, plan, options })
+    const result = await tryHop(hop, { mail, plan, options, nextHops: hopsResult.hops.length })
     if (result instanceof Map) return result
     failures.push(result)
     if (options.signal.aborted || options.budget?.signal.aborted) break
@@ -246,7 +250,7 @@ export function selectOutcome(failures: readonly Outcome[]): Outcome {
 async function tryHop(hop: NextHop, context: AttemptContext): Promise<Outcomes | Outcome> {
   const { mail, plan } = context
   const decision = decideHop(mail.tls, plan.senderRequest, { ...hop, domain: plan.domain }, plan.mtaSts)
-  const fields = hopFields(hop, decision)
+  const fields = hopFields(hop, decision, context)
   if (decision.kind === 'Refuse') {
     recordSession(context, hop, decision, { tls: null, result: decision.fault.result, fault: decision.fault })
     const { outcome, fault } = decision
@@ -279,7 +283,7 @@ async function tryOverSession(
   context: AttemptContext,
 ): Promise<Outcomes | Outcome | 'NotBegun' | 'ChunkingRefused'> {
   const { mail, plan, options } = context
-  const fields = hopFields(hop, decision)
+  const fields = hopFields(hop, decision, context)
   const sessionOptions = sessionOptionsFor(hop, decision, plan, options)
   if (avoidsChunking) sessionOptions.avoidsChunking = async () => true
   const opening = await open(hop, sessionOptions, mustBeNew, options)
@@ -318,13 +322,19 @@ const open = (
   options: SmtpDeliveryOptions,
 ): Promise<BatchOpening> => (options.open ? options.open(hop, session, mustBeNew) : openSession(hop, session))
 
-const hopFields = (hop: NextHop, decision: HopDecision) => ({
+const hopFields = (hop: NextHop, decision: HopDecision, { plan, nextHops }: AttemptContext) => ({
   host: hop.host,
   ip: hop.ip,
   policy: decision.enforced.level,
   policySource: decision.enforced.source,
+  ...(requiresNewest(decision.enforced) && { requiredTlsVersion: 'TLSv1.3' as const }),
+  ...(isWaived(plan.senderRequest) && { tlsRequiredNo: true as const }),
+  ...(nextHops > 1 && { nextHops }),
   reportOnlyLevel: (decision.kind === 'Try' && decision.reportOnlyRequirements[0]?.requirement.level) || null,
 })
+
+const requiresNewest = (enforced: HopRequirement): boolean =>
+  forcesTls(enforced) && enforced.minimumTlsVersion === 'TLSv1.3'
 
 export function sessionOptionsFor(
   hop: NextHop,
@@ -431,8 +441,11 @@ function toAttemptTls(
     ...(certificate && {
       certificate: {
         names: certificate.subjectAltNames,
+        ...(tls.names.subjectAltNames.length === 0 &&
+          tls.names.commonName !== null && { commonName: tls.names.commonName }),
         issuer: certificate.issuer,
         verdict: tls.trustError === null ? 'trusted' : toSingleLine(tls.trustError, maxDetailLength),
+        ...(tls.trustedBy.length > 0 && { trustAnchors: trustAnchorsDigest(tls.trustedBy) }),
       },
     }),
   }

@@ -2,7 +2,7 @@
  * Decides for each recipient to deliver, defer or bounce, before the first attempt and after each attempt. No other
  * code decides this. Pure: the same connectors, facts and time always give the same verdicts.
  */
-import type { OutboundConnector } from '../connectors/schema.ts'
+import type { InboundConnector, OutboundConnector } from '../connectors/schema.ts'
 import { hourMs } from '../contract/durations.ts'
 import type { Route, TlsRequirement } from '../contract/jobs.ts'
 import { type Attempt, isCanary, type Message, type Recipient, type Reply } from '../contract/message.ts'
@@ -269,14 +269,9 @@ function commonFieldsOf(
   const keptRequirement = kept !== null && lowered.length > 0 ? kept.requirement : null
   const decider = keptRequirement?.connector ?? outbound
   const tls = keptRequirement?.tls ?? outbound
-  const inboundConnector =
-    inbound.violation?.connector ??
-    inbound.partner ??
-    inbound.attributedTo ??
-    inbound.reportedViolation?.connector
   return {
     recipient,
-    connectors: { inbound: inboundConnector?.id ?? null, outbound: decider?.id ?? null },
+    connectors: { inbound: matchedConnector(inbound)?.id ?? null, outbound: decider?.id ?? null },
     reportOnly: inbound.reportedViolation?.reason ?? null,
     decidedBy: decider?.name ?? null,
     lowered,
@@ -284,6 +279,15 @@ function commonFieldsOf(
     newRequirement: kept === null ? keptRequirementOf(outbound) : null,
   }
 }
+
+/** The inbound connector of a verdict. */
+export const matchedConnector = ({
+  violation,
+  partner,
+  attributedTo,
+  reportedViolation,
+}: InboundEvaluation): InboundConnector | null =>
+  violation?.connector ?? partner ?? attributedTo ?? reportedViolation?.connector ?? null
 
 function bounce(common: CommonFields, reason: Reason, finalReply: Reply, explanation: string): Bounce {
   return { ...common, action: 'Bounce', reason, reply: finalReply, explanation }

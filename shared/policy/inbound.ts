@@ -161,6 +161,10 @@ function dmarcViolations(
   })
 }
 
+/** Whether the connector that identifies the client still needs the message's content for that. */
+export const isProvisional = ({ tenant }: Pick<InboundEvaluation, 'tenant'>): boolean =>
+  tenant?.finding.kind === 'Undetermined'
+
 /** Evaluates the connectors for a recipient's address, once for each recipient domain that a connector's scope names. */
 export function evaluationByDomain(
   snapshot: Snapshot,
@@ -306,7 +310,8 @@ function* findByCertificate(onPremises: OnPremises, { presented }: ClientSession
     if (identifiesClient(rule.connector, presented)) yield rule
 }
 
-function* certificateCandidates(
+/** The connectors that may accept the certificate, by its fingerprint and names; a connector may occur twice. */
+export function* certificateCandidates(
   { byFingerprint, byName, byParent }: OnPremises,
   presented: PresentedCertificate,
 ) {

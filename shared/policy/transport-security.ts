@@ -90,6 +90,10 @@ export const isEnforced = (
   tls: Pick<TlsRequirement, 'level' | 'mode' | 'smtpDaneMode' | 'mtaStsMode'>,
 ): boolean => tls.mode === 'Enforce' && (tls.level !== 'Opportunistic' || hasMandatoryPolicy(tls))
 
+/** Whether the message does without the policies of the recipient's domain. REQUIRETLS takes precedence (RFC 8689 §4.1). */
+export const isWaived = ({ tlsRequiredNo, requireTls }: SenderRequest): boolean =>
+  tlsRequiredNo && !requireTls
+
 function connectorRequirement(tls: TlsRequirement): HopRequirement {
   return {
     level: tls.level,
@@ -112,16 +116,15 @@ function applyPrecedence(
   published: PublishedRequirement,
   senderRequest: SenderRequest,
 ): HopDecision {
-  const isWaived = senderRequest.tlsRequiredNo && !senderRequest.requireTls
   if (isEnforced(tls)) {
     // Without tlsSettings, the domain's other policies still apply: MTA-STS must not override DANE (RFC 8461 §2).
-    const isAdded = tls.level === 'Opportunistic' && !isWaived && published.kind !== 'Nothing'
+    const isAdded = tls.level === 'Opportunistic' && !isWaived(senderRequest) && published.kind !== 'Nothing'
     return enforceAll(isAdded ? [...required, published] : required)
   }
   // REQUIRETLS uses the connector's trust anchors even where the connector requires nothing itself.
   const fallback = tls.level === 'Opportunistic' ? connectorRequirement(tls) : opportunistic
   const reportOnlyRequirements = asReportOnlyRequirement(required)
-  if (isWaived)
+  if (isWaived(senderRequest))
     return {
       kind: 'Try',
       enforced: fallback,

@@ -5,7 +5,7 @@
 import type { CertificateSummary } from '../contract/certificate.ts'
 import { replaceInvisible } from '../mail/peer-text.ts'
 
-const maxNames = 20
+export const maxSummaryNames = 20
 const maxNameLength = 255
 const maxSerialLength = 64
 
@@ -15,7 +15,7 @@ export function summaryOf(certificate: CertificateSummary): CertificateSummary {
   return {
     subject: bounded(subject),
     issuer: bounded(issuer),
-    subjectAltNames: subjectAltNames.slice(0, maxNames).map(bounded),
+    subjectAltNames: subjectAltNames.slice(0, maxSummaryNames).map(bounded),
     serial: bounded(serial).slice(0, maxSerialLength),
     fingerprint256,
     notBefore,

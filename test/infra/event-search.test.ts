@@ -73,11 +73,7 @@ test('a unit that searches gets exactly the permissions that Athena needs, on th
     ]),
     [
       [
-        [
-          'athena:GetQueryExecution',
-          'athena:GetQueryResults',
-          'athena:StartQueryExecution',
-        ],
+        ['athena:GetQueryExecution', 'athena:GetQueryResults', 'athena:StartQueryExecution'],
         ['arn:<AWS::Partition>:athena:<AWS::Region>:<AWS::AccountId>:workgroup/Mailflow-searches'],
         undefined,
       ],

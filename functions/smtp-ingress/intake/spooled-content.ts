@@ -7,14 +7,21 @@ import {
   ContentDigester,
   type LargeContent,
 } from '../../../shared/content/large-content.ts'
+import type { ExchangeOnlineFields } from '../../../shared/contract/authentication.ts'
 import { insufficientSpool, type Refusal, spoolUnavailable } from '../replies.ts'
 import { SpoolError, type SpoolFile } from './spool.ts'
 
 /** A refusal, and the internal error behind it, for the log only. */
 export interface RefusalWithCause extends Refusal {
   cause?: unknown
-  /** Further fields for the log. */
-  details?: { recipient?: string; connector?: string | null; explanation?: string; tenant?: string }
+  /** Further fields for the log; `exchangeOnline` for the event only. */
+  details?: {
+    recipient?: string
+    connector?: string | null
+    explanation?: string
+    tenant?: string
+    exchangeOnline?: ExchangeOnlineFields | null
+  }
 }
 
 /** @param error thrown by the spool */

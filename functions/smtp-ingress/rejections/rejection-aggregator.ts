@@ -118,10 +118,11 @@ const verdictColumns = (at: number) =>
   ({ at: new Date(at).toISOString(), decision: 'Refuse', state: 'Rejected' }) as const
 
 /** The columns that rejections counted together have in common; `at` is the first one's. */
-const columnsOf = ({ at, stage, reason, reply, connector }: Rejection): EventFields => ({
+const columnsOf = ({ at, stage, reason, reply, connector, requiredLevel }: Rejection): EventFields => ({
   ...verdictColumns(at),
   stage,
   reason,
   ...(reply !== undefined && { reply }),
   ...(connector !== undefined && { inboundConnector: connector, mode: 'Enforce' }),
+  ...(requiredLevel !== undefined && { requiredLevel }),
 })

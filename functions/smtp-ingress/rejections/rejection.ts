@@ -3,6 +3,7 @@
  * and why, also if the cause is a failure of the gateway itself.
  */
 import type { MailEvent } from '../../../shared/contract/events.ts'
+import type { TlsLevel } from '../../../shared/contract/message.ts'
 import type { EventFields } from '../../../shared/events/create-event.ts'
 import { canaryUnavailable, type Refusal, timedOut } from '../replies.ts'
 import type { HandshakeFailure } from '../tls/handshake-failure.ts'
@@ -27,6 +28,8 @@ export interface Rejection {
   reply?: string
   /** Id of the connector that refused. */
   connector?: string
+  /** The TLS level that this connector requires of the client. */
+  requiredLevel?: TlsLevel
   /** Returns the columns that are dropped when rejections are counted together. */
   details(): Partial<EventFields>
 }

@@ -3,7 +3,7 @@ import type { TLSSocket } from 'node:tls'
 import type * as z from 'zod'
 import type { InboundConnector } from '../../../shared/connectors/schema.ts'
 import { type IngressEnvironment, postmasterSettings } from '../../../shared/contract/environment.ts'
-import { noTls, type Reply, type TlsFacts } from '../../../shared/contract/message.ts'
+import { noTls, type Reply, type TlsFacts, type TlsLevel } from '../../../shared/contract/message.ts'
 import { canaryIdOf } from '../../../shared/mail/canary-address.ts'
 import { receivedHeader } from '../../../shared/mail/received-header.ts'
 import { isPermanent } from '../../../shared/mail/reply.ts'
@@ -15,6 +15,7 @@ import {
 import { connectorsCheckingRevocation, withRevocation } from '../../../shared/policy/client-revocation.ts'
 import { type InboundEvaluation, recipientScope } from '../../../shared/policy/inbound.ts'
 import { type PostmasterSettings, resolvePostmaster } from '../../../shared/policy/postmaster.ts'
+import { requiredClientLevel } from '../../../shared/policy/required-client-level.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
 import type { ConnectionPolicy, Peer } from '../connection/connection.ts'
 import type { MessageWithoutContent } from '../intake/evaluation-jobs.ts'
@@ -245,12 +246,15 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
           recordAccepted(this.#parts, message, fields)
           return queuedAs(message.id)
         }
-        const { recipient, connector, ...logFields } = outcome.details ?? {}
+        const { recipient, connector, exchangeOnline, ...logFields } = outcome.details ?? {}
         return this.#refuse(outcome, {
           stage: 'Data',
           sender,
           recipient: recipient ?? onlyRecipient,
+          recipients: distinct.length,
           connector,
+          requiredLevel: requiredLevelOf(connector, assessment.snapshot),
+          exchangeOnline,
           direction: message.direction,
           connectorsVersion: assessment.snapshot.version,
           size: incoming.receivedOctets,
@@ -387,6 +391,7 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
       this.#refuseRecipient(refusal, recipient.address, {
         direction: confirmedOwner(evaluation) === null ? 'Incoming' : 'Originating',
         connectorsVersion: snapshot.version,
+        requiredLevel: requiredLevelOf(fields.connector, snapshot),
         ...fields,
       })
     if (this.#tls.clientCertificate === null && dependsOnCertificate(evaluation, decision)) {
@@ -489,6 +494,11 @@ export class ConnectorSessionPolicy implements ConnectionPolicy {
     const clientName = this.#clientName
     return { ip: this.#peer.ip, tls: this.#tls, mailFrom: this.#mailFrom, clientName }
   }
+}
+
+const requiredLevelOf = (connector: string | null | undefined, { all }: Snapshot): TlsLevel | undefined => {
+  const rule = typeof connector === 'string' ? all.inbound.get(connector) : undefined
+  return rule && requiredClientLevel(rule.connector)
 }
 
 /** Whether a certificate might change the decision. Also true for a violation whose mail would be accepted and held. */

@@ -9,13 +9,13 @@ import { readExchangeOnlineFields } from '../../../shared/mail/exchange-online-f
 import { isPermanent } from '../../../shared/mail/reply.ts'
 import { admitRecipient } from '../../../shared/policy/admit-recipient.ts'
 import { toPresentedCertificate } from '../../../shared/policy/client-certificate.ts'
-import type { InboundEvaluation, Session } from '../../../shared/policy/inbound.ts'
+import { type InboundEvaluation, isProvisional, type Session } from '../../../shared/policy/inbound.ts'
 import type { PostmasterSettings } from '../../../shared/policy/postmaster.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
 import type { ReceivedContent } from '../intake/received-content.ts'
 import type { RefusalWithCause } from '../intake/spooled-content.ts'
 import { connectorsUnavailable, tenantUndetermined } from '../replies.ts'
-import { isProvisional, SenderAssessment } from './sender-assessment.ts'
+import { SenderAssessment } from './sender-assessment.ts'
 import type { SignatureVerifier } from './signature-verifier.ts'
 import type { WatchedConnectors } from './watched-connectors.ts'
 
@@ -119,6 +119,7 @@ function decideFor(
 ): ContentDecision {
   const { snapshot, session } = assessment
   const evaluations = recipients.map((address) => assessment.evaluationFor(address))
+  const exchangeOnline = session.content?.exchangeOnline ?? null
   for (const [index, recipient] of recipients.entries()) {
     const evaluation = evaluations[index] as InboundEvaluation
     const decision = admitRecipient(snapshot, evaluation, recipient, postmaster)
@@ -127,10 +128,9 @@ function decideFor(
     const isUndetermined = verified === 'TimedOut' || verified?.isTemporary === true
     const needsTenant = decision.reason === 'RelayDenied' && evaluation.tenant !== null
     const { reason, reply } = needsTenant && isUndetermined ? tenantUndetermined : decision
-    const details = { recipient, connector, explanation, ...tenantDetails(evaluation) }
+    const details = { recipient, connector, explanation, exchangeOnline, ...tenantDetails(evaluation) }
     return { action: 'Refuse', refusal: { reason, reply, details }, refused: { assessment, recipient } }
   }
-  const exchangeOnline = session.content?.exchangeOnline ?? null
   return { action: 'Accept', evaluations, exchangeOnline, ...evidenceOf(evaluations) }
 }
 

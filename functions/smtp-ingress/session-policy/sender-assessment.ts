@@ -3,6 +3,7 @@ import type { Message } from '../../../shared/contract/message.ts'
 import {
   evaluateInbound,
   type InboundEvaluation,
+  isProvisional,
   recipientScope,
   type Session,
 } from '../../../shared/policy/inbound.ts'
@@ -31,10 +32,6 @@ export class SenderAssessment {
     return evaluation
   }
 }
-
-/** Whether the connector that identifies the client still needs the message's content for that. */
-export const isProvisional = ({ tenant }: InboundEvaluation): boolean =>
-  tenant?.finding.kind === 'Undetermined'
 
 /** The connector that identifies the client, without one that still needs the message's content for that. */
 export const confirmedOwner = (evaluation: InboundEvaluation): InboundEvaluation['attributedTo'] =>

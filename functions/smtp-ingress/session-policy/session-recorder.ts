@@ -1,6 +1,8 @@
 /** Counts and logs accepted messages and refusals, and reports rejections. Only the reply reaches the client. */
-import type { Message, TlsFacts } from '../../../shared/contract/message.ts'
+import type { ExchangeOnlineFields } from '../../../shared/contract/authentication.ts'
+import type { Message, TlsFacts, TlsLevel } from '../../../shared/contract/message.ts'
 import { Metric } from '../../../shared/contract/metrics.ts'
+import { tenantColumns } from '../../../shared/contract/tenant-columns.ts'
 import { clientTlsColumns } from '../../../shared/events/client-tls-columns.ts'
 import { domainOf } from '../../../shared/mail/address.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
@@ -36,6 +38,12 @@ export interface RefusedSession {
 
 export interface RecordedRefusal extends RefusalContext {
   connector?: string | null | undefined
+  /** Of the connector. */
+  requiredLevel?: TlsLevel | undefined
+  /** Number of recipients of a message that is refused at the end of data. */
+  recipients?: number | undefined
+  /** Null if the fields were not read. */
+  exchangeOnline?: ExchangeOnlineFields | null | undefined
   direction?: Message['direction'] | undefined
   connectorsVersion?: number | undefined
   /** Octets, as announced or received. */
@@ -119,10 +127,10 @@ export function recordHandshakeFailure(
   if (reason !== null) rejections.report(rejectionOf(session, reason, { stage: 'StartTls' }, now()))
 }
 
-function rejectionOf(
+export function rejectionOf(
   { ip, tls, clientName }: RefusedSession,
   reason: string,
-  { stage, sender, recipient, connector, ...recorded }: RecordedRefusal,
+  { stage, sender, recipient, connector, requiredLevel, ...recorded }: RecordedRefusal,
   at: Date,
 ): Rejection {
   return {
@@ -131,8 +139,9 @@ function rejectionOf(
     stage,
     reason,
     ...(typeof connector === 'string' && { connector }),
+    ...(requiredLevel !== undefined && { requiredLevel }),
     details() {
-      const { direction, connectorsVersion, size, headerMessageId } = recorded
+      const { direction, connectorsVersion, recipients, size, headerMessageId, exchangeOnline } = recorded
       const partner = sender === undefined ? null : domainOf(sender)
       return {
         ...(clientName !== '' && { helo: clientName }),
@@ -141,9 +150,11 @@ function rejectionOf(
         ...(recipient !== undefined && { recipient }),
         ...(direction !== undefined && { direction }),
         ...(connectorsVersion !== undefined && { connectorsVersion }),
+        ...(recipients !== undefined && { recipients }),
         ...(size !== undefined && { size }),
         ...(headerMessageId !== undefined && { headerMessageId }),
-        ...clientTlsColumns(tls),
+        ...clientTlsColumns(tls, at),
+        ...(exchangeOnline && tenantColumns(exchangeOnline)),
       }
     },
   }

@@ -136,7 +136,7 @@ describe('a delivery job', () => {
           message: job.message,
           recipients: [{ ...recipient({ address: 'b@partner.example' }), attempts: 1, lastAttempt: attempt }],
           notBefore: null,
-          attempted: { connector: null, connectorsVersion: 1, mode: 'Enforce' },
+          attempted: { connector: null, connectorsVersion: 1, mode: 'Enforce', route: 'Mx' },
         },
       ],
     )
@@ -599,7 +599,12 @@ describe('the events of a delivery job', () => {
     assert.deepEqual(await eventsOf(failing, reporting), [])
     const [{ job: report } = assert.fail('no report')] = reporting.evaluation.take()
     assert.equal(report.recipients[0]?.lastAttempt?.lost, 1)
-    assert.deepEqual(report.attempted, { connector: null, connectorsVersion: 1, mode: 'Enforce' })
+    assert.deepEqual(report.attempted, {
+      connector: null,
+      connectorsVersion: 1,
+      mode: 'Enforce',
+      route: 'Mx',
+    })
   })
 
   it('do not contain a delivery that is reported, and contain it once evaluate-policy has recorded it', async () => {

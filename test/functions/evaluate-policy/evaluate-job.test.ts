@@ -497,6 +497,24 @@ describe('the events of a job', () => {
       assert.deepEqual(ids((await evaluate(first, receivedAt)).events), expected)
   })
 
+  test('name the inbound connector on arrival, its mode and its level: the same as its decision', async () => {
+    const { evaluate } = unit()
+    const contoso = inbound({ requireTls: true, mode: 'ReportOnly' })
+    const mail = authenticatedMessage({ id: nextId(), mailFrom: 'a@contoso.example' })
+    const [accepted, bounced] = (
+      await evaluate(
+        { message: mail, recipients: [northwind()], notBefore: null },
+        receivedAt,
+        snapshot({ inbound: [contoso] }),
+      )
+    ).events
+    assert.deepEqual(
+      [accepted?.inboundConnector, accepted?.mode, accepted?.requiredLevel],
+      ['id-contoso', 'ReportOnly', 'EncryptionOnly'],
+    )
+    assert.deepEqual([bounced?.kind, bounced?.inboundConnector], ['Bounced', 'id-contoso'])
+  })
+
   test('of a first job that is decided again hours later, or of a timer, are at the time at which it was due', async () => {
     const { evaluate } = unit()
     const id = nextId()

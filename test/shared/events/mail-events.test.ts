@@ -10,7 +10,15 @@ import {
   decisionEvent,
   notifiedEvent,
 } from '../../../shared/events/mail-events.ts'
-import { attempt, message, overTls, overTlsWith, receivedAt, recipient } from '../../support/fixtures.ts'
+import {
+  attempt,
+  authenticated,
+  message,
+  overTls,
+  overTlsWith,
+  receivedAt,
+  recipient,
+} from '../../support/fixtures.ts'
 
 const at = receivedAt.toISOString()
 const mail = message({ headerMessageId: '<a1@elsewhere.example>' })
@@ -56,18 +64,56 @@ describe('an Accepted event', () => {
         clientCertificateSubject: 'CN=mail.contoso.example',
         clientCertificateIssuer: 'CN=Some Public CA',
         clientCertificateVerdict: 'CERT_HAS_EXPIRED',
+        clientAuth: true,
         revocation: 'Good',
       },
     ],
     [
-      'of a client that an OnPremises connector identified',
-      { attributedTo: 'id-own' },
-      { inboundConnector: 'id-own' },
+      'of a client with an expired certificate without names, which is not for clients',
+      {
+        tls: overTlsWith({ subjectAltNames: [], notAfter: '2026-01-15T11:59:59.000Z', clientAuth: false }),
+      },
+      {
+        tlsVersion: 'TLSv1.3',
+        cipher: 'TLS_AES_256_GCM_SHA384',
+        clientCertificateSha256: 'ab'.repeat(32),
+        clientCertificateNames: '',
+        clientCertificateCommonName: 'mail.contoso.example',
+        clientCertificateSubject: 'CN=mail.contoso.example',
+        clientCertificateIssuer: 'CN=Some Public CA',
+        clientCertificateVerdict: 'trusted',
+        clientCertificateValidity: 'Expired',
+        clientAuth: false,
+      },
+    ],
+    [
+      'with REQUIRETLS and a result of DMARC',
+      {
+        envelope: { ...mail.envelope, requireTls: true },
+        authentication: authenticated('fail', 'other.example'),
+      },
+      { requireTls: true, dmarc: 'fail', fromDomain: 'other.example' },
+    ],
+    [
+      'without a single domain in From:',
+      { authentication: authenticated('permerror', null) },
+      { dmarc: 'permerror' },
+    ],
+    [
+      'of Exchange Online',
+      {
+        exchangeOnline: {
+          tenantIds: ['72f9', 'un usable'],
+          originatorOrganizations: [],
+          alignedSignatures: null,
+        },
+      },
+      { tenantIds: '72f9 un%20usable', originatorOrganizations: '' },
     ],
   ]
   for (const [name, fields, columns] of rows)
     test(name, () =>
-      assertEvent(acceptedEvent({ ...mail, ...fields }, 3), {
+      assertEvent(acceptedEvent({ ...mail, ...fields }, 3, null), {
         ...ofMessage,
         id: eventId('Accepted', id),
         kind: 'Accepted',
@@ -79,9 +125,15 @@ describe('an Accepted event', () => {
       }),
     )
 
+  test('has the connector that applied, with its mode and the level that it requires of the client', () => {
+    const connector = { id: 'id-contoso', mode: 'ReportOnly', requiredLevel: 'EncryptionOnly' } as const
+    const { inboundConnector, mode, requiredLevel } = acceptedEvent(mail, 1, connector)
+    assert.deepEqual([inboundConnector, mode, requiredLevel], ['id-contoso', 'ReportOnly', 'EncryptionOnly'])
+  })
+
   test('of a DSN has no client and no partner', () => {
     const dsn = message({ source: null, mailFrom: '', direction: 'Originating' })
-    const { clientIp, helo, partner, sender, senderDomain } = acceptedEvent(dsn, 1)
+    const { clientIp, helo, partner, sender, senderDomain } = acceptedEvent(dsn, 1, null)
     assert.deepEqual(
       [clientIp, helo, partner, sender, senderDomain],
       [undefined, undefined, undefined, '', undefined],
@@ -201,7 +253,13 @@ describe('the event of a decision', () => {
 })
 
 describe('the event of an attempt', () => {
-  const context = { connector: 'id-northwind', connectorsVersion: 7, mode: 'Enforce' } as const
+  const context = {
+    connector: 'id-northwind',
+    connectorsVersion: 7,
+    mode: 'Enforce',
+    route: '192.0.2.7:25 mx.northwind.example:2525',
+    clientCertificateSecret: 'ours',
+  } as const
   const common = {
     ...ofRecipient,
     at: new Date(receivedAt.getTime() + 1000).toISOString(),
@@ -209,6 +267,8 @@ describe('the event of an attempt', () => {
     outboundConnector: 'id-northwind',
     connectorsVersion: 7,
     mode: 'Enforce',
+    route: '192.0.2.7:25 mx.northwind.example:2525',
+    clientCertificateSecret: 'ours',
     attempt: 2,
     host: 'mx.northwind.example',
     requiredLevel: 'Opportunistic',
@@ -262,6 +322,7 @@ describe('the event of an attempt', () => {
         decision: 'TlsNotMet',
         state: 'Pending',
         reason: 'certificate-host-mismatch',
+        tlsResult: 'certificate-host-mismatch',
         requiredLevel: 'DomainValidation',
         policySource: 'Connector',
         reply: '451 4.3.0 Try again later',
@@ -274,6 +335,52 @@ describe('the event of an attempt', () => {
         serverCertificateNames: 'mx.northwind.example *.northwind.example',
         serverCertificateIssuer: 'CN=CA',
         serverCertificateVerdict: 'trusted',
+        revocation: 'Unknown',
+      },
+    ],
+    [
+      'to the second of several hosts, with the version, the trust anchors and the names that matter',
+      {
+        outcome: 'Delivered',
+        policy: 'CertificateValidation',
+        policySource: 'Connector',
+        requiredTlsVersion: 'TLSv1.3',
+        tlsRequiredNo: true,
+        nextHops: 3,
+        tlsResult: 'success',
+        tls: {
+          ...tls,
+          group: null,
+          notVerified: null,
+          verified: true,
+          certificate: {
+            names: [],
+            commonName: 'mx',
+            issuer: 'CN=CA',
+            verdict: 'trusted',
+            trustAnchors: 'AbC',
+          },
+        },
+      },
+      {
+        kind: 'Delivered',
+        id: eventId('Delivered', ...key),
+        state: 'Delivered',
+        requiredLevel: 'CertificateValidation',
+        policySource: 'Connector',
+        requiredTlsVersion: 'TLSv1.3',
+        tlsRequiredNo: true,
+        nextHops: 3,
+        reply: '451 4.3.0 Try again later',
+        tlsVersion: 'TLSv1.3',
+        cipher: 'TLS_AES_256_GCM_SHA384',
+        verified: true,
+        serverCertificateSha256: 'cd'.repeat(32),
+        serverCertificateNames: '',
+        serverCertificateIssuer: 'CN=CA',
+        serverCertificateVerdict: 'trusted',
+        serverCertificateCommonName: 'mx',
+        trustAnchors: 'AbC',
         revocation: 'Unknown',
       },
     ],

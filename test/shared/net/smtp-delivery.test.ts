@@ -11,6 +11,7 @@ import {
   type SmtpDeliveryOptions,
   selectOutcome,
 } from '../../../shared/net/smtp-delivery.ts'
+import { trustAnchorsDigest } from '../../../shared/tls/trust-anchors-digest.ts'
 import { fakeResolver } from '../../support/dns.ts'
 import { attempt, message, recipient } from '../../support/fixtures.ts'
 import { createPki, daysFromNow, type Pki, selfSigned } from '../../support/pki.ts'
@@ -844,4 +845,49 @@ describe('the outcome of attempts at several hosts', () => {
   for (const [condition, failures, host] of rows) {
     it(`is ${condition}`, () => assert.equal(selectOutcome(failures).host, host))
   }
+})
+
+describe('the facts of an attempt for its event', () => {
+  const tlsFacts = ({ tls, nextHops, requiredTlsVersion, tlsRequiredNo }: Outcome) => ({
+    ...tls?.certificate,
+    issuer: undefined,
+    nextHops,
+    requiredTlsVersion,
+    tlsRequiredNo,
+  })
+
+  it('have the trust anchors of the connector, the version that it requires, and a common name', async () => {
+    const identity = await pki.issue({ names: [], commonName: smartHost })
+    const tls = requirement('DomainValidation', { minimumTlsVersion: 'TLSv1.3' })
+    const { outcomes } = await sendTo({ tls: identity }, { tls })
+    const [outcome = assert.fail('no outcome')] = outcomes.values()
+    assert.equal(outcome.outcome, 'Delivered')
+    assert.deepEqual(tlsFacts(outcome), {
+      names: [],
+      commonName: smartHost,
+      issuer: undefined,
+      verdict: 'trusted',
+      trustAnchors: trustAnchorsDigest([pki.ca]),
+      nextHops: undefined,
+      requiredTlsVersion: 'TLSv1.3',
+      tlsRequiredNo: undefined,
+    })
+  })
+
+  it('have the number of next hops, and that TLS-Required: No was in the message', async () => {
+    const tls = requirement('Opportunistic', { certificateAuthorities: [], minimumTlsVersion: 'TLSv1.3' })
+    const octets = Buffer.from('TLS-Required: No\r\n\r\ntext\r\n')
+    await withPartner({ tls: certificates.good ?? {} }, async ({ port }) => {
+      const hosts = [smartHost, '127.0.0.1'].map((host) => ({ host, port }))
+      const [outcome = assert.fail('no outcome')] = (await send(hosts, { tls, octets })).values()
+      assert.deepEqual(tlsFacts(outcome), {
+        names: [smartHost],
+        issuer: undefined,
+        verdict: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+        nextHops: 2,
+        requiredTlsVersion: undefined,
+        tlsRequiredNo: true,
+      })
+    })
+  })
 })

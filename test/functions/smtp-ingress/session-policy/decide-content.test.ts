@@ -11,6 +11,7 @@ import type { RateLimitRefusal } from '../../../../functions/smtp-ingress/limits
 import { tooManyForConnector } from '../../../../functions/smtp-ingress/limits/message-rate-limiter.ts'
 import { Metrics } from '../../../../functions/smtp-ingress/metrics.ts'
 import { parseCommand } from '../../../../functions/smtp-ingress/protocol/command.ts'
+import type { Rejection } from '../../../../functions/smtp-ingress/rejections/rejection.ts'
 import {
   ConnectorSessionPolicy,
   type SessionPolicyParts,
@@ -83,13 +84,14 @@ function start({ current = withTenant, latest, verify, timeoutMs, tls = exchange
     return snapshot
   }
   const notified: unknown[] = []
+  const rejections: Rejection[] = []
   const parts = {
     environment: { MAIL_HOSTNAME: 'mx.ours.example', POSTMASTER_ADDRESS: null, MAX_MESSAGE_SIZE: 1_000_000 },
     connectors: { current: () => read('current'), latest: async () => read('latest'), areFailing: false },
     intake,
     tls: { facts: () => tls, refuseResumption() {} },
     handshakeCosts: { requestNext() {} },
-    rejections: { report() {} },
+    rejections: { report: (rejection: Rejection) => rejections.push(rejection) },
     certificateNotifier: { notifyRefusal: (...facts: unknown[]) => notified.push(facts) },
     rates: { countMessage: countMessage ?? (() => null), stop() {} },
     signatures: new SignatureVerifier({
@@ -102,7 +104,7 @@ function start({ current = withTenant, latest, verify, timeoutMs, tls = exchange
   } as unknown as SessionPolicyParts
   const policy = new ConnectorSessionPolicy(parts, { ip: '192.0.2.1', port: 25 })
   policy.checkTlsSession({ isSessionReused: () => false } as TLSSocket, true)
-  return { policy, queue, bucket, lines, metrics, connectors, notified }
+  return { policy, queue, bucket, lines, metrics, connectors, notified, rejections }
 }
 
 function parse<V extends 'MAIL' | 'RCPT'>(line: string, verb: V) {
@@ -440,4 +442,16 @@ test('an unexpected error of the verification causes 451', async () => {
   const task = start({ verify: async () => Promise.reject(new Error('unexpected')) })
   assert.match(await send(task), /^451 4\.3\.0 /)
   assert.deepEqual([task.lines.at(-1)?.reason, task.queue.jobs], ['InternalError', []])
+})
+
+test('a rejection has what the message shows of its tenant, and the level that the connector requires', async () => {
+  const task = start({})
+  assert.equal(await send(task, { header: idField(other), to: ['b@elsewhere.example', 'c@x.test'] }), denied)
+  const [{ connector, requiredLevel, details } = assert.fail('no rejection')] = task.rejections
+  assert.deepEqual([connector, requiredLevel], ['id-tenant', 'EncryptionOnly'])
+  const { tenantIds, originatorOrganizations, alignedSignatures, recipient, recipients } = details()
+  assert.deepEqual(
+    [tenantIds, originatorOrganizations, alignedSignatures, recipient, recipients],
+    [other, '', undefined, 'b@elsewhere.example', 2],
+  )
 })
