@@ -3,6 +3,7 @@ import * as z from 'zod'
 import { AcceptedDomain, InboundConnector, OutboundConnector } from '../../shared/connectors/schema.ts'
 import { OutboundValidation } from '../../shared/connectors/validation.ts'
 import { PublishedCertificates } from '../../shared/contract/certificates.ts'
+import { DryRun, StartedDryRun } from '../../shared/event-queries/dry-run-schemas.ts'
 import { MessageEvents } from '../../shared/event-queries/message-events.ts'
 import { MessageSearchResult, StartedSearch } from '../../shared/event-queries/message-search.ts'
 import { Report, ReportList } from '../../shared/event-queries/reports/report-schemas.ts'
@@ -61,6 +62,8 @@ const outputs = {
   Redrive,
   MessageEvents,
   StartedSearch,
+  StartedDryRun,
+  DryRun,
   MessageSearchResult,
   ReportList,
   Report,

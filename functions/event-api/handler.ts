@@ -7,7 +7,7 @@ import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
 import { createSnapshotObject, snapshotStore } from '../../shared/connectors-table/snapshot-object.ts'
 import { SnapshotReader } from '../../shared/connectors-table/snapshot-reader.ts'
-import { EventApiEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
+import { decisionSettings, EventApiEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
 import { readRoleMapping } from '../../shared/contract/roles.ts'
 import { EventSearch } from '../../shared/events/event-search.ts'
 import { EventStore } from '../../shared/events/event-store.ts'
@@ -56,6 +56,11 @@ export const handler = createEventApi({
         expiresIn: linkSeconds,
       }),
     firstUnsealedHour: () => unsealed.firstHour(),
+  },
+  dryRuns: {
+    store,
+    settings: decisionSettings(environment),
+    defaultRoute: environment.DEFAULT_ROUTE,
   },
   retentionDays: environment.EVENT_RETENTION_DAYS,
   roles: readRoleMapping(environment.SIGN_IN_ROLES),

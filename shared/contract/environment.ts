@@ -385,7 +385,7 @@ export const SealHourEnvironment = ConnectorsEnvironment.extend({
   AWS_ENDPOINT_URL_LAMBDA: z.url().optional(),
 })
 
-export const EventApiEnvironment = ConnectorsEnvironment.extend({
+export const EventApiEnvironment = DecisionEnvironment.extend({
   ...snapshotVariables,
   ...signInVariables,
   EVENTS_BUCKET: z.string().min(1),

@@ -42,6 +42,11 @@ export function createTestEventApi({
       firstUnsealedHour: () => new UnsealedEvents(store, now).firstHour(),
       ...searches,
     },
+    dryRuns: {
+      store,
+      settings: { defaultRoute: 'Mx', postmaster: { hostname: 'mx.ours.example', mailbox: null } },
+      defaultRoute: 'Mx',
+    },
     retentionDays: 90,
     roles: null,
     logger: silentLogger,

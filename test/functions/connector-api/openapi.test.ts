@@ -70,6 +70,8 @@ const routes = [
   'GET /messages/{id}/events',
   'POST /message-searches',
   'GET /message-searches/{id}',
+  'POST /dry-runs',
+  'GET /dry-runs/{id}',
   'GET /reports',
   'GET /reports/{name}',
   'POST /messages/retry',
@@ -92,7 +94,7 @@ const routes = [
 ]
 
 /** These routes have another function. */
-const isOfEventApi = (path: string) => /^\/(reports|message-searches)|\/events$/.test(path)
+const isOfEventApi = (path: string) => /^\/(reports|message-searches|dry-runs)|\/events$/.test(path)
 const callEventApi = createTestEventApi({
   searches: {
     search: {
