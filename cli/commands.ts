@@ -30,6 +30,11 @@ export const commands: readonly ListedCommand[] = [
     load: async () => (await import('./commands/connectors-apply.ts')).applyConnectors,
   },
   {
+    name: 'connectors try',
+    summary: 'Show which past mail would have been decided otherwise under the connectors of a file',
+    load: async () => (await import('./commands/connectors-try.ts')).tryConnectors,
+  },
+  {
     name: 'connectors set',
     summary: 'Change fields of a connector, or of all',
     load: async () => (await import('./commands/connectors-set.ts')).setConnector,

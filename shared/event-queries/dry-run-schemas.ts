@@ -60,6 +60,7 @@ export const DryRun = z.strictObject({
   reason: z.string().nullable().describe('why it failed or was cancelled'),
   from: z.iso.datetime(),
   to: z.iso.datetime(),
+  ms: z.int().nonnegative().describe('duration of the search'),
   scannedOctets: z.int().nonnegative().describe('octets that were read, for which AWS bills'),
   connectorsVersion: z.int().nonnegative().nullable().describe('of the connectors that it was compared with'),
   considered: count,
