@@ -388,6 +388,9 @@ export const attemptContext = ({
   ...(connectorsVersion !== undefined && { connectorsVersion }),
   mode: tls.mode,
   route: routeText(route),
+  level: tls.level,
+  ...(tls.smtpDaneMode !== 'Opportunistic' && { smtpDaneMode: tls.smtpDaneMode }),
+  ...(tls.mtaStsMode !== 'Opportunistic' && { mtaStsMode: tls.mtaStsMode }),
   ...(tls.clientCertificate !== null && { clientCertificateSecret: tls.clientCertificate }),
 })
 

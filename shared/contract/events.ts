@@ -128,6 +128,19 @@ export const MailEvent = z.object({
       'result of the session with the next hop (RFC 8460 §4.3), if it is not success. A Delivered event with neither tlsVersion nor tlsResult went through Amazon SES, which does not show its session',
     ),
   requiredTlsVersion: z.enum(['TLSv1.3']).optional().describe('absent: TLSv1.2, where TLS was required'),
+  connectorLevel: TlsLevel.exclude(['Dane'])
+    .optional()
+    .describe(
+      'level of the outbound connector; absent: the enforced level if that is its, otherwise Opportunistic',
+    ),
+  smtpDaneMode: z
+    .enum(['None', 'Mandatory'])
+    .optional()
+    .describe('of the outbound connector; absent: Opportunistic'),
+  mtaStsMode: z
+    .enum(['None', 'Mandatory'])
+    .optional()
+    .describe('of the outbound connector; absent: Opportunistic'),
   requireTls: z.boolean().optional().describe('true: the message was sent with REQUIRETLS (RFC 8689)'),
   tlsRequiredNo: z
     .boolean()

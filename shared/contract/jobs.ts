@@ -85,6 +85,10 @@ export const AttemptContext = z.object({
   mode: TlsRequirement.shape.mode,
   /** As `routeText` writes it. */
   route: z.string().optional(),
+  level: TlsRequirement.shape.level.optional(),
+  /** Absent: Opportunistic. */
+  smtpDaneMode: PublishedPolicyMode.exclude(['Opportunistic']).optional(),
+  mtaStsMode: PublishedPolicyMode.exclude(['Opportunistic']).optional(),
   /** The last part of the name of the secret with the client certificate. */
   clientCertificateSecret: z.string().optional(),
 })

@@ -143,6 +143,7 @@ export function attemptEvents(
     ...common,
     at: endOf(attempt),
     ...sessionColumns(attempt),
+    ...connectorLevelColumn(attempt, context),
     reply: formatReply(attempt.reply),
     durationMs,
   }
@@ -166,10 +167,22 @@ const contextColumns = (context: AttemptContext | undefined): Partial<EventField
         ...(context.connectorsVersion !== undefined && { connectorsVersion: context.connectorsVersion }),
         mode: context.mode,
         ...(context.route !== undefined && { route: context.route.slice(0, maxRouteLength) }),
+        ...(context.smtpDaneMode !== undefined && { smtpDaneMode: context.smtpDaneMode }),
+        ...(context.mtaStsMode !== undefined && { mtaStsMode: context.mtaStsMode }),
         ...(context.clientCertificateSecret !== undefined && {
           clientCertificateSecret: context.clientCertificateSecret,
         }),
       }
+
+/** Absent in most events, because the level is mostly that of the session. */
+function connectorLevelColumn(
+  { policy, policySource }: Attempt,
+  context: AttemptContext | undefined,
+): Pick<EventFields, 'connectorLevel'> {
+  const level = context?.level
+  const enforced = policySource === 'Connector' ? policy : 'Opportunistic'
+  return level === undefined || level === enforced ? {} : { connectorLevel: level }
+}
 
 /** Characters of the smart hosts of a connector. */
 export const maxRouteLength = 1000

@@ -119,6 +119,7 @@ const decidedReasons: ReadonlySet<string> = new Set([
 const recipientReasons = ['UnknownRecipient', 'TooManyUnknownRecipients', 'TooManyRecipientChecks']
 const laterReasons: ReadonlySet<string> = new Set([
   ...recipientReasons,
+  'CertificateNotRequested',
   'MessageRate',
   'MessageRatePerAddress',
 ])

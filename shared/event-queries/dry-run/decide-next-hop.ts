@@ -60,7 +60,7 @@ function decideAtHost(input: DryRunInput, delivery: Delivery, attempt: AttemptAt
     isNotification: facts.sender === '',
   }
   const possible = possibleHops(attempt, destination, request)
-  const { hop, mtaSts, wasRefused } = possibleHop(
+  const { hop, mtaSts, wasRefused, usedTlsa } = possibleHop(
     possible,
     needsPolicies(delivery.verdict, request),
     assume,
@@ -74,7 +74,7 @@ function decideAtHost(input: DryRunInput, delivery: Delivery, attempt: AttemptAt
     return wasRefused
       ? withoutSession(delivery, enforced)
       : pastOutcome(input, delivery, attempt, enforced.level)
-  const result = assessPastServer(enforced, attempt, session, assume)
+  const result = assessPastServer(enforced, { ...attempt, usedTlsa }, session, assume)
   if (result === 'Unassessable') return withoutSession(delivery, enforced)
   if (result !== null)
     return notUsed(input, delivery, attempt, enforced, { outcome: 'TlsNotMet', fault: { result } })
@@ -100,7 +100,10 @@ function possibleHop(
   return usesPolicies
     ? assume({
         key: 'published policies',
-        sentence: `The events do not hold what ${domain} publishes for DANE and MTA-STS.`,
+        sentence:
+          possible[0]?.hop.foundBy === 'SmartHost'
+            ? `The events do not hold whether ${possible[0].hop.host} has TLSA records.`
+            : `The events do not hold what ${domain} publishes for DANE and MTA-STS.`,
         values: possible,
       })
     : assume({

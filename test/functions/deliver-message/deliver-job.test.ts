@@ -136,7 +136,13 @@ describe('a delivery job', () => {
           message: job.message,
           recipients: [{ ...recipient({ address: 'b@partner.example' }), attempts: 1, lastAttempt: attempt }],
           notBefore: null,
-          attempted: { connector: null, connectorsVersion: 1, mode: 'Enforce', route: 'Mx' },
+          attempted: {
+            connector: null,
+            connectorsVersion: 1,
+            mode: 'Enforce',
+            route: 'Mx',
+            level: 'Opportunistic',
+          },
         },
       ],
     )
@@ -604,6 +610,7 @@ describe('the events of a delivery job', () => {
       connectorsVersion: 1,
       mode: 'Enforce',
       route: 'Mx',
+      level: 'Opportunistic',
     })
   })
 
