@@ -22,6 +22,7 @@ const commonDimensions = {
   decision: shape.decision,
   reason: shape.reason,
   state: shape.state,
+  request: shape.request,
   replyCode: z
     .string()
     .optional()

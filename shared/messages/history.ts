@@ -13,6 +13,7 @@ import { normaliseDomain } from '../mail/domain.ts'
 import { KeptRequirement } from '../policy/kept-requirement.ts'
 import { ContentAddressedStore } from './content-addressed-store.ts'
 import { bareMessageId, searchedMessageId } from './header-message-id.ts'
+import { findMessages, type MatchedRow, type MatchingMessages } from './matching-messages.ts'
 import { type MessageItem, messageOfItem, SharedCertificate } from './message-item.ts'
 import {
   attemptKey,
@@ -72,18 +73,6 @@ export interface HistoryPage {
   next: HistoryPosition | null
 }
 
-/** A matching message, which is not loaded. */
-interface MatchingMessage {
-  id: string
-  position: HistoryPosition
-}
-
-export interface MatchingMessages {
-  messages: MatchingMessage[]
-  /** The position from which the next search continues; null at the end of the span. */
-  next: HistoryPosition | null
-}
-
 /** A message and the states of its recipients, for a worker that continues with them. */
 export interface MessageWithRecipients {
   message: Message
@@ -92,7 +81,8 @@ export interface MessageWithRecipients {
     state: RecipientState
     /** Ids of the connectors of the last decision. */
     connectors: { inbound: string | null; outbound: string | null }
-    keepsRequirement: boolean
+    /** The reason of the last decision. */
+    reason: string
   }[]
 }
 
@@ -242,7 +232,7 @@ export class History {
         }),
         state: item.state ?? 'Pending',
         connectors: verdict.connectors,
-        keepsRequirement: item.requirement !== undefined,
+        reason: verdict.reason,
       }
     })
     return { message, recipients }
@@ -320,34 +310,31 @@ export class History {
    * Finds messages with a matching recipient.
    * @param from end of the previous search, null for the first
    */
-  async find(search: Search, from: HistoryPosition | null, limit: number): Promise<MatchingMessages> {
+  find(
+    search: Search,
+    from: HistoryPosition | null,
+    limit: number,
+  ): Promise<MatchingMessages<HistoryPosition>> {
     const maxScanned = this.#rowsPerPage * (hasEntries(search.equal) ? serverFilterFactor : 1)
-    const found: MatchingMessage[] = []
-    let scanned = 0
-    let current = null as MatchingMessage | null
-    let last = null as HistoryPosition | null
-    for await (const { day, order, scanned: count, row, isMatch } of this.#matchedRows(search, from)) {
-      // A page ends only between messages, because all recipients of a message must be checked together.
-      if (last?.before !== order && (found.length === limit || scanned >= maxScanned))
-        return { messages: found, next: last }
-      scanned += count
-      last = { day, before: order }
-      if (row === null) continue
-      if (current?.id !== row.pk) current = { id: row.pk, position: last }
-      if (isMatch && found.at(-1) !== current) found.push(current)
-    }
-    return { messages: found, next: null }
+    return findMessages(this.#matchedRows(search, from), limit, maxScanned)
   }
 
   /** Reads the states of rows when the search needs them, for many rows together. */
   async *#matchedRows(
     search: Search,
     from: HistoryPosition | null,
-  ): AsyncGenerator<ReadRow & { day: string; isMatch: boolean }> {
+  ): AsyncGenerator<MatchedRow<HistoryPosition>> {
     const { states, matches } = search
+    const matched = (
+      { day, order, scanned, row }: ReadRow & { day: string },
+      isMatch: boolean,
+    ): MatchedRow<HistoryPosition> => ({
+      ...{ order, scanned, isMatch, id: row?.pk ?? null },
+      position: { day, before: order },
+    })
     if (states === undefined) {
       for await (const read of this.#rows(search, from))
-        yield { ...read, isMatch: read.row !== null && matches(read.row) }
+        yield matched(read, read.row !== null && matches(read.row))
       return
     }
     let batch: (ReadRow & { day: string })[] = []
@@ -357,7 +344,7 @@ export class History {
       batch = []
       const rows = resolved.flatMap(({ row }) => (row !== null && isCandidate(row) ? [row] : []))
       const matching = await this.#rowsInState(rows, states)
-      return resolved.map((read) => ({ ...read, isMatch: read.row !== null && matching.has(read.row) }))
+      return resolved.map((read) => matched(read, read.row !== null && matching.has(read.row)))
     }
     for await (const read of this.#rows(search, from)) {
       batch.push(read)

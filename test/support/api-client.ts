@@ -13,9 +13,10 @@ import type { RoleMapping } from '../../shared/contract/roles.ts'
 import { History } from '../../shared/messages/history.ts'
 import { RejectedList } from '../../shared/messages/rejected-list.ts'
 import { Trace } from '../../shared/messages/trace.ts'
+import { WaitingList } from '../../shared/messages/waiting-list.ts'
 import { ReceivedReports } from '../../shared/tls-reports/received-reports.ts'
 import { ObservedList } from '../../shared/transport/observed-list.ts'
-import { recordingQueue } from './queue.ts'
+import { recordingEvents, recordingQueue } from './queue.ts'
 
 const emptyQueues = { send: async () => ({}) } as unknown as Dependencies['deadLetters']['sqs']
 
@@ -64,12 +65,15 @@ export function createTestApi(
     error: (message: string, error: Error) => logEntries.push({ level: 'error', message, error }),
   } as unknown as Logger
   const evaluation = recordingQueue<EvaluationJob>()
+  const events = recordingEvents()
   const api = createConnectorApi({
     repository: new ConnectorRepository(documents, 'connectors', now),
     history: new History(documents, 'messages'),
     rejected: new RejectedList(documents, 'messages'),
     trace: new Trace(documents, 'messages'),
+    waiting: new WaitingList(documents, 'messages'),
     evaluation,
+    events,
     deadLetters,
     explain: {
       snapshot: () => new SnapshotReader(documents, 'connectors').current(),
@@ -89,7 +93,7 @@ export function createTestApi(
     const body = result.body ? JSON.parse(result.body) : undefined
     return { status: result.statusCode ?? 0, headers: result.headers as Record<string, string>, body }
   }
-  return { call, api, logged: logEntries, evaluation }
+  return { call, api, logged: logEntries, evaluation, events }
 }
 
 /** @param target `GET /path?query` */

@@ -3,7 +3,12 @@ import type { AddressInfo } from 'node:net'
 import { CreateTableCommand, type CreateTableCommandInput, DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { BatchWriteCommand, DynamoDBDocumentClient, paginateScan } from '@aws-sdk/lib-dynamodb'
 import { startTables } from '../../infra/local/aws/tables.ts'
-import { byTime, byTimeAttributes } from '../../shared/contract/messages-index.ts'
+import {
+  byTime,
+  byTimeAttributes,
+  byWaiting,
+  byWaitingAttributes,
+} from '../../shared/contract/messages-index.ts'
 
 export interface TestDynamoDb {
   documents: DynamoDBDocumentClient
@@ -35,7 +40,7 @@ const connectorsTableInput: CreateTableCommandInput = {
 const messagesTable: CreateTableCommandInput = {
   ...keys,
   TableName: 'messages',
-  AttributeDefinitions: strings('pk', 'sk', 'bucket', 'order'),
+  AttributeDefinitions: strings('pk', 'sk', 'bucket', 'order', 'waiting'),
   GlobalSecondaryIndexes: [
     {
       IndexName: byTime,
@@ -44,6 +49,14 @@ const messagesTable: CreateTableCommandInput = {
         { AttributeName: 'order', KeyType: 'RANGE' },
       ],
       Projection: { ProjectionType: 'INCLUDE', NonKeyAttributes: byTimeAttributes },
+    },
+    {
+      IndexName: byWaiting,
+      KeySchema: [
+        { AttributeName: 'waiting', KeyType: 'HASH' },
+        { AttributeName: 'order', KeyType: 'RANGE' },
+      ],
+      Projection: { ProjectionType: 'INCLUDE', NonKeyAttributes: byWaitingAttributes },
     },
   ],
 }
