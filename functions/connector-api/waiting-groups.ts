@@ -3,17 +3,17 @@ import { decodeTime } from 'ulid'
 import type { WaitingFor } from '../../shared/messages/waiting.ts'
 import { type WaitingRow, waitingForOf } from '../../shared/messages/waiting-list.ts'
 
-/** Times are milliseconds since the epoch. */
+/** Times are ISO 8601. */
 export interface WaitingGroup extends WaitingFor {
   recipients: number
   messages: number
   octets: number
   /** Time of receipt of the oldest message. */
-  oldest: number
+  oldest: string
   /** When the first recipient bounces. */
-  expires: number
+  expires: string
   /** When the next decision is due. */
-  next: number
+  nextAttempt: string
   /** Ids of the messages that expire first. */
   samples: string[]
 }
@@ -21,7 +21,7 @@ export interface WaitingGroup extends WaitingFor {
 interface GroupInProgress extends WaitingGroup {
   ids: Set<string>
   /** By expiry. */
-  first: { id: string; expires: number }[]
+  first: { id: string; expires: string }[]
 }
 
 const maxSamples = 3
@@ -39,13 +39,13 @@ export class WaitingGroups {
     if (!group.ids.has(id)) {
       group.ids.add(id)
       group.octets += wait.size
-      group.first = [...group.first, { id, expires: wait.expires }]
-        .sort((one, other) => one.expires - other.expires || (one.id < other.id ? -1 : 1))
+      group.first = [...group.first, { id, expires: wait.givenUpAt }]
+        .sort((one, other) => compareText(one.expires, other.expires) || compareText(one.id, other.id))
         .slice(0, maxSamples)
     }
-    group.oldest = Math.min(group.oldest, decodeTime(order))
-    group.expires = Math.min(group.expires, wait.expires)
-    group.next = Math.min(group.next, wait.next)
+    group.oldest = earlier(group.oldest, new Date(decodeTime(order)).toISOString())
+    group.expires = earlier(group.expires, wait.givenUpAt)
+    group.nextAttempt = earlier(group.nextAttempt, wait.until)
   }
 
   /** The group that expires first is the first. */
@@ -56,12 +56,19 @@ export class WaitingGroups {
         messages: ids.size,
         samples: first.map(({ id }) => id),
       }))
-      .sort((one, other) => one.expires - other.expires || one.oldest - other.oldest)
+      .sort((one, other) => compareText(one.expires, other.expires) || compareText(one.oldest, other.oldest))
   }
 }
+
+/** After all times in ISO 8601. */
+const latest = '~'
+
+const earlier = (one: string, other: string): string => (one < other ? one : other)
+
+const compareText = (one: string, other: string): number => (one < other ? -1 : one > other ? 1 : 0)
 
 const emptyGroup = ({ partner, direction, reason, connector }: WaitingFor): GroupInProgress => ({
   ...{ partner, direction, reason, connector },
   ...{ recipients: 0, messages: 0, octets: 0, samples: [], ids: new Set(), first: [] },
-  ...{ oldest: Infinity, expires: Infinity, next: Infinity },
+  ...{ oldest: latest, expires: latest, nextAttempt: latest },
 })

@@ -5,7 +5,6 @@
 import type { Recipient, Reply } from '../contract/message.ts'
 import type { Verdict, Waiver } from '../policy/evaluate.ts'
 import type { Considered } from '../policy/explain/considered.ts'
-import type { Wait } from './waiting.ts'
 
 export type RecipientState = 'Pending' | 'Delivered' | 'Deferred' | 'Bounced'
 
@@ -76,7 +75,8 @@ export interface RecipientItem {
   // The index `byWaiting`: a deferred recipient has these attributes, no other has. An earlier version did not write them.
 
   waiting?: string
-  wait?: Wait
+  /** A packed `Wait`. */
+  wait?: Uint8Array
 
   /** Seconds since the epoch. */
   expiresAt?: number

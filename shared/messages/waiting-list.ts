@@ -9,6 +9,7 @@ import { queryItems, queryPages } from '../dynamodb/query-items.ts'
 import { mergeNewestFirst } from './history.ts'
 import { findMessages, type MatchingMessages } from './matching-messages.ts'
 import { recipientOf } from './message-keys.ts'
+import { unpackDetail } from './packed-detail.ts'
 import type { RecipientItem } from './recipient-item.ts'
 import { partnerOf, type Wait, type WaitingFor, waitingShards } from './waiting.ts'
 
@@ -24,6 +25,10 @@ export interface WaitingRow {
   wait: Wait
 }
 
+type PackedRow = Omit<WaitingRow, 'wait'> & { wait: Uint8Array }
+
+const unpacked = (row: PackedRow): WaitingRow => ({ ...row, wait: unpackDetail(row.wait) as Wait })
+
 /** The position of a message in the list, newest first. The next page continues with smaller positions. */
 export interface WaitingPosition {
   before: string
@@ -37,7 +42,7 @@ export const waitingForOf = (row: WaitingRow): WaitingFor => ({
   partner: partnerOf(row.sender, recipientOf(row), row.wait.reason),
   direction: row.wait.direction,
   reason: row.wait.reason,
-  connector: row.wait.connector ?? null,
+  connector: row.wait.connector,
 })
 
 export class WaitingList {
@@ -60,12 +65,12 @@ export class WaitingList {
     limit: number,
   ): Promise<MatchingMessages<WaitingPosition>> {
     const shards = waitingShards().map((shard) =>
-      queryItems<WaitingRow>(this.#documents, this.#query(shard, from)),
+      queryItems<PackedRow>(this.#documents, this.#query(shard, from)),
     )
     const matched = async function* () {
       for await (const row of mergeNewestFirst(shards)) {
         const { order, pk: id } = row
-        yield { order, id, position: { before: order }, scanned: 1, isMatch: matches(row) }
+        yield { order, id, position: { before: order }, scanned: 1, isMatch: matches(unpacked(row)) }
       }
     }
     return findMessages(matched(), limit, rowsPerPage)
@@ -79,7 +84,7 @@ export class WaitingList {
   async read(handle: (rows: readonly WaitingRow[]) => void, isOver: () => boolean): Promise<boolean> {
     const isRead = await Promise.all(
       waitingShards().map(async (shard) => {
-        for await (const { items, lastKey } of queryPages<WaitingRow>(
+        for await (const { items, lastKey } of queryPages<PackedRow>(
           this.#documents,
           this.#query(shard, null),
         )) {
@@ -92,7 +97,7 @@ export class WaitingList {
     return !isRead.includes(false)
   }
 
-  async #deferred(rows: readonly WaitingRow[]): Promise<WaitingRow[]> {
+  async #deferred(rows: readonly PackedRow[]): Promise<WaitingRow[]> {
     const keys = rows.map(({ pk, sk }) => ({ pk, sk }))
     const items = await getItems<RecipientItem>(this.#documents, this.#table, keys, {
       ProjectionExpression: 'pk, sk, #state',
@@ -101,7 +106,7 @@ export class WaitingList {
     const deferred = new Set(
       items.filter(({ state }) => state === 'Deferred').map(({ pk, sk }) => `${pk} ${sk}`),
     )
-    return rows.filter(({ pk, sk }) => deferred.has(`${pk} ${sk}`))
+    return rows.filter(({ pk, sk }) => deferred.has(`${pk} ${sk}`)).map(unpacked)
   }
 
   #query(shard: string, from: WaitingPosition | null) {

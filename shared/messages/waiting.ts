@@ -4,19 +4,20 @@ import type { Message } from '../contract/message.ts'
 import { domainOf } from '../mail/address.ts'
 import type { Defer, Verdict } from '../policy/evaluate.ts'
 import { isViolationReason } from '../policy/reasons.ts'
+import { packDetail } from './packed-detail.ts'
 
-/** The attribute `wait` of a deferred recipient, for the index `byWaiting`. Times are milliseconds since the epoch. */
+/** The attribute `wait` of a deferred recipient, for the index `byWaiting`. Times are ISO 8601. */
 export interface Wait {
-  direction: Message['direction']
-  reason: string
-  /** Id of the connector that decided; absent when none did. */
-  connector?: string
-  /** When it bounces. */
-  expires: number
-  /** When the next decision is due. */
-  next: number
   /** Octets of the message. */
   size: number
+  direction: Message['direction']
+  reason: string
+  /** When the next decision is due. */
+  until: string
+  /** When it bounces. */
+  givenUpAt: string
+  /** Id of the connector that decided; null when none did. */
+  connector: string | null
 }
 
 /** What mail is grouped and selected by. */
@@ -40,23 +41,19 @@ export const decidingConnector = ({
   connectors: Verdict['connectors']
 }): string | null => (isViolationReason(reason) ? connectors.inbound : connectors.outbound)
 
-/** The attributes by which the index `byWaiting` has a recipient. `waiting`: its partition. */
+/** The attributes by which the index `byWaiting` has a recipient. `waiting`: its partition; `wait`: a packed `Wait`. */
 export function waitingAttributes(
   { id, direction, size }: Message,
   verdict: Defer,
-): { waiting: string; wait: Wait } {
-  const connector = decidingConnector(verdict)
-  return {
-    waiting: waitingShard(shardOfMessage(id)),
-    wait: {
-      direction,
-      reason: verdict.reason,
-      ...(connector !== null && { connector }),
-      expires: verdict.expiresAt.getTime(),
-      next: verdict.until.getTime(),
-      size,
-    },
+): { waiting: string; wait: Uint8Array } {
+  const { reason, until, expiresAt } = verdict
+  const wait: Wait = {
+    ...{ size, direction, reason },
+    until: until.toISOString(),
+    givenUpAt: expiresAt.toISOString(),
+    connector: decidingConnector(verdict),
   }
+  return { waiting: waitingShard(shardOfMessage(id)), wait: packDetail(wait) }
 }
 
 /** The partitions of the index. */

@@ -94,15 +94,18 @@ export async function startDynamoDb(): Promise<TestDynamoDb> {
   }
 }
 
-/** Deletes the items of the connectors table. */
-export async function emptyTable({ documents, connectorsTable }: TestDynamoDb): Promise<void> {
-  const pages = paginateScan({ client: documents, pageSize: 25 }, { TableName: connectorsTable })
+/** Deletes the items of a table. */
+export async function emptyTable(
+  { documents, connectorsTable }: TestDynamoDb,
+  table = connectorsTable,
+): Promise<void> {
+  const pages = paginateScan({ client: documents, pageSize: 25 }, { TableName: table })
   for await (const { Items = [] } of pages)
     if (Items.length > 0)
       await documents.send(
         new BatchWriteCommand({
           RequestItems: {
-            [connectorsTable]: Items.map(({ pk, sk }) => ({ DeleteRequest: { Key: { pk, sk } } })),
+            [table]: Items.map(({ pk, sk }) => ({ DeleteRequest: { Key: { pk, sk } } })),
           },
         }),
       )

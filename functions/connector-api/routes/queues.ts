@@ -15,7 +15,7 @@ import {
   requestForIds,
   type SelectionDependencies,
 } from '../mail-selection.ts'
-import { type WaitingGroup, WaitingGroups } from '../waiting-groups.ts'
+import { WaitingGroups } from '../waiting-groups.ts'
 import type { MailRequest } from '../waiting-mail.ts'
 import { mailRequest, RequestReason, WaitingMail, waitingMail, waitingPosition } from './waiting-mail.ts'
 
@@ -67,26 +67,6 @@ export interface QueueDependencies extends SelectionDependencies {
   waiting: Pick<WaitingList, 'find' | 'read'>
 }
 
-export const queueRoutes = (dependencies: QueueDependencies): Route[] => [
-  listRoute(dependencies),
-  actRoute('Retry', 'operate', 'Decide now about deferred mail', OptionalReason, dependencies),
-  actRoute(
-    'Release',
-    'operate',
-    'Deliver mail that inbound connectors hold, despite its violation. What outbound connectors require still applies',
-    RequiredReason,
-    dependencies,
-  ),
-  actRoute('Return', 'operate', 'Bounce deferred mail now, with a DSN', OptionalReason, dependencies),
-  actRoute(
-    'Drop',
-    'administer',
-    'Bounce deferred mail now, without a DSN or any other mail',
-    RequiredReason,
-    dependencies,
-  ),
-]
-
 const listRoute = ({ waiting, now }: QueueDependencies): Route =>
   route(
     {
@@ -110,17 +90,10 @@ const listRoute = ({ waiting, now }: QueueDependencies): Route =>
         () => now() - startedAt >= maxReadMs,
       )
       const sorted = groups.sorted()
-      const items = sorted.slice(0, maxGroups).map(groupEntry)
+      const items = sorted.slice(0, maxGroups)
       return { status: 200, body: { items, omitted: sorted.length - items.length, complete } }
     },
   )
-
-const groupEntry = ({ oldest, expires, next, ...group }: WaitingGroup) => ({
-  ...group,
-  oldest: new Date(oldest).toISOString(),
-  expires: new Date(expires).toISOString(),
-  nextAttempt: new Date(next).toISOString(),
-})
 
 const maxIds = 1000
 
@@ -133,17 +106,16 @@ const Target = z.strictObject({
     .describe('ids of messages'),
   filter: QueueFilter.optional().describe('mail that matches each given field; at least one'),
 })
-const OptionalReason = Target.extend({ reason: RequestReason.optional() })
-const RequiredReason = Target.extend({ reason: RequestReason })
-
 /** An empty filter would select all mail, which is too easily requested by mistake. */
-const withOneTarget = <Body extends typeof OptionalReason | typeof RequiredReason>(body: Body) =>
-  body.superRefine(({ ids, filter }, context) => {
-    if ((ids === undefined) === (filter === undefined))
-      context.addIssue({ code: 'custom', path: ['filter'], message: 'give either ids or filter' })
-    else if (filter !== undefined && Object.values(filter).every((value) => value === undefined))
-      context.addIssue({ code: 'custom', path: ['filter'], message: 'needs at least one field' })
-  })
+function checkTarget({ ids, filter }: z.output<typeof Target>, context: z.core.$RefinementCtx): void {
+  const fault = (message: string) => context.addIssue({ code: 'custom', path: ['filter'], message })
+  if ((ids === undefined) === (filter === undefined)) fault('give either ids or filter')
+  else if (filter !== undefined && Object.values(filter).every((value) => value === undefined))
+    fault('needs at least one field')
+}
+
+const QueueRequestInput = Target.extend({ reason: RequestReason.optional() }).superRefine(checkTarget)
+const ExplainedQueueRequestInput = Target.extend({ reason: RequestReason }).superRefine(checkTarget)
 
 export const RequestedQueues = WaitingMail.extend({
   skipped: z
@@ -161,7 +133,7 @@ const actRoute = (
   kind: MailRequestKind,
   role: Role,
   summary: string,
-  body: typeof OptionalReason | typeof RequiredReason,
+  body: typeof QueueRequestInput | typeof ExplainedQueueRequestInput,
   dependencies: QueueDependencies,
 ): Route =>
   route(
@@ -171,8 +143,8 @@ const actRoute = (
       role,
       summary,
       query: actQuery,
-      body: withOneTarget(body),
-      bodyName: `${kind}QueuesInput`,
+      body,
+      bodyName: body === QueueRequestInput ? 'QueueRequestInput' : 'ExplainedQueueRequestInput',
       answers: { 202: RequestedQueues },
       problems: [409],
     },
@@ -200,6 +172,26 @@ async function idsResponse(
     })
   return { status: 202, body: { ...waitingMail(result), skipped: result.skipped } }
 }
+
+export const queueRoutes = (dependencies: QueueDependencies): Route[] => [
+  listRoute(dependencies),
+  actRoute('Retry', 'operate', 'Decide now about deferred mail', QueueRequestInput, dependencies),
+  actRoute(
+    'Release',
+    'operate',
+    'Deliver mail that inbound connectors hold, despite its violation. What outbound connectors require still applies',
+    ExplainedQueueRequestInput,
+    dependencies,
+  ),
+  actRoute('Return', 'operate', 'Bounce deferred mail now, with a DSN', QueueRequestInput, dependencies),
+  actRoute(
+    'Drop',
+    'administer',
+    'Bounce deferred mail now, without a DSN or any other mail',
+    ExplainedQueueRequestInput,
+    dependencies,
+  ),
+]
 
 const wrongCursor = (): Problem =>
   new Problem(400, 'The query is not valid.', {

@@ -1,7 +1,7 @@
 /** Deferred mail in groups, and requests of an administrator for it. */
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
-import { BatchWriteCommand, DeleteCommand, GetCommand, ScanCommand } from '@aws-sdk/lib-dynamodb'
+import { BatchWriteCommand, GetCommand } from '@aws-sdk/lib-dynamodb'
 import { encodeTime } from 'ulid'
 import { requestForIds } from '../../../functions/connector-api/mail-selection.ts'
 import { WaitingGroups } from '../../../functions/connector-api/waiting-groups.ts'
@@ -12,10 +12,11 @@ import { History } from '../../../shared/messages/history.ts'
 import { recipientKey } from '../../../shared/messages/message-keys.ts'
 import type { RequestAttribute } from '../../../shared/messages/recipient-item.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
+import { waitingAttributes } from '../../../shared/messages/waiting.ts'
 import type { WaitingRow } from '../../../shared/messages/waiting-list.ts'
-import type { Verdict } from '../../../shared/policy/evaluate.ts'
+import type { Defer, Verdict } from '../../../shared/policy/evaluate.ts'
 import { createTestApi, iamAuthorizer } from '../../support/api-client.ts'
-import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
+import { emptyTable, startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { attempt, circumstances, message, recipient } from '../../support/fixtures.ts'
 import { recordingEvents, recordingQueue } from '../../support/queue.ts'
 
@@ -36,9 +37,7 @@ before(async () => {
 })
 after(() => database.stop())
 beforeEach(async () => {
-  const { Items = [] } = await database.documents.send(new ScanCommand({ TableName: 'messages' }))
-  for (const { pk, sk } of Items)
-    await database.documents.send(new DeleteCommand({ TableName: 'messages', Key: { pk, sk } }))
+  await emptyTable(database, database.messagesTable)
   api.evaluation.take()
   api.events.take()
 })
@@ -191,17 +190,16 @@ describe('GET /queues', () => {
     const groups = 100
     const items = Array.from({ length: 5000 }, (_, n) => {
       const id = `${encodeTime(now - n * 1000, 10)}${String(n).padStart(16, '0')}`
-      const wait = {
-        direction: 'Originating',
+      const verdict = {
         reason: 'RetryLater',
-        expires: now + n,
-        next: now + n,
-        size: 10,
+        until: new Date(now),
+        expiresAt: new Date(now + n),
+        connectors: { inbound: null, outbound: null },
       }
       return {
         ...recipientKey(id, `b@d${n % groups}.example`),
-        ...{ state: 'Deferred', order: id, waiting: String(n % 16).padStart(2, '0') },
-        ...{ sender: 'a@ours.example', connectors: [], wait },
+        ...{ state: 'Deferred', order: id, sender: 'a@ours.example', connectors: [] },
+        ...waitingAttributes(message({ id, direction: 'Originating' }), verdict as unknown as Defer),
       }
     })
     for (let start = 0; start < items.length; start += 25)
@@ -231,15 +229,18 @@ interface WaitingGroupJson {
 }
 
 test('the samples of a group are the messages that expire first, whatever the order of rows', () => {
+  const direction = 'Incoming' as const
   const rows = Array.from({ length: 20 }, (_, n): WaitingRow => {
     const pk = `${encodeTime(now + n, 10)}${String(n).padStart(16, '0')}`
-    const wait = {
-      direction: 'Incoming',
-      reason: 'RetryLater',
+    const givenUpAt = new Date(now + n).toISOString()
+    const wait: WaitingRow['wait'] = {
       size: 1,
-      expires: now + n,
-      next: now,
-    } as const
+      direction,
+      reason: 'RetryLater',
+      until: at,
+      givenUpAt,
+      connector: null,
+    }
     return { ...recipientKey(pk, 'b@ours.example'), order: pk, sender: '', connectors: [], wait }
   })
   for (const some of [rows, rows.toReversed()]) {

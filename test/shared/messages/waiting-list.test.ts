@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
-import { DeleteCommand, ScanCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
+import { ScanCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { encodeTime } from 'ulid'
 import type { Message } from '../../../shared/contract/message.ts'
 import { AttemptClaims } from '../../../shared/messages/attempt-claims.ts'
@@ -8,7 +8,7 @@ import { recipientKey } from '../../../shared/messages/message-keys.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
 import { WaitingList, type WaitingPosition, waitingForOf } from '../../../shared/messages/waiting-list.ts'
 import type { Verdict } from '../../../shared/policy/evaluate.ts'
-import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
+import { emptyTable, startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { attempt, circumstances, message, recipient } from '../../support/fixtures.ts'
 
 let database: TestDynamoDb
@@ -25,11 +25,7 @@ before(async () => {
   list = new WaitingList(database.documents, database.messagesTable)
 })
 after(() => database.stop())
-beforeEach(async () => {
-  const { Items = [] } = await database.documents.send(new ScanCommand({ TableName: 'messages' }))
-  for (const { pk, sk } of Items)
-    await database.documents.send(new DeleteCommand({ TableName: 'messages', Key: { pk, sk } }))
-})
+beforeEach(() => emptyTable(database, database.messagesTable))
 
 let serial = 0
 
@@ -84,12 +80,12 @@ test('a deferred recipient is in the list with what it waits for', async () => {
       mail.envelope.mailFrom,
       ['id-contoso', 'id-northwind'],
       {
+        size: 1234,
         direction: 'Incoming',
         reason: 'RetryLater',
+        until: '2026-02-03T12:10:00.000Z',
+        givenUpAt: '2026-02-04T12:00:00.000Z',
         connector: 'id-northwind',
-        expires: now + 86_400_000,
-        next: now + 600_000,
-        size: 1234,
       },
     ],
   )
