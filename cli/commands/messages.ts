@@ -6,8 +6,8 @@ import type { ApiClient, Query } from '../api/api-client.ts'
 import { encodeUrlPart } from '../api/api-client.ts'
 import { parseResponse } from '../api/parse-response.ts'
 import { defineCommand, type Io, jsonOption, tableWidth, wideOption } from '../command.ts'
-import { CommandError, exitStatus, UsageError } from '../command-error.ts'
-import { findConnectors } from '../connectors/find-connectors.ts'
+import { exitStatus, UsageError } from '../command-error.ts'
+import { findConnectorId } from '../connectors/find-connectors.ts'
 import { messageId } from '../input/message-id.ts'
 import { parseInstant } from '../input/parse-instant.ts'
 import { parseLimit } from '../input/parse-limit.ts'
@@ -145,15 +145,6 @@ function parseState(text: string): string {
   const state = states.find((name) => name.toLowerCase() === text.toLowerCase())
   if (state !== undefined) return state
   throw new UsageError(`--state ${text}: not a state; the states are ${states.join(', ')}`)
-}
-
-async function findConnectorId(api: ApiClient, nameOrId: string): Promise<string> {
-  const [first, second] = await findConnectors(api, nameOrId)
-  if (second === undefined) return first?.connector.id ?? ''
-  throw new CommandError(
-    `an inbound and an outbound connector have the name "${nameOrId}"; give an id instead`,
-    [...[first, second].map((found) => `${found?.connector.id}  ${found?.kind.singular}`)],
-  )
 }
 
 async function takeEntries(api: ApiClient, query: Query, limit: number) {
