@@ -40,7 +40,7 @@ export async function requestForQueues(
     act === 'release' || act === 'drop' ? requiredReason(`queues ${act}`, values.because) : values.because
   const target = await readTarget(act, values, positionals, api)
   const question = questions[act]
-  if (question !== null && !values.yes) await askAbout(question, target, { api, io })
+  if (question !== null && !values.yes) await confirmRequest(question, target, { api, io })
   const result = await sendAll(api, act, { ...target, ...(reason !== undefined && { reason }) }, io)
   io.out(values.json ? jsonText(result) : `${resultText(act, result)}\n`)
   for (const { id, why } of result.skipped) io.err(`${printable(id)}: ${printable(why)}\n`)
@@ -64,7 +64,7 @@ async function readTarget(
 }
 
 /** Asks before more than one message is concerned. */
-async function askAbout(
+async function confirmRequest(
   question: string,
   target: Target,
   { api, io }: { api: ApiClient; io: Io },

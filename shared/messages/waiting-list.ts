@@ -55,8 +55,8 @@ export class WaitingList {
   }
 
   /**
-   * Finds messages with a matching row, newest first. So mail that is deferred while somebody continues page by page is
-   * in no later page.
+   * Finds messages with a matching row, newest first. So mail that is deferred while a client reads page by page is in no
+   * later page.
    * @param from end of the previous search, null for the first
    */
   find(
