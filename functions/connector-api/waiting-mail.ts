@@ -8,7 +8,7 @@
  */
 import type { MailRequestKind } from '../../shared/contract/events.ts'
 import { type EvaluationJob, splitForJobs } from '../../shared/contract/jobs.ts'
-import type { Message, Recipient } from '../../shared/contract/message.ts'
+import { isCanary, type Message, type Recipient } from '../../shared/contract/message.ts'
 import type { EventQueue } from '../../shared/events/event-queue.ts'
 import { type RequestFacts, requestedEvent } from '../../shared/events/mail-events.ts'
 import type { History, MessageWithRecipients } from '../../shared/messages/history.ts'
@@ -96,13 +96,15 @@ export async function requestForRecipients(
     message,
     recipients: recipients.filter((each) => isSelected(each, message) && canApply(request, each)),
   }))
-  const requested = applicable.flatMap(({ message, recipients }) =>
-    recipients.map(({ recipient, connectors }) =>
-      requestedEvent(message, recipient.address, connectors, request),
+  if (applicable.every(({ recipients }) => recipients.length === 0)) return messages.map(() => [])
+  // No event is of a canary.
+  await events.send(
+    applicable.flatMap(({ message, recipients }) =>
+      recipients
+        .filter(({ recipient }) => !isCanary(message, recipient))
+        .map(({ recipient, connectors }) => requestedEvent(message, recipient.address, connectors, request)),
     ),
   )
-  if (requested.length === 0) return messages.map(() => [])
-  await events.send(requested)
   const recorded = await Promise.all(applicable.map((each) => record(each, request, trace)))
   const at = new Date(now()).toISOString()
   await evaluation.send(

@@ -241,6 +241,16 @@ for (const [act, because, question] of acts)
       )
     })
 
+    test('is in the trace of the message, with the administrator and the reason', async () => {
+      const id = await waits(1, { 'b@ours.example': {} })
+      await request([id])
+      const { out } = await api.mailflow('messages', id)
+      const label = { retry: null, release: 'Released  ', return: 'Returned  ', drop: 'Dropped   ' }[act]
+      const text = `  ${label} by arn:aws:iam::123456789012:user/administrator at 2026-02-03 12:00:00Z\n`
+      const lines = because.length === 0 ? text : `${text}             ${because[1]}\n`
+      assert.equal(out.includes(lines), label !== null, out)
+    })
+
     test('of mail that nothing matches says so', async () => {
       const { status, out } = await request(['--partner', 'nowhere.example', '--yes'])
       assert.deepEqual([status, out], [0, `No mail was found to ${act}.\n`])

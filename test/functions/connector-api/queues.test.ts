@@ -447,6 +447,13 @@ describe('POST /queues/release', () => {
   })
 })
 
+test('a retry of a canary has no event', async () => {
+  const canary = 'canary+01KF0CVZT0ABCDEFGHJKMNPQRS@mail.ours.example'
+  const id = await waits(1, { [canary]: failed }, { canary, source: null })
+  assert.equal((await api.call('POST /queues/retry', { json: { ids: [id] } })).body.requested, 1)
+  assert.deepEqual([jobAddresses(), api.events.take()], [[canary], []])
+})
+
 test('a request for many ids stops when its time is over, and continues with its cursor', async () => {
   const ids = []
   for (let n = 0; n < 45; n++) ids.push(await waits(n + 1, { 'b@ours.example': held }))
