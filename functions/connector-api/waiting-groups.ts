@@ -18,10 +18,16 @@ export interface WaitingGroup extends WaitingFor {
   samples: string[]
 }
 
-interface GroupInProgress extends WaitingGroup {
+/** Times are milliseconds since the epoch. */
+interface GroupInProgress extends WaitingFor {
+  recipients: number
+  octets: number
+  oldest: number
+  expires: number
+  nextAttempt: number
   ids: Set<string>
   /** By expiry. */
-  first: { id: string; expires: string }[]
+  first: { id: string; expires: number }[]
 }
 
 const maxSamples = 3
@@ -39,36 +45,37 @@ export class WaitingGroups {
     if (!group.ids.has(id)) {
       group.ids.add(id)
       group.octets += wait.size
-      group.first = [...group.first, { id, expires: wait.givenUpAt }]
-        .sort((one, other) => compareText(one.expires, other.expires) || compareText(one.id, other.id))
-        .slice(0, maxSamples)
+      const isSample = group.first.length < maxSamples || wait.givenUpAt <= (group.first.at(-1)?.expires ?? 0)
+      if (isSample) group.first = firstOf([...group.first, { id, expires: wait.givenUpAt }])
+      group.oldest = Math.min(group.oldest, decodeTime(order))
     }
-    group.oldest = earlier(group.oldest, new Date(decodeTime(order)).toISOString())
-    group.expires = earlier(group.expires, wait.givenUpAt)
-    group.nextAttempt = earlier(group.nextAttempt, wait.until)
+    group.expires = Math.min(group.expires, wait.givenUpAt)
+    group.nextAttempt = Math.min(group.nextAttempt, wait.until)
   }
 
   /** The group that expires first is the first. */
   sorted(): WaitingGroup[] {
     return [...this.#groups.values()]
-      .map(({ ids, first, ...group }) => ({
+      .sort((one, other) => one.expires - other.expires || one.oldest - other.oldest)
+      .map(({ ids, first, oldest, expires, nextAttempt, ...group }) => ({
         ...group,
         messages: ids.size,
+        oldest: new Date(oldest).toISOString(),
+        expires: new Date(expires).toISOString(),
+        nextAttempt: new Date(nextAttempt).toISOString(),
         samples: first.map(({ id }) => id),
       }))
-      .sort((one, other) => compareText(one.expires, other.expires) || compareText(one.oldest, other.oldest))
   }
 }
 
-/** After all times in ISO 8601. */
-const latest = '~'
-
-const earlier = (one: string, other: string): string => (one < other ? one : other)
-
-const compareText = (one: string, other: string): number => (one < other ? -1 : one > other ? 1 : 0)
+/** Messages that expire at the same time are in the order of their ids. */
+const firstOf = (samples: GroupInProgress['first']): GroupInProgress['first'] =>
+  samples
+    .sort((one, other) => one.expires - other.expires || (one.id < other.id ? -1 : 1))
+    .slice(0, maxSamples)
 
 const emptyGroup = ({ partner, direction, reason, connector }: WaitingFor): GroupInProgress => ({
   ...{ partner, direction, reason, connector },
-  ...{ recipients: 0, messages: 0, octets: 0, samples: [], ids: new Set(), first: [] },
-  ...{ oldest: latest, expires: latest, nextAttempt: latest },
+  ...{ recipients: 0, octets: 0, ids: new Set(), first: [] },
+  ...{ oldest: Infinity, expires: Infinity, nextAttempt: Infinity },
 })

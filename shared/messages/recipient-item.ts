@@ -5,6 +5,7 @@
 import type { Recipient, Reply } from '../contract/message.ts'
 import type { Verdict, Waiver } from '../policy/evaluate.ts'
 import type { Considered } from '../policy/explain/considered.ts'
+import type { WaitValues } from './waiting.ts'
 
 export type RecipientState = 'Pending' | 'Delivered' | 'Deferred' | 'Bounced'
 
@@ -75,8 +76,7 @@ export interface RecipientItem {
   // The index `byWaiting`: a deferred recipient has these attributes, no other has. An earlier version did not write them.
 
   waiting?: string
-  /** A packed `Wait`. */
-  wait?: Uint8Array
+  wait?: WaitValues
 
   /** Seconds since the epoch. */
   expiresAt?: number

@@ -39,7 +39,7 @@ import {
   settledStates,
 } from './recipient-item.ts'
 import { traceExpiry } from './trace-expiry.ts'
-import { removalFromWaiting, waitingAttributes, waitingNames } from './waiting.ts'
+import { connectorsOf, removalFromWaiting, waitingAttributes, waitingNames } from './waiting.ts'
 
 /** The state after a verdict. `Delivered` comes from an attempt. */
 const stateAfterVerdict = { Deliver: 'Pending', Defer: 'Deferred', Bounce: 'Bounced' } as const
@@ -155,7 +155,7 @@ export class Trace {
     expiresAt: number,
     newRequirement: string | null = null,
   ): Promise<RecordedVerdict> {
-    const { recipient, action, reason, explanation, connectors } = verdict
+    const { recipient, action, reason, explanation } = verdict
     const at = context.at.toISOString()
     const detail = detailOf(verdict, context)
     const isListed = !isCanary(message, recipient)
@@ -167,7 +167,7 @@ export class Trace {
       sender: message.envelope.mailFrom,
       ...(message.source && { clientIp: message.source.ip }),
       ...(message.headerMessageId && { headerMessageId: searchedMessageId(message.headerMessageId) }),
-      connectors: [connectors.inbound, connectors.outbound].filter((id) => id !== null),
+      connectors: connectorsOf(verdict),
       ...(action !== 'Deliver' && { exception: stateAfterVerdict[action] }),
       expiresAt,
       ...(isWaiting && waitingAttributes(message, verdict)),

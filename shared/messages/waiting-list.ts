@@ -9,9 +9,8 @@ import { queryItems, queryPages } from '../dynamodb/query-items.ts'
 import { mergeNewestFirst } from './history.ts'
 import { findMessages, type MatchingMessages } from './matching-messages.ts'
 import { recipientOf } from './message-keys.ts'
-import { unpackDetail } from './packed-detail.ts'
 import type { RecipientItem } from './recipient-item.ts'
-import { partnerOf, type Wait, type WaitingFor, waitingShards } from './waiting.ts'
+import { partnerOf, type Wait, type WaitingFor, type WaitValues, waitingShards, waitOf } from './waiting.ts'
 
 /** A deferred recipient in the index. */
 export interface WaitingRow {
@@ -25,9 +24,9 @@ export interface WaitingRow {
   wait: Wait
 }
 
-type PackedRow = Omit<WaitingRow, 'wait'> & { wait: Uint8Array }
+type IndexRow = Omit<WaitingRow, 'wait'> & { wait: WaitValues }
 
-const unpacked = (row: PackedRow): WaitingRow => ({ ...row, wait: unpackDetail(row.wait) as Wait })
+const toWaitingRow = (row: IndexRow): WaitingRow => ({ ...row, wait: waitOf(row.wait, row.connectors) })
 
 /** The position of a message in the list, newest first. The next page continues with smaller positions. */
 export interface WaitingPosition {
@@ -65,12 +64,12 @@ export class WaitingList {
     limit: number,
   ): Promise<MatchingMessages<WaitingPosition>> {
     const shards = waitingShards().map((shard) =>
-      queryItems<PackedRow>(this.#documents, this.#query(shard, from)),
+      queryItems<IndexRow>(this.#documents, this.#query(shard, from)),
     )
     const matched = async function* () {
       for await (const row of mergeNewestFirst(shards)) {
         const { order, pk: id } = row
-        yield { order, id, position: { before: order }, scanned: 1, isMatch: matches(unpacked(row)) }
+        yield { order, id, position: { before: order }, scanned: 1, isMatch: matches(toWaitingRow(row)) }
       }
     }
     return findMessages(matched(), limit, rowsPerPage)
@@ -84,7 +83,7 @@ export class WaitingList {
   async read(handle: (rows: readonly WaitingRow[]) => void, isOver: () => boolean): Promise<boolean> {
     const isRead = await Promise.all(
       waitingShards().map(async (shard) => {
-        for await (const { items, lastKey } of queryPages<PackedRow>(
+        for await (const { items, lastKey } of queryPages<IndexRow>(
           this.#documents,
           this.#query(shard, null),
         )) {
@@ -97,7 +96,7 @@ export class WaitingList {
     return !isRead.includes(false)
   }
 
-  async #deferred(rows: readonly PackedRow[]): Promise<WaitingRow[]> {
+  async #deferred(rows: readonly IndexRow[]): Promise<WaitingRow[]> {
     const keys = rows.map(({ pk, sk }) => ({ pk, sk }))
     const items = await getItems<RecipientItem>(this.#documents, this.#table, keys, {
       ProjectionExpression: 'pk, sk, #state',
@@ -106,7 +105,7 @@ export class WaitingList {
     const deferred = new Set(
       items.filter(({ state }) => state === 'Deferred').map(({ pk, sk }) => `${pk} ${sk}`),
     )
-    return rows.filter(({ pk, sk }) => deferred.has(`${pk} ${sk}`)).map(unpacked)
+    return rows.filter(({ pk, sk }) => deferred.has(`${pk} ${sk}`)).map(toWaitingRow)
   }
 
   #query(shard: string, from: WaitingPosition | null) {

@@ -4,21 +4,43 @@ import type { Message } from '../contract/message.ts'
 import { domainOf } from '../mail/address.ts'
 import type { Defer, Verdict } from '../policy/evaluate.ts'
 import { isViolationReason } from '../policy/reasons.ts'
-import { packDetail } from './packed-detail.ts'
 
-/** The attribute `wait` of a deferred recipient, for the index `byWaiting`. Times are ISO 8601. */
+/** What the index `byWaiting` knows of a deferred recipient. Times are milliseconds since the epoch. */
 export interface Wait {
   /** Octets of the message. */
   size: number
   direction: Message['direction']
   reason: string
   /** When the next decision is due. */
-  until: string
+  until: number
   /** When it bounces. */
-  givenUpAt: string
+  givenUpAt: number
   /** Id of the connector that decided; null when none did. */
   connector: string | null
 }
+
+/**
+ * The attribute `wait`: the values of a `Wait`. With their names the item would be larger than 1 KB, and to unpack the
+ * rows of 100,000 recipients takes seconds and gigabytes.
+ */
+export type WaitValues = [
+  size: number,
+  direction: Wait['direction'],
+  reason: string,
+  until: number,
+  givenUpAt: number,
+  /** Position in the attribute `connectors`. */
+  connector: number | null,
+]
+
+/** @param connectors the attribute `connectors` */
+export const waitOf = (
+  [size, direction, reason, until, givenUpAt, connector]: WaitValues,
+  connectors: readonly string[],
+): Wait => ({
+  ...{ size, direction, reason, until, givenUpAt },
+  connector: connector === null ? null : (connectors[connector] ?? null),
+})
 
 /** What mail is grouped and selected by. */
 export interface WaitingFor {
@@ -41,19 +63,22 @@ export const decidingConnector = ({
   connectors: Verdict['connectors']
 }): string | null => (isViolationReason(reason) ? connectors.inbound : connectors.outbound)
 
-/** The attributes by which the index `byWaiting` has a recipient. `waiting`: its partition; `wait`: a packed `Wait`. */
+/** The attribute `connectors`. */
+export const connectorsOf = ({ connectors: { inbound, outbound } }: Pick<Verdict, 'connectors'>): string[] =>
+  [inbound, outbound].filter((id) => id !== null)
+
+/** The attributes by which the index `byWaiting` has a recipient. `waiting`: its partition. */
 export function waitingAttributes(
   { id, direction, size }: Message,
   verdict: Defer,
-): { waiting: string; wait: Uint8Array } {
+): { waiting: string; wait: WaitValues } {
   const { reason, until, expiresAt } = verdict
-  const wait: Wait = {
-    ...{ size, direction, reason },
-    until: until.toISOString(),
-    givenUpAt: expiresAt.toISOString(),
-    connector: decidingConnector(verdict),
+  const connector = decidingConnector(verdict)
+  const position = connector === null ? null : connectorsOf(verdict).indexOf(connector)
+  return {
+    waiting: waitingShard(shardOfMessage(id)),
+    wait: [size, direction, reason, until.getTime(), expiresAt.getTime(), position],
   }
-  return { waiting: waitingShard(shardOfMessage(id)), wait: packDetail(wait) }
 }
 
 /** The partitions of the index. */

@@ -232,12 +232,12 @@ test('the samples of a group are the messages that expire first, whatever the or
   const direction = 'Incoming' as const
   const rows = Array.from({ length: 20 }, (_, n): WaitingRow => {
     const pk = `${encodeTime(now + n, 10)}${String(n).padStart(16, '0')}`
-    const givenUpAt = new Date(now + n).toISOString()
+    const givenUpAt = now + n
     const wait: WaitingRow['wait'] = {
       size: 1,
       direction,
       reason: 'RetryLater',
-      until: at,
+      until: now,
       givenUpAt,
       connector: null,
     }
