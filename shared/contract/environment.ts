@@ -404,6 +404,7 @@ export const ApiEnvironment = DecisionEnvironment.extend({
   MESSAGES_TABLE: z.string().min(1),
   TRANSPORT_TABLE: z.string().min(1),
   EVALUATION_QUEUE_URL: z.url(),
+  EVENTS_QUEUE_URL: z.url(),
   EVALUATION_DEAD_LETTERS_URL: z.url(),
   AUTHENTICATION_QUEUE_URL: z.url(),
   AUTHENTICATION_DEAD_LETTERS_URL: z.url(),

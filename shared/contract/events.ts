@@ -24,8 +24,13 @@ export const EventKind = z.enum([
   'Notified',
   'ConfigurationChanged',
   'CertificateSeen',
+  'Requested',
 ])
 export type EventKind = z.infer<typeof EventKind>
+
+/** What an administrator requests of mail that waits. */
+export const MailRequestKind = z.enum(['Retry', 'Release', 'Return', 'Drop'])
+export type MailRequestKind = z.infer<typeof MailRequestKind>
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/)
 
@@ -41,7 +46,7 @@ export const MailEvent = z.object({
     .describe('the same in every copy of the event; a copy that arrives twice counts once'),
   at: z.iso.datetime().describe('when it happened (UTC); of Decided: when the decision was due'),
   kind: EventKind.describe(
-    'Rejected: a session, sender, recipient or message was refused. Accepted: a message got 250. Decided: a recipient is to be delivered or deferred. Attempted: an attempt did not deliver. Delivered, Bounced: the final states. Notified: a DSN was created. ConfigurationChanged: a connector or accepted domain was written. CertificateSeen: an endpoint presented a certificate for the first time.',
+    'Rejected: a session, sender, recipient or message was refused. Accepted: a message got 250. Decided: a recipient is to be delivered or deferred. Attempted: an attempt did not deliver. Delivered, Bounced: the final states. Notified: a DSN was created. ConfigurationChanged: a connector or accepted domain was written. CertificateSeen: an endpoint presented a certificate for the first time. Requested: an administrator requested an act on mail that waits.',
   ),
   count: z
     .int()
@@ -207,10 +212,17 @@ export const MailEvent = z.object({
   attempt: z.int().positive().optional().describe('number of the attempt, from 1'),
   size: z.int().nonnegative().optional().describe('octets of the message'),
   durationMs: z.int().nonnegative().optional().describe('of the attempt'),
-  actor: z.string().optional().describe('who changed it: IAM principal, or subject of the token'),
+  actor: z
+    .string()
+    .optional()
+    .describe('who changed or requested it: IAM principal, or subject of the token'),
   resource: z.string().optional().describe('what was changed, as a path of the API'),
   before: z.string().optional().describe('JSON of the changed fields before; absent when created'),
   after: z.string().optional().describe('JSON of the changed fields afterwards; absent when deleted'),
+  request: MailRequestKind.optional().describe(
+    'Retry: decide now. Release: deliver despite the violation of an inbound connector. Return: bounce now. Drop: bounce now, without a DSN',
+  ),
+  comment: z.string().optional().describe("the administrator's reason for a request"),
   softwareVersion: z.string().describe('version of mailflow that wrote the event'),
 })
 export type MailEvent = z.infer<typeof MailEvent>

@@ -3,7 +3,7 @@
  * same ids. Pure.
  */
 import type { MessageAuthentication } from '../contract/authentication.ts'
-import type { MailEvent } from '../contract/events.ts'
+import type { MailEvent, MailRequestKind } from '../contract/events.ts'
 import type { AttemptContext, DsnKind } from '../contract/jobs.ts'
 import type { Attempt, AttemptTls, Message, Recipient, TlsLevel } from '../contract/message.ts'
 import { tenantColumns } from '../contract/tenant-columns.ts'
@@ -235,6 +235,34 @@ export function notifiedEvent(
     ...partnerColumn(message.envelope.mailFrom),
     reason: kind,
     reply: formatReply(reply),
+  })
+}
+
+/** A request of an administrator. `at`: ISO 8601. `by`: IAM principal, or subject of the token. */
+export interface RequestFacts {
+  kind: MailRequestKind
+  at: string
+  by: string
+  /** The administrator's reason. */
+  reason?: string
+}
+
+/** @param connectors ids of the connectors of the recipient's last decision */
+export function requestedEvent(
+  message: Message,
+  address: string,
+  { inbound, outbound }: DecisionFacts['connectors'],
+  { kind, at, by, reason }: RequestFacts,
+): MailEvent {
+  return createEvent('Requested', [message.id, address, kind, at, by], {
+    at,
+    ...recipientColumns(message, address),
+    ...partnerColumn(message.direction === 'Incoming' ? message.envelope.mailFrom : address),
+    ...(inbound !== null && { inboundConnector: inbound }),
+    ...(outbound !== null && { outboundConnector: outbound }),
+    actor: by,
+    request: kind,
+    ...(reason !== undefined && { comment: reason }),
   })
 }
 

@@ -203,6 +203,8 @@ export interface Trace {
     address: string
     state: string
     firstHeld: { reason: string } | null
+    released: { reason: string | null } | null
+    notifications: unknown[]
     verdict: {
       action: string
       reason: string
