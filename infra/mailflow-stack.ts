@@ -99,7 +99,14 @@ export class MailflowStack extends Stack {
     const report = new ReportTls(this, 'Reports', { config, outboundMail, queues, content, transport })
     const expiryWatch = new WatchExpiry(this, 'ExpiryWatch', { config, connectors, transport, notices })
     const search = new EventSearch(this, 'EventSearch', config, events)
-    const eventApi = new EventApi(this, 'EventApi', { config, events, search, connectors, transport })
+    const eventApi = new EventApi(this, 'EventApi', {
+      config,
+      events,
+      search,
+      connectors,
+      messages,
+      transport,
+    })
     const api = new ConnectorApi(this, 'Api', {
       config,
       queues,

@@ -12,6 +12,7 @@ import { readRoleMapping } from '../../shared/contract/roles.ts'
 import { EventSearch } from '../../shared/events/event-search.ts'
 import { EventStore } from '../../shared/events/event-store.ts'
 import { clientDefaults } from '../../shared/lambda/aws-clients.ts'
+import { WaitingList } from '../../shared/messages/waiting-list.ts'
 import { ReceivedReports } from '../../shared/tls-reports/received-reports.ts'
 import { ObservedList } from '../../shared/transport/observed-list.ts'
 import { createEventApi } from './api.ts'
@@ -19,6 +20,7 @@ import { EventCounts } from './event-counts.ts'
 import { ownCertificates, reportedDays } from './tls-report-sources.ts'
 import { TrailReader } from './trail.ts'
 import { UnsealedEvents } from './unsealed-events.ts'
+import { readWaitingGroups } from './waiting-groups.ts'
 
 const environment = readEnvironment(EventApiEnvironment, process.env)
 const documents = DynamoDBDocumentClient.from(new DynamoDBClient(clientDefaults))
@@ -31,6 +33,7 @@ const connectors = new SnapshotReader(documents, environment.CONNECTORS_TABLE, {
   ),
 })
 const unsealed = new UnsealedEvents(store, Date.now)
+const waiting = new WaitingList(documents, environment.MESSAGES_TABLE)
 const received = new ReceivedReports(documents, environment.TRANSPORT_TABLE)
 const observed = new ObservedList(documents, environment.TRANSPORT_TABLE)
 
@@ -42,6 +45,7 @@ export const handler = createEventApi({
     counts: new EventCounts(store, unsealed),
     snapshot: () => connectors.current(),
     tlsReports: (since, until) => reportedDays(received, since, until),
+    waitingGroups: () => readWaitingGroups(waiting),
     ownCertificates: () => ownCertificates(observed, new Date()),
   },
   trails: new TrailReader(store, unsealed),

@@ -2,6 +2,7 @@ import { Construct } from 'constructs'
 import { type Config, setDecisionEnvironment, setSignInEnvironment } from '../config.ts'
 import type { ConnectorsTable } from '../storage/connectors-table.ts'
 import type { EventsBucket } from '../storage/events-bucket.ts'
+import type { MessagesTable } from '../storage/messages-table.ts'
 import type { TransportTable } from '../storage/transport-table.ts'
 import { UnitFunction } from '../unit.ts'
 import type { EventSearch } from './event-search.ts'
@@ -11,6 +12,7 @@ export interface EventApiProps {
   readonly events: EventsBucket
   readonly search: EventSearch
   readonly connectors: ConnectorsTable
+  readonly messages: MessagesTable
   readonly transport: TransportTable
 }
 
@@ -21,7 +23,7 @@ export class EventApi extends Construct {
   constructor(
     scope: Construct,
     id: string,
-    { config, events, search, connectors, transport }: EventApiProps,
+    { config, events, search, connectors, messages, transport }: EventApiProps,
   ) {
     super(scope, id)
     this.handler = new UnitFunction(this, 'Function', {
@@ -35,6 +37,7 @@ export class EventApi extends Construct {
     events.grantRead(this.handler)
     search.grantSearch(this.handler)
     connectors.grantSnapshot(this.handler)
+    messages.grantWaiting(this.handler)
     transport.grantReceivedReports(this.handler)
     transport.grantObserved(this.handler)
     setDecisionEnvironment(config, this.handler)

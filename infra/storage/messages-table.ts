@@ -69,6 +69,13 @@ export class MessagesTable extends Construct {
     this.setTableEnvironment(unit)
   }
 
+  /** Lets the unit list the recipients that wait. */
+  grantWaiting(unit: Unit): void {
+    this.table.grantCalls(unit, 'BatchGetItem')
+    this.table.grantIndexQuery(unit, byWaiting)
+    this.setTableEnvironment(unit)
+  }
+
   /** Lets the unit record that an administrator releases, returns or drops a recipient. */
   grantAdministratorRequests(unit: Unit): void {
     const attributes = ['state', 'waived', 'returned', 'dropped']

@@ -390,6 +390,7 @@ export const EventApiEnvironment = DecisionEnvironment.extend({
   ...signInVariables,
   EVENTS_BUCKET: z.string().min(1),
   EVENT_RETENTION_DAYS: z.coerce.number().int().positive(),
+  MESSAGES_TABLE: z.string().min(1),
   ATHENA_WORKGROUP: z.string().min(1),
   ATHENA_DATABASE: z.string().min(1),
   ATHENA_TABLE: z.string().min(1),

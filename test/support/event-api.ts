@@ -32,6 +32,7 @@ export function createTestEventApi({
       snapshot: async () => connectors,
       tlsReports: async () => [],
       ownCertificates: async () => [],
+      waitingGroups: async () => [],
       ...reports,
     },
     trails: new TrailReader(store, new UnsealedEvents(store, now)),

@@ -6,6 +6,7 @@ import type { Role } from '../../../shared/contract/roles.ts'
 import { Problem } from '../../../shared/http-api/problem.ts'
 import { cursorSchema } from '../../../shared/http-api/request.ts'
 import { type Route, route } from '../../../shared/http-api/route.ts'
+import { WaitingGroups } from '../../../shared/messages/waiting-groups.ts'
 import { type WaitingList, waitingForOf } from '../../../shared/messages/waiting-list.ts'
 import { waitingReasons } from '../../../shared/policy/reasons.ts'
 import {
@@ -15,7 +16,6 @@ import {
   requestForIds,
   type SelectionDependencies,
 } from '../mail-selection.ts'
-import { WaitingGroups } from '../waiting-groups.ts'
 import type { MailRequest } from '../waiting-mail.ts'
 import { mailRequest, RequestReason, WaitingMail, waitingMail, waitingPosition } from './waiting-mail.ts'
 

@@ -1,7 +1,7 @@
 /** Groups deferred recipients by what they wait for. Pure. */
 import { decodeTime } from 'ulid'
-import type { WaitingFor } from '../../shared/messages/waiting.ts'
-import { type WaitingRow, waitingForOf } from '../../shared/messages/waiting-list.ts'
+import type { WaitingFor } from './waiting.ts'
+import { type WaitingRow, waitingForOf } from './waiting-list.ts'
 
 /** Times are ISO 8601. */
 export interface WaitingGroup extends WaitingFor {
