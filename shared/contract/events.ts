@@ -124,7 +124,7 @@ export const MailEvent = z.object({
     .string()
     .optional()
     .describe(
-      "digest of the connector's authorities, the trust anchors of the session; absent: public roots",
+      "digest of the connector's authorities, to which the certificate's chain leads; absent: public roots. Of Accepted: of the client's certificate",
     ),
   revocation: Revocation.shape.status.optional().describe("of the peer's certificate chain"),
   tlsResult: TlsResult.exclude(['success'])

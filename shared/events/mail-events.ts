@@ -17,6 +17,8 @@ export interface ArrivalConnector {
   id: string
   mode: 'Enforce' | 'ReportOnly'
   requiredLevel: TlsLevel
+  /** Digest of its own authorities, if the chain of the client's certificate leads to them. */
+  trustAnchors?: string | undefined
 }
 
 /**
@@ -48,6 +50,7 @@ const arrivalColumns = (connector: ArrivalConnector | null) =>
     inboundConnector: connector.id,
     mode: connector.mode,
     requiredLevel: connector.requiredLevel,
+    ...(connector.trustAnchors !== undefined && { trustAnchors: connector.trustAnchors }),
   }
 
 const dmarcColumns = ({ result, fromDomain }: NonNullable<MessageAuthentication['dmarc']>) => ({

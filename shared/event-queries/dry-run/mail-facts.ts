@@ -23,6 +23,7 @@ export const arrivalColumns = [
   'tenantIds',
   'originatorOrganizations',
   'alignedSignatures',
+  'trustAnchors',
 ] as const satisfies readonly (keyof MailEvent)[]
 
 /** Columns of `Delivered` and `Attempted`. */
