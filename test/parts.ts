@@ -45,6 +45,7 @@ const longer = [
   'test/local/changes.test.ts',
   'test/local/crashes.test.ts',
   'test/local/cutover.test.ts',
+  'test/local/dry-run.test.ts',
   'test/local/events.test.ts',
   'test/local/exactness.test.ts',
   'test/local/exchange-online.test.ts',

@@ -169,7 +169,7 @@ const contextColumns = (context: AttemptContext | undefined): Partial<EventField
         ...(context.connector !== null && { outboundConnector: context.connector }),
         ...(context.connectorsVersion !== undefined && { connectorsVersion: context.connectorsVersion }),
         mode: context.mode,
-        ...(context.route !== undefined && { route: context.route.slice(0, maxRouteLength) }),
+        ...(context.route !== undefined && { route: context.route }),
         ...(context.smtpDaneMode !== undefined && { smtpDaneMode: context.smtpDaneMode }),
         ...(context.mtaStsMode !== undefined && { mtaStsMode: context.mtaStsMode }),
         ...(context.clientCertificateSecret !== undefined && {
@@ -186,9 +186,6 @@ function connectorLevelColumn(
   const enforced = policySource === 'Connector' ? policy : 'Opportunistic'
   return level === undefined || level === enforced ? {} : { connectorLevel: level }
 }
-
-/** Characters of the smart hosts of a connector. */
-export const maxRouteLength = 1000
 
 function sessionColumns(attempt: Attempt): Partial<EventFields> {
   const { host, policy, policySource, tls, tlsResult, requiredTlsVersion, tlsRequiredNo, nextHops } = attempt

@@ -1,5 +1,5 @@
 /** Decides about the attempt of past mail: what the server of its last attempt would do under a verdict. Pure. */
-import { routeText } from '../../contract/jobs.ts'
+import { maxRouteLength, routeText } from '../../contract/jobs.ts'
 import type { Attempt } from '../../contract/message.ts'
 import type { TlsResult } from '../../contract/tls-result.ts'
 import { reply } from '../../mail/reply.ts'
@@ -40,8 +40,9 @@ const hopText = ({ verdict: { route, destination } }: Delivery): string =>
 
 /** Whether the route leads to the server of the attempt. */
 function isSameNextHop(text: string, { route, host }: AttemptColumns): boolean {
+  if (route === undefined || route.length >= maxRouteLength) return false
   if (text === route) return true
-  const pastHosts = route?.split(' ') ?? []
+  const pastHosts = route.split(' ')
   const [only, ...others] = pastHosts.filter((each) => each.slice(0, each.lastIndexOf(':')) === host)
   return only === text && others.length === 0
 }

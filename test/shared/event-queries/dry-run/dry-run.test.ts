@@ -43,8 +43,8 @@ const run = (facts: MailFacts, snapshot: Snapshot, given = settings) => textOf(d
 
 const mail = (fields: Parameters<typeof message>[0] = {}) =>
   message({ mailFrom: 'a@contoso.example', ...fields })
-const ours = 'b@ours.example'
-const foreign = 'b@northwind.example'
+const mailbox = 'b@ours.example'
+const elsewhere = 'b@northwind.example'
 
 const toMailboxes = 'Sent ConnectorMatched id-mailboxes Opportunistic'
 const forced = inbound({ requireTls: true })
@@ -66,7 +66,7 @@ describe('a dry run of a refused session', () => {
     ],
     [
       'whose client becomes one of the organisation',
-      { reason: 'RelayDenied', to: foreign },
+      { reason: 'RelayDenied', to: elsewhere },
       { inbound: [organisationServer({ senderIpAddresses: ['192.0.2.1'], requireTls: false })] },
       'Sent DefaultRoute Opportunistic',
     ],
@@ -132,8 +132,8 @@ describe('a dry run of a refused session', () => {
       'Refused MessageRatePerAddress',
     ],
   ]
-  for (const [name, { to = ours, message: given = mail(), ...rejected }, given2, result] of rows)
-    test(name, () => assert.equal(run(factsOfRefusal(given, to, rejected), connectors(given2)), result))
+  for (const [name, { to = mailbox, message: given = mail(), ...rejected }, current, result] of rows)
+    test(name, () => assert.equal(run(factsOfRefusal(given, to, rejected), connectors(current)), result))
 
   test('to the postmaster of the gateway is for the mailbox of that time', () => {
     const facts = factsOfRefusal(mail(), 'postmaster@mx.ours.example', { reason: 'InboundTlsRequired' })
@@ -143,7 +143,11 @@ describe('a dry run of a refused session', () => {
   })
 
   test('that is counted with others is not determined, and a comparison does not call it the same', () => {
-    const { sender: _, recipient: _r, ...counted } = factsOfRefusal(mail(), ours, { reason: 'RelayDenied' })
+    const {
+      sender: _,
+      recipient: _r,
+      ...counted
+    } = factsOfRefusal(mail(), mailbox, { reason: 'RelayDenied' })
     assert.match(run(counted, connectors()), /^Undetermined: Rejections of an attack are counted together/)
     assert.equal(compareDryRuns(counted, connectors(), connectors(), settings).kind, 'Undetermined')
   })
@@ -164,38 +168,38 @@ describe('a dry run of mail of Exchange Online', () => {
   const rows: [name: string, facts: MailFacts, result: string][] = [
     [
       'with its tenant id',
-      factsOfMessage(mail({ ...own, ...fields([tenantId]) }), foreign),
+      factsOfMessage(mail({ ...own, ...fields([tenantId]) }), elsewhere),
       'Sent DefaultRoute Opportunistic',
     ],
     [
       'with the id of another tenant',
-      factsOfMessage(mail({ ...own, ...fields(['0000']) }), foreign),
+      factsOfMessage(mail({ ...own, ...fields(['0000']) }), elsewhere),
       'Refused RelayDenied id-our server EncryptionOnly',
     ],
     [
       'whose fields were not read',
-      factsOfMessage(mail(own), foreign),
+      factsOfMessage(mail(own), elsewhere),
       'Undetermined: The ingress did not read the fields of Exchange Online that show the tenant.',
     ],
-    ['whose fields were not read, to an accepted domain', factsOfMessage(mail(own), ours), toMailboxes],
+    ['whose fields were not read, to an accepted domain', factsOfMessage(mail(own), mailbox), toMailboxes],
     [
       'of another tenant, to an accepted domain and to another recipient',
-      factsOfMessage(mail({ ...own, ...fields(['0000']) }), ours, { recipients: 2 }),
+      factsOfMessage(mail({ ...own, ...fields(['0000']) }), mailbox, { recipients: 2 }),
       'Undetermined: The message is refused for all recipients if one of the others is outside the accepted domains.',
     ],
     [
       'without fields, whose signatures were not verified',
-      factsOfMessage(mail({ ...own, ...fields([]) }), foreign),
+      factsOfMessage(mail({ ...own, ...fields([]) }), elsewhere),
       'Undetermined: The ingress did not verify the signatures that may show the tenant.',
     ],
     [
       'without fields, with a signature of an accepted domain',
-      factsOfMessage(mail({ ...own, ...fields([], ['ours.example']) }), foreign),
+      factsOfMessage(mail({ ...own, ...fields([], ['ours.example']) }), elsewhere),
       'Sent DefaultRoute Opportunistic',
     ],
     [
       'that was refused for its tenant, which the connector lists now',
-      factsOfRefusal(mail({ ...own, ...fields([tenantId]) }), foreign, {
+      factsOfRefusal(mail({ ...own, ...fields([tenantId]) }), elsewhere, {
         stage: 'Data',
         reason: 'RelayDenied',
       }),
@@ -220,13 +224,13 @@ describe('a dry run of accepted mail', () => {
   const rows: [name: string, facts: MailFacts, connectors: Connectors, result: string | RegExp][] = [
     [
       'without a result of DMARC',
-      factsOfMessage(mail(), ours),
+      factsOfMessage(mail(), mailbox),
       { inbound: [dmarc] },
       'Undetermined: The message was not authenticated, so the events hold no result of DMARC.',
     ],
     [
       'without a result of DMARC, of a server whose mail is internal',
-      factsOfMessage(mail(), ours),
+      factsOfMessage(mail(), mailbox),
       { inbound: [dmarc, internal] },
       toMailboxes,
     ],
@@ -234,7 +238,7 @@ describe('a dry run of accepted mail', () => {
       "with another partner's domain in From:, from a server of the organisation, to one recipient elsewhere",
       factsOfMessage(
         mail({ mailFrom: 'a@ours.example', authentication: authenticated('fail', 'contoso.example') }),
-        foreign,
+        elsewhere,
       ),
       { inbound: [dmarc, ownServer] },
       'Sent DefaultRoute Opportunistic',
@@ -243,7 +247,7 @@ describe('a dry run of accepted mail', () => {
       'as that, and to another recipient, because of which it may have been authenticated',
       factsOfMessage(
         mail({ mailFrom: 'a@ours.example', authentication: authenticated('fail', 'contoso.example') }),
-        foreign,
+        elsewhere,
         { recipients: 2 },
       ),
       { inbound: [dmarc, ownServer] },
@@ -251,31 +255,31 @@ describe('a dry run of accepted mail', () => {
     ],
     [
       'with a revocation that was not checked',
-      factsOfMessage(mail({ tls: overTlsWith() }), ours),
+      factsOfMessage(mail({ tls: overTlsWith() }), mailbox),
       { inbound: [ownAuthorities] },
       `${toMailboxes} unless revoked`,
     ],
     [
       'with a revocation that was not checked, under HardFail',
-      factsOfMessage(mail({ tls: overTlsWith() }), ours),
+      factsOfMessage(mail({ tls: overTlsWith() }), mailbox),
       { inbound: [{ ...ownAuthorities, revocationCheck: 'HardFail' }] },
       'Undetermined: The revocation of the client certificate was not checked in the session.',
     ],
     [
       'with a certificate whose chain is not known, at a connector with its own authorities',
-      factsOfMessage(mail({ tls: overTlsWith() }), ours),
+      factsOfMessage(mail({ tls: overTlsWith() }), mailbox),
       { inbound: [{ ...ownAuthorities, certificateAuthorities: authorities }] },
       unknownChain,
     ],
     [
       'as that, whose certificate has another name',
-      factsOfMessage(mail({ tls: overTlsWith({ subjectAltNames: ['mx.contoso.example'] }) }), ours),
+      factsOfMessage(mail({ tls: overTlsWith({ subjectAltNames: ['mx.contoso.example'] }) }), mailbox),
       { inbound: [{ ...ownAuthorities, certificateAuthorities: authorities }] },
       'Refused InboundCertificateRestriction id-contoso DomainValidation',
     ],
     [
       'as that, whose certificate has expired',
-      factsOfMessage(mail({ tls: overTlsWith({ notAfter: '2026-01-01T00:00:00.000Z' }) }), ours),
+      factsOfMessage(mail({ tls: overTlsWith({ notAfter: '2026-01-01T00:00:00.000Z' }) }), mailbox),
       { inbound: [{ ...ownAuthorities, certificateAuthorities: authorities }] },
       'Refused InboundCertificateRestriction id-contoso DomainValidation',
     ],
@@ -287,14 +291,14 @@ describe('a dry run of accepted mail', () => {
             subjectAltNames: Array.from({ length: 90 }, (_, index) => `host${index}.contoso.example`),
           }),
         }),
-        ours,
+        mailbox,
       ),
       { inbound: [ownAuthorities] },
       'Undetermined: The events do not hold all names of the client certificate.',
     ],
     [
       'of an accepted domain that is removed',
-      factsOfMessage(mail(), ours),
+      factsOfMessage(mail(), mailbox),
       { acceptedDomains: [] },
       'Refused RelayDenied',
     ],
@@ -306,8 +310,23 @@ describe('a dry run of accepted mail', () => {
         : assert.match(run(facts, connectors(given)), result),
     )
 
+  test('has no result where far too many are possible', () => {
+    const many = Array.from({ length: 600 }, (_, index) =>
+      inbound({
+        name: `Partner ${index}`,
+        senderDomains: [`partner${index}.example`],
+        requireTls: false,
+        requireDmarc: true,
+      }),
+    )
+    const facts = factsOfMessage(mail(), mailbox)
+    const snapshot = connectors({ inbound: many })
+    assert.equal(run(facts, snapshot), 'Undetermined: The events hold too few facts.')
+    assert.equal(compareDryRuns(facts, snapshot, snapshot, settings).kind, 'Undetermined')
+  })
+
   test('which mailflow created is refused by no connector', () => {
-    const facts = factsOfMessage(message({ source: null, mailFrom: '', direction: 'Originating' }), foreign)
+    const facts = factsOfMessage(message({ source: null, mailFrom: '', direction: 'Originating' }), elsewhere)
     assert.equal(
       run(facts, connectors({ inbound: [inbound({ senderDomains: ['*'] })] })),
       'Sent DefaultRoute Opportunistic',
@@ -335,7 +354,7 @@ describe('a dry run of an attempt', () => {
   }
   const delivered = { outcome: 'Delivered', host: 'mbx.ours.example', tls, tlsResult: 'success' } as const
   const past = (fields: Partial<Attempt> = {}, context: Partial<AttemptContext> = {}) =>
-    factsOfMessage(mail(), ours, {
+    factsOfMessage(mail(), mailbox, {
       attempt: { attempt: attempt({ ...delivered, ...fields }), context: { ...viaMailboxes, ...context } },
     })
   const verified = { tlsSettings: 'DomainValidation', tlsDomain: 'mbx.ours.example' } as const
@@ -474,9 +493,9 @@ describe('a dry run of an attempt', () => {
 })
 
 describe('a comparison', () => {
-  const facts = factsOfMessage(mail({ tls: overTls }), ours)
+  const facts = factsOfMessage(mail({ tls: overTls }), mailbox)
   const names = { tlsSenderCertificateNames: ['mail.contoso.example'], restrictDomainsToCertificate: true }
-  const presented = factsOfMessage(mail({ tls: overTlsWith() }), ours)
+  const presented = factsOfMessage(mail({ tls: overTlsWith() }), mailbox)
   const own = inbound({ ...names, certificateAuthorities: [contosoCa.ca] })
 
   test('has both results of mail that changes', () => {
@@ -508,7 +527,7 @@ describe('a comparison', () => {
   test('finds a difference unless the certificate was revoked', () => {
     const deferred = inbound({ ...names, onViolation: 'Defer' })
     const restricted = inbound({ ...names, minimumTlsVersion: 'TLSv1.3' })
-    const old = factsOfMessage(mail({ tls: { ...overTlsWith(), protocol: 'TLSv1.2' } }), ours)
+    const old = factsOfMessage(mail({ tls: { ...overTlsWith(), protocol: 'TLSv1.2' } }), mailbox)
     const compared = compareDryRuns(
       old,
       connectors({ inbound: [deferred] }),
@@ -519,7 +538,7 @@ describe('a comparison', () => {
   })
 
   test('finds a difference where the mail is refused, and the result of the attempt is not determined', () => {
-    const sent = factsOfMessage(mail(), ours, {
+    const sent = factsOfMessage(mail(), mailbox, {
       attempt: {
         attempt: attempt({ outcome: 'Delivered', host: 'old.ours.example' }),
         context: { connector: 'id-mailboxes', mode: 'Enforce', route: 'old.ours.example:25' },

@@ -70,7 +70,7 @@ const servers: Record<string, Server> = {
 
 // What the domain publishes, and what the sender requests
 
-interface World {
+interface Publication {
   dane?: (server: Server) => DaneState
   mtaSts?: MtaStsState
   authentic?: boolean
@@ -90,7 +90,7 @@ const policy = (mode: 'enforce' | 'testing', mx = host): MtaStsState => ({
   kind: 'Policy',
   policy: { id: '1', mode, mx: [mx], maxAge: 86_400 },
 })
-const worlds: Record<string, World> = {
+const publications: Record<string, Publication> = {
   'nothing is published': {},
   'TLSA records match': { dane: matching, authentic: true },
   'TLSA records do not match': { dane: () => records('00'.repeat(32)), authentic: true },
@@ -143,28 +143,33 @@ const snapshotOf = (connector: OutboundConnector | null): Snapshot =>
   snapshot({ outbound: connector ? [connector] : [], acceptedDomains: [] })
 
 /** From the organisation, so that the arrival has no influence. */
-const mail = ({ requireTls = false }: World) => {
+const mail = ({ requireTls = false }: Publication) => {
   const sent = message({ source: null, mailFrom: 'a@ours.example', direction: 'Originating' })
   return { ...sent, envelope: { ...sent.envelope, requireTls } }
 }
 
 async function attemptUnder(
   connector: OutboundConnector | null,
-  world: World,
+  publication: Publication,
   server: Server,
   { port }: HostileServer,
 ): Promise<{ attempt: Attempt; context: AttemptContext }> {
   const hop: NextHop = {
     ...{ host, ip: '127.0.0.1', port, foundBy: 'Mx' },
-    authentic: world.authentic ?? false,
-    dane: world.dane?.(server) ?? { kind: 'None' },
+    authentic: publication.authentic ?? false,
+    dane: publication.dane?.(server) ?? { kind: 'None' },
   }
   const requirement = connector ? requirementOf(connector) : opportunistic
-  const content = Buffer.from(`${world.header ?? ''}From: a@ours.example\r\n\r\ntext\r\n`)
-  const outgoing = { message: mail(world), recipients: [newRecipient(address)], content, tls: requirement }
+  const content = Buffer.from(`${publication.header ?? ''}From: a@ours.example\r\n\r\ntext\r\n`)
+  const outgoing = {
+    message: mail(publication),
+    recipients: [newRecipient(address)],
+    content,
+    tls: requirement,
+  }
   const outcomes = await deliverToHops([hop], outgoing, {
     ...smtpOptions(),
-    mtaSts: async () => world.mtaSts ?? noMtaSts,
+    mtaSts: async () => publication.mtaSts ?? noMtaSts,
     checkRevocation: async () => ({ status: server.revocation ?? 'Good', detail: '' }),
   })
   const outcome = outcomes.get(address) ?? assert.fail('no outcome')
@@ -190,11 +195,15 @@ interface Expected {
   tlsResult: string | undefined
 }
 
-function expectedOf(connector: OutboundConnector | null, world: World, attempt: Attempt): Expected {
+function expectedOf(
+  connector: OutboundConnector | null,
+  publication: Publication,
+  attempt: Attempt,
+): Expected {
   const [verdict] = evaluate({
     snapshot: snapshotOf(connector),
     settings,
-    message: mail(world),
+    message: mail(publication),
     recipients: [{ ...newRecipient(address), attempts: 1, lastAttempt: attempt }],
     now: receivedAt,
   })
@@ -267,18 +276,22 @@ for (const [name, server] of Object.entries(servers))
       ...conduct(number),
     }))
     try {
-      for (const [published, world] of Object.entries(worlds)) {
+      for (const [published, publication] of Object.entries(publications)) {
         const attempts = await Promise.all(
           Object.entries(requirements).map(async ([requirement, fields]) => {
             const connector = connectorOf(fields)
-            return { requirement, connector, ...(await attemptUnder(connector, world, server, running)) }
+            return {
+              requirement,
+              connector,
+              ...(await attemptUnder(connector, publication, server, running)),
+            }
           }),
         )
         for (const past of attempts) {
-          const facts = factsOfMessage(mail(world), address, { attempt: past })
+          const facts = factsOfMessage(mail(publication), address, { attempt: past })
           for (const { requirement, connector, attempt } of attempts) {
             const result = dryRun(facts, snapshotOf(connector), settings)
-            const expected = expectedOf(connector, world, attempt)
+            const expected = expectedOf(connector, publication, attempt)
             const isSame = requirement === past.requirement
             const mustBeDetermined =
               published === 'nothing is published' &&
