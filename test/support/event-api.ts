@@ -19,12 +19,14 @@ export function createTestEventApi({
   connectors = snapshot({}),
   reports = {},
   searches = {},
+  roles = null,
 }: {
   store?: Pick<EventStore, 'get' | 'list' | 'put'>
   now?: () => number
   connectors?: ReturnType<typeof snapshot>
   reports?: Partial<Dependencies['reports']>
   searches?: Partial<Dependencies['searches']>
+  roles?: Dependencies['roles']
 } = {}) {
   const api = createEventApi({
     reports: {
@@ -49,9 +51,9 @@ export function createTestEventApi({
       defaultRoute: 'Mx',
     },
     retentionDays: 90,
-    roles: null,
+    roles,
     logger: silentLogger,
     now,
   })
-  return requestsTo(api)
+  return Object.assign(requestsTo(api), { api })
 }
