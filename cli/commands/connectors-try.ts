@@ -40,9 +40,10 @@ export const tryConnectors = defineCommand({
     ...jsonOption,
   },
   details: `
-Decides about the mail of the period again, with the same rules that decide real mail: once with the current connectors,
-and once with those of the file in place of the ones with the same names. Prints what differs, with ids of messages. What
-the events do not say is named and not guessed. Changes and sends nothing. Accepted domains of the file are ignored.
+Decides about the mail of the period again, with the same rules that decide real mail: once with the current
+connectors, and once with those of the file in place of the ones with the same names. Prints what differs, with ids of
+messages. What the events do not say is named and not guessed. Changes and sends nothing. Accepted domains of the file
+are ignored.
 
 TIME is ISO 8601 (2026-02-03, 2026-02-03T11:00:00Z), or a duration before now: 12h, 7d. Mail of the last hour or two is
 not in the dry run.
