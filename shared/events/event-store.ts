@@ -1,5 +1,11 @@
 /** The objects of the events bucket. Each is put as a whole and never added to. */
-import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  type S3Client,
+} from '@aws-sdk/client-s3'
 
 export interface StoredObject {
   key: string
@@ -18,8 +24,23 @@ export class EventStore {
     this.#bucket = bucket
   }
 
-  async put(key: string, body: Uint8Array): Promise<void> {
-    await this.#s3.send(new PutObjectCommand({ Bucket: this.#bucket, Key: key, Body: body }))
+  /**
+   * @param etag of the content that this one replaces; absent: whatever is there
+   * @throws the S3 client's errors; `PreconditionFailed` when the object has another content than that of `etag`
+   */
+  async put(key: string, body: Uint8Array, etag?: string): Promise<void> {
+    await this.#s3.send(
+      new PutObjectCommand({
+        Bucket: this.#bucket,
+        Key: key,
+        Body: body,
+        ...(etag !== undefined && { IfMatch: etag }),
+      }),
+    )
+  }
+
+  async delete(key: string): Promise<void> {
+    await this.#s3.send(new DeleteObjectCommand({ Bucket: this.#bucket, Key: key }))
   }
 
   /**
