@@ -5,6 +5,7 @@ import { validateOutboundConnector } from '../../shared/connectors/validation.ts
 import type { ConnectorRepository } from '../../shared/connectors-table/repository.ts'
 import type { EvaluationJob } from '../../shared/contract/jobs.ts'
 import type { RoleMapping } from '../../shared/contract/roles.ts'
+import { eraseAddress, readErasure } from '../../shared/event-queries/erasure.ts'
 import { readMessageEvents } from '../../shared/event-queries/message-events.ts'
 import { readMessageSearch, startMessageSearch } from '../../shared/event-queries/message-search.ts'
 import { listReports, readReport } from '../../shared/event-queries/reports/report-schemas.ts'
@@ -100,6 +101,8 @@ const routesOfOtherFunctions = [
   readMessageEvents,
   startMessageSearch,
   readMessageSearch,
+  eraseAddress,
+  readErasure,
   listReports,
   readReport,
 ]

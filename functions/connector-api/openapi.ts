@@ -3,9 +3,11 @@ import * as z from 'zod'
 import { AcceptedDomain, InboundConnector, OutboundConnector } from '../../shared/connectors/schema.ts'
 import { OutboundValidation } from '../../shared/connectors/validation.ts'
 import { PublishedCertificates } from '../../shared/contract/certificates.ts'
+import { StartedErasure } from '../../shared/event-queries/erasure.ts'
 import { MessageEvents } from '../../shared/event-queries/message-events.ts'
 import { MessageSearchResult, StartedSearch } from '../../shared/event-queries/message-search.ts'
 import { Report, ReportList } from '../../shared/event-queries/reports/report-schemas.ts'
+import { Erasure } from '../../shared/events/erasures.ts'
 import { csvDescription } from '../../shared/http-api/csv.ts'
 import type { RouteDescription } from '../../shared/http-api/route.ts'
 import { TraceEntry } from '../../shared/messages/trace-entry.ts'
@@ -62,6 +64,8 @@ const outputs = {
   MessageEvents,
   StartedSearch,
   MessageSearchResult,
+  StartedErasure,
+  Erasure,
   ReportList,
   Report,
   ExplanationAnswer,

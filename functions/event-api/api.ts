@@ -1,5 +1,6 @@
 /** Builds the API over the events from its stores: routes, problem responses and request log. */
 import { createHttpApi, type HttpApi, type HttpApiOptions } from '../../shared/http-api/http-api.ts'
+import { type ErasureDependencies, erasureRoutes } from './routes/erasures.ts'
 import { type SearchDependencies, searchRoutes } from './routes/message-searches.ts'
 import { type ReportDependencies, reportRoutes } from './routes/reports.ts'
 import { type TrailDependencies, trailRoute } from './routes/trail.ts'
@@ -11,6 +12,7 @@ export interface Dependencies extends Omit<HttpApiOptions, 'afterWrite'> {
   reports: Omit<ReportDependencies, Common>
   trails: TrailDependencies['trails']
   searches: Omit<SearchDependencies, Common>
+  erasures: Omit<ErasureDependencies, Common>
   retentionDays: number
 }
 
@@ -18,6 +20,7 @@ export function createEventApi({
   reports,
   trails,
   searches,
+  erasures,
   retentionDays,
   ...options
 }: Dependencies): HttpApi {
@@ -27,6 +30,7 @@ export function createEventApi({
       ...reportRoutes({ ...reports, ...common }),
       trailRoute({ trails, ...common }),
       ...searchRoutes({ ...searches, ...common }),
+      ...erasureRoutes({ ...erasures, ...common }),
     ],
     options,
   )

@@ -1,9 +1,12 @@
 import { Construct } from 'constructs'
 import { type Config, setSignInEnvironment } from '../config.ts'
+import type { MailQueue } from '../queues/mail-queue.ts'
 import type { ConnectorsTable } from '../storage/connectors-table.ts'
 import type { EventsBucket } from '../storage/events-bucket.ts'
+import type { MessagesTable } from '../storage/messages-table.ts'
 import type { TransportTable } from '../storage/transport-table.ts'
 import { UnitFunction } from '../unit.ts'
+import type { EraseAddress } from './erase-address.ts'
 import type { EventSearch } from './event-search.ts'
 
 export interface EventApiProps {
@@ -12,21 +15,24 @@ export interface EventApiProps {
   readonly search: EventSearch
   readonly connectors: ConnectorsTable
   readonly transport: TransportTable
+  readonly messages: MessagesTable
+  readonly queue: MailQueue
+  readonly erase: EraseAddress
 }
 
-/** Answers questions about the events. */
+/** Answers questions about the events, and starts erasures. */
 export class EventApi extends Construct {
   readonly handler: UnitFunction
 
   constructor(
     scope: Construct,
     id: string,
-    { config, events, search, connectors, transport }: EventApiProps,
+    { config, events, search, connectors, transport, messages, queue, erase }: EventApiProps,
   ) {
     super(scope, id)
     this.handler = new UnitFunction(this, 'Function', {
       unit: 'event-api',
-      description: 'Reports and searches over the events',
+      description: 'Reports and searches over the events, and erasures',
       config,
       limits: config.functions.eventApi,
       // The counts of 90 busy days are in memory (`npm run bench:reports`).
@@ -37,6 +43,10 @@ export class EventApi extends Construct {
     connectors.grantSnapshot(this.handler)
     transport.grantReceivedReports(this.handler)
     transport.grantObserved(this.handler)
+    events.grantErasures(this.handler)
+    messages.grantHistory(this.handler)
+    queue.grantSend(this.handler)
+    erase.grantInvoke(this.handler)
     setSignInEnvironment(config, this.handler)
   }
 }

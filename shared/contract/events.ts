@@ -24,6 +24,7 @@ export const EventKind = z.enum([
   'Notified',
   'ConfigurationChanged',
   'CertificateSeen',
+  'AddressErased',
 ])
 export type EventKind = z.infer<typeof EventKind>
 
@@ -41,7 +42,7 @@ export const MailEvent = z.object({
     .describe('the same in every copy of the event; a copy that arrives twice counts once'),
   at: z.iso.datetime().describe('when it happened (UTC); of Decided: when the decision was due'),
   kind: EventKind.describe(
-    'Rejected: a session, sender, recipient or message was refused. Accepted: a message got 250. Decided: a recipient is to be delivered or deferred. Attempted: an attempt did not deliver. Delivered, Bounced: the final states. Notified: a DSN was created. ConfigurationChanged: a connector or accepted domain was written. CertificateSeen: an endpoint presented a certificate for the first time.',
+    'Rejected: a session, sender, recipient or message was refused. Accepted: a message got 250. Decided: a recipient is to be delivered or deferred. Attempted: an attempt did not deliver. Delivered, Bounced: the final states. Notified: a DSN was created. ConfigurationChanged: a connector or accepted domain was written. CertificateSeen: an endpoint presented a certificate for the first time. AddressErased: an administrator erased what is stored of a mail address.',
   ),
   count: z
     .int()
@@ -198,6 +199,7 @@ export const MailEvent = z.object({
   resource: z.string().optional().describe('what was changed, as a path of the API'),
   before: z.string().optional().describe('JSON of the changed fields before; absent when created'),
   after: z.string().optional().describe('JSON of the changed fields afterwards; absent when deleted'),
+  comment: z.string().optional().describe('of AddressErased: id of the erasure'),
   softwareVersion: z.string().describe('version of mailflow that wrote the event'),
 })
 export type MailEvent = z.infer<typeof MailEvent>

@@ -76,6 +76,10 @@ export const rollupsOfDay = (date: string): string => `rollups/date=${date}/`
 /** The rollups of a day, added together. */
 export const dayRollupKey = (date: string): string => `${rollupsOfDay(date)}day.json.gz`
 
+/** @returns the day in the key of a day's rollups, `YYYY-MM-DD`; null for a key of another kind */
+export const dateOfDayRollup = (key: string): string | null =>
+  /^rollups\/date=([^/]+)\/day\.json\.gz$/.exec(key)?.[1] ?? null
+
 /** @returns the hour of the events in the key of a rollup, `YYYY-MM-DDTHH`; null for a key of another kind */
 export function hourOfRollup(key: string): string | null {
   const [, date, hour] = /^rollups\/date=([^/]+)\/hour=(\d\d)\//.exec(key) ?? []

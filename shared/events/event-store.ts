@@ -1,11 +1,5 @@
 /** The objects of the events bucket. Each is put as a whole and never added to. */
-import {
-  DeleteObjectCommand,
-  GetObjectCommand,
-  ListObjectsV2Command,
-  PutObjectCommand,
-  type S3Client,
-} from '@aws-sdk/client-s3'
+import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
 
 export interface StoredObject {
   key: string
@@ -37,10 +31,6 @@ export class EventStore {
         ...(etag !== undefined && { IfMatch: etag }),
       }),
     )
-  }
-
-  async delete(key: string): Promise<void> {
-    await this.#s3.send(new DeleteObjectCommand({ Bucket: this.#bucket, Key: key }))
   }
 
   /**

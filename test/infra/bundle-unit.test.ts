@@ -56,8 +56,10 @@ const rows: Record<string, Row> = {
   // SMTP sessions with CRLs and OCSP, and clients of S3 and of six more services.
   'deliver-message': { limit: 1_550_000, without: ['nodemailer/dist/esm/mime-funcs/'] },
   'evaluate-policy': { limit: 1_000_000, without: [...asn1, ...s3, ...dns, ...smtp] },
-  // A reader of Parquet files, and clients of S3, DynamoDB and Athena.
-  'event-api': { limit: 1_100_000, without: [...asn1, ...sqs, ...dns, ...smtp] },
+  // A reader and a writer of Parquet files, and clients of S3, SQS and DynamoDB.
+  'erase-address': { limit: 1_200_000, without: [...asn1, ...dns, ...smtp, ...queueHandler] },
+  // A reader of Parquet files, and clients of S3, SQS, DynamoDB and Athena.
+  'event-api': { limit: 1_200_000, without: [...asn1, ...dns, ...smtp] },
   'public-pages': { limit: 1_000_000, without: [...asn1, ...s3, ...sqs, ...dns, ...smtp, ...queueHandler] },
   'record-events': { limit: 1_000_000, without: [...asn1, ...dns, ...smtp, ...queueHandler] },
   'report-tls': { limit: 1_010_000, without: [...asn1, ...smtp, ...queueHandler] },

@@ -37,6 +37,8 @@ export const allowedRoles: Readonly<Record<string, readonly Role[]>> = {
   'GET /messages/{id}/events': everyRole,
   'POST /message-searches': everyRole,
   'GET /message-searches/{id}': everyRole,
+  'DELETE /addresses/{address}': administrators,
+  'GET /erasures/{id}': administrators,
   'GET /reports': everyRole,
   'GET /reports/{name}': everyRole,
   'GET /messages': everyRole,

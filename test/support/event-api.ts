@@ -4,6 +4,7 @@ import { createEventApi, type Dependencies } from '../../functions/event-api/api
 import { EventCounts } from '../../functions/event-api/event-counts.ts'
 import { TrailReader } from '../../functions/event-api/trail.ts'
 import { UnsealedEvents } from '../../functions/event-api/unsealed-events.ts'
+import { Erasures } from '../../shared/events/erasures.ts'
 import type { EventStore } from '../../shared/events/event-store.ts'
 import { requestsTo } from './api-client.ts'
 import { memoryEventStore } from './event-store.ts'
@@ -19,12 +20,14 @@ export function createTestEventApi({
   connectors = snapshot({}),
   reports = {},
   searches = {},
+  erasures = {},
 }: {
   store?: Pick<EventStore, 'get' | 'list' | 'put'>
   now?: () => number
   connectors?: ReturnType<typeof snapshot>
   reports?: Partial<Dependencies['reports']>
   searches?: Partial<Dependencies['searches']>
+  erasures?: Partial<Dependencies['erasures']>
 } = {}) {
   const api = createEventApi({
     reports: {
@@ -41,6 +44,13 @@ export function createTestEventApi({
       linkTo: async (key) => `https://events.example/${key}`,
       firstUnsealedHour: () => new UnsealedEvents(store, now).firstHour(),
       ...searches,
+    },
+    erasures: {
+      erasures: new Erasures(store, now),
+      unsettled: { find: async () => ({ count: 0, ids: [], isComplete: true }) },
+      events: { send: async () => {} },
+      start: () => Promise.reject(new Error('this test has no erasures')),
+      ...erasures,
     },
     retentionDays: 90,
     roles: null,

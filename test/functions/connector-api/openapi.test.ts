@@ -72,6 +72,8 @@ const routes = [
   'GET /message-searches/{id}',
   'GET /reports',
   'GET /reports/{name}',
+  'DELETE /addresses/{address}',
+  'GET /erasures/{id}',
   'POST /messages/retry',
   'POST /messages/{id}/retry',
   'POST /messages/{id}/release',
@@ -92,7 +94,7 @@ const routes = [
 ]
 
 /** These routes have another function. */
-const isOfEventApi = (path: string) => /^\/(reports|message-searches)|\/events$/.test(path)
+const isOfEventApi = (path: string) => /^\/(reports|message-searches|addresses|erasures)|\/events$/.test(path)
 const callEventApi = createTestEventApi({
   searches: {
     search: {
