@@ -16,8 +16,11 @@ export interface Io {
   readonly columns?: number
   /** Milliseconds since the epoch. */
   now(): number
+  sleep(ms: number): Promise<void>
   /** Sets the text that is printed when a signal ends the process; null for none. */
   setProgress?(text: string | null): void
+  /** Replaces the last line of the terminal; null clears it. Missing when standard error is not a terminal. */
+  printStatus?(text: string | null): void
 }
 
 export interface Option {

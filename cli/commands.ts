@@ -115,6 +115,11 @@ export const commands: readonly ListedCommand[] = [
     load: async () => (await import('./commands/messages.ts')).messages,
   },
   {
+    name: 'messages search',
+    summary: 'Search for messages and refusals of the last months',
+    load: async () => (await import('./commands/messages-search.ts')).searchMessages,
+  },
+  {
     name: 'messages release',
     summary: 'Send waiting mail with the current connectors, even if they require less than before',
     load: async () => (await import('./commands/messages-release.ts')).releaseMessages,
@@ -133,6 +138,16 @@ export const commands: readonly ListedCommand[] = [
     name: 'redrive',
     summary: 'List the dead letters, or send them to their queues again',
     load: async () => (await import('./commands/redrive.ts')).redrive,
+  },
+  {
+    name: 'reports',
+    summary: 'List the reports about mail, or explain the columns of one',
+    load: async () => (await import('./commands/reports.ts')).reports,
+  },
+  {
+    name: 'report',
+    summary: 'Print a report: TLS by connector, refusals, bounces and others',
+    load: async () => (await import('./commands/report.ts')).report,
   },
   {
     name: 'tls-reports',

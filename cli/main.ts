@@ -1,6 +1,7 @@
 /** Runs the command line with the streams and the exit status of this process. `mailflow.js` starts it. */
 import { createInterface } from 'node:readline/promises'
 import { buffer } from 'node:stream/consumers'
+import { setTimeout } from 'node:timers/promises'
 import { CommandError } from './command-error.ts'
 import { run } from './run.ts'
 
@@ -14,11 +15,21 @@ for (const stream of [process.stdout, process.stderr])
   })
 
 let progress: string | null = null
+let hasStatus = false
+
+function printStatus(text: string | null): void {
+  if (text === null && !hasStatus) return
+  hasStatus = text !== null
+  // A longer line would wrap, and only its last part would be replaced.
+  process.stderr.write(`\r\u001b[K${(text ?? '').slice(0, (process.stderr.columns || 80) - 1)}`)
+}
+
 for (const [signal, status] of [
   ['SIGINT', 130],
   ['SIGTERM', 143],
 ] as const)
   process.once(signal, () => {
+    printStatus(null)
     if (progress !== null) process.stderr.write(`mailflow: interrupted; ${progress}\n`)
     process.exit(status)
   })
@@ -49,6 +60,8 @@ process.exitCode = await run(process.argv.slice(2), {
   ...(process.stdin.isTTY && { prompt }),
   ...(process.stdout.columns > 0 && { columns: process.stdout.columns }),
   now: Date.now,
+  sleep: (ms) => setTimeout(ms),
+  ...(process.stderr.isTTY && { printStatus }),
   setProgress(text) {
     progress = text
   },

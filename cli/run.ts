@@ -17,10 +17,12 @@ import { commandHelp, generalHelp, usageOf } from './help.ts'
 import { printable, terminalText } from './text/format.ts'
 
 export async function run(args: readonly string[], streams: Io): Promise<ExitStatus> {
+  const { printStatus } = streams
   const io: Io = {
     ...streams,
     out: (text) => streams.out(terminalText(text)),
     err: (text) => streams.err(terminalText(text)),
+    ...(printStatus && { printStatus: (text) => printStatus(text === null ? null : printable(text)) }),
   }
   try {
     return await dispatch(args, io)

@@ -5,6 +5,7 @@ import { errorMessage } from '../../shared/contract/error-message.ts'
 import { faultsOf, faultText } from '../../shared/contract/schema-faults.ts'
 import { CommandError } from '../command-error.ts'
 import { toApiError } from './api-error.ts'
+import { isLoopback } from './is-loopback.ts'
 
 export interface ApiRequest {
   readonly method: string
@@ -40,6 +41,11 @@ export class ApiClient {
   constructor(base: URL, authorise: Authorise) {
     this.#base = base
     this.#authorise = authorise
+  }
+
+  /** Whether the gateway runs on this machine, where nothing is billed. */
+  get isLocal(): boolean {
+    return isLoopback(this.#base.hostname)
   }
 
   get<T extends z.ZodType>(schema: T, path: string, query: Query = {}): Promise<z.output<T>> {

@@ -14,13 +14,16 @@ const ProblemDetails = z.object({
 /** The error body of API Gateway itself. The letter case of the field name varies. */
 const GatewayError = z.object({ message: z.string().nullish(), Message: z.string().nullish() })
 
-/** An error response. Callers use `status` to handle some errors. */
+/** An error response. Callers use `status` and `faults` to handle some errors. */
 export class ApiError extends CommandError {
   readonly status: number
+  /** Of the request, by field or parameter. */
+  readonly faults: readonly Fault[]
 
-  constructor(status: number, message: string, lines: readonly string[]) {
+  constructor(status: number, message: string, lines: readonly string[], faults: readonly Fault[] = []) {
     super(message, lines)
     this.status = status
+    this.faults = faults
   }
 }
 
@@ -36,8 +39,8 @@ export function toApiError(status: number, json: unknown, target: string): ApiEr
     const message = [problem.data.title ?? title, detail].filter(Boolean).join(': ')
     // The request id identifies the log entry, which is needed only for a server error.
     const request = status >= 500 && instance !== undefined ? [`Search the API's log for ${instance}.`] : []
-    const faults = status === 400 ? errors.map(optionFault) : errors
-    return new ApiError(status, message, [...faults.map(faultText), ...request])
+    if (status === 400 && errors.length > 0) return new ApiError(status, optionFaultsText(errors), [], errors)
+    return new ApiError(status, message, [...errors.map(faultText), ...request], errors)
   }
   const gateway = GatewayError.safeParse(json).data
   const gatewayMessage = gateway?.message ?? gateway?.Message
@@ -47,7 +50,10 @@ export function toApiError(status: number, json: unknown, target: string): ApiEr
 /** The options of two parameters. Each other parameter has the option of its name: `minSize`, `--min-size`. */
 const optionNames: Readonly<Record<string, string>> = { from: 'since', to: 'until' }
 
-/** Names the option instead of the parameter of the query. */
+/** Returns one line that names options instead of parameters. */
+export const optionFaultsText = (faults: readonly Fault[]): string =>
+  faults.map((fault) => faultText(optionFault(fault))).join('; ')
+
 function optionFault({ path, message }: Fault): Fault {
   const name = optionNames[path] ?? path.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
   return { path: path === '' ? path : `--${name}`, message }

@@ -5,6 +5,7 @@
  */
 import { CommandError, UsageError } from '../command-error.ts'
 import { ApiClient, type Authorise } from './api-client.ts'
+import { isLoopback } from './is-loopback.ts'
 
 interface ApiOptions {
   readonly api?: string
@@ -61,7 +62,3 @@ function chooseAuthorisation(base: URL, options: ApiOptions, env: Environment): 
 const bearerToken =
   (token: string): Authorise =>
   async ({ headers }) => ({ ...headers, authorization: `Bearer ${token}` })
-
-function isLoopback(hostname: string): boolean {
-  return /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(hostname)
-}

@@ -1,37 +1,33 @@
 /** `messages`: lists messages, or shows the trace of one message. */
-import { isIP } from 'node:net'
+import { decodeTime } from 'ulid'
 import * as z from 'zod'
 import { dayMs, minuteMs } from '../../shared/contract/durations.ts'
 import { messageColumnNames, rejectedRow } from '../../shared/event-queries/message-columns.ts'
 import { tracedRows } from '../../shared/event-queries/traced-rows.ts'
-import { normaliseDomain } from '../../shared/mail/domain.ts'
+import { isUlid } from '../../shared/http-api/lists.ts'
 import type { ApiClient, Query } from '../api/api-client.ts'
 import { encodeUrlPart } from '../api/api-client.ts'
+import { ApiError } from '../api/api-error.ts'
 import { parseResponse } from '../api/parse-response.ts'
 import { defineCommand, type Io, jsonOption, tableWidth, wideOption } from '../command.ts'
-import { CommandError, type ExitStatus, exitStatus, UsageError } from '../command-error.ts'
-import { findConnectors } from '../connectors/find-connectors.ts'
+import { type ExitStatus, exitStatus, UsageError } from '../command-error.ts'
 import { messageId } from '../input/message-id.ts'
-import { parseChoice } from '../input/parse-choice.ts'
 import { parseInstant } from '../input/parse-instant.ts'
 import { parseLimit } from '../input/parse-limit.ts'
-import { parseSize } from '../input/parse-size.ts'
 import { formatTime, jsonText } from '../text/format.ts'
 import { checkFormat, csvOption, printCsv } from '../text/print-csv.ts'
 import { type Column, table } from '../text/table.ts'
+import { messageFilterOptions, readMessageFilters } from '../trace/message-filters.ts'
 import { messageText } from '../trace/message-text.ts'
 import { RejectedEvent, rejectedText } from '../trace/rejected-text.ts'
 import { inboundSessionText, outboundSessionText, senderText } from '../trace/session-text.ts'
 import { type Attempt, TraceEntry, type Verdict } from '../trace/trace-entry.ts'
+import { TrailEvent, trailText } from '../trace/trail-text.ts'
 
 const defaultLimit = 50
 
-const states = ['Pending', 'Deferred', 'Delivered', 'Bounced', 'Rejected']
-const directions = ['Originating', 'Incoming']
-const tlsVersions = ['None', 'TLSv1.2', 'TLSv1.3']
-
 /** These options are useful beside a message id. */
-const formatOptions = ['wide', 'json', 'csv']
+const optionsOfOne = ['events', 'wide', 'json', 'csv']
 
 export const messages = defineCommand({
   positionalUsage: { usage: '[ID]', minCount: 0, maxCount: 1 },
@@ -43,54 +39,30 @@ export const messages = defineCommand({
       description: 'received at or after TIME (default: 24 hours before --until)',
     },
     until: { type: 'string', value: 'TIME', description: 'received before TIME (default: now)' },
-    sender: {
-      type: 'string',
-      value: 'ADDRESS',
-      description: 'an address, a domain without its subdomains, or <> for delivery status notifications',
-    },
-    recipient: { type: 'string', value: 'ADDRESS', description: 'an address or a domain' },
-    domain: { type: 'string', value: 'DOMAIN', description: "the sender's domain or the recipient's" },
-    state: { type: 'string', value: 'STATE', description: states.join(', ') },
-    direction: {
-      type: 'string',
-      value: 'DIRECTION',
-      description: 'Originating (from the organisation) or Incoming',
-    },
-    connector: {
-      type: 'string',
-      value: 'NAME|ID',
-      description: 'only messages that this connector was applied to',
-    },
-    'message-id': {
-      type: 'string',
-      value: 'ID',
-      description: 'the field Message-ID, with or without its angle brackets',
-    },
-    'client-ip': { type: 'string', value: 'ADDRESS', description: 'IP address of the client that sent it' },
-    'min-size': {
-      type: 'string',
-      value: 'SIZE',
-      description: 'at least this size: 10MB, 500KB or a number of octets',
-    },
-    'tls-version': {
-      type: 'string',
-      value: 'VERSION',
-      description: "of the client's session: None (in the clear), TLSv1.2 or TLSv1.3",
-    },
+    ...messageFilterOptions,
     limit: { type: 'string', value: 'N', description: `list at most N messages (default: ${defaultLimit})` },
     all: { type: 'boolean', description: 'list all messages of the period' },
+    events: {
+      type: 'boolean',
+      description: 'with ID: list the events of the message, also if its trace has expired',
+    },
     ...wideOption,
     ...jsonOption,
     ...csvOption,
   },
   details: `
 TIME is ISO 8601 (2026-02-03, 2026-02-03T11:00:00Z), or a duration before now: 30m, 2h, 3d. The period is at most 31
-days. Messages that were refused in the SMTP session are listed with --state Rejected only. CSV has a line for each
-recipient; its columns are in docs/generated/api.md.
+days; "messages search" goes back further. Messages that were refused in the SMTP session are listed with --state
+Rejected only. CSV has a line for each recipient; its columns are in docs/generated/api.md.
 `,
   async run({ values, positionals: [id], io, api }) {
     checkFormat(values)
-    if (id !== undefined) return showOne(api, checkedId(id, values), values, io)
+    if (values.events && id === undefined) throw new UsageError('--events needs the id of a message')
+    if (values.events && values.csv) throw new UsageError('--csv cannot be used with --events')
+    if (id !== undefined) {
+      const checked = messageId(checkedId(id, values))
+      return values.events ? printTrail(api, checked, values, io) : printOne(api, checked, values, io)
+    }
     const limit = values.all ? Number.POSITIVE_INFINITY : parseLimit(values.limit, defaultLimit)
     const query = await queryOf(values, api, io.now())
     if (values.csv) {
@@ -121,18 +93,78 @@ function checkedId(id: string, values: Readonly<Record<string, unknown>>): strin
   throw new UsageError(`--${given} has no effect beside a message id`)
 }
 
-const isFilter = (name: string): boolean => name in messages.options && !formatOptions.includes(name)
+const isFilter = (name: string): boolean => name in messages.options && !optionsOfOne.includes(name)
 
-async function showOne(
+type Format = Readonly<Record<'json' | 'csv' | 'wide', boolean>>
+
+async function printOne(api: ApiClient, id: string, format: Format, io: Io): Promise<ExitStatus> {
+  let response: unknown
+  try {
+    response = await api.get(z.unknown(), `/messages/${encodeUrlPart(id)}`)
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.status !== 404 || !isPastUlid(id, io.now())) throw error
+    return printRefusal(api, id, format, io, error)
+  }
+  if (format.csv) await printCsv([response], 1, tracedCsv, io)
+  else if (format.json) io.out(jsonText(response))
+  else io.out(`${messageText(parseEntry(response))}\n`)
+  return exitStatus.ok
+}
+
+const isPastUlid = (id: string, now: number): boolean => isUlid(id) && decodeTime(id) < now + dayMs
+
+/** Shows a refusal, which a report may have as a sample. @param notFound thrown if there is none of this id */
+async function printRefusal(
   api: ApiClient,
   id: string,
-  { json, csv }: { json: boolean; csv: boolean },
+  format: Format,
+  io: Io,
+  notFound: ApiError,
+): Promise<ExitStatus> {
+  const { from, to } = timesOfRefusal(id)
+  for await (const refusal of api.list(z.looseObject({ id: z.unknown() }), '/messages', {
+    state: 'Rejected',
+    from,
+    to,
+  })) {
+    if (refusal.id !== id) continue
+    if (format.csv) await printCsv([refusal], 1, rejectedCsv, io)
+    else if (format.json) io.out(jsonText(refusal))
+    else io.out(`${rejectedText([parseRejected(refusal)], tableWidth(format, io))}\n`)
+    return exitStatus.ok
+  }
+  throw new ApiError(notFound.status, notFound.message, [
+    `If its trace has expired: npx mailflow messages ${id} --events`,
+    `If it is the id of a refusal: npx mailflow messages search --state Rejected --since ${from} --until ${to}`,
+  ])
+}
+
+/** The id of a refusal is made within a second. Refusals that are counted together have the beginning of their minute. */
+function timesOfRefusal(id: string): { from: string; to: string } {
+  const time = decodeTime(id)
+  const [from = '', to = ''] = [time - minuteMs, time + 1000].map((at) =>
+    new Date(at).toISOString().replace(/\.\d+/, ''),
+  )
+  return { from, to }
+}
+
+const MessageEvents = z.object({ events: z.array(z.unknown()), unreadSince: z.string().nullable() })
+
+async function printTrail(
+  api: ApiClient,
+  id: string,
+  values: { readonly json: boolean; readonly wide: boolean },
   io: Io,
 ): Promise<ExitStatus> {
-  const response = await api.get(z.unknown(), `/messages/${encodeUrlPart(messageId(id))}`)
-  if (csv) await printCsv([response], 1, tracedCsv, io)
-  else if (json) io.out(jsonText(response))
-  else io.out(`${messageText(parseEntry(response))}\n`)
+  const { events, unreadSince } = await api.get(MessageEvents, `/messages/${encodeUrlPart(id)}/events`)
+  if (values.json) io.out(jsonText(events))
+  else if (events.length === 0) io.out('No events found.\n')
+  else {
+    const trail = events.map((event) => parseResponse(TrailEvent, event, 'event'))
+    io.out(`${trailText(id, trail, tableWidth(values, io))}\n`)
+  }
+  if (unreadSince !== null)
+    io.err(`Events from ${formatTime(unreadSince)} on are too many to read now. Try again in two hours.\n`)
   return exitStatus.ok
 }
 
@@ -149,39 +181,18 @@ const rejectedCsv = {
   rowsOf: (response: unknown) => [rejectedRow(parseRejected(response))],
 }
 
-interface Filters {
+type Values = Parameters<typeof readMessageFilters>[0] & {
   readonly since: string | undefined
   readonly until: string | undefined
-  readonly sender: string | undefined
-  readonly recipient: string | undefined
-  readonly domain: string | undefined
-  readonly state: string | undefined
-  readonly direction: string | undefined
-  readonly connector: string | undefined
-  readonly 'message-id': string | undefined
-  readonly 'client-ip': string | undefined
-  readonly 'min-size': string | undefined
-  readonly 'tls-version': string | undefined
 }
 
-async function queryOf(filters: Filters, api: ApiClient, now: number): Promise<Query> {
-  const { sender, recipient, domain, state, direction, connector } = filters
-  const { 'client-ip': clientIp, 'min-size': minSize, 'tls-version': tlsVersion } = filters
-  const since = filters.since && parseInstant('--since', filters.since, now)
-  const until = filters.until && parseInstant('--until', filters.until, now)
+async function queryOf(values: Values, api: ApiClient, now: number): Promise<Query> {
+  const since = values.since && parseInstant('--since', values.since, now)
+  const until = values.until && parseInstant('--until', values.until, now)
   return {
     from: since,
     to: until ?? (since && endOfMaxPeriod(since, now)),
-    sender,
-    recipient,
-    domain: domain && parseDomain(domain),
-    state: state && parseChoice('--state', state, 'state', states),
-    direction: direction && parseChoice('--direction', direction, 'direction', directions),
-    connector: connector && (await findConnectorId(api, connector)),
-    messageId: filters['message-id'],
-    clientIp: clientIp && parseClientIp(clientIp),
-    minSize: minSize && parseSize('--min-size', minSize),
-    tlsVersion: tlsVersion && parseChoice('--tls-version', tlsVersion, 'TLS version', tlsVersions),
+    ...(await readMessageFilters(values, api)),
   }
 }
 
@@ -194,26 +205,6 @@ const maxPeriodMs = 31 * dayMs
 function endOfMaxPeriod(since: string, now: number): string | undefined {
   const marginMs = maxPeriodMs - (now - Date.parse(since))
   return marginMs >= 0 && marginMs < minuteMs ? new Date(now).toISOString() : undefined
-}
-
-function parseClientIp(text: string): string {
-  if (isIP(text) !== 0) return text
-  throw new UsageError(`--client-ip ${text}: not an IP address`)
-}
-
-function parseDomain(text: string): string {
-  const domain = normaliseDomain(text)
-  if (domain !== null) return domain
-  throw new UsageError(`--domain ${text}: not a domain; example: contoso.com`)
-}
-
-async function findConnectorId(api: ApiClient, nameOrId: string): Promise<string> {
-  const [first, second] = await findConnectors(api, nameOrId)
-  if (second === undefined) return first?.connector.id ?? ''
-  throw new CommandError(
-    `an inbound and an outbound connector have the name "${nameOrId}"; give an id instead`,
-    [...[first, second].map((found) => `${found?.connector.id}  ${found?.kind.singular}`)],
-  )
 }
 
 async function takeEntries(api: ApiClient, query: Query, limit: number) {

@@ -18,8 +18,10 @@ function characterWidth(character: string): number {
   return /^\p{RGI_Emoji}$/v.test(character) ? 2 : eastAsianWidth(character.codePointAt(0) ?? 0)
 }
 
-export const fillToWidth = (text: string, width: number): string =>
-  text + ' '.repeat(Math.max(0, width - displayWidth(text)))
+export function fillToWidth(text: string, width: number, isRightAligned = false): string {
+  const fill = ' '.repeat(Math.max(0, width - displayWidth(text)))
+  return isRightAligned ? fill + text : text + fill
+}
 
 /** Returns text of at most `width` columns; `…` replaces the end of longer text. @param width at least 1 */
 export function cutToWidth(text: string, width: number): string {

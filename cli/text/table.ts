@@ -18,6 +18,8 @@ export interface Column {
   readonly heading: string
   /** The width to which a narrow terminal may cut the column. A column without it is never cut. */
   readonly minWidth?: number
+  /** For numbers. */
+  readonly isRightAligned?: boolean
 }
 
 /**
@@ -28,13 +30,17 @@ export interface Column {
  */
 export function table(columns: readonly Column[], rows: Rows, width: number | undefined): string {
   const cells = [columns.map(({ heading }) => heading), ...rows.map((row) => row.map(printable))]
-  const widest = uncut(cells)
+  const widest = uncut(cells).map((column, index) => ({
+    ...column,
+    isRightAligned: columns[index]?.isRightAligned === true,
+  }))
   return formatRows(cells, width === undefined ? [widest] : fitLines(widest, columns, width))
 }
 
 interface PlacedColumn {
   readonly index: number
   readonly width: number
+  readonly isRightAligned?: boolean
 }
 /** The columns of one line, in order. */
 type Line = readonly PlacedColumn[]
@@ -48,18 +54,18 @@ const uncut = (rows: Rows): Line =>
 /** Puts as many columns on each line as fit when they are cut, then widens them from left to right. */
 function fitLines(widest: Line, columns: readonly Column[], width: number): Line[] {
   const lines: PlacedColumn[][] = [[]]
-  for (const { index, width: wanted } of widest) {
-    const column = { index, width: Math.min(wanted, columns[index]?.minWidth ?? wanted) }
+  for (const whole of widest) {
+    const column = { ...whole, width: Math.min(whole.width, columns[whole.index]?.minWidth ?? whole.width) }
     const line = lines.at(-1) ?? []
     if (line.length === 0 || lineWidth([...line, column], lines.length - 1) <= width) line.push(column)
     else lines.push([column])
   }
   return lines.map((line, number) => {
     let spare = Math.max(0, width - lineWidth(line, number))
-    return line.map(({ index, width: cut }) => {
-      const added = Math.min(spare, (widest[index]?.width ?? cut) - cut)
+    return line.map((column) => {
+      const added = Math.min(spare, (widest[column.index]?.width ?? column.width) - column.width)
       spare -= added
-      return { index, width: cut + added }
+      return { ...column, width: column.width + added }
     })
   })
 }
@@ -68,11 +74,20 @@ const lineWidth = (line: Line, number: number): number =>
   (number === 0 ? 0 : indent.length) +
   line.reduce((sum, { width }) => sum + width, (line.length - 1) * gap.length)
 
+/** A further line of a row on which every cell is empty is left out. */
 const formatRows = (rows: Rows, lines: readonly Line[]): string =>
-  rows.flatMap((row) => lines.map((line, number) => formatLine(row, line, number))).join('\n')
+  rows
+    .flatMap((row) =>
+      lines
+        .map((line, number) => formatLine(row, line, number))
+        .filter((text, number) => number === 0 || text !== ''),
+    )
+    .join('\n')
 
 function formatLine(row: readonly string[], line: Line, number: number): string {
-  const cells = line.map(({ index, width }) => fillToWidth(cutToWidth(row[index] ?? '', width), width))
+  const cells = line.map(({ index, width, isRightAligned }) =>
+    fillToWidth(cutToWidth(row[index] ?? '', width), width, isRightAligned),
+  )
   return `${number === 0 ? '' : indent}${cells.join(gap)}`.trimEnd()
 }
 

@@ -5,12 +5,13 @@ import { validateOutboundConnector } from '../../shared/connectors/validation.ts
 import type { ConnectorRepository } from '../../shared/connectors-table/repository.ts'
 import type { EvaluationJob } from '../../shared/contract/jobs.ts'
 import type { RoleMapping } from '../../shared/contract/roles.ts'
+import { readDryRun, startDryRun } from '../../shared/event-queries/dry-run-schemas.ts'
 import { eraseAddress, readErasure } from '../../shared/event-queries/erasure.ts'
 import { readMessageEvents } from '../../shared/event-queries/message-events.ts'
 import { readMessageSearch, startMessageSearch } from '../../shared/event-queries/message-search.ts'
 import { listReports, readReport } from '../../shared/event-queries/reports/report-schemas.ts'
 import { createHttpApi, type HttpApi } from '../../shared/http-api/http-api.ts'
-import { type Route, route } from '../../shared/http-api/route.ts'
+import { type Route, type RouteDescription, route } from '../../shared/http-api/route.ts'
 import type { History } from '../../shared/messages/history.ts'
 import type { RejectedList } from '../../shared/messages/rejected-list.ts'
 import type { JobSender } from '../../shared/queues/job-queue.ts'
@@ -68,21 +69,24 @@ export function createConnectorApi({
   now = Date.now,
 }: Dependencies): HttpApi {
   const waitingMail = { history, trace, evaluation, now }
-  const routes = addOpenApiRoute([
-    configurationRoute(repository, deployment),
-    ...connectorRoutes(repository, deployment, { snapshot: explain.snapshot, logger, now }, waitingMail),
-    ...acceptedDomainRoutes(repository),
-    ...recipientRoutes(repository),
-    changesRoute(repository),
-    ...messageRoutes(history, rejected, now),
-    ...waitingMailRoutes(repository, waitingMail),
-    ...deadLetterRoutes({ ...deadLetters, logger, now }),
-    ...tlsReportRoutes({ reports, snapshot: explain.snapshot, now }),
-    certificatesRoute({ published, now }),
-    ...observedCertificateRoutes({ observed, now }),
-    explainRoute({ ...explain, recipientLists: repository.recipientLists, now }),
-    validateInboundRoute(repository, explain.snapshot, { history, now }),
-  ])
+  const routes = addOpenApiRoute(
+    [
+      configurationRoute(repository, deployment),
+      ...connectorRoutes(repository, deployment, { snapshot: explain.snapshot, logger, now }, waitingMail),
+      ...acceptedDomainRoutes(repository),
+      ...recipientRoutes(repository),
+      changesRoute(repository),
+      ...messageRoutes(history, rejected, now),
+      ...waitingMailRoutes(repository, waitingMail),
+      ...deadLetterRoutes({ ...deadLetters, logger, now }),
+      ...tlsReportRoutes({ reports, snapshot: explain.snapshot, now }),
+      certificatesRoute({ published, now }),
+      ...observedCertificateRoutes({ observed, now }),
+      explainRoute({ ...explain, recipientLists: repository.recipientLists, now }),
+      validateInboundRoute(repository, explain.snapshot, { history, now }),
+    ],
+    routesOfOtherFunctions(deployment),
+  )
   return createHttpApi(routes, {
     roles,
     logger,
@@ -96,18 +100,20 @@ export function createConnectorApi({
 }
 
 /** Routes of validate-connector, a separate function in the same network as deliver-message, and of event-api. */
-const routesOfOtherFunctions = [
+const routesOfOtherFunctions = ({ defaultRoute }: Deployment): RouteDescription[] => [
   validateOutboundConnector,
   readMessageEvents,
   startMessageSearch,
   readMessageSearch,
+  startDryRun(defaultRoute),
+  readDryRun,
   eraseAddress,
   readErasure,
   listReports,
   readReport,
 ]
 
-function addOpenApiRoute(routes: readonly Route[]): Route[] {
+function addOpenApiRoute(routes: readonly Route[], others: readonly RouteDescription[]): Route[] {
   const description = {
     method: 'GET',
     path: '/openapi.json',
@@ -117,7 +123,7 @@ function addOpenApiRoute(routes: readonly Route[]): Route[] {
   } as const
   let document: unknown
   const openApiRoute = route(description, async () => {
-    document ??= openApi([...allRoutes, ...routesOfOtherFunctions])
+    document ??= openApi([...allRoutes, ...others])
     return { status: 200, body: document }
   })
   const allRoutes = [...routes, openApiRoute]

@@ -1,5 +1,6 @@
 /** Builds the API over the events from its stores: routes, problem responses and request log. */
 import { createHttpApi, type HttpApi, type HttpApiOptions } from '../../shared/http-api/http-api.ts'
+import { type DryRunDependencies, dryRunRoutes } from './routes/dry-runs.ts'
 import { type ErasureDependencies, erasureRoutes } from './routes/erasures.ts'
 import { type SearchDependencies, searchRoutes } from './routes/message-searches.ts'
 import { type ReportDependencies, reportRoutes } from './routes/reports.ts'
@@ -12,6 +13,7 @@ export interface Dependencies extends Omit<HttpApiOptions, 'afterWrite'> {
   reports: Omit<ReportDependencies, Common>
   trails: TrailDependencies['trails']
   searches: Omit<SearchDependencies, Common>
+  dryRuns: Pick<DryRunDependencies, 'store' | 'settings' | 'defaultRoute'>
   erasures: Omit<ErasureDependencies, Common>
   retentionDays: number
 }
@@ -20,6 +22,7 @@ export function createEventApi({
   reports,
   trails,
   searches,
+  dryRuns,
   erasures,
   retentionDays,
   ...options
@@ -30,6 +33,7 @@ export function createEventApi({
       ...reportRoutes({ ...reports, ...common }),
       trailRoute({ trails, ...common }),
       ...searchRoutes({ ...searches, ...common }),
+      ...dryRunRoutes({ ...searches, ...dryRuns, snapshot: reports.snapshot, ...common }),
       ...erasureRoutes({ ...erasures, ...common }),
     ],
     options,

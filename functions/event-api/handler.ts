@@ -9,7 +9,7 @@ import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
 import { FunctionInvoker } from '../../shared/aws/function-invoker.ts'
 import { createSnapshotObject, snapshotStore } from '../../shared/connectors-table/snapshot-object.ts'
 import { SnapshotReader } from '../../shared/connectors-table/snapshot-reader.ts'
-import { EventApiEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
+import { decisionSettings, EventApiEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
 import { readRoleMapping } from '../../shared/contract/roles.ts'
 import { Erasures } from '../../shared/events/erasures.ts'
 import { EventQueue } from '../../shared/events/event-queue.ts'
@@ -69,6 +69,11 @@ export const handler = createEventApi({
         expiresIn: linkSeconds,
       }),
     firstUnsealedHour: () => unsealed.firstHour(),
+  },
+  dryRuns: {
+    store,
+    settings: decisionSettings(environment),
+    defaultRoute: environment.DEFAULT_ROUTE,
   },
   erasures: {
     erasures: new Erasures(store, Date.now),

@@ -51,6 +51,8 @@ const eventRoutes: typeof routes = [
   { path: '/messages/{id}/events', methods: [GET] },
   { path: '/message-searches', methods: [POST] },
   { path: '/message-searches/{id}', methods: [GET] },
+  { path: '/dry-runs', methods: [POST] },
+  { path: '/dry-runs/{id}', methods: [GET] },
   { path: '/reports', methods: [GET] },
   { path: '/reports/{name}', methods: [GET] },
   { path: '/addresses/{address}', methods: [DELETE] },

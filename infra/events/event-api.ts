@@ -1,5 +1,5 @@
 import { Construct } from 'constructs'
-import { type Config, setSignInEnvironment } from '../config.ts'
+import { type Config, setDecisionEnvironment, setSignInEnvironment } from '../config.ts'
 import type { MailQueue } from '../queues/mail-queue.ts'
 import type { ConnectorsTable } from '../storage/connectors-table.ts'
 import type { EventsBucket } from '../storage/events-bucket.ts'
@@ -32,7 +32,7 @@ export class EventApi extends Construct {
     super(scope, id)
     this.handler = new UnitFunction(this, 'Function', {
       unit: 'event-api',
-      description: 'Reports and searches over the events, and erasures',
+      description: 'Reports, searches and dry runs over the events, and erasures',
       config,
       limits: config.functions.eventApi,
       // The counts of 90 busy days are in memory (`npm run bench:reports`).
@@ -43,6 +43,7 @@ export class EventApi extends Construct {
     connectors.grantSnapshot(this.handler)
     transport.grantReceivedReports(this.handler)
     transport.grantObserved(this.handler)
+    setDecisionEnvironment(config, this.handler)
     events.grantErasures(this.handler)
     messages.grantHistory(this.handler)
     queue.grantSend(this.handler)

@@ -413,7 +413,7 @@ export const EraseAddressEnvironment = ConnectorsEnvironment.extend({
   AWS_ENDPOINT_URL_LAMBDA: z.url().optional(),
 })
 
-export const EventApiEnvironment = ConnectorsEnvironment.extend({
+export const EventApiEnvironment = DecisionEnvironment.extend({
   ...snapshotVariables,
   ...signInVariables,
   EVENTS_BUCKET: z.string().min(1),

@@ -1,5 +1,4 @@
 /** The routes of erasures, for the function that has them and for the OpenAPI document. */
-import * as z from 'zod'
 import { Erasure } from '../events/erasures.ts'
 import type { RouteDescription } from '../http-api/route.ts'
 
@@ -20,7 +19,6 @@ export const readErasure = {
   path: '/erasures/{id}',
   role: 'administer',
   summary: 'Read the state of an erasure. It does not have the address',
-  query: z.strictObject({}),
   answers: { 200: Erasure },
   problems: [404],
 } as const satisfies RouteDescription

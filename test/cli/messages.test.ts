@@ -1,12 +1,15 @@
 /** The filters and the CSV of `messages`; test/cli/trace/trace.test.ts tests its other output. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { encodeTime } from 'ulid'
 import { messageColumnNames } from '../../shared/event-queries/message-columns.ts'
 import { RejectedSessions } from '../../shared/messages/rejected-sessions.ts'
 import { type HttpApi, mailflow, startAnsweringServer, startApi } from '../support/cli/mailflow.ts'
 import { traceMail } from '../support/traced-mail.ts'
 
 const now = Date.parse('2026-11-30T12:00:00Z')
+/** Of the second after 11:00. */
+const refusalId = `${encodeTime(Date.parse('2026-11-30T11:00:01Z'), 10)}0000000000000001`
 let api: HttpApi
 const ids: string[] = []
 
@@ -19,7 +22,7 @@ before(async () => {
   }
   await new RejectedSessions(api.database.documents, api.database.messagesTable, 15).store([
     {
-      id: '01KB0000000000000000000001',
+      id: refusalId,
       at: '2026-11-30T11:00:00.000Z',
       kind: 'Rejected',
       helo: 'mx.partner.example',
@@ -113,7 +116,7 @@ describe('`messages` refuses', () => {
       '--csv',
     )
     assert.deepEqual([status, out], [1, ''])
-    assert.match(err, /\n {2}--min-size: cannot be used with state=Rejected: /)
+    assert.match(err, /^mailflow: --min-size: cannot be used with state=Rejected: [^\n]*\n$/)
   })
 })
 
@@ -167,6 +170,17 @@ describe('`messages --csv`', () => {
       line,
       /^2026-11-30T11:00:00\.000Z,,##Fail,.*,mx\.partner\.example,.*,Rejected,TLSv1\.2,.*,1$/,
     )
+  })
+
+  test('prints a refusal by its id, which a report may name', async () => {
+    const { status, out } = await api.mailflow('messages', '--csv', refusalId)
+    assert.deepEqual([status, linesOf(out).length], [0, 2])
+    assert.match(out, /,Rejected,TLSv1\.2,/)
+    assert.match(
+      (await api.mailflow('messages', refusalId)).out,
+      /^Refused {2,}Count .*\n2026-11-30 11:00:00Z {2}1\n$/,
+    )
+    assert.equal(JSON.parse((await api.mailflow('messages', '--json', refusalId)).out).id, refusalId)
   })
 
   test('prints the recipients of one message', async () => {

@@ -119,6 +119,7 @@ describe('the output of', () => {
       },
       readInput: () => Promise.reject(new Error(hostile)),
       now: Date.now,
+      sleep: async () => {},
     })
     assertVisible({ out: '', err })
     assert.equal(status, 1)

@@ -184,6 +184,78 @@ test('connectors apply that is interrupted says how many changes were written', 
   assert.ok(writes < 50)
 })
 
+describe('messages search', () => {
+  const searchId = '0f5b9c1e-5a0b-4c0e-9e0a-0123456789ab'
+  const page = {
+    state: 'Succeeded',
+    reason: null,
+    scannedOctets: 0,
+    ms: 1,
+    rows: [],
+    nextCursor: null,
+    csv: null,
+  }
+
+  /** @param polls called for each reading of the state; returns what differs from an empty result */
+  const startSearchApi = (polls: (url: string) => object) =>
+    startAnsweringServer(({ method, url = '' }) => ({
+      status: method === 'POST' ? 202 : 200,
+      body:
+        method === 'POST'
+          ? JSON.stringify({ id: searchId, completeUntil: '2099-01-01T00:00:00Z' })
+          : url === '/csv'
+            ? `"reply"\n${'"a line of the result"\n'.repeat(100_000)}`
+            : JSON.stringify({ ...page, ...polls(url) }),
+    }))
+
+  test('that is interrupted says how to get its result', async () => {
+    let child: ChildProcess | undefined
+    let polls = 0
+    const { url, stop } = await startSearchApi(() => {
+      if (++polls === 2) child?.kill('SIGINT')
+      return { state: 'Running' }
+    })
+    child = spawn(process.execPath, [launcher, 'messages', 'search', '--api', url], { cwd: root })
+    const err = text(child.stderr as NonNullable<ChildProcess['stderr']>)
+    child.stdout?.resume()
+    const [status] = await bounded(child, once(child, 'close'))
+    stop()
+    assert.equal(status, 130)
+    assert.equal(
+      await err,
+      `mailflow: interrupted; the search goes on; to print its result: npx mailflow messages search --id ${searchId}\n`,
+    )
+  })
+
+  test('prints no error when the reader of its CSV closes the pipe', async () => {
+    const { url, stop } = await startSearchApi(() => ({ csv: `${url}/csv` }))
+    const child = spawn(process.execPath, [launcher, 'messages', 'search', '--csv', '--api', url], {
+      cwd: root,
+    })
+    const err = text(child.stderr)
+    child.stdout.once('data', () => child.stdout.destroy())
+    const [status] = await bounded(child, once(child, 'close'))
+    stop()
+    assert.equal(status, 0)
+    assert.doesNotMatch(await err, /mailflow:|EPIPE/)
+  })
+
+  test('shows its progress on a terminal, and removes it', async () => {
+    let polls = 0
+    const { url, stop } = await startSearchApi(() => ({ state: ++polls < 3 ? 'Running' : 'Succeeded' }))
+    const command = `'${process.execPath}' '${launcher}' messages search --api ${url}`
+    const child = spawn('script', ['-qec', command, '/dev/null'], { cwd: root })
+    const output = text(child.stdout)
+    const [status] = await bounded(child, once(child, 'close'))
+    stop()
+    assert.equal(status, 0)
+    const clear = '\r\u001b[K'
+    const [before, first, ...others] = (await output).split(clear)
+    assert.deepEqual([before, first], ['', 'Searching for 0 s …'])
+    assert.match(others.at(-1) ?? '', /^No messages found from /)
+  })
+})
+
 test('a command whose output cannot be written ends with one line', async () => {
   const child = spawn('sh', ['-c', `'${process.execPath}' '${launcher}' --help > /dev/full`], { cwd: root })
   const err = text(child.stderr)

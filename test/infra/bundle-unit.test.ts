@@ -58,8 +58,8 @@ const rows: Record<string, Row> = {
   'evaluate-policy': { limit: 1_000_000, without: [...asn1, ...s3, ...dns, ...smtp] },
   // A reader and a writer of Parquet files, and clients of S3, SQS and DynamoDB.
   'erase-address': { limit: 1_200_000, without: [...asn1, ...dns, ...smtp, ...queueHandler] },
-  // A reader of Parquet files, and clients of S3, SQS, DynamoDB and Athena.
-  'event-api': { limit: 1_200_000, without: [...asn1, ...dns, ...smtp] },
+  // A reader of Parquet files, the policy, and clients of S3, SQS, DynamoDB and Athena.
+  'event-api': { limit: 1_300_000, without: [...asn1, ...dns, ...smtp] },
   'public-pages': { limit: 1_000_000, without: [...asn1, ...s3, ...sqs, ...dns, ...smtp, ...queueHandler] },
   'record-events': { limit: 1_000_000, without: [...asn1, ...dns, ...smtp, ...queueHandler] },
   'report-tls': { limit: 1_010_000, without: [...asn1, ...smtp, ...queueHandler] },

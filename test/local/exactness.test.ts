@@ -14,6 +14,10 @@ test(`the rollups of ${messages} messages are what clients and the partner count
     report.comparisons.filter((comparison) => !isExact(comparison)),
     [],
   )
+  assert.deepEqual(
+    report.reports.filter(({ counted, report }) => counted !== report),
+    [],
+  )
   const { faults, late, duplicateEvents, missing, lost } = report
   assert.ok(faults.ingressKills > 0 && faults.workerKills > 0 && faults.duplicates > 0, 'the faults occurred')
   assert.ok(late.events > 0 && duplicateEvents > 0, 'events were late and came twice')

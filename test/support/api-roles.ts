@@ -37,6 +37,8 @@ export const allowedRoles: Readonly<Record<string, readonly Role[]>> = {
   'GET /messages/{id}/events': everyRole,
   'POST /message-searches': everyRole,
   'GET /message-searches/{id}': everyRole,
+  'POST /dry-runs': everyRole,
+  'GET /dry-runs/{id}': everyRole,
   'DELETE /addresses/{address}': administrators,
   'GET /erasures/{id}': administrators,
   'GET /reports': everyRole,

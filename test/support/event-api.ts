@@ -45,6 +45,11 @@ export function createTestEventApi({
       firstUnsealedHour: () => new UnsealedEvents(store, now).firstHour(),
       ...searches,
     },
+    dryRuns: {
+      store,
+      settings: { defaultRoute: 'Mx', postmaster: { hostname: 'mx.ours.example', mailbox: null } },
+      defaultRoute: 'Mx',
+    },
     erasures: {
       erasures: new Erasures(store, now),
       unsettled: { find: async () => ({ count: 0, ids: [], isComplete: true }) },

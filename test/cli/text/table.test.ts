@@ -87,6 +87,39 @@ describe('a table', () => {
   for (const { name, width, lines } of cases)
     test(name, () => assert.deepEqual(table(columns, rows, width).split('\n'), lines))
 
+  test('has numbers at the right of their columns, also on a further line', () => {
+    const numbers: readonly Column[] = [
+      { heading: 'To', minWidth: 4 },
+      { heading: 'Messages', isRightAligned: true },
+    ]
+    const counts = [
+      ['ann', '7'],
+      ['日本', '1234'],
+    ]
+    assert.deepEqual(table(numbers, counts, undefined).split('\n'), [
+      'To    Messages',
+      'ann          7',
+      '日本      1234',
+    ])
+    assert.deepEqual(table(numbers, counts, 10).split('\n'), [
+      'To',
+      '  Messages',
+      'ann',
+      '         7',
+      '日本',
+      '      1234',
+    ])
+  })
+
+  test('leaves out a further line without text', () => {
+    assert.deepEqual(
+      table(columns, [['11:00', 'ann', 'none', '']], 20)
+        .split('\n')
+        .slice(-1),
+      ['11:00  ann  none'],
+    )
+  })
+
   test('fits a terminal in which each column fits alone, and has every cell that is never cut', () => {
     const cell = fc.string({ unit: 'grapheme', maxLength: 40 })
     const anyRow = fc.tuple(fc.string({ maxLength: 8 }), cell, cell, fc.stringMatching(/^[0-9A-Z]{26}$/))

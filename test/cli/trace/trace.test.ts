@@ -381,7 +381,16 @@ describe('`messages`', () => {
 
   test('ends with an error for an unknown message id', async () => {
     const { status, err } = await api.mailflow('messages', '01ARZ3NDEKTSV4RRFFQ69G5FAV')
-    assert.deepEqual([status, err], [1, 'mailflow: Not Found: There is no such message.\n'])
+    assert.equal(status, 1)
+    assert.equal(
+      err,
+      `mailflow: Not Found: There is no such message.
+  If its trace has expired: npx mailflow messages 01ARZ3NDEKTSV4RRFFQ69G5FAV --events
+  If it is the id of a refusal: npx mailflow messages search --state Rejected --since 2016-07-30T23:53:10Z --until 2016-07-30T23:54:11Z
+`,
+    )
+    const { err: ofNoId } = await api.mailflow('messages', '7ZZZZZZZZZZZZZZZZZZZZZZZZZ')
+    assert.equal(ofNoId, 'mailflow: Not Found: There is no such message.\n')
   })
 
   const misused: [string[], RegExp][] = [
@@ -400,10 +409,7 @@ describe('`messages`', () => {
   test('prints each fault of the query that the API reports, with its option', async () => {
     const { status, err } = await api.mailflow('messages', '--since', '40d')
     assert.equal(status, 1)
-    assert.match(
-      err,
-      /^mailflow: Bad Request: The query is not valid\.\n {2}--since: must be at most 31 days/,
-    )
+    assert.match(err, /^mailflow: --since: must be at most 31 days[^\n]*\n$/)
   })
 })
 

@@ -17,6 +17,7 @@ import { Clients } from './clients.ts'
 import { type Arrived, startCountingPartner } from './counting-partner.ts'
 import { type FaultCounts, Faults } from './faults.ts'
 import { behaviourOf, plannedMessage } from './planned-mail.ts'
+import { type ReportSum, reportSums } from './report-sums.ts'
 import { SealedHours } from './sealed-hours.ts'
 
 /** What was counted at sockets, and the sum of the rollups. */
@@ -30,6 +31,7 @@ export interface Comparison {
 
 export interface Report {
   comparisons: Comparison[]
+  reports: ReportSum[]
   /** Recipients of whose mail the partner got a copy, because a worker was killed. */
   copies: number
   unanswered: number
@@ -69,6 +71,8 @@ export async function runExactness(messages: number, seed: number): Promise<Repo
     times.push(performance.now())
     const last = hourOf(Date.now())
     const hours = new SealedHours(runner.endpoints)
+    await sealAll(hours, hoursBetween(addHours(first, -1), last))
+    const reports = await reportSums(runner.endpoints, clients, partner.arrived())
     const late = (await hours.rawKeys()).filter(() => random.happens(0.1))
     for (const key of late) await hours.moveRaw(key, addHours(last, lateHours))
     const sealed = [
@@ -85,6 +89,7 @@ export async function runExactness(messages: number, seed: number): Promise<Repo
     const arrived = partner.arrived()
     return {
       comparisons,
+      reports,
       copies: arrived.transmissions - arrived.deliveries.size,
       unanswered: clients.counts.unanswered,
       faults: faults.counts,

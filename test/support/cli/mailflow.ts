@@ -79,12 +79,18 @@ async function toApiRequest(request: IncomingMessage): Promise<ApiCall> {
   }
 }
 
+interface Answer {
+  status?: number
+  headers?: Record<string, string>
+  body: string
+}
+
 /** Starts a server with the test's answers. */
 export async function startAnsweringServer(
-  answer: (request: IncomingMessage) => { status?: number; headers?: Record<string, string>; body: string },
+  answer: (request: IncomingMessage) => Answer | Promise<Answer>,
 ): Promise<{ url: string; stop(): void }> {
-  const server = createServer((request, response) => {
-    const { status = 200, headers = {}, body } = answer(request)
+  const server = createServer(async (request, response) => {
+    const { status = 200, headers = {}, body } = await answer(request)
     response.writeHead(status, headers).end(body)
   }).listen(0, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))
@@ -105,6 +111,10 @@ export interface CommandOptions {
   /** The width of the terminal; missing without a terminal. */
   columns?: number
   now?: () => number
+  /** @default ends at once */
+  sleep?: (ms: number) => Promise<void>
+  /** Missing without a terminal. */
+  printStatus?: (text: string | null) => void
 }
 
 export async function mailflow(args: readonly string[], around: CommandOptions = {}): Promise<CommandResult> {
@@ -121,6 +131,8 @@ export async function mailflow(args: readonly string[], around: CommandOptions =
     ...(around.prompt && { prompt: around.prompt }),
     ...(around.columns !== undefined && { columns: around.columns }),
     now: around.now ?? Date.now,
+    sleep: around.sleep ?? (async () => {}),
+    ...(around.printStatus && { printStatus: around.printStatus }),
   })
   return { status, ...output }
 }

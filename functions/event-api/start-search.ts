@@ -1,0 +1,40 @@
+/** Starts searches in the events, with the period of a request. */
+import { TooManyRequestsException } from '@aws-sdk/client-athena'
+import { newUlid } from '../../shared/content/ulid.ts'
+import { dayMs } from '../../shared/contract/durations.ts'
+import type { TimeRange } from '../../shared/event-queries/sql.ts'
+import type { EventSearch } from '../../shared/events/event-search.ts'
+import { Problem } from '../../shared/http-api/problem.ts'
+
+const defaultDays = 7
+
+/** @throws Problem 429 */
+export async function startSearch(search: Pick<EventSearch, 'start'>, sql: string): Promise<string> {
+  try {
+    return await search.start(sql, newUlid())
+  } catch (error) {
+    if (error instanceof TooManyRequestsException)
+      throw new Problem(429, 'Too many searches run in this account. Try again in a minute.')
+    throw error
+  }
+}
+
+/**
+ * Returns the period of a request, by default the last seven days.
+ * @throws Problem 422 for a period that is empty, or begins before the retention
+ */
+export function rangeOf(
+  { from, to }: { from?: Date | undefined; to?: Date | undefined },
+  now: number,
+  retentionDays: number,
+): TimeRange {
+  const end = to ?? new Date(now)
+  const begin = from ?? new Date(end.getTime() - defaultDays * dayMs)
+  if (begin >= end) throw invalidField('from', 'must be earlier than to')
+  if (now - begin.getTime() > (retentionDays + 1) * dayMs)
+    throw invalidField('from', `is more than ${retentionDays} days ago; events are kept for this time`)
+  return { from: begin, to: end }
+}
+
+const invalidField = (path: string, message: string): Problem =>
+  new Problem(422, 'The body is not valid.', { errors: [{ path, message }] })
