@@ -98,7 +98,11 @@ export async function handler(event: unknown, context: Context): Promise<void> {
           eventQueue: environment.EVENTS_DEAD_LETTERS_URL,
           table,
         }),
-        ...objectSteps(eventObjects, address),
+        ...objectSteps(address, {
+          store: eventObjects,
+          retentionDays: environment.EVENT_RETENTION_DAYS,
+          now: Date.now,
+        }),
       ],
       remaining: () => remainingPlaces(address, configuration),
       hasUnsealedHour,

@@ -8,10 +8,12 @@
  */
 import { promisify } from 'node:util'
 import { gunzip, gzip } from 'node:zlib'
-import { DayRollups } from '../../shared/events/day-rollups.ts'
+import { dayMs } from '../../shared/contract/durations.ts'
+import { remainingParts, retentionTag } from '../../shared/contract/remaining-retention.ts'
 import type { ErasedCounts } from '../../shared/events/erasures.ts'
-import { dateOfDayRollup } from '../../shared/events/event-keys.ts'
+import { hourInKey, isDayRollup } from '../../shared/events/event-keys.ts'
 import type { EventStore, StoredObject } from '../../shared/events/event-store.ts'
+import { startOf } from '../../shared/events/hours.ts'
 import type { ErasedAddress } from '../../shared/mail/erased-address.ts'
 import { rewriteEventFile } from './rewrite-event-file.ts'
 import type { Part, Step } from './step.ts'
@@ -30,12 +32,22 @@ const decompress = promisify(gunzip)
 const maxSmallObjects = 8
 const maxFiles = 2
 
-export function objectSteps(store: Store, address: ErasedAddress): Step[] {
+export interface Dependencies {
+  store: Store
+  /** Days for which events are kept. */
+  retentionDays: number
+  /** Milliseconds since the epoch. */
+  now(): number
+}
+
+export function objectSteps(address: ErasedAddress, { store, retentionDays, now }: Dependencies): Step[] {
   const step = (prefix: string, erase: EraseObject, concurrency = maxSmallObjects): Step => ({
     run: (after) => eraseObjects(store, { prefix, after: String(after ?? ''), concurrency }, erase),
   })
   const put = async ({ key, etag }: StoredObject, octets: Uint8Array, events: number) => {
-    await store.put(key, octets, etag)
+    const ageDays = (now() - startOf(hourInKey(key))) / dayMs
+    const tag = `${retentionTag}=${remainingParts(ageDays, retentionDays)}`
+    await store.put(key, octets, { etag, tag })
     return { events, files: 1 }
   }
   const eraseRaw: EraseObject = async (object) => {
@@ -54,10 +66,9 @@ export function objectSteps(store: Store, address: ErasedAddress): Step[] {
     const value: unknown = JSON.parse(text.toString())
     const changed = address.replaceInValue(value)
     if (changed === value) return null
-    const date = dateOfDayRollup(object.key)
-    // The rollups of its hours were rewritten before.
-    if (date !== null) {
-      await new DayRollups(store).store(date)
+    // Reports then add the hours of the day.
+    if (isDayRollup(object.key)) {
+      await store.delete(object.key)
       return { files: 1 }
     }
     const json = Buffer.from(JSON.stringify(changed))
@@ -76,8 +87,7 @@ export function objectSteps(store: Store, address: ErasedAddress): Step[] {
   return [
     { ...step('raw/', eraseRaw), changesRaw: true },
     step('parquet/', eraseFile, maxFiles),
-    step('rollups/', async (object) => (dateOfDayRollup(object.key) === null ? eraseJson(object) : null)),
-    step('rollups/', async (object) => (dateOfDayRollup(object.key) === null ? null : eraseJson(object))),
+    step('rollups/', eraseJson),
     step('seals/', eraseJson),
     step('searches/', deleteSearch, maxFiles),
   ]

@@ -1,5 +1,6 @@
 import { CfnOutput, Duration } from 'aws-cdk-lib'
 import { Construct } from 'constructs'
+import { keptDays, retentionParts, retentionTag } from '../../shared/contract/remaining-retention.ts'
 import type { Config } from '../config.ts'
 import type { Unit } from '../unit.ts'
 import { PrivateBucket } from './private-bucket.ts'
@@ -41,6 +42,12 @@ export class EventsBucket extends Construct {
         expire('seals', config.eventRetentionDays),
         expire('erasures', config.eventRetentionDays),
         { ...expire('searches', searchResultDays), abortIncompleteMultipartUploadAfter: Duration.days(1) },
+        // Of rules with different times, S3 applies the shortest.
+        ...Array.from({ length: retentionParts }, (_, index) => index + 1).map((parts) => ({
+          id: `${retentionTag}-${parts}`,
+          tagFilters: { [retentionTag]: String(parts) },
+          expiration: Duration.days(keptDays(parts, config.eventRetentionDays)),
+        })),
       ],
     })
     const description = 'Parquet files of events, for Athena and other programs'
@@ -76,14 +83,16 @@ export class EventsBucket extends Construct {
     this.bucket.grantList(unit, ...under('erasures'))
   }
 
-  /** Lets the unit rewrite events and what was made of them, and delete results of searches. */
+  /** Lets the unit rewrite events and what was made of them, and delete rollups of days and results of searches. */
   grantErasing(unit: Unit): void {
     const rewritten = under('raw', 'parquet', 'rollups', 'seals')
     this.bucket.grantGet(unit, ...rewritten, ...under('searches'))
     this.bucket.grantStore(unit, ...rewritten)
+    this.bucket.grantTagging(unit, ...rewritten)
     this.bucket.grantList(unit, ...rewritten, ...under('searches'))
-    this.bucket.grantRemoval(unit, ...under('searches'))
+    this.bucket.grantRemoval(unit, ...under('rollups', 'searches'))
     this.grantErasures(unit)
+    unit.addEnvironment('EVENT_RETENTION_DAYS', String(this.retentionDays))
   }
 
   /** Lets Athena, on behalf of the unit, read Parquet files and store results, which the unit may read. */

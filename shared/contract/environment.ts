@@ -399,6 +399,7 @@ const configuredAddresses = z
 
 export const EraseAddressEnvironment = ConnectorsEnvironment.extend({
   EVENTS_BUCKET: z.string().min(1),
+  EVENT_RETENTION_DAYS: z.coerce.number().int().positive(),
   CONTENT_BUCKET: z.string().min(1),
   MESSAGES_TABLE: z.string().min(1),
   EVALUATION_DEAD_LETTERS_URL: z.url(),

@@ -60,15 +60,15 @@ const unscoped: readonly { role: RegExp; actions: RegExp; resource: RegExp; reas
   },
   {
     role: /^ErasureFunctionRole/,
-    actions: /^s3:(PutObject|GetObject)$/,
+    actions: /^s3:(PutObject|PutObjectTagging|GetObject)$/,
     resource: /^<EventsBucket\w+\.Arn>\/(raw|parquet|rollups|seals|erasures)\/\*$/,
     reason: 'keys hold the hour of their events, or the id of an erasure',
   },
   {
     role: /^ErasureFunctionRole/,
     actions: /^s3:(GetObject|DeleteObject)$/,
-    resource: /^<EventsBucket\w+\.Arn>\/searches\/\*$/,
-    reason: 'Athena names the results of searches',
+    resource: /^<EventsBucket\w+\.Arn>\/(rollups|searches)\/\*$/,
+    reason: 'keys hold the day of their events, or an id of Athena',
   },
   {
     role: /^EventApiFunctionRole/,
@@ -186,9 +186,9 @@ test('check-recipient may read connectors and cached policies, but no list of re
     ]),
     [
       ['IngressTaskTaskRole', '<RecipientCheckFunction'],
-      ['SealingFunctionRole', '<SealingFunction'],
       ['ErasureFunctionRole', '<ErasureFunction'],
       ['EventApiFunctionRole', '<ErasureFunction'],
+      ['SealingFunctionRole', '<SealingFunction'],
     ],
   )
 })
@@ -269,10 +269,10 @@ test("each unit may use the customer's key only through the services that it use
     'DeliveryFunctionRole dynamodb Decrypt DescribeKey',
     'DeliveryFunctionRole s3 Decrypt',
     'DeliveryFunctionRole sqs Decrypt GenerateDataKey',
-    'EventApiFunctionRole dynamodb Decrypt DescribeKey',
     'ErasureFunctionRole dynamodb Decrypt DescribeKey',
     'ErasureFunctionRole s3 Decrypt GenerateDataKey',
     'ErasureFunctionRole sqs Decrypt GenerateDataKey',
+    'EventApiFunctionRole dynamodb Decrypt DescribeKey',
     'EventApiFunctionRole s3 Decrypt GenerateDataKey',
     'EventApiFunctionRole sqs Decrypt GenerateDataKey',
     'ExpiryWatchFunctionRole dynamodb Decrypt DescribeKey',

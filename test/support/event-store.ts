@@ -5,6 +5,8 @@ import type { EventStore } from '../../shared/events/event-store.ts'
 export interface MemoryEventStore extends Pick<EventStore, 'get' | 'list' | 'put'> {
   delete(key: string): Promise<void>
   readonly objects: Map<string, Buffer>
+  /** Tags by key. */
+  readonly tags: Map<string, string>
   /** Keys in the order in which they were put. */
   readonly puts: string[]
   /** Runs before an object is put, and may wait or throw. */
@@ -15,16 +17,19 @@ const etagOf = (object: Buffer): string => createHash('md5').update(object).dige
 
 export function memoryEventStore(): MemoryEventStore {
   const objects = new Map<string, Buffer>()
+  const tags = new Map<string, string>()
   const puts: string[] = []
   const store: MemoryEventStore = {
     objects,
+    tags,
     puts,
     before: async () => {},
-    async put(key, body, etag) {
+    async put(key, body, replacement) {
       await store.before(key)
       const current = objects.get(key)
-      if (etag !== undefined && (current === undefined || etagOf(current) !== etag))
+      if (replacement && (current === undefined || etagOf(current) !== replacement.etag))
         throw Object.assign(new Error(`another content of ${key}`), { name: 'PreconditionFailed' })
+      if (replacement) tags.set(key, replacement.tag)
       puts.push(key)
       objects.set(key, Buffer.from(body))
     },
