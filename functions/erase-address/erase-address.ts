@@ -109,8 +109,7 @@ class Run {
     const { steps } = this.#dependencies
     for (let step = steps[this.#position.step]; step !== undefined; step = steps[this.#position.step]) {
       for await (const part of step.run(this.#position.after)) {
-        this.#add(part, step)
-        await this.#writeWhenDue()
+        if (this.#add(part, step) || this.#isWriteDue()) await this.#write()
         // Without a position the step has ended, or has no parts.
         if (part.after !== null && this.#isOutOfTime()) return false
       }
@@ -119,7 +118,8 @@ class Run {
     return true
   }
 
-  #add({ after, erased, isIncomplete = false, unsettled = [] }: Part, { changesRaw = false }: Step): void {
+  /** @returns whether something was erased */
+  #add({ after, erased, isIncomplete = false, unsettled = [] }: Part, { changesRaw = false }: Step): boolean {
     const position = this.#position
     const names = Object.keys(erased) as (keyof ErasedCounts)[]
     const hasErased = names.some((name) => (erased[name] ?? 0) > 0)
@@ -137,6 +137,7 @@ class Run {
       ),
       ...(changesRaw && hasErased && { rawChangedAt: this.#dependencies.now() }),
     }
+    return hasErased
   }
 
   /** Ends the pass. */
@@ -172,8 +173,8 @@ class Run {
     return this.#dependencies.remainingMs() < reserveMs
   }
 
-  async #writeWhenDue(): Promise<void> {
-    if (this.#dependencies.now() - this.#writtenAt >= writeEveryMs) await this.#write()
+  #isWriteDue(): boolean {
+    return this.#dependencies.now() - this.#writtenAt >= writeEveryMs
   }
 
   async #write(): Promise<void> {
