@@ -170,6 +170,11 @@ export const commands: readonly ListedCommand[] = [
     load: async () => (await import('./commands/redrive.ts')).redrive,
   },
   {
+    name: 'addresses erase',
+    summary: 'Erase what is stored of a mail address',
+    load: async () => (await import('./commands/addresses-erase.ts')).eraseAddress,
+  },
+  {
     name: 'reports',
     summary: 'List the reports about mail, or explain the columns of one',
     load: async () => (await import('./commands/reports.ts')).reports,

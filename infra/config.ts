@@ -534,6 +534,8 @@ export const Config = z
         record: fixedTimeoutUnit(60, 10),
         /** At most sixteen invocations seal an hour. */
         seal: fixedTimeoutUnit(900, 20),
+        /** An erasure that takes longer continues in another invocation. */
+        erase: fixedTimeoutUnit(900, 2),
       })
       .prefault({}),
     /**

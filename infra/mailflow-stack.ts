@@ -10,6 +10,7 @@ import { CheckRecipient } from './delivery/check-recipient.ts'
 import { DeliverMessage } from './delivery/deliver-message.ts'
 import { OutboundMail } from './delivery/outbound-mail.ts'
 import { ValidateConnector } from './delivery/validate-connector.ts'
+import { EraseAddress } from './events/erase-address.ts'
 import { EventApi } from './events/event-api.ts'
 import { EventSearch } from './events/event-search.ts'
 import { RecordEvents } from './events/record-events.ts'
@@ -99,13 +100,23 @@ export class MailflowStack extends Stack {
     const report = new ReportTls(this, 'Reports', { config, outboundMail, queues, content, transport })
     const expiryWatch = new WatchExpiry(this, 'ExpiryWatch', { config, connectors, transport, notices })
     const search = new EventSearch(this, 'EventSearch', config, events)
+    const erase = new EraseAddress(this, 'Erasure', {
+      config,
+      queues,
+      content,
+      connectors,
+      messages,
+      events,
+    })
     const eventApi = new EventApi(this, 'EventApi', {
       config,
       events,
       search,
       connectors,
-      messages,
       transport,
+      messages,
+      queue: queues.events,
+      erase,
     })
     const api = new ConnectorApi(this, 'Api', {
       config,
@@ -137,6 +148,7 @@ export class MailflowStack extends Stack {
       canary: canary.handler,
       record: record.handler,
       seal: seal.handler,
+      erase: erase.handler,
     }
     new Monitoring(this, 'Monitoring', {
       config,

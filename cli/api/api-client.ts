@@ -74,10 +74,10 @@ export class ApiClient {
   delete<T extends z.ZodType>(
     schema: T,
     path: string,
-    version: number,
+    version?: number,
     query: Query = {},
   ): Promise<z.output<T>> {
-    return this.#request(schema, 'DELETE', path, { version, query })
+    return this.#request(schema, 'DELETE', path, { query, ...(version !== undefined && { version }) })
   }
 
   /** Yields every entry of a list; fetches the next page when it is needed. */

@@ -6,6 +6,7 @@ import type { ConnectorRepository } from '../../shared/connectors-table/reposito
 import type { EvaluationJob } from '../../shared/contract/jobs.ts'
 import type { RoleMapping } from '../../shared/contract/roles.ts'
 import { readDryRun, startDryRun } from '../../shared/event-queries/dry-run-schemas.ts'
+import { eraseAddress, readErasure } from '../../shared/event-queries/erasure.ts'
 import { readMessageEvents } from '../../shared/event-queries/message-events.ts'
 import { readMessageSearch, startMessageSearch } from '../../shared/event-queries/message-search.ts'
 import { listReports, readReport } from '../../shared/event-queries/reports/report-schemas.ts'
@@ -112,6 +113,8 @@ const routesOfOtherFunctions = ({ defaultRoute }: Deployment): RouteDescription[
   readMessageSearch,
   startDryRun(defaultRoute),
   readDryRun,
+  eraseAddress,
+  readErasure,
   listReports,
   readReport,
 ]

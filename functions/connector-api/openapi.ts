@@ -4,9 +4,11 @@ import { AcceptedDomain, InboundConnector, OutboundConnector } from '../../share
 import { OutboundValidation } from '../../shared/connectors/validation.ts'
 import { PublishedCertificates } from '../../shared/contract/certificates.ts'
 import { DryRun, StartedDryRun } from '../../shared/event-queries/dry-run-schemas.ts'
+import { StartedErasure } from '../../shared/event-queries/erasure.ts'
 import { MessageEvents } from '../../shared/event-queries/message-events.ts'
 import { MessageSearchResult, StartedSearch } from '../../shared/event-queries/message-search.ts'
 import { Report, ReportList } from '../../shared/event-queries/reports/report-schemas.ts'
+import { Erasure } from '../../shared/events/erasures.ts'
 import { csvDescription } from '../../shared/http-api/csv.ts'
 import type { RouteDescription } from '../../shared/http-api/route.ts'
 import { TraceEntry } from '../../shared/messages/trace-entry.ts'
@@ -68,6 +70,8 @@ const outputs = {
   StartedDryRun,
   DryRun,
   MessageSearchResult,
+  StartedErasure,
+  Erasure,
   ReportList,
   Report,
   ExplanationAnswer,
@@ -178,8 +182,8 @@ function answers({ answers, query, csv = false }: RouteDescription) {
 
 /** Returns the problem responses: those that the route lists, and those that its inputs can cause. */
 function problems({ query, body, ifMatch, problems = [] }: RouteDescription) {
-  const statuses = new Set<number>([400, 403, ...problems])
-  if (!query && !body && !ifMatch) statuses.delete(400)
+  const statuses = new Set<number>([403, ...problems])
+  if (query || body || ifMatch) statuses.add(400)
   if (body) for (const status of [413, 415, 422]) statuses.add(status)
   if (ifMatch) for (const status of [412, 428]) statuses.add(status)
   const response = {

@@ -40,7 +40,7 @@ import {
 } from './return-to-queue.ts'
 
 export interface Dependencies extends ThrottledDependencies {
-  trace: Pick<Trace, 'progress' | 'recordDelivered'>
+  trace: Pick<Trace, 'progress' | 'recordDelivered' | 'isErased'>
   /** Returns the message's verified octets, without fields that only this gateway may add. */
   read(reference: ContentReference): Promise<Buffer>
   /** Makes one attempt; never throws because of a next hop. */
@@ -105,14 +105,12 @@ export async function deliverJob(receivedJob: DeliveryJob, dependencies: Depende
   // A message for SES often returns to the queue, so it is read when it may be sent.
   const isPreloaded = content.length <= maxPreloadOctets && job.route.kind !== 'Ses'
   const preloaded = isPreloaded ? await readContent(job.message, dependencies) : null
-  let result = await dependencies.runWithSlot(async () =>
-    attempt(
-      job,
-      connectorsVersion,
-      preloaded ?? (await readContent(job.message, dependencies)),
-      dependencies,
-    ),
-  )
+  if (preloaded === 'Erased') return { ...emptyDelivery, returnedForDecision }
+  let result = await dependencies.runWithSlot(async () => {
+    const content = preloaded ?? (await readContent(job.message, dependencies))
+    return content === 'Erased' ? content : attempt(job, connectorsVersion, content, dependencies)
+  })
+  if (result === 'Erased') return { ...emptyDelivery, returnedForDecision }
   if (typeof result === 'string' || 'reason' in result) {
     const givenUpReply = replyWhenGivenUp(job, result)
     if (givenUpReply === null) {
@@ -168,17 +166,20 @@ const emptyDelivery: Delivery = {
  */
 const deletedReply = reply(554, '5.3.0', 'The content of the message was deleted before its delivery')
 
-/** @returns the content with the results of its authentication, or the reply for a message without content */
+/**
+ * @returns the content with the results of its authentication, or the reply for a message without content; `Erased` for a
+ * copy of the job of a message of which an address was erased: all its recipients were settled
+ */
 async function readContent(
-  { content, authentication }: Message,
-  { read }: Dependencies,
-): Promise<Buffer | Reply> {
+  { id, content, authentication }: Message,
+  { read, trace }: Dependencies,
+): Promise<Buffer | Reply | 'Erased'> {
   try {
     const octets = await read(content)
     return authentication ? Buffer.concat([Buffer.from(authentication.fields), octets]) : octets
   } catch (error) {
-    if (isContentDeleted(error)) return deletedReply
-    throw error
+    if (!isContentDeleted(error)) throw error
+    return (await trace.isErased(id)) ? 'Erased' : deletedReply
   }
 }
 

@@ -91,7 +91,12 @@ export async function evaluateJob(
   const message = withInternalResults(job.message, need, dependencies, now)
   await recordAttempts(message, job, delivered, undecided, dependencies)
   if (undecided.some((recipient) => isNew(recipient, progress)))
-    await trace.recordMessage(message, now, dependencies.retentionDays)
+    await trace.recordMessage(
+      message,
+      now,
+      dependencies.retentionDays,
+      job.recipientsInAll ?? job.recipients.length,
+    )
   const input = { snapshot, settings, message, recipients: undecided, now, retry: job.retry }
   const context = {
     at: now,

@@ -1,6 +1,7 @@
 /** Builds the API over the events from its stores: routes, problem responses and request log. */
 import { createHttpApi, type HttpApi, type HttpApiOptions } from '../../shared/http-api/http-api.ts'
 import { type DryRunDependencies, dryRunRoutes } from './routes/dry-runs.ts'
+import { type ErasureDependencies, erasureRoutes } from './routes/erasures.ts'
 import { type SearchDependencies, searchRoutes } from './routes/message-searches.ts'
 import { type ReportDependencies, reportRoutes } from './routes/reports.ts'
 import { type TrailDependencies, trailRoute } from './routes/trail.ts'
@@ -13,6 +14,7 @@ export interface Dependencies extends Omit<HttpApiOptions, 'afterWrite'> {
   trails: TrailDependencies['trails']
   searches: Omit<SearchDependencies, Common>
   dryRuns: Pick<DryRunDependencies, 'store' | 'settings' | 'defaultRoute'>
+  erasures: Omit<ErasureDependencies, Common>
   retentionDays: number
 }
 
@@ -21,6 +23,7 @@ export function createEventApi({
   trails,
   searches,
   dryRuns,
+  erasures,
   retentionDays,
   ...options
 }: Dependencies): HttpApi {
@@ -31,6 +34,7 @@ export function createEventApi({
       trailRoute({ trails, ...common }),
       ...searchRoutes({ ...searches, ...common }),
       ...dryRunRoutes({ ...searches, ...dryRuns, snapshot: reports.snapshot, ...common }),
+      ...erasureRoutes({ ...erasures, ...common }),
     ],
     options,
   )

@@ -1,17 +1,22 @@
-/** event-api: reports, searches and trails over the events. Its event is API Gateway's payload format 2.0. */
+/** event-api: reports, searches and trails over the events, and erasures. Its event is API Gateway's payload format 2.0. */
 import { Logger } from '@aws-lambda-powertools/logger'
 import { AthenaClient } from '@aws-sdk/client-athena'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3'
+import { SQSClient } from '@aws-sdk/client-sqs'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
+import { FunctionInvoker } from '../../shared/aws/function-invoker.ts'
 import { createSnapshotObject, snapshotStore } from '../../shared/connectors-table/snapshot-object.ts'
 import { SnapshotReader } from '../../shared/connectors-table/snapshot-reader.ts'
 import { decisionSettings, EventApiEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
 import { readRoleMapping } from '../../shared/contract/roles.ts'
+import { Erasures } from '../../shared/events/erasures.ts'
+import { EventQueue } from '../../shared/events/event-queue.ts'
 import { EventSearch } from '../../shared/events/event-search.ts'
 import { EventStore } from '../../shared/events/event-store.ts'
 import { clientDefaults } from '../../shared/lambda/aws-clients.ts'
+import { History } from '../../shared/messages/history.ts'
 import { WaitingList } from '../../shared/messages/waiting-list.ts'
 import { ReceivedReports } from '../../shared/tls-reports/received-reports.ts'
 import { ObservedList } from '../../shared/transport/observed-list.ts'
@@ -20,6 +25,7 @@ import { EventCounts } from './event-counts.ts'
 import { ownCertificates, reportedDays } from './tls-report-sources.ts'
 import { TrailReader } from './trail.ts'
 import { UnsealedEvents } from './unsealed-events.ts'
+import { UnsettledMail } from './unsettled-mail.ts'
 import { readWaitingGroups } from './waiting-groups.ts'
 
 const environment = readEnvironment(EventApiEnvironment, process.env)
@@ -36,6 +42,13 @@ const unsealed = new UnsealedEvents(store, Date.now)
 const waiting = new WaitingList(documents, environment.MESSAGES_TABLE)
 const received = new ReceivedReports(documents, environment.TRANSPORT_TABLE)
 const observed = new ObservedList(documents, environment.TRANSPORT_TABLE)
+
+const eraser = new FunctionInvoker({
+  functionArn: environment.ERASE_ADDRESS_FUNCTION_ARN,
+  credentials: () => s3.config.credentials(),
+  timeouts: { connectMs: 3000, totalMs: 10_000 },
+  endpoint: environment.AWS_ENDPOINT_URL_LAMBDA,
+})
 
 /** How long the address of a result is valid. */
 const linkSeconds = 900
@@ -65,6 +78,12 @@ export const handler = createEventApi({
     store,
     settings: decisionSettings(environment),
     defaultRoute: environment.DEFAULT_ROUTE,
+  },
+  erasures: {
+    erasures: new Erasures(store, Date.now),
+    unsettled: new UnsettledMail(new History(documents, environment.MESSAGES_TABLE), Date.now),
+    events: new EventQueue(new SQSClient(clientDefaults), environment.EVENTS_QUEUE_URL),
+    start: (request) => eraser.invokeAsync(request),
   },
   retentionDays: environment.EVENT_RETENTION_DAYS,
   roles: readRoleMapping(environment.SIGN_IN_ROLES),

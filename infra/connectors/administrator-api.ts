@@ -59,6 +59,8 @@ const eventRoutes: typeof routes = [
   { path: '/dry-runs/{id}', methods: [GET] },
   { path: '/reports', methods: [GET] },
   { path: '/reports/{name}', methods: [GET] },
+  { path: '/addresses/{address}', methods: [DELETE] },
+  { path: '/erasures/{id}', methods: [GET] },
 ]
 
 /** The route of validate-connector, which opens sessions with next hops from the network of deliver-message. */
@@ -101,7 +103,10 @@ export class AdministratorApi extends HttpApi {
   }
 }
 
-/** Records the caller, the request and the result. */
+/**
+ * Records the caller, the request and the result. A path can have the mail address of an erasure, which must be in no log:
+ * the functions log the other paths, with the same request id.
+ */
 const accessLogFields = {
   at: '$context.requestTime',
   requestId: '$context.requestId',
@@ -109,7 +114,6 @@ const accessLogFields = {
   principal: '$context.identity.userArn',
   subject: '$context.authorizer.claims.sub',
   route: '$context.routeKey',
-  path: '$context.path',
   status: '$context.status',
   latencyMs: '$context.responseLatency',
   fault: '$context.error.message',

@@ -1,10 +1,12 @@
 import { Construct } from 'constructs'
 import { type Config, setDecisionEnvironment, setSignInEnvironment } from '../config.ts'
+import type { MailQueue } from '../queues/mail-queue.ts'
 import type { ConnectorsTable } from '../storage/connectors-table.ts'
 import type { EventsBucket } from '../storage/events-bucket.ts'
 import type { MessagesTable } from '../storage/messages-table.ts'
 import type { TransportTable } from '../storage/transport-table.ts'
 import { UnitFunction } from '../unit.ts'
+import type { EraseAddress } from './erase-address.ts'
 import type { EventSearch } from './event-search.ts'
 
 export interface EventApiProps {
@@ -14,21 +16,23 @@ export interface EventApiProps {
   readonly connectors: ConnectorsTable
   readonly messages: MessagesTable
   readonly transport: TransportTable
+  readonly queue: MailQueue
+  readonly erase: EraseAddress
 }
 
-/** Answers questions about the events. */
+/** Answers questions about the events, and starts erasures. */
 export class EventApi extends Construct {
   readonly handler: UnitFunction
 
   constructor(
     scope: Construct,
     id: string,
-    { config, events, search, connectors, messages, transport }: EventApiProps,
+    { config, events, search, connectors, transport, messages, queue, erase }: EventApiProps,
   ) {
     super(scope, id)
     this.handler = new UnitFunction(this, 'Function', {
       unit: 'event-api',
-      description: 'Reports, searches and dry runs over the events',
+      description: 'Reports, searches and dry runs over the events, and erasures',
       config,
       limits: config.functions.eventApi,
       // The counts of 90 busy days are in memory (`npm run bench:reports`).
@@ -41,6 +45,10 @@ export class EventApi extends Construct {
     transport.grantReceivedReports(this.handler)
     transport.grantObserved(this.handler)
     setDecisionEnvironment(config, this.handler)
+    events.grantErasures(this.handler)
+    messages.grantHistory(this.handler)
+    queue.grantSend(this.handler)
+    erase.grantInvoke(this.handler)
     setSignInEnvironment(config, this.handler)
   }
 }

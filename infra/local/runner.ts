@@ -52,6 +52,9 @@ export interface PartnerNetwork {
 /** Starts the partners' servers, which may need certificates of the local authority. */
 export type StartPartners<W extends PartnerNetwork> = (authority: LocalAuthority) => Promise<W>
 
+/** On this machine an event waits for a second until it is stored. */
+const erasureWaitSeconds = 2
+
 /** Timeout of running invocations when the runner stops. */
 const drainTimeoutMs = 10_000
 
@@ -128,7 +131,11 @@ async function start<W extends PartnerNetwork>(
     aws,
     stack,
     invokePort,
-    base: { ...unitEnvironment, CANARY_AUTHORITY: authority.certificate },
+    base: {
+      ...unitEnvironment,
+      CANARY_AUTHORITY: authority.certificate,
+      ERASURE_WAIT_SECONDS: String(erasureWaitSeconds),
+    },
   }).catch(async (error: unknown) => {
     await stopIngress()
     throw error

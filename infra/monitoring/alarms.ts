@@ -225,6 +225,7 @@ export class Alarms extends Construct {
     )
     this.watchErrors('record-events', functions.record, 'Some events wait until they are stored again.')
     this.watchErrors('seal-hour', functions.seal, 'Reports lack an hour until a later run seals it.')
+    this.watchErrors('erase-address', functions.erase, 'An erasure is incomplete; mail flows on.')
     this.add('Throttles', {
       title: 'Functions are throttled',
       impact: 'Mail waits for its decision, delivery or DSN, or requests to the API fail.',
@@ -509,6 +510,7 @@ function natPortErrors(natGatewayIds: readonly string[]): IMetric {
 function throttles({
   record: _record,
   seal: _seal,
+  erase: _erase,
   eventApi: _eventApi,
   ...functions
 }: MonitoredParts['functions']): IMetric {

@@ -31,7 +31,8 @@ export interface MonitoredParts {
       | 'rotate'
       | 'canary'
       | 'record'
-      | 'seal',
+      | 'seal'
+      | 'erase',
       UnitFunction
     >
   >

@@ -129,6 +129,19 @@ export class MailQueue extends Construct {
     this.setDeadLettersUrl(unit)
   }
 
+  /** Lets the unit read, delete and replace dead letters. */
+  grantDeadLetters(unit: Unit): void {
+    this.deadLetters.grant(
+      unit,
+      'sqs:ReceiveMessage',
+      'sqs:ChangeMessageVisibility',
+      'sqs:DeleteMessage',
+      'sqs:SendMessage',
+    )
+    this.grantKey(unit)
+    this.setDeadLettersUrl(unit)
+  }
+
   /** Sets the customer's key in the template, because the CDK would grant each sender wildcard actions on the key. */
   private setKey(queue: Queue): void {
     const { encryptionKeyArn } = this.props.config

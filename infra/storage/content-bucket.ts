@@ -15,7 +15,7 @@ const contentKeyPatterns = ['??/', ''].flatMap((hash) => [
 ])
 
 /**
- * The content of messages in transit. An object is written once under a new key and never changed. It is not
+ * The content of messages in transit. An object is written once under a new key, and only an erasure changes it. It is not
  * versioned: an old version would keep mail beyond its retention.
  */
 export class ContentBucket extends Construct {
@@ -25,7 +25,7 @@ export class ContentBucket extends Construct {
     super(scope, id)
     this.bucket = new PrivateBucket(this, config, {
       variable: 'CONTENT_BUCKET',
-      users: 'Four units of this stack use the bucket, and each logs its calls.',
+      users: 'Units of this stack use the bucket, and each logs its calls.',
       patternReason:
         'A key holds a ULID made when the message arrives, so only all keys of this one bucket can be named.',
       lifecycleRules: [
@@ -44,6 +44,13 @@ export class ContentBucket extends Construct {
   grantUpload(unit: Unit): void {
     this.grantWrite(unit)
     this.bucket.grantMultipart(unit, '*')
+  }
+
+  /** Lets the unit delete messages, and overwrite those of a segment. */
+  grantErasing(unit: Unit): void {
+    this.grantRead(unit)
+    this.grantWrite(unit)
+    this.bucket.grantRemoval(unit, '*')
   }
 
   /**

@@ -1,11 +1,12 @@
 import { CfnOutput, Duration } from 'aws-cdk-lib'
 import { Construct } from 'constructs'
+import { keptDays, retentionParts, retentionTag } from '../../shared/contract/remaining-retention.ts'
 import type { Config } from '../config.ts'
 import type { Unit } from '../unit.ts'
 import { PrivateBucket } from './private-bucket.ts'
 
 /** The first part of each key. */
-type Prefix = 'raw' | 'ids' | 'parquet' | 'rollups' | 'seals' | 'searches'
+type Prefix = 'raw' | 'ids' | 'parquet' | 'rollups' | 'seals' | 'searches' | 'erasures'
 
 /** Days in which an hour can still be sealed. */
 const rawDays = 7
@@ -14,8 +15,8 @@ const idsDays = 4
 const searchResultDays = 7
 
 /**
- * What happened to mail and to the configuration: raw events, the Parquet files and rollups of sealed hours, and results
- * of searches. The bucket is not versioned: an old version would keep events beyond their retention.
+ * What happened to mail and to the configuration: raw events, the Parquet files and rollups of sealed hours, results of
+ * searches, and states of erasures. The bucket is not versioned: an old version would keep events beyond their retention.
  */
 export class EventsBucket extends Construct {
   readonly bucket: PrivateBucket
@@ -39,7 +40,14 @@ export class EventsBucket extends Construct {
         expire('parquet', config.eventRetentionDays),
         expire('rollups', config.eventRetentionDays),
         expire('seals', config.eventRetentionDays),
+        expire('erasures', config.eventRetentionDays),
         { ...expire('searches', searchResultDays), abortIncompleteMultipartUploadAfter: Duration.days(1) },
+        // Of rules with different times, S3 applies the shortest.
+        ...Array.from({ length: retentionParts }, (_, index) => index + 1).map((parts) => ({
+          id: `${retentionTag}-${parts}`,
+          tagFilters: { [retentionTag]: String(parts) },
+          expiration: Duration.days(keptDays(parts, config.eventRetentionDays)),
+        })),
       ],
     })
     const description = 'Parquet files of events, for Athena and other programs'
@@ -65,6 +73,26 @@ export class EventsBucket extends Construct {
     this.bucket.grantGet(unit, ...under('raw', 'ids', 'parquet', 'rollups'))
     this.bucket.grantStore(unit, ...under('ids', 'parquet', 'rollups', 'seals'))
     this.bucket.grantList(unit, ...under('raw', 'ids', 'parquet', 'rollups', 'seals'))
+  }
+
+  /** Lets the unit start erasures and read their states. */
+  grantErasures(unit: Unit): void {
+    this.bucket.grantGet(unit, ...under('erasures'))
+    this.bucket.grantStore(unit, ...under('erasures'))
+    // For the answer that there is none.
+    this.bucket.grantList(unit, ...under('erasures'))
+  }
+
+  /** Lets the unit rewrite events and what was made of them, and delete rollups of days and results of searches. */
+  grantErasing(unit: Unit): void {
+    const rewritten = under('raw', 'parquet', 'rollups', 'seals')
+    this.bucket.grantGet(unit, ...rewritten, ...under('searches'))
+    this.bucket.grantStore(unit, ...rewritten)
+    this.bucket.grantTagging(unit, ...rewritten)
+    this.bucket.grantList(unit, ...rewritten, ...under('searches'))
+    this.bucket.grantRemoval(unit, ...under('rollups', 'searches'))
+    this.grantErasures(unit)
+    unit.addEnvironment('EVENT_RETENTION_DAYS', String(this.retentionDays))
   }
 
   /** Lets Athena, on behalf of the unit, read Parquet files and store results, which the unit may read. */

@@ -94,6 +94,7 @@ type DynamoDbCall =
   | 'GetItem'
   | 'BatchGetItem'
   | 'Query'
+  | 'Scan'
   | 'PutItem'
   | 'BatchWriteItem'
   | 'UpdateItem'

@@ -96,6 +96,12 @@ export class MessagesTable extends Construct {
     this.setTableEnvironment(unit)
   }
 
+  /** Lets the unit find an address anywhere in the table, and delete or replace it. */
+  grantErasing(unit: Unit): void {
+    this.table.grantCalls(unit, 'Scan', 'Query', 'PutItem', 'UpdateItem', 'BatchWriteItem')
+    this.setTableEnvironment(unit)
+  }
+
   private setTableEnvironment(unit: Unit): void {
     unit.addEnvironment('MESSAGES_TABLE', this.table.tableName)
   }

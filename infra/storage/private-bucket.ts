@@ -63,6 +63,16 @@ export class PrivateBucket extends Bucket {
     grantKeyUse(unit, this.config, 's3', 'GenerateDataKey')
   }
 
+  /** Lets the unit give tags to the objects that it writes. */
+  grantTagging(unit: Unit, ...patterns: readonly string[]): void {
+    this.grantObjects(unit, 's3:PutObjectTagging', patterns)
+  }
+
+  /** Lets the unit delete the objects whose keys have these patterns. */
+  grantRemoval(unit: Unit, ...patterns: readonly string[]): void {
+    this.grantObjects(unit, 's3:DeleteObject', patterns)
+  }
+
   /** Lets the unit send large objects in parts. S3 decrypts the parts with its permissions when it completes them. */
   grantMultipart(unit: Unit, ...patterns: readonly string[]): void {
     this.grantObjects(unit, 's3:AbortMultipartUpload', patterns)

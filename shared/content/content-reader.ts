@@ -3,6 +3,7 @@ import { createHash, hash } from 'node:crypto'
 import { Readable, Transform } from 'node:stream'
 import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3'
 import type { ContentReference } from '../contract/message.ts'
+import { isErasedContent } from './erased-content.ts'
 
 /**
  * The octets differ from the stored octets, so they must not be delivered. A retry may succeed, so the job is retried.
@@ -15,11 +16,21 @@ export class ContentMismatchError extends Error {
   }
 }
 
+/** The content was erased, and the other messages of its object remain. */
+export class ContentErasedError extends Error {
+  override readonly name = 'ContentErasedError'
+
+  constructor({ key, offset }: ContentReference) {
+    super(`content at ${key}+${offset} was erased`)
+  }
+}
+
 /**
  * Whether an error means that the content does not exist any more. S3 answers so only to a role with `s3:ListBucket`
  * for the key; other roles get `AccessDenied`, as after a changed policy or with a disabled key.
  */
-export const isContentDeleted = (error: unknown): boolean => (error as Error).name === 'NoSuchKey'
+export const isContentDeleted = (error: unknown): boolean =>
+  ['NoSuchKey', 'ContentErasedError'].includes((error as Error).name)
 
 export class ContentReader {
   readonly #s3: Pick<S3Client, 'send'>
@@ -30,7 +41,8 @@ export class ContentReader {
 
   /**
    * Keeps only one copy of the message in memory, because several large messages are read concurrently.
-   * @throws ContentMismatchError when length or SHA-256 differ; the S3 client's errors, among them `NoSuchKey`
+   * @throws ContentErasedError; ContentMismatchError when length or SHA-256 differ; the S3 client's errors, among them
+   * `NoSuchKey`
    */
   async read(reference: ContentReference): Promise<Buffer> {
     return verifyContent(await this.readRange(reference), reference)
@@ -45,8 +57,8 @@ export class ContentReader {
   }
 
   /**
-   * Streams a message too large for memory. If length or SHA-256 differ, the stream fails with a ContentMismatchError
-   * after its last octet, so a consumer must not complete its work before the end of the stream.
+   * Streams a message too large for memory. If length or SHA-256 differ, the stream fails as `read` does after its last
+   * octet, so a consumer must not complete its work before the end of the stream.
    */
   async stream(reference: ContentReference): Promise<Readable> {
     const body = await this.#get(reference)
@@ -69,12 +81,14 @@ export class ContentReader {
   }
 }
 
-/** @throws ContentMismatchError when the octets are not those of the reference */
+/** @throws ContentErasedError, or ContentMismatchError, when the octets are not those of the reference */
 export function verifyContent(content: Buffer, reference: ContentReference): Buffer {
-  if (hash('sha256', content) !== reference.sha256)
-    throw new ContentMismatchError(reference, 'SHA-256 differs')
-  return content
+  if (hash('sha256', content) === reference.sha256) return content
+  throw differenceOf(reference, isErasedContent(content))
 }
+
+const differenceOf = (reference: ContentReference, isErased: boolean): Error =>
+  isErased ? new ContentErasedError(reference) : new ContentMismatchError(reference, 'SHA-256 differs')
 
 /** Copies each chunk into one buffer. Collecting the chunks and joining them at the end would need twice the memory. */
 async function readAll(body: Readable, reference: ContentReference): Promise<Buffer> {
@@ -91,16 +105,17 @@ async function readAll(body: Readable, reference: ContentReference): Promise<Buf
 function verifyingTransform(reference: ContentReference): Transform {
   const digest = createHash('sha256')
   let length = 0
+  let isErased = true
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
       digest.update(chunk)
+      isErased &&= isErasedContent(chunk)
       length += chunk.length
       done(null, chunk)
     },
     flush(done) {
       if (length !== reference.length) done(new ContentMismatchError(reference, `${length} octets`))
-      else if (digest.digest('hex') !== reference.sha256)
-        done(new ContentMismatchError(reference, 'SHA-256 differs'))
+      else if (digest.digest('hex') !== reference.sha256) done(differenceOf(reference, isErased))
       else done()
     },
   })

@@ -3,6 +3,7 @@
  * runner passes them on unchanged.
  */
 import * as z from 'zod'
+import { parseJson } from './parse-json.ts'
 import { defaultStackName } from './secrets.ts'
 
 const commaSeparated = z
@@ -385,6 +386,34 @@ export const SealHourEnvironment = ConnectorsEnvironment.extend({
   AWS_ENDPOINT_URL_LAMBDA: z.url().optional(),
 })
 
+/** Addresses in the deployment's settings, by the name of the setting. */
+const configuredAddresses = z
+  .string()
+  .default('{}')
+  .transform((text, context): Record<string, string> => {
+    const { data } = z.record(z.string(), z.string()).safeParse(parseJson(text))
+    if (data !== undefined) return data
+    context.addIssue({ code: 'custom', message: 'is not a JSON object of texts' })
+    return z.NEVER
+  })
+
+export const EraseAddressEnvironment = ConnectorsEnvironment.extend({
+  EVENTS_BUCKET: z.string().min(1),
+  EVENT_RETENTION_DAYS: z.coerce.number().int().positive(),
+  CONTENT_BUCKET: z.string().min(1),
+  MESSAGES_TABLE: z.string().min(1),
+  EVALUATION_DEAD_LETTERS_URL: z.url(),
+  AUTHENTICATION_DEAD_LETTERS_URL: z.url(),
+  ...deliveryDeadLetters,
+  BOUNCE_DEAD_LETTERS_URL: z.url(),
+  EVENTS_DEAD_LETTERS_URL: z.url(),
+  CONFIGURED_ADDRESSES: configuredAddresses,
+  /** Seconds between passes: an event waits for less until it is stored. Only the local runner sets it. */
+  ERASURE_WAIT_SECONDS: z.coerce.number().int().min(1).max(600).default(60),
+  /** In place of the endpoint of Lambda. Only the local runner sets it. */
+  AWS_ENDPOINT_URL_LAMBDA: z.url().optional(),
+})
+
 export const EventApiEnvironment = DecisionEnvironment.extend({
   ...snapshotVariables,
   ...signInVariables,
@@ -397,6 +426,10 @@ export const EventApiEnvironment = DecisionEnvironment.extend({
   /** In place of the endpoint of Athena. Only the local runner sets it. */
   AWS_ENDPOINT_URL_ATHENA: z.url().optional(),
   TRANSPORT_TABLE: z.string().min(1),
+  EVENTS_QUEUE_URL: z.url(),
+  ERASE_ADDRESS_FUNCTION_ARN: z.string().startsWith('arn:'),
+  /** In place of the endpoint of Lambda. Only the local runner sets it. */
+  AWS_ENDPOINT_URL_LAMBDA: z.url().optional(),
 })
 
 export const ApiEnvironment = DecisionEnvironment.extend({

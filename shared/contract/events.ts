@@ -25,6 +25,7 @@ export const EventKind = z.enum([
   'ConfigurationChanged',
   'CertificateSeen',
   'Requested',
+  'AddressErased',
 ])
 export type EventKind = z.infer<typeof EventKind>
 
@@ -46,7 +47,7 @@ export const MailEvent = z.object({
     .describe('the same in every copy of the event; a copy that arrives twice counts once'),
   at: z.iso.datetime().describe('when it happened (UTC); of Decided: when the decision was due'),
   kind: EventKind.describe(
-    'Rejected: a session, sender, recipient or message was refused. Accepted: a message got 250. Decided: a recipient is to be delivered or deferred. Attempted: an attempt did not deliver. Delivered, Bounced: the final states. Notified: a DSN was created. ConfigurationChanged: a connector or accepted domain was written. CertificateSeen: an endpoint presented a certificate for the first time. Requested: an administrator requested an act on mail that waits.',
+    'Rejected: a session, sender, recipient or message was refused. Accepted: a message got 250. Decided: a recipient is to be delivered or deferred. Attempted: an attempt did not deliver. Delivered, Bounced: the final states. Notified: a DSN was created. ConfigurationChanged: a connector or accepted domain was written. CertificateSeen: an endpoint presented a certificate for the first time. Requested: an administrator requested an act on mail that waits. AddressErased: an administrator erased what is stored of a mail address.',
   ),
   count: z
     .int()
@@ -222,7 +223,10 @@ export const MailEvent = z.object({
   request: MailRequestKind.optional().describe(
     'Retry: decide now. Release: deliver despite the violation of an inbound connector. Return: bounce now. Drop: bounce now, without a DSN',
   ),
-  comment: z.string().optional().describe("the administrator's reason for a request"),
+  comment: z
+    .string()
+    .optional()
+    .describe("the administrator's reason for a request; of AddressErased: id of the erasure"),
   softwareVersion: z.string().describe('version of mailflow that wrote the event'),
 })
 export type MailEvent = z.infer<typeof MailEvent>

@@ -81,7 +81,7 @@ export const DryRun = z.strictObject({
   undetermined: z
     .array(z.strictObject({ missing: z.string(), count, samples }))
     .describe('mail about which the events do not say enough'),
-  notConsidered: count.describe('recipients and refusals beyond the 20,000 most frequent kinds of mail'),
+  notConsidered: count.describe('recipients and refusals beyond the 10,000 most frequent kinds of mail'),
 })
 export type DryRun = z.infer<typeof DryRun>
 

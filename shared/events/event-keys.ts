@@ -76,10 +76,19 @@ export const rollupsOfDay = (date: string): string => `rollups/date=${date}/`
 /** The rollups of a day, added together. */
 export const dayRollupKey = (date: string): string => `${rollupsOfDay(date)}day.json.gz`
 
+export const isDayRollup = (key: string): boolean => /^rollups\/date=[^/]+\/day\.json\.gz$/.test(key)
+
 /** @returns the hour of the events in the key of a rollup, `YYYY-MM-DDTHH`; null for a key of another kind */
 export function hourOfRollup(key: string): string | null {
   const [, date, hour] = /^rollups\/date=([^/]+)\/hour=(\d\d)\//.exec(key) ?? []
   return date === undefined ? null : `${date}T${hour}`
+}
+
+/** @returns the hour of the events in the key of a Parquet file or rollup; of raw objects and seals the recorded hour */
+export function hourInKey(key: string): string {
+  const [, recorded] = /^\w+\/recorded=([^/]+)\//.exec(key) ?? []
+  const [, date, hour] = /^\w+\/date=([^/]+)\/hour=(\d\d)\//.exec(key) ?? []
+  return recorded ?? `${date}T${hour}`
 }
 
 /** @returns the sealed hour in the key of a Parquet file or rollup */

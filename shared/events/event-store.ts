@@ -9,6 +9,14 @@ export interface StoredObject {
   etag: string
 }
 
+/** What a rewritten object replaces. */
+export interface Replacement {
+  /** Of the content that is replaced. */
+  etag: string
+  /** `KEY=VALUE` */
+  tag: string
+}
+
 export class EventStore {
   readonly #s3: Pick<S3Client, 'send'>
   readonly #bucket: string
@@ -18,8 +26,16 @@ export class EventStore {
     this.#bucket = bucket
   }
 
-  async put(key: string, body: Uint8Array): Promise<void> {
-    await this.#s3.send(new PutObjectCommand({ Bucket: this.#bucket, Key: key, Body: body }))
+  /** @throws the S3 client's errors; `PreconditionFailed` when the object has another content than the replaced one */
+  async put(key: string, body: Uint8Array, replacement?: Replacement): Promise<void> {
+    await this.#s3.send(
+      new PutObjectCommand({
+        Bucket: this.#bucket,
+        Key: key,
+        Body: body,
+        ...(replacement && { IfMatch: replacement.etag, Tagging: replacement.tag }),
+      }),
+    )
   }
 
   /**

@@ -30,38 +30,72 @@ const schemaElements: Readonly<Record<ColumnType, Omit<SchemaElement, 'name'>>> 
   text: { type: 'BYTE_ARRAY', converted_type: 'UTF8' },
 }
 
-const schema: SchemaElement[] = [
-  { name: 'event', num_children: eventColumns.length },
-  ...eventColumns.map(
-    ({ name, type, isOptional }): SchemaElement => ({
-      name,
-      ...schemaElements[type],
-      repetition_type: isOptional ? 'OPTIONAL' : 'REQUIRED',
-    }),
-  ),
-]
+/** What a file has besides its rows. */
+export interface FileFormat {
+  /** The root, then a column each. */
+  schema: SchemaElement[]
+  createdBy: string
+  kvMetadata: { key: string; value?: string }[]
+}
+
+/** The format of the files of this version. */
+const currentFormat: FileFormat = {
+  schema: [
+    { name: 'event', num_children: eventColumns.length },
+    ...eventColumns.map(
+      ({ name, type, isOptional }): SchemaElement => ({
+        name,
+        ...schemaElements[type],
+        repetition_type: isOptional ? 'OPTIONAL' : 'REQUIRED',
+      }),
+    ),
+  ],
+  createdBy: `mailflow version ${softwareVersion}`,
+  kvMetadata: [
+    { key: 'eventSchemaVersion', value: String(eventSchemaVersion) },
+    { key: 'softwareVersion', value: softwareVersion },
+  ],
+}
+
+/** Values of a row group, by column. */
+type ColumnData = { name: string; data: unknown[] }[]
+
+/** Writes a file row group by row group. */
+export class ParquetFileWriter {
+  readonly #octets = new ByteWriter()
+  readonly #file: ParquetWriter
+
+  constructor({ schema, createdBy, kvMetadata }: FileFormat = currentFormat) {
+    this.#file = new ParquetWriter({
+      writer: this.#octets,
+      schema,
+      codec,
+      compressors: { GZIP: (octets) => gzipSync(octets) },
+      createdBy,
+      kvMetadata,
+    })
+  }
+
+  /** @param columnData of at most `rowsPerGroup` rows, with the columns in the order of the schema */
+  write(columnData: ColumnData): void {
+    this.#file.write({ columnData, rowGroupSize: rowsPerGroup })
+  }
+
+  finish(): Uint8Array {
+    this.#file.finish()
+    return this.#octets.getBytes()
+  }
+}
 
 /**
  * @param events the events in the order of the file; each is read once
  * @returns the octets, always the same for the same events
  */
 export function parquetFile(events: Iterable<Record<string, unknown>>): Uint8Array {
-  const writer = new ByteWriter()
-  const file = new ParquetWriter({
-    writer,
-    schema,
-    codec,
-    compressors: { GZIP: (octets) => gzipSync(octets) },
-    createdBy: `mailflow version ${softwareVersion}`,
-    kvMetadata: [
-      { key: 'eventSchemaVersion', value: String(eventSchemaVersion) },
-      { key: 'softwareVersion', value: softwareVersion },
-    ],
-  })
+  const file = new ParquetFileWriter()
   let group: Record<string, unknown>[] = []
   const writeGroup = () => {
-    const columnData = eventColumns.map((column) => ({ name: column.name, data: valuesOf(group, column) }))
-    file.write({ columnData, rowGroupSize: rowsPerGroup })
+    file.write(eventColumns.map((column) => ({ name: column.name, data: valuesOf(group, column) })))
     group = []
   }
   for (const event of events) {
@@ -69,8 +103,7 @@ export function parquetFile(events: Iterable<Record<string, unknown>>): Uint8Arr
     if (group.length === rowsPerGroup) writeGroup()
   }
   if (group.length > 0) writeGroup()
-  file.finish()
-  return writer.getBytes()
+  return file.finish()
 }
 
 /** A required column of text is never absent in a stored event, except in one of another writer. */

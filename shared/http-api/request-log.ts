@@ -1,6 +1,6 @@
 /**
- * Logs one line for each request: caller, a person's roles, route, status and duration. Bodies, query and headers are
- * not logged.
+ * Logs one line for each request: caller, a person's roles, route, status and duration. Bodies, query, headers and mail
+ * addresses are not logged.
  */
 import type { Logger } from '@aws-lambda-powertools/logger'
 import type { MiddlewareObj } from '@middy/core'
@@ -22,7 +22,7 @@ export function requestLog(logger: Logger, mapping: RoleMapping | null, now: () 
       requestId,
       method: http.method,
       route: event.routeKey,
-      path: event.rawPath.slice(0, 300),
+      path: loggedPath(event.rawPath),
       status: response?.statusCode,
       ms: now() - internal.startedAt,
       ...callerFields(event, mapping),
@@ -36,6 +36,10 @@ export function requestLog(logger: Logger, mapping: RoleMapping | null, now: () 
     onError: write,
   }
 }
+
+/** Without a mail address: the address of an erasure must be in no log. */
+export const loggedPath = (path: string): string =>
+  path.replace(/^(\/addresses\/).*/s, '$1{address}').slice(0, 300)
 
 function callerFields(event: APIGatewayProxyEventV2, mapping: RoleMapping | null) {
   const caller = callerOf(event, mapping)

@@ -52,7 +52,8 @@ export function readListedRecipient(text: string, domain: string): { localPart: 
 const domainFault = (text: string, domain: string): string | null =>
   normaliseDomain(text) === domain ? null : `is not an address of ${domain}`
 
-function localPartFault(localPart: string): string | null {
+/** @returns what is wrong with a local part in comparable form, or null */
+export function localPartFault(localPart: string): string | null {
   if (Buffer.byteLength(localPart) > maxLocalPartOctets)
     return `has a local part of more than ${maxLocalPartOctets} octets`
   const invisible = invisibleFault(localPart)

@@ -14,6 +14,8 @@ export interface MessageItem {
   detail: Uint8Array
   /** Digest of the client certificate. */
   certificate?: string
+  /** Number of recipients. Until each has its own item, the message is not decided. */
+  recipients?: number
 }
 
 /** Facts by which messages are selected. */

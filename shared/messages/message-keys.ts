@@ -1,7 +1,7 @@
 /**
  * Keys of the messages table. Each message has a partition: the message, an item for each recipient (state, last verdict,
  * and the claim on its last attempt), for each failed attempt (its result) and for each recipient and kind of DSN (the
- * claim, later the DSN's id). The index `byTime` lists recipients by day. A day is spread over several index partitions,
+ * claim, later the DSN's id). An erasure leaves a mark. The index `byTime` lists recipients by day. A day is spread over several index partitions,
  * so that a high rate of mail does not exceed the limit of one partition. Each connector that expects certificates has a
  * partition with its notices of unknown certificates. A value that many items share, such as a kept requirement, has a
  * partition of one item.
@@ -29,6 +29,12 @@ export const dsnKey = (id: string, address: string, kind: DsnKind) => ({
   pk: id,
   sk: `dsn#${kind}#${address}`,
 })
+
+/**
+ * The mark of a message of which an address was erased. Without it, a job that arrives late would find no recipient, and
+ * be decided again.
+ */
+export const erasedKey = (id: string) => ({ pk: id, sk: 'erased' })
 
 /** The claim on the authentication of a message, once it was received again. */
 export const authenticationKey = (id: string) => ({ pk: id, sk: 'authentication' })

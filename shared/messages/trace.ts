@@ -22,7 +22,16 @@ import type { Considered } from '../policy/explain/considered.ts'
 import { ContentAddressedStore } from './content-addressed-store.ts'
 import { searchedMessageId } from './header-message-id.ts'
 import { messageItem, SharedCertificate, sharedCertificateOf } from './message-item.ts'
-import { attemptKey, indexKeys, messageKey, recipientKey, recipientOf, ulidTime } from './message-keys.ts'
+import {
+  attemptKey,
+  erasedKey,
+  indexKeys,
+  isRecipientKey,
+  messageKey,
+  recipientKey,
+  recipientOf,
+  ulidTime,
+} from './message-keys.ts'
 import { packDetail, unpackDetail } from './packed-detail.ts'
 import {
   type AdministratorRequest,
@@ -111,7 +120,13 @@ export class Trace {
     this.#certificates = new ContentAddressedStore(documents, table, 'client-certificate', SharedCertificate)
   }
 
-  async recordMessage(message: Message, now: Date, retentionDays: number): Promise<void> {
+  /** @param recipients number of recipients of the message, if it is known */
+  async recordMessage(
+    message: Message,
+    now: Date,
+    retentionDays: number,
+    recipients: number | null = null,
+  ): Promise<void> {
     const certificate = sharedCertificateOf(message)
     // A certificate is stored before the item that refers to it.
     const digest =
@@ -119,6 +134,7 @@ export class Trace {
     const Item = {
       ...messageKey(message.id),
       ...messageItem(message, digest),
+      ...(recipients !== null && { recipients }),
       expiresAt: traceExpiry(message, retentionDays),
     }
     await this.#documents.send(new PutCommand({ TableName: this.#table, Item }))
@@ -273,18 +289,33 @@ export class Trace {
     )
   }
 
-  /** @returns the progress by address; a recipient that was never evaluated or claimed is missing */
+  /**
+   * @returns the progress by address; a recipient that was never evaluated or claimed is missing. An erased recipient was
+   * settled
+   */
   async progress(messageId: string, addresses: readonly string[]): Promise<Map<string, Progress>> {
     const progress = new Map<string, Progress>()
-    const keys = addresses.map((address) => recipientKey(messageId, address))
+    const erased = erasedKey(messageId)
+    const keys = [erased, ...addresses.map((address) => recipientKey(messageId, address))]
     const items = await getItems<RecipientItem>(this.#documents, this.#table, keys, {
       ConsistentRead: true,
       ProjectionExpression:
         'sk, #state, attempts, decided, requirement, waived, returned, dropped, claimed, holder',
       ExpressionAttributeNames: { '#state': 'state' },
     })
-    for (const item of items) progress.set(recipientOf(item), progressOf(item))
+    for (const item of items) if (isRecipientKey(item.sk)) progress.set(recipientOf(item), progressOf(item))
+    if (items.some(({ sk }) => sk === erased.sk))
+      for (const address of addresses)
+        if (!progress.has(address)) progress.set(address, progressOf(erasedRecipient))
     return progress
+  }
+
+  /** Whether an address, and with it the content, was erased of the message. */
+  async isErased(messageId: string): Promise<boolean> {
+    const { Item } = await this.#documents.send(
+      new GetCommand({ TableName: this.#table, Key: erasedKey(messageId), ConsistentRead: true }),
+    )
+    return Item !== undefined
   }
 
   /** @returns the item after the write; null when the condition was not met */
@@ -322,6 +353,9 @@ const progressOf = (item: RecipientItem): Progress => ({
   begunAttempt: item.holder === undefined ? null : (item.claimed ?? null),
   decidedAttempts: item.attempts ?? 0,
 })
+
+/** Every job of the recipient is overtaken. */
+const erasedRecipient: RecipientItem = { pk: '', sk: '', state: 'Delivered', decided: '~' }
 
 function detailOf(verdict: Verdict, { at, connectorsVersion, considered }: DecisionContext): RecipientDetail {
   const { recipient, action, reason, explanation, connectors, reportOnly, decidedBy, lowered } = verdict

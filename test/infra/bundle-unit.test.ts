@@ -49,15 +49,17 @@ const rows: Record<string, Row> = {
   // A DNS resolver, and clients of S3, SQS, DynamoDB and Secrets Manager.
   'authenticate-message': { limit: 1_050_000, without: [...asn1, ...smtp] },
   // A DNS resolver, and clients of S3, SQS and DynamoDB.
-  'bounce-message': { limit: 1_030_000, without: [...asn1, ...smtp] },
+  'bounce-message': { limit: 1_035_000, without: [...asn1, ...smtp] },
   // SMTP sessions with CRLs and OCSP.
   'check-recipient': { limit: 1_050_000, without: [...s3, ...sqs, ...queueHandler] },
   'connector-api': { limit: 1_000_000, without: [...asn1, ...s3, ...dns, ...smtp] },
   // SMTP sessions with CRLs and OCSP, and clients of S3 and of six more services.
-  'deliver-message': { limit: 1_550_000, without: ['nodemailer/dist/esm/mime-funcs/'] },
+  'deliver-message': { limit: 1_560_000, without: ['nodemailer/dist/esm/mime-funcs/'] },
+  // A reader and a writer of Parquet files, and clients of S3, SQS and DynamoDB.
+  'erase-address': { limit: 1_200_000, without: [...asn1, ...dns, ...smtp, ...queueHandler] },
   'evaluate-policy': { limit: 1_000_000, without: [...asn1, ...s3, ...dns, ...smtp] },
-  // A reader of Parquet files, the policy, and clients of S3, DynamoDB and Athena.
-  'event-api': { limit: 1_280_000, without: [...asn1, ...sqs, ...dns, ...smtp] },
+  // A reader of Parquet files, the policy, and clients of S3, SQS, DynamoDB and Athena.
+  'event-api': { limit: 1_330_000, without: [...asn1, ...dns, ...smtp] },
   'public-pages': { limit: 1_000_000, without: [...asn1, ...s3, ...sqs, ...dns, ...smtp, ...queueHandler] },
   'record-events': { limit: 1_000_000, without: [...asn1, ...dns, ...smtp, ...queueHandler] },
   'report-tls': { limit: 1_010_000, without: [...asn1, ...smtp, ...queueHandler] },
@@ -67,7 +69,7 @@ const rows: Record<string, Row> = {
   'seal-hour': { limit: 1_100_000, without: [...asn1, ...sqs, ...dns, ...smtp, ...queueHandler] },
   'send-canary': { limit: 1_000_000, without: [...s3, ...sqs, ...queueHandler] },
   // SMTP sessions with CRLs and OCSP.
-  'validate-connector': { limit: 1_150_000, without: [...s3, ...sqs] },
+  'validate-connector': { limit: 1_155_000, without: [...s3, ...sqs] },
   'watch-expiry': { limit: 1_000_000, without: [...asn1, ...s3, ...sqs, ...dns, ...smtp, ...queueHandler] },
 }
 

@@ -77,6 +77,13 @@ const units: UnderTest[] = [
     notGranted: ['s3:GetObject', 's3:ListBucket'],
   },
   { unit: 'seal-hour', entry: 'handler.ts', role: 'SealingFunctionRole' },
+  {
+    unit: 'erase-address',
+    entry: 'handler.ts',
+    role: 'ErasureFunctionRole',
+    // The function shares a module with the function that writes lists of recipients.
+    notGranted: ['dynamodb:DeleteItem'],
+  },
   { unit: 'connector-api', entry: 'handler.ts', role: 'ApiFunctionRole' },
   {
     unit: 'event-api',
@@ -119,11 +126,13 @@ const actions: Readonly<Record<string, string | string[]>> = {
   Update: 'dynamodb:UpdateItem',
   Delete: 'dynamodb:DeleteItem',
   Query: 'dynamodb:Query',
+  Scan: 'dynamodb:Scan',
   CreateMultipartUpload: 's3:PutObject',
   UploadPart: 's3:PutObject',
   CompleteMultipartUpload: 's3:PutObject',
   PutObject: 's3:PutObject',
   GetObject: 's3:GetObject',
+  DeleteObject: 's3:DeleteObject',
   getObject: 's3:GetObject',
   putObject: 's3:PutObject',
   ListObjectsV2: 's3:ListBucket',
@@ -132,6 +141,7 @@ const actions: Readonly<Record<string, string | string[]>> = {
   SendMessage: 'sqs:SendMessage',
   ReceiveMessage: 'sqs:ReceiveMessage',
   DeleteMessageBatch: 'sqs:DeleteMessage',
+  DeleteMessage: 'sqs:DeleteMessage',
   ChangeMessageVisibilityBatch: 'sqs:ChangeMessageVisibility',
   GetQueueAttributes: 'sqs:GetQueueAttributes',
   SendRawEmail: 'ses:SendRawEmail',
@@ -153,10 +163,10 @@ const actions: Readonly<Record<string, string | string[]>> = {
 
 /**
  * Grants without a call in the code: logs, the event source, network interfaces, the client of a queue. S3 answers
- * `NoSuchKey` only to a role with `s3:ListBucket`.
+ * `NoSuchKey` only to a role with `s3:ListBucket`. PutObject gives an object its tags.
  */
 const notOfTheCode =
-  /^(logs|ec2):|^s3:ListBucket$|^sqs:(ReceiveMessage|DeleteMessage|ChangeMessageVisibility|GetQueueAttributes|GetQueueUrl)$/
+  /^(logs|ec2):|^s3:(ListBucket|PutObjectTagging)$|^sqs:(ReceiveMessage|DeleteMessage|ChangeMessageVisibility|GetQueueAttributes|GetQueueUrl)$/
 
 /** Athena makes these calls with the permissions of the unit that starts a query. */
 const ofAthena = /^(glue|s3):/

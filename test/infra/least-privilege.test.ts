@@ -53,6 +53,30 @@ const unscoped: readonly { role: RegExp; actions: RegExp; resource: RegExp; reas
     reason: 'keys are made when messages arrive',
   },
   {
+    role: /^ErasureFunctionRole/,
+    actions: /^s3:(PutObject|GetObject|DeleteObject)$/,
+    resource: /^<ContentBucket\w+\.Arn>\/\*$/,
+    reason: 'keys are made when messages arrive',
+  },
+  {
+    role: /^ErasureFunctionRole/,
+    actions: /^s3:(PutObject|PutObjectTagging|GetObject)$/,
+    resource: /^<EventsBucket\w+\.Arn>\/(raw|parquet|rollups|seals|erasures)\/\*$/,
+    reason: 'keys hold the hour of their events, or the id of an erasure',
+  },
+  {
+    role: /^ErasureFunctionRole/,
+    actions: /^s3:(GetObject|DeleteObject)$/,
+    resource: /^<EventsBucket\w+\.Arn>\/(rollups|searches)\/\*$/,
+    reason: 'keys hold the day of their events, or an id of Athena',
+  },
+  {
+    role: /^EventApiFunctionRole/,
+    actions: /^s3:(PutObject|GetObject)$/,
+    resource: /^<EventsBucket\w+\.Arn>\/erasures\/\*$/,
+    reason: 'keys hold the id of an erasure',
+  },
+  {
     role: /^RecordingFunctionRole/,
     actions: /^s3:PutObject$/,
     resource: /^<EventsBucket\w+\.Arn>\/raw\/\*$/,
@@ -162,6 +186,8 @@ test('check-recipient may read connectors and cached policies, but no list of re
     ]),
     [
       ['IngressTaskTaskRole', '<RecipientCheckFunction'],
+      ['ErasureFunctionRole', '<ErasureFunction'],
+      ['EventApiFunctionRole', '<ErasureFunction'],
       ['SealingFunctionRole', '<SealingFunction'],
     ],
   )
@@ -243,8 +269,12 @@ test("each unit may use the customer's key only through the services that it use
     'DeliveryFunctionRole dynamodb Decrypt DescribeKey',
     'DeliveryFunctionRole s3 Decrypt',
     'DeliveryFunctionRole sqs Decrypt GenerateDataKey',
+    'ErasureFunctionRole dynamodb Decrypt DescribeKey',
+    'ErasureFunctionRole s3 Decrypt GenerateDataKey',
+    'ErasureFunctionRole sqs Decrypt GenerateDataKey',
     'EventApiFunctionRole dynamodb Decrypt DescribeKey',
     'EventApiFunctionRole s3 Decrypt GenerateDataKey',
+    'EventApiFunctionRole sqs Decrypt GenerateDataKey',
     'ExpiryWatchFunctionRole dynamodb Decrypt DescribeKey',
     'ExpiryWatchFunctionRole sns Decrypt GenerateDataKey',
     'IngressTaskTaskRole dynamodb Decrypt DescribeKey',
@@ -309,7 +339,7 @@ for (const [name, mailflow] of Object.entries(deploymentsWithKey))
     )
   })
 
-test('authenticate-message, deliver-message and bounce-message may list only keys that they name as a whole', async () => {
+test('each unit that reads content may list only keys that it names as a whole', async () => {
   const lists = resourcesOfType('AWS::IAM::Policy').flatMap(({ Properties }) =>
     Properties.PolicyDocument.Statement.filter(
       ({ Action, Resource }: Json) => Action === 's3:ListBucket' && text(Resource).startsWith('<Content'),
@@ -319,6 +349,7 @@ test('authenticate-message, deliver-message and bounce-message may list only key
     'AuthenticationFunctionRole',
     'BounceFunctionRole',
     'DeliveryFunctionRole',
+    'ErasureFunctionRole',
   ])
   const ulid = '01KF0CVZT0ABCDEFGHJKMNPQRS'
   const segments = new SegmentWriter({ put: async () => {} }, 'content')
@@ -344,7 +375,7 @@ test('authenticate-message, deliver-message and bounce-message may list only key
   }
 })
 
-test('only the API may receive dead letters, and it may not receive the jobs of a queue', () => {
+test('only the API and erasures may receive dead letters, and they may not receive the jobs of a queue', () => {
   const received = grants({})
     .filter(({ action }) => action === 'sqs:ReceiveMessage')
     .map(({ role, resource }) => `${role} ${resource}`.replace(/[0-9A-F]{8}\b/g, ''))
@@ -361,7 +392,15 @@ test('only the API may receive dead letters, and it may not receive the jobs of 
     ofApi.sort(),
     names.map((name) => `ApiFunctionRole <Queues${name}DeadLetters.Arn>`),
   )
-  assert.deepEqual(received.filter((text) => text.includes('DeadLetters')).sort(), ofApi)
+  const ofErasures = received.filter((text) => text.startsWith('ErasureFunctionRole'))
+  assert.deepEqual(
+    ofErasures.sort(),
+    [...names, 'Events'].sort().map((name) => `ErasureFunctionRole <Queues${name}DeadLetters.Arn>`),
+  )
+  assert.deepEqual(
+    received.filter((text) => text.includes('DeadLetters')).sort(),
+    [...ofApi, ...ofErasures].sort(),
+  )
 })
 
 test('only the ingress and rotation may use the KMS key of the TLS secret', () => {

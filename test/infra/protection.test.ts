@@ -118,7 +118,7 @@ test('of the snapshot of the connectors, the newest version and three earlier on
   )
 })
 
-test('raw events and results of searches expire after a week, ids after the seals that read them, and the rest after eventRetentionDays', () => {
+test('raw events and results of searches expire after a week, ids after the seals that read them, rewritten objects with the events in them, and the rest after eventRetentionDays', () => {
   const rules = ofBucket('Events', undefined, { eventRetentionDays: 400 }).Properties.LifecycleConfiguration
     .Rules
   assert.deepEqual(
@@ -129,8 +129,14 @@ test('raw events and results of searches expire after a week, ids after the seal
       ['parquet/', 400],
       ['rollups/', 400],
       ['seals/', 400],
+      ['erasures/', 400],
       ['searches/', 7],
+      ...[50, 100, 150, 200, 250, 300, 350, 400].map((days) => [undefined, days]),
     ],
+  )
+  assert.deepEqual(
+    rules.flatMap(({ TagFilters = [] }: Json) => TagFilters.map(({ Key, Value }: Json) => `${Key}=${Value}`)),
+    [1, 2, 3, 4, 5, 6, 7, 8].map((parts) => `kept=${parts}`),
   )
 })
 
@@ -431,7 +437,7 @@ test('SES has one configuration set that requires TLS and one that does not', ()
 
 test('every log group has the configured retention', () => {
   const groups = resourcesOfType('AWS::Logs::LogGroup', { logRetentionDays: 30 })
-  assert.equal(groups.length, 19)
+  assert.equal(groups.length, 20)
   for (const { id, Properties } of groups) assert.equal(Properties.RetentionInDays, 30, id)
 })
 

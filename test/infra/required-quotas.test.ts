@@ -74,7 +74,7 @@ describe('the quotas that a deployment needs', () => {
     const shared = { reserveConcurrency: false }
     const all = required(shared, executions) ?? 0
     assert.equal(all, 170)
-    assert.equal(required({ reserveConcurrency: true }, executions), 356)
+    assert.equal(required({ reserveConcurrency: true }, executions), 358)
     assert.equal(required({ ...shared, functions: { evaluate: { concurrency: 60 } } }, executions), all + 10)
     assert.equal(required({ ...shared, functions: { deliver: { concurrency: 60 } } }, executions), all + 16)
   })

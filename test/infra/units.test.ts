@@ -8,6 +8,7 @@ import {
   CanaryEnvironment,
   CheckRecipientEnvironment,
   DeliverEnvironment,
+  EraseAddressEnvironment,
   EvaluateEnvironment,
   EventApiEnvironment,
   ExpiryWatchEnvironment,
@@ -45,6 +46,7 @@ const functions: [string, z.ZodObject][] = [
   ['CanaryFunction', CanaryEnvironment],
   ['RecordingFunction', RecordEventsEnvironment],
   ['SealingFunction', SealHourEnvironment],
+  ['ErasureFunction', EraseAddressEnvironment],
 ]
 
 for (const [deployment, mailflow] of Object.entries(deployments)) {
@@ -131,7 +133,7 @@ for (const [what, mailflow, fits] of environments)
 
 test('every function runs on Node 24 and arm64, and the ingress task on arm64', () => {
   const all = resourcesOfType('AWS::Lambda::Function')
-  assert.equal(all.length, 15)
+  assert.equal(all.length, 16)
   for (const { id, Properties } of all) {
     assert.equal(Properties.Runtime, 'nodejs24.x', id)
     assert.deepEqual(Properties.Architectures, ['arm64'], id)
@@ -155,7 +157,7 @@ function sampleValue(name: string, value: Json): string {
   return name.endsWith('_URL') ? 'https://sqs.eu-west-1.amazonaws.com/123456789012/queue' : text(value)
 }
 
-test('only functions that consume a queue of jobs, and the one that seals hours, may invoke themselves recursively', () => {
+test('only functions that consume a queue of jobs, and those that continue their own work, may invoke themselves recursively', () => {
   const consumers = resourcesOfType('AWS::Lambda::EventSourceMapping')
     .map(({ Properties }) => Properties.FunctionName.Ref)
     .filter((id) => !id.startsWith('Recording'))
@@ -163,7 +165,7 @@ test('only functions that consume a queue of jobs, and the one that seals hours,
   const allowed = resourcesOfType('AWS::Lambda::Function').filter(
     ({ Properties }) => Properties.RecursiveLoop === 'Allow',
   )
-  const sealing = allowed.filter(({ id }) => id.startsWith('SealingFunction')).map(({ id }) => id)
-  assert.equal(sealing.length, 1)
-  assert.deepEqual(allowed.map(({ id }) => id).sort(), [...new Set(consumers), ...sealing].sort())
+  const continuing = allowed.map(({ id }) => id).filter((id) => /^(Sealing|Erasure)Function/.test(id))
+  assert.equal(continuing.length, 2)
+  assert.deepEqual(allowed.map(({ id }) => id).sort(), [...new Set(consumers), ...continuing].sort())
 })

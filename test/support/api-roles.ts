@@ -38,6 +38,8 @@ export const allowedRoles: Readonly<Record<string, readonly Role[]>> = {
   'GET /message-searches/{id}': everyRole,
   'POST /dry-runs': everyRole,
   'GET /dry-runs/{id}': everyRole,
+  'DELETE /addresses/{address}': administrators,
+  'GET /erasures/{id}': administrators,
   'GET /reports': everyRole,
   'GET /reports/{name}': everyRole,
   'GET /messages': everyRole,

@@ -4,6 +4,7 @@ import { createEventApi, type Dependencies } from '../../functions/event-api/api
 import { EventCounts } from '../../functions/event-api/event-counts.ts'
 import { TrailReader } from '../../functions/event-api/trail.ts'
 import { UnsealedEvents } from '../../functions/event-api/unsealed-events.ts'
+import { Erasures } from '../../shared/events/erasures.ts'
 import type { EventStore } from '../../shared/events/event-store.ts'
 import { requestsTo } from './api-client.ts'
 import { memoryEventStore } from './event-store.ts'
@@ -20,6 +21,7 @@ export function createTestEventApi({
   reports = {},
   searches = {},
   roles = null,
+  erasures = {},
 }: {
   store?: Pick<EventStore, 'get' | 'list' | 'put'>
   now?: () => number
@@ -27,6 +29,7 @@ export function createTestEventApi({
   reports?: Partial<Dependencies['reports']>
   searches?: Partial<Dependencies['searches']>
   roles?: Dependencies['roles']
+  erasures?: Partial<Dependencies['erasures']>
 } = {}) {
   const api = createEventApi({
     reports: {
@@ -49,6 +52,13 @@ export function createTestEventApi({
       store,
       settings: { defaultRoute: 'Mx', postmaster: { hostname: 'mx.ours.example', mailbox: null } },
       defaultRoute: 'Mx',
+    },
+    erasures: {
+      erasures: new Erasures(store, now),
+      unsettled: { find: async () => ({ count: 0, ids: [], isComplete: true }) },
+      events: { send: async () => {} },
+      start: () => Promise.reject(new Error('this test has no erasures')),
+      ...erasures,
     },
     retentionDays: 90,
     roles,

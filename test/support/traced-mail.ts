@@ -27,7 +27,7 @@ export async function traceMail(
   const trace = new Trace(documents, messagesTable)
   const id = `${encodeTime(Date.parse(time), 10)}${String(n).padStart(16, '0')}`
   const received = message({ ...fields, id, receivedAt: new Date(time).toISOString() })
-  await trace.recordMessage(received, circumstances.at, 90)
+  await trace.recordMessage(received, circumstances.at, 90, Object.keys(recipients).length)
   for (const [address, { verdict = {}, attempts = [] }] of Object.entries(recipients)) {
     await trace.recordVerdict(received, verdictFor(address, verdict), circumstances, expiresAt)
     for (const [index, result] of attempts.entries()) {

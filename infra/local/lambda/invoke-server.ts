@@ -1,12 +1,13 @@
 /**
  * Serves Lambda's `Invoke` on loopback, for example to run a scheduled function immediately:
  * `aws lambda invoke --endpoint-url URL --function-name NAME …`, or any POST to the same path. An asynchronous invocation is
- * answered at once, and is not repeated if it fails.
+ * answered at once, and is repeated twice if it fails, as Lambda does, but after a second instead of minutes.
  */
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
+import { setTimeout as delay } from 'node:timers/promises'
 import { errorMessage } from '../../../shared/contract/error-message.ts'
 import { InvocationError } from './function.ts'
 
@@ -16,6 +17,10 @@ export interface InvokeServer {
 }
 
 const path = /^\/2015-03-31\/functions\/([A-Za-z0-9_-]+)\/invocations$/
+
+/** https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html */
+const maxRepetitions = 2
+const repetitionDelayMs = 1000
 
 /** @param invoke takes the function's name; returns null for an unknown function */
 export async function startInvokeServer(
@@ -33,6 +38,19 @@ export async function startInvokeServer(
       server.closeAllConnections()
       await closed
     },
+  }
+}
+
+async function repeatFailed(first: Promise<unknown>, again: () => Promise<unknown> | null): Promise<void> {
+  let result: Promise<unknown> | null = first
+  for (let repetitions = 0; result !== null; repetitions++) {
+    const hasFailed = await result.then(
+      () => false,
+      () => true,
+    )
+    if (!hasFailed || repetitions === maxRepetitions) return
+    await delay(repetitionDelayMs, undefined, { ref: false })
+    result = again()
   }
 }
 
@@ -56,7 +74,7 @@ async function respond(
     const result = invoke(name, event)
     if (result === null) return void send(404, { Message: `Unknown function ${name}.` })
     if (request.headers['x-amz-invocation-type'] === 'Event') {
-      result.catch(() => undefined)
+      void repeatFailed(result, () => invoke(name, event))
       return void response.writeHead(202).end()
     }
     send(200, await result)

@@ -3,12 +3,14 @@ import { EventEmitter, once } from 'node:events'
 import { request } from 'node:http'
 import { json } from 'node:stream/consumers'
 import { after, before, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { InvocationError } from '../../../infra/local/lambda/function.ts'
 import { type InvokeServer, startInvokeServer } from '../../../infra/local/lambda/invoke-server.ts'
 import { nextTime, readSchedules, startSchedule } from '../../../infra/local/lambda/schedule.ts'
 import { Resolver, type Template } from '../../../infra/local/template.ts'
 import { expiryWatchHour } from '../../../shared/contract/expiry-watch-schedule.ts'
 import { reportHours } from '../../../shared/contract/report-schedule.ts'
+import { eventually } from '../../support/eventually.ts'
 import { assemble } from '../../support/synthesis.ts'
 import { within } from '../../support/within.ts'
 
@@ -101,9 +103,14 @@ test('a failed invocation by a schedule is reported with its error message', asy
 })
 
 let server: InvokeServer
+/** Events of the function that fails. */
+const failures: unknown[] = []
 before(async () => {
   server = await startInvokeServer((name, event) => {
-    if (name === 'broken') return Promise.reject(new InvocationError('it broke'))
+    if (name === 'broken') {
+      failures.push(event)
+      return Promise.reject(new InvocationError('it broke'))
+    }
     return name === 'echo' ? Promise.resolve(event) : null
   })
 })
@@ -147,6 +154,18 @@ test('an asynchronous invocation is answered before the function has ended, also
     })
     assert.deepEqual([response.status, await response.text()], [202, ''], name)
   }
+})
+
+test('an asynchronous invocation that fails is repeated twice', async () => {
+  await fetch(`${server.url}${invocations('broken')}`, {
+    method: 'POST',
+    headers: { 'x-amz-invocation-type': 'Event' },
+    body: '{"part":1}',
+  })
+  const ofThis = () => failures.filter((event) => 'part' in (event as object)).length
+  await eventually(() => ofThis() === 3, 'three invocations')
+  await delay(1500)
+  assert.equal(ofThis(), 3)
 })
 
 for (const [title, path, body, host, method, status] of [

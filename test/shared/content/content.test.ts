@@ -2,7 +2,13 @@ import assert from 'node:assert/strict'
 import { buffer } from 'node:stream/consumers'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { ContentMismatchError, ContentReader } from '../../../shared/content/content-reader.ts'
+import {
+  ContentErasedError,
+  ContentMismatchError,
+  ContentReader,
+  isContentDeleted,
+} from '../../../shared/content/content-reader.ts'
+import { eraseContent } from '../../../shared/content/erased-content.ts'
 import { SegmentWriter, sdkObjectStore, segmentReferences } from '../../../shared/content/segment-writer.ts'
 import { MemoryBucket } from '../../support/memory-storage.ts'
 
@@ -74,4 +80,21 @@ for (const [name, damage, fault] of damages)
 test('reading deleted content throws NoSuchKey', async () => {
   const reference = { bucket: 'content', key: 'gone', offset: 0, length: 1, sha256: '0'.repeat(64) }
   await assert.rejects(new ContentReader(new MemoryBucket().client).read(reference), { name: 'NoSuchKey' })
+})
+
+test('reading erased content of a segment throws a ContentErasedError, and the content beside it stays readable', async () => {
+  const bucket = new MemoryBucket()
+  const references = await new SegmentWriter(sdkObjectStore(bucket.client, 'content'), 'content').write([
+    Buffer.from('erased'),
+    Buffer.from('other'),
+  ])
+  const [erased, other] = references
+  assert.ok(erased && other)
+  const object = bucket.objects.get(erased.key) ?? Buffer.alloc(0)
+  eraseContent(object.subarray(erased.offset, erased.offset + erased.length))
+  const reader = new ContentReader(bucket.client)
+  const isErased = (error: Error) => error instanceof ContentErasedError && isContentDeleted(error)
+  await assert.rejects(reader.read(erased), isErased)
+  await assert.rejects(reader.stream(erased).then(buffer), isErased)
+  assert.equal((await reader.read(other)).toString(), 'other')
 })
