@@ -19,7 +19,7 @@ const validation = 'POST /outbound-connectors/{id}/validate'
 
 const routeKeys = Object.keys(allowedRoles)
 /** The routes of event-api (infra/connectors/administrator-api.ts). */
-const ofEventApi = /^\w+ \/(reports|message-searches|dry-runs)\b|\/events$/
+const ofEventApi = /^\w+ \/(reports|message-searches|dry-runs|addresses|erasures)\b|\/events$/
 const unitOf = (key: string) =>
   key === validation ? 'validate-connector' : ofEventApi.test(key) ? 'event-api' : 'connector-api'
 
