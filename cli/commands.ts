@@ -30,6 +30,11 @@ export const commands: readonly ListedCommand[] = [
     load: async () => (await import('./commands/connectors-apply.ts')).applyConnectors,
   },
   {
+    name: 'connectors try',
+    summary: 'Show which past mail would have been decided otherwise under the connectors of a file',
+    load: async () => (await import('./commands/connectors-try.ts')).tryConnectors,
+  },
+  {
     name: 'connectors set',
     summary: 'Change fields of a connector, or of all',
     load: async () => (await import('./commands/connectors-set.ts')).setConnector,
@@ -121,8 +126,8 @@ export const commands: readonly ListedCommand[] = [
   },
   {
     name: 'messages release',
-    summary: 'Send waiting mail with the current connectors, even if they require less than before',
-    load: async () => (await import('./commands/messages-release.ts')).releaseMessages,
+    summary: 'Deliver a message that an inbound connector holds, despite its violation',
+    load: async () => (await import('./commands/messages-release.ts')).releaseMessage,
   },
   {
     name: 'messages return',
@@ -133,6 +138,31 @@ export const commands: readonly ListedCommand[] = [
     name: 'retry',
     summary: 'Retry deferred mail now: one message, or all messages of a connector',
     load: async () => (await import('./commands/retry.ts')).retry,
+  },
+  {
+    name: 'queues',
+    summary: 'List what waits, by partner and reason',
+    load: async () => (await import('./commands/queues.ts')).queues,
+  },
+  {
+    name: 'queues retry',
+    summary: 'Decide now about mail that waits',
+    load: async () => (await import('./commands/queues-retry.ts')).retryQueues,
+  },
+  {
+    name: 'queues release',
+    summary: 'Deliver mail that inbound connectors hold, despite its violation',
+    load: async () => (await import('./commands/queues-release.ts')).releaseQueues,
+  },
+  {
+    name: 'queues return',
+    summary: 'Bounce mail that waits now, with a DSN to its sender',
+    load: async () => (await import('./commands/queues-return.ts')).returnQueues,
+  },
+  {
+    name: 'queues drop',
+    summary: 'Bounce mail that waits now, without a DSN or any other mail',
+    load: async () => (await import('./commands/queues-drop.ts')).dropQueues,
   },
   {
     name: 'redrive',

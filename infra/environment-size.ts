@@ -30,8 +30,10 @@ function environmentOctets(unit: LambdaFunction): number {
   // CloudFormation makes names of the stack's name, the logical id and 12 characters, for queues cut after 80; a queue's
   // URL has about 55 characters more.
   const referenceOctets = Math.min(stack.stackName.length + 90, 140)
+  const tableNameOctets = stack.stackName.length + 40
   const octetsOf = (name: string, value: unknown) => {
     if (typeof value === 'string') return Buffer.byteLength(value)
+    if (name.endsWith('_TABLE')) return tableNameOctets
     return name.endsWith('_BUCKET') ? maxBucketNameOctets : referenceOctets
   }
   return Object.entries(variables).reduce(

@@ -45,6 +45,7 @@ const longer = [
   'test/local/changes.test.ts',
   'test/local/crashes.test.ts',
   'test/local/cutover.test.ts',
+  'test/local/dry-run.test.ts',
   'test/local/events.test.ts',
   'test/local/exactness.test.ts',
   'test/local/exchange-online.test.ts',
@@ -56,6 +57,7 @@ const longer = [
   'test/local/stop.test.ts',
   'test/local/tls-reports.test.ts',
   'test/local/validate.test.ts',
+  'test/shared/event-queries/dry-run/next-hops.test.ts',
   'test/shared/messages/history.test.ts',
   'test/shared/messages/rare-messages.test.ts',
   'test/shared/tls-reports/counters.test.ts',
@@ -91,6 +93,7 @@ export const alone: readonly (readonly [reason: string, ...patterns: RegExp[]])[
   [
     'sets the authorities that every connection of its process trusts',
     /net\/levels\/(levels|fuzz|one-batch)/,
+    /dry-run\/next-hops/,
     /mta-sts\/(fetch|delivery|source)/,
     /net\/resolver-tls/,
     /aws\/transports/,

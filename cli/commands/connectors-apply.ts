@@ -38,8 +38,8 @@ nothing when the configuration has another version than the differences that it 
 stops with an error when another client changed an entry between two writes.
 
 Mail that waits under an outbound connector keeps its TLS requirement when the file lowers it or --prune removes it.
---waiting hold changes nothing for this mail; return bounces it; release sends it with the changed connectors. Without
-the option the command asks on a terminal, and otherwise stops before it writes.
+--waiting hold changes nothing for this mail; return bounces it. Without the option the command asks on a terminal, and
+otherwise stops before it writes.
 `,
   async run({ values, io, api }) {
     if (values.file === undefined) throw new UsageError('connectors apply requires -f FILE')

@@ -1,15 +1,27 @@
-/** `messages release`: lets waiting mail leave with the current connectors. */
-import { defineCommand } from '../command.ts'
-import { confirmAndRequest, confirmedRequestOptions } from '../connectors/request-for-mail.ts'
+/** `messages release`: delivers a message that an inbound connector holds. */
+import { defineCommand, jsonOption } from '../command.ts'
+import { exitStatus } from '../command-error.ts'
+import { requestForMessage } from '../connectors/request-for-mail.ts'
+import { confirm, yesOption } from '../input/confirm.ts'
+import { messageId } from '../input/message-id.ts'
+import { becauseOption, requiredReason } from '../queues/because-option.ts'
+import { jsonText, printable } from '../text/format.ts'
 
-export const releaseMessages = defineCommand({
-  positionalUsage: { usage: '[ID]', minCount: 0, maxCount: 1 },
+export const releaseMessage = defineCommand({
+  positionalUsage: { usage: 'ID', minCount: 1, maxCount: 1 },
+  requiredOptions: '--because TEXT',
   usesApi: true,
-  options: confirmedRequestOptions,
+  options: { ...becauseOption, ...yesOption, ...jsonOption },
   details: `
-Mail that waits keeps the TLS requirement of its first decision when the connector is deleted, disabled or loosened.
-After a release only the current connectors apply, and the mail may leave in the clear. Give the id of a message, or
---connector with the name of an outbound connector, or the id of one that may be deleted.
+Delivers a message that an inbound connector holds, despite its violation. What the outbound connector requires still
+applies: if the next hop does not meet it, the message waits. The reason is in the trace and in the event.
 `,
-  run: (invocation) => confirmAndRequest('release', invocation),
+  async run({ values, positionals: [text = ''], io, api }) {
+    const reason = requiredReason('messages release', values.because)
+    const id = messageId(text)
+    if (!values.yes) await confirm(`Deliver message ${printable(id)} despite its violation`, io)
+    const result = await requestForMessage(api, 'release', id, { reason })
+    io.out(values.json ? jsonText(result.json) : `${result.text}\n`)
+    return exitStatus.ok
+  },
 })

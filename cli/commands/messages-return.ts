@@ -1,6 +1,6 @@
 /** `messages return`: bounces waiting mail. */
 import { defineCommand } from '../command.ts'
-import { confirmAndRequest, confirmedRequestOptions } from '../connectors/request-for-mail.ts'
+import { confirmedRequestOptions, confirmReturn } from '../connectors/request-for-mail.ts'
 
 export const returnMessages = defineCommand({
   positionalUsage: { usage: '[ID]', minCount: 0, maxCount: 1 },
@@ -10,5 +10,5 @@ export const returnMessages = defineCommand({
 Give the id of a message, or --connector with the name of an outbound connector, or the id of one that may be deleted.
 An attempt under way ends first.
 `,
-  run: (invocation) => confirmAndRequest('return', invocation),
+  run: confirmReturn,
 })

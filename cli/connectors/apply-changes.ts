@@ -12,10 +12,9 @@ import type { CurrentEntry } from './read-current-configuration.ts'
 import { ConnectorResponse, requestForConnector } from './request-for-mail.ts'
 import type { WaitingChoice } from './waiting-mail.ts'
 
-/** The mail that a change of a connector returned or released. */
+/** The mail that a change of a connector returned. */
 export interface WaitingResult {
   readonly connector: string
-  readonly choice: 'return' | 'release'
   readonly requested: number
   readonly messages: number
 }
@@ -23,7 +22,7 @@ export interface WaitingResult {
 /**
  * Ignores the warnings in responses: they concern intermediate states. configuration-warnings.ts checks the result.
  * @param choices what to do with the mail that waits under a lowered connector
- * @returns the returned or released mail
+ * @returns the returned mail
  * @throws CommandError that names the failed change and counts the changes written before it
  */
 export async function applyChanges(
@@ -88,9 +87,9 @@ async function continueRequest(
   choice: WaitingChoice | undefined,
   first: z.output<typeof ConnectorResponse> | undefined,
 ): Promise<WaitingResult[]> {
-  if (first === undefined || choice === undefined || choice === 'hold') return []
-  const total = await requestForConnector(api, choice, path, first)
-  return [{ connector: label, choice, ...total }]
+  if (first === undefined || choice !== 'return') return []
+  const total = await requestForConnector(api, 'return', path, first)
+  return [{ connector: label, ...total }]
 }
 
 export const labelOf = (change: Change): string =>

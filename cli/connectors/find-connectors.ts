@@ -34,3 +34,13 @@ export async function readAllConnectors(api: ApiClient): Promise<FoundConnector[
   )
   return lists.flat()
 }
+
+/** @throws CommandError when no connector matches, or one of each direction */
+export async function findConnectorId(api: ApiClient, nameOrId: string): Promise<string> {
+  const [first, second] = await findConnectors(api, nameOrId)
+  if (second === undefined) return first?.connector.id ?? ''
+  throw new CommandError(
+    `an inbound and an outbound connector have the name "${nameOrId}"; give an id instead`,
+    [...[first, second].map((found) => `${found?.connector.id}  ${found?.kind.singular}`)],
+  )
+}

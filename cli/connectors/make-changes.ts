@@ -89,8 +89,8 @@ export async function makeChanges(
     if (changes.some(isWritten)) await checkVersion(gateway, plan, print, api)
     results = await applyChanges(api, changes, choices, io)
   }
-  for (const { connector, choice, ...total } of results)
-    print(`${totalText(choice, { kind: 'outbound connector', name: connector, ...total })}\n`)
+  for (const { connector, ...total } of results)
+    print(`${totalText('return', { kind: 'outbound connector', name: connector, ...total })}\n`)
   print(`${summaryText(changes, dryRun ? gateway.version : null)}\n`)
   if (values.json)
     io.out(

@@ -1,4 +1,4 @@
-/** Requests a retry, a release or a return of deferred mail: of one message, or of all mail of connectors. */
+/** Requests a retry or a return of deferred mail: of one message, or of all mail of connectors. */
 import * as z from 'zod'
 import { comparableName } from '../../shared/connectors/comparable-name.ts'
 import { dayMs } from '../../shared/contract/durations.ts'
@@ -14,7 +14,7 @@ import { outboundConnectors } from './entry-kinds.ts'
 import { type FoundConnector, findConnectors } from './find-connectors.ts'
 import { readEntries } from './read-current-configuration.ts'
 
-export type MailRequestName = 'retry' | 'release' | 'return'
+export type MailRequestName = 'retry' | 'return'
 
 /** A connector whose deferred mail a request concerns. */
 export interface RequestedConnector {
@@ -49,23 +49,19 @@ export async function requestForMail(
   return send(request, invocation, await targetOf(command, invocation, find))
 }
 
-/** Asks before the request, which cannot be undone. */
-export async function confirmAndRequest(
-  request: 'release' | 'return',
-  { values: { yes, ...values }, ...rest }: CommandInvocation<typeof confirmedRequestOptions>,
-): Promise<ExitStatus> {
+/** Asks before mail is returned, which cannot be undone. */
+export async function confirmReturn({
+  values: { yes, ...values },
+  ...rest
+}: CommandInvocation<typeof confirmedRequestOptions>): Promise<ExitStatus> {
   const invocation = { values, ...rest }
-  const target = await targetOf(`messages ${request}`, invocation, findOutboundConnector)
+  const target = await targetOf('messages return', invocation, findOutboundConnector)
   const mail =
     target.kind === 'Message'
       ? `message ${printable(target.id)}`
       : `the mail that waits under ${target.connectors.map(({ name }) => `"${printable(name)}"`).join(' and ')}`
-  const question =
-    request === 'return'
-      ? `Bounce ${mail}`
-      : `Send ${mail}, even if the current connectors require less than before`
-  if (!yes) await confirm(question, rest.io)
-  return send(request, invocation, target)
+  if (!yes) await confirm(`Bounce ${mail}`, rest.io)
+  return send('return', invocation, target)
 }
 
 type Target =
@@ -133,12 +129,13 @@ interface RequestResult {
 
 const MessageResponse = z.object({ requested: z.int(), recipients: z.array(z.string()) })
 
-async function requestForMessage(
+export async function requestForMessage(
   api: ApiClient,
-  request: MailRequestName,
+  request: MailRequestName | 'release',
   id: string,
+  body: object = {},
 ): Promise<RequestResult> {
-  const response = await api.post(MessageResponse, `/messages/${encodeUrlPart(id)}/${request}`, {})
+  const response = await api.post(MessageResponse, `/messages/${encodeUrlPart(id)}/${request}`, body)
   const recipients = response.recipients.map(printable).join(', ')
   return { json: response, text: `Requested a ${request} for ${recipients}.` }
 }

@@ -3,6 +3,7 @@ import * as z from 'zod'
 import type { OutboundConnector, OutboundConnectorInput } from '../../shared/connectors/schema.ts'
 import { dayMs } from '../../shared/contract/durations.ts'
 import { type LoweredField, loweredByChange } from '../../shared/policy/kept-requirement.ts'
+import { isViolationReason } from '../../shared/policy/reasons.ts'
 import { countText } from '../../shared/policy/text-lists.ts'
 import type { ApiClient } from '../api/api-client.ts'
 import type { Io } from '../command.ts'
@@ -12,14 +13,14 @@ import { weakenedRequirements } from './change-effects.ts'
 import { inboundConnectors, outboundConnectors } from './entry-kinds.ts'
 import type { Change, FieldChange } from './plan-changes.ts'
 
-const choices = ['hold', 'return', 'release'] as const
+const choices = ['hold', 'return'] as const
 export type WaitingChoice = (typeof choices)[number]
 
 export const waitingOption = {
   waiting: {
     type: 'string',
     value: 'CHOICE',
-    description: 'what to do with mail that waits under a lowered connector: hold, return or release',
+    description: 'what to do with mail that waits under a lowered connector: hold or return',
   },
 } as const
 
@@ -89,13 +90,6 @@ export interface HeldMail {
   readonly isLowered: boolean
 }
 
-const heldReasons = [
-  'InboundTlsRequired',
-  'InboundTlsVersion',
-  'InboundCertificateRestriction',
-  'InboundAddressRestriction',
-  'InboundDmarcRequired',
-]
 const Recipient = z.looseObject({ verdict: z.looseObject({ reason: z.string() }).nullable() })
 const DeferredMessage = z.looseObject({ id: z.string(), recipients: z.array(Recipient) })
 
@@ -110,7 +104,7 @@ export async function findHeldMail(
     if (change.kind !== 'Replace' && change.kind !== 'Remove') continue
     const messages: string[] = []
     for await (const message of deferredMessages(api, change.current.id, now, DeferredMessage))
-      if (message.recipients.some(({ verdict }) => heldReasons.includes(verdict?.reason ?? '')))
+      if (message.recipients.some(({ verdict }) => isViolationReason(verdict?.reason ?? '')))
         messages.push(message.id)
     const isLowered = change.kind === 'Remove' || weakenedRequirements(change.fields).length > 0
     if (messages.length > 0) found.push({ connector: change.current.label, messages, isLowered })
@@ -178,15 +172,14 @@ export async function chooseForWaiting(
   return chosen
 }
 
-const choicesText =
-  'hold (it keeps its requirement), return (it bounces now) or release (it leaves with the changed connectors)'
+const choicesText = 'hold (it keeps its requirement) or return (it bounces now)'
 
 async function choose(lowering: LoweringChange, io: Io): Promise<WaitingChoice> {
   const text = waitingText(lowering)
   if (io.prompt === undefined)
-    throw new CommandError(`${text}; give --waiting hold, return or release. Nothing was written`)
+    throw new CommandError(`${text}; give --waiting hold or return. Nothing was written`)
   const answer = (await io.prompt(`${text}.\n${choicesText}? `)).trim()
   const choice = choices.find((known) => known === answer)
   if (choice !== undefined) return choice
-  throw new CommandError(`"${answer}" is not hold, return or release. Nothing was written`)
+  throw new CommandError(`"${answer}" is not hold or return. Nothing was written`)
 }

@@ -2,8 +2,8 @@
 import * as z from 'zod'
 import { type ApiClient, encodeUrlPart } from '../api/api-client.ts'
 import { ApiError, optionFaultsText } from '../api/api-error.ts'
-import type { Io } from '../command.ts'
 import { CommandError } from '../command-error.ts'
+import { waitForResult } from './wait-for-result.ts'
 
 const StartedSearch = z.object({ id: z.string(), completeUntil: z.iso.datetime() })
 export type StartedSearch = z.output<typeof StartedSearch>
@@ -32,38 +32,22 @@ export async function startSearch(api: ApiClient, fields: object): Promise<Start
   }
 }
 
-const firstDelayMs = 250
-const delayFactor = 1.5
-const maxDelayMs = 3000
-
 /**
  * Waits until the search has ended, also if it has failed.
  * @param pageSize number of rows to read
  * @returns the state, and the first page of the rows
  */
-export async function waitForSearch(
+export const waitForSearch = (
   api: ApiClient,
   id: string,
   pageSize: number,
-  io: Pick<Io, 'now' | 'sleep' | 'setProgress' | 'printStatus'>,
-): Promise<SearchPage> {
-  const startedAt = io.now()
-  io.setProgress?.(goesOnText(id))
-  try {
-    for (let delayMs = firstDelayMs; ; delayMs = Math.min(delayMs * delayFactor, maxDelayMs)) {
-      const page = await readPage(api, id, pageSize, undefined)
-      if (page.state !== 'Running') return page
-      io.printStatus?.(`Searching for ${Math.round((io.now() - startedAt) / 1000)} s …`)
-      await io.sleep(delayMs)
-    }
-  } catch (error) {
-    if (!(error instanceof CommandError) || (error instanceof ApiError && error.status === 404)) throw error
-    throw new CommandError(error.message, [...error.lines, goesOnText(id)])
-  } finally {
-    io.printStatus?.(null)
-    io.setProgress?.(null)
-  }
-}
+  io: Parameters<typeof waitForResult>[2],
+): Promise<SearchPage> =>
+  waitForResult(
+    () => readPage(api, id, pageSize, undefined),
+    { doing: 'Searching', goesOn: goesOnText(id) },
+    io,
+  )
 
 const goesOnText = (id: string): string => `the search goes on; to print its result: ${resultCommand(id)}`
 

@@ -17,6 +17,7 @@ export type ConsideredConnector = z.output<typeof ConsideredConnector>
 
 const outcomes: Readonly<Record<string, string>> = {
   Decides: 'selected',
+  Waived: 'violated, released by an administrator',
   Reports: 'report only',
   Grants: 'grants relay',
   Outranked: 'lower precedence',

@@ -48,6 +48,7 @@ function recipientLines({
   requirement,
   released,
   returned,
+  dropped,
   attempts,
   attemptsOmitted,
   notifications,
@@ -66,8 +67,9 @@ function recipientLines({
         ]),
     ...(verdict === null ? ['  Not decided yet.'] : verdictLines(verdict)),
     ...(requirement === null ? [] : requirementLines(requirement, verdict?.lowered ?? [])),
-    ...(released === null ? [] : [`  Released   ${requestText(released)}`]),
-    ...(returned === null ? [] : [`  Returned   ${requestText(returned)}`]),
+    ...requestLines('Released', released),
+    ...requestLines('Returned', returned),
+    ...requestLines('Dropped', dropped),
     ...(attemptsOmitted > 0 ? [`  (${countText(attemptsOmitted, 'earlier attempt')} not shown)`] : []),
     ...attempts.flatMap(attemptLines),
     ...notifications.map(
@@ -90,8 +92,15 @@ function requirementLines(
   return [`  Requires   ${text}`]
 }
 
-const requestText = ({ at, by }: NonNullable<Recipient['released']>): string =>
-  `by ${by === null ? 'an administrator' : printable(by)} at ${formatTime(at)}`
+function requestLines(label: string, request: Recipient['released']): string[] {
+  if (request === null) return []
+  const { at, by, reason } = request
+  const who = by === null ? 'an administrator' : printable(by)
+  return [
+    `  ${label.padEnd(10)} by ${who} at ${formatTime(at)}`,
+    ...(reason === null ? [] : [indentParagraph(printable(reason), 13)]),
+  ]
+}
 
 const dsnKindText = new Map([
   ['failed', 'Failure'],

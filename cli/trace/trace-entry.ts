@@ -47,7 +47,10 @@ export const Verdict = z.object({
 export type Verdict = z.output<typeof Verdict>
 
 /** Null when no administrator made the request. */
-const AdministratorRequest = z.object({ at: z.string(), by: z.string().nullable() }).nullable().default(null)
+const AdministratorRequest = z
+  .object({ at: z.string(), by: z.string().nullable(), reason: z.string().nullable().default(null) })
+  .nullable()
+  .default(null)
 
 const Recipient = z.object({
   address: z.string(),
@@ -71,6 +74,7 @@ const Recipient = z.object({
     .default(null),
   released: AdministratorRequest,
   returned: AdministratorRequest,
+  dropped: AdministratorRequest,
   attempts: z.array(Attempt),
   attemptsOmitted: z.int(),
   notifications: z.array(

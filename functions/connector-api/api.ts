@@ -25,17 +25,20 @@ import { type DeadLetterDependencies, deadLetterRoutes } from './routes/dead-let
 import { type ExplainDependencies, explainRoute } from './routes/explain.ts'
 import { messageRoutes } from './routes/messages.ts'
 import { type ObservedDependencies, observedCertificateRoutes } from './routes/observed-certificates.ts'
+import { type QueueDependencies, queueRoutes } from './routes/queues.ts'
 import { recipientRoutes } from './routes/recipients.ts'
 import { type TlsReportDependencies, tlsReportRoutes } from './routes/tls-reports.ts'
 import { validateInboundRoute } from './routes/validate-inbound.ts'
-import { type WaitingMailDependencies, waitingMailRoutes } from './routes/waiting-mail.ts'
+import { waitingMailRoutes } from './routes/waiting-mail.ts'
 
 export interface Dependencies {
   repository: ConnectorRepository
   history: History
   rejected: Pick<RejectedList, 'page'>
-  trace: WaitingMailDependencies['trace']
+  trace: QueueDependencies['trace']
+  waiting: QueueDependencies['waiting']
   evaluation: JobSender<EvaluationJob>
+  events: QueueDependencies['events']
   deadLetters: Pick<DeadLetterDependencies, 'sqs' | 'urls'>
   explain: Omit<ExplainDependencies, 'now' | 'recipientLists'>
   /** Called after each request that may have changed connectors. */
@@ -56,7 +59,9 @@ export function createConnectorApi({
   history,
   rejected,
   trace,
+  waiting,
   evaluation,
+  events,
   deadLetters,
   explain,
   storeSnapshot = async () => {},
@@ -68,7 +73,7 @@ export function createConnectorApi({
   logger,
   now = Date.now,
 }: Dependencies): HttpApi {
-  const waitingMail = { history, trace, evaluation, now }
+  const waitingMail = { history, trace, waiting, evaluation, events, now }
   const routes = addOpenApiRoute(
     [
       configurationRoute(repository, deployment),
@@ -78,6 +83,7 @@ export function createConnectorApi({
       changesRoute(repository),
       ...messageRoutes(history, rejected, now),
       ...waitingMailRoutes(repository, waitingMail),
+      ...queueRoutes(waitingMail),
       ...deadLetterRoutes({ ...deadLetters, logger, now }),
       ...tlsReportRoutes({ reports, snapshot: explain.snapshot, now }),
       certificatesRoute({ published, now }),

@@ -10,11 +10,13 @@ import { createSnapshotObject, snapshotStore } from '../../shared/connectors-tab
 import { SnapshotReader } from '../../shared/connectors-table/snapshot-reader.ts'
 import { ApiEnvironment, decisionSettings, readEnvironment } from '../../shared/contract/environment.ts'
 import { readRoleMapping } from '../../shared/contract/roles.ts'
+import { EventQueue } from '../../shared/events/event-queue.ts'
 import { clientDefaults } from '../../shared/lambda/aws-clients.ts'
 import type { QueueUrls } from '../../shared/lambda/job-source.ts'
 import { History } from '../../shared/messages/history.ts'
 import { RejectedList } from '../../shared/messages/rejected-list.ts'
 import { Trace } from '../../shared/messages/trace.ts'
+import { WaitingList } from '../../shared/messages/waiting-list.ts'
 import { JobQueue } from '../../shared/queues/job-queue.ts'
 import { ReceivedReports } from '../../shared/tls-reports/received-reports.ts'
 import { ObservedList } from '../../shared/transport/observed-list.ts'
@@ -56,7 +58,9 @@ export const handler = createConnectorApi({
   history: new History(documents, environment.MESSAGES_TABLE),
   rejected: new RejectedList(documents, environment.MESSAGES_TABLE),
   trace: new Trace(documents, environment.MESSAGES_TABLE),
+  waiting: new WaitingList(documents, environment.MESSAGES_TABLE),
   evaluation: new JobQueue(sqs, environment.EVALUATION_QUEUE_URL),
+  events: new EventQueue(sqs, environment.EVENTS_QUEUE_URL),
   deadLetters: { sqs, urls },
   explain: {
     snapshot: () => connectors.current(),

@@ -1,15 +1,27 @@
-/** Requests for all waiting mail of a connector, or of the gateway. The search is limited in time and continues later. */
-import { dayMs, hourMs, minuteMs } from '../../shared/contract/durations.ts'
-import type { HistoryPosition, Search } from '../../shared/messages/history.ts'
-import type { RecipientState } from '../../shared/messages/recipient-item.ts'
+/** Requests for much waiting mail: of a filter, of ids, of a connector, or all. They are limited in time and continue later. */
+import { dayMs, minuteMs } from '../../shared/contract/durations.ts'
+import type { Message } from '../../shared/contract/message.ts'
+import type { HistoryPosition } from '../../shared/messages/history.ts'
+import type { MatchingMessages } from '../../shared/messages/matching-messages.ts'
+import { decidingConnector, partnerOf, type WaitingFor } from '../../shared/messages/waiting.ts'
+import {
+  type WaitingList,
+  type WaitingPosition,
+  type WaitingRow,
+  waitingForOf,
+} from '../../shared/messages/waiting-list.ts'
 import {
   type Dependencies,
-  decisionJobs,
+  isDeferred,
   type MailRequest,
-  recordFor,
-  retryNow,
+  requestForRecipients,
   type TracedRecipient,
+  whyNotApplicable,
 } from './waiting-mail.ts'
+
+export interface SelectionDependencies extends Dependencies {
+  waiting: Pick<WaitingList, 'find'>
+}
 
 /** The connector of the recipients' last decision. An outbound connector may have been deleted since. */
 export interface DecidingConnector {
@@ -17,42 +29,93 @@ export interface DecidingConnector {
   id: string
 }
 
-export interface RequestedMail {
+/** Mail matches if it has each given value. */
+export type WaitingFilter = { [Field in keyof WaitingFor]?: NonNullable<WaitingFor[Field]> | undefined }
+
+export interface RequestedMail<Position> {
   recipients: number
   messages: number
+  /** Ids of messages to which the request does not apply, and why. */
+  skipped: { id: string; why: string }[]
   /** Position for the next call; null when all mail was found. */
-  next: HistoryPosition | null
+  next: Position | null
 }
 
 /** Which messages to search, and for which of their recipients to request. */
-interface MailSelection {
-  /** How far back to search. */
-  maxAgeMs: number
-  matchesRow: Search['matches']
-  states: readonly RecipientState[]
-  matches(recipient: TracedRecipient): boolean
+interface MailSelection<Position> {
+  find(from: Position | null, limit: number): Promise<MatchingMessages<Position>>
+  matches(recipient: TracedRecipient, message: Message): boolean
 }
 
-/** A deferred message bounces after a day at most; twice that time covers delays. */
-const maxDeferralMs = 48 * hourMs
-
-const mailOfConnector = ({ direction, id }: DecidingConnector): MailSelection => ({
-  maxAgeMs: maxDeferralMs,
-  matchesRow: ({ connectors }) => connectors.includes(id),
-  states: ['Deferred'],
-  matches: ({ state, connectors }) => state === 'Deferred' && connectors[direction] === id,
+const fromIndex = (
+  matchesRow: (row: WaitingRow) => boolean,
+  matches: MailSelection<WaitingPosition>['matches'],
+  { waiting }: Pick<SelectionDependencies, 'waiting'>,
+): MailSelection<WaitingPosition> => ({
+  find: (from, limit) => waiting.find(matchesRow, from, limit),
+  matches: (recipient, message) => isDeferred(recipient) && matches(recipient, message),
 })
+
+const mailOfConnector = (
+  { direction, id }: DecidingConnector,
+  dependencies: Pick<SelectionDependencies, 'waiting'>,
+): MailSelection<WaitingPosition> =>
+  fromIndex(
+    (row) => row.connectors.includes(id),
+    ({ connectors }) => connectors[direction] === id,
+    dependencies,
+  )
+
+export const matchesFilter = (filter: WaitingFilter, waitingFor: WaitingFor): boolean =>
+  (['partner', 'direction', 'reason', 'connector'] as const).every(
+    (field) => filter[field] === undefined || filter[field] === waitingFor[field],
+  )
+
+const mailOfFilter = (
+  filter: WaitingFilter,
+  dependencies: Pick<SelectionDependencies, 'waiting'>,
+): MailSelection<WaitingPosition> =>
+  fromIndex(
+    (row) => matchesFilter(filter, waitingForOf(row)),
+    (recipient, { direction, envelope }) =>
+      matchesFilter(filter, {
+        partner: partnerOf(envelope.mailFrom, recipient.recipient.address, recipient.reason),
+        direction,
+        reason: recipient.reason,
+        connector: decidingConnector(recipient),
+      }),
+    dependencies,
+  )
 
 /**
  * All mail of which the trace knows that it is neither delivered nor bounced. A message of a lost queue may be older
  * than a day; its content is stored for at least 14 days (`contentRetentionDays`).
  */
-const allMail: MailSelection = {
-  maxAgeMs: 14 * dayMs,
-  matchesRow: () => true,
-  states: ['Deferred', 'Pending'],
-  matches: ({ state }) => state === 'Deferred' || state === 'Pending',
+function allMail({ history, now }: Dependencies): MailSelection<HistoryPosition> {
+  const states = ['Deferred', 'Pending'] as const
+  const at = now()
+  // The clock of the ingress that received a message may be ahead of this function's clock.
+  const span = { since: new Date(at - 14 * dayMs), until: new Date(at + minuteMs) }
+  return {
+    find: (from, limit) => history.find({ ...span, matches: () => true, states }, from, limit),
+    matches: ({ state }) => state === 'Deferred' || state === 'Pending',
+  }
 }
+
+/** Number of ids that were handled. */
+export interface IdsPosition {
+  ids: number
+}
+
+const mailOfIds = (ids: readonly string[]): MailSelection<IdsPosition> => ({
+  async find(from, limit) {
+    const start = from?.ids ?? 0
+    const end = Math.min(start + limit, ids.length)
+    const messages = ids.slice(start, end).map((id, index) => ({ id, position: { ids: start + index + 1 } }))
+    return { messages, next: end < ids.length ? { ids: end } : null }
+  },
+  matches: isDeferred,
+})
 
 /** Below the function's timeout, so that the batch under way can end. */
 const maxRunMs = 8_000
@@ -66,29 +129,53 @@ const messagesPerBatch = 20
  */
 export const requestForConnector = (
   connector: DecidingConnector,
-  from: HistoryPosition | null,
+  from: WaitingPosition | null,
+  request: MailRequest,
+  dependencies: SelectionDependencies,
+): Promise<RequestedMail<WaitingPosition>> =>
+  requestForSelection(mailOfConnector(connector, dependencies), from, request, dependencies)
+
+/** Requests a decision about all deferred recipients that match, like `requestForConnector`. */
+export const requestForFilter = (
+  filter: WaitingFilter,
+  from: WaitingPosition | null,
+  request: MailRequest,
+  dependencies: SelectionDependencies,
+): Promise<RequestedMail<WaitingPosition>> =>
+  requestForSelection(mailOfFilter(filter, dependencies), from, request, dependencies)
+
+/** Requests a decision about the deferred recipients of these messages, like `requestForConnector`. */
+export const requestForIds = (
+  ids: readonly string[],
+  from: IdsPosition | null,
   request: MailRequest,
   dependencies: Dependencies,
-): Promise<RequestedMail> => requestForSelection(mailOfConnector(connector), from, request, dependencies)
+): Promise<RequestedMail<IdsPosition>> => requestForSelection(mailOfIds(ids), from, request, dependencies)
 
 /**
  * Requests a decision about all recipients that are deferred or pending, like `requestForConnector`. The jobs of pending
  * recipients may be lost with their queues. If they are not, the claim of the next attempt makes it happen once.
  */
-export const retryAll = (from: HistoryPosition | null, dependencies: Dependencies): Promise<RequestedMail> =>
-  requestForSelection(allMail, from, retryNow, dependencies)
-
-async function requestForSelection(
-  selection: MailSelection,
+export const retryAll = (
   from: HistoryPosition | null,
   request: MailRequest,
   dependencies: Dependencies,
-): Promise<RequestedMail> {
-  const result: RequestedMail = { recipients: 0, messages: 0, next: from }
+): Promise<RequestedMail<HistoryPosition>> =>
+  requestForSelection(allMail(dependencies), from, request, dependencies)
+
+async function requestForSelection<Position>(
+  selection: MailSelection<Position>,
+  from: Position | null,
+  request: MailRequest,
+  dependencies: Dependencies,
+): Promise<RequestedMail<Position>> {
+  const result: RequestedMail<Position> = { recipients: 0, messages: 0, skipped: [], next: from }
   result.next = await forEachMatching(selection, from, dependencies, async (ids) => {
-    const recipientCounts = await requestForMessages(ids, selection, request, dependencies)
-    result.recipients += recipientCounts.reduce((sum, count) => sum + count, 0)
-    result.messages += recipientCounts.filter((count) => count > 0).length
+    for (const { id, recipients, why } of await requestForMessages(ids, selection, request, dependencies)) {
+      result.recipients += recipients
+      if (recipients > 0) result.messages += 1
+      else result.skipped.push({ id, why })
+    }
   })
   return result
 }
@@ -99,10 +186,11 @@ async function requestForSelection(
  */
 export async function countWaiting(
   connector: DecidingConnector,
-  dependencies: Dependencies,
+  dependencies: SelectionDependencies,
 ): Promise<{ messages: number; isComplete: boolean }> {
   let messages = 0
-  const next = await forEachMatching(mailOfConnector(connector), null, dependencies, async (ids) => {
+  const selection = mailOfConnector(connector, dependencies)
+  const next = await forEachMatching(selection, null, dependencies, async (ids) => {
     messages += ids.length
   })
   return { messages, isComplete: next === null }
@@ -113,20 +201,17 @@ export async function countWaiting(
  * have many recipients
  * @returns the position where the search stopped; null at its end
  */
-async function forEachMatching(
-  { maxAgeMs, matchesRow, states }: MailSelection,
-  from: HistoryPosition | null,
-  { history, now }: Dependencies,
+async function forEachMatching<Position>(
+  { find }: MailSelection<Position>,
+  from: Position | null,
+  { now }: Pick<Dependencies, 'now'>,
   handle: (ids: readonly string[]) => Promise<void>,
-): Promise<HistoryPosition | null> {
+): Promise<Position | null> {
   const startedAt = now()
-  // The clock of the ingress that received a message may be ahead of this function's clock.
-  const span = { since: new Date(startedAt - maxAgeMs), until: new Date(startedAt + minuteMs) }
-  const search = { ...span, matches: matchesRow, states }
   const isOver = () => now() - startedAt >= maxRunMs
   let next = from
   do {
-    const { messages, next: end } = await history.find(search, next, messagesPerSearch)
+    const { messages, next: end } = await find(next, messagesPerSearch)
     for (let start = 0; start < messages.length; start += messagesPerBatch) {
       const batch = messages.slice(start, start + messagesPerBatch)
       await handle(batch.map(({ id }) => id))
@@ -138,26 +223,21 @@ async function forEachMatching(
   return next
 }
 
-/** @returns the number of recipients of each message to which the request applies */
-async function requestForMessages(
+/** @returns the number of recipients of each message to which the request applies; `why` there may be none */
+async function requestForMessages<Position>(
   ids: readonly string[],
-  { matches }: MailSelection,
+  { matches }: MailSelection<Position>,
   request: MailRequest,
-  { history, evaluation, now }: Dependencies,
-): Promise<number[]> {
-  const tracedMessages = await Promise.all(ids.map((id) => history.messageWithRecipients(id)))
-  const at = now()
+  dependencies: Dependencies,
+): Promise<{ id: string; recipients: number; why: string }[]> {
+  const messages = await Promise.all(ids.map((id) => dependencies.history.messageWithRecipients(id)))
   // The index is eventually consistent, so it only selects the messages to read.
-  const requested = await Promise.all(
-    tracedMessages
-      .filter((tracedMessage) => tracedMessage !== null)
-      .map(async (tracedMessage) => ({
-        tracedMessage,
-        recipients: await recordFor(tracedMessage, request, matches),
-      })),
-  )
-  await evaluation.send(
-    requested.flatMap(({ tracedMessage, recipients }) => decisionJobs(tracedMessage, recipients, at)),
-  )
-  return requested.map(({ recipients }) => recipients.length)
+  const existing = messages.filter((message) => message !== null)
+  const requested = await requestForRecipients(existing, request, matches, dependencies)
+  const counts = new Map(existing.map(({ message }, index) => [message.id, requested[index]?.length ?? 0]))
+  return ids.map((id, index) => ({
+    id,
+    recipients: counts.get(id) ?? 0,
+    why: whyNotApplicable(request, messages[index] ?? null),
+  }))
 }

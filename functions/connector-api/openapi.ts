@@ -26,6 +26,7 @@ import { DeadLetterList, Redrive } from './routes/dead-letters.ts'
 import { ExplanationAnswer } from './routes/explain.ts'
 import { MessageList } from './routes/messages.ts'
 import { ObservedCertificates, ObservedCertificatesList } from './routes/observed-certificates.ts'
+import { QueueList, RequestedQueues } from './routes/queues.ts'
 import { RejectedEventList } from './routes/rejected.ts'
 import { TlsReport, TlsReportList } from './routes/tls-reports.ts'
 import { WaitingMail, WaitingRecipients } from './routes/waiting-mail.ts'
@@ -60,6 +61,8 @@ const outputs = {
   RejectedEventList,
   WaitingRecipients,
   WaitingMail,
+  QueueList,
+  RequestedQueues,
   DeadLetterList,
   Redrive,
   MessageEvents,

@@ -10,15 +10,20 @@ import type { ExpectedVersions } from '../../shared/contract/expected-versions.t
 import { Problem } from '../../shared/http-api/problem.ts'
 import { loweredByChange } from '../../shared/policy/kept-requirement.ts'
 import { countText } from '../../shared/policy/text-lists.ts'
-import { countWaiting, type RequestedMail, requestForConnector } from './mail-selection.ts'
-import type { MailRequest, Dependencies as WaitingMailDependencies } from './waiting-mail.ts'
+import {
+  countWaiting,
+  type RequestedMail,
+  requestForConnector,
+  type SelectionDependencies,
+} from './mail-selection.ts'
+import type { MailRequest } from './waiting-mail.ts'
 
-const WaitingChoice = z.enum(['hold', 'return', 'release'])
+const WaitingChoice = z.enum(['hold', 'return'])
 export type WaitingChoice = z.infer<typeof WaitingChoice>
 
 export const WaitingChoiceQuery = z.strictObject({
   waiting: WaitingChoice.optional().describe(
-    'mail that waits under the connector, if the change lowers its requirement; required while such mail waits. hold: it keeps the requirement; return: it bounces; release: it leaves with the changed connectors',
+    'mail that waits under the connector, if the change lowers its requirement; required while such mail waits. hold: it keeps the requirement; return: it bounces',
   ),
 })
 
@@ -35,7 +40,7 @@ export interface WaitingMailOfChange {
     choice: WaitingChoice | undefined
   }): Promise<boolean>
   /** Call this function after the change. */
-  request(id: string, mailRequest: MailRequest): Promise<RequestedMail>
+  request(id: string, mailRequest: MailRequest): Promise<RequestedMail<unknown>>
 }
 
 function waitingText(messages: number, isComplete: boolean): string {
@@ -45,7 +50,7 @@ function waitingText(messages: number, isComplete: boolean): string {
 
 export const waitingMailOfChange = (
   outbound: Pick<OutboundConnectors, 'get'>,
-  dependencies: WaitingMailDependencies,
+  dependencies: SelectionDependencies,
 ): WaitingMailOfChange => ({
   async check({ id, after, expected, choice }) {
     const before = await outbound.get(id)
@@ -59,7 +64,7 @@ export const waitingMailOfChange = (
     const change = after === null ? 'deletion removes' : `change lowers (${lowered.join(', ')})`
     throw new Problem(
       409,
-      `${waitingText(messages, isComplete)} under the requirement that this ${change}. Repeat the request with ?waiting=hold, return or release.`,
+      `${waitingText(messages, isComplete)} under the requirement that this ${change}. Repeat the request with ?waiting=hold or return.`,
       { errors: [{ path: 'waiting', message: 'is missing' }] },
     )
   },

@@ -6,7 +6,13 @@
 import { randomBytes } from 'node:crypto'
 import { isContentDeleted } from '../../shared/content/content-reader.ts'
 import { minuteMs } from '../../shared/contract/durations.ts'
-import { type AttemptContext, type DeliveryJob, routeText, splitForJobs } from '../../shared/contract/jobs.ts'
+import {
+  type AttemptContext,
+  type DeliveryJob,
+  maxRouteLength,
+  routeText,
+  splitForJobs,
+} from '../../shared/contract/jobs.ts'
 import type { Attempt, ContentReference, Message, Recipient, Reply } from '../../shared/contract/message.ts'
 import { reply } from '../../shared/mail/reply.ts'
 import type { AttemptClaim, AttemptKey } from '../../shared/messages/attempt-claims.ts'
@@ -388,7 +394,10 @@ export const attemptContext = ({
   connector: connector?.id ?? null,
   ...(connectorsVersion !== undefined && { connectorsVersion }),
   mode: tls.mode,
-  route: routeText(route),
+  route: routeText(route).slice(0, maxRouteLength),
+  level: tls.level,
+  ...(tls.smtpDaneMode !== 'Opportunistic' && { smtpDaneMode: tls.smtpDaneMode }),
+  ...(tls.mtaStsMode !== 'Opportunistic' && { mtaStsMode: tls.mtaStsMode }),
   ...(tls.clientCertificate !== null && { clientCertificateSecret: tls.clientCertificate }),
 })
 

@@ -45,15 +45,19 @@ export async function returnThrottled(
       dependencies.claims.release({ messageId: message.id, address, attempt }, holder),
     ),
   )
-  // A request to return a message does not cancel an attempt that has begun: its outcome leads to the next decision.
+  // A request to return or drop a message does not cancel an attempt that has begun: its outcome leads to the next
+  // decision.
   const progress = await dependencies.trace.progress(message.id, addresses)
-  const isReturned = ({ address }: Recipient) => progress.get(address)?.isReturned ?? false
-  const returned = recipients.filter(isReturned)
-  if (returned.length > 0) await requestDecision(message, returned, dependencies)
-  const waiting = recipients.filter((recipient) => !isReturned(recipient))
+  const isGivenUp = ({ address }: Recipient) => {
+    const { isReturned = false, isDropped = false } = progress.get(address) ?? {}
+    return isReturned || isDropped
+  }
+  const givenUp = recipients.filter(isGivenUp)
+  if (givenUp.length > 0) await requestDecision(message, givenUp, dependencies)
+  const waiting = recipients.filter((recipient) => !isGivenUp(recipient))
   if (waiting.length > 0 && !isRetried) {
     const wait = waitAfterThrottling(job, dependencies.random())
     await returnToQueue({ ...job, recipients: waiting }, wait, dependencies)
   }
-  return { toQueue: isRetried ? 0 : waiting.length, forDecision: returned.length }
+  return { toQueue: isRetried ? 0 : waiting.length, forDecision: givenUp.length }
 }

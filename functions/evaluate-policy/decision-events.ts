@@ -1,4 +1,5 @@
 /** Builds the events of an evaluated job. Pure. */
+import type { InboundConnector } from '../../shared/connectors/schema.ts'
 import type { MailEvent } from '../../shared/contract/events.ts'
 import type { EvaluationJob } from '../../shared/contract/jobs.ts'
 import { isCanary, type Message, type Recipient } from '../../shared/contract/message.ts'
@@ -11,9 +12,11 @@ import {
   endOf,
 } from '../../shared/events/mail-events.ts'
 import { type ExecutedVerdict, jobPosition, type Progress } from '../../shared/messages/trace.ts'
+import { toPresentedCertificate, trustFaultOf } from '../../shared/policy/client-certificate.ts'
 import { inboundByRecipient, matchedConnector } from '../../shared/policy/evaluate.ts'
 import { requiredClientLevel } from '../../shared/policy/required-client-level.ts'
 import type { Snapshot } from '../../shared/policy/snapshot.ts'
+import { trustAnchorsDigest } from '../../shared/tls/trust-anchors-digest.ts'
 import { isFirstJob } from './first-job.ts'
 
 /**
@@ -64,9 +67,22 @@ function arrivalConnector(
   recipient: Recipient | undefined,
 ): ArrivalConnector | null {
   const connector = matchedConnector(inboundByRecipient(snapshot, message)(recipient?.address ?? ''))
-  return (
-    connector && { id: connector.id, mode: connector.mode, requiredLevel: requiredClientLevel(connector) }
-  )
+  if (connector === null) return null
+  const { id, mode } = connector
+  return {
+    id,
+    mode,
+    requiredLevel: requiredClientLevel(connector),
+    trustAnchors: ownAnchors(connector, message),
+  }
+}
+
+/** Returns the digest of the connector's authorities, if the chain of the client's certificate leads to them. */
+function ownAnchors(connector: InboundConnector, { tls, receivedAt }: Message): string | undefined {
+  const { certificateAuthorities: authorities } = connector
+  const presented = toPresentedCertificate(tls.clientCertificate, new Date(receivedAt))
+  if (presented === null || authorities.length === 0) return undefined
+  return trustFaultOf(connector, presented) === null ? trustAnchorsDigest(authorities) : undefined
 }
 
 /**

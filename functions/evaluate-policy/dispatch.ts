@@ -43,7 +43,9 @@ export function dispatch(
       ...bounceJobs(
         message,
         'failed',
-        bounces.filter(({ recipient }) => shouldNotifySender('failed', message, recipient)),
+        bounces.filter(
+          ({ recipient, isSilent }) => !isSilent && shouldNotifySender('failed', message, recipient),
+        ),
         now,
       ),
       ...bounceJobs(

@@ -211,8 +211,8 @@ async function markDecided(
   )
 }
 
-type KeptProgress = Pick<Progress, 'requirement' | 'isReleased' | 'isReturned'>
-const noProgress: KeptProgress = { requirement: null, isReleased: false, isReturned: false }
+type KeptProgress = Pick<Progress, 'requirement' | 'waiver' | 'isReturned' | 'isDropped'>
+const noProgress: KeptProgress = { requirement: null, waiver: null, isReturned: false, isDropped: false }
 
 /** The first round usually suffices. Another worker can store one requirement between the rounds of this worker. */
 const maxRounds = 4
@@ -263,9 +263,9 @@ async function earlierFacts(
     return { requirement, since: reference.since }
   }
   return new Map(
-    [...known].map(([address, { requirement, isReleased, isReturned }]) => [
+    [...known].map(([address, { requirement, waiver, isReturned, isDropped }]) => [
       address,
-      { kept: keptOf(requirement), isReleased, isReturned },
+      { kept: keptOf(requirement), waiver, isReturned, isDropped },
     ]),
   )
 }

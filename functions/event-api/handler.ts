@@ -17,6 +17,7 @@ import { EventSearch } from '../../shared/events/event-search.ts'
 import { EventStore } from '../../shared/events/event-store.ts'
 import { clientDefaults } from '../../shared/lambda/aws-clients.ts'
 import { History } from '../../shared/messages/history.ts'
+import { WaitingList } from '../../shared/messages/waiting-list.ts'
 import { ReceivedReports } from '../../shared/tls-reports/received-reports.ts'
 import { ObservedList } from '../../shared/transport/observed-list.ts'
 import { createEventApi } from './api.ts'
@@ -25,6 +26,7 @@ import { ownCertificates, reportedDays } from './tls-report-sources.ts'
 import { TrailReader } from './trail.ts'
 import { UnsealedEvents } from './unsealed-events.ts'
 import { UnsettledMail } from './unsettled-mail.ts'
+import { readWaitingGroups } from './waiting-groups.ts'
 
 const environment = readEnvironment(EventApiEnvironment, process.env)
 const documents = DynamoDBDocumentClient.from(new DynamoDBClient(clientDefaults))
@@ -37,6 +39,7 @@ const connectors = new SnapshotReader(documents, environment.CONNECTORS_TABLE, {
   ),
 })
 const unsealed = new UnsealedEvents(store, Date.now)
+const waiting = new WaitingList(documents, environment.MESSAGES_TABLE)
 const received = new ReceivedReports(documents, environment.TRANSPORT_TABLE)
 const observed = new ObservedList(documents, environment.TRANSPORT_TABLE)
 
@@ -55,6 +58,7 @@ export const handler = createEventApi({
     counts: new EventCounts(store, unsealed),
     snapshot: () => connectors.current(),
     tlsReports: (since, until) => reportedDays(received, since, until),
+    waitingGroups: () => readWaitingGroups(waiting),
     ownCertificates: () => ownCertificates(observed, new Date()),
   },
   trails: new TrailReader(store, unsealed),

@@ -49,6 +49,7 @@ export class ConnectorApi extends Construct {
     transport.grantReceivedReports(this.handler)
     transport.grantObserved(this.handler)
     for (const queue of queues.all) queue.grantRedrive(this.handler)
+    queues.events.grantSend(this.handler)
     setDecisionEnvironment(config, this.handler)
     setSignInEnvironment(config, this.handler)
     this.handler.addEnvironment('DELIVERS_IN_VPC', String(deliversInVpc(config)))

@@ -14,8 +14,8 @@ export interface EventApiProps {
   readonly events: EventsBucket
   readonly search: EventSearch
   readonly connectors: ConnectorsTable
-  readonly transport: TransportTable
   readonly messages: MessagesTable
+  readonly transport: TransportTable
   readonly queue: MailQueue
   readonly erase: EraseAddress
 }
@@ -41,6 +41,7 @@ export class EventApi extends Construct {
     events.grantRead(this.handler)
     search.grantSearch(this.handler)
     connectors.grantSnapshot(this.handler)
+    messages.grantWaiting(this.handler)
     transport.grantReceivedReports(this.handler)
     transport.grantObserved(this.handler)
     setDecisionEnvironment(config, this.handler)

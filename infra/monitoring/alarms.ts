@@ -8,7 +8,7 @@ import {
 } from 'aws-cdk-lib/aws-cloudwatch'
 import type { ITopic } from 'aws-cdk-lib/aws-sns'
 import { Construct } from 'constructs'
-import { byTime } from '../../shared/contract/messages-index.ts'
+import { byTime, byWaiting } from '../../shared/contract/messages-index.ts'
 import { ingressMetricsIntervalMs, Metric } from '../../shared/contract/metrics.ts'
 import type { MailMetrics } from '../mail-metrics.ts'
 import type { MailQueue } from '../queues/mail-queue.ts'
@@ -541,6 +541,8 @@ function tableThrottleEvents({ messages, connectors, transport }: MonitoredParts
     throttleEvents(`${name}Reads`, 'ReadThrottleEvents', table.tableName),
     throttleEvents(`${name}Writes`, 'WriteThrottleEvents', table.tableName),
   ])
-  const ofIndex = throttleEvents('byTimeWrites', 'WriteThrottleEvents', messages.table.tableName, byTime)
-  return sum('Throttle events', period, Object.fromEntries([...ofTables, ofIndex]))
+  const ofIndexes = [byTime, byWaiting].map((index) =>
+    throttleEvents(`${index}Writes`, 'WriteThrottleEvents', messages.table.tableName, index),
+  )
+  return sum('Throttle events', period, Object.fromEntries([...ofTables, ...ofIndexes]))
 }

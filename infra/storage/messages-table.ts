@@ -1,6 +1,11 @@
 import { AttributeType, ProjectionType } from 'aws-cdk-lib/aws-dynamodb'
 import { Construct } from 'constructs'
-import { byTime, byTimeAttributes } from '../../shared/contract/messages-index.ts'
+import {
+  byTime,
+  byTimeAttributes,
+  byWaiting,
+  byWaitingAttributes,
+} from '../../shared/contract/messages-index.ts'
 import { acknowledge } from '../acknowledge.ts'
 import type { Config } from '../config.ts'
 import type { Unit } from '../unit.ts'
@@ -33,6 +38,15 @@ export class MessagesTable extends Construct {
       nonKeyAttributes: byTimeAttributes,
       ...warmWrites(config, 1.25),
     })
+    this.table.addGlobalSecondaryIndex({
+      indexName: byWaiting,
+      partitionKey: { name: 'waiting', type: AttributeType.STRING },
+      sortKey: { name: 'order', type: AttributeType.STRING },
+      projectionType: ProjectionType.INCLUDE,
+      nonKeyAttributes: byWaitingAttributes,
+      // None for mail that is delivered at once. In an outage, each message enters the index and leaves it.
+      ...warmWrites(config, 1),
+    })
   }
 
   /** Lets the unit write claims and read their results. */
@@ -48,16 +62,23 @@ export class MessagesTable extends Construct {
     this.grantClaims(unit)
   }
 
-  /** Lets the unit read messages by id and by time. */
+  /** Lets the unit read messages by id and by time, and those that wait. */
   grantHistory(unit: Unit): void {
     this.table.grantCalls(unit, 'Query', 'BatchGetItem')
-    this.table.grantIndexQuery(unit, byTime)
+    for (const index of [byTime, byWaiting]) this.table.grantIndexQuery(unit, index)
     this.setTableEnvironment(unit)
   }
 
-  /** Lets the unit record that an administrator releases or returns a recipient. */
+  /** Lets the unit list the recipients that wait. */
+  grantWaiting(unit: Unit): void {
+    this.table.grantCalls(unit, 'BatchGetItem')
+    this.table.grantIndexQuery(unit, byWaiting)
+    this.setTableEnvironment(unit)
+  }
+
+  /** Lets the unit record that an administrator releases, returns or drops a recipient. */
   grantAdministratorRequests(unit: Unit): void {
-    const attributes = ['state', 'requirement', 'released', 'returned']
+    const attributes = ['state', 'waived', 'returned', 'dropped']
     this.table.grantCallsOn(unit, { attributes }, 'UpdateItem')
   }
 

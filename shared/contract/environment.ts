@@ -419,13 +419,13 @@ export const EventApiEnvironment = DecisionEnvironment.extend({
   ...signInVariables,
   EVENTS_BUCKET: z.string().min(1),
   EVENT_RETENTION_DAYS: z.coerce.number().int().positive(),
+  MESSAGES_TABLE: z.string().min(1),
   ATHENA_WORKGROUP: z.string().min(1),
   ATHENA_DATABASE: z.string().min(1),
   ATHENA_TABLE: z.string().min(1),
   /** In place of the endpoint of Athena. Only the local runner sets it. */
   AWS_ENDPOINT_URL_ATHENA: z.url().optional(),
   TRANSPORT_TABLE: z.string().min(1),
-  MESSAGES_TABLE: z.string().min(1),
   EVENTS_QUEUE_URL: z.url(),
   ERASE_ADDRESS_FUNCTION_ARN: z.string().startsWith('arn:'),
   /** In place of the endpoint of Lambda. Only the local runner sets it. */
@@ -438,6 +438,7 @@ export const ApiEnvironment = DecisionEnvironment.extend({
   MESSAGES_TABLE: z.string().min(1),
   TRANSPORT_TABLE: z.string().min(1),
   EVALUATION_QUEUE_URL: z.url(),
+  EVENTS_QUEUE_URL: z.url(),
   EVALUATION_DEAD_LETTERS_URL: z.url(),
   AUTHENTICATION_QUEUE_URL: z.url(),
   AUTHENTICATION_DEAD_LETTERS_URL: z.url(),

@@ -24,9 +24,14 @@ export const EventKind = z.enum([
   'Notified',
   'ConfigurationChanged',
   'CertificateSeen',
+  'Requested',
   'AddressErased',
 ])
 export type EventKind = z.infer<typeof EventKind>
+
+/** What an administrator requests of mail that waits. */
+export const MailRequestKind = z.enum(['Retry', 'Release', 'Return', 'Drop'])
+export type MailRequestKind = z.infer<typeof MailRequestKind>
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/)
 
@@ -42,7 +47,7 @@ export const MailEvent = z.object({
     .describe('the same in every copy of the event; a copy that arrives twice counts once'),
   at: z.iso.datetime().describe('when it happened (UTC); of Decided: when the decision was due'),
   kind: EventKind.describe(
-    'Rejected: a session, sender, recipient or message was refused. Accepted: a message got 250. Decided: a recipient is to be delivered or deferred. Attempted: an attempt did not deliver. Delivered, Bounced: the final states. Notified: a DSN was created. ConfigurationChanged: a connector or accepted domain was written. CertificateSeen: an endpoint presented a certificate for the first time. AddressErased: an administrator erased what is stored of a mail address.',
+    'Rejected: a session, sender, recipient or message was refused. Accepted: a message got 250. Decided: a recipient is to be delivered or deferred. Attempted: an attempt did not deliver. Delivered, Bounced: the final states. Notified: a DSN was created. ConfigurationChanged: a connector or accepted domain was written. CertificateSeen: an endpoint presented a certificate for the first time. Requested: an administrator requested an act on mail that waits. AddressErased: an administrator erased what is stored of a mail address.',
   ),
   count: z
     .int()
@@ -120,7 +125,7 @@ export const MailEvent = z.object({
     .string()
     .optional()
     .describe(
-      "digest of the connector's authorities, the trust anchors of the session; absent: public roots",
+      "digest of the connector's authorities, to which the certificate's chain leads; absent: public roots. Of Accepted: of the client's certificate",
     ),
   revocation: Revocation.shape.status.optional().describe("of the peer's certificate chain"),
   tlsResult: TlsResult.exclude(['success'])
@@ -129,6 +134,19 @@ export const MailEvent = z.object({
       'result of the session with the next hop (RFC 8460 §4.3), if it is not success. A Delivered event with neither tlsVersion nor tlsResult went through Amazon SES, which does not show its session',
     ),
   requiredTlsVersion: z.enum(['TLSv1.3']).optional().describe('absent: TLSv1.2, where TLS was required'),
+  connectorLevel: TlsLevel.exclude(['Dane'])
+    .optional()
+    .describe(
+      'level of the outbound connector; absent: the enforced level if that is its, otherwise Opportunistic',
+    ),
+  smtpDaneMode: z
+    .enum(['None', 'Mandatory'])
+    .optional()
+    .describe('of the outbound connector; absent: Opportunistic'),
+  mtaStsMode: z
+    .enum(['None', 'Mandatory'])
+    .optional()
+    .describe('of the outbound connector; absent: Opportunistic'),
   requireTls: z.boolean().optional().describe('true: the message was sent with REQUIRETLS (RFC 8689)'),
   tlsRequiredNo: z
     .boolean()
@@ -195,11 +213,20 @@ export const MailEvent = z.object({
   attempt: z.int().positive().optional().describe('number of the attempt, from 1'),
   size: z.int().nonnegative().optional().describe('octets of the message'),
   durationMs: z.int().nonnegative().optional().describe('of the attempt'),
-  actor: z.string().optional().describe('who changed it: IAM principal, or subject of the token'),
+  actor: z
+    .string()
+    .optional()
+    .describe('who changed or requested it: IAM principal, or subject of the token'),
   resource: z.string().optional().describe('what was changed, as a path of the API'),
   before: z.string().optional().describe('JSON of the changed fields before; absent when created'),
   after: z.string().optional().describe('JSON of the changed fields afterwards; absent when deleted'),
-  comment: z.string().optional().describe('of AddressErased: id of the erasure'),
+  request: MailRequestKind.optional().describe(
+    'Retry: decide now. Release: deliver despite the violation of an inbound connector. Return: bounce now. Drop: bounce now, without a DSN',
+  ),
+  comment: z
+    .string()
+    .optional()
+    .describe("the administrator's reason for a request; of AddressErased: id of the erasure"),
   softwareVersion: z.string().describe('version of mailflow that wrote the event'),
 })
 export type MailEvent = z.infer<typeof MailEvent>

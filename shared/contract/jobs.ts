@@ -49,6 +49,9 @@ export type Route = z.infer<typeof Route>
 export const routeText = (route: Route): string =>
   route.kind === 'SmartHosts' ? route.hosts.map(({ host, port }) => `${host}:${port}`).join(' ') : route.kind
 
+/** Characters of a route in an event; the smart hosts of a connector may have more. */
+export const maxRouteLength = 1000
+
 /** Whether a policy of the recipient's domain is used. Without one, `Mandatory` lets the message wait. */
 export const PublishedPolicyMode = z.enum(['Opportunistic', 'Mandatory', 'None'])
 
@@ -83,8 +86,12 @@ export const AttemptContext = z.object({
   connector: z.string().nullable(),
   connectorsVersion: z.int().nonnegative().optional(),
   mode: TlsRequirement.shape.mode,
-  /** As `routeText` writes it. */
+  /** As `routeText` writes it, up to `maxRouteLength`. */
   route: z.string().optional(),
+  level: TlsRequirement.shape.level.optional(),
+  /** Absent: Opportunistic. */
+  smtpDaneMode: PublishedPolicyMode.exclude(['Opportunistic']).optional(),
+  mtaStsMode: PublishedPolicyMode.exclude(['Opportunistic']).optional(),
   /** The last part of the name of the secret with the client certificate. */
   clientCertificateSecret: z.string().optional(),
 })

@@ -1,4 +1,6 @@
-/** The index of the messages table that lists recipients by time. */
+/** The indexes of the messages table. */
+
+/** Lists recipients by time. */
 export const byTime = 'byTime'
 
 /**
@@ -6,3 +8,9 @@ export const byTime = 'byTime'
  * `Delivered` must not cause a write in the index.
  */
 export const byTimeAttributes = ['sender', 'clientIp', 'headerMessageId', 'connectors', 'exception']
+
+/** Lists the recipients that are deferred. Others do not have its key. */
+export const byWaiting = 'byWaiting'
+
+/** Attributes that the index has besides the keys. */
+export const byWaitingAttributes = ['sender', 'connectors', 'wait']

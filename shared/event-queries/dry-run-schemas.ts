@@ -60,6 +60,7 @@ export const DryRun = z.strictObject({
   reason: z.string().nullable().describe('why it failed or was cancelled'),
   from: z.iso.datetime(),
   to: z.iso.datetime(),
+  ms: z.int().nonnegative().describe('duration of the search'),
   scannedOctets: z.int().nonnegative().describe('octets that were read, for which AWS bills'),
   connectorsVersion: z.int().nonnegative().nullable().describe('of the connectors that it was compared with'),
   considered: count,
@@ -80,7 +81,7 @@ export const DryRun = z.strictObject({
   undetermined: z
     .array(z.strictObject({ missing: z.string(), count, samples }))
     .describe('mail about which the events do not say enough'),
-  notConsidered: count.describe('recipients and refusals beyond the 20,000 most frequent kinds of mail'),
+  notConsidered: count.describe('recipients and refusals beyond the 10,000 most frequent kinds of mail'),
 })
 export type DryRun = z.infer<typeof DryRun>
 

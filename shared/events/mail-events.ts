@@ -3,7 +3,7 @@
  * same ids. Pure.
  */
 import type { MessageAuthentication } from '../contract/authentication.ts'
-import type { MailEvent } from '../contract/events.ts'
+import type { MailEvent, MailRequestKind } from '../contract/events.ts'
 import type { AttemptContext, DsnKind } from '../contract/jobs.ts'
 import type { Attempt, AttemptTls, Message, Recipient, TlsLevel } from '../contract/message.ts'
 import { tenantColumns } from '../contract/tenant-columns.ts'
@@ -17,6 +17,8 @@ export interface ArrivalConnector {
   id: string
   mode: 'Enforce' | 'ReportOnly'
   requiredLevel: TlsLevel
+  /** Digest of its own authorities, if the chain of the client's certificate leads to them. */
+  trustAnchors?: string | undefined
 }
 
 /**
@@ -48,6 +50,7 @@ const arrivalColumns = (connector: ArrivalConnector | null) =>
     inboundConnector: connector.id,
     mode: connector.mode,
     requiredLevel: connector.requiredLevel,
+    ...(connector.trustAnchors !== undefined && { trustAnchors: connector.trustAnchors }),
   }
 
 const dmarcColumns = ({ result, fromDomain }: NonNullable<MessageAuthentication['dmarc']>) => ({
@@ -143,6 +146,7 @@ export function attemptEvents(
     ...common,
     at: endOf(attempt),
     ...sessionColumns(attempt),
+    ...connectorLevelColumn(attempt, context),
     reply: formatReply(attempt.reply),
     durationMs,
   }
@@ -165,14 +169,23 @@ const contextColumns = (context: AttemptContext | undefined): Partial<EventField
         ...(context.connector !== null && { outboundConnector: context.connector }),
         ...(context.connectorsVersion !== undefined && { connectorsVersion: context.connectorsVersion }),
         mode: context.mode,
-        ...(context.route !== undefined && { route: context.route.slice(0, maxRouteLength) }),
+        ...(context.route !== undefined && { route: context.route }),
+        ...(context.smtpDaneMode !== undefined && { smtpDaneMode: context.smtpDaneMode }),
+        ...(context.mtaStsMode !== undefined && { mtaStsMode: context.mtaStsMode }),
         ...(context.clientCertificateSecret !== undefined && {
           clientCertificateSecret: context.clientCertificateSecret,
         }),
       }
 
-/** Characters of the smart hosts of a connector. */
-export const maxRouteLength = 1000
+/** Absent in most events, because the level is mostly that of the session. */
+function connectorLevelColumn(
+  { policy, policySource }: Attempt,
+  context: AttemptContext | undefined,
+): Pick<EventFields, 'connectorLevel'> {
+  const level = context?.level
+  const enforced = policySource === 'Connector' ? policy : 'Opportunistic'
+  return level === undefined || level === enforced ? {} : { connectorLevel: level }
+}
 
 function sessionColumns(attempt: Attempt): Partial<EventFields> {
   const { host, policy, policySource, tls, tlsResult, requiredTlsVersion, tlsRequiredNo, nextHops } = attempt
@@ -222,6 +235,34 @@ export function notifiedEvent(
     ...partnerColumn(message.envelope.mailFrom),
     reason: kind,
     reply: formatReply(reply),
+  })
+}
+
+/** A request of an administrator. `at`: ISO 8601. `by`: IAM principal, or subject of the token. */
+export interface RequestFacts {
+  kind: MailRequestKind
+  at: string
+  by: string
+  /** The administrator's reason. */
+  reason?: string
+}
+
+/** @param connectors ids of the connectors of the recipient's last decision */
+export function requestedEvent(
+  message: Message,
+  address: string,
+  { inbound, outbound }: DecisionFacts['connectors'],
+  { kind, at, by, reason }: RequestFacts,
+): MailEvent {
+  return createEvent('Requested', [message.id, address, kind, at, by], {
+    at,
+    ...recipientColumns(message, address),
+    ...partnerColumn(message.direction === 'Incoming' ? message.envelope.mailFrom : address),
+    ...(inbound !== null && { inboundConnector: inbound }),
+    ...(outbound !== null && { outboundConnector: outbound }),
+    actor: by,
+    request: kind,
+    ...(reason !== undefined && { comment: reason }),
   })
 }
 

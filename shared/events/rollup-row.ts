@@ -27,6 +27,7 @@ const commonDimensions = {
     .boolean()
     .optional()
     .describe('Accepted: whether a client sent the message; false: mailflow wrote it, such as a DSN'),
+  request: shape.request,
   replyCode: z
     .string()
     .optional()

@@ -14,6 +14,7 @@ import { unlessConditionFails } from '../dynamodb/unless-condition-fails.ts'
 import { recipientKey } from './message-keys.ts'
 import { packDetail, unpackDetail } from './packed-detail.ts'
 import { isOpen, isSettled, type RecipientItem, settledStates } from './recipient-item.ts'
+import { removalFromWaiting, waitingNames } from './waiting.ts'
 
 export interface AttemptKey {
   messageId: string
@@ -149,12 +150,12 @@ export class AttemptClaims {
   async complete(key: AttemptKey, holder: string, result: Attempt, settles: boolean): Promise<void> {
     const isWritten = await this.#write(key, {
       UpdateExpression: settles
-        ? 'SET #result = :result, #state = :delivered REMOVE leaseUntil, #exception'
+        ? `SET #result = :result, #state = :delivered REMOVE leaseUntil, #exception, ${removalFromWaiting}`
         : 'SET #result = :result REMOVE leaseUntil',
       ConditionExpression: settles ? `${isOwn} AND ${isNotBounced}` : isOwn,
       ExpressionAttributeNames: {
         '#result': 'result',
-        ...(settles && { '#state': 'state', '#exception': 'exception' }),
+        ...(settles && { '#state': 'state', '#exception': 'exception', ...waitingNames }),
       },
       ExpressionAttributeValues: {
         ':attempt': key.attempt,

@@ -13,6 +13,7 @@ import { type MailboxFilter, mailboxMatches } from '../mail/mailbox-filter.ts'
 import { KeptRequirement } from '../policy/kept-requirement.ts'
 import { ContentAddressedStore } from './content-addressed-store.ts'
 import { searchedMessageId } from './header-message-id.ts'
+import { findMessages, type MatchedRow, type MatchingMessages } from './matching-messages.ts'
 import { type MessageFilter, messageCheck } from './message-filter.ts'
 import {
   type MessageFacts,
@@ -79,18 +80,6 @@ export interface HistoryPage {
   next: HistoryPosition | null
 }
 
-/** A matching message, which is not loaded. */
-interface MatchingMessage {
-  id: string
-  position: HistoryPosition
-}
-
-export interface MatchingMessages {
-  messages: MatchingMessage[]
-  /** The position from which the next search continues; null at the end of the span. */
-  next: HistoryPosition | null
-}
-
 /** A message and the states of its recipients, for a worker that continues with them. */
 export interface MessageWithRecipients {
   message: Message
@@ -99,7 +88,8 @@ export interface MessageWithRecipients {
     state: RecipientState
     /** Ids of the connectors of the last decision. */
     connectors: { inbound: string | null; outbound: string | null }
-    keepsRequirement: boolean
+    /** The reason of the last decision. */
+    reason: string
   }[]
 }
 
@@ -120,12 +110,6 @@ interface ReadRow {
 }
 
 type DatedRow = ReadRow & { day: string }
-
-interface MatchedRow extends DatedRow {
-  isMatch: boolean
-  /** Number of items of the table that were read to check it and the rows before it. */
-  checked: number
-}
 
 interface CheckedRows {
   rows: readonly IndexRow[]
@@ -243,7 +227,7 @@ export class History {
         }),
         state: item.state ?? 'Pending',
         connectors: verdict.connectors,
-        keepsRequirement: item.requirement !== undefined,
+        reason: verdict.reason,
       }
     })
     return { message, recipients }
@@ -320,34 +304,24 @@ export class History {
    * Finds messages with a matching recipient.
    * @param from end of the previous search, null for the first
    */
-  async find(search: Search, from: HistoryPosition | null, limit: number): Promise<MatchingMessages> {
+  find(
+    search: Search,
+    from: HistoryPosition | null,
+    limit: number,
+  ): Promise<MatchingMessages<HistoryPosition>> {
     const maxScanned = this.#rowsPerPage * (hasEntries(search.equal) ? serverFilterFactor : 1)
-    const found: MatchingMessage[] = []
-    let scanned = 0
-    let checked = 0
-    let current = null as MatchingMessage | null
-    let last = null as HistoryPosition | null
-    for await (const read of this.#matchedRows(search, from)) {
-      const { day, order, row, isMatch } = read
-      // A page ends only between messages, because all recipients of a message must be checked together.
-      const isFull = found.length === limit || scanned >= maxScanned || checked >= this.#rowsPerPage
-      if (isFull && last?.before !== order) return { messages: found, next: last }
-      scanned += read.scanned
-      checked += read.checked
-      last = { day, before: order }
-      if (row === null) continue
-      if (current?.id !== row.pk) current = { id: row.pk, position: last }
-      if (isMatch && found.at(-1) !== current) found.push(current)
-    }
-    return { messages: found, next: null }
+    return findMessages(this.#matchedRows(search, from), limit, { maxScanned, maxChecked: this.#rowsPerPage })
   }
 
   /** Checks many rows together when the search needs items of the table. */
-  async *#matchedRows(search: Search, from: HistoryPosition | null): AsyncGenerator<MatchedRow> {
+  async *#matchedRows(
+    search: Search,
+    from: HistoryPosition | null,
+  ): AsyncGenerator<MatchedRow<HistoryPosition>> {
     const { states, matches, matchesMessage } = search
     if (states === undefined && matchesMessage === undefined) {
       for await (const read of this.#rows(search, from))
-        yield { ...read, isMatch: read.row !== null && matches(read.row), checked: 0 }
+        yield matchedRow(read, read.row !== null && matches(read.row), 0)
       return
     }
     let batch: DatedRow[] = []
@@ -364,7 +338,7 @@ export class History {
   async #checkedRows(
     reads: readonly DatedRow[],
     { states, matches, matchesMessage }: Search,
-  ): Promise<MatchedRow[]> {
+  ): Promise<MatchedRow<HistoryPosition>[]> {
     const candidates = reads.flatMap(({ row }) =>
       row !== null && matches(row) && mayHaveState(row, states) ? [row] : [],
     )
@@ -376,11 +350,9 @@ export class History {
         : await this.#rowsOfMessages(inState.rows, matchesMessage)
     const matching = new Set(ofMessages.rows)
     const checked = inState.checked + ofMessages.checked
-    return reads.map((read, index) => ({
-      ...read,
-      isMatch: read.row !== null && matching.has(read.row),
-      checked: index === reads.length - 1 ? checked : 0,
-    }))
+    return reads.map((read, index) =>
+      matchedRow(read, read.row !== null && matching.has(read.row), index === reads.length - 1 ? checked : 0),
+    )
   }
 
   async #rowsInState(rows: readonly IndexRow[], states: readonly RecipientState[]): Promise<CheckedRows> {
@@ -450,6 +422,15 @@ export class History {
     return queryItems<T>(this.#documents, { ...query, TableName: this.#table })
   }
 }
+
+const matchedRow = (
+  { day, order, scanned, row }: DatedRow,
+  isMatch: boolean,
+  checked: number,
+): MatchedRow<HistoryPosition> => ({
+  ...{ order, scanned, checked, isMatch, id: row?.pk ?? null },
+  position: { day, before: order },
+})
 
 const isMessage = <Item extends { pk: string; sk: string }>(item: Item): item is Item & MessageItem =>
   item.sk === messageKey(item.pk).sk

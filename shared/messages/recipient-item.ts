@@ -3,8 +3,9 @@
  * updates and the index need are plain; `detail` holds the rest, so that the item stays below 1 KB.
  */
 import type { Recipient, Reply } from '../contract/message.ts'
-import type { Verdict } from '../policy/evaluate.ts'
+import type { Verdict, Waiver } from '../policy/evaluate.ts'
 import type { Considered } from '../policy/explain/considered.ts'
+import type { WaitValues } from './waiting.ts'
 
 export type RecipientState = 'Pending' | 'Delivered' | 'Deferred' | 'Bounced'
 
@@ -14,11 +15,16 @@ export interface RequirementReference {
   since: string
 }
 
-/** A request of an administrator. `by`: IAM principal, or subject of the token. */
+/** A request of an administrator. `at`: ISO 8601. `by`: IAM principal, or subject of the token. */
 export interface AdministratorRequest {
   at: string
   by: string
+  /** The administrator's reason. */
+  reason?: string
 }
+
+/** Attributes with the requests on which the next decision depends. `waived` has a reason. */
+export type RequestAttribute = 'waived' | 'returned' | 'dropped'
 
 export interface RecipientItem {
   pk: string
@@ -32,8 +38,12 @@ export interface RecipientItem {
   decided?: string
   /** `since`: milliseconds since the epoch. */
   requirement?: { digest: string; since: number }
-  released?: AdministratorRequest
+  /** The release despite the violation of an inbound connector. */
+  waived?: Waiver
   returned?: AdministratorRequest
+  dropped?: AdministratorRequest
+  /** Written by an earlier version, which then removed `requirement`. */
+  released?: unknown
   /** A packed `Hold`: the first time that a connector held the recipient. */
   firstHeld?: Uint8Array
 
@@ -50,7 +60,7 @@ export interface RecipientItem {
   /** The packed result of the attempt. */
   result?: Uint8Array
 
-  // The index.
+  // The index `byTime`.
 
   bucket?: string
   order?: string
@@ -62,6 +72,11 @@ export interface RecipientItem {
   connectors?: string[]
   /** `Deferred`: it was deferred and is not settled. Absent for a recipient that needs no attention. */
   exception?: 'Deferred' | 'Bounced'
+
+  // The index `byWaiting`: a deferred recipient has these attributes, no other has. An earlier version did not write them.
+
+  waiting?: string
+  wait?: WaitValues
 
   /** Seconds since the epoch. */
   expiresAt?: number

@@ -22,6 +22,7 @@ import { type KeptRequirement, LoweredField } from '../policy/kept-requirement.t
 import { isRecipientKey, recipientOf } from './message-keys.ts'
 import { unpackDetail } from './packed-detail.ts'
 import {
+  type AdministratorRequest,
   type Hold,
   isSettled,
   type RecipientDetail,
@@ -106,6 +107,7 @@ const RequirementEntry = z.strictObject({
 const AdministratorRequestEntry = z.strictObject({
   at: timestamp,
   by: z.string().describe('IAM principal, or subject of the token'),
+  reason: z.string().nullable().describe("the administrator's reason; null if none was given"),
 })
 
 const RecipientEntry = z.strictObject({
@@ -122,9 +124,10 @@ const RecipientEntry = z.strictObject({
     'what the connector of its first decision with forced TLS required of the next hop; later decisions never require less',
   ),
   released: AdministratorRequestEntry.nullable().describe(
-    'the last release from a kept requirement to the current connectors',
+    'the request to deliver it despite the violation of an inbound connector',
   ),
   returned: AdministratorRequestEntry.nullable().describe('the request to bounce it'),
+  dropped: AdministratorRequestEntry.nullable().describe('the request to bounce it without a DSN'),
   attempts: z.array(AttemptEntry),
   attemptsOmitted: z.int().nonnegative().describe('number of older attempts that are not shown'),
   notifications: z
@@ -198,8 +201,9 @@ export function traceEntry(
         address,
         ...decisionFields(item),
         requirement: requirementEntry(item, requirements),
-        released: item.released ?? null,
-        returned: item.returned ?? null,
+        released: requestEntry(item.waived),
+        returned: requestEntry(item.returned),
+        dropped: requestEntry(item.dropped),
         attempts: allAttempts.slice(-maxShown),
         attemptsOmitted: Math.max(0, allAttempts.length - maxShown),
         notifications: notifications.get(address) ?? [],
@@ -235,6 +239,9 @@ function requirementEntry(
   const fields = { level, tlsDomain, minimumTlsVersion, revocationCheck, smtpDaneMode, mtaStsMode }
   return { connector, since: reference.since, route, smartHosts, ...fields }
 }
+
+const requestEntry = (request: AdministratorRequest | undefined): RecipientEntry['released'] =>
+  request === undefined ? null : { ...request, reason: request.reason ?? null }
 
 function messageFields(message: Message) {
   const { id, receivedAt, direction, attributedTo, source, tls, size } = message

@@ -2,7 +2,7 @@
  * Writes the message trace: the history of each recipient, with reasons. `evaluate-policy` writes verdicts and the
  * results of failed attempts. `deliver-message` writes the state `Delivered` with the result of its attempt
  * (attempt-claims.ts), and `evaluate-policy` when a job reports a delivery. The API records that an administrator
- * releases or returns a message. A final state is never overwritten, so a late or duplicate job cannot reopen a settled
+ * releases, returns or drops a message. A final state is never overwritten, so a late or duplicate job cannot reopen a settled
  * recipient.
  */
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
@@ -17,7 +17,7 @@ import { type Attempt, isCanary, type Message } from '../contract/message.ts'
 import { getItems } from '../dynamodb/get-items.ts'
 import { unlessConditionFails } from '../dynamodb/unless-condition-fails.ts'
 import { formatReply } from '../mail/reply.ts'
-import type { Verdict } from '../policy/evaluate.ts'
+import type { Verdict, Waiver } from '../policy/evaluate.ts'
 import type { Considered } from '../policy/explain/considered.ts'
 import { ContentAddressedStore } from './content-addressed-store.ts'
 import { searchedMessageId } from './header-message-id.ts'
@@ -41,12 +41,14 @@ import {
   type RecipientDetail,
   type RecipientItem,
   type RecipientState,
+  type RequestAttribute,
   type RequirementReference,
   requirementOf,
   type StoredVerdict,
   settledStates,
 } from './recipient-item.ts'
 import { traceExpiry } from './trace-expiry.ts'
+import { connectorsOf, removalFromWaiting, waitingAttributes, waitingNames } from './waiting.ts'
 
 /** The state after a verdict. `Delivered` comes from an attempt. */
 const stateAfterVerdict = { Deliver: 'Pending', Defer: 'Deferred', Bounce: 'Bounced' } as const
@@ -73,8 +75,9 @@ export interface Progress {
    */
   decided: string
   requirement: RequirementReference | null
-  isReleased: boolean
+  waiver: Waiver | null
   isReturned: boolean
+  isDropped: boolean
   /** The last attempt that a worker has begun; null before the first, and after a release. */
   begunAttempt: number | null
   /** Number of attempts whose outcome was decided. */
@@ -168,9 +171,11 @@ export class Trace {
     expiresAt: number,
     newRequirement: string | null = null,
   ): Promise<RecordedVerdict> {
-    const { recipient, action, reason, explanation, connectors } = verdict
+    const { recipient, action, reason, explanation } = verdict
     const at = context.at.toISOString()
     const detail = detailOf(verdict, context)
+    const isListed = !isCanary(message, recipient)
+    const isWaiting = verdict.action === 'Defer' && isListed
     const always = {
       state: stateAfterVerdict[action],
       detail: packDetail(detail),
@@ -178,60 +183,53 @@ export class Trace {
       sender: message.envelope.mailFrom,
       ...(message.source && { clientIp: message.source.ip }),
       ...(message.headerMessageId && { headerMessageId: searchedMessageId(message.headerMessageId) }),
-      connectors: [connectors.inbound, connectors.outbound].filter((id) => id !== null),
+      connectors: connectorsOf(verdict),
       ...(action !== 'Deliver' && { exception: stateAfterVerdict[action] }),
       expiresAt,
+      ...(isWaiting && waitingAttributes(message, verdict)),
     }
     const hold: Hold = { at, reason, explanation }
     const once = {
       // Without these keys the index does not contain the recipient, so no list shows a canary.
-      ...(!isCanary(message, recipient) && indexKeys(message.id, message.receivedAt)),
+      ...(isListed && indexKeys(message.id, message.receivedAt)),
       ...(isHeld(verdict) && { firstHeld: packDetail(hold) }),
       ...(newRequirement !== null && {
         requirement: { digest: newRequirement, since: context.at.getTime() },
       }),
     }
+    const assignments = [...Object.keys(always).map(set), ...Object.keys(once).map(setOnce)]
     const item = await this.#updateOpen(message.id, recipient.address, {
-      UpdateExpression: `SET ${[...Object.keys(always).map(set), ...Object.keys(once).map(setOnce)].join(', ')}`,
+      UpdateExpression: `SET ${assignments.join(', ')}${isWaiting ? '' : ` REMOVE ${removalFromWaiting}`}`,
       ConditionExpression: [
         isOpen,
         hasNoLaterAttempt,
         ...(action === 'Bounce' ? [nextAttemptHasNotBegun] : []),
       ].join(' AND '),
-      ExpressionAttributeNames: mapKeys({ ...always, ...once }, (name) => [`#${name}`, name]),
+      ExpressionAttributeNames: {
+        ...mapKeys({ ...always, ...once }, (name) => [`#${name}`, name]),
+        ...waitingNames,
+      },
       ExpressionAttributeValues: mapKeys({ ...always, ...once }, (name, value) => [`:${name}`, value]),
     })
     if (item === null) return { executed: await this.#recordedBounce(message.id, verdict), requirement: null }
-    const executed = { verdict: withoutContentUnderRequirement(verdict, item), stored: detail.verdict }
+    const executed = { verdict: adaptedTo(item, verdict), stored: detail.verdict }
     return { executed, requirement: requirementOf(item) }
   }
 
   /**
-   * Lets a waiting recipient leave with the current connectors, and records who requested that.
-   * @returns false when the recipient is settled, or keeps no requirement
-   */
-  async recordRelease(messageId: string, address: string, released: AdministratorRequest): Promise<boolean> {
-    const item = await this.#updateOpen(messageId, address, {
-      UpdateExpression: 'SET released = :released REMOVE requirement',
-      // The SDK repeats a write whose response was lost, and finds its own request.
-      ConditionExpression: `${isOpen} AND (attribute_exists(requirement) OR (released.#at = :at AND released.#by = :by))`,
-      ExpressionAttributeNames: { '#at': 'at', '#by': 'by' },
-      ExpressionAttributeValues: { ':released': released, ':at': released.at, ':by': released.by },
-      ReturnValues: 'NONE',
-    })
-    return item !== null
-  }
-
-  /**
-   * Lets the next decision bounce a waiting recipient, and records who requested that.
+   * Records a request of an administrator about a waiting recipient, for the next decision.
    * @returns false when the recipient is settled
    */
-  async recordReturn(messageId: string, address: string, returned: AdministratorRequest): Promise<boolean> {
+  async recordRequest(
+    messageId: string,
+    address: string,
+    attribute: RequestAttribute,
+    request: AdministratorRequest,
+  ): Promise<boolean> {
     const item = await this.#updateOpen(messageId, address, {
-      UpdateExpression: 'SET returned = :returned',
+      UpdateExpression: `SET ${attribute} = :request`,
       ConditionExpression: isOpen,
-      ExpressionAttributeNames: {},
-      ExpressionAttributeValues: { ':returned': returned },
+      ExpressionAttributeValues: { ':request': request },
       ReturnValues: 'NONE',
     })
     return item !== null
@@ -248,7 +246,7 @@ export class Trace {
     const { verdict, bounced } = unpackDetail(item.detail) as RecipientDetail
     if (bounced === null) return null
     const bounce = { ...verdict, ...bounced, action: 'Bounce', recipient, newRequirement: null } as const
-    return { verdict: withoutContentUnderRequirement(bounce, item), stored: verdict }
+    return { verdict: adaptedTo(item, bounce), stored: verdict }
   }
 
   /**
@@ -263,10 +261,9 @@ export class Trace {
   ): Promise<void> {
     // Without a holder, a worker that still makes an attempt cannot write another result.
     await this.#updateOpen(messageId, address, {
-      UpdateExpression:
-        'SET #state = :delivered, claimed = :attempt, #result = :result, expiresAt = :expiresAt REMOVE holder, leaseUntil, #exception',
+      UpdateExpression: `SET #state = :delivered, claimed = :attempt, #result = :result, expiresAt = :expiresAt REMOVE holder, leaseUntil, #exception, ${removalFromWaiting}`,
       ConditionExpression: isOpen,
-      ExpressionAttributeNames: { '#result': 'result', '#exception': 'exception' },
+      ExpressionAttributeNames: { '#result': 'result', '#exception': 'exception', ...waitingNames },
       ExpressionAttributeValues: {
         ':delivered': 'Delivered',
         ':attempt': attempt.number,
@@ -302,7 +299,8 @@ export class Trace {
     const keys = [erased, ...addresses.map((address) => recipientKey(messageId, address))]
     const items = await getItems<RecipientItem>(this.#documents, this.#table, keys, {
       ConsistentRead: true,
-      ProjectionExpression: 'sk, #state, attempts, decided, requirement, released, returned, claimed, holder',
+      ProjectionExpression:
+        'sk, #state, attempts, decided, requirement, waived, returned, dropped, claimed, holder',
       ExpressionAttributeNames: { '#state': 'state' },
     })
     for (const item of items) if (isRecipientKey(item.sk)) progress.set(recipientOf(item), progressOf(item))
@@ -349,8 +347,9 @@ const progressOf = (item: RecipientItem): Progress => ({
   state: item.state ?? null,
   decided: item.decided ?? '',
   requirement: requirementOf(item),
-  isReleased: item.released !== undefined,
+  waiver: item.waived ?? null,
   isReturned: item.returned !== undefined,
+  isDropped: item.dropped !== undefined,
   begunAttempt: item.holder === undefined ? null : (item.claimed ?? null),
   decidedAttempts: item.attempts ?? 0,
 })
@@ -394,14 +393,17 @@ const isHeld = ({ action, reason }: Verdict): boolean =>
   action === 'Defer' && reason !== 'RetryLater' && reason !== 'OutboundTlsNotMet'
 
 /**
- * A bounce that did not know of a kept requirement, such as that of a repeated first job, must not return the content
- * in a DSN that may leave in the clear.
+ * A bounce may not know what the item has, such as the bounce of a repeated first job. With a kept requirement it must
+ * not return the content in a DSN that may leave in the clear. After a drop it must not send a DSN.
  */
-const withoutContentUnderRequirement = (
-  verdict: Verdict,
-  { requirement }: Partial<RecipientItem>,
-): Verdict =>
-  verdict.action === 'Bounce' && requirement !== undefined ? { ...verdict, mayReturnContent: false } : verdict
+const adaptedTo = ({ requirement, released, dropped }: Partial<RecipientItem>, verdict: Verdict): Verdict =>
+  verdict.action === 'Bounce'
+    ? {
+        ...verdict,
+        ...((requirement ?? released) !== undefined && { mayReturnContent: false }),
+        ...(dropped !== undefined && { isSilent: true }),
+      }
+    : verdict
 
 const set = (name: string): string => `#${name} = :${name}`
 /** A list that is read page by page must not meet a message at two positions. */

@@ -73,6 +73,8 @@ interface VerdictFields {
   isPolicyMandatory?: boolean
   /** The requirement to keep from this decision on; null when TLS is not forced, or a requirement is kept already. */
   newRequirement: KeptRequirement | null
+  /** The release by which a violation of an inbound connector was skipped. */
+  waiver?: Waiver
 }
 
 export interface Deliver extends VerdictFields {
@@ -99,20 +101,33 @@ export interface Bounce extends VerdictFields {
   reply: Reply
   /** Whether the DSN may return the whole message. */
   mayReturnContent?: boolean
+  /** Whether no DSN is sent, because an administrator dropped the message. */
+  isSilent?: boolean
 }
 
 export type Verdict = Deliver | Defer | Bounce
 
+/** The release of a message despite the violation of an inbound connector. `at`: ISO 8601. */
+export interface Waiver {
+  at: string
+  /** IAM principal, or subject of the token. */
+  by: string
+  /** The administrator's reason. */
+  reason: string
+}
+
 /** Facts about a recipient from earlier decisions and requests. */
 export interface EarlierFacts {
   kept: DatedRequirement | null
-  /** An administrator released the message from its kept requirement. */
-  isReleased: boolean
+  /** Null when no administrator released the message. */
+  waiver: Waiver | null
   /** An administrator returned the message. */
   isReturned: boolean
+  /** An administrator dropped the message. */
+  isDropped: boolean
 }
 
-const noEarlierFacts: EarlierFacts = { kept: null, isReleased: false, isReturned: false }
+export const noEarlierFacts: EarlierFacts = { kept: null, waiver: null, isReturned: false, isDropped: false }
 
 export interface EvaluationInput {
   snapshot: Snapshot
@@ -193,30 +208,42 @@ function decide(input: RecipientInput): Verdict {
   const domain = domainOf(input.recipient.address)
   const outbound = domain === null ? null : selectOutbound(input.snapshot, domain)
   const verdict = decideFor(input, domain, outbound)
-  const { kept, isReleased } = input.earlier
-  const hadForcedTls = kept !== null || isReleased
+  if (verdict.action === 'Deliver' && verdict.waiver)
+    return { ...verdict, explanation: `${verdict.explanation} ${waiverText(verdict.waiver)}` }
+  const hadForcedTls = input.earlier.kept !== null
   return verdict.action === 'Bounce' && mayReturnContent({ ...input, outbound, hadForcedTls })
     ? { ...verdict, mayReturnContent: true }
     : verdict
 }
+
+/** A sentence for the administrator. No DSN contains it. */
+export const waiverText = ({ at, by, reason }: Waiver): string =>
+  `${by} released it at ${at} despite the violation: ${reason}`
 
 function decideFor(
   input: RecipientInput,
   domain: string | null,
   outbound: OutboundConnector | null,
 ): Verdict {
-  const { snapshot, message, inbound, recipient } = input
+  const { snapshot, message, inbound, recipient, earlier } = input
   const common = commonFieldsOf(input, outbound)
 
+  // Before the next hop's refusal, because a drop sends no DSN.
+  if (earlier.isDropped)
+    return {
+      ...bounce(common, 'DroppedByAdministrator', droppedReply, 'An administrator dropped the message.'),
+      isSilent: true,
+    }
   if (recipient.lastAttempt?.outcome === 'PermanentFailure')
     return bounceRefused(common, recipient.lastAttempt)
-  if (input.earlier.isReturned)
+  if (earlier.isReturned)
     return bounce(common, 'ReturnedByAdministrator', returnedReply, 'An administrator returned the message.')
   if (domain !== null && isCanary(message, recipient))
     return deliverOrRetry(input, withoutConnectors(common), null, domain)
   if (inbound.unreadableSender)
     return bounce(common, 'UnreadableSender', badSenderReply, 'The sender names no valid domain.')
-  if (inbound.violation) return applyViolation(input, inbound.violation, common, outbound)
+  if (inbound.violation && earlier.waiver === null)
+    return applyViolation(input, inbound.violation, common, outbound)
   if (domain === null)
     return bounce(common, 'NotRoutable', notRoutableReply, `${recipient.address} names no domain.`)
   const isAcceptedDomain = snapshot.acceptedDomains.has(domain)
@@ -242,10 +269,19 @@ function decideFor(
 
 /** RFC 3463 §3.8: "Something related to security caused the message to be returned". */
 const returnedReply = reply(550, '5.7.0', 'Returned by the administrator before delivery')
+/** No DSN contains this reply. */
+const droppedReply = reply(550, '5.7.0', 'Dropped by the administrator before delivery')
 
 type CommonFields = Pick<
   VerdictFields,
-  'recipient' | 'connectors' | 'reportOnly' | 'decidedBy' | 'lowered' | 'isPolicyMandatory' | 'newRequirement'
+  | 'recipient'
+  | 'connectors'
+  | 'reportOnly'
+  | 'decidedBy'
+  | 'lowered'
+  | 'isPolicyMandatory'
+  | 'newRequirement'
+  | 'waiver'
 >
 
 /**
@@ -262,7 +298,7 @@ const withoutConnectors = ({ recipient }: CommonFields): CommonFields => ({
 })
 
 function commonFieldsOf(
-  { inbound, recipient, earlier: { kept } }: RecipientInput,
+  { inbound, recipient, earlier: { kept, waiver } }: RecipientInput,
   outbound: OutboundConnector | null,
 ): CommonFields {
   const lowered = kept === null ? [] : loweredBy(outbound, kept.requirement)
@@ -277,6 +313,7 @@ function commonFieldsOf(
     lowered,
     ...(tls?.mode === 'Enforce' && hasMandatoryPolicy(tls) && { isPolicyMandatory: true }),
     newRequirement: kept === null ? keptRequirementOf(outbound) : null,
+    ...(inbound.violation && waiver && { waiver }),
   }
 }
 

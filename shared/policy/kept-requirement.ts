@@ -2,8 +2,8 @@
  * The requirement that a recipient keeps while its message waits: what the connector of its first decision with forced
  * TLS required of the next hop. The attack: an attacker strips STARTTLS until an administrator deletes, disables or
  * loosens the connector, and the waiting mail leaves in the clear. The defence: later decisions send the message with
- * the current connectors only if these require at least as much, and otherwise with the kept requirement. Not covered:
- * messages that arrive after the change, and mail that an administrator releases.
+ * the current connectors only if these require at least as much, and otherwise with the kept requirement. No request of
+ * an administrator lowers it. Not covered: messages that arrive after the change.
  */
 import { X509Certificate } from 'node:crypto'
 import * as z from 'zod'

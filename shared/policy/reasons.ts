@@ -34,5 +34,28 @@ export type Reason =
   | 'NoNextHop'
   /** An administrator returned the message to its sender. */
   | 'ReturnedByAdministrator'
+  /** An administrator dropped the message: it bounces without a DSN. */
+  | 'DroppedByAdministrator'
   /** Attempts failed until the message expired. */
   | 'Expired'
+
+/** Reasons for which an inbound connector refuses or holds a message. */
+export const violationReasons = [
+  'InboundTlsRequired',
+  'InboundTlsVersion',
+  'InboundCertificateRestriction',
+  'InboundAddressRestriction',
+  'InboundDmarcRequired',
+] as const satisfies readonly Reason[]
+
+/** Reasons of deferrals. */
+export const waitingReasons = [
+  ...violationReasons,
+  'NoRouteForAcceptedDomain',
+  'RetryLater',
+  'OutboundTlsNotMet',
+] as const satisfies readonly Reason[]
+
+/** @param reason of a decision, as stored in the trace */
+export const isViolationReason = (reason: string): boolean =>
+  (violationReasons as readonly string[]).includes(reason)

@@ -14,7 +14,7 @@ interface BounceContext {
   inbound: InboundEvaluation
   outbound: OutboundConnector | null
   recipient: Pick<Recipient, 'lastAttempt'>
-  /** Whether a connector forced TLS at an earlier decision, also if an administrator released the message since. */
+  /** Whether a connector forced TLS at an earlier decision. */
   hadForcedTls: boolean
 }
 

@@ -109,14 +109,16 @@ interface Section {
 
 /**
  * Describes an object. If the object has every field of an earlier object with three fields or more, its section links
- * to that object and lists only the other fields.
+ * to that object and lists only the other fields; an input also lists fields that another input has differently.
  */
 function section({ name, description, rows }: Section, index: number, sections: readonly Section[]): string {
   const has = ([path]: string[]) => rows.some(([own]) => own === path)
   const base = sections
     .slice(0, index)
     .findLast((candidate) => candidate.rows.length > 2 && candidate.rows.every(has))
-  const own = rows.filter(([path]) => !base?.rows.some(([shared]) => shared === path))
+  const isSame = (row: string[], shared: string[]) =>
+    base && isInput(name) && isInput(base.name) ? row.join('|') === shared.join('|') : row[0] === shared[0]
+  const own = rows.filter((row) => !base?.rows.some((shared) => isSame(row, shared)))
   const introduction = base && `The fields of ${linkTo(base.name)}, and:`
   const head = isInput(name) ? ['Field', 'Type', 'Default', 'Meaning'] : ['Field', 'Type', 'Meaning']
   return [`### ${name}`, description, introduction, table(head, own)].filter(Boolean).join('\n\n')

@@ -409,17 +409,22 @@ test('items of the transport table expire', () => {
   })
 })
 
-test('items of the trace expire and are listed by time', () => {
+test('items of the trace expire, and are listed by time and while they wait', () => {
   const messages = resourcesOfType('AWS::DynamoDB::Table').find(({ id }) => id.startsWith('Messages'))
   assert.deepEqual(messages?.Properties.TimeToLiveSpecification, {
     AttributeName: 'expiresAt',
     Enabled: true,
   })
-  const [index] = messages?.Properties.GlobalSecondaryIndexes ?? []
-  assert.equal(index.IndexName, 'byTime')
+  const indexes: Json[] = messages?.Properties.GlobalSecondaryIndexes ?? []
   assert.deepEqual(
-    index.KeySchema.map(({ AttributeName }: Json) => AttributeName),
-    ['bucket', 'order'],
+    indexes.map(({ IndexName, KeySchema }) => [
+      IndexName,
+      ...KeySchema.map(({ AttributeName }: Json) => AttributeName),
+    ]),
+    [
+      ['byTime', 'bucket', 'order'],
+      ['byWaiting', 'waiting', 'order'],
+    ],
   )
 })
 

@@ -18,9 +18,12 @@ function warmWrites(mailflow: Record<string, unknown>): Record<string, number> {
 }
 
 const rows: [settings: Record<string, unknown>, expected: Record<string, number>][] = [
-  [{}, { Messages: 5000, byTime: 0, Connectors: 0, Transport: 0 }],
-  [{ warmMessagesPerSecond: 800 }, { Messages: 0, byTime: 0, Connectors: 0, Transport: 0 }],
-  [{ warmMessagesPerSecond: 10_000 }, { Messages: 50_000, byTime: 12_500, Connectors: 0, Transport: 12_500 }],
+  [{}, { Messages: 5000, byTime: 0, byWaiting: 0, Connectors: 0, Transport: 0 }],
+  [{ warmMessagesPerSecond: 800 }, { Messages: 0, byTime: 0, byWaiting: 0, Connectors: 0, Transport: 0 }],
+  [
+    { warmMessagesPerSecond: 10_000 },
+    { Messages: 50_000, byTime: 12_500, byWaiting: 10_000, Connectors: 0, Transport: 12_500 },
+  ],
 ]
 for (const [settings, expected] of rows)
   test(`the tables with ${JSON.stringify(settings)}`, () => {

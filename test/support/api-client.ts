@@ -14,9 +14,10 @@ import type { HttpApi } from '../../shared/http-api/http-api.ts'
 import { History } from '../../shared/messages/history.ts'
 import { RejectedList } from '../../shared/messages/rejected-list.ts'
 import { Trace } from '../../shared/messages/trace.ts'
+import { WaitingList } from '../../shared/messages/waiting-list.ts'
 import { ReceivedReports } from '../../shared/tls-reports/received-reports.ts'
 import { ObservedList } from '../../shared/transport/observed-list.ts'
-import { recordingQueue } from './queue.ts'
+import { recordingEvents, recordingQueue } from './queue.ts'
 
 const emptyQueues = { send: async () => ({}) } as unknown as Dependencies['deadLetters']['sqs']
 
@@ -65,12 +66,15 @@ export function createTestApi(
     error: (message: string, error: Error) => logEntries.push({ level: 'error', message, error }),
   } as unknown as Logger
   const evaluation = recordingQueue<EvaluationJob>()
+  const events = recordingEvents()
   const api = createConnectorApi({
     repository: new ConnectorRepository(documents, 'connectors', now),
     history: new History(documents, 'messages'),
     rejected: new RejectedList(documents, 'messages'),
     trace: new Trace(documents, 'messages'),
+    waiting: new WaitingList(documents, 'messages'),
     evaluation,
+    events,
     deadLetters,
     explain: {
       snapshot: () => new SnapshotReader(documents, 'connectors').current(),
@@ -85,7 +89,7 @@ export function createTestApi(
     logger,
     now,
   })
-  return { call: requestsTo(api), api, logged: logEntries, evaluation }
+  return { call: requestsTo(api), api, logged: logEntries, evaluation, events }
 }
 
 /** Returns a function that sends requests. A body that is not JSON is returned as text. */

@@ -3,7 +3,12 @@ import type { AddressInfo } from 'node:net'
 import { CreateTableCommand, type CreateTableCommandInput, DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { BatchWriteCommand, DynamoDBDocumentClient, paginateScan } from '@aws-sdk/lib-dynamodb'
 import { startTables } from '../../infra/local/aws/tables.ts'
-import { byTime, byTimeAttributes } from '../../shared/contract/messages-index.ts'
+import {
+  byTime,
+  byTimeAttributes,
+  byWaiting,
+  byWaitingAttributes,
+} from '../../shared/contract/messages-index.ts'
 
 export interface TestDynamoDb {
   documents: DynamoDBDocumentClient
@@ -35,7 +40,7 @@ const connectorsTableInput: CreateTableCommandInput = {
 const messagesTable: CreateTableCommandInput = {
   ...keys,
   TableName: 'messages',
-  AttributeDefinitions: strings('pk', 'sk', 'bucket', 'order'),
+  AttributeDefinitions: strings('pk', 'sk', 'bucket', 'order', 'waiting'),
   GlobalSecondaryIndexes: [
     {
       IndexName: byTime,
@@ -44,6 +49,14 @@ const messagesTable: CreateTableCommandInput = {
         { AttributeName: 'order', KeyType: 'RANGE' },
       ],
       Projection: { ProjectionType: 'INCLUDE', NonKeyAttributes: byTimeAttributes },
+    },
+    {
+      IndexName: byWaiting,
+      KeySchema: [
+        { AttributeName: 'waiting', KeyType: 'HASH' },
+        { AttributeName: 'order', KeyType: 'RANGE' },
+      ],
+      Projection: { ProjectionType: 'INCLUDE', NonKeyAttributes: byWaitingAttributes },
     },
   ],
 }
@@ -81,15 +94,18 @@ export async function startDynamoDb(): Promise<TestDynamoDb> {
   }
 }
 
-/** Deletes the items of the connectors table. */
-export async function emptyTable({ documents, connectorsTable }: TestDynamoDb): Promise<void> {
-  const pages = paginateScan({ client: documents, pageSize: 25 }, { TableName: connectorsTable })
+/** Deletes the items of a table. */
+export async function emptyTable(
+  { documents, connectorsTable }: TestDynamoDb,
+  table = connectorsTable,
+): Promise<void> {
+  const pages = paginateScan({ client: documents, pageSize: 25 }, { TableName: table })
   for await (const { Items = [] } of pages)
     if (Items.length > 0)
       await documents.send(
         new BatchWriteCommand({
           RequestItems: {
-            [connectorsTable]: Items.map(({ pk, sk }) => ({ DeleteRequest: { Key: { pk, sk } } })),
+            [table]: Items.map(({ pk, sk }) => ({ DeleteRequest: { Key: { pk, sk } } })),
           },
         }),
       )

@@ -20,6 +20,7 @@ export function createTestEventApi({
   connectors = snapshot({}),
   reports = {},
   searches = {},
+  roles = null,
   erasures = {},
 }: {
   store?: Pick<EventStore, 'get' | 'list' | 'put'>
@@ -27,6 +28,7 @@ export function createTestEventApi({
   connectors?: ReturnType<typeof snapshot>
   reports?: Partial<Dependencies['reports']>
   searches?: Partial<Dependencies['searches']>
+  roles?: Dependencies['roles']
   erasures?: Partial<Dependencies['erasures']>
 } = {}) {
   const api = createEventApi({
@@ -35,6 +37,7 @@ export function createTestEventApi({
       snapshot: async () => connectors,
       tlsReports: async () => [],
       ownCertificates: async () => [],
+      waitingGroups: async () => [],
       ...reports,
     },
     trails: new TrailReader(store, new UnsealedEvents(store, now)),
@@ -58,9 +61,9 @@ export function createTestEventApi({
       ...erasures,
     },
     retentionDays: 90,
-    roles: null,
+    roles,
     logger: silentLogger,
     now,
   })
-  return requestsTo(api)
+  return Object.assign(requestsTo(api), { api })
 }

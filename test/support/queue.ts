@@ -1,4 +1,5 @@
 /** A queue that records the jobs sent. */
+import type { MailEvent } from '../../shared/contract/events.ts'
 import type { DeliveryJob } from '../../shared/contract/jobs.ts'
 import type { JobSender, OutgoingJob } from '../../shared/queues/job-queue.ts'
 
@@ -28,6 +29,33 @@ export function recordingQueue<Job>(): RecordingQueue<Job> {
     },
   }
   return queue
+}
+
+export interface RecordingEvents {
+  send(events: readonly MailEvent[]): Promise<void>
+  /** Returns the events sent since the last call of `take`. */
+  take(): MailEvent[]
+  /** Makes the next send fail. */
+  failOnce(): void
+}
+
+/** A queue of events that records them. */
+export function recordingEvents(): RecordingEvents {
+  const sent: MailEvent[] = []
+  let fails = false
+  return {
+    take: () => sent.splice(0),
+    failOnce() {
+      fails = true
+    },
+    async send(events) {
+      if (fails) {
+        fails = false
+        throw new Error('the events queue is away')
+      }
+      sent.push(...events)
+    },
+  }
 }
 
 /** Gives every delivery job the normal priority. */

@@ -8,15 +8,20 @@ import type { ApiEvent } from '../../infra/local/api-server.ts'
 import { Resolver, type Template } from '../../infra/local/template.ts'
 import { ConnectorRepository } from '../../shared/connectors-table/repository.ts'
 import type { RoleMapping } from '../../shared/contract/roles.ts'
+import type { HttpApi } from '../../shared/http-api/http-api.ts'
 import { createTestApi } from './api-client.ts'
 import { allowedRoles } from './api-roles.ts'
 import type { TestDynamoDb } from './dynamodb.ts'
+import { createTestEventApi } from './event-api.ts'
 import { audience, scope } from './identity-provider.ts'
 
 const validation = 'POST /outbound-connectors/{id}/validate'
 
 const routeKeys = Object.keys(allowedRoles)
-const unitOf = (key: string) => (key === validation ? 'validate-connector' : 'connector-api')
+/** The routes of event-api (infra/connectors/administrator-api.ts). */
+const ofEventApi = /^\w+ \/(reports|message-searches|dry-runs)\b|\/events$/
+const unitOf = (key: string) =>
+  key === validation ? 'validate-connector' : ofEventApi.test(key) ? 'event-api' : 'connector-api'
 
 export const iamRoutes: readonly Route[] = routeKeys.map((key) => ({
   key,
@@ -55,6 +60,7 @@ export function signInRoutes(issuer: string): Route[] {
       },
       'connector-api': integration('connector-api'),
       'validate-connector': integration('validate-connector'),
+      'event-api': integration('event-api'),
       ...Object.fromEntries(routes),
     },
   }
@@ -80,9 +86,24 @@ export function createApiFunctions(
     roles: mapping,
     logger: { info: () => {}, error: assert.fail } as unknown as Logger,
   })
+  const { api: eventApi } = createTestEventApi({
+    roles: mapping,
+    searches: {
+      search: {
+        start: async () => 'id',
+        status: async () => null,
+        page: () => assert.fail('there is no search'),
+      },
+    },
+  })
+  const apis: Readonly<Record<string, HttpApi>> = {
+    'connector-api': connectorApi,
+    'validate-connector': validationApi,
+    'event-api': eventApi,
+  }
   return async (functionArn: string, event: ApiEvent) => {
     onInvocation()
-    const call = functionArn === 'validate-connector' ? validationApi : connectorApi
+    const call = apis[functionArn] ?? assert.fail(functionArn)
     return call(event as unknown as APIGatewayProxyEventV2)
   }
 }

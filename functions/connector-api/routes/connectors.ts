@@ -18,6 +18,7 @@ import { type Route, type RouteResponse, route } from '../../../shared/http-api/
 import { Warning } from '../../../shared/policy/warnings/warning.ts'
 import { inboundWarnings, outboundWarnings } from '../../../shared/policy/warnings/warnings.ts'
 import { createWarningFinder, type WarningDependencies } from '../connector-warnings.ts'
+import type { SelectionDependencies } from '../mail-selection.ts'
 import {
   applyMergePatch,
   checkReadOnly,
@@ -33,7 +34,7 @@ import {
 } from '../waiting-choice.ts'
 import type { MailRequest } from '../waiting-mail.ts'
 import type { Deployment } from './configuration.ts'
-import { mailRequest, WaitingMail, type WaitingMailDependencies, waitingMail } from './waiting-mail.ts'
+import { mailRequest, WaitingMail, waitingMail } from './waiting-mail.ts'
 import {
   checkVersion,
   createdResponse,
@@ -57,7 +58,7 @@ export const SavedOutboundConnector = z.strictObject({
   ...OutboundConnector.shape,
   ...writeResponseFields,
   waiting: WaitingMail.optional().describe(
-    'the released or returned mail; while nextCursor is not null, send it to POST …/release or …/return',
+    'the returned mail; while nextCursor is not null, send it to POST …/return',
   ),
 })
 
@@ -65,7 +66,7 @@ export function connectorRoutes(
   repository: ConnectorRepository,
   { defaultRoute, deliversInVpc, validatesDnssec = true }: Deployment,
   warningDependencies: WarningDependencies,
-  dependencies: WaitingMailDependencies,
+  dependencies: SelectionDependencies,
 ): Route[] {
   const { inbound, outbound } = repository
   const findOutboundWarnings: typeof outboundWarnings = (connector, all, now) =>
@@ -91,7 +92,7 @@ export function connectorRoutes(
       findWarnings: createWarningFinder(findOutboundWarnings, warningDependencies),
       waitingMail: {
         ...waitingMailOfChange(outbound, dependencies),
-        requestBy: (choice, caller) => mailRequest(choice, caller, dependencies),
+        requestBy: (caller) => mailRequest('Return', caller, dependencies),
       },
     }),
   ]
@@ -119,7 +120,7 @@ interface ConnectorKind<Input extends z.ZodObject, Stored extends z.ZodObject> {
 }
 
 interface WaitingMailOfWrites extends WaitingMailOfChange {
-  requestBy(choice: 'return' | 'release', caller: string): MailRequest
+  requestBy(caller: string): MailRequest
 }
 
 function routesFor<Input extends z.ZodObject, Stored extends z.ZodObject>(
@@ -324,7 +325,7 @@ const queryOf = ({ waitingMail: ofWrites }: Resource): { query: z.ZodType<Waitin
   query: ofWrites ? WaitingChoiceQuery : z.strictObject({}),
 })
 
-/** Checks and makes a change, and then returns or releases the mail that waits under the connector, if requested. */
+/** Checks and makes a change, and then returns the mail that waits under the connector, if requested. */
 async function changeAndRequest<T>(
   { waitingMail: ofWrites }: Resource,
   change: ConnectorChange,
@@ -335,8 +336,7 @@ async function changeAndRequest<T>(
   const after = change.after as OutboundConnectorInput | null
   const isLowered = (await ofWrites?.check({ ...change, after })) ?? false
   const written = await write()
-  if (ofWrites === null || !isLowered || choice === undefined || choice === 'hold')
-    return { ...written, waiting: null }
-  const requested = await ofWrites.request(id, ofWrites.requestBy(choice, caller))
+  if (ofWrites === null || !isLowered || choice !== 'return') return { ...written, waiting: null }
+  const requested = await ofWrites.request(id, ofWrites.requestBy(caller))
   return { ...written, waiting: waitingMail(requested) }
 }

@@ -1,27 +1,20 @@
 /** `POST …/retry`, `…/release` and `…/return`: requests of an administrator for deferred mail. */
 import * as z from 'zod'
 import type { ConnectorRepository } from '../../../shared/connectors-table/repository.ts'
+import type { MailRequestKind } from '../../../shared/contract/events.ts'
+import { invisibleFault } from '../../../shared/contract/visible-text.ts'
 import { historyCursor, isUlid } from '../../../shared/http-api/lists.ts'
 import { Problem } from '../../../shared/http-api/problem.ts'
-import { encodeCursor } from '../../../shared/http-api/request.ts'
-import { type Route, route } from '../../../shared/http-api/route.ts'
-import type { AdministratorRequest } from '../../../shared/messages/recipient-item.ts'
-import type { Trace } from '../../../shared/messages/trace.ts'
+import { cursorSchema, encodeCursor } from '../../../shared/http-api/request.ts'
+import { type Route, type RouteResponse, route } from '../../../shared/http-api/route.ts'
 import {
   type DecidingConnector,
   type RequestedMail,
   requestForConnector,
   retryAll,
+  type SelectionDependencies,
 } from '../mail-selection.ts'
-import {
-  type Dependencies,
-  type MailRequest,
-  type MessageResult,
-  release,
-  requestForMessage,
-  retryNow,
-  returnToSender,
-} from '../waiting-mail.ts'
+import { type Dependencies, type MailRequest, requestForMessage } from '../waiting-mail.ts'
 import { notFoundProblem } from './write-responses.ts'
 
 export const WaitingRecipients = z.strictObject({
@@ -38,80 +31,92 @@ export const WaitingMail = z.strictObject({
     .describe('cursor of the next request; null when all deferred recipients were requested'),
 })
 
-const WaitingMailQuery = z.strictObject({ cursor: historyCursor.optional() })
+export const waitingPosition = z.strictObject({ before: z.string().regex(/^[0-9A-Z]{26}$/) })
 
-export interface WaitingMailDependencies extends Dependencies {
-  trace: Pick<Trace, 'recordRelease' | 'recordReturn'>
-}
+/** The reason that an administrator gives. */
+export const RequestReason = z
+  .string()
+  .trim()
+  .min(1)
+  .max(500)
+  .superRefine((text, context) => {
+    const message = invisibleFault(text)
+    if (message !== null) context.addIssue({ code: 'custom', message })
+  })
+  .describe('why; in the trace and in the event, and in no mail')
 
-type RequestName = 'retry' | 'release' | 'return'
-
-export function mailRequest(
-  name: RequestName,
+export const mailRequest = (
+  kind: MailRequestKind,
   caller: string,
-  { trace, now }: WaitingMailDependencies,
-): MailRequest {
-  const request: AdministratorRequest = { at: new Date(now()).toISOString(), by: caller }
-  switch (name) {
-    case 'retry':
-      return retryNow
-    case 'release':
-      return release(trace, request)
-    case 'return':
-      return returnToSender(trace, request)
-  }
-}
-
-const messageSummaries: Record<RequestName, string> = {
-  retry: 'Retry the deferred recipients of a message now',
-  release:
-    'Send the deferred recipients of a message with the current connectors, even if these require less',
-  return: 'Bounce the deferred recipients of a message now, with a DSN',
-}
+  { now }: Pick<Dependencies, 'now'>,
+  reason?: string,
+): MailRequest => ({
+  kind,
+  at: new Date(now()).toISOString(),
+  by: caller,
+  ...(reason !== undefined && { reason }),
+})
 
 export function waitingMailRoutes(
   { inbound, outbound }: ConnectorRepository,
-  dependencies: WaitingMailDependencies,
+  dependencies: SelectionDependencies,
 ): Route[] {
   return [
-    messageRoute('retry', dependencies),
-    messageRoute('release', dependencies),
-    messageRoute('return', dependencies),
+    messageRoute('Retry', 'Retry the deferred recipients of a message now', dependencies),
+    releaseRoute(dependencies),
+    messageRoute('Return', 'Bounce the deferred recipients of a message now, with a DSN', dependencies),
     retryAllRoute(dependencies),
     connectorRetryRoute('inbound', (id) => inbound.get(id), dependencies),
     connectorRetryRoute('outbound', (id) => outbound.get(id), dependencies),
-    connectorRoute(
-      'release',
-      'Release the deferred recipients that an outbound connector applies to, also a deleted one, to the current connectors',
-      dependencies,
-    ),
-    connectorRoute(
-      'return',
-      'Bounce now, with a DSN, the deferred recipients that an outbound connector applies to, also a deleted one',
-      dependencies,
-    ),
+    connectorReturnRoute(dependencies),
   ]
 }
 
-const messageRoute = (name: RequestName, dependencies: WaitingMailDependencies): Route =>
+const messageRoute = (kind: 'Retry' | 'Return', summary: string, dependencies: Dependencies): Route =>
   route(
     {
       method: 'POST',
-      path: `/messages/{id}/${name}`,
+      path: `/messages/{id}/${kind.toLowerCase()}`,
       role: 'operate',
-      summary: messageSummaries[name],
+      summary,
       answers: { 202: WaitingRecipients },
       problems: [404, 409],
     },
-    async ({ parameter, caller }) => {
-      const request = mailRequest(name, caller, dependencies)
-      const result = isUlid(parameter) ? await requestForMessage(parameter, request, dependencies) : null
-      if (!result) throw notFoundProblem('message')
-      if (result.kind === 'NothingWaits') throw nothingWaitsProblem(name, result)
-      const { recipients } = result
-      return { status: 202, body: { requested: recipients.length, recipients } }
-    },
+    ({ parameter, caller }) =>
+      messageResponse(parameter, mailRequest(kind, caller, dependencies), dependencies),
   )
+
+const releaseRoute = (dependencies: Dependencies): Route =>
+  route(
+    {
+      method: 'POST',
+      path: '/messages/{id}/release',
+      role: 'operate',
+      summary: 'Deliver the recipients of a message that an inbound connector holds, despite its violation',
+      body: z.strictObject({ reason: RequestReason }),
+      bodyName: 'ReleaseInput',
+      answers: { 202: WaitingRecipients },
+      problems: [404, 409],
+    },
+    ({ parameter, body, caller }) =>
+      messageResponse(parameter, mailRequest('Release', caller, dependencies, body.reason), dependencies),
+  )
+
+/** @throws Problem 404, or 409 when the request applies to no recipient */
+async function messageResponse(
+  id: string,
+  request: MailRequest,
+  dependencies: Dependencies,
+): Promise<RouteResponse> {
+  const result = isUlid(id) ? await requestForMessage(id, request, dependencies) : null
+  if (!result) throw notFoundProblem('message')
+  if (result.kind === 'NotApplicable')
+    throw new Problem(409, result.why, {
+      errors: result.states.map(({ address, state }) => ({ path: address, message: `is ${state}` })),
+    })
+  const { recipients } = result
+  return { status: 202, body: { requested: recipients.length, recipients } }
+}
 
 const retryAllRoute = (dependencies: Dependencies): Route =>
   route(
@@ -121,19 +126,21 @@ const retryAllRoute = (dependencies: Dependencies): Route =>
       role: 'operate',
       summary:
         'Retry now all deferred and pending recipients of the last 14 days, also those whose jobs were lost with a queue',
-      query: WaitingMailQuery,
+      query: z.strictObject({ cursor: historyCursor.optional() }),
       answers: { 202: WaitingMail },
     },
-    async ({ query }) => ({
-      status: 202,
-      body: waitingMail(await retryAll(query.cursor ?? null, dependencies)),
-    }),
+    async ({ query, caller }) => {
+      const request = mailRequest('Retry', caller, dependencies)
+      return { status: 202, body: waitingMail(await retryAll(query.cursor ?? null, request, dependencies)) }
+    },
   )
+
+const ConnectorMailQuery = z.strictObject({ cursor: cursorSchema(waitingPosition).optional() })
 
 function connectorRetryRoute(
   direction: DecidingConnector['direction'],
   get: (id: string) => Promise<unknown>,
-  dependencies: Dependencies,
+  dependencies: SelectionDependencies,
 ): Route {
   const resourceName = `${direction} connector`
   return route(
@@ -142,62 +149,48 @@ function connectorRetryRoute(
       path: `/${direction}-connectors/{id}/retry`,
       role: 'operate',
       summary: `Retry now the deferred recipients that an ${resourceName} applies to`,
-      query: WaitingMailQuery,
+      query: ConnectorMailQuery,
       answers: { 202: WaitingMail },
       problems: [404],
     },
-    async ({ parameter, query }) => {
+    async ({ parameter, query, caller }) => {
       if (!isUlid(parameter) || (await get(parameter)) === null) throw notFoundProblem(resourceName)
+      const request = mailRequest('Retry', caller, dependencies)
       const connector = { direction, id: parameter }
-      const result = await requestForConnector(connector, query.cursor ?? null, retryNow, dependencies)
+      const result = await requestForConnector(connector, query.cursor ?? null, request, dependencies)
       return { status: 202, body: waitingMail(result) }
     },
   )
 }
 
 /** The connector may be deleted: the mail that waits under it names it still. */
-const connectorRoute = (
-  name: 'release' | 'return',
-  summary: string,
-  dependencies: WaitingMailDependencies,
-): Route =>
+const connectorReturnRoute = (dependencies: SelectionDependencies): Route =>
   route(
     {
       method: 'POST',
-      path: `/outbound-connectors/{id}/${name}`,
+      path: '/outbound-connectors/{id}/return',
       role: 'operate',
-      summary,
-      query: WaitingMailQuery,
+      summary:
+        'Bounce now, with a DSN, the deferred recipients that an outbound connector applies to, also a deleted one',
+      query: ConnectorMailQuery,
       answers: { 202: WaitingMail },
       problems: [404],
     },
     async ({ parameter, query, caller }) => {
       if (!isUlid(parameter)) throw notFoundProblem('outbound connector')
-      const request = mailRequest(name, caller, dependencies)
+      const request = mailRequest('Return', caller, dependencies)
       const connector = { direction: 'outbound', id: parameter } as const
       const result = await requestForConnector(connector, query.cursor ?? null, request, dependencies)
       return { status: 202, body: waitingMail(result) }
     },
   )
 
-export const waitingMail = ({ recipients, messages, next }: RequestedMail): z.output<typeof WaitingMail> => ({
+export const waitingMail = ({
+  recipients,
+  messages,
+  next,
+}: RequestedMail<unknown>): z.output<typeof WaitingMail> => ({
   requested: recipients,
   messages,
   nextCursor: next === null ? null : encodeCursor(next),
 })
-
-function nothingWaitsProblem(
-  name: RequestName,
-  { states }: Extract<MessageResult, { kind: 'NothingWaits' }>,
-): Problem {
-  const isReleasable = name === 'release' && states.some(({ state }) => state === 'Deferred')
-  const detail =
-    states.length === 0
-      ? 'The message is not evaluated yet.'
-      : isReleasable
-        ? 'No deferred recipient keeps a requirement, so there is nothing to release. Retry applies the current connectors.'
-        : `No recipient is deferred, so there is nothing to ${name}.`
-  return new Problem(409, detail, {
-    errors: states.map(({ address, state }) => ({ path: address, message: `is ${state}` })),
-  })
-}

@@ -80,9 +80,9 @@ export const dryRunRoutes = (dependencies: DryRunDependencies): Route[] => [
     if (stored === null) throw notFound()
     const status = await search.status(stored.searchId)
     if (status === null) throw notFound()
-    const { state, reason, scannedOctets } = status
+    const { state, reason, scannedOctets, ms } = status
     const { from, to } = stored
-    const common = { id: parameter, state, reason, from, to, scannedOctets }
+    const common = { id: parameter, state, reason, from, to, scannedOctets, ms }
     if (state !== 'Succeeded') return { status: 200, body: { ...common, ...nothing } }
     const before = await dependencies.snapshot()
     const after = changeSnapshot(before, before.version, stored.changes)

@@ -9,6 +9,7 @@ import {
 } from '../../../shared/event-queries/reports/count-report.ts'
 import { countedReports } from '../../../shared/event-queries/reports/counted-reports.ts'
 import { domainStatus, domainStatusColumns } from '../../../shared/event-queries/reports/domain-status.ts'
+import { queued, queuedColumns } from '../../../shared/event-queries/reports/queued.ts'
 import type { CountedReport, ReportColumn } from '../../../shared/event-queries/reports/report.ts'
 import {
   listReports,
@@ -28,6 +29,7 @@ import { isUlid } from '../../../shared/http-api/lists.ts'
 import { Problem } from '../../../shared/http-api/problem.ts'
 import { invalidParameter } from '../../../shared/http-api/request.ts'
 import { type Route, route } from '../../../shared/http-api/route.ts'
+import type { WaitingGroup } from '../../../shared/messages/waiting-groups.ts'
 import { selectOutbound } from '../../../shared/policy/outbound.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
 import type { EventCounts } from '../event-counts.ts'
@@ -38,6 +40,8 @@ export interface ReportDependencies {
   /** Received TLS reports of the days, `YYYY-MM-DD`, both included. */
   tlsReports(since: string, until: string): Promise<ReportedDay[]>
   ownCertificates(): Promise<OwnCertificate[]>
+  /** Mail that waits now; the group that expires first is the first. */
+  waitingGroups(): Promise<WaitingGroup[]>
   retentionDays: number
   /** Milliseconds since the epoch. */
   now(): number
@@ -73,7 +77,7 @@ const counted = (report: CountedReport): Definition => ({
   },
 })
 
-const definitions: Record<Exclude<ReportName, 'queued'>, Definition> = {
+const definitions: Record<ReportName, Definition> = {
   'connector-tls': counted(countedReports['connector-tls']),
   'in-transit': counted(countedReports['in-transit']),
   rejected: counted(countedReports.rejected),
@@ -97,6 +101,18 @@ const definitions: Record<Exclude<ReportName, 'queued'>, Definition> = {
   },
   'non-accepted-domains': counted(countedReports['non-accepted-domains']),
   'non-delivery': counted(countedReports['non-delivery']),
+  queued: {
+    title: 'Queued messages',
+    columns: queuedColumns,
+    async read({ partner, connectors, snapshot }, { waitingGroups, now }) {
+      const groups = (await waitingGroups()).filter(
+        (group) =>
+          (partner === null || group.partner === partner) &&
+          (connectors === null || connectors.includes(group.connector ?? '')),
+      )
+      return { ...queued(groups, (id) => connectorName(snapshot, id)), soFar: now() }
+    },
+  },
   'tls-rpt': {
     title: 'TLS reports received',
     columns: tlsReportColumns,
@@ -128,12 +144,12 @@ export const reportRoutes = (dependencies: ReportDependencies): Route[] => [
   })),
   route(readReport, async ({ parameter, query, acceptsCsv }) => {
     const name = ReportName.safeParse(parameter).data
-    const definition = definitions[name as keyof typeof definitions]
-    if (name === undefined || definition === undefined)
+    if (name === undefined)
       throw new Problem(
         404,
         `There is no report with this name. The reports are ${ReportName.options.join(', ')}.`,
       )
+    const definition = definitions[name]
     const { now, retentionDays } = dependencies
     const snapshot = await dependencies.snapshot()
     const span = spanOf(query, now(), retentionDays)

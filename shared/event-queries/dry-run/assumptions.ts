@@ -23,7 +23,7 @@ export interface Run<R> {
 }
 
 /** Beyond this number of evaluations, too much is missing. */
-const maxRuns = 4096
+const maxRuns = 1024
 
 /**
  * @param evaluate without side effects, because it runs several times

@@ -81,7 +81,10 @@ function sessionInSnapshot(
 ): { session: Session; snapshot: Snapshot } {
   const tls = pastTls(facts, original, assume)
   const session: Session = { ip, tls, mailFrom: facts.sender, at: new Date(facts.at) }
-  const snapshot = assumeOwnAuthorities(original, session, scope, assume)
+  const snapshot = assumeOwnAuthorities(original, session, scope, {
+    assume,
+    trustAnchors: facts.arrival.trustAnchors,
+  })
   if (connectorsCheckingRevocation(snapshot, session, scope).length === 0) return { session, snapshot }
   const status = assume({
     key: revocationOfClient,
@@ -119,6 +122,7 @@ const decidedReasons: ReadonlySet<string> = new Set([
 const recipientReasons = ['UnknownRecipient', 'TooManyUnknownRecipients', 'TooManyRecipientChecks']
 const laterReasons: ReadonlySet<string> = new Set([
   ...recipientReasons,
+  'CertificateNotRequested',
   'MessageRate',
   'MessageRatePerAddress',
 ])

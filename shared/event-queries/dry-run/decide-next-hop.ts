@@ -1,5 +1,5 @@
 /** Decides about the attempt of past mail: what the server of its last attempt would do under a verdict. Pure. */
-import { routeText } from '../../contract/jobs.ts'
+import { maxRouteLength, routeText } from '../../contract/jobs.ts'
 import type { Attempt } from '../../contract/message.ts'
 import type { TlsResult } from '../../contract/tls-result.ts'
 import { reply } from '../../mail/reply.ts'
@@ -40,8 +40,9 @@ const hopText = ({ verdict: { route, destination } }: Delivery): string =>
 
 /** Whether the route leads to the server of the attempt. */
 function isSameNextHop(text: string, { route, host }: AttemptColumns): boolean {
+  if (route === undefined || route.length >= maxRouteLength) return false
   if (text === route) return true
-  const pastHosts = route?.split(' ') ?? []
+  const pastHosts = route.split(' ')
   const [only, ...others] = pastHosts.filter((each) => each.slice(0, each.lastIndexOf(':')) === host)
   return only === text && others.length === 0
 }
@@ -60,7 +61,7 @@ function decideAtHost(input: DryRunInput, delivery: Delivery, attempt: AttemptAt
     isNotification: facts.sender === '',
   }
   const possible = possibleHops(attempt, destination, request)
-  const { hop, mtaSts, wasRefused } = possibleHop(
+  const { hop, mtaSts, wasRefused, usedTlsa } = possibleHop(
     possible,
     needsPolicies(delivery.verdict, request),
     assume,
@@ -74,7 +75,7 @@ function decideAtHost(input: DryRunInput, delivery: Delivery, attempt: AttemptAt
     return wasRefused
       ? withoutSession(delivery, enforced)
       : pastOutcome(input, delivery, attempt, enforced.level)
-  const result = assessPastServer(enforced, attempt, session, assume)
+  const result = assessPastServer(enforced, { ...attempt, usedTlsa }, session, assume)
   if (result === 'Unassessable') return withoutSession(delivery, enforced)
   if (result !== null)
     return notUsed(input, delivery, attempt, enforced, { outcome: 'TlsNotMet', fault: { result } })
@@ -100,7 +101,10 @@ function possibleHop(
   return usesPolicies
     ? assume({
         key: 'published policies',
-        sentence: `The events do not hold what ${domain} publishes for DANE and MTA-STS.`,
+        sentence:
+          possible[0]?.hop.foundBy === 'SmartHost'
+            ? `The events do not hold whether ${possible[0].hop.host} has TLSA records.`
+            : `The events do not hold what ${domain} publishes for DANE and MTA-STS.`,
         values: possible,
       })
     : assume({

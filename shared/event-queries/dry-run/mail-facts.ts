@@ -23,6 +23,7 @@ export const arrivalColumns = [
   'tenantIds',
   'originatorOrganizations',
   'alignedSignatures',
+  'trustAnchors',
 ] as const satisfies readonly (keyof MailEvent)[]
 
 /** Columns of `Delivered` and `Attempted`. */
@@ -37,6 +38,9 @@ export const attemptColumns = [
   'requiredLevel',
   'requiredTlsVersion',
   'policySource',
+  'connectorLevel',
+  'smtpDaneMode',
+  'mtaStsMode',
   'tlsVersion',
   'tlsResult',
   'tlsRequiredNo',

@@ -92,12 +92,13 @@ const expectedNames = ({ all }: Snapshot): string[] =>
  * assumed for these authorities: such a connector has the certificate pinned. Events do not hold the chain. With a chain,
  * and where no such connector expects one of the certificate's names, the snapshot stays as it is.
  * @param scope as for evaluateInbound
+ * @param trustAnchors digest of the authorities to which the chain leads, as far as it is known
  */
 export function assumeOwnAuthorities(
   snapshot: Snapshot,
   session: Session,
   scope: string | null,
-  assume: Assume,
+  { assume, trustAnchors }: { assume: Assume; trustAnchors: string | undefined },
 ): Snapshot {
   const presented = toPresentedCertificate(session.tls.clientCertificate, session.at)
   if (presented === null || presented.certificate.chain.length > 0) return snapshot
@@ -112,10 +113,16 @@ export function assumeOwnAuthorities(
       connector.certificateAuthorities.length > 0 &&
       hasName(connector, presented) &&
       !isPinned(connector, presented) &&
-      leadsToAuthorities(connector, fingerprint256, assume),
+      (leadsToKnown(connector, trustAnchors) || leadsToAuthorities(connector, fingerprint256, assume)),
   )
   return withPinned(snapshot, accepting, fingerprint256)
 }
+
+/** The event of accepted mail says to which authorities the chain led. */
+const leadsToKnown = (
+  { certificateAuthorities, requireClientAuthEku }: InboundConnector,
+  trustAnchors: string | undefined,
+): boolean => !requireClientAuthEku && trustAnchors === trustAnchorsDigest(certificateAuthorities)
 
 const leadsToAuthorities = (
   { name, certificateAuthorities, requireClientAuthEku }: InboundConnector,

@@ -11,17 +11,19 @@ import { forcesTls, type HopRequirement } from '../../tls/requirement.ts'
 import { trustAnchorsDigest } from '../../tls/trust-anchors-digest.ts'
 import type { Assume } from './assumptions.ts'
 import type { AttemptColumns } from './mail-facts.ts'
+import type { PossibleHop } from './possible-policies.ts'
 
 /** The TLS of the host; for a session that continued in the clear, why. */
 export type PastTls = 'Established' | 'NotOffered' | 'HandshakeFailed'
 
 /** @returns null for an attempt that ended before TLS */
 export function pastTlsOf(attempt: AttemptColumns, assume: Assume): PastTls | null {
-  const { kind, tlsVersion, tlsResult, mode } = attempt
+  const { kind, decision, tlsVersion, tlsResult, mode } = attempt
   if (tlsVersion !== undefined) return 'Established'
   if (tlsResult === undefined && kind !== 'Delivered') return null
   if (tlsResult === 'starttls-not-supported') return 'NotOffered'
-  if (tlsResult === 'validation-failure' && mode === 'Enforce') return 'HandshakeFailed'
+  const isEnforced = mode === 'Enforce' || decision === 'TlsNotMet'
+  if (tlsResult === 'validation-failure' && isEnforced) return 'HandshakeFailed'
   // The result may be that of a requirement in ReportOnly mode.
   return assume({
     key: 'why in the clear',
@@ -36,7 +38,7 @@ export function pastTlsOf(attempt: AttemptColumns, assume: Assume): PastTls | nu
  */
 export function assessPastServer(
   enforced: HopRequirement,
-  attempt: AttemptColumns,
+  attempt: AttemptColumns & Pick<PossibleHop, 'usedTlsa'>,
   tls: PastTls,
   assume: Assume,
 ): TlsResult | 'Unassessable' | null {
@@ -64,7 +66,7 @@ const withoutAdditional = ({ additional: _, ...requirement }: HopRequirement): H
 
 function assessPart(
   requirement: HopRequirement,
-  attempt: AttemptColumns,
+  attempt: AttemptColumns & Pick<PossibleHop, 'usedTlsa'>,
   tls: PastTls,
   assume: Assume,
 ): TlsResult | null {
@@ -77,9 +79,13 @@ function assessPart(
 }
 
 /** The records and the chain are not in events, but the result of a session under DANE is. */
-function matchesTlsa({ requiredLevel, decision, tlsResult }: AttemptColumns, assume: Assume): boolean {
-  if (requiredLevel === 'Dane' && decision !== 'TlsNotMet') return true
-  if (requiredLevel === 'Dane' && tlsResult === 'tlsa-invalid') return false
+function matchesTlsa(
+  { decision, tlsResult, usedTlsa, revocation }: AttemptColumns & Pick<PossibleHop, 'usedTlsa'>,
+  assume: Assume,
+): boolean {
+  // Revocation is checked after all else is met.
+  if (usedTlsa && (decision !== 'TlsNotMet' || revocation !== undefined)) return true
+  if (usedTlsa && tlsResult === 'tlsa-invalid') return false
   return assume({
     key: 'tlsa',
     sentence: 'The events do not hold whether the certificate matches the TLSA records.',

@@ -3,19 +3,23 @@
  * shows the requirement that was enforced: a policy is possible if it leads to that requirement. Pure.
  */
 import { isIP } from 'node:net'
-import { TlsRequirement } from '../../contract/jobs.ts'
+import type { TlsRequirement } from '../../contract/jobs.ts'
 import { reply } from '../../mail/reply.ts'
 import type { DaneState, HopFacts, MtaStsPolicy, MtaStsState, SenderRequest } from '../../policy/hop-facts.ts'
 import { noMtaSts } from '../../policy/hop-facts.ts'
 import { opportunistic } from '../../policy/outbound.ts'
 import { decideHop } from '../../policy/transport-security.ts'
+import { forcesTls } from '../../tls/requirement.ts'
 import type { AttemptColumns } from './mail-facts.ts'
 
-/** A next hop, what may be published about it, and whether the past attempt opened no session for that reason. */
+/** A next hop, what may be published about it, and what follows for the past attempt. */
 export interface PossibleHop {
   hop: HopFacts
   mtaSts: MtaStsState
+  /** A policy forbade the attempt to open a session. */
   wasRefused: boolean
+  /** The attempt enforced TLSA records. */
+  usedTlsa: boolean
 }
 
 /** @param domain the recipient's @returns at least one possibility */
@@ -32,58 +36,60 @@ export function possibleHops(
       mtaSts,
     })),
   )
-  const pasts = pastRequirements(attempt)
-  const possible = all.flatMap((facts) => {
-    const ways = new Set(pasts.flatMap((past) => wayOf(past, request, facts, attempt) ?? []))
-    return [...ways].map((way): PossibleHop => ({ ...facts, wasRefused: way === 'Refused' }))
+  const past = pastRequirement(attempt)
+  const possible = all.flatMap((facts): PossibleHop[] => {
+    const effect = effectOf(past, request, facts, attempt)
+    return effect === null ? [] : [{ ...facts, ...effect }]
   })
   // A release with other rules may have made the attempt.
-  return possible.length > 0 ? possible : all.map((facts) => ({ ...facts, wasRefused: false }))
+  return possible.length > 0
+    ? possible
+    : all.map((facts) => ({ ...facts, wasRefused: false, usedTlsa: false }))
 }
 
 type HopPolicies = Pick<PossibleHop, 'hop' | 'mtaSts'>
+type Effect = Omit<PossibleHop, keyof HopPolicies>
 
 /** @returns how the requirement leads to the columns of the attempt; null if it does not */
-function wayOf(
+function effectOf(
   past: TlsRequirement,
   request: SenderRequest,
   { hop, mtaSts }: HopPolicies,
   attempt: AttemptColumns,
-): 'Tried' | 'Refused' | null {
+): Effect | null {
   const decision = decideHop(past, request, hop, mtaSts)
   const { level, source, minimumTlsVersion } = decision.enforced
   if (level !== attempt.requiredLevel || source !== attempt.policySource) return null
   if (decision.kind === 'Try') {
     const version = level === 'Opportunistic' ? 'TLSv1.2' : minimumTlsVersion
-    return version === (attempt.requiredTlsVersion ?? 'TLSv1.2') ? 'Tried' : null
+    if (version !== (attempt.requiredTlsVersion ?? 'TLSv1.2')) return null
+    if (forcesTls(decision.enforced) && wasInClear(attempt)) return null
+    const parts = [decision.enforced, ...(decision.enforced.additional ?? [])]
+    return { wasRefused: false, usedTlsa: parts.some((part) => part.level === 'Dane') }
   }
   const isSame =
     attempt.tlsVersion === undefined &&
     attempt.decision === decision.outcome &&
     attempt.tlsResult === decision.fault.result
-  return isSame ? 'Refused' : null
+  return isSame ? { wasRefused: true, usedTlsa: false } : null
 }
 
-/** The requirements that the connector of the attempt may have had. */
-function pastRequirements(attempt: AttemptColumns): TlsRequirement[] {
-  if (attempt.outboundConnector === undefined) return [opportunistic]
-  const { mode = 'Enforce', requiredLevel, requiredTlsVersion } = attempt
-  const { level: Level, smtpDaneMode: Mode } = TlsRequirement.shape
-  const { data: ownLevel = 'Opportunistic' } = Level.safeParse(requiredLevel)
-  const levels = new Set(mode === 'Enforce' ? (['Opportunistic', ownLevel] as const) : Level.options)
-  const modes = Mode.unwrap().options
-  return [...levels].flatMap((level) =>
-    modes.flatMap((smtpDaneMode) =>
-      modes.map((mtaStsMode) => ({
-        ...opportunistic,
-        mode,
-        level,
-        minimumTlsVersion: requiredTlsVersion ?? 'TLSv1.2',
-        smtpDaneMode,
-        mtaStsMode,
-      })),
-    ),
-  )
+/** Whether TLS failed, and the session continued. */
+const wasInClear = ({ kind, decision, tlsVersion, tlsResult }: AttemptColumns): boolean =>
+  tlsVersion === undefined && decision !== 'TlsNotMet' && (kind === 'Delivered' || tlsResult !== undefined)
+
+/** The requirement of the attempt, without certificate name and authorities. */
+function pastRequirement(attempt: AttemptColumns): TlsRequirement {
+  const { mode = 'Enforce', requiredLevel, requiredTlsVersion, policySource, connectorLevel } = attempt
+  const enforced = policySource === 'Connector' && requiredLevel !== 'Dane' ? requiredLevel : undefined
+  return {
+    ...opportunistic,
+    mode,
+    level: connectorLevel ?? enforced ?? 'Opportunistic',
+    minimumTlsVersion: requiredTlsVersion ?? 'TLSv1.2',
+    smtpDaneMode: attempt.smtpDaneMode ?? 'Opportunistic',
+    mtaStsMode: attempt.mtaStsMode ?? 'Opportunistic',
+  }
 }
 
 const failed = reply(451, '4.4.3', '')

@@ -1,10 +1,14 @@
 /** Counts a report from the rollups of days. Pure. */
-import { type DayRow, hoursOf } from '../../events/day-rollup.ts'
+import { dayMs } from '../../contract/durations.ts'
+import { type DayRow, hourCounts, hoursOf } from '../../events/day-rollup.ts'
 import { startOf } from '../../events/hours.ts'
-import type { Contribution, CountedReport, ReportContext, ReportRow } from './report.ts'
+import type { Contribution, CountedEvents, CountedReport, ReportContext, ReportRow } from './report.ts'
 
 /** A response may have 6 MB. Rows beyond this number are added together. */
-export const maxReportRows = 5000
+export const maxReportRows = 10_000
+
+/** The value of a column in a row of several. */
+export const others = '(others)'
 
 /** Ids of messages that a row leads to. */
 const maxSamples = 5
@@ -43,15 +47,13 @@ export function countReport(
   filter: ReportFilter,
   context: ReportContext,
 ): CountedRows {
-  const dateOf = dateFormatter(timeZone)
-  const isInSpan = (hour: string) => startOf(hour) >= from && startOf(hour) < to
+  const countsByDate = dateCounter({ from, to, timeZone })
   const entries = new Map<string, Entry>()
   for (const [date, rows] of days)
     for (const row of rows) {
       if (!matches(row, filter)) continue
-      for (const { hour, ...counts } of hoursOf(row, date)) {
-        if (!isInSpan(hour)) continue
-        const added = report.contribute({ date: dateOf(hour), row, counts }, context)
+      for (const [dateInZone, counts] of countsByDate(row, date)) {
+        const added = report.contribute({ date: dateInZone, row, counts }, context)
         if (added !== null) add(entries, report, added, row.samples)
       }
     }
@@ -91,7 +93,7 @@ function addSamples(samples: string[], added: readonly string[]): void {
   for (const id of added) if (samples.length < maxSamples && !samples.includes(id)) samples.push(id)
 }
 
-/** In the smallest rows, the columns with very many values become null, and rows that are then equal are added. */
+/** In the smallest rows, the columns with very many values are lost, and rows that are then equal are added. */
 function limitRows(entries: Entry[], report: CountedReport): Entry[] {
   if (entries.length <= maxReportRows) return entries
   const bySize = entries.toSorted((a, b) => sizeOf(b.row, report) - sizeOf(a.row, report))
@@ -100,7 +102,7 @@ function limitRows(entries: Entry[], report: CountedReport): Entry[] {
     const key = Object.fromEntries(
       report.columns
         .filter(({ isSum }) => !isSum)
-        .map(({ name }) => [name, report.mergeable.includes(name) ? null : (row[name] ?? null)]),
+        .map(({ name }) => [name, report.mergeable.includes(name) ? others : (row[name] ?? null)]),
     )
     const sums = Object.fromEntries(
       report.columns.filter(({ isSum }) => isSum).map(({ name }) => [name, Number(row[name])]),
@@ -120,7 +122,29 @@ function compareRows(a: ReportRow, b: ReportRow, report: CountedReport): number 
   return sizeOf(b, report) - sizeOf(a, report) || (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)
 }
 
-/** An hour of UTC belongs to the day in which it begins. */
+/**
+ * Returns a function that adds the counts of a row by the days of the time zone. An hour of UTC belongs to the day in which
+ * it begins.
+ */
+function dateCounter({ from, to, timeZone }: ReportSpan) {
+  const dateOf = dateFormatter(timeZone)
+  return (row: DayRow, date: string): Iterable<[date: string, counts: CountedEvents['counts']]> => {
+    const start = startOf(`${date}T00`)
+    // Most days of most reports are whole.
+    if (timeZone === 'UTC' && from <= start && start + dayMs <= to) return [[date, row]]
+    const byDate = new Map<string, CountedEvents['counts']>()
+    for (const { hour, ...counts } of hoursOf(row, date)) {
+      const at = startOf(hour)
+      if (at < from || at >= to) continue
+      const dateInZone = dateOf(hour)
+      const known = byDate.get(dateInZone)
+      if (known === undefined) byDate.set(dateInZone, counts)
+      else for (const name of hourCounts) known[name] += counts[name]
+    }
+    return byDate
+  }
+}
+
 function dateFormatter(timeZone: string): (hour: string) => string {
   if (timeZone === 'UTC') return (hour) => hour.slice(0, 10)
   // Sweden's format is ISO 8601's.

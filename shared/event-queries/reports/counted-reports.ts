@@ -28,7 +28,7 @@ const connectorTls: CountedReport = {
     sum('refused', 'inbound: refused by the connector. Outbound: attempts without the required TLS'),
     sum('volume', 'octets of the messages'),
   ],
-  mergeable: [],
+  mergeable: ['connector'],
   contribute({ date, row, counts }, { connectorName }) {
     const isInbound = row.kind === 'Accepted' || row.kind === 'Rejected'
     const id = isInbound ? row.inboundConnector : row.outboundConnector

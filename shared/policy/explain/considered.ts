@@ -13,9 +13,18 @@ export const Considered = z.strictObject({
     .nullable()
     .describe('the domain pattern that matches, or allAcceptedDomains; null when the sender has no domain'),
   outcome: z
-    .enum(['Decides', 'Reports', 'Grants', 'Outranked', 'NotIdentified', 'NotApplicable', 'Disabled'])
+    .enum([
+      'Decides',
+      'Waived',
+      'Reports',
+      'Grants',
+      'Outranked',
+      'NotIdentified',
+      'NotApplicable',
+      'Disabled',
+    ])
     .describe(
-      "Decides: its requirements are enforced. Reports: they are only recorded. Grants: it identifies the client as the organisation's own server. Outranked: another connector takes precedence. NotIdentified: it does not identify the client",
+      "Decides: its requirements are enforced. Waived: an administrator released the message despite its violation. Reports: they are only recorded. Grants: it identifies the client as the organisation's own server. Outranked: another connector takes precedence. NotIdentified: it does not identify the client",
     ),
   why: z.string().describe('a sentence for the administrator'),
 })

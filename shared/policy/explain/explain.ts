@@ -15,7 +15,14 @@ import {
 import { domainOf } from '../../mail/address.ts'
 import { reply } from '../../mail/reply.ts'
 import { admitRecipient } from '../admit-recipient.ts'
-import { evaluate, inboundByRecipient, type Settings, sessionOf, type Verdict } from '../evaluate.ts'
+import {
+  evaluate,
+  inboundByRecipient,
+  type Settings,
+  sessionOf,
+  type Verdict,
+  waiverText,
+} from '../evaluate.ts'
 import type { InboundEvaluation } from '../inbound.ts'
 import { bestPattern } from '../order.ts'
 import { resolvePostmaster } from '../postmaster.ts'
@@ -153,7 +160,7 @@ const dmarcWarnings = ({ partner, reportOnlyPartner, attributedTo }: InboundEval
 const isForAllSenders = ({ senderDomains }: InboundConnector, domain: string | null): boolean =>
   bestPattern(senderDomains, domain) === '*'
 
-type ExplainedVerdict = Pick<Verdict, 'recipient' | 'reason' | 'lowered'>
+type ExplainedVerdict = Pick<Verdict, 'recipient' | 'reason' | 'lowered' | 'waiver'>
 
 /** Explains the verdicts of one message: for each recipient the connectors considered, inbound ones first. */
 export function createExplainer(
@@ -161,11 +168,27 @@ export function createExplainer(
   message: Message,
 ): (verdict: ExplainedVerdict) => Considered[] {
   const inboundFor = inboundByRecipient(snapshot, message)
-  return (verdict) => [
-    ...inboundConsideredFor(snapshot, message, inboundFor(verdict.recipient.address), maxConnectorsInTrace),
-    ...outboundConsideredFor(snapshot, verdict, maxConnectorsInTrace),
-  ]
+  return (verdict) => {
+    const evaluation = inboundFor(verdict.recipient.address)
+    const inbound = inboundConsideredFor(snapshot, message, evaluation, maxConnectorsInTrace)
+    return [
+      ...withWaiver(inbound, evaluation, verdict),
+      ...outboundConsideredFor(snapshot, verdict, maxConnectorsInTrace),
+    ]
+  }
 }
+
+/** A waived connector does not decide, although its requirement is not met. */
+const withWaiver = (
+  considered: readonly Considered[],
+  { violation }: InboundEvaluation,
+  { waiver }: ExplainedVerdict,
+): Considered[] =>
+  considered.map((each) =>
+    waiver && each.connector === violation?.connector.id
+      ? { ...each, outcome: 'Waived', why: `${each.why} ${waiverText(waiver)}` }
+      : each,
+  )
 
 function inboundConsideredFor(
   snapshot: Snapshot,

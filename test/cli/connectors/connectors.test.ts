@@ -665,7 +665,7 @@ describe('`connectors apply` while mail waits under a connector that it lowers',
     const { status, err } = await apply(changed)
     assert.deepEqual(
       [status, err, writes()],
-      [1, `mailflow: ${question}; give --waiting hold, return or release. Nothing was written\n`, []],
+      [1, `mailflow: ${question}; give --waiting hold or return. Nothing was written\n`, []],
     )
   })
 
@@ -682,12 +682,7 @@ describe('`connectors apply` while mail waits under a connector that it lowers',
     const { status } = await onTerminal(changed, 'hold', questions)
     assert.deepEqual(
       [status, questions],
-      [
-        0,
-        [
-          `${question}.\nhold (it keeps its requirement), return (it bounces now) or release (it leaves with the changed connectors)? `,
-        ],
-      ],
+      [0, [`${question}.\nhold (it keeps its requirement) or return (it bounces now)? `]],
     )
     assert.deepEqual(writes(), [`PUT /outbound-connectors/${id}?waiting=hold`])
     assert.deepEqual(requested(), [])
@@ -697,22 +692,19 @@ describe('`connectors apply` while mail waits under a connector that it lowers',
     const { status, err } = await onTerminal(changed, 'yes', [])
     assert.deepEqual(
       [status, err, writes()],
-      [1, 'mailflow: "yes" is not hold, return or release. Nothing was written\n', []],
+      [1, 'mailflow: "yes" is not hold or return. Nothing was written\n', []],
     )
   })
 
-  for (const choice of ['return', 'release'])
-    test(`with --waiting ${choice} requests this, and does not ask`, async () => {
-      const questions: string[] = []
-      const { status, out } = await onTerminal(changed, '', questions, '--waiting', choice)
-      assert.deepEqual([status, questions, requested()], [0, [], [address]])
-      assert.ok(
-        out.includes(
-          `outbound connector "To the bank": requested a ${choice} for 1 recipient of 1 message.\n`,
-        ),
-        out,
-      )
-    })
+  test('with --waiting return requests this, and does not ask', async () => {
+    const questions: string[] = []
+    const { status, out } = await onTerminal(changed, '', questions, '--waiting', 'return')
+    assert.deepEqual([status, questions, requested()], [0, [], [address]])
+    assert.ok(
+      out.includes('outbound connector "To the bank": requested a return for 1 recipient of 1 message.\n'),
+      out,
+    )
+  })
 
   test('removes a connector with --prune only after a choice, and requests the return', async () => {
     const refused = await apply(removed, '--prune')
@@ -738,17 +730,17 @@ describe('`connectors apply` while mail waits under a connector that it lowers',
     })
     const outboundOnly = changed.slice(changed.indexOf('outboundConnectors:'))
     const { out } = await mailflow(
-      ['connectors', 'apply', '-f', file(outboundOnly), '--waiting', 'release', '--yes'],
+      ['connectors', 'apply', '-f', file(outboundOnly), '--waiting', 'return', '--yes'],
       { env: { MAILFLOW_API: url } },
     )
     stop()
     const path = `/outbound-connectors/${id}`
     assert.deepEqual(requests, [
-      `PUT ${path}?waiting=release`,
-      `POST ${path}/release?cursor=c1`,
-      `POST ${path}/release?cursor=c2`,
+      `PUT ${path}?waiting=return`,
+      `POST ${path}/return?cursor=c1`,
+      `POST ${path}/return?cursor=c2`,
     ])
-    assert.match(out, /requested a release for 300 recipients of 180 messages/)
+    assert.match(out, /requested a return for 300 recipients of 180 messages/)
   })
 
   test('needs no choice when the change raises the requirement', async () => {
@@ -757,10 +749,10 @@ describe('`connectors apply` while mail waits under a connector that it lowers',
   })
 
   test('refuses another choice', async () => {
-    const { status, err } = await apply(changed, '--waiting', 'keep')
-    assert.deepEqual(
-      [status, err],
-      [2, 'mailflow: --waiting keep: not a choice; the choices are hold, return, release\n'],
-    )
+    for (const choice of ['keep', 'release']) {
+      const { status, err } = await apply(changed, '--waiting', choice)
+      const text = `mailflow: --waiting ${choice}: not a choice; the choices are hold, return\n`
+      assert.deepEqual([status, err], [2, text])
+    }
   })
 })

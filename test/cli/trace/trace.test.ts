@@ -671,108 +671,143 @@ describe('`explain`', () => {
   })
 })
 
-for (const [name, mark] of [
-  ['release', 'released'],
-  ['return', 'returned'],
-] as const)
-  describe(`\`messages ${name}\``, () => {
-    const requirement: KeptRequirement = {
-      connector: { id: connectorId, name: 'To the bank' },
-      route: 'Mx',
-      smartHosts: [],
-      tls: { ...opportunistic, level: 'DomainValidation', tlsDomain: 'mx.bank.example' },
-    }
+describe('`messages return`', () => {
+  const requirement: KeptRequirement = {
+    connector: { id: connectorId, name: 'To the bank' },
+    route: 'Mx',
+    smartHosts: [],
+    tls: { ...opportunistic, level: 'DomainValidation', tlsDomain: 'mx.bank.example' },
+  }
 
-    /** Records a message that waits under the connector and keeps its requirement. */
-    async function recordWaiting(): Promise<Message> {
-      const mail = await recordReceived(1, {}, {})
-      const store = new ContentAddressedStore(
-        api.database.documents,
-        api.database.messagesTable,
-        'requirement',
-        KeptRequirement,
-      )
-      const digest = await store.store(requirement, new Date(now), 90)
-      const verdict = verdictOf('a@bank.example', {
-        connectors: { inbound: null, outbound: connectorId },
-        lowered: ['tlsSettings'],
-      })
-      await trace.recordVerdict(mail, verdict, circumstances, 4_000_000_000, digest)
-      return mail
-    }
-
-    test(`requests a ${name} of the waiting recipients of a message, which its trace shows`, async () => {
-      const { id } = await recordWaiting()
-      assert.match(
-        (await api.mailflow('messages', id)).out,
-        /\n {2}Requires {3}keeps the requirement of connector "To the bank" from 2026-01-15 12:00:00.*: DomainValidation; the current connector lowers tlsSettings\n/,
-      )
-      const { status, out } = await api.mailflow('messages', name, id.toLowerCase(), '--yes')
-      assert.deepEqual([status, out], [0, `Requested a ${name} for a@bank.example.\n`])
-      const shown = (await api.mailflow('messages', id)).out
-      assert.match(
-        shown,
-        new RegExp(
-          `\\n  ${name === 'release' ? 'Released' : 'Returned'}   by arn:aws:iam::\\d{12}:user/administrator at `,
-        ),
-      )
-      assert.equal(shown.includes('keeps the requirement'), name === 'return')
+  /** Records a message that waits under the connector and keeps its requirement. */
+  async function recordWaiting(): Promise<Message> {
+    const mail = await recordReceived(1, {}, {})
+    const store = new ContentAddressedStore(
+      api.database.documents,
+      api.database.messagesTable,
+      'requirement',
+      KeptRequirement,
+    )
+    const digest = await store.store(requirement, new Date(now), 90)
+    const verdict = verdictOf('a@bank.example', {
+      connectors: { inbound: null, outbound: connectorId },
+      lowered: ['tlsSettings'],
     })
+    await trace.recordVerdict(mail, verdict, circumstances, 4_000_000_000, digest)
+    return mail
+  }
 
-    test('takes the id of a deleted connector', async () => {
-      const { id } = await recordWaiting()
-      const { status, out } = await api.mailflow(
-        ...['messages', name, '--connector', connectorId, '--json', '--yes'],
-      )
-      assert.equal(status, 0)
-      assert.deepEqual(JSON.parse(out)[0].messages > 0, true)
-      const [entry] = (await api.call(`GET /messages/${id}`)).body.recipients
-      assert.equal(typeof entry[mark], 'object')
-    })
-
-    test('ends with an error for a name that no outbound connector has', async () => {
-      const { status, err } = await api.mailflow('messages', name, '--connector', 'Nowhere')
-      assert.equal(status, 1)
-      assert.match(err, /^mailflow: no outbound connector "Nowhere"\n/)
-    })
-
-    test('asks first, and without a terminal needs --yes', async () => {
-      const { id } = await recordWaiting()
-      const questions: string[] = []
-      const { status, err } = await mailflow(['messages', name, id], {
-        env: { MAILFLOW_API: api.url },
-        async prompt(question) {
-          questions.push(question)
-          return 'no'
-        },
-      })
-      assert.deepEqual([status, err], [1, 'mailflow: "no" is not yes. Nothing was written\n'])
-      assert.match(
-        questions.join(),
-        name === 'return'
-          ? /^Bounce message \w{26}\? Type yes: $/
-          : /^Send message \w{26}, even if the current connectors require less than before\? Type yes: $/,
-      )
-      assert.match((await api.mailflow('messages', name, id)).err, /\? Without a terminal, give --yes\. /)
-      const [entry] = (await api.call(`GET /messages/${id}`)).body.recipients
-      assert.equal(entry[mark], null)
-    })
-
-    test('ends with an error when nothing waits', async () => {
-      const { id } = await recordReceived(1, {}, { 'a@bank.example': { action: 'Bounce', decidedBy: null } })
-      const { status, err } = await api.mailflow('messages', name, id, '--yes')
-      assert.equal(status, 1)
-      assert.match(
-        err,
-        new RegExp(`^mailflow: Conflict: No recipient is deferred, so there is nothing to ${name}\\.`),
-      )
-    })
-
-    test('rejects arguments with neither id nor --connector', async () => {
-      const { status, err } = await api.mailflow('messages', name)
-      assert.deepEqual(
-        [status, err.includes(`messages ${name} needs a message id, or --connector`)],
-        [2, true],
-      )
-    })
+  test(`requests a return of the waiting recipients of a message, which its trace shows`, async () => {
+    const { id } = await recordWaiting()
+    assert.match(
+      (await api.mailflow('messages', id)).out,
+      /\n {2}Requires {3}keeps the requirement of connector "To the bank" from 2026-01-15 12:00:00.*: DomainValidation; the current connector lowers tlsSettings\n/,
+    )
+    const { status, out } = await api.mailflow('messages', 'return', id.toLowerCase(), '--yes')
+    assert.deepEqual([status, out], [0, `Requested a return for a@bank.example.\n`])
+    const shown = (await api.mailflow('messages', id)).out
+    assert.match(shown, /\n {2}Returned {3}by arn:aws:iam::\d{12}:user\/administrator at /)
+    assert.ok(shown.includes('keeps the requirement'))
   })
+
+  test('takes the id of a deleted connector', async () => {
+    const { id } = await recordWaiting()
+    const { status, out } = await api.mailflow(
+      ...['messages', 'return', '--connector', connectorId, '--json', '--yes'],
+    )
+    assert.equal(status, 0)
+    assert.deepEqual(JSON.parse(out)[0].messages > 0, true)
+    const [entry] = (await api.call(`GET /messages/${id}`)).body.recipients
+    assert.equal(typeof entry.returned, 'object')
+  })
+
+  test('ends with an error for a name that no outbound connector has', async () => {
+    const { status, err } = await api.mailflow('messages', 'return', '--connector', 'Nowhere')
+    assert.equal(status, 1)
+    assert.match(err, /^mailflow: no outbound connector "Nowhere"\n/)
+  })
+
+  test('asks first, and without a terminal needs --yes', async () => {
+    const { id } = await recordWaiting()
+    const questions: string[] = []
+    const { status, err } = await mailflow(['messages', 'return', id], {
+      env: { MAILFLOW_API: api.url },
+      async prompt(question) {
+        questions.push(question)
+        return 'no'
+      },
+    })
+    assert.deepEqual([status, err], [1, 'mailflow: "no" is not yes. Nothing was written\n'])
+    assert.match(questions.join(), /^Bounce message \w{26}\? Type yes: $/)
+    assert.match((await api.mailflow('messages', 'return', id)).err, /\? Without a terminal, give --yes\. /)
+    const [entry] = (await api.call(`GET /messages/${id}`)).body.recipients
+    assert.equal(entry.returned, null)
+  })
+
+  test('ends with an error when nothing waits', async () => {
+    const { id } = await recordReceived(1, {}, { 'a@bank.example': { action: 'Bounce', decidedBy: null } })
+    const { status, err } = await api.mailflow('messages', 'return', id, '--yes')
+    assert.equal(status, 1)
+    assert.match(err, /^mailflow: Conflict: No recipient is deferred, so there is nothing to return\./)
+  })
+
+  test('rejects arguments with neither id nor --connector', async () => {
+    const { status, err } = await api.mailflow('messages', 'return')
+    assert.deepEqual([status, err.includes(`messages return needs a message id, or --connector`)], [2, true])
+  })
+})
+
+describe('`messages release`', () => {
+  const because = ['--because', 'the bank called: it is on its way']
+  const held: Partial<Verdict> = {
+    reason: 'InboundTlsRequired',
+    connectors: { inbound: connectorId, outbound: null },
+  }
+
+  test('requests a release of the held recipients of a message, which its trace shows with the reason', async () => {
+    const { id } = await recordReceived(1, {}, { 'a@bank.example': held, 'b@bank.example': {} })
+    const { status, out } = await api.mailflow('messages', 'release', id.toLowerCase(), ...because, '--yes')
+    assert.deepEqual([status, out], [0, 'Requested a release for a@bank.example.\n'])
+    assert.match(
+      (await api.mailflow('messages', id)).out,
+      /\n {2}Released {3}by arn:aws:iam::\d{12}:user\/administrator at 2026-02-03 12:00:00Z\n {13}the bank called: it is on its way\n/,
+    )
+  })
+
+  test('asks first, and without a terminal needs --yes', async () => {
+    const { id } = await recordReceived(1, {}, { 'a@bank.example': held })
+    const questions: string[] = []
+    const { status, err } = await mailflow(['messages', 'release', id, ...because], {
+      env: { MAILFLOW_API: api.url },
+      async prompt(question) {
+        questions.push(question)
+        return 'no'
+      },
+    })
+    assert.deepEqual(
+      [status, err, questions],
+      [
+        1,
+        'mailflow: "no" is not yes. Nothing was written\n',
+        [`Deliver message ${id} despite its violation? Type yes: `],
+      ],
+    )
+    const without = await api.mailflow('messages', 'release', id, ...because)
+    assert.match(without.err, /\? Without a terminal, give --yes\. /)
+    assert.equal((await api.call(`GET /messages/${id}`)).body.recipients[0].released, null)
+  })
+
+  test('ends with an error when no inbound connector holds the message', async () => {
+    const { id } = await recordReceived(1, {}, { 'a@bank.example': {} })
+    const { status, err } = await api.mailflow('messages', 'release', id, ...because, '--yes')
+    assert.equal(status, 1)
+    assert.match(err, /^mailflow: Conflict: No inbound connector holds it, so there is nothing to release\./)
+  })
+
+  for (const args of [[], ['--because', '  ']])
+    test(`needs a reason: ${JSON.stringify(args)}`, async () => {
+      const { status, err } = await api.mailflow('messages', 'release', connectorId, ...args)
+      assert.equal(status, 2)
+      assert.match(err, /^mailflow: messages release needs --because TEXT\n/)
+    })
+})

@@ -2,17 +2,17 @@ import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { encodeTime } from 'ulid'
 import { requestForConnector } from '../../../functions/connector-api/mail-selection.ts'
-import { retryNow } from '../../../functions/connector-api/waiting-mail.ts'
 import { EvaluationJob } from '../../../shared/contract/jobs.ts'
 import type { Message } from '../../../shared/contract/message.ts'
-import { History, type HistoryPosition } from '../../../shared/messages/history.ts'
+import { History } from '../../../shared/messages/history.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
+import { WaitingList, type WaitingPosition } from '../../../shared/messages/waiting-list.ts'
 import { relayDeniedReply } from '../../../shared/policy/admit-recipient.ts'
 import type { Verdict } from '../../../shared/policy/evaluate.ts'
 import { createTestApi } from '../../support/api-client.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { attempt, circumstances, message, recipient } from '../../support/fixtures.ts'
-import { recordingQueue } from '../../support/queue.ts'
+import { recordingEvents, recordingQueue } from '../../support/queue.ts'
 
 let database: TestDynamoDb
 let api: ReturnType<typeof createTestApi>
@@ -186,26 +186,34 @@ for (const { kind, other, input } of kinds)
       await recordInTrace(73, { 'h@ours.example': decidedBy(id) })
     })
 
-    test('sends jobs for the deferred recipients of the last two days to which the connector applies', async () => {
+    test('sends jobs for the deferred recipients to which the connector applies, and events first', async () => {
+      api.events.take()
       const { status, body } = await api.call(`POST ${path}`)
-      assert.deepEqual([status, body], [202, { requested: 4, messages: 3, nextCursor: null }])
+      assert.deepEqual([status, body], [202, { requested: 5, messages: 4, nextCursor: null }])
       const sentJobs = jobs()
       assert.deepEqual(addresses(sentJobs), [
         'a@ours.example',
         'e@ours.example',
         'f@ours.example',
         'g@ours.example',
+        'h@ours.example',
       ])
       assert(sentJobs.every(({ retry }) => retry))
+      assert.deepEqual(
+        api.events.take().map(({ kind: event, request, recipient: to }) => [event, request, to]),
+        ['a', 'e', 'f', 'g', 'h'].map((name) => ['Requested', 'Retry', `${name}@ours.example`]),
+      )
     })
 
     test('continues at the position of ?cursor', async () => {
-      const day = '2026-02-03'
       const before = encodeTime(now - 12 * 3_600_000, 10).padEnd(26, '0')
-      const cursor = Buffer.from(JSON.stringify({ day, before })).toString('base64url')
+      const cursor = Buffer.from(JSON.stringify({ before })).toString('base64url')
       const { body } = await api.call(`POST ${path}?cursor=${cursor}`)
-      assert.deepEqual(body, { requested: 3, messages: 2, nextCursor: null })
-      assert.deepEqual(addresses(jobs()), ['e@ours.example', 'f@ours.example', 'g@ours.example'])
+      assert.deepEqual(body, { requested: 4, messages: 3, nextCursor: null })
+      assert.deepEqual(
+        addresses(jobs()),
+        ['e', 'f', 'g', 'h'].map((name) => `${name}@ours.example`),
+      )
     })
 
     const wrong = [
@@ -227,6 +235,13 @@ for (const { kind, other, input } of kinds)
 
 describe('requestForConnector', () => {
   const evaluation = recordingQueue<EvaluationJob>()
+  const retry = { kind: 'Retry', at: new Date(now).toISOString(), by: 'ann' } as const
+  const dependencies = () => ({
+    history: new History(database.documents, database.messagesTable),
+    waiting: new WaitingList(database.documents, database.messagesTable),
+    events: recordingEvents(),
+    ...{ trace, evaluation, now: () => now },
+  })
   const connector = '01KGH3Z00000000000000000ZZ'
   const decider = { direction: 'inbound', id: connector } as const
   const byConnector = { connectors: { inbound: connector, outbound: null } }
@@ -237,35 +252,37 @@ describe('requestForConnector', () => {
   })
 
   test('stops when its time is over; repeated calls together request each recipient once', async () => {
-    const history = new History(database.documents, database.messagesTable, 10)
     const calls: number[] = []
-    let from: HistoryPosition | null = null
+    let from: WaitingPosition | null = null
     do {
       let clock = now
       // The time is over after five readings of the clock.
-      const shortOfTime = { history, evaluation, now: () => (clock += 2_000) }
+      const shortOfTime = { ...dependencies(), now: () => (clock += 4_000) }
       const result: Awaited<ReturnType<typeof requestForConnector>> = await requestForConnector(
         decider,
         from,
-        retryNow,
+        retry,
         shortOfTime,
       )
       calls.push(result.recipients)
       from = result.next
     } while (from !== null)
-    assert(calls.length > 2, `${calls}`)
+    assert(calls.length > 1, `${calls}`)
     assert.deepEqual(addresses(evaluation.take().map(({ job }) => job)), allRecipients)
   })
 
   test('stops within a search when its time is over, and returns the position of the last message', async () => {
-    const position = (n: number) => ({ day: '2026-02-03', before: String(200 - n).padStart(26, '0') })
+    const position = (n: number) => ({ before: String(200 - n).padStart(26, '0') })
     let clock = now
     const read: string[] = []
-    const history = {
+    const waiting = {
       find: async () => ({
         messages: Array.from({ length: 200 }, (_, n) => ({ id: String(n), position: position(n) })),
         next: null,
       }),
+    }
+    const history = {
+      find: () => assert.fail(),
       // Messages with many recipients take long.
       async messageWithRecipients(id: string) {
         read.push(id)
@@ -273,24 +290,22 @@ describe('requestForConnector', () => {
         return null
       },
     }
-    const dependencies = { history, evaluation, now: () => clock }
-    const { next } = await requestForConnector(decider, null, retryNow, dependencies)
+    const { next } = await requestForConnector(decider, null, retry, {
+      ...dependencies(),
+      ...{ waiting, history, now: () => clock },
+    })
     assert.deepEqual([read.length, read.at(-1), next], [40, '39', position(39)])
   })
 
   test('reads the state of each recipient from the table, because the index may be stale', async () => {
-    const stored = new History(database.documents, database.messagesTable)
     const { id } = await recordInTrace(1, {
       'settled@ours.example': byConnector,
       'waiting@ours.example': byConnector,
     })
     await trace.recordDelivered(id, 'settled@ours.example', attempt({ outcome: 'Delivered' }), 4_000_000_000)
-    const history = {
-      find: async () => ({ messages: [{ id, position: { day: '2026-02-03', before: id } }], next: null }),
-      messageWithRecipients: (messageId: string) => stored.messageWithRecipients(messageId),
-    }
-    const result = await requestForConnector(decider, null, retryNow, { history, evaluation, now: () => now })
-    assert.deepEqual(result, { recipients: 1, messages: 1, next: null })
+    const waiting = { find: async () => ({ messages: [{ id, position: { before: id } }], next: null }) }
+    const result = await requestForConnector(decider, null, retry, { ...dependencies(), waiting })
+    assert.deepEqual(result, { recipients: 1, messages: 1, skipped: [], next: null })
     assert.deepEqual(addresses(evaluation.take().map(({ job }) => job)), ['waiting@ours.example'])
   })
 })

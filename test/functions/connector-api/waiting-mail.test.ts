@@ -1,4 +1,4 @@
-/** An administrator releases or returns waiting mail, and changes the connector under which it waits. */
+/** An administrator releases or returns waiting mail, or changes the connector under which it waits. */
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { GetCommand } from '@aws-sdk/lib-dynamodb'
@@ -100,39 +100,109 @@ async function stored(id: string, address = 'b@northwind.example') {
 
 const jobs = () => api.evaluation.take().map(({ job }) => EvaluationJob.parse(job))
 
+const heldBy = (inbound: string): Partial<Verdict> => ({
+  reason: 'InboundTlsRequired',
+  connectors: { inbound, outbound: null },
+  recipient: recipient({ address: 'b@northwind.example' }),
+})
+const holding = '01KGH3Z00000000000000000HH'
+
 describe('POST /messages/{id}/release', () => {
-  test('removes the requirement, records time and caller, and sends a job for the waiting recipients', async () => {
-    const id = await waiting(await connector(), ['b@northwind.example', 'c@northwind.example'])
-    await trace.recordDelivered(id, 'c@northwind.example', attempt({ outcome: 'Delivered' }), 4_000_000_000)
-    const { status, body } = await api.call(`POST /messages/${id}/release`, { authorizer })
+  const json = { reason: 'the bank called' }
+
+  test('records time, caller and reason, and sends an event and a job for the held recipients', async () => {
+    const id = await waiting(await connector(), ['b@northwind.example'], heldBy(holding))
+    api.events.take()
+    const { status, body } = await api.call(`POST /messages/${id}/release`, { authorizer, json })
     assert.deepEqual([status, body], [202, { requested: 1, recipients: ['b@northwind.example'] }])
-    const { requirement, released } = await stored(id)
-    assert.deepEqual([requirement, released], [undefined, { at, by }])
+    const { requirement, waived } = await stored(id)
+    assert.deepEqual([typeof requirement, waived], ['object', { at, by, ...json }])
     assert.deepEqual(
       jobs().map(({ retry, recipients }) => [retry, recipients.map(({ address }) => address)]),
       [[true, ['b@northwind.example']]],
     )
+    assert.deepEqual(
+      api.events.take().map(({ id: _, softwareVersion: _v, ...event }) => event),
+      [
+        {
+          at,
+          kind: 'Requested',
+          messageId: id,
+          direction: 'Incoming',
+          sender: 'a@elsewhere.example',
+          senderDomain: 'elsewhere.example',
+          recipient: 'b@northwind.example',
+          recipientDomain: 'northwind.example',
+          partner: 'elsewhere.example',
+          clientIp: '192.0.2.1',
+          size: 1000,
+          inboundConnector: holding,
+          actor: by,
+          request: 'Release',
+          comment: 'the bank called',
+        },
+      ],
+    )
     const entry = (await api.call(`GET /messages/${id}`)).body.recipients[0]
-    assert.deepEqual([entry.requirement, entry.released, entry.returned], [null, { at, by }, null])
+    assert.deepEqual(
+      [entry.requirement.level, entry.released, entry.returned, entry.dropped],
+      ['DomainValidation', { at, by, ...json }, null, null],
+    )
   })
 
   test('is refused without an authorizer, so that each release names its caller', async () => {
-    const id = await waiting(await connector())
-    const { status } = await api.call(`POST /messages/${id}/release`, { authorizer: null })
+    const id = await waiting(await connector(), undefined, heldBy(holding))
+    const { status } = await api.call(`POST /messages/${id}/release`, { authorizer: null, json })
     assert.equal(status, 403)
-    assert.equal((await stored(id)).released, undefined)
+    assert.equal((await stored(id)).waived, undefined)
   })
 
-  test('gets 409 when the waiting recipients keep no requirement', async () => {
-    const id = await waiting(null)
-    const { status, body } = await api.call(`POST /messages/${id}/release`)
+  const wrongBodies: [name: string, body: object, status: number][] = [
+    ['no body', {}, 400],
+    ['no reason', { json: {} }, 422],
+    ['an empty reason', { json: { reason: ' ' } }, 422],
+    ['a reason of 501 characters', { json: { reason: 'x'.repeat(501) } }, 422],
+    ['an invisible character in the reason', { json: { reason: 'a\u202Eb' } }, 422],
+    ['another field', { json: { ...json, force: true } }, 422],
+  ]
+  for (const [name, body, expected] of wrongBodies)
+    test(`gets ${expected} with ${name}`, async () => {
+      const id = await waiting(null, undefined, heldBy(holding))
+      assert.equal((await api.call(`POST /messages/${id}/release`, body)).status, expected)
+      assert.deepEqual([(await stored(id)).waived, jobs()], [undefined, []])
+    })
+
+  test('gets 409 when no inbound connector holds the mail: what outbound connectors require is not released', async () => {
+    const id = await waiting(await connector())
+    const { status, body } = await api.call(`POST /messages/${id}/release`, { json })
     assert.equal(status, 409)
-    assert.match(body.detail, /No deferred recipient keeps a requirement/)
-    assert.deepEqual(jobs(), [])
+    assert.match(body.detail, /^No inbound connector holds it/)
+    assert.deepEqual([jobs(), (await stored(id)).waived], [[], undefined])
+  })
+
+  test('gets 409 for a settled recipient', async () => {
+    const id = await waiting(null, undefined, heldBy(holding))
+    await trace.recordDelivered(id, 'b@northwind.example', attempt({ outcome: 'Delivered' }), 4_000_000_000)
+    const { status, body } = await api.call(`POST /messages/${id}/release`, { json })
+    assert.deepEqual(
+      [status, body.detail, body.errors],
+      [
+        409,
+        'No recipient is deferred, so there is nothing to release.',
+        [{ path: 'b@northwind.example', message: 'is Delivered' }],
+      ],
+    )
   })
 
   test('gets 404 for an unknown message', async () => {
-    assert.equal((await api.call('POST /messages/01ARZ3NDEKTSV4RRFFQ69G5FAV/release')).status, 404)
+    assert.equal((await api.call('POST /messages/01ARZ3NDEKTSV4RRFFQ69G5FAV/release', { json })).status, 404)
+  })
+
+  test('that fails because an event cannot be sent has recorded nothing', async () => {
+    const id = await waiting(null, undefined, heldBy(holding))
+    api.events.failOnce()
+    assert.equal((await api.call(`POST /messages/${id}/release`, { json })).status, 500)
+    assert.deepEqual([jobs(), (await stored(id)).waived], [[], undefined])
   })
 })
 
@@ -158,37 +228,33 @@ describe('POST /messages/{id}/return', () => {
   })
 })
 
-for (const [name, mark] of [
-  ['release', 'released'],
-  ['return', 'returned'],
-] as const)
-  describe(`POST /outbound-connectors/{id}/${name}`, () => {
-    test('requests it for the waiting mail of the connector only, also after its deletion', async () => {
-      const [one, other] = [await connector(), await connector()]
-      const [first, second] = [await waiting(one), await waiting(one)]
-      const otherId = await waiting(other)
-      const path = `/outbound-connectors/${one.id}`
-      await api.call(`DELETE ${path}?waiting=hold`, { headers: { 'if-match': '*' } })
-      const { status, body } = await api.call(`POST ${path}/${name}`, { authorizer })
-      assert.deepEqual([status, body], [202, { requested: 2, messages: 2, nextCursor: null }])
-      for (const id of [first, second]) assert.deepEqual((await stored(id))[mark], { at, by })
-      assert.equal((await stored(otherId))[mark], undefined)
-      assert.equal(jobs().length, 2)
-    })
-
-    test('does not take the id of an inbound connector', async () => {
-      const id = await waiting(await connector(), ['b@northwind.example'], {
-        connectors: { inbound: '01KGH3Z00000000000000000AA', outbound: null },
-      })
-      const { body } = await api.call(`POST /outbound-connectors/01KGH3Z00000000000000000AA/${name}`)
-      assert.deepEqual(body, { requested: 0, messages: 0, nextCursor: null })
-      assert.equal((await stored(id))[mark], undefined)
-    })
-
-    test('gets 404 for an id that is not one', async () => {
-      assert.equal((await api.call(`POST /outbound-connectors/x/${name}`)).status, 404)
-    })
+describe('POST /outbound-connectors/{id}/return', () => {
+  test('requests it for the waiting mail of the connector only, also after its deletion', async () => {
+    const [one, other] = [await connector(), await connector()]
+    const [first, second] = [await waiting(one), await waiting(one)]
+    const otherId = await waiting(other)
+    const path = `/outbound-connectors/${one.id}`
+    await api.call(`DELETE ${path}?waiting=hold`, { headers: { 'if-match': '*' } })
+    const { status, body } = await api.call(`POST ${path}/return`, { authorizer })
+    assert.deepEqual([status, body], [202, { requested: 2, messages: 2, nextCursor: null }])
+    for (const id of [first, second]) assert.deepEqual((await stored(id)).returned, { at, by })
+    assert.equal((await stored(otherId)).returned, undefined)
+    assert.equal(jobs().length, 2)
   })
+
+  test('does not take the id of an inbound connector', async () => {
+    const id = await waiting(await connector(), ['b@northwind.example'], {
+      connectors: { inbound: '01KGH3Z00000000000000000AA', outbound: null },
+    })
+    const { body } = await api.call(`POST /outbound-connectors/01KGH3Z00000000000000000AA/return`)
+    assert.deepEqual(body, { requested: 0, messages: 0, nextCursor: null })
+    assert.equal((await stored(id)).returned, undefined)
+  })
+
+  test('gets 404 for an id that is not one', async () => {
+    assert.equal((await api.call(`POST /outbound-connectors/x/return`)).status, 404)
+  })
+})
 
 describe('a change of an outbound connector while mail waits', () => {
   const headers = { 'if-match': '"1"' }
@@ -253,8 +319,8 @@ describe('a change of an outbound connector while mail waits', () => {
     const id = await waiting(lowered)
     const { status, body } = await put(lowered, '?waiting=hold', weaker)
     assert.deepEqual([status, body.waiting, await isChanged(lowered)], [200, undefined, true])
-    const { requirement, released, returned } = await stored(id)
-    assert.deepEqual([typeof requirement, released, returned], ['object', undefined, undefined])
+    const { requirement, returned } = await stored(id)
+    assert.deepEqual([typeof requirement, returned], ['object', undefined])
     assert.deepEqual(jobs(), [])
     const entry = (await api.call(`GET /messages/${id}`)).body.recipients[0]
     const { connector: keptFrom, level, tlsDomain } = entry.requirement
@@ -264,33 +330,29 @@ describe('a change of an outbound connector while mail waits', () => {
     )
   })
 
-  for (const [choice, mark] of [
-    ['release', 'released'],
-    ['return', 'returned'],
-  ] as const) {
-    test(`with ${choice} requests this for the mail after the change`, async () => {
-      const lowered = await connector()
-      const id = await waiting(lowered)
-      const { status, body } = await put(lowered, `?waiting=${choice}`, weaker)
-      assert.deepEqual([status, body.waiting], [200, { requested: 1, messages: 1, nextCursor: null }])
-      assert.deepEqual((await stored(id))[mark], { at, by })
-      assert.equal(jobs().length, 1)
-    })
+  test(`with return requests this for the mail after the change`, async () => {
+    const lowered = await connector()
+    const id = await waiting(lowered)
+    const { status, body } = await put(lowered, '?waiting=return', weaker)
+    assert.deepEqual([status, body.waiting], [200, { requested: 1, messages: 1, nextCursor: null }])
+    assert.deepEqual((await stored(id)).returned, { at, by })
+    assert.equal(jobs().length, 1)
+  })
 
-    test(`that deletes it with ${choice} requests this for the mail`, async () => {
-      const lowered = await connector()
-      const id = await waiting(lowered)
-      const target = `DELETE /outbound-connectors/${lowered.id}?waiting=${choice}`
-      const { status, body } = await api.call(target, { headers, authorizer })
-      assert.deepEqual([status, body], [200, { requested: 1, messages: 1, nextCursor: null }])
-      assert.deepEqual((await stored(id))[mark], { at, by })
-      assert.equal((await api.call(`GET /outbound-connectors/${lowered.id}`)).status, 404)
-    })
-  }
+  test(`that deletes it with return requests this for the mail`, async () => {
+    const lowered = await connector()
+    const id = await waiting(lowered)
+    const target = `DELETE /outbound-connectors/${lowered.id}?waiting=return`
+    const { status, body } = await api.call(target, { headers, authorizer })
+    assert.deepEqual([status, body], [200, { requested: 1, messages: 1, nextCursor: null }])
+    assert.deepEqual((await stored(id)).returned, { at, by })
+    assert.equal((await api.call(`GET /outbound-connectors/${lowered.id}`)).status, 404)
+  })
 
   test('gets 400 for another choice, and for a choice at an inbound connector', async () => {
     const changed = await connector()
-    assert.equal((await put(changed, '?waiting=keep', {})).status, 400)
+    for (const choice of ['keep', 'release'])
+      assert.equal((await put(changed, `?waiting=${choice}`, {})).status, 400)
     const json = { name: 'In', connectorType: 'Partner', senderDomains: ['contoso.example'] }
     const { body } = await api.call('POST /inbound-connectors', { json })
     const target = `DELETE /inbound-connectors/${body.id}?waiting=hold`
@@ -300,7 +362,7 @@ describe('a change of an outbound connector while mail waits', () => {
 
 describe('the count of waiting mail when the time is over before the end of the search', () => {
   const forced = outbound({ tlsSettings: 'EncryptionOnly' })
-  const position = { day: '2026-02-03', before: '01KGH3Z0000000000000000000' }
+  const position = { before: '01KGH3Z0000000000000000000' }
 
   for (const [title, found, detail] of [
     ['is a minimum', 2, /^At least 2 messages wait /],
@@ -311,14 +373,14 @@ describe('the count of waiting mail when the time is over before the end of the 
       const change = waitingMailOfChange(
         { get: async () => forced },
         {
-          history: {
+          waiting: {
             find: async () => ({
               messages: Array(found).fill({ id: position.before, position }),
               next: position,
             }),
-            messageWithRecipients: async () => null,
           },
-          evaluation: api.evaluation,
+          history: { find: () => assert.fail(), messageWithRecipients: async () => null },
+          ...{ trace, evaluation: api.evaluation, events: api.events },
           // The time is over after one search.
           now: () => (clock += 10_000),
         },

@@ -136,7 +136,13 @@ describe('a delivery job', () => {
           message: job.message,
           recipients: [{ ...recipient({ address: 'b@partner.example' }), attempts: 1, lastAttempt: attempt }],
           notBefore: null,
-          attempted: { connector: null, connectorsVersion: 1, mode: 'Enforce', route: 'Mx' },
+          attempted: {
+            connector: null,
+            connectorsVersion: 1,
+            mode: 'Enforce',
+            route: 'Mx',
+            level: 'Opportunistic',
+          },
         },
       ],
     )
@@ -421,15 +427,16 @@ describe('a job whose request Amazon SES throttled', () => {
     assert.equal((await claimFirst(job, address)).kind, 'Claimed', 'its claim was released')
   })
 
-  it('gets a new decision when an administrator returned the message during the request', async () => {
-    const job = sesJob([address])
-    const Item = { ...recipientKey(job.message.id, address), state: 'Deferred', returned: {} }
-    await db.documents.send(new PutCommand({ TableName: db.messagesTable, Item }))
-    const { testWorker, delivery } = throttling()
-    const { returnedForDecision, returnedToQueue } = await deliverJob(job, testWorker)
-    assert.deepEqual([returnedForDecision, returnedToQueue, delivery.take()], [1, null, []])
-    assert.equal(testWorker.evaluation.take()[0]?.job.retry, true)
-  })
+  for (const request of ['returned', 'dropped'])
+    it(`gets a new decision when an administrator ${request} the message during the request`, async () => {
+      const job = sesJob([address])
+      const Item = { ...recipientKey(job.message.id, address), state: 'Deferred', [request]: {} }
+      await db.documents.send(new PutCommand({ TableName: db.messagesTable, Item }))
+      const { testWorker, delivery } = throttling()
+      const { returnedForDecision, returnedToQueue } = await deliverJob(job, testWorker)
+      assert.deepEqual([returnedForDecision, returnedToQueue, delivery.take()], [1, null, []])
+      assert.equal(testWorker.evaluation.take()[0]?.job.retry, true)
+    })
 
   it('is not sent by a worker that met the claim before its release, when connectors have changed', async () => {
     const job = sesJob([address])
@@ -604,6 +611,7 @@ describe('the events of a delivery job', () => {
       connectorsVersion: 1,
       mode: 'Enforce',
       route: 'Mx',
+      level: 'Opportunistic',
     })
   })
 

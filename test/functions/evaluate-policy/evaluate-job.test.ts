@@ -539,7 +539,10 @@ describe('the events of a job', () => {
     assert.deepEqual(ids(events), [decided(position(2)), decided('00000#')])
     await sendJobs()
     assert.deepEqual(ids((await evaluate(retry(3), minutesLater(3))).events), [decided(position(3))])
-    await trace.recordReturn(id, 'b@northwind.example', { at: minutesLater(4).toISOString(), by: 'ann' })
+    await trace.recordRequest(id, 'b@northwind.example', 'returned', {
+      at: minutesLater(4).toISOString(),
+      by: 'ann',
+    })
     assert.deepEqual(ids((await evaluate(retry(5), minutesLater(5))).events), [
       ['Bounced', eventId('Bounced', id, 'b@northwind.example')],
     ])
@@ -656,6 +659,63 @@ describe('the sender gets no failure DSN', () => {
   }
 })
 
+describe('dropped mail', () => {
+  const address = 'b@northwind.example'
+  const request = { at: minutesLater(1).toISOString(), by: 'ann', reason: 'spam' }
+  const failed = northwind({ lastAttempt: attempt() })
+  const retry = (id: string, each: Recipient) => ({ ...job(id, [each], minutesLater(1)), retry: true })
+
+  for (const [title, each] of [
+    ['bounces without a DSN', failed],
+    [
+      'bounces without a DSN also if the next hop refused it meanwhile',
+      northwind({ lastAttempt: attempt({ outcome: 'PermanentFailure' }) }),
+    ],
+  ] as const)
+    test(title, async () => {
+      const { run, evaluate, bounce, trace } = unit()
+      const id = nextId()
+      await run(job(id, [northwind()]), receivedAt)
+      await trace.recordRequest(id, address, 'dropped', request)
+      const { events, sendJobs } = await evaluate(retry(id, each), minutesLater(1))
+      await sendJobs()
+      const item = await stored(id, address)
+      assert.deepEqual(
+        [item?.state, item?.verdict.reason, bounce.sent],
+        ['Bounced', 'DroppedByAdministrator', []],
+      )
+      assert.deepEqual(
+        events.filter(({ kind }) => kind === 'Bounced').map(({ reason }) => reason),
+        ['DroppedByAdministrator'],
+      )
+    })
+
+  test('sends no DSN when a bounce that does not know of the drop comes first', async () => {
+    const { run, bounce, trace } = unit()
+    const id = nextId()
+    const first = { ...job(id, [northwind()]), message: authenticatedMessage({ id }) }
+    await run(first, receivedAt, snapshot({ outbound: [outbound()], acceptedDomains: ['northwind.example'] }))
+    await trace.recordRequest(id, address, 'dropped', request)
+    // The first job does not read the trace. Its repetition meets the bounce.
+    for (const _ of ['first', 'repeated']) await run(first, minutesLater(2))
+    assert.deepEqual([(await stored(id, address))?.verdict.reason, bounce.sent], ['RelayDenied', []])
+  })
+
+  test('stays delivered if an attempt under way has delivered it', async () => {
+    const { run, bounce, trace, claims } = unit()
+    const id = nextId()
+    await run(job(id, [northwind()]), receivedAt)
+    const key = { messageId: id, address, attempt: 1 }
+    const claim = { now: receivedAt, leaseMs: 360_000, expiresAt: 2_000_000_000, holder: 'worker' }
+    await claims.claim(key, claim)
+    await trace.recordRequest(id, address, 'dropped', request)
+    assert.deepEqual(await run(retry(id, northwind()), minutesLater(1)), [])
+    await claims.complete(key, 'worker', attempt({ outcome: 'Delivered' }), true)
+    assert.deepEqual(await run(retry(id, failed), minutesLater(2)), [])
+    assert.deepEqual([(await stored(id, address))?.state, bounce.sent], ['Delivered', []])
+  })
+})
+
 describe('a kept requirement', () => {
   const none = snapshot({})
   const encryption = connectors
@@ -768,29 +828,33 @@ describe('a kept requirement', () => {
     assert.deepEqual(later.delivery.sent, [])
   })
 
-  test('does not apply after a release; the current connectors then give the requirement to keep', async () => {
+  test('applies also after a release, and the item has the release', async () => {
     const { run, delivery, trace } = unit()
     const id = nextId()
     await run(job(id, [northwind()]), receivedAt, stricter)
-    const request = { at: receivedAt.toISOString(), by: 'arn:aws:iam::123456789012:user/ann' }
+    const request = {
+      at: receivedAt.toISOString(),
+      by: 'arn:aws:iam::123456789012:user/ann',
+      reason: 'a call',
+    }
     // The SDK repeats a write whose response was lost.
     for (const _ of ['first', 'repeated'])
-      assert.equal(await trace.recordRelease(id, 'b@northwind.example', request), true)
+      assert.equal(await trace.recordRequest(id, 'b@northwind.example', 'waived', request), true)
     await run(job(id, [failed], minutesLater(2)), minutesLater(2), encryption)
     const second = northwind({ lastAttempt: attempt({ number: 2 }) })
     await run(job(id, [second], minutesLater(10)), minutesLater(10), none)
-    assert.deepEqual(levels(delivery), ['CertificateValidation', 'EncryptionOnly', 'EncryptionOnly'])
-    assert.deepEqual((await stored(id, 'b@northwind.example'))?.released, request)
+    assert.deepEqual(levels(delivery), Array(3).fill('CertificateValidation'))
+    assert.deepEqual((await stored(id, 'b@northwind.example'))?.waived, request)
   })
 
-  test('is not removed from a settled recipient', async () => {
+  test('a settled recipient takes no request', async () => {
     const { run, trace } = unit()
     const id = nextId()
     await run(job(id, [northwind()]), receivedAt)
     await trace.recordDelivered(id, 'b@northwind.example', attempt({ outcome: 'Delivered' }), 4_000_000_000)
-    const request = { at: receivedAt.toISOString(), by: 'ann' }
-    assert.equal(await trace.recordRelease(id, 'b@northwind.example', request), false)
-    assert.equal(await trace.recordReturn(id, 'b@northwind.example', request), false)
+    const request = { at: receivedAt.toISOString(), by: 'ann', reason: 'a call' }
+    for (const attribute of ['waived', 'returned', 'dropped'] as const)
+      assert.equal(await trace.recordRequest(id, 'b@northwind.example', attribute, request), false)
   })
 
   test('keeps the content out of the DSN, also when the connector is gone, and when the first job comes again', async () => {
@@ -802,7 +866,8 @@ describe('a kept requirement', () => {
     const [returned, again] = [nextId(), nextId()]
     const first = (id: string): EvaluationJob => ({ ...job(id, [northwind()]), message: full(id) })
     await run(first(returned), receivedAt)
-    await trace.recordReturn(returned, 'b@northwind.example', { at: receivedAt.toISOString(), by: 'ann' })
+    const request = { at: receivedAt.toISOString(), by: 'ann' }
+    await trace.recordRequest(returned, 'b@northwind.example', 'returned', request)
     await run(
       { ...first(returned), notBefore: minutesLater(1).toISOString(), retry: true },
       minutesLater(1),

@@ -1,7 +1,7 @@
 /** An administrator's retry, from the trace through the decision to the attempt's claim. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { requestForMessage, retryNow } from '../../../functions/connector-api/waiting-mail.ts'
+import { requestForMessage } from '../../../functions/connector-api/waiting-mail.ts'
 import { type BounceJob, type DeliveryJob, EvaluationJob } from '../../../shared/contract/jobs.ts'
 import { AttemptClaims } from '../../../shared/messages/attempt-claims.ts'
 import { ContentAddressedStore } from '../../../shared/messages/content-addressed-store.ts'
@@ -21,7 +21,7 @@ import {
   recipient,
   snapshot,
 } from '../../support/fixtures.ts'
-import { normalPriority, recordingQueue } from '../../support/queue.ts'
+import { normalPriority, recordingEvents, recordingQueue } from '../../support/queue.ts'
 
 let database: TestDynamoDb
 before(async () => {
@@ -92,9 +92,12 @@ function deployment() {
       ),
     /** Sends the job that the API would send. @returns the job from the queue */
     async requestRetry(now: Date): Promise<EvaluationJob> {
-      await requestForMessage(id, retryNow, {
+      const request = { kind: 'Retry', at: now.toISOString(), by: 'ann' } as const
+      await requestForMessage(id, request, {
         history,
+        trace,
         evaluation: queues.evaluation,
+        events: recordingEvents(),
         now: () => now.getTime(),
       })
       return EvaluationJob.parse(JSON.parse(JSON.stringify(only(queues.evaluation))))

@@ -38,10 +38,12 @@ export interface Faults {
   changes: number
   /** An administrator requests a retry of the message. */
   retries: number
-  /** An administrator releases the message to the current connectors. */
+  /** An administrator releases the message. */
   releases: number
   /** An administrator returns the message. */
   returns: number
+  /** An administrator drops the message. */
+  drops: number
   /** Maximum difference in milliseconds between a worker's clock and the simulated time, in either direction. */
   skewMs: number
   /** The message expires soon. Next hops are mostly slow, and duplicates are delivered after a short time. */
@@ -101,11 +103,12 @@ export class SimulatedDeployment {
     for (let step = 0; step < maxSteps; step++) {
       await this.#waitUntilIdle()
       this.#retire()
-      const { changes, retries, releases, returns } = this.#settings.faults
+      const { changes, retries, releases, returns, drops } = this.#settings.faults
       if (step < maxStepsWithChanges && this.#random.happens(changes)) this.#changeConnectors()
       if (this.#retriesLeft > 0 && this.#random.happens(retries)) this.#administer('retry')
       if (this.#retriesLeft > 0 && this.#random.happens(releases)) this.#administer('release')
       if (this.#retriesLeft > 0 && this.#random.happens(returns)) this.#administer('return')
+      if (this.#retriesLeft > 0 && this.#random.happens(drops)) this.#administer('drop')
       if (!(await this.#proceed())) return
     }
     this.#logEvent('the run does not end')
@@ -213,7 +216,7 @@ export class SimulatedDeployment {
   }
 
   /**
-   * Requests a retry, a release or a return: now, at the time when the next job becomes visible, or at a random time.
+   * Requests a retry, a release, a return or a drop: now, at the time when the next job becomes visible, or at a random time.
    * Sometimes sends two requests for the same time.
    */
   #administer(unit: AdministratorUnit): void {
@@ -328,7 +331,7 @@ export class SimulatedDeployment {
 
 type AdministratorUnit = Exclude<Unit, 'evaluate' | 'authenticate' | 'deliver' | 'bounce'>
 const isAdministratorUnit = (unit: Unit): unit is AdministratorUnit =>
-  unit === 'retry' || unit === 'release' || unit === 'return'
+  unit === 'retry' || unit === 'release' || unit === 'return' || unit === 'drop'
 
 const results = [authenticated('none', 'elsewhere.example'), authenticated('temperror', null)]
 

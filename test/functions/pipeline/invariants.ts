@@ -3,7 +3,7 @@ import type { Recipient } from '../../../shared/contract/message.ts'
 import { maxFaults } from './deployment.ts'
 import { eventRules } from './events/event-rules.ts'
 import type { History } from './simulation.ts'
-import type { Notification, Transmission, Witness } from './witness.ts'
+import type { Notification, RecordedRequest, Transmission, Witness } from './witness.ts'
 
 interface RecipientCase {
   history: History
@@ -14,6 +14,7 @@ interface RecipientCase {
   failed: Notification[]
   delayed: Notification[]
   relayed: Notification[]
+  requests: RecordedRequest[]
 }
 
 /** Each rule is about one recipient of the message. */
@@ -31,24 +32,35 @@ const recipientRules: Record<string, (recipientCase: RecipientCase) => boolean> 
     transmissions.every(({ isAuthenticated }) => isAuthenticated),
   'nothing is transmitted after the sender got the failure DSN': ({ transmissions, failed }) =>
     transmissions.every(({ order }) => failed.every((notification) => order < notification.order)),
-  'nothing is transmitted with less than the first requirement before a release': ({
-    history: { isLoosened, witness, message },
-    recipient,
+  'nothing is transmitted with less than the first requirement, whatever an administrator requests': ({
+    history: { isLoosened, isAlwaysHeld },
     transmissions,
   }) =>
-    !isLoosened ||
-    transmissions.every(
-      (transmission) =>
-        hasFirstRequirement(transmission) ||
-        witness.releases.some(
-          ({ order, ...released }) =>
-            released.message === message.id &&
-            released.address === recipient.address &&
-            order < transmission.order,
-        ),
+    (!isLoosened || transmissions.every(hasFirstRequirement)) &&
+    (!isAlwaysHeld ||
+      transmissions.every(({ tls }) => tls.level === 'EncryptionOnly' && tls.mode === 'Enforce')),
+  'mail that a connector holds is transmitted only after a release': ({
+    history: { isAlwaysHeld },
+    transmissions,
+    requests,
+  }) =>
+    !isAlwaysHeld ||
+    transmissions.every((transmission) =>
+      requests.some(({ kind, order }) => kind === 'Release' && order < transmission.order),
     ),
-  'the sender gets a failure DSN when it requested one': ({ history, recipient, state, failed }) =>
-    failed.length > 0 === (state === 'Bounced' && requestsFailureDsn(history, recipient)),
+  'the sender gets a failure DSN when it requested one, unless an administrator dropped the message': ({
+    history,
+    recipient,
+    state,
+    failed,
+    requests,
+  }) =>
+    failed.length > 0 ===
+    (state === 'Bounced' &&
+      requestsFailureDsn(history, recipient) &&
+      requests.every(({ kind }) => kind !== 'Drop')),
+  'the event of each request of an administrator was sent before the request was recorded': ({ requests }) =>
+    requests.every(({ hasEvent }) => hasEvent),
   // When a recipient got two copies, one next hop may support DSN and the other not. Then both results are right.
   'the sender gets a success DSN when it requested one and no next hop sends it': ({
     history,
@@ -141,6 +153,7 @@ function caseOf(history: History, recipient: Recipient): RecipientCase {
     failed: results.filter(({ kind }) => kind === 'failed'),
     delayed: results.filter(({ kind }) => kind === 'delayed'),
     relayed: results.filter(({ kind }) => kind === 'relayed'),
+    requests: witness.requests.filter((each) => each.message === message.id && each.address === address),
   }
 }
 

@@ -136,6 +136,32 @@ export const modes: Record<string, Mode> = {
       deaths: 0.04,
       duplicates: 0.2,
     },
+  'while a connector holds the message, and an administrator releases it': { held: true, releases: 0.05 },
+  'while a connector holds the message, an administrator releases and drops, workers die, jobs come twice and requests are lost':
+    {
+      held: true,
+      releases: 0.03,
+      retries: 0.03,
+      drops: 0.005,
+      deaths: 0.03,
+      duplicates: 0.2,
+      failures: 0.02,
+    },
+  'while a connector holds the message, an administrator releases and returns, connectors change and jobs come twice':
+    {
+      held: true,
+      releases: 0.03,
+      returns: 0.005,
+      changes: 0.02,
+      duplicates: 0.2,
+    },
+  'when an administrator drops, workers die, jobs come twice and requests are lost': {
+    retries: 0.02,
+    drops: 0.02,
+    deaths: 0.04,
+    duplicates: 0.2,
+    failures: 0.01,
+  },
   'while the message expires, an administrator retries, workers die and jobs come twice': {
     expiresSoon: true,
     retries: 0.1,
@@ -157,20 +183,22 @@ export const modes: Record<string, Mode> = {
     mortalUnits: ['evaluate'],
     duplicates: 0.4,
   },
-  'when connectors are loosened, and an administrator retries, releases and returns': {
+  'when connectors are loosened, and an administrator retries, releases, returns and drops': {
     loosened: true,
     changes: 0.1,
     retries: 0.02,
     releases: 0.01,
     returns: 0.002,
+    drops: 0.002,
   },
-  'when connectors are loosened, an administrator retries, releases and returns, workers die and jobs come twice':
+  'when connectors are loosened, an administrator retries, releases, returns and drops, workers die and jobs come twice':
     {
       loosened: true,
       changes: 0.1,
       retries: 0.02,
       releases: 0.01,
       returns: 0.002,
+      drops: 0.002,
       deaths: 0.03,
       duplicates: 0.2,
     },
@@ -187,6 +215,7 @@ const noFaults: Faults = {
   retries: 0,
   releases: 0,
   returns: 0,
+  drops: 0,
   skewMs: 0,
   expiresSoon: false,
 }
@@ -194,6 +223,8 @@ const noFaults: Faults = {
 export interface History {
   /** Whether connectors were loosened after the first decision. */
   isLoosened: boolean
+  /** Whether a connector holds the message all the time. */
+  isAlwaysHeld: boolean
   message: Message
   recipients: Recipient[]
   witness: Witness
@@ -265,6 +296,8 @@ export async function simulate(
   await setup.run()
   return {
     isLoosened: loosened,
+    // The connector does not apply to the null reverse path.
+    isAlwaysHeld: held && faults.changes === 0 && sent.envelope.mailFrom !== '',
     message: sent,
     recipients,
     witness: setup.witness,

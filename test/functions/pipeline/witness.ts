@@ -1,5 +1,6 @@
 /** Records the effects of the pipeline: on next hops and on the sender, and the number of jobs. */
-import type { MailEvent } from '../../../shared/contract/events.ts'
+import assert from 'node:assert/strict'
+import { eventId, type MailEvent } from '../../../shared/contract/events.ts'
 import type { DeliveryJob, DsnKind, Route, TlsRequirement } from '../../../shared/contract/jobs.ts'
 import { type Command, operation } from '../../support/pipeline/table.ts'
 
@@ -38,6 +39,21 @@ export interface Notification {
   recordedOrder: number | null
 }
 
+export interface RecordedRequest {
+  order: number
+  message: string
+  address: string
+  kind: 'Release' | 'Return' | 'Drop'
+  /** Whether its event was sent before. */
+  hasEvent: boolean
+}
+
+const requestKinds: Readonly<Record<string, RecordedRequest['kind']>> = {
+  waived: 'Release',
+  returned: 'Return',
+  dropped: 'Drop',
+}
+
 export class Witness {
   readonly transmissions: Transmission[] = []
   readonly notifications: Notification[] = []
@@ -49,8 +65,8 @@ export class Witness {
   returnedForDecision = 0
   /** Recipients with a recorded verdict, as `ID ADDRESS`. */
   readonly decided = new Set<string>()
-  /** Recorded releases. */
-  readonly releases: { order: number; message: string; address: string }[] = []
+  /** Recorded requests of an administrator. */
+  readonly requests: RecordedRequest[] = []
   /** Attempts with the workers that claimed them and did not release them. */
   claims: { message: string; address: string; attempt: number; worker: string }[] = []
   /** The events of each request to the events queue, with the simulated time. */
@@ -103,13 +119,24 @@ export class Witness {
   #recipientWritten(message: string, address: string, { input }: Command, worker: string): void {
     const values = input.ExpressionAttributeValues ?? {}
     if (':detail' in values) this.decided.add(`${message} ${address}`)
-    if (':released' in values) this.releases.push({ order: ++this.#order, message, address })
+    if (':request' in values) this.#requested({ message, address }, input)
     const attempt = values[':attempt'] as number
     if (':leaseUntil' in values) this.claims.push({ message, address, attempt, worker })
     if (input.UpdateExpression === 'REMOVE holder, leaseUntil')
       this.#released({ message, address, attempt, worker })
     // evaluate-policy writes the result of another worker.
     if (':result' in values) this.#resultWritten({ message, address, attempt, worker })
+  }
+
+  #requested(
+    recipient: Pick<RecordedRequest, 'message' | 'address'>,
+    { UpdateExpression = '', ExpressionAttributeValues = {} }: Command['input'],
+  ): void {
+    const [, attribute = ''] = /^SET (\w+) = :request/.exec(UpdateExpression) ?? []
+    const { at, by } = ExpressionAttributeValues[':request'] as { at: string; by: string }
+    const kind = requestKinds[attribute] ?? assert.fail(`${attribute} is no request`)
+    const hasEvent = this.events.has(eventId('Requested', recipient.message, recipient.address, kind, at, by))
+    this.requests.push({ ...recipient, kind, order: ++this.#order, hasEvent })
   }
 
   #released(released: Witness['claims'][number]): void {

@@ -12,7 +12,9 @@ const queueVariables = [
   'BOUNCE',
 ].flatMap((queue) => [`${queue}_QUEUE_URL`, `${queue}_DEAD_LETTERS_URL`])
 const minimalEnvironment = {
-  ...Object.fromEntries(queueVariables.map((name) => [name, 'https://sqs.example/queue'])),
+  ...Object.fromEntries(
+    [...queueVariables, 'EVENTS_QUEUE_URL'].map((name) => [name, 'https://sqs.example/queue']),
+  ),
   CONNECTORS_TABLE: 'connectors',
   MESSAGES_TABLE: 'messages',
   TRANSPORT_TABLE: 'transport',

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { eventId, MailEvent } from '../../../shared/contract/events.ts'
+import type { AttemptContext } from '../../../shared/contract/jobs.ts'
 import { softwareVersion } from '../../../shared/contract/software-version.ts'
 import {
   acceptedEvent,
@@ -391,6 +392,26 @@ describe('the event of an attempt', () => {
       assertEvent(event, { ...common, ...columns })
       assert.deepEqual(more, [])
     })
+
+  test('has the level and the policies of the connector where another level was enforced', () => {
+    const rows: [Parameters<typeof attempt>[0], Partial<AttemptContext>, object][] = [
+      [{ policy: 'EncryptionOnly', policySource: 'Connector' }, { level: 'EncryptionOnly' }, {}],
+      [{}, { level: 'Opportunistic' }, {}],
+      [{}, {}, {}],
+      [{}, { level: 'DomainValidation' }, { connectorLevel: 'DomainValidation' }],
+      [
+        { policy: 'Dane', policySource: 'Connector' },
+        { level: 'Opportunistic', smtpDaneMode: 'Mandatory', mtaStsMode: 'None' },
+        { connectorLevel: 'Opportunistic', smtpDaneMode: 'Mandatory', mtaStsMode: 'None' },
+      ],
+    ]
+    for (const [fields, level, expected] of rows) {
+      const [event] = attemptEvents(mail, address, attempt(fields), { ...context, ...level })
+      const { connectorLevel, smtpDaneMode, mtaStsMode } = event ?? {}
+      const columns = { connectorLevel, smtpDaneMode, mtaStsMode }
+      assert.deepEqual(JSON.parse(JSON.stringify(columns)), expected)
+    }
+  })
 
   test('comes after an event for each worker that began it and wrote no result', () => {
     const events = attemptEvents(mail, address, attempt({ number: 2, lost: 2 }), context)

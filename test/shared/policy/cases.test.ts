@@ -115,7 +115,7 @@ function nameOf(connectors: Snapshot, id: string | null): string | null {
 
 function expectedInbound({ decidedBy, inbound = {} }: Case): string | null {
   if (decidedBy !== undefined) return decidedBy
-  return firstOf(inbound, ['Decides', 'Reports', 'Grants'])
+  return firstOf(inbound, ['Decides', 'Waived', 'Reports', 'Grants'])
 }
 
 const expectedOutbound = (row: Case): string | null =>

@@ -280,9 +280,11 @@ function questions(row: Case, connectors: Snapshot, verdict: Verdict): Record<st
   const expired = () => minutes >= (outbound?.expirationHours ?? 24) * 60
   return {
     refused: () => lastAttempt?.outcome === 'PermanentFailure',
+    dropped: () => row.earlier?.isDropped === true,
     returned: () => row.earlier?.isReturned === true,
     sender: () => !evaluation.unreadableSender,
     violated: () => evaluation.violation !== null,
+    released: () => row.earlier?.waiver != null,
     holds: () =>
       evaluation.violation?.connector.onViolation === 'Defer' ||
       evaluation.violation?.isUndetermined === true,

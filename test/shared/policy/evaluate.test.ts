@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { OutboundConnector } from '../../../shared/connectors/schema.ts'
-import { evaluate } from '../../../shared/policy/evaluate.ts'
+import { evaluate, noEarlierFacts } from '../../../shared/policy/evaluate.ts'
 import { type KeptRequirement, keptRequirementOf } from '../../../shared/policy/kept-requirement.ts'
 import {
   attempt,
@@ -107,7 +107,7 @@ for (const [name, connector, isKept, expected] of mandatoryRows)
       recipients: [
         { address, ...waiting, attempts: 1, lastAttempt: { ...noStartTls, policySource: 'Dane' } },
       ],
-      earlier: new Map([[address, { kept: isKept ? kept : null, isReleased: false, isReturned: false }]]),
+      earlier: new Map([[address, { ...noEarlierFacts, kept: isKept ? kept : null }]]),
       now: receivedAt,
     })
     assert.deepEqual([verdict?.action, verdict?.isPolicyMandatory === true], ['Defer', expected])

@@ -23,18 +23,10 @@ interface Case {
   of?: Partial<Message>
   connectors?: Parameters<typeof snapshot>[0]
   recipient?: Partial<Recipient>
-  isReleased?: boolean
 }
 
 /** Whether the DSN for mail to an accepted domain may return the content; null if the mail does not bounce. */
-function mayReturn({
-  ret = 'FULL',
-  envelope,
-  of,
-  connectors = {},
-  recipient: fields,
-  isReleased = false,
-}: Case): boolean | null {
+function mayReturn({ ret = 'FULL', envelope, of, connectors = {}, recipient: fields }: Case): boolean | null {
   const base = message()
   const mail: Message = {
     ...base,
@@ -46,7 +38,6 @@ function mayReturn({
     settings: { defaultRoute: 'Mx' },
     message: mail,
     recipients: [recipient({ lastAttempt: refused, ...fields })],
-    earlier: new Map([[recipient().address, { kept: null, isReleased, isReturned: false }]]),
     now: minutesLater(1),
   })
   return verdict?.action === 'Bounce' ? (verdict.mayReturnContent ?? false) : null
@@ -66,7 +57,6 @@ describe('a failure DSN may return the whole message', () => {
     ],
     ['not with RET=HDRS', { ret: 'HDRS' }, false],
     ['not without RET', { ret: null }, false],
-    ['not if an administrator released it from a TLS requirement', { isReleased: true }, false],
     ['not with REQUIRETLS', { envelope: { requireTls: true } }, false],
     [
       'not if its Partner connector requires TLS',

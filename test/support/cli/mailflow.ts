@@ -26,6 +26,8 @@ export interface HttpApi {
   call(target: string, apiRequest?: ApiCall): Promise<ApiResult>
   /** Jobs that the API has sent to the evaluation queue. */
   evaluation: ReturnType<typeof createTestApi>['evaluation']
+  /** Events that the API has sent. */
+  events: ReturnType<typeof createTestApi>['events']
   mailflow(...args: string[]): Promise<CommandResult>
   /** Removes all connectors and accepted domains. */
   clear(): Promise<void>
@@ -37,7 +39,7 @@ export async function startApi(
   deadLetters?: Dependencies['deadLetters'],
 ): Promise<HttpApi> {
   const database = await startDynamoDb()
-  const { call, evaluation } = createTestApi(database.documents, now, [], {}, null, deadLetters)
+  const { call, evaluation, events } = createTestApi(database.documents, now, [], {}, null, deadLetters)
   const requests: string[] = []
   let lastBody = ''
   const meanwhile: HttpApi['meanwhile'] = { before: null }
@@ -60,6 +62,7 @@ export async function startApi(
     meanwhile,
     call,
     evaluation,
+    events,
     mailflow: (...args) => mailflow(args, { env: { MAILFLOW_API: url }, now }),
     clear: () => emptyTable(database),
     async stop() {

@@ -203,6 +203,8 @@ export interface Trace {
     address: string
     state: string
     firstHeld: { reason: string } | null
+    released: { reason: string | null } | null
+    notifications: unknown[]
     verdict: {
       action: string
       reason: string
@@ -256,10 +258,19 @@ export class SmtpClient {
     this.#lines = new Lines(socket)
   }
 
-  /** Connects, reads the greeting and sends EHLO; with `tls`, over TLS. */
-  static async open({ smtp }: Pick<Endpoints, 'smtp'>, tls?: ClientTls): Promise<SmtpClient> {
-    const [host, port] = smtp.split(':')
-    const client = new SmtpClient(connect(Number(port), host))
+  /**
+   * Connects, reads the greeting and sends EHLO; with `tls`, over TLS.
+   * @param localAddress the address of the client, such as 127.0.0.2
+   */
+  static async open(
+    { smtp }: Pick<Endpoints, 'smtp'>,
+    tls?: ClientTls,
+    localAddress?: string,
+  ): Promise<SmtpClient> {
+    const [host = '', port] = smtp.split(':')
+    const client = new SmtpClient(
+      connect({ port: Number(port), host, ...(localAddress && { localAddress }) }),
+    )
     await client.reply()
     // A real server with a certificate has another name than a server without one.
     await client.command(`EHLO ${tls?.cert === undefined ? 'client' : 'certified'}.example`)

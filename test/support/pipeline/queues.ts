@@ -5,8 +5,16 @@
  */
 import { retryDelaySeconds } from '../../../shared/lambda/retry-delay.ts'
 
-/** The last three are requests of an administrator to the API. */
-export type Unit = 'evaluate' | 'authenticate' | 'deliver' | 'bounce' | 'retry' | 'release' | 'return'
+/** The last four are requests of an administrator to the API. */
+export type Unit =
+  | 'evaluate'
+  | 'authenticate'
+  | 'deliver'
+  | 'bounce'
+  | 'retry'
+  | 'release'
+  | 'return'
+  | 'drop'
 
 const second = 1000
 
@@ -19,6 +27,7 @@ export const timeoutMs: Record<Unit, number> = {
   retry: 15 * second,
   release: 15 * second,
   return: 15 * second,
+  drop: 15 * second,
 }
 
 const visibilityMs = (unit: Unit): number => 2 * timeoutMs[unit]

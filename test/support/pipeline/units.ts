@@ -2,13 +2,7 @@
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { authenticateJob } from '../../../functions/authenticate-message/authenticate-job.ts'
 import { bounceJob, contentReference } from '../../../functions/bounce-message/bounce-job.ts'
-import {
-  type MailRequest,
-  release,
-  requestForMessage,
-  retryNow,
-  returnToSender,
-} from '../../../functions/connector-api/waiting-mail.ts'
+import { type MailRequest, requestForMessage } from '../../../functions/connector-api/waiting-mail.ts'
 import { deliverJob } from '../../../functions/deliver-message/deliver-job.ts'
 import { deliveredEvents } from '../../../functions/deliver-message/delivered-events.ts'
 import type { QueueReturn } from '../../../functions/deliver-message/return-to-queue.ts'
@@ -123,17 +117,21 @@ export async function runUnit(unit: Unit, body: string, ports: Ports, receives =
       return emit(events)
     }
     case 'retry':
-      return request(retryNow)
+      return request('Retry')
     case 'release':
-      return request(release(shared.trace, { at: ports.now().toISOString(), by: 'ann' }))
+      return request('Release')
     case 'return':
-      return request(returnToSender(shared.trace, { at: ports.now().toISOString(), by: 'ann' }))
+      return request('Return')
+    case 'drop':
+      return request('Drop')
   }
 
-  function request(mailRequest: MailRequest): Promise<unknown> {
+  function request(kind: MailRequest['kind']): Promise<unknown> {
+    const mailRequest = { kind, at: ports.now().toISOString(), by: 'ann', reason: 'a test' }
     return requestForMessage(job as string, mailRequest, {
+      ...shared,
       history: new History(documents, table),
-      evaluation: shared.evaluation,
+      events: { send: emit },
       now: () => ports.now().getTime(),
     })
   }

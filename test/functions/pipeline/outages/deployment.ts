@@ -32,7 +32,7 @@ export interface DeploymentLimits {
 const queueNames = ['evaluate', 'authenticate', 'deliver', 'unproven', 'low', 'bounce'] as const
 export type QueueName = (typeof queueNames)[number]
 
-const unitOf = (name: QueueName): Exclude<Unit, 'retry' | 'release' | 'return'> =>
+const unitOf = (name: QueueName): Exclude<Unit, 'retry' | 'release' | 'return' | 'drop'> =>
   name === 'unproven' || name === 'low' ? 'deliver' : name
 
 /** The job that an invocation processes. */

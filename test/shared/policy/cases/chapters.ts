@@ -1,5 +1,6 @@
 /** The chapters, in reading order. */
 import { addresses } from './addresses.ts'
+import { administratorRequests } from './administrator-requests.ts'
 import { certificates } from './certificates.ts'
 import { deferAndHold } from './defer-and-hold.ts'
 import { dmarcRequirement } from './dmarc.ts'
@@ -33,5 +34,6 @@ export const chapters: readonly Chapter[] = [
   outboundSelection,
   retriesAndExpiry,
   keptRequirements,
+  administratorRequests,
   unreadable,
 ]

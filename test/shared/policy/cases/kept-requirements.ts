@@ -1,3 +1,4 @@
+import { noEarlierFacts } from '../../../../shared/policy/evaluate.ts'
 import { type KeptRequirement, keptRequirementOf } from '../../../../shared/policy/kept-requirement.ts'
 import {
   afterSession,
@@ -28,7 +29,7 @@ const waiting = {
   inbound: { Office: 'Grants' },
   lastAttempt: failedAttempt(0, 1, noStartTls),
   minutes: 1,
-  earlier: { kept, isReleased: false, isReturned: false },
+  earlier: { ...noEarlierFacts, kept },
 } as const
 const byRequirement =
   'Deliver RequirementKept by MX of northwind.example with DomainValidation of mx.northwind.example, attempt 2'
@@ -147,15 +148,6 @@ const rows: Case[] = [
     minutes: 24 * 60,
     outboundConnector: 'an unknown connector',
     expected: afterSession('Bounce OutboundTlsNotMet: 550 5.7.321 STARTTLS not offered'),
-  },
-  {
-    ...waiting,
-    name: 'released mail is sent with the current connectors',
-    connectors: [office],
-    earlier: { kept: null, isReleased: true, isReturned: false },
-    expected: afterSession(
-      'Deliver DefaultRoute by MX of northwind.example with opportunistic TLS, attempt 2',
-    ),
   },
   {
     ...waiting,
