@@ -46,6 +46,7 @@ const longer = [
   'test/local/crashes.test.ts',
   'test/local/cutover.test.ts',
   'test/local/dry-run.test.ts',
+  'test/local/erasure.test.ts',
   'test/local/events.test.ts',
   'test/local/exactness.test.ts',
   'test/local/exchange-online.test.ts',

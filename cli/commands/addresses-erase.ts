@@ -33,8 +33,8 @@ export const eraseAddress = defineCommand({
     ...jsonOption,
   },
   details: `
-Erases the address from events, from the message trace, from results of searches and from dead letters, and the content of
-its mail. In events a pseudonym takes its place, so that counts stay the same. An erasure cannot be undone, and takes
+Erases the address from events, from the message trace, from results of searches and from dead letters, and the content
+of its mail. In events a pseudonym takes its place, so that counts stay the same. An erasure cannot be undone, and takes
 minutes. Mail of the address that waits must first be delivered, returned or dropped. Configuration is not changed: the
 command names what remains. docs/privacy.md says what an erasure does not reach.
 `,

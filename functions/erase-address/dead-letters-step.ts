@@ -49,7 +49,7 @@ async function eraseLetters(url: string, address: ErasedAddress, dependencies: D
   let deadLetters = 0
   for (let letters = await receive(sqs, url); letters.length > 0; letters = await receive(sqs, url)) {
     // The letters that were sent with the pseudonym arrive too. One that arrives twice shows that the time is over.
-    const isRepeated = letters.some(({ MessageId = '' }) => seen.has(MessageId))
+    const isAnotherReceive = letters.some(({ MessageId = '' }) => seen.has(MessageId))
     for (const letter of letters) {
       seen.add(letter.MessageId ?? '')
       const result = await (url === eventQueue
@@ -63,7 +63,7 @@ async function eraseLetters(url: string, address: ErasedAddress, dependencies: D
         if (result !== 'Kept') unsettled.push(result.unsettled)
       }
     }
-    if (isRepeated) break
+    if (isAnotherReceive) break
   }
   await release(sqs, url, kept)
   return { after: null, erased: { deadLetters }, unsettled }

@@ -17,7 +17,7 @@ import type { Part, Step } from './step.ts'
 export interface Dependencies {
   erasures: Pick<Erasures, 'load' | 'write'>
   steps: readonly Step[]
-  /** Places of the configuration that have the address. */
+  /** What of the configuration that have the address. */
   remaining(): Promise<string[]>
   /** Whether an hour has ended whose seal is not complete. */
   hasUnsealedHour(): Promise<boolean>

@@ -24,7 +24,7 @@ import { deadLettersStep } from './dead-letters-step.ts'
 import { eraseAddress } from './erase-address.ts'
 import { MessagesTable } from './messages-table.ts'
 import { objectSteps } from './objects-step.ts'
-import { remainingPlaces } from './remaining-places.ts'
+import { remainingConfiguration } from './remaining-configuration.ts'
 import { StoredContents } from './stored-contents.ts'
 import { traceStep } from './trace-step.ts'
 
@@ -53,7 +53,7 @@ const configuration = {
   readAll: () => connectors.readAll(),
   recipients: (domain: string, version: string) => lists.read(domain, version),
   changes: () => changesBetween(documents, environment.CONNECTORS_TABLE, new Date(0), new Date()),
-  settings: environment.CONFIGURED_ADDRESSES,
+  settings: environment.ADDRESS_SETTINGS,
 }
 
 async function hasUnsealedHour(): Promise<boolean> {
@@ -104,7 +104,7 @@ export async function handler(event: unknown, context: Context): Promise<void> {
           now: Date.now,
         }),
       ],
-      remaining: () => remainingPlaces(address, configuration),
+      remaining: () => remainingConfiguration(address, configuration),
       hasUnsealedHour,
       invoke: (next) => invoker.invokeAsync(next),
       remainingMs: () => context.getRemainingTimeInMillis(),

@@ -29,7 +29,7 @@ export async function rewriteEventFile(
   const texts = columns.filter(({ name, type }) => type === 'BYTE_ARRAY' && !ids.has(name))
   const options = { file, metadata, compressors, utf8: false }
   const names = texts.map(({ name }) => name)
-  if (isSearchable(metadata, names) && !(await mayHaveAddress(options, names, address))) return null
+  if (isSearchable(metadata, names) && !(await mayHoldAddress(options, names, address))) return null
   const writer = new ParquetFileWriter({
     schema: metadata.schema as FileFormat['schema'],
     createdBy: metadata.created_by ?? '',
@@ -59,17 +59,17 @@ const isSearchable = ({ row_groups }: FileMetaData, names: readonly string[]): b
     .every((column) => column?.codec === 'GZIP' && column.encodings.every((each) => plainEncodings.has(each)))
 
 /** Looks into the pages as they are decompressed: a tenth of the time that rows need. */
-async function mayHaveAddress(
+async function mayHoldAddress(
   options: Pick<Parameters<typeof parquetRead>[0], 'file' | 'metadata' | 'utf8'>,
   columns: string[],
   address: ErasedAddress,
 ): Promise<boolean> {
-  let mayHave = false
+  let mayHold = false
   const decompress = (octets: Uint8Array, length: number): Uint8Array => {
     const page = (compressors.GZIP as NonNullable<typeof compressors.GZIP>)(octets, length) as Uint8Array
-    mayHave ||= address.mayBeIn(page)
+    mayHold ||= address.mayBeIn(page)
     return page
   }
   await parquetRead({ ...options, columns, compressors: { GZIP: decompress } })
-  return mayHave
+  return mayHold
 }

@@ -39,7 +39,7 @@ export class EraseAddress extends Construct {
     messages.grantErasing(this.handler)
     connectors.grantRead(this.handler)
     for (const queue of [...queues.all, queues.events]) queue.grantDeadLetters(this.handler)
-    this.handler.addEnvironment('CONFIGURED_ADDRESSES', JSON.stringify(configuredAddresses(config)))
+    this.handler.addEnvironment('ADDRESS_SETTINGS', JSON.stringify(addressSettings(config)))
     // In the role's own policy, the function and the policy would depend on each other.
     new Policy(this, 'InvokeItself', {
       roles: [this.handler.role as IRole],
@@ -59,7 +59,7 @@ export class EraseAddress extends Construct {
 }
 
 /** The settings that are mail addresses, by name. */
-function configuredAddresses(config: Config): Record<string, string> {
+function addressSettings(config: Config): Record<string, string> {
   const { postmaster, tlsReportAddress, alarmEmail } = config
   return {
     'tlsReporting.address': reporterOf(config).address,

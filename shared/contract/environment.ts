@@ -387,7 +387,7 @@ export const SealHourEnvironment = ConnectorsEnvironment.extend({
 })
 
 /** Addresses in the deployment's settings, by the name of the setting. */
-const configuredAddresses = z
+const addressSettings = z
   .string()
   .default('{}')
   .transform((text, context): Record<string, string> => {
@@ -407,7 +407,7 @@ export const EraseAddressEnvironment = ConnectorsEnvironment.extend({
   ...deliveryDeadLetters,
   BOUNCE_DEAD_LETTERS_URL: z.url(),
   EVENTS_DEAD_LETTERS_URL: z.url(),
-  CONFIGURED_ADDRESSES: configuredAddresses,
+  ADDRESS_SETTINGS: addressSettings,
   /** Seconds between passes: an event waits for less until it is stored. Only the local runner sets it. */
   ERASURE_WAIT_SECONDS: z.coerce.number().int().min(1).max(600).default(60),
   /** In place of the endpoint of Lambda. Only the local runner sets it. */

@@ -73,7 +73,7 @@ export class Erasures {
     const { updatedAt, ...erasure } = stored
     const isSilent = this.#now() - Date.parse(updatedAt) > maxSilenceMs
     if (erasure.state !== 'Running' || !isSilent) return erasure
-    return { ...erasure, state: 'Failed', finishedAt: updatedAt, reason: stoppedReason }
+    return { ...erasure, state: 'Failed', finishedAt: updatedAt, reason: silenceReason }
   }
 
   /** Reads an erasure as it was written. */
@@ -97,6 +97,6 @@ export class Erasures {
   }
 }
 
-const stoppedReason = 'The function stopped. Erase the address again.'
+const silenceReason = 'The function stopped. Erase the address again.'
 
 const keyOf = (id: string): string => `erasures/${id}.json`

@@ -10,7 +10,7 @@ export interface StoredObject {
 }
 
 /** What a rewritten object replaces. */
-export interface Replacement {
+export interface ReplacedObject {
   /** Of the content that is replaced. */
   etag: string
   /** `KEY=VALUE` */
@@ -27,13 +27,13 @@ export class EventStore {
   }
 
   /** @throws the S3 client's errors; `PreconditionFailed` when the object has another content than the replaced one */
-  async put(key: string, body: Uint8Array, replacement?: Replacement): Promise<void> {
+  async put(key: string, body: Uint8Array, replaced?: ReplacedObject): Promise<void> {
     await this.#s3.send(
       new PutObjectCommand({
         Bucket: this.#bucket,
         Key: key,
         Body: body,
-        ...(replacement && { IfMatch: replacement.etag, Tagging: replacement.tag }),
+        ...(replaced && { IfMatch: replaced.etag, Tagging: replaced.tag }),
       }),
     )
   }

@@ -16,12 +16,12 @@ import { comparableLocalPart, localPartOf } from './recipient-address.ts'
 const administratorFields: ReadonlySet<string> = new Set(['actor', 'by'])
 
 /** Letters, digits and signs that join what stands beside them to one local part or domain. */
-const joinsBefore = /[\p{L}\p{N}._+-]$/u
-const joinsAfter = /^(?:[\p{L}\p{N}_-]|\.[\p{L}\p{N}_-])/u
+const wordBefore = /[\p{L}\p{N}._+-]$/u
+const wordAfter = /^(?:[\p{L}\p{N}_-]|\.[\p{L}\p{N}_-])/u
 /** Other signs that a local part may have (RFC 5322 §3.2.3). After a letter or digit they are a part of it, as in o'ann. */
-const joinsAfterLetter = /[\p{L}\p{N}][!#$&'*?^`{|}~]$/u
+const signAfterLetter = /[\p{L}\p{N}][!#$&'*?^`{|}~]$/u
 /** The last octet of a letter that is not ASCII counts as one. */
-const joinsEncoded = /[A-Za-z0-9._+\x80-\xff-]/
+const encodedWord = /[A-Za-z0-9._+\x80-\xff-]/
 const percentEncoded = /%([0-9a-f]{2})$/i
 
 export class ErasedAddress {
@@ -60,7 +60,7 @@ export class ErasedAddress {
   replaceIn(text: string): string {
     if (!/@|%40/.test(text)) return text
     return text.replace(this.#pattern, (match, separator: string, domain: string, at: number) =>
-      beginsAt(text, at) && !joinsAfter.test(text.slice(at + match.length, at + match.length + 3))
+      beginsAt(text, at) && !wordAfter.test(text.slice(at + match.length, at + match.length + 3))
         ? `${this.pseudonym}${separator}${domain}`
         : match,
     )
@@ -110,8 +110,8 @@ export class ErasedAddress {
 function beginsAt(text: string, at: number): boolean {
   const before = text.slice(Math.max(0, at - 4), at)
   const [encoded, code = ''] = percentEncoded.exec(before) ?? []
-  if (encoded !== undefined) return !joinsEncoded.test(String.fromCharCode(Number.parseInt(code, 16)))
-  return !joinsBefore.test(before) && !joinsAfterLetter.test(before)
+  if (encoded !== undefined) return !encodedWord.test(String.fromCharCode(Number.parseInt(code, 16)))
+  return !wordBefore.test(before) && !signAfterLetter.test(before)
 }
 
 const escapePattern = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')

@@ -101,6 +101,16 @@ test('the alarm on 5xx counts the requests of both APIs', () => {
   assert.deepEqual(apis.sort(), ids.sort())
 })
 
+test('the access logs have the route and the caller of a request, but no path, which may have a mail address', () => {
+  const stages = ofApis('AWS::ApiGatewayV2::Stage', { jwt })
+  assert.equal(stages.length, 2)
+  for (const { Properties } of stages) {
+    const fields = Object.values(JSON.parse(Properties.AccessLogSettings.Format))
+    assert.ok(fields.includes('$context.routeKey') && fields.includes('$context.identity.userArn'))
+    assert.ok(!fields.some((field) => /path|query/i.test(String(field))), String(fields))
+  }
+})
+
 test('no API has CORS headers, so pages of other origins cannot call it from a browser', () => {
   for (const { Properties } of resourcesOfType('AWS::ApiGatewayV2::Api', { jwt }))
     assert.equal(Properties.CorsConfiguration, undefined)

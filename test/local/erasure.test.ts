@@ -171,14 +171,14 @@ async function queued(): Promise<string[]> {
   return bodies
 }
 
-/** The places that have the address. */
-async function placesWithAddress(): Promise<string[]> {
-  const places: string[] = []
-  for (const [key, octets] of await objects()) if (hasAddress(await textOf(key, octets))) places.push(key)
+/** The found that have the address. */
+async function findAddress(): Promise<string[]> {
+  const found: string[] = []
+  for (const [key, octets] of await objects()) if (hasAddress(await textOf(key, octets))) found.push(key)
   for (const { table, item } of await items())
-    if (hasAddress(json(item))) places.push(`${table} ${item.pk} ${item.sk}`)
-  for (const queue of await queued()) if (hasAddress(queue)) places.push(queue.slice(0, 200))
-  return places
+    if (hasAddress(json(item))) found.push(`${table} ${item.pk} ${item.sk}`)
+  for (const queue of await queued()) if (hasAddress(queue)) found.push(queue.slice(0, 200))
+  return found
 }
 
 /** Events by id, of all objects of a kind. */
@@ -289,19 +289,11 @@ test('an erasure leaves the address nowhere, and changes nothing of other addres
   })
   await delay(3000)
 
-  const found = await placesWithAddress()
-  for (const place of [
-    '/raw/',
-    '/parquet/',
-    '/searches/',
-    '/segments/',
-    '/dsn/',
-    ' rejected#',
-    'DeadLetters',
-  ])
+  const found = await findAddress()
+  for (const each of ['/raw/', '/parquet/', '/searches/', '/segments/', '/dsn/', ' rejected#', 'DeadLetters'])
     assert.ok(
-      found.some((each) => each.includes(place)),
-      `${place} has the address before`,
+      found.some((each) => each.includes(each)),
+      `${each} has the address before`,
     )
   const segment = await contentOf(joanns)
   assert.ok(
@@ -333,11 +325,9 @@ test('an erasure leaves the address nowhere, and changes nothing of other addres
   assert.ok(Object.values(erasure.erased).reduce((sum, count) => sum + count, 0) > 20)
 
   // The timer of the returned message is on its queue for a minute.
-  await waitForResult(
-    async () => ((await placesWithAddress()).length === 0 ? true : null),
-    1000,
-    90_000,
-  ).catch(async () => assert.deepEqual(await placesWithAddress(), []))
+  await waitForResult(async () => ((await findAddress()).length === 0 ? true : null), 1000, 90_000).catch(
+    async () => assert.deepEqual(await findAddress(), []),
+  )
 
   const pseudonym = `${pseudonymOf(id)}@ours.example`
   const replaced = (rows: Map<string, Record<string, unknown>>) =>

@@ -24,12 +24,12 @@ export function memoryEventStore(): MemoryEventStore {
     tags,
     puts,
     before: async () => {},
-    async put(key, body, replacement) {
+    async put(key, body, replaced) {
       await store.before(key)
       const current = objects.get(key)
-      if (replacement && (current === undefined || etagOf(current) !== replacement.etag))
+      if (replaced && (current === undefined || etagOf(current) !== replaced.etag))
         throw Object.assign(new Error(`another content of ${key}`), { name: 'PreconditionFailed' })
-      if (replacement) tags.set(key, replacement.tag)
+      if (replaced) tags.set(key, replaced.tag)
       puts.push(key)
       objects.set(key, Buffer.from(body))
     },

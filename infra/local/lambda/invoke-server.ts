@@ -41,7 +41,7 @@ export async function startInvokeServer(
   }
 }
 
-async function repeatFailed(first: Promise<unknown>, again: () => Promise<unknown> | null): Promise<void> {
+async function retryFailed(first: Promise<unknown>, again: () => Promise<unknown> | null): Promise<void> {
   let result: Promise<unknown> | null = first
   for (let repetitions = 0; result !== null; repetitions++) {
     const hasFailed = await result.then(
@@ -74,7 +74,7 @@ async function respond(
     const result = invoke(name, event)
     if (result === null) return void send(404, { Message: `Unknown function ${name}.` })
     if (request.headers['x-amz-invocation-type'] === 'Event') {
-      void repeatFailed(result, () => invoke(name, event))
+      void retryFailed(result, () => invoke(name, event))
       return void response.writeHead(202).end()
     }
     send(200, await result)

@@ -13,13 +13,13 @@ export interface Configuration {
 }
 
 /** @returns paths of the API, and names of settings such as `setting postmaster` */
-export async function remainingPlaces(
+export async function remainingConfiguration(
   address: ErasedAddress,
   configuration: Configuration,
 ): Promise<string[]> {
   const { inbound, outbound, acceptedDomains } = await configuration.readAll()
   const has = (value: unknown): boolean => address.replaceInValue(value) !== value
-  const places = [
+  const found = [
     ...inbound.filter(has).map(({ id }) => `/inbound-connectors/${id}`),
     ...outbound.filter(has).map(({ id }) => `/outbound-connectors/${id}`),
     ...acceptedDomains.filter(has).map(({ domain }) => `/accepted-domains/${domain}`),
@@ -29,13 +29,13 @@ export async function remainingPlaces(
       recipientList !== undefined &&
       (await isListed(address, domain, recipientList.version, configuration))
     )
-      places.push(`/accepted-domains/${domain}/recipients`)
+      found.push(`/accepted-domains/${domain}/recipients`)
   // Also the names of administrators.
   const changes = await configuration.changes()
-  if (changes.some((change) => has(JSON.stringify(change)))) places.push('/changes')
+  if (changes.some((change) => has(JSON.stringify(change)))) found.push('/changes')
   for (const [name, value] of Object.entries(configuration.settings))
-    if (address.isSpelled(value)) places.push(`setting ${name}`)
-  return places
+    if (address.isSpelled(value)) found.push(`setting ${name}`)
+  return found
 }
 
 async function isListed(
