@@ -35,7 +35,7 @@ export class EventApi extends Construct {
       description: 'Reports, searches and dry runs over the events, and erasures',
       config,
       limits: config.functions.eventApi,
-      // The counts of 90 busy days are in memory (`npm run bench:reports`).
+      // The counts of 90 busy days are in memory (`npm run bench:asking`).
       memoryMiB: 1024,
     })
     events.grantRead(this.handler)
