@@ -27,6 +27,8 @@ import { RollupBuilder } from '../../shared/events/rollup-builder.ts'
 import { folderStore } from '../support/folder-store.ts'
 import { Random } from '../support/random.ts'
 import { sampleEvents } from '../support/sample-events.ts'
+import { askTrace } from './asking-trace.ts'
+import { prices } from './cost/prices.ts'
 import { load, machine } from './machine.ts'
 import { median } from './median.ts'
 
@@ -40,11 +42,11 @@ const until = startOf('2026-12-01T00')
 const from = until - days * dayMs
 const rounds = 5
 
-/** us-east-1: https://aws.amazon.com/athena/pricing/, https://aws.amazon.com/s3/pricing/. */
+/** us-east-1: https://aws.amazon.com/athena/pricing/. */
 const dollarsPerTerabyte = 5
 const minScannedOctets = 10_000_000
-const dollarsPerGet = 0.4 / 1e6
-const dollarsPerList = 5 / 1e6
+/** S3 bills a list as it bills a PUT. */
+const { s3Get, s3Put: s3List } = prices
 
 const bucket = values.folder ?? mkdtempSync(join(tmpdir(), 'mailflow-asking-'))
 const store = folderStore(bucket)
@@ -91,6 +93,7 @@ async function measure(): Promise<void> {
   await measureSearches(files)
   await measureReports()
   await measureTrails()
+  await measureTrace()
 }
 
 const anything = {
@@ -231,6 +234,14 @@ async function measureTrails(): Promise<void> {
   printRow('trail: one message of 48 days ago', times, result, requests.dollars())
 }
 
+/** The trace keeps two weeks, of the same rate of mail. */
+async function measureTrace(): Promise<void> {
+  const eventsOfRecipient = 3
+  const perDay = Math.round(count / eventsOfRecipient / days)
+  for (const { question, times, rows, dollars } of await askTrace({ perDay, until, days: 14, rounds }))
+    printRow(`trace in DynamoDB: ${question}`, times, rows, dollars)
+}
+
 function countRequests() {
   let gets = 0
   let lists = 0
@@ -250,7 +261,7 @@ function countRequests() {
       gets = 0
       lists = 0
     },
-    dollars: () => gets * dollarsPerGet + lists * dollarsPerList,
+    dollars: () => gets * s3Get.usd + lists * s3List.usd,
   }
 }
 
