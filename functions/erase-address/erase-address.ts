@@ -17,7 +17,7 @@ import type { Part, Step } from './step.ts'
 export interface Dependencies {
   erasures: Pick<Erasures, 'load' | 'write'>
   steps: readonly Step[]
-  /** What of the configuration that have the address. */
+  /** Returns the parts of the configuration that have the address. */
   remaining(): Promise<string[]>
   /** Whether an hour has ended whose seal is not complete. */
   hasUnsealedHour(): Promise<boolean>
@@ -76,7 +76,10 @@ class Run {
     this.#request = request
     this.#erasure = erasure
     this.#dependencies = dependencies
-    this.#position = request.position ?? firstPosition
+    const position = request.position ?? firstPosition
+    // An earlier invocation that was killed may have rewritten raw events.
+    const rawChangedAt = position.rawChangedAt ?? (erasure.erased.files > 0 ? dependencies.now() : null)
+    this.#position = { ...position, rawChangedAt }
   }
 
   async run(): Promise<void> {

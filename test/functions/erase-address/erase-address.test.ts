@@ -179,6 +179,16 @@ describe('an erasure', () => {
     assert.deepEqual(runs, ['0.0.0', '0.0.1', '1.0.0', '1.0.1', '1.0.2', '1.1.0'])
   })
 
+  test('that is killed after it has rewritten raw events still waits for a seal that may have read them', async () => {
+    let parts = 0
+    const { erasure, sleeps } = await run({
+      passes: [[[], [found, found]]],
+      dies: () => ++parts === 2,
+      hasUnsealedHour: () => true,
+    })
+    assert.deepEqual([erasure.state, sleeps], ['Succeeded', [5, 5, 5]])
+  })
+
   test('that has ended does nothing when its event arrives twice', async () => {
     const { dependencies, erasure, runs } = await run({ passes: [] })
     await eraseAddress(request, dependencies)
