@@ -111,6 +111,7 @@ const anything = {
 
 async function measureSearches(files: readonly { key: string }[]): Promise<void> {
   const connection = await openDuckDb(files)
+  const known = await messageOf48DaysAgo()
   const period = { from: new Date(from), to: new Date(until) }
   const searches: [name: string, sql: string][] = [
     [
@@ -118,7 +119,7 @@ async function measureSearches(files: readonly { key: string }[]): Promise<void>
       messageSearchSql('events', {
         ...anything,
         ...period,
-        recipient: { kind: 'address', address: 'person7@partner7.example' },
+        recipient: { kind: 'address', address: known.recipient },
       }),
     ],
     [
@@ -127,7 +128,7 @@ async function measureSearches(files: readonly { key: string }[]): Promise<void>
     ],
     [
       'one Message-ID, 90 days',
-      messageSearchSql('events', { ...anything, ...period, messageId: '<none@ours1.example>' }),
+      messageSearchSql('events', { ...anything, ...period, messageId: known.headerMessageId }),
     ],
     [
       'all mail with one partner, 7 days',
@@ -219,12 +220,19 @@ async function measureReports(): Promise<void> {
   }
 }
 
-async function measureTrails(): Promise<void> {
-  const now = () => until + hourMs / 5
+async function messageOf48DaysAgo(): Promise<{ id: string; headerMessageId: string; recipient: string }> {
   const hour = addHours(hourOf(from), 1000)
   const connection = await openDuckDb([{ key: parquetKey(hour, shard, hour) }])
-  const found = await connection.runAndReadAll('SELECT messageId FROM events LIMIT 1')
-  const id = String(found.getRows()[0]?.[0])
+  const found = await connection.runAndReadAll(
+    "SELECT messageId, headerMessageId, recipient FROM events WHERE kind = 'Delivered' LIMIT 1",
+  )
+  const [id, headerMessageId, recipient] = (found.getRows()[0] ?? []).map(String)
+  return { id: id ?? '', headerMessageId: headerMessageId ?? '', recipient: recipient ?? '' }
+}
+
+async function measureTrails(): Promise<void> {
+  const now = () => until + hourMs / 5
+  const { id } = await messageOf48DaysAgo()
   const requests = countRequests()
   const trails = new TrailReader(requests.store, new UnsealedEvents(requests.store, now))
   const { times, result } = await timesOf(async () => {
