@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { MailEvent } from '../../../shared/contract/events.ts'
 import { routeText } from '../../../shared/contract/jobs.ts'
 import type { DryRun } from '../../../shared/event-queries/dry-run-schemas.ts'
-import { inboundInput } from '../../support/connectors.ts'
+import { inboundInput, outboundInput } from '../../support/connectors.ts'
 import { createTestEventApi } from '../../support/event-api.ts'
 import { memoryEventStore } from '../../support/event-store.ts'
 import { inbound, outbound, snapshot } from '../../support/fixtures.ts'
@@ -48,6 +48,7 @@ const connectors = snapshot({
       name: 'To the vault',
       recipientDomains: ['vault.example'],
       tlsSettings: null,
+      smtpDaneMode: 'None',
       ...toSmartHost,
     }),
   ],
@@ -139,6 +140,50 @@ test('a connector that would require TLS refuses the mail that came in the clear
     [difference?.after.outcome, difference?.after.reason, difference?.after.connector],
     ['Refused', 'InboundTlsRequired', 'from THE bank'],
   )
+})
+
+test('a connector that would require a valid certificate holds the mail to a server that had none', async () => {
+  const toVault = (delivery: Partial<MailEvent>) =>
+    message(
+      'ann@ours.example',
+      'keeper@vault.example',
+      { direction: 'Originating' },
+      { ...delivered, ...delivery },
+    )
+  searches.store('2026-11-30T10', [
+    ...toVault({ tlsResult: 'starttls-not-supported' }),
+    ...toVault({ tlsVersion: 'TLSv1.2', serverCertificateVerdict: 'self-signed' }),
+    ...toVault({ tlsVersion: 'TLSv1.3', serverCertificateVerdict: 'trusted' }),
+  ])
+  const { run } = setUp()
+  const result = await run({
+    outboundConnectors: [
+      outboundInput({
+        name: 'To the vault',
+        recipientDomains: ['vault.example'],
+        tlsSettings: 'CertificateValidation',
+        smtpDaneMode: 'None',
+        mode: 'Enforce',
+        ...toSmartHost,
+      }),
+    ],
+  })
+  assert.deepEqual(
+    result.different.map(({ count, before, after: { outcome, connector, tlsResult } }) => [
+      count,
+      before.outcome,
+      outcome,
+      connector,
+      tlsResult,
+    ]),
+    [
+      [1, 'Delivered', 'Deferred', 'To the vault', 'starttls-not-supported'],
+      [1, 'Delivered', 'Deferred', 'To the vault', 'certificate-not-trusted'],
+      // Delivered too, but at another level.
+      [1, 'Delivered', 'Delivered', 'To the vault', null],
+    ],
+  )
+  assert.deepEqual([result.considered, result.same, result.undetermined], [3, 0, []])
 })
 
 test('a result is kept, and read again without another search', async () => {
