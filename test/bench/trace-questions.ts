@@ -1,7 +1,7 @@
 /**
- * Puts to the trace in DynamoDB the questions that `bench:asking` puts to the events: of all it keeps of the same rate of mail. The emulator
- * computes read units as DynamoDB does; its times are those of this machine, so they show what the function waits for and
- * computes, not how fast AWS answers.
+ * Puts to the trace in DynamoDB the questions that `bench:asking` puts to the events, for mail at the same rate. The
+ * emulator computes read units as DynamoDB does; its times are those of this machine, so they show what the function
+ * waits for and computes, not how fast AWS answers.
  */
 import { BatchWriteCommand, type DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { encodeTime } from 'ulid'
