@@ -1,5 +1,5 @@
 /** `/dry-runs`: which decisions about past mail would have been others with other connectors. */
-
+import { InvalidRequestException } from '@aws-sdk/client-athena'
 import { comparableName } from '../../../shared/connectors/comparable-name.ts'
 import type { DefaultRoute } from '../../../shared/connectors/outbound-fields.ts'
 import type { InboundConnector, OutboundConnector } from '../../../shared/connectors/schema.ts'
@@ -116,11 +116,14 @@ async function readJson<T>(store: Pick<EventStore, 'get'>, key: string): Promise
   }
 }
 
+/** @throws Problem 404 when the result of the search was deleted */
 async function readGroups(search: Pick<EventSearch, 'page'>, id: string): Promise<MailGroup[]> {
   const groups: MailGroup[] = []
   let token: string | null = null
   do {
-    const page: Awaited<ReturnType<EventSearch['page']>> = await search.page(id, token)
+    const page: Awaited<ReturnType<EventSearch['page']>> = await search.page(id, token).catch((error) => {
+      throw error instanceof InvalidRequestException ? notFound() : error
+    })
     groups.push(...page.rows.map(mailGroupOf))
     token = page.next
   } while (token !== null)

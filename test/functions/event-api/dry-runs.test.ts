@@ -154,6 +154,17 @@ test('a result is kept, and read again without another search', async () => {
   )
 })
 
+test('a dry run whose search result was deleted before it was read gets 404', async () => {
+  const { call, store } = setUp()
+  const { body } = await call('POST /dry-runs', { json: { deleted: [ids.bank] } })
+  const { searchId } = JSON.parse((await store.get(`searches/dry-run-${body.id}.json`)).toString())
+  await searches.end(searchId)
+  searches.emulators.objects.emptyBucket(bucket)
+  const { status, body: problem } = await call(`GET /dry-runs/${body.id}`)
+  assert.equal(status, 404)
+  assert.match(problem.detail, /kept for seven days/)
+})
+
 test('an unchanged connector changes nothing', async () => {
   searches.store('2026-11-30T10', [...fromBank({}), ...fromBank({ tlsVersion: 'TLSv1.2' })])
   const { run } = setUp()
