@@ -8,11 +8,10 @@ import {
 } from '../../../shared/event-queries/message-search.ts'
 import { foundRow, messageSearchSql } from '../../../shared/event-queries/message-search-sql.ts'
 import type { EventSearch } from '../../../shared/events/event-search.ts'
-import { startOf } from '../../../shared/events/hours.ts'
 import { Problem } from '../../../shared/http-api/problem.ts'
 import { encodeCursor, invalidParameter } from '../../../shared/http-api/request.ts'
 import { type Route, route } from '../../../shared/http-api/route.ts'
-import { rangeOf, startSearch } from '../start-search.ts'
+import { completeUntil, rangeOf, startSearch } from '../start-search.ts'
 
 export interface SearchDependencies {
   search: Pick<EventSearch, 'start' | 'status' | 'page'>
@@ -33,11 +32,10 @@ export const searchRoutes = (dependencies: SearchDependencies): Route[] => [
     const range = rangeOf(body, now(), retentionDays)
     const sql = messageSearchSql(table, { ...range, ...criteriaOf(body), state: body.state ?? null })
     const [id, open] = await Promise.all([startSearch(search, sql), dependencies.firstUnsealedHour()])
-    const completeUntil = new Date(startOf(open)).toISOString()
     return {
       status: 202,
       headers: { location: `/message-searches/${id}` },
-      body: { id, completeUntil },
+      body: { id, completeUntil: completeUntil(open) },
     }
   }),
   route(readMessageSearch, async ({ parameter, query }) => {

@@ -54,12 +54,13 @@ function setUp(status: SearchStatus | null = succeeded) {
   return { call, started, pages }
 }
 
+// The next hour records the events of the last minutes of an hour.
 test('a search starts with its filters, and says until when it is complete', async () => {
   const { call, started } = setUp()
   const { status, headers, body } = await call('POST /message-searches', {
     json: { from: '2026-09-10T00:00:00Z', sender: 'A@Bank.example', state: 'Bounced', minSize: 1000 },
   })
-  assert.deepEqual([status, body], [202, { id, completeUntil: '2026-11-30T20:00:00.000Z' }])
+  assert.deepEqual([status, body], [202, { id, completeUntil: '2026-11-30T19:55:00.000Z' }])
   assert.equal(headers.location, `/message-searches/${id}`)
   const [sql = ''] = started
   for (const part of [
