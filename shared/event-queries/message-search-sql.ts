@@ -1,5 +1,6 @@
 /** The SQL of a search for messages: a row for each recipient and each refusal, with the columns of messages. Pure. */
 import { formulaStarts } from '../http-api/csv.ts'
+import { domainOf } from '../mail/address.ts'
 import type { MailboxFilter } from '../mail/mailbox-filter.ts'
 import { messageColumnNames } from './message-columns.ts'
 import type { MessageCriteria } from './message-filters.ts'
@@ -192,11 +193,17 @@ function messageConditions({
   ]
 }
 
-/** The domain of an address is compared too, because it may be spelled in another way (A-labels). */
+/** The domain of an address is compared apart, because it may be spelled in another way (A-labels). */
 function addressConditions(column: string, domainColumn: string, filter: MailboxFilter | null): string[] {
   if (filter === null) return []
   if (filter.kind === 'domain') return [`${domainColumn} = ${sqlText(filter.domain)}`]
-  return [equalsIgnoringCase(column, filter.address)]
+  const { address } = filter
+  const domain = domainOf(address)
+  if (domain === null) return [equalsIgnoringCase(column, address)]
+  const localPart = address.slice(0, address.lastIndexOf('@') + 1).toLowerCase()
+  return [
+    `(${equalsIgnoringCase(column, address)} OR (${domainColumn} = ${sqlText(domain)} AND starts_with(lower(${column}), ${sqlText(localPart)})))`,
+  ]
 }
 
 /** Columns whose values the SQL protects with an apostrophe. */

@@ -191,6 +191,8 @@ describe('a wrong request', () => {
       'from',
     ],
     ['a time after the year 9999', 'POST /message-searches', { to: '9999-12-31T23:59:59-12:00' }, 422, 'to'],
+    ['NUL in an address', 'POST /message-searches', { sender: 'a\0@x.example' }, 422, 'sender'],
+    ['NUL in a Message-ID', 'POST /message-searches', { messageId: 'a\0' }, 422, 'messageId'],
     ['an unknown state', 'POST /message-searches', { state: 'Lost' }, 422, 'state'],
     ['a limit above 999', `GET /message-searches/${id}?limit=1000`, undefined, 400, 'limit'],
     ['a wrong cursor', `GET /message-searches/${id}?cursor=!!`, undefined, 400, 'cursor'],

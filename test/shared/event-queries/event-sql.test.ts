@@ -276,6 +276,25 @@ describe('a search for messages', () => {
     )
   })
 
+  test('finds a mailbox whose domain is spelled in another way, and no other mailbox', async () => {
+    const sender = 'Ann@xn--bcher-kva.example'
+    const senders = [sender, 'ann@bücher.example', 'jo.ann@xn--bcher-kva.example', 'ann@other.example']
+    store(
+      senders.map((each, index) =>
+        event('Rejected', `2026-11-30T1${index}:00:00.000Z`, {
+          sender: each,
+          senderDomain: each.endsWith('other.example') ? 'other.example' : 'xn--bcher-kva.example',
+          stage: 'Mail',
+        }),
+      ),
+    )
+    for (const address of ['ANN@BÜCHER.example.', 'ann@xn--bcher-kva.example'])
+      assert.deepEqual(
+        (await find({ sender: { kind: 'address', address } })).map((row) => row.sender_address),
+        ['ann@bücher.example', sender],
+      )
+  })
+
   test('of a deployment without events finds nothing', async () => assert.deepEqual(await find(), []))
 })
 
