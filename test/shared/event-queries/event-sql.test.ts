@@ -414,6 +414,16 @@ describe('the groups of past mail', () => {
     ],
     ['a recipient', { senders: [], recipients: ['two.example'] }, ['any@shop.example']],
     ['the domain of From:', { senders: ['from.example'], recipients: [] }, ['any@sub.shop.example']],
+    [
+      'any domain of From: where it is not known',
+      { senders: [], recipients: [], hasUnknownFrom: true },
+      ['any@bank.example', 'any@shop.example'],
+    ],
+    [
+      'more domains than a query has room for',
+      { senders: Array.from({ length: 20_000 }, (_, number) => `d${number}.example`), recipients: [] },
+      ['any@bank.example', 'any@shop.example', 'any@sub.shop.example'],
+    ],
     ['nothing', { senders: [], recipients: [] }, []],
   ]
   for (const [name, scope, expected] of scopes)
@@ -433,4 +443,16 @@ describe('the groups of past mail', () => {
       const groups = await groupsOf(events, scope)
       assert.deepEqual(groups.map(({ facts }) => facts.sender).sort(), expected)
     })
+
+  test('of the scope of a connector have its refusals that were counted together, without the sender', async () => {
+    const refusal = { stage: 'Rcpt', reason: 'InboundTlsRequired', count: 40, clientIp: '192.0.2.0' } as const
+    const events = ['IN', 'OTHER'].map((inboundConnector) =>
+      event('Rejected', '2026-11-30T10:00:00.000Z', { ...refusal, inboundConnector }),
+    )
+    const groups = await groupsOf(events, { senders: ['bank.example'], recipients: [], connectors: ['IN'] })
+    assert.deepEqual(
+      groups.map(({ facts, count }) => [facts.rejection?.inboundConnector, count]),
+      [['IN', 40]],
+    )
+  })
 })
