@@ -2,6 +2,7 @@
 import { formulaStarts } from '../http-api/csv.ts'
 import { domainOf } from '../mail/address.ts'
 import type { MailboxFilter } from '../mail/mailbox-filter.ts'
+import { bareMessageId } from '../messages/header-message-id.ts'
 import { messageColumnNames } from './message-columns.ts'
 import type { MessageCriteria } from './message-filters.ts'
 import { at, equalsIgnoringCase, happenedIn, ofMessagesReceivedIn, sqlText, type TimeRange } from './sql.ts'
@@ -180,7 +181,7 @@ function messageConditions({
   minSize,
   tlsVersion,
 }: MessageSearch): string[] {
-  const bare = messageId?.replace(/^<(.*)>$/, '$1')
+  const bare = messageId === null ? undefined : bareMessageId(messageId)
   return [
     ...addressConditions('sender', 'senderDomain', sender),
     ...(direction === null ? [] : [`direction = ${sqlText(direction)}`]),

@@ -129,6 +129,9 @@ const definitions: Record<ReportName, Definition> = {
   'key-exchange': counted(countedReports['key-exchange']),
 }
 
+/** Reports that the filter of connectors would not change. */
+const withoutConnectors: readonly ReportName[] = ['domain-status', 'tls-rpt']
+
 const dayOf = (at: number): string => new Date(at).toISOString().slice(0, 10)
 
 export const reportRoutes = (dependencies: ReportDependencies): Route[] => [
@@ -151,6 +154,11 @@ export const reportRoutes = (dependencies: ReportDependencies): Route[] => [
       )
     const definition = definitions[name]
     const { now, retentionDays } = dependencies
+    if (query.connector !== undefined && withoutConnectors.includes(name))
+      throw invalidParameter(
+        'connector',
+        'cannot be used with this report: its numbers are not those of connectors',
+      )
     const snapshot = await dependencies.snapshot()
     const span = spanOf(query, now(), retentionDays)
     const request = {

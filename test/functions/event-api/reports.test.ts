@@ -267,6 +267,8 @@ describe('a wrong request', () => {
     ['/reports/rejected?from=2026-12-24T00:00:00Z&to=2026-12-25T00:00:00Z', 400, 'from', /is in the future/],
     ['/reports/rejected?from=2026-01-01T00:00:00Z', 400, 'from', /more than 90 days ago/],
     ['/reports/rejected?timeZone=Mars/Olympus', 400, 'timeZone', /is not a time zone/],
+    [`/reports/tls-rpt?connector=${ids.in}`, 400, 'connector', /cannot be used with this report/],
+    [`/reports/domain-status?connector=${ids.in}`, 400, 'connector', /cannot be used with this report/],
     ['/reports/rejected?connector=unknown', 400, 'connector', /is not the id or name of a connector/],
     ['/reports/rejected?partner=a..b', 400, 'partner', /is not a domain/],
     ['/reports/rejected?since=2026-11-30T00:00:00Z', 400, 'since', /is now called from/],

@@ -240,6 +240,7 @@ describe('a search for messages', () => {
     ['a direction', { direction: 'Originating' }, ['M2 x']],
     ['a Message-ID without brackets', { messageId: 'one@bank.example' }, ['M1 ann', 'M1 bob']],
     ['a Message-ID with brackets', { messageId: '<two@ours.example>' }, ['M2 x']],
+    ['white space around a Message-ID', { messageId: ' <two@ours.example> ' }, ['M2 x']],
     ['a client', { clientIp: '192.0.2.1' }, ['M1 ann', 'M1 bob']],
     ['a size', { minSize: 5000 }, ['M1 ann', 'M1 bob']],
     ['a TLS version', { tlsVersion: 'TLSv1.3' }, ['M1 ann', 'M1 bob']],
