@@ -120,14 +120,22 @@ async function record(
 ): Promise<Recipient[]> {
   const attribute = attributeOf[kind]
   const recorded = await Promise.all(
-    recipients.map(async ({ recipient }) =>
-      attribute === null || (await trace.recordRequest(message.id, recipient.address, attribute, request))
+    recipients.map(async (each) => {
+      const { recipient } = each
+      const recordedRequest = kind === 'Release' ? { ...request, connectors: waivedBy(each) } : request
+      return attribute === null ||
+        (await trace.recordRequest(message.id, recipient.address, attribute, recordedRequest))
         ? [recipient]
-        : [],
-    ),
+        : []
+    }),
   )
   return recorded.flat()
 }
+
+/** The connector that holds the recipient, and those of earlier releases. */
+const waivedBy = ({ connectors: { inbound }, waivedConnectors }: TracedRecipient): string[] => [
+  ...new Set([...waivedConnectors, ...(inbound === null ? [] : [inbound])]),
+]
 
 const decisionJobs = (
   message: Message,

@@ -90,6 +90,8 @@ export interface MessageWithRecipients {
     connectors: { inbound: string | null; outbound: string | null }
     /** The reason of the last decision. */
     reason: string
+    /** Ids of the inbound connectors despite whose violation it was released. */
+    waivedConnectors: readonly string[]
   }[]
 }
 
@@ -228,6 +230,7 @@ export class History {
         state: item.state ?? 'Pending',
         connectors: verdict.connectors,
         reason: verdict.reason,
+        waivedConnectors: item.waived?.connectors ?? [],
       }
     })
     return { message, recipients }
