@@ -110,14 +110,14 @@ export async function requestForRecipients(
   await evaluation.send(
     messages.flatMap(({ message }, index) => decisionJobs(message, recorded[index] ?? [], at)),
   )
-  return recorded
+  return recorded.map((each) => each.map(({ recipient }) => recipient))
 }
 
 async function record(
   { message, recipients }: MessageWithRecipients,
   { kind, ...request }: MailRequest,
   trace: Dependencies['trace'],
-): Promise<Recipient[]> {
+): Promise<TracedRecipient[]> {
   const attribute = attributeOf[kind]
   const recorded = await Promise.all(
     recipients.map(async (each) => {
@@ -125,7 +125,7 @@ async function record(
       const recordedRequest = kind === 'Release' ? { ...request, connectors: waivedBy(each) } : request
       return attribute === null ||
         (await trace.recordRequest(message.id, recipient.address, attribute, recordedRequest))
-        ? [recipient]
+        ? [each]
         : []
     }),
   )
@@ -137,9 +137,18 @@ const waivedBy = ({ connectors: { inbound }, waivedConnectors }: TracedRecipient
   ...new Set([...waivedConnectors, ...(inbound === null ? [] : [inbound])]),
 ]
 
-const decisionJobs = (
+/** An attempt that was not decided is reported again, because its own report may be lost with its queue. */
+function decisionJobs(
   message: Message,
-  waiting: readonly Recipient[],
+  waiting: readonly TracedRecipient[],
   notBefore: string,
-): OutgoingJob<EvaluationJob>[] =>
-  splitForJobs(waiting).map((recipients) => ({ job: { message, recipients, notBefore, retry: true } }))
+): OutgoingJob<EvaluationJob>[] {
+  const retried = waiting.flatMap((each) => (each.undecidedAttempt === null ? [each.recipient] : []))
+  const reported = waiting.flatMap(({ recipient, undecidedAttempt: lastAttempt }) =>
+    lastAttempt === null ? [] : [{ ...recipient, attempts: lastAttempt.number, lastAttempt }],
+  )
+  return [
+    ...splitForJobs(retried).map((recipients) => ({ job: { message, recipients, notBefore, retry: true } })),
+    ...splitForJobs(reported).map((recipients) => ({ job: { message, recipients, notBefore: null } })),
+  ]
+}

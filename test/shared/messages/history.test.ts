@@ -525,6 +525,7 @@ describe('the state of a message for a retry', () => {
           connectors,
           reason: 'ConnectorMatched',
           waivedConnectors: [],
+          undecidedAttempt: null,
         },
       ],
     })
