@@ -19,10 +19,10 @@ interface Part {
   readonly title: string
   readonly commands: readonly Command[]
   /**
-   * Whether the part's programs run one after another, with no other part at the same time, because they measure, or
-   * use a resource that exists once.
+   * The part runs with no other part at the same time, and with this many of its programs: one if they measure, or use a
+   * resource that exists once. Absent: it runs with others.
    */
-  readonly alone?: boolean
+  readonly alone?: number
   /** Whether the programs' output is printed while they run: figures, seeds and totals. */
   readonly prints?: boolean
 }
@@ -76,12 +76,12 @@ const parts: Record<string, (paths: readonly string[]) => Part> = {
   longer: (paths) => ({
     title: 'longer tests: crashes, rotation, starts and stops, benchmarks, chains, outages',
     commands: selectFiles(filesOf.longer, paths).map((file) => testFiles([file], 2.5 * minute)),
-    alone: true,
+    alone: 2,
   }),
   peers: (paths) => ({
     title: 'tests against other programs',
     commands: selectFiles(filesOf.peers, paths).map((file) => testFiles([file], 5 * minute)),
-    alone: true,
+    alone: 1,
   }),
   seeds: () => ({
     title: 'the pipeline, servers with random replies, properties and changes during mail, under more seeds',
@@ -99,7 +99,7 @@ const parts: Record<string, (paths: readonly string[]) => Part> = {
       testFiles(['test/functions/seal-hour/exactness.test.ts'], 5 * minute, { SEAL_RUNS: '500' }),
       testFiles(['test/local/changes.test.ts'], 5 * minute, { CHANGES_MESSAGES: '1000' }),
     ],
-    alone: true,
+    alone: 1,
   }),
   fuzz: () => ({
     title: 'the ingress under clients, and the SMTP client under servers, that send any octets',
@@ -107,7 +107,7 @@ const parts: Record<string, (paths: readonly string[]) => Part> = {
       program('--expose-gc', 'test/fuzz/ingress/main.ts', '--seed', '20261129'),
       program('test/fuzz/client/main.ts', '--seed', '20261129'),
     ],
-    alone: true,
+    alone: 1,
     prints: true,
   }),
   faults: () => ({
@@ -116,19 +116,19 @@ const parts: Record<string, (paths: readonly string[]) => Part> = {
       ...filesOf.faults.map((file) => testFiles([file], 2 * minute)),
       program('test/faults/main.ts', '--messages', '20000', '--kills', '5'),
     ],
-    alone: true,
+    alone: 1,
     prints: true,
   }),
   memory: () => ({
     title: 'lists of recipients, and a thousand concurrent large messages',
     commands: [program('--expose-gc', 'test/faults/recipient-memory.ts'), program('test/faults/memory.ts')],
-    alone: true,
+    alone: 1,
     prints: true,
   }),
   thresholds: () => ({
     title: 'growth of costs with the size of the input',
     commands: [program('test/bench/thresholds.ts')],
-    alone: true,
+    alone: 1,
     prints: true,
   }),
 }
@@ -176,8 +176,9 @@ process.stdout.write(`\n${asText(total)}\n`)
 async function runAll(all: readonly Part[]): Promise<boolean> {
   const results: Promise<boolean>[] = []
   for (const part of all) {
-    if (part.alone !== true) results.push(runPart(part, limiter))
-    else if ((await Promise.all(results)).every(Boolean)) results.push(runPart(part, concurrencyLimiter(1)))
+    if (part.alone === undefined) results.push(runPart(part, limiter))
+    else if ((await Promise.all(results)).every(Boolean))
+      results.push(runPart(part, concurrencyLimiter(part.alone)))
   }
   return (await Promise.all(results)).every(Boolean)
 }

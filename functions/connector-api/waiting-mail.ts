@@ -110,28 +110,45 @@ export async function requestForRecipients(
   await evaluation.send(
     messages.flatMap(({ message }, index) => decisionJobs(message, recorded[index] ?? [], at)),
   )
-  return recorded
+  return recorded.map((each) => each.map(({ recipient }) => recipient))
 }
 
 async function record(
   { message, recipients }: MessageWithRecipients,
   { kind, ...request }: MailRequest,
   trace: Dependencies['trace'],
-): Promise<Recipient[]> {
+): Promise<TracedRecipient[]> {
   const attribute = attributeOf[kind]
   const recorded = await Promise.all(
-    recipients.map(async ({ recipient }) =>
-      attribute === null || (await trace.recordRequest(message.id, recipient.address, attribute, request))
-        ? [recipient]
-        : [],
-    ),
+    recipients.map(async (each) => {
+      const { recipient } = each
+      const recordedRequest = kind === 'Release' ? { ...request, connectors: waivedBy(each) } : request
+      return attribute === null ||
+        (await trace.recordRequest(message.id, recipient.address, attribute, recordedRequest))
+        ? [each]
+        : []
+    }),
   )
   return recorded.flat()
 }
 
-const decisionJobs = (
+/** The connector that holds the recipient, and those of earlier releases. */
+const waivedBy = ({ connectors: { inbound }, waivedConnectors }: TracedRecipient): string[] => [
+  ...new Set([...waivedConnectors, ...(inbound === null ? [] : [inbound])]),
+]
+
+/** An attempt that was not decided is reported again, because its own report may be lost with its queue. */
+function decisionJobs(
   message: Message,
-  waiting: readonly Recipient[],
+  waiting: readonly TracedRecipient[],
   notBefore: string,
-): OutgoingJob<EvaluationJob>[] =>
-  splitForJobs(waiting).map((recipients) => ({ job: { message, recipients, notBefore, retry: true } }))
+): OutgoingJob<EvaluationJob>[] {
+  const retried = waiting.flatMap((each) => (each.undecidedAttempt === null ? [each.recipient] : []))
+  const reported = waiting.flatMap(({ recipient, undecidedAttempt: lastAttempt }) =>
+    lastAttempt === null ? [] : [{ ...recipient, attempts: lastAttempt.number, lastAttempt }],
+  )
+  return [
+    ...splitForJobs(retried).map((recipients) => ({ job: { message, recipients, notBefore, retry: true } })),
+    ...splitForJobs(reported).map((recipients) => ({ job: { message, recipients, notBefore: null } })),
+  ]
+}

@@ -100,6 +100,7 @@ export async function evaluateJob(
   const input = { snapshot, settings, message, recipients: undecided, now, retry: job.retry }
   const context = {
     at: now,
+    retry: job.retry,
     connectorsVersion: snapshot.version,
     considered: createExplainer(snapshot, message),
   }

@@ -1,9 +1,11 @@
 /** Starts searches in the events, with the period of a request. */
 import { TooManyRequestsException } from '@aws-sdk/client-athena'
 import { newUlid } from '../../shared/content/ulid.ts'
-import { dayMs } from '../../shared/contract/durations.ts'
+import { dayMs, minuteMs } from '../../shared/contract/durations.ts'
+import { recordingMinutes } from '../../shared/contract/seal-schedule.ts'
 import type { TimeRange } from '../../shared/event-queries/sql.ts'
 import type { EventSearch } from '../../shared/events/event-search.ts'
+import { startOf } from '../../shared/events/hours.ts'
 import { Problem } from '../../shared/http-api/problem.ts'
 
 const defaultDays = 7
@@ -35,6 +37,14 @@ export function rangeOf(
     throw invalidField('from', `is more than ${retentionDays} days ago; events are kept for this time`)
   return { from: begin, to: end }
 }
+
+/**
+ * Returns the time until which the Parquet files have all mail, ISO 8601. The first unsealed hour recorded the events of the
+ * minutes before it.
+ * @param open the first hour that is not sealed, `YYYY-MM-DDTHH`
+ */
+export const completeUntil = (open: string): string =>
+  new Date(startOf(open) - recordingMinutes * minuteMs).toISOString()
 
 const invalidField = (path: string, message: string): Problem =>
   new Problem(422, 'The body is not valid.', { errors: [{ path, message }] })

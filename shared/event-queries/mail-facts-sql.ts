@@ -40,8 +40,16 @@ const quoted = (column: string): string => `"${column}"`
 const aliased = (prefix: string, columns: readonly string[]): string[] =>
   columns.map((column) => `${quoted(column)} AS ${prefix}_${column}`)
 
-/** @param scope the mail that the changed connectors can concern */
+/** Octets of a query (https://docs.aws.amazon.com/athena/latest/ug/service-limits.html). */
+const maxSqlOctets = 262_144
+
+/** @param scope the mail that the changed connectors can concern. With too many domains for a query, all mail is read */
 export function mailFactsSql(table: string, range: TimeRange, scope: MailScope, settings: Settings): string {
+  const sql = scopedSql(table, range, scope, settings)
+  return Buffer.byteLength(sql) <= maxSqlOctets ? sql : scopedSql(table, range, 'All', settings)
+}
+
+function scopedSql(table: string, range: TimeRange, scope: MailScope, settings: Settings): string {
   const anySender = `CASE WHEN senderDomain IS NULL THEN sender ELSE 'any@' || senderDomain END`
   const arrival = arrivalColumns.map((column) => `arrival_${column}`)
   const attempt = attemptColumns.map((column) => `attempt_${column}`)
@@ -75,7 +83,7 @@ attempts AS (
 mail AS (
   SELECT receivedAt, acceptedId, ${grouped}
   FROM accepted JOIN recipients ON acceptedId = messageId LEFT JOIN attempts ON attemptId = attemptEvent
-  WHERE ${scopeSql(scope, 'fromSender', 'toDomain', 'arrival_fromDomain')}
+  WHERE ${scopeSql(scope, 'fromSender', 'toDomain', 'arrival_fromDomain', unknownFrom(scope))}
 ),
 refusals AS (
   SELECT ${at} AS refusedAt, id AS refusalId, coalesce("count", 1) AS times, ${anySender} AS anySender,
@@ -83,7 +91,7 @@ refusals AS (
     ${[...aliased('arrival', arrivalColumns), ...aliased('rejection', rejectionColumns)].join(', ')}
   FROM ${table}
   WHERE ${happenedIn(range)} AND kind = 'Rejected' AND stage IN ('Mail', 'Rcpt', 'Data')
-    AND ${scopeSql(scope, 'senderDomain', 'recipientDomain', 'fromDomain')}
+    AND ${scopeSql(scope, 'senderDomain', 'recipientDomain', 'fromDomain', withoutSender(scope))}
 ),
 groups AS (
   SELECT false AS isRejected, min(receivedAt) AS firstAt, ${grouped},
@@ -123,20 +131,46 @@ function comparableRecipientSql({ tlsReportAddress, postmaster }: Settings): str
   return `CASE WHEN ${isSpecial} THEN recipient ELSE 'any@' || recipientDomain END`
 }
 
-function scopeSql(scope: MailScope, sender: string, recipient: string, from: string): string {
+function scopeSql(
+  scope: MailScope,
+  sender: string,
+  recipient: string,
+  from: string,
+  others: readonly string[],
+): string {
   if (scope === 'All') return 'true'
   const conditions = [
-    ...scope.senders.flatMap((pattern) => [matchesPattern(sender, pattern), matchesPattern(from, pattern)]),
-    ...scope.recipients.map((pattern) => matchesPattern(recipient, pattern)),
+    ...matchesOneOf(sender, scope.senders),
+    ...matchesOneOf(from, scope.senders),
+    ...matchesOneOf(recipient, scope.recipients),
+    ...others,
   ]
   return conditions.length === 0 ? 'false' : `(${conditions.join(' OR ')})`
 }
 
-/** @param pattern a domain, or `*.` and a domain, which stands for the domain and its subdomains */
-const matchesPattern = (column: string, pattern: string): string =>
-  pattern.startsWith('*.')
-    ? `(${column} = ${sqlText(pattern.slice(2))} OR ${column} LIKE ${sqlText(`%${pattern.slice(1)}`)})`
-    : `${column} = ${sqlText(pattern)}`
+/** A connector that requires DMARC applies to the domain of From:, too. */
+const unknownFrom = (scope: MailScope): string[] =>
+  scope !== 'All' && scope.hasUnknownFrom
+    ? ['(arrival_fromDomain IS NULL AND arrival_clientIp IS NOT NULL)']
+    : []
+
+function withoutSender(scope: MailScope): string[] {
+  const connectors = scope === 'All' ? [] : (scope.connectors ?? [])
+  return connectors.length === 0
+    ? []
+    : [`(sender IS NULL AND inboundConnector IN (${connectors.map(sqlText).join(', ')}))`]
+}
+
+/** @param patterns each a domain, or `*.` and a domain, which stands for the domain and its subdomains */
+function matchesOneOf(column: string, patterns: readonly string[]): string[] {
+  if (patterns.length === 0) return []
+  const parents = patterns.filter((pattern) => pattern.startsWith('*.'))
+  const domains = patterns.map((pattern) => (pattern.startsWith('*.') ? pattern.slice(2) : pattern))
+  return [
+    `${column} IN (${domains.map(sqlText).join(', ')})`,
+    ...parents.map((pattern) => `${column} LIKE ${sqlText(`%${pattern.slice(1)}`)}`),
+  ]
+}
 
 /** Reads a row of the result. The columns are in the order of the SQL. */
 export function mailGroupOf(values: readonly (string | null)[]): MailGroup {

@@ -2,7 +2,16 @@
 import type { InboundConnector, OutboundConnector } from '../connectors/schema.ts'
 
 /** Patterns of domains: a domain, or `*.` and a domain. */
-export type MailScope = 'All' | { senders: readonly string[]; recipients: readonly string[] }
+export type MailScope =
+  | 'All'
+  | {
+      senders: readonly string[]
+      recipients: readonly string[]
+      /** Whether mail of which the domain of From: is not known is in the scope. */
+      hasUnknownFrom?: boolean
+      /** Ids of inbound connectors whose refusals are in the scope also if they are counted together, without the sender. */
+      connectors?: readonly string[]
+    }
 
 /**
  * @param inbound each changed inbound connector before and after the change
@@ -22,5 +31,10 @@ export function mailScope(
     ...(allAcceptedDomains ? acceptedDomains : []),
   ])
   if ([...senders, ...recipients].includes('*')) return 'All'
-  return { senders: [...new Set(senders)], recipients: [...new Set(recipients)] }
+  return {
+    senders: [...new Set(senders)],
+    recipients: [...new Set(recipients)],
+    hasUnknownFrom: inbound.some(({ requireDmarc, mode }) => requireDmarc && mode === 'Enforce'),
+    connectors: [...new Set(inbound.map(({ id }) => id))],
+  }
 }

@@ -6,9 +6,14 @@ import { type MailboxFilter, parseMailboxFilter } from '../mail/mailbox-filter.t
 import { ClientTlsVersions } from '../messages/message-filter.ts'
 import { domainParameter } from './domain-parameter.ts'
 
+/** A literal of SQL ends at NUL in some engines, and no mail has it here. */
+const hasNoNul = (text: string): boolean => !text.includes('\0')
+const nulMessage = 'has the character NUL'
+
 const addressFilter = z
   .string()
   .max(320)
+  .refine(hasNoNul, nulMessage)
   .transform((text, context): MailboxFilter => {
     const filter = parseMailboxFilter(text)
     if (filter !== null) return filter
@@ -37,6 +42,7 @@ export const messageFilters = {
     .string()
     .min(1)
     .max(998)
+    .refine(hasNoNul, nulMessage)
     .optional()
     .describe(
       'field Message-ID, with or without its angle brackets. A refusal has it if the whole message was received',

@@ -1,6 +1,8 @@
 /** The SQL of a search for messages: a row for each recipient and each refusal, with the columns of messages. Pure. */
 import { formulaStarts } from '../http-api/csv.ts'
+import { domainOf } from '../mail/address.ts'
 import type { MailboxFilter } from '../mail/mailbox-filter.ts'
+import { bareMessageId } from '../messages/header-message-id.ts'
 import { messageColumnNames } from './message-columns.ts'
 import type { MessageCriteria } from './message-filters.ts'
 import { at, equalsIgnoringCase, happenedIn, ofMessagesReceivedIn, sqlText, type TimeRange } from './sql.ts'
@@ -179,7 +181,7 @@ function messageConditions({
   minSize,
   tlsVersion,
 }: MessageSearch): string[] {
-  const bare = messageId?.replace(/^<(.*)>$/, '$1')
+  const bare = messageId === null ? undefined : bareMessageId(messageId)
   return [
     ...addressConditions('sender', 'senderDomain', sender),
     ...(direction === null ? [] : [`direction = ${sqlText(direction)}`]),
@@ -192,11 +194,17 @@ function messageConditions({
   ]
 }
 
-/** The domain of an address is compared too, because it may be spelled in another way (A-labels). */
+/** The domain of an address is compared apart, because it may be spelled in another way (A-labels). */
 function addressConditions(column: string, domainColumn: string, filter: MailboxFilter | null): string[] {
   if (filter === null) return []
   if (filter.kind === 'domain') return [`${domainColumn} = ${sqlText(filter.domain)}`]
-  return [equalsIgnoringCase(column, filter.address)]
+  const { address } = filter
+  const domain = domainOf(address)
+  if (domain === null) return [equalsIgnoringCase(column, address)]
+  const localPart = address.slice(0, address.lastIndexOf('@') + 1).toLowerCase()
+  return [
+    `(${equalsIgnoringCase(column, address)} OR (${domainColumn} = ${sqlText(domain)} AND starts_with(lower(${column}), ${sqlText(localPart)})))`,
+  ]
 }
 
 /** Columns whose values the SQL protects with an apostrophe. */

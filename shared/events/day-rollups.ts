@@ -26,9 +26,12 @@ export class DayRollups {
    * Returns the counts of a day. They are always those of the rollups that exist now: a stored day that other rollups
    * have been added to is not used.
    * @param date `YYYY-MM-DD` @param until rollups of this sealed hour and of later ones are left out
+   * @param hours the hours of the day that are counted, `YYYY-MM-DDTHH`; absent: all
    */
-  async read(date: string, until: string): Promise<DayRow[]> {
-    const objects = (await this.#rollups(date)).filter(({ key }) => sealInKey(key) < until)
+  async read(date: string, until: string, hours?: readonly string[]): Promise<DayRow[]> {
+    const objects = (await this.#rollups(date)).filter(
+      ({ key }) => sealInKey(key) < until && (hours?.includes(hourOfRollup(key) ?? '') ?? true),
+    )
     if (objects.length === 0) return []
     const sources = digestOf(objects)
     const known = this.#known.get(date) ?? (await this.#stored(date))

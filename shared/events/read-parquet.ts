@@ -17,7 +17,10 @@ export async function readIds(
   return rows.map(({ id }) => String(id))
 }
 
-/** Reads the rows of a file in which a column has the value: first the column, then the rows. */
+/**
+ * Reads the rows of a file in which a column has the value: first the column, then the rows. A read of one row costs as much
+ * as that of its row group, so the rows of a group are read together.
+ */
 export async function readRows(
   store: Pick<EventStore, 'get'>,
   object: Pick<StoredObject, 'key' | 'size'>,
@@ -27,13 +30,19 @@ export async function readRows(
   const file = rangeReader(store, object)
   const metadata = await parquetMetadataAsync(file)
   const values = await parquetReadObjects({ file, metadata, columns: [column], compressors })
-  const matching = values.flatMap((row, index) => (row[column] === value ? [index] : []))
-  const rows = await Promise.all(
-    matching.map((index) =>
-      parquetReadObjects({ file, metadata, rowStart: index, rowEnd: index + 1, compressors }),
-    ),
-  )
-  return rows.flat()
+  const rows: Record<string, unknown>[] = []
+  let end = 0
+  for (const group of metadata.row_groups) {
+    const start = end
+    end += Number(group.num_rows)
+    const matching = values.slice(start, end).map((row) => row[column] === value)
+    if (!matching.includes(true)) continue
+    const rowStart = start + matching.indexOf(true)
+    const rowEnd = start + matching.lastIndexOf(true) + 1
+    const read = await parquetReadObjects({ file, metadata, rowStart, rowEnd, compressors })
+    rows.push(...read.filter((row) => row[column] === value))
+  }
+  return rows
 }
 
 /** A file for hyparquet that reads ranges of an object. */

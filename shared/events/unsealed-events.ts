@@ -1,9 +1,10 @@
 /** Reads the raw events of hours that are not sealed yet, if these are few. */
-import { daysUntil, parseShardKey, sealsOfDay } from './event-keys.ts'
+import { daysUntil, parquetPrefix, parseShardKey, sealInKey, sealsOfDay } from './event-keys.ts'
 import type { EventStore } from './event-store.ts'
 import { addHours, hourOf, hoursBetween } from './hours.ts'
 import { IdSet } from './id-set.ts'
 import { type RawEvent, rawEvents, rawOctets, recordedIds } from './raw-events.ts'
+import { readIds } from './read-parquet.ts'
 import { lastClosedHour, pendingHours, windowHours } from './seal-plan.ts'
 
 /** Octets of raw events that one request reads: about a third of a second. */
@@ -11,6 +12,9 @@ const maxRawOctets = 16_000_000
 
 /** Hours before an unsealed hour in which copies of its events may have been recorded. */
 const comparedHours = 2
+
+/** Hours whose Parquet files one request reads to find late copies. */
+const maxLateHours = 72
 
 const all = { shard: 0, shards: 1 }
 
@@ -53,6 +57,24 @@ export class UnsealedEvents {
     for (const hour of hours)
       for await (const { event } of rawEvents(this.#store, hour, all))
         if (ids.add(event.id) && !before.some((set) => set.has(event.id))) events.push(event)
-    return events
+    return this.#withoutSealed(events, firstHour)
+  }
+
+  /** Drops the copies of events that were sealed before the compared hours, as a seal does. */
+  async #withoutSealed(events: RawEvent['event'][], firstHour: string): Promise<RawEvent['event'][] | null> {
+    const late = events.filter(({ at }) => hourOf(Date.parse(at)) <= addHours(firstHour, -comparedHours))
+    const hours = new Set(
+      late
+        .map(({ at }) => hourOf(Date.parse(at)))
+        .flatMap((hour) => [addHours(hour, -1), hour, addHours(hour, 1)]),
+    )
+    if (hours.size > maxLateHours) return null
+    const lists = await Promise.all([...hours].map((hour) => this.#store.list(parquetPrefix(hour))))
+    const sealed = new IdSet()
+    for (const object of lists.flat())
+      if (sealInKey(object.key) < firstHour)
+        for (const id of await readIds(this.#store, object)) sealed.add(id)
+    const copies = new Set(late.filter(({ id }) => sealed.has(id)))
+    return events.filter((event) => !copies.has(event))
   }
 }

@@ -22,6 +22,7 @@ export const instant = z.iso
         : 'is not a time in ISO 8601 with its offset, such as 2026-02-03T11:00:00Z',
   })
   .transform((text) => new Date(text))
+  .refine((time) => time.getUTCFullYear() <= 9999, 'is after the year 9999')
 
 /** Cursor of a search through the message trace. */
 export const historyCursor = cursorSchema(

@@ -90,6 +90,10 @@ export interface MessageWithRecipients {
     connectors: { inbound: string | null; outbound: string | null }
     /** The reason of the last decision. */
     reason: string
+    /** Ids of the inbound connectors despite whose violation it was released. */
+    waivedConnectors: readonly string[]
+    /** The result of an attempt after the last decision. Null when there is none. Its report may be lost with its queue. */
+    undecidedAttempt: Attempt | null
   }[]
 }
 
@@ -228,6 +232,8 @@ export class History {
         state: item.state ?? 'Pending',
         connectors: verdict.connectors,
         reason: verdict.reason,
+        waivedConnectors: item.waived?.connectors ?? [],
+        undecidedAttempt: undecidedAttemptOf(item),
       }
     })
     return { message, recipients }
@@ -421,6 +427,10 @@ export class History {
   #query<T>(query: Omit<QueryCommandInput, 'TableName'>): AsyncGenerator<T> {
     return queryItems<T>(this.#documents, { ...query, TableName: this.#table })
   }
+}
+
+function undecidedAttemptOf({ claimed = 0, attempts = 0, result }: RecipientItem): Attempt | null {
+  return claimed > attempts && result !== undefined ? Attempt.parse(unpackDetail(result)) : null
 }
 
 const matchedRow = (

@@ -23,7 +23,7 @@ export interface AdministratorRequest {
   reason?: string
 }
 
-/** Attributes with the requests on which the next decision depends. `waived` has a reason. */
+/** Attributes with the requests on which the next decision depends. `waived` is a `Waiver`. */
 export type RequestAttribute = 'waived' | 'returned' | 'dropped'
 
 export interface RecipientItem {

@@ -241,7 +241,7 @@ function requirementEntry(
 }
 
 const requestEntry = (request: AdministratorRequest | undefined): RecipientEntry['released'] =>
-  request === undefined ? null : { ...request, reason: request.reason ?? null }
+  request === undefined ? null : { at: request.at, by: request.by, reason: request.reason ?? null }
 
 function messageFields(message: Message) {
   const { id, receivedAt, direction, attributedTo, source, tls, size } = message

@@ -101,6 +101,8 @@ export const jobPosition = (attempts: number, notBefore: string | null): string 
 /** The time of a verdict, the connectors' version behind it, and the connectors that were evaluated. */
 export interface DecisionContext {
   at: Date
+  /** Whether the job is a retry. Then no other job may remain that repeats the attempt of a worker that died. */
+  retry?: boolean | undefined
   connectorsVersion: number
   considered(verdict: Verdict): Considered[]
 }
@@ -108,6 +110,9 @@ export interface DecisionContext {
 const hasNoLaterAttempt = 'NOT attempts > :attempts'
 /** A released claim has no holder. */
 const nextAttemptHasNotBegun = 'NOT (claimed > :attempts AND attribute_exists(holder))'
+/** An attempt with a result has no lease. */
+const nextAttemptDoesNotRun =
+  'NOT (claimed > :attempts AND attribute_exists(holder) AND NOT leaseUntil < :decidedAt)'
 
 export class Trace {
   readonly #documents: DynamoDBDocumentClient
@@ -158,7 +163,8 @@ export class Trace {
   /**
    * Writes a verdict and its state unless the recipient is settled or has a later attempt. A bounce is also not written
    * when the next attempt has begun: an earlier copy of the job may have queued it under other connectors, or before the
-   * message expired. Then the attempt's outcome decides about the recipient.
+   * message expired. Then the attempt's outcome decides about the recipient. After a retry, a worker whose lease has
+   * expired does not count, because the queue may have lost its job.
    * @param expiresAt seconds since the epoch
    * @param newRequirement digest of the requirement to keep; the recipient's first one is not replaced
    * @returns as the verdict to execute: this verdict; or the bounce that already settled the recipient, because its
@@ -203,13 +209,16 @@ export class Trace {
       ConditionExpression: [
         isOpen,
         hasNoLaterAttempt,
-        ...(action === 'Bounce' ? [nextAttemptHasNotBegun] : []),
+        ...(action === 'Bounce' ? [context.retry ? nextAttemptDoesNotRun : nextAttemptHasNotBegun] : []),
       ].join(' AND '),
       ExpressionAttributeNames: {
         ...mapKeys({ ...always, ...once }, (name) => [`#${name}`, name]),
         ...waitingNames,
       },
-      ExpressionAttributeValues: mapKeys({ ...always, ...once }, (name, value) => [`:${name}`, value]),
+      ExpressionAttributeValues: {
+        ...mapKeys({ ...always, ...once }, (name, value) => [`:${name}`, value]),
+        ...(action === 'Bounce' && context.retry && { ':decidedAt': context.at.getTime() }),
+      },
     })
     if (item === null) return { executed: await this.#recordedBounce(message.id, verdict), requirement: null }
     const executed = { verdict: adaptedTo(item, verdict), stored: detail.verdict }

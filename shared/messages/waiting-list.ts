@@ -36,6 +36,8 @@ export interface WaitingPosition {
 const rowsPerQuery = 500
 /** Rows that are read for one page of a search. */
 const rowsPerPage = 5000
+/** A search queries all partitions at the same time. */
+const rowsPerQueryOfSearch = Math.ceil(rowsPerPage / waitingShards().length)
 
 export const waitingForOf = (row: WaitingRow): WaitingFor => ({
   partner: partnerOf(row.sender, recipientOf(row), row.wait.reason),
@@ -64,7 +66,7 @@ export class WaitingList {
     limit: number,
   ): Promise<MatchingMessages<WaitingPosition>> {
     const shards = waitingShards().map((shard) =>
-      queryItems<IndexRow>(this.#documents, this.#query(shard, from)),
+      queryItems<IndexRow>(this.#documents, this.#query(shard, from, rowsPerQueryOfSearch)),
     )
     const matched = async function* () {
       for await (const row of mergeNewestFirst(shards)) {
@@ -86,7 +88,7 @@ export class WaitingList {
       waitingShards().map(async (shard) => {
         for await (const { items, lastKey } of queryPages<IndexRow>(
           this.#documents,
-          this.#query(shard, null),
+          this.#query(shard, null, rowsPerQuery),
         )) {
           handle(await this.#deferred(items))
           if (lastKey !== null && isOver()) return false
@@ -109,7 +111,7 @@ export class WaitingList {
     return rows.filter(({ pk, sk }) => deferred.has(`${pk} ${sk}`)).map(toWaitingRow)
   }
 
-  #query(shard: string, from: WaitingPosition | null) {
+  #query(shard: string, from: WaitingPosition | null, Limit: number) {
     return {
       TableName: this.#table,
       IndexName: byWaiting,
@@ -117,7 +119,7 @@ export class WaitingList {
       ExpressionAttributeNames: { '#waiting': 'waiting', ...(from !== null && { '#order': 'order' }) },
       ExpressionAttributeValues: { ':waiting': shard, ...(from !== null && { ':before': from.before }) },
       ScanIndexForward: false,
-      Limit: rowsPerQuery,
+      Limit,
     }
   }
 }

@@ -1,5 +1,5 @@
 /** What a deferred recipient waits for. Pure. */
-import { maxEventShards, shardOfMessage } from '../contract/events.ts'
+import { messageHash } from '../contract/events.ts'
 import type { Message } from '../contract/message.ts'
 import { domainOf } from '../mail/address.ts'
 import type { Defer, Verdict } from '../policy/evaluate.ts'
@@ -76,13 +76,19 @@ export function waitingAttributes(
   const connector = decidingConnector(verdict)
   const position = connector === null ? null : connectorsOf(verdict).indexOf(connector)
   return {
-    waiting: waitingShard(shardOfMessage(id)),
+    waiting: waitingShard(messageHash(id) % shardCount),
     wait: [size, direction, reason, until.getTime(), expiresAt.getTime(), position],
   }
 }
 
+/**
+ * DynamoDB takes 1,000 writes a second in a partition. In an outage a message enters the index, and leaves and enters it
+ * again with each attempt.
+ */
+const shardCount = 64
+
 /** The partitions of the index. */
-export const waitingShards = (): string[] => Array.from({ length: maxEventShards }, (_, n) => waitingShard(n))
+export const waitingShards = (): string[] => Array.from({ length: shardCount }, (_, n) => waitingShard(n))
 
 const waitingShard = (shard: number): string => String(shard).padStart(2, '0')
 

@@ -107,14 +107,19 @@ export interface Bounce extends VerdictFields {
 
 export type Verdict = Deliver | Defer | Bounce
 
-/** The release of a message despite the violation of an inbound connector. `at`: ISO 8601. */
+/** The release of a message despite the violation of inbound connectors. `at`: ISO 8601. */
 export interface Waiver {
   at: string
   /** IAM principal, or subject of the token. */
   by: string
   /** The administrator's reason. */
   reason: string
+  /** Ids of the connectors that held the message. What another connector finds, no administrator has seen. */
+  connectors: readonly string[]
 }
+
+export const isWaived = ({ connector }: ConnectorViolation, waiver: Waiver | null | undefined): boolean =>
+  waiver?.connectors.includes(connector.id) ?? false
 
 /** Facts about a recipient from earlier decisions and requests. */
 export interface EarlierFacts {
@@ -242,8 +247,8 @@ function decideFor(
     return deliverOrRetry(input, withoutConnectors(common), null, domain)
   if (inbound.unreadableSender)
     return bounce(common, 'UnreadableSender', badSenderReply, 'The sender names no valid domain.')
-  if (inbound.violation && earlier.waiver === null)
-    return applyViolation(input, inbound.violation, common, outbound)
+  const violation = inbound.violations.find((each) => !isWaived(each, earlier.waiver))
+  if (violation) return applyViolation(input, violation, common, outbound)
   if (domain === null)
     return bounce(common, 'NotRoutable', notRoutableReply, `${recipient.address} names no domain.`)
   const isAcceptedDomain = snapshot.acceptedDomains.has(domain)
@@ -313,7 +318,7 @@ function commonFieldsOf(
     lowered,
     ...(tls?.mode === 'Enforce' && hasMandatoryPolicy(tls) && { isPolicyMandatory: true }),
     newRequirement: kept === null ? keptRequirementOf(outbound) : null,
-    ...(inbound.violation && waiver && { waiver }),
+    ...(waiver && inbound.violations.some((each) => isWaived(each, waiver)) && { waiver }),
   }
 }
 
@@ -343,7 +348,11 @@ function applyViolation(
   common: CommonFields,
   outbound: OutboundConnector | null,
 ): Verdict {
-  const withDecider = { ...common, decidedBy: connector.name }
+  const withDecider = {
+    ...common,
+    connectors: { ...common.connectors, inbound: connector.id },
+    decidedBy: connector.name,
+  }
   if (connector.onViolation === 'Bounce' && !isUndetermined)
     return bounce(withDecider, reason, postQueue, explanation)
   return hold(input, withDecider, outbound, {

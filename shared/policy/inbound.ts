@@ -54,8 +54,10 @@ export interface InboundEvaluation {
   reportOnlyPartner: InboundConnector | null
   /** The OnPremises connector that identifies the client as the organisation's own server. */
   attributedTo: InboundConnector | null
-  /** The violation of an enforced connector. */
+  /** The violation of an enforced connector: the first of `violations`. */
   violation: ConnectorViolation | null
+  /** The violations of enforced connectors. The first decides, until an administrator releases the message. */
+  violations: readonly ConnectorViolation[]
   /** The violation of a report-only connector. */
   reportedViolation: ConnectorViolation | null
   /**
@@ -103,11 +105,13 @@ export function evaluateInbound(
   })
   if (!attributedTo?.connector.treatMessagesAsInternal)
     violations.push(...dmarcViolations(snapshot, session, [enforced, reportOnly], { select, applies }))
+  const enforcedViolations = violations.filter(({ connector }) => connector.mode === 'Enforce')
   return {
     partner: (enforced ?? reportOnly)?.connector ?? null,
     reportOnlyPartner: reportOnly?.connector ?? null,
     attributedTo: attributedTo?.connector ?? null,
-    violation: violations.find(({ connector }) => connector.mode === 'Enforce') ?? null,
+    violation: enforcedViolations[0] ?? null,
+    violations: enforcedViolations,
     reportedViolation: violations.find(({ connector }) => connector.mode === 'ReportOnly') ?? null,
     revocationUndetermined:
       attributedTo === null ? findUndeterminedOwner(snapshot.onPremises, client, applies) : null,
@@ -195,6 +199,7 @@ export const noConnector: InboundEvaluation = {
   reportOnlyPartner: null,
   attributedTo: null,
   violation: null,
+  violations: [],
   reportedViolation: null,
   revocationUndetermined: null,
   tenant: null,

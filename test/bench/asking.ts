@@ -27,10 +27,10 @@ import { UnsealedEvents } from '../../shared/events/unsealed-events.ts'
 import { folderStore } from '../support/folder-store.ts'
 import { Random } from '../support/random.ts'
 import { sampleEvents } from '../support/sample-events.ts'
-import { askTrace } from './asking-trace.ts'
 import { prices } from './cost/prices.ts'
 import { load, machine } from './machine.ts'
 import { median } from './median.ts'
+import { answersOfTrace } from './trace-questions.ts'
 
 const { values } = parseArgs({
   options: { events: { type: 'string', default: '10000000' }, folder: { type: 'string' } },
@@ -246,7 +246,7 @@ async function measureTrails(): Promise<void> {
 async function measureTrace(): Promise<void> {
   const eventsOfRecipient = 3
   const perDay = Math.round(count / eventsOfRecipient / days)
-  for (const { question, times, rows, dollars } of await askTrace({ perDay, until, days: 14, rounds }))
+  for (const { question, times, rows, dollars } of await answersOfTrace({ perDay, until, days: 14, rounds }))
     printRow(`trace in DynamoDB: ${question}`, times, rows, dollars)
 }
 

@@ -1,5 +1,5 @@
 /** `/dry-runs`: which decisions about past mail would have been others with other connectors. */
-
+import { InvalidRequestException } from '@aws-sdk/client-athena'
 import { comparableName } from '../../../shared/connectors/comparable-name.ts'
 import type { DefaultRoute } from '../../../shared/connectors/outbound-fields.ts'
 import type { InboundConnector, OutboundConnector } from '../../../shared/connectors/schema.ts'
@@ -15,13 +15,12 @@ import { mailScope } from '../../../shared/event-queries/mail-scope.ts'
 import { summariseDryRun } from '../../../shared/event-queries/summarise-dry-run.ts'
 import type { EventSearch } from '../../../shared/events/event-search.ts'
 import type { EventStore } from '../../../shared/events/event-store.ts'
-import { startOf } from '../../../shared/events/hours.ts'
 import { isUlid } from '../../../shared/http-api/lists.ts'
 import { Problem } from '../../../shared/http-api/problem.ts'
 import { type Route, route } from '../../../shared/http-api/route.ts'
 import type { Settings } from '../../../shared/policy/evaluate.ts'
 import { changeSnapshot, type ItemChange, type Snapshot } from '../../../shared/policy/snapshot.ts'
-import { rangeOf, startSearch } from '../start-search.ts'
+import { completeUntil, rangeOf, startSearch } from '../start-search.ts'
 
 export interface DryRunDependencies {
   search: Pick<EventSearch, 'start' | 'status' | 'page'>
@@ -68,8 +67,11 @@ export const dryRunRoutes = (dependencies: DryRunDependencies): Route[] => [
       changes,
     }
     await store.put(requestKey(id), Buffer.from(JSON.stringify(stored)))
-    const completeUntil = new Date(startOf(open)).toISOString()
-    return { status: 202, headers: { location: `/dry-runs/${id}` }, body: { id, completeUntil } }
+    return {
+      status: 202,
+      headers: { location: `/dry-runs/${id}` },
+      body: { id, completeUntil: completeUntil(open) },
+    }
   }),
   route(readDryRun, async ({ parameter }) => {
     const { search, store } = dependencies
@@ -116,11 +118,14 @@ async function readJson<T>(store: Pick<EventStore, 'get'>, key: string): Promise
   }
 }
 
+/** @throws Problem 404 when the result of the search was deleted */
 async function readGroups(search: Pick<EventSearch, 'page'>, id: string): Promise<MailGroup[]> {
   const groups: MailGroup[] = []
   let token: string | null = null
   do {
-    const page: Awaited<ReturnType<EventSearch['page']>> = await search.page(id, token)
+    const page: Awaited<ReturnType<EventSearch['page']>> = await search.page(id, token).catch((error) => {
+      throw error instanceof InvalidRequestException ? notFound() : error
+    })
     groups.push(...page.rows.map(mailGroupOf))
     token = page.next
   } while (token !== null)

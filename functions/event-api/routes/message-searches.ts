@@ -1,4 +1,5 @@
 /** `/message-searches`: searches for messages in the Parquet files of events. */
+import { InvalidRequestException } from '@aws-sdk/client-athena'
 import { criteriaOf } from '../../../shared/event-queries/message-filters.ts'
 import {
   type MessageSearchResult,
@@ -7,11 +8,10 @@ import {
 } from '../../../shared/event-queries/message-search.ts'
 import { foundRow, messageSearchSql } from '../../../shared/event-queries/message-search-sql.ts'
 import type { EventSearch } from '../../../shared/events/event-search.ts'
-import { startOf } from '../../../shared/events/hours.ts'
 import { Problem } from '../../../shared/http-api/problem.ts'
-import { encodeCursor } from '../../../shared/http-api/request.ts'
+import { encodeCursor, invalidParameter } from '../../../shared/http-api/request.ts'
 import { type Route, route } from '../../../shared/http-api/route.ts'
-import { rangeOf, startSearch } from '../start-search.ts'
+import { completeUntil, rangeOf, startSearch } from '../start-search.ts'
 
 export interface SearchDependencies {
   search: Pick<EventSearch, 'start' | 'status' | 'page'>
@@ -32,23 +32,22 @@ export const searchRoutes = (dependencies: SearchDependencies): Route[] => [
     const range = rangeOf(body, now(), retentionDays)
     const sql = messageSearchSql(table, { ...range, ...criteriaOf(body), state: body.state ?? null })
     const [id, open] = await Promise.all([startSearch(search, sql), dependencies.firstUnsealedHour()])
-    const completeUntil = new Date(startOf(open)).toISOString()
     return {
       status: 202,
       headers: { location: `/message-searches/${id}` },
-      body: { id, completeUntil },
+      body: { id, completeUntil: completeUntil(open) },
     }
   }),
   route(readMessageSearch, async ({ parameter, query }) => {
     const { search, linkTo } = dependencies
     const status = isSearchId(parameter) ? await search.status(parameter) : null
-    if (status === null) throw new Problem(404, 'There is no such search. Results are kept for seven days.')
+    if (status === null) throw notFound()
     const { state, reason, scannedOctets, ms, resultKey } = status
     const result = { id: parameter, state, reason, scannedOctets, ms }
     if (state !== 'Succeeded')
       return { status: 200, body: { ...result, rows: [], nextCursor: null, csv: null } }
     const [{ columns, rows, next }, csv] = await Promise.all([
-      search.page(parameter, query.cursor ?? null, query.limit),
+      pageOf(search, parameter, query.cursor ?? null, query.limit),
       linkTo(resultKey),
     ])
     const found: MessageSearchResult = {
@@ -60,6 +59,20 @@ export const searchRoutes = (dependencies: SearchDependencies): Route[] => [
     return { status: 200, body: found }
   }),
 ]
+
+const notFound = (): Problem => new Problem(404, 'There is no such search. Results are kept for seven days.')
+
+/** @throws Problem when the result was deleted, or Athena did not give this token */
+async function pageOf(search: Pick<EventSearch, 'page'>, id: string, token: string | null, limit: number) {
+  try {
+    return await search.page(id, token, limit)
+  } catch (error) {
+    if (!(error instanceof InvalidRequestException)) throw error
+    throw token === null
+      ? notFound()
+      : invalidParameter('cursor', 'is not a cursor of this search, or its result is no longer kept')
+  }
+}
 
 /** Athena's ids are UUIDs. */
 const isSearchId = (text: string): boolean => /^[0-9a-f-]{36}$/.test(text)

@@ -129,6 +129,9 @@ const definitions: Record<ReportName, Definition> = {
   'key-exchange': counted(countedReports['key-exchange']),
 }
 
+/** Reports that the filter of connectors would not change. */
+const withoutConnectors: readonly ReportName[] = ['domain-status', 'tls-rpt']
+
 const dayOf = (at: number): string => new Date(at).toISOString().slice(0, 10)
 
 export const reportRoutes = (dependencies: ReportDependencies): Route[] => [
@@ -151,6 +154,11 @@ export const reportRoutes = (dependencies: ReportDependencies): Route[] => [
       )
     const definition = definitions[name]
     const { now, retentionDays } = dependencies
+    if (query.connector !== undefined && withoutConnectors.includes(name))
+      throw invalidParameter(
+        'connector',
+        'cannot be used with this report: its numbers are not those of connectors',
+      )
     const snapshot = await dependencies.snapshot()
     const span = spanOf(query, now(), retentionDays)
     const request = {
@@ -189,21 +197,26 @@ const shownColumn = ({ name, type, description }: ReportColumn) => ({ name, type
 const defaultDays = 7
 
 function spanOf({ from, to, timeZone = 'UTC' }: ReportQuery, now: number, retentionDays: number): ReportSpan {
-  const end = Math.ceil((to?.getTime() ?? now) / hourMs) * hourMs
-  const start = from?.getTime() ?? startOfDay(end - 1 - (defaultDays - 1) * dayMs, timeZone)
+  const last = now + dayMs
+  const end = Math.ceil(Math.min(to?.getTime() ?? now, last) / hourMs) * hourMs
+  const start = from?.getTime() ?? startOfDays(end - 1, defaultDays, timeZone)
   const span = { from: Math.floor(start / hourMs) * hourMs, to: end, timeZone }
-  if (span.from >= span.to) throw invalidParameter('from', 'must be earlier than to')
+  if (span.from >= span.to)
+    throw invalidParameter('from', start >= last ? 'is in the future' : 'must be earlier than to')
   if (now - span.from > (retentionDays + 1) * dayMs)
     throw invalidParameter('from', `is more than ${retentionDays} days ago; events are kept for this time`)
   return span
 }
 
-/** The time at which the day of `at` begins in the time zone, to the hour. */
-function startOfDay(at: number, timeZone: string): number {
+/** Returns the first hour of the days of the time zone that end with the day of `at`. A day has 23 to 25 hours. */
+function startOfDays(at: number, count: number, timeZone: string): number {
   const format = new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short' })
   let start = Math.floor(at / hourMs) * hourMs
-  while (format.format(start - 1) === format.format(at)) start -= hourMs
-  return start
+  for (let days = 1; ; start -= hourMs) {
+    if (format.format(start - hourMs) === format.format(start)) continue
+    if (days === count) return start
+    days += 1
+  }
 }
 
 function connectorName({ all: { inbound, outbound } }: Snapshot, id: string): string {

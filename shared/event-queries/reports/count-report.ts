@@ -4,8 +4,11 @@ import { type DayRow, hourCounts, hoursOf } from '../../events/day-rollup.ts'
 import { startOf } from '../../events/hours.ts'
 import type { Contribution, CountedEvents, CountedReport, ReportContext, ReportRow } from './report.ts'
 
-/** A response may have 6 MB. Rows beyond this number are added together. */
+/** Rows beyond this number are added together. */
 export const maxReportRows = 10_000
+
+/** Octets of rows in the JSON of a response of Lambda, which may have 6 MiB. Rows beyond are added together, too. */
+const maxReportOctets = 5_000_000
 
 /** The value of a column in a row of several. */
 export const others = '(others)'
@@ -95,10 +98,11 @@ function addSamples(samples: string[], added: readonly string[]): void {
 
 /** In the smallest rows, the columns with very many values are lost, and rows that are then equal are added. */
 function limitRows(entries: Entry[], report: CountedReport): Entry[] {
-  if (entries.length <= maxReportRows) return entries
+  if (countThatFits(entries) === entries.length) return entries
   const bySize = entries.toSorted((a, b) => sizeOf(b.row, report) - sizeOf(a.row, report))
+  const count = countThatFits(bySize)
   const merged = new Map<string, Entry>()
-  for (const { row, samples } of bySize.slice(maxReportRows)) {
+  for (const { row, samples } of bySize.slice(count)) {
     const key = Object.fromEntries(
       report.columns
         .filter(({ isSum }) => !isSum)
@@ -109,7 +113,18 @@ function limitRows(entries: Entry[], report: CountedReport): Entry[] {
     )
     add(merged, report, { key, sums }, samples)
   }
-  return [...bySize.slice(0, maxReportRows), ...merged.values()]
+  return [...bySize.slice(0, count), ...merged.values()]
+}
+
+/** @returns how many of the first entries a response has room for */
+function countThatFits(entries: readonly Entry[]): number {
+  let octets = 0
+  const end = entries.findIndex((entry, index) => {
+    // The body is JSON, and a string in the JSON of the response.
+    octets += Buffer.byteLength(JSON.stringify(JSON.stringify(entry)))
+    return index === maxReportRows || octets > maxReportOctets
+  })
+  return end < 0 ? entries.length : end
 }
 
 const sizeOf = (row: ReportRow, { columns }: CountedReport): number =>

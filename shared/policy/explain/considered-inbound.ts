@@ -40,7 +40,7 @@ export function consideredInbound(
     evaluation.partner,
     evaluation.reportOnlyPartner,
     evaluation.attributedTo,
-    evaluation.violation?.connector ?? null,
+    ...evaluation.violations.map(({ connector }) => connector),
     evaluation.reportedViolation?.connector ?? null,
   ]
   const connectors = distinctConnectors(

@@ -18,6 +18,7 @@ import { admitRecipient } from '../admit-recipient.ts'
 import {
   evaluate,
   inboundByRecipient,
+  isWaived,
   type Settings,
   sessionOf,
   type Verdict,
@@ -181,11 +182,12 @@ export function createExplainer(
 /** A waived connector does not decide, although its requirement is not met. */
 const withWaiver = (
   considered: readonly Considered[],
-  { violation }: InboundEvaluation,
+  { violations }: InboundEvaluation,
   { waiver }: ExplainedVerdict,
 ): Considered[] =>
   considered.map((each) =>
-    waiver && each.connector === violation?.connector.id
+    waiver &&
+    violations.some((violation) => violation.connector.id === each.connector && isWaived(violation, waiver))
       ? { ...each, outcome: 'Waived', why: `${each.why} ${waiverText(waiver)}` }
       : each,
   )

@@ -270,6 +270,7 @@ for (const [act, attribute, reason] of acts)
     const path = `POST /queues/${act}`
     const request = (json: object, query = '') =>
       api.call(`${path}${query}`, { json: { ...reason, ...json } })
+    const recordedRequest = { at, by, ...reason, ...(act === 'release' && { connectors: [contoso] }) }
     const recorded = async (id: string, address = 'b@ours.example') =>
       attribute === null ? undefined : (await stored(id, address))[attribute]
 
@@ -285,7 +286,7 @@ for (const [act, attribute, reason] of acts)
       assert.deepEqual([status, body], [202, { requested: 2, messages: 2, nextCursor: null, skipped: [] }])
       assert.deepEqual(jobAddresses(), ['b@ours.example', 'b@ours.example'])
       if (attribute !== null)
-        for (const id of [first, second]) assert.deepEqual(await recorded(id), { at, by, ...reason })
+        for (const id of [first, second]) assert.deepEqual(await recorded(id), recordedRequest)
       assert.deepEqual(
         [await recorded(first, 'b@northwind.example'), await recorded(other)],
         [undefined, undefined],
@@ -345,7 +346,7 @@ for (const [act, attribute, reason] of acts)
       const id = await waits(1, { 'b@ours.example': held })
       for (const _ of ['first', 'second']) assert.equal((await request({ ids: [id] })).body.requested, 1)
       assert.equal(jobAddresses().length, 2)
-      if (attribute !== null) assert.deepEqual(await recorded(id), { at, by, ...reason })
+      if (attribute !== null) assert.deepEqual(await recorded(id), recordedRequest)
     })
 
     test('has no effect on a recipient that is delivered meanwhile', async () => {

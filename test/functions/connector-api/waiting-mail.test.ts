@@ -49,14 +49,16 @@ async function connector(fields: object = {}): Promise<OutboundConnector> {
   return created
 }
 
+const receivedAt = now - 3_600_000
+const newId = () => `${encodeTime(receivedAt, 10)}${String(serial++).padStart(16, '0')}`
+
 /** Records a message that waits under the connector. @returns its id */
 async function waiting(
   outbound: OutboundConnector | null,
   addresses = ['b@northwind.example'],
   fields: Partial<Verdict> = {},
+  id = newId(),
 ): Promise<string> {
-  const receivedAt = now - 3_600_000
-  const id = `${encodeTime(receivedAt, 10)}${String(serial++).padStart(16, '0')}`
   const mail = message({ id, receivedAt: new Date(receivedAt).toISOString() })
   await trace.recordMessage(mail, circumstances.at, 90)
   const requirement = keptRequirementOf(outbound)
@@ -116,7 +118,7 @@ describe('POST /messages/{id}/release', () => {
     const { status, body } = await api.call(`POST /messages/${id}/release`, { authorizer, json })
     assert.deepEqual([status, body], [202, { requested: 1, recipients: ['b@northwind.example'] }])
     const { requirement, waived } = await stored(id)
-    assert.deepEqual([typeof requirement, waived], ['object', { at, by, ...json }])
+    assert.deepEqual([typeof requirement, waived], ['object', { at, by, ...json, connectors: [holding] }])
     assert.deepEqual(
       jobs().map(({ retry, recipients }) => [retry, recipients.map(({ address }) => address)]),
       [[true, ['b@northwind.example']]],
@@ -148,6 +150,16 @@ describe('POST /messages/{id}/release', () => {
       [entry.requirement.level, entry.released, entry.returned, entry.dropped],
       ['DomainValidation', { at, by, ...json }, null, null],
     )
+  })
+
+  test('adds the connector that holds the mail now to those of earlier releases', async () => {
+    const another = '01KGH3Z00000000000000000HJ'
+    const id = newId()
+    for (const connectorId of [holding, another, another]) {
+      await waiting(null, undefined, heldBy(connectorId), id)
+      await api.call(`POST /messages/${id}/release`, { json })
+    }
+    assert.deepEqual((await stored(id)).waived.connectors, [holding, another])
   })
 
   test('is refused without an authorizer, so that each release names its caller', async () => {

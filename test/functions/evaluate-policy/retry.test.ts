@@ -1,6 +1,7 @@
 /** An administrator's retry, from the trace through the decision to the attempt's claim. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { retryAll } from '../../../functions/connector-api/mail-selection.ts'
 import { requestForMessage } from '../../../functions/connector-api/waiting-mail.ts'
 import { type BounceJob, type DeliveryJob, EvaluationJob } from '../../../shared/contract/jobs.ts'
 import { AttemptClaims } from '../../../shared/messages/attempt-claims.ts'
@@ -85,11 +86,29 @@ function deployment() {
       )
       return only(queues.evaluation)
     },
-    claim: (attempt: number) =>
+    claim: (attempt: number, holder = `worker ${workers++}`, now = receivedAt) =>
       claims.claim(
         { messageId: id, address, attempt },
-        { now: receivedAt, leaseMs: 360_000, expiresAt: 2_000_000_000, holder: `worker ${workers++}` },
+        { now, leaseMs: 360_000, expiresAt: 2_000_000_000, holder },
       ),
+    /** Writes the result of a failed attempt, like deliver-message before its report. */
+    complete: (number: number, holder: string) =>
+      claims.complete({ messageId: id, address, attempt: number }, holder, attempt({ number }), false),
+    state: async () => (await trace.progress(id, [address])).get(address)?.state,
+    /** Sends the jobs that the API would send for all mail. @returns those of this message */
+    async requestRetryOfAll(now: Date): Promise<EvaluationJob[]> {
+      const request = { kind: 'Retry', at: now.toISOString(), by: 'ann' } as const
+      queues.evaluation.take()
+      await retryAll(null, request, {
+        history,
+        trace,
+        evaluation: queues.evaluation,
+        events: recordingEvents(),
+        now: () => now.getTime(),
+      })
+      const jobs = queues.evaluation.take().map(({ job }) => EvaluationJob.parse(job))
+      return jobs.filter(({ message }) => message.id === id)
+    },
     /** Sends the job that the API would send. @returns the job from the queue */
     async requestRetry(now: Date): Promise<EvaluationJob> {
       const request = { kind: 'Retry', at: now.toISOString(), by: 'ann' } as const
@@ -236,5 +255,39 @@ describe("an administrator's retry of held mail", () => {
     pipeline.evaluation.take()
     await pipeline.run(newTimer, minutesLater(15), holding)
     assert.deepEqual(pipeline.evaluation.sent, [], 'timers do not multiply')
+  })
+})
+
+describe("an administrator's retry of all mail, after a queue lost its jobs and the message has expired", () => {
+  const expired = minutesLater(25 * 60)
+
+  /** Reports an attempt that failed, and claims the next. */
+  async function secondAttempt(claimedAt = minutesLater(1)) {
+    const pipeline = deployment()
+    await pipeline.first()
+    await pipeline.run(await pipeline.reportFailure(1, receivedAt), minutesLater(1))
+    await pipeline.claim(2, 'worker', claimedAt)
+    return pipeline
+  }
+
+  for (const [title, end] of [
+    ['bounces mail whose report was lost', 'reports'],
+    ['bounces mail whose worker died', 'dies'],
+  ] as const)
+    test(title, async () => {
+      const pipeline = await secondAttempt()
+      if (end === 'reports') await pipeline.complete(2, 'worker')
+      for (const job of await pipeline.requestRetryOfAll(expired)) await pipeline.run(job, expired)
+      assert.deepEqual(
+        pipeline.bounce.sent.map(({ job }) => job.kind),
+        ['failed'],
+      )
+      assert.equal(await pipeline.state(), 'Bounced')
+    })
+
+  test('does not bounce mail while a worker makes its attempt', async () => {
+    const pipeline = await secondAttempt(minutesLater(25 * 60 - 5))
+    for (const job of await pipeline.requestRetryOfAll(expired)) await pipeline.run(job, expired)
+    assert.deepEqual([pipeline.bounce.sent, await pipeline.state()], [[], 'Pending'])
   })
 })

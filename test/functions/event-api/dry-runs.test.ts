@@ -199,6 +199,67 @@ test('a result is kept, and read again without another search', async () => {
   )
 })
 
+test('a connector that would require DMARC concerns mail that may show its domain in From:', async () => {
+  searches.store('2026-11-30T10', [
+    ...message(
+      'a@list.example',
+      'ann@ours.example',
+      { clientIp: '198.51.100.1', dmarc: 'fail' },
+      toMailboxes,
+    ),
+    ...message('b@list.example', 'ann@ours.example', { clientIp: '198.51.100.1' }, toMailboxes),
+    ...message(
+      'c@list.example',
+      'ann@ours.example',
+      { clientIp: '198.51.100.1', dmarc: 'fail', fromDomain: 'list.example' },
+      toMailboxes,
+    ),
+  ])
+  const { run } = setUp()
+  const result = await run({
+    inboundConnectors: [
+      inboundInput({
+        name: 'From the bank',
+        senderDomains: ['bank.example'],
+        requireTls: false,
+        requireDmarc: true,
+      }),
+    ],
+  })
+  assert.deepEqual(
+    [result.considered, result.different.map(({ after }) => after.reason), result.undetermined.length],
+    [2, ['InboundDmarcRequired'], 1],
+  )
+})
+
+test('refusals of a changed connector that were counted together cannot be told', async () => {
+  const refusal = { kind: 'Rejected', stage: 'Rcpt', reason: 'InboundTlsRequired', softwareVersion: '1' }
+  searches.store('2026-11-30T10', [
+    {
+      id: '01KB0000000000000000000000',
+      at: '2026-11-30T10:00:00.000Z',
+      ...refusal,
+      clientIp: '198.51.100.1',
+      count: 40,
+      inboundConnector: ids.bank,
+    },
+  ])
+  const { run } = setUp()
+  const result = await run({ deleted: [ids.bank] })
+  assert.deepEqual([result.considered, result.undetermined.map(({ count }) => count)], [40, [40]])
+})
+
+test('a dry run whose search result was deleted before it was read gets 404', async () => {
+  const { call, store } = setUp()
+  const { body } = await call('POST /dry-runs', { json: { deleted: [ids.bank] } })
+  const { searchId } = JSON.parse((await store.get(`searches/dry-run-${body.id}.json`)).toString())
+  await searches.end(searchId)
+  searches.emulators.objects.emptyBucket(bucket)
+  const { status, body: problem } = await call(`GET /dry-runs/${body.id}`)
+  assert.equal(status, 404)
+  assert.match(problem.detail, /kept for seven days/)
+})
+
 test('an unchanged connector changes nothing', async () => {
   searches.store('2026-11-30T10', [...fromBank({}), ...fromBank({ tlsVersion: 'TLSv1.2' })])
   const { run } = setUp()

@@ -1,7 +1,7 @@
 /** `/message-searches`: the SQL that is started, states, rows with types, and wrong requests. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { TooManyRequestsException } from '@aws-sdk/client-athena'
+import { InvalidRequestException, TooManyRequestsException } from '@aws-sdk/client-athena'
 import type { SearchStatus } from '../../../shared/events/event-search.ts'
 import { createTestEventApi } from '../../support/event-api.ts'
 import { SealedEvents } from '../../support/sealed-events.ts'
@@ -54,12 +54,13 @@ function setUp(status: SearchStatus | null = succeeded) {
   return { call, started, pages }
 }
 
+// The next hour records the events of the last minutes of an hour.
 test('a search starts with its filters, and says until when it is complete', async () => {
   const { call, started } = setUp()
   const { status, headers, body } = await call('POST /message-searches', {
     json: { from: '2026-09-10T00:00:00Z', sender: 'A@Bank.example', state: 'Bounced', minSize: 1000 },
   })
-  assert.deepEqual([status, body], [202, { id, completeUntil: '2026-11-30T20:00:00.000Z' }])
+  assert.deepEqual([status, body], [202, { id, completeUntil: '2026-11-30T19:55:00.000Z' }])
   assert.equal(headers.location, `/message-searches/${id}`)
   const [sql = ''] = started
   for (const part of [
@@ -144,6 +145,31 @@ test('too many searches get 429', async () => {
   assert.match(body.detail, /Try again in a minute/)
 })
 
+describe('when Athena refuses to return a page', () => {
+  const call = createTestEventApi({
+    store: new SealedEvents().store,
+    now,
+    searches: {
+      search: {
+        start: () => Promise.reject(new Error('not called')),
+        status: async () => succeeded,
+        page: () =>
+          Promise.reject(new InvalidRequestException({ message: 'Could not find results', $metadata: {} })),
+      },
+    },
+  })
+  test('the first one, whose object was deleted, gets 404', async () => {
+    const { status, body } = await call(`GET /message-searches/${id}`)
+    assert.equal(status, 404)
+    assert.match(body.detail, /kept for seven days/)
+  })
+  test('a further one, with the cursor of another search, gets 400', async () => {
+    const cursor = Buffer.from('"token-of-another"').toString('base64url')
+    const { status, body } = await call(`GET /message-searches/${id}?cursor=${cursor}`)
+    assert.deepEqual([status, body.errors[0]?.path], [400, 'cursor'])
+  })
+})
+
 describe('a wrong request', () => {
   const cases: [name: string, target: string, json: object | undefined, status: number, path?: string][] = [
     ['an unknown search', 'GET /message-searches/0f5b9c1e-5a0b-4c0e-9e0a-0123456789ac', undefined, 404],
@@ -164,6 +190,9 @@ describe('a wrong request', () => {
       422,
       'from',
     ],
+    ['a time after the year 9999', 'POST /message-searches', { to: '9999-12-31T23:59:59-12:00' }, 422, 'to'],
+    ['NUL in an address', 'POST /message-searches', { sender: 'a\0@x.example' }, 422, 'sender'],
+    ['NUL in a Message-ID', 'POST /message-searches', { messageId: 'a\0' }, 422, 'messageId'],
     ['an unknown state', 'POST /message-searches', { state: 'Lost' }, 422, 'state'],
     ['a limit above 999', `GET /message-searches/${id}?limit=1000`, undefined, 400, 'limit'],
     ['a wrong cursor', `GET /message-searches/${id}?cursor=!!`, undefined, 400, 'cursor'],

@@ -79,6 +79,52 @@ test('the seven days begin at midnight of the time zone', async () => {
   assert.equal(body.from, '2026-11-24T05:00:00.000Z')
 })
 
+describe('the seven days of the report', () => {
+  const cases: [name: string, timeZone: string, at: string, from: string][] = [
+    [
+      'begin with an hour of the first day, where midnight divides an hour',
+      'Asia/Kolkata',
+      '2026-11-30T21:30:00Z',
+      '2026-11-24T19:00:00.000Z',
+    ],
+    [
+      'are seven after a day of 23 hours',
+      'Europe/Berlin',
+      '2026-03-30T22:30:00Z',
+      '2026-03-24T23:00:00.000Z',
+    ],
+    [
+      'are seven after a day of 25 hours',
+      'Europe/Berlin',
+      '2026-10-28T22:30:00Z',
+      '2026-10-21T22:00:00.000Z',
+    ],
+    ['do not depend on the hour', 'Europe/Berlin', '2026-10-28T23:30:00Z', '2026-10-22T22:00:00.000Z'],
+  ]
+  for (const [name, timeZone, at, from] of cases)
+    test(`${name} (${timeZone})`, async () => {
+      const call = createTestEventApi({ now: () => Date.parse(at), connectors })
+      const { body } = await call(`GET /reports/in-transit?timeZone=${timeZone}`)
+      assert.equal(body.from, from)
+    })
+})
+
+test('a period ends a day from now at the latest: nothing happened later', async () => {
+  const days: string[][] = []
+  const call = createTestEventApi({
+    now,
+    connectors,
+    reports: {
+      tlsReports: async (...span) => {
+        days.push(span)
+        return []
+      },
+    },
+  })
+  const { body } = await call('GET /reports/tls-rpt?from=2026-11-30T00:00:00Z&to=9999-01-01T00:00:00Z')
+  assert.deepEqual([body.to, days], ['2026-12-01T22:00:00.000Z', [['2026-11-30', '2026-12-01']]])
+})
+
 test('a report is CSV for a client that accepts it', async () => {
   const call = await setUp(
     { ...accepted, partner: 'bank.example' },
@@ -139,6 +185,23 @@ describe('the status of a domain', () => {
       { ...toDomain, kind: 'Delivered', at: '2026-11-30T21:20:00.000Z' },
     )
     assert.equal(row.status, 'Ok')
+  })
+  test('is that of the period of the report', async () => {
+    const day = '2026-11-30T'
+    const call = await setUp(
+      { ...toDomain, kind: 'Delivered', at: `${day}18:00:00.000Z`, messageId: 'before' },
+      { ...toDomain, kind: 'Delivered', at: `${day}19:30:00.000Z`, messageId: 'in' },
+      { ...toDomain, kind: 'Attempted', decision: 'TlsNotMet', at: `${day}21:05:00.000Z` },
+    )
+    const rowOf = async (query: string) => {
+      const { body } = await call(`GET /reports/domain-status?partner=ours.example&${query}`)
+      const [row] = body.rows
+      return [row.status, row.lastMail]
+    }
+    const [from, to] = [`from=${day}19:00:00Z`, `to=${day}21:00:00Z`]
+    assert.deepEqual(await rowOf(`${from}&${to}`), ['Ok', `${day}19:30:00.000Z`])
+    assert.deepEqual(await rowOf(`from=${day}20:00:00Z&${to}`), ['NoMail', null])
+    assert.deepEqual(await rowOf(from), ['Failing', `${day}19:30:00.000Z`])
   })
   test('is NoRoute without a connector', async () => {
     const call = await setUp()
@@ -201,8 +264,11 @@ describe('a wrong request', () => {
     ['/reports/nothing', 404, undefined, /The reports are connector-tls, in-transit/],
     ['/reports/rejected?from=yesterday', 400, 'from', /is not a time/],
     ['/reports/rejected?from=2026-11-30T00:00:00Z&to=2026-11-29T00:00:00Z', 400, 'from', /earlier than to/],
+    ['/reports/rejected?from=2026-12-24T00:00:00Z&to=2026-12-25T00:00:00Z', 400, 'from', /is in the future/],
     ['/reports/rejected?from=2026-01-01T00:00:00Z', 400, 'from', /more than 90 days ago/],
     ['/reports/rejected?timeZone=Mars/Olympus', 400, 'timeZone', /is not a time zone/],
+    [`/reports/tls-rpt?connector=${ids.in}`, 400, 'connector', /cannot be used with this report/],
+    [`/reports/domain-status?connector=${ids.in}`, 400, 'connector', /cannot be used with this report/],
     ['/reports/rejected?connector=unknown', 400, 'connector', /is not the id or name of a connector/],
     ['/reports/rejected?partner=a..b', 400, 'partner', /is not a domain/],
     ['/reports/rejected?since=2026-11-30T00:00:00Z', 400, 'since', /is now called from/],

@@ -116,6 +116,38 @@ test('a message that was delivered at once needs few requests', async () => {
   assert.ok(requests.length <= 20, requests.join('\n'))
 })
 
+test('a message with many recipients needs no more requests than one with few', async () => {
+  const { store } = await sealed({
+    [received]: [
+      event('Accepted', received, { recipients: 100 }),
+      ...Array.from({ length: 100 }, (_, number) =>
+        event('Delivered', received, {
+          recipient: `r${number}@bank.example`,
+          partner: `p${number % 7}.example`,
+        }),
+      ),
+      ...Array.from({ length: 100 }, (_, number) =>
+        event('Delivered', received, {
+          messageId: idAt(received, `S${number}`),
+          partner: `p${number % 7}.example`,
+        }),
+      ),
+    ],
+    '2026-11-30T20': [],
+  })
+  let requests = 0
+  const counting = {
+    ...store,
+    get: (...args: Parameters<typeof store.get>) => {
+      requests += 1
+      return store.get(...args)
+    },
+  }
+  const { body } = await createTestEventApi({ store: counting, now })(`GET /messages/${id}/events`)
+  assert.equal(kindsOf(body).length, 101)
+  assert.ok(requests <= 10, `${requests} requests`)
+})
+
 test('events of the current hour are read before they are sealed', async () => {
   const current = '2026-11-30T21'
   const recent = idAt(current)

@@ -8,8 +8,9 @@ import type { MessageAuthentication } from '../../../shared/contract/authenticat
 import type { EvaluationJob } from '../../../shared/contract/jobs.ts'
 import type { AttemptTls, Message, Recipient } from '../../../shared/contract/message.ts'
 import { bucketsOfDay, indexKeys } from '../../../shared/messages/message-keys.ts'
+import { waitingAttributes, waitingShards } from '../../../shared/messages/waiting.ts'
 import type { Outcome } from '../../../shared/net/smtp-delivery.ts'
-import type { Settings } from '../../../shared/policy/evaluate.ts'
+import type { Defer, Settings } from '../../../shared/policy/evaluate.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
 import {
   clientCertificate,
@@ -343,6 +344,25 @@ test('a client certificate is stored once for all its messages', async () => {
   const [certificate, ...more] = table.writes.filter(({ sk }) => sk === 'client-certificate')
   assert.equal(more.length, 0)
   assert.ok((certificate?.octets ?? 0) > 2 * aKilobyte)
+})
+
+test('no partition of the index of waiting mail gets more than 1,000 writes a second while 10,000 messages a second are deferred', () => {
+  const perSecond = 10_000
+  // A message enters the index, and leaves and enters it at its attempts after 1 and 5 minutes.
+  const writesPerMessage = 5
+  const counts = new Map(waitingShards().map((shard) => [shard, 0]))
+  for (let n = 0; n < perSecond; n++) {
+    const mail = message({ id: ulid(receivedAt.getTime() + Math.floor(n / 10)) })
+    const { waiting } = waitingAttributes(mail, {
+      reason: 'RetryLater',
+      until: receivedAt,
+      expiresAt: receivedAt,
+      connectors: { inbound: null, outbound: null },
+    } as unknown as Defer)
+    counts.set(waiting, (counts.get(waiting) ?? assert.fail(`${waiting} is no partition`)) + writesPerMessage)
+  }
+  const maximum = Math.max(...counts.values())
+  assert.ok(maximum < 1000, `max ${maximum}`)
 })
 
 test('no partition of the index gets more than 1,000 writes a second at 10,000 messages a second', () => {

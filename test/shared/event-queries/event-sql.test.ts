@@ -240,6 +240,7 @@ describe('a search for messages', () => {
     ['a direction', { direction: 'Originating' }, ['M2 x']],
     ['a Message-ID without brackets', { messageId: 'one@bank.example' }, ['M1 ann', 'M1 bob']],
     ['a Message-ID with brackets', { messageId: '<two@ours.example>' }, ['M2 x']],
+    ['white space around a Message-ID', { messageId: ' <two@ours.example> ' }, ['M2 x']],
     ['a client', { clientIp: '192.0.2.1' }, ['M1 ann', 'M1 bob']],
     ['a size', { minSize: 5000 }, ['M1 ann', 'M1 bob']],
     ['a TLS version', { tlsVersion: 'TLSv1.3' }, ['M1 ann', 'M1 bob']],
@@ -274,6 +275,25 @@ describe('a search for messages', () => {
       (await find()).map(({ state }) => state),
       ['Delivered'],
     )
+  })
+
+  test('finds a mailbox whose domain is spelled in another way, and no other mailbox', async () => {
+    const sender = 'Ann@xn--bcher-kva.example'
+    const senders = [sender, 'ann@bücher.example', 'jo.ann@xn--bcher-kva.example', 'ann@other.example']
+    store(
+      senders.map((each, index) =>
+        event('Rejected', `2026-11-30T1${index}:00:00.000Z`, {
+          sender: each,
+          senderDomain: each.endsWith('other.example') ? 'other.example' : 'xn--bcher-kva.example',
+          stage: 'Mail',
+        }),
+      ),
+    )
+    for (const address of ['ANN@BÜCHER.example.', 'ann@xn--bcher-kva.example'])
+      assert.deepEqual(
+        (await find({ sender: { kind: 'address', address } })).map((row) => row.sender_address),
+        ['ann@bücher.example', sender],
+      )
   })
 
   test('of a deployment without events finds nothing', async () => assert.deepEqual(await find(), []))
@@ -395,6 +415,16 @@ describe('the groups of past mail', () => {
     ],
     ['a recipient', { senders: [], recipients: ['two.example'] }, ['any@shop.example']],
     ['the domain of From:', { senders: ['from.example'], recipients: [] }, ['any@sub.shop.example']],
+    [
+      'any domain of From: where it is not known',
+      { senders: [], recipients: [], hasUnknownFrom: true },
+      ['any@bank.example', 'any@shop.example'],
+    ],
+    [
+      'more domains than a query has room for',
+      { senders: Array.from({ length: 20_000 }, (_, number) => `d${number}.example`), recipients: [] },
+      ['any@bank.example', 'any@shop.example', 'any@sub.shop.example'],
+    ],
     ['nothing', { senders: [], recipients: [] }, []],
   ]
   for (const [name, scope, expected] of scopes)
@@ -414,4 +444,16 @@ describe('the groups of past mail', () => {
       const groups = await groupsOf(events, scope)
       assert.deepEqual(groups.map(({ facts }) => facts.sender).sort(), expected)
     })
+
+  test('of the scope of a connector have its refusals that were counted together, without the sender', async () => {
+    const refusal = { stage: 'Rcpt', reason: 'InboundTlsRequired', count: 40, clientIp: '192.0.2.0' } as const
+    const events = ['IN', 'OTHER'].map((inboundConnector) =>
+      event('Rejected', '2026-11-30T10:00:00.000Z', { ...refusal, inboundConnector }),
+    )
+    const groups = await groupsOf(events, { senders: ['bank.example'], recipients: [], connectors: ['IN'] })
+    assert.deepEqual(
+      groups.map(({ facts, count }) => [facts.rejection?.inboundConnector, count]),
+      [['IN', 40]],
+    )
+  })
 })

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { sealHours } from '../../../functions/seal-hour/seal-hours.ts'
 import { eventId, type MailEvent } from '../../../shared/contract/events.ts'
 import { EventCounts } from '../../../shared/events/event-counts.ts'
-import { addHours, hourOf, startOf } from '../../../shared/events/hours.ts'
+import { addHours, hourOf, hoursBetween, startOf } from '../../../shared/events/hours.ts'
 import { UnsealedEvents } from '../../../shared/events/unsealed-events.ts'
 import { SealedEvents } from '../../support/sealed-events.ts'
 
@@ -60,6 +60,44 @@ test('a span that ends before the first unsealed hour is complete', async () => 
   assert.deepEqual(await countIn(events, '2026-11-29T00', current), { count: 1, soFar: null })
 })
 
+test('an event of the end of a sealed hour that was recorded in the next one is counted', async () => {
+  const events = new SealedEvents()
+  await events.record('2026-11-30T20', [event(1, '2026-11-30T20')])
+  await seal(events, '2026-11-30T20')
+  await events.record(current, [event(2, '2026-11-30T20', { at: '2026-11-30T20:59:59.000Z' })])
+  assert.deepEqual(await countIn(events, '2026-11-29T00', current), { count: 2, soFar: null })
+})
+
+test('events outside the span are left out, also those of its first and last day', async () => {
+  const events = new SealedEvents()
+  for (const [number, hour] of [
+    '2026-11-30T17',
+    '2026-11-30T18',
+    '2026-11-30T19',
+    '2026-11-30T20',
+  ].entries()) {
+    await events.record(hour, [event(number, hour)])
+    await seal(events, hour)
+  }
+  await events.record(current, [event(10, '2026-11-30T18'), event(11, current)])
+  assert.equal((await countIn(events, '2026-11-30T18', '2026-11-30T20')).count, 3)
+  assert.equal((await countIn(events, '2026-11-30T18', current)).count, 4)
+})
+
+test('a copy of an event that was sealed long ago counts once', async () => {
+  const events = new SealedEvents()
+  for (const hour of ['2026-11-30T09', '2026-11-30T20']) {
+    await events.record(hour, [event(startOf(hour), hour)])
+    await seal(events, hour, now)
+  }
+  for (const hour of hoursBetween('2026-11-30T10', '2026-11-30T19')) await seal(events, hour)
+  await events.record(current, [
+    event(startOf('2026-11-30T09'), '2026-11-30T09', { at: '2026-11-30T10:00:01.000Z' }),
+    event(1, '2026-11-30T09'),
+  ])
+  assert.equal((await countIn(events)).count, 3)
+})
+
 test('a copy of a sealed event, and a copy in the current hour, count once', async () => {
   const events = new SealedEvents()
   await events.record('2026-11-30T20', [event(1, '2026-11-30T20')])
@@ -109,7 +147,8 @@ test('too many raw events are left out, and the span says so', async () => {
     event(number + 10, current, { reply: 'x'.repeat(300) }),
   )
   await events.record(current, many)
-  assert.deepEqual(await countIn(events), { count: 1, soFar: current })
+  assert.deepEqual(await countIn(events), { count: 1, soFar: addHours(current, -1) })
+  assert.equal((await countIn(events, '2026-11-29T00', current)).soFar, addHours(current, -1))
 })
 
 test('a deployment without events has no counts', async () => {

@@ -518,7 +518,16 @@ describe('the state of a message for a retry', () => {
     await dsns.claim(dsnKey(received.id, 'b@ours.example', 'delayed'), now, 60_000, expiresAt)
     assert.deepEqual(await history.messageWithRecipients(received.id), {
       message: received,
-      recipients: [{ recipient: lastState, state: 'Deferred', connectors, reason: 'ConnectorMatched' }],
+      recipients: [
+        {
+          recipient: lastState,
+          state: 'Deferred',
+          connectors,
+          reason: 'ConnectorMatched',
+          waivedConnectors: [],
+          undecidedAttempt: null,
+        },
+      ],
     })
   })
 

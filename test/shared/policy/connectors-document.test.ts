@@ -6,7 +6,7 @@ import { describe, test } from 'node:test'
 import { domainOf } from '../../../shared/mail/address.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
 import { admitRecipient, isAcceptedRecipient } from '../../../shared/policy/admit-recipient.ts'
-import { inboundByRecipient, sessionOf, type Verdict } from '../../../shared/policy/evaluate.ts'
+import { inboundByRecipient, isWaived, sessionOf, type Verdict } from '../../../shared/policy/evaluate.ts'
 import { findConnectorViolation, identificationMethod } from '../../../shared/policy/inbound.ts'
 import { requiresNextHopTls } from '../../../shared/policy/mandatory-policies.ts'
 import { retryDelayMs } from '../../../shared/policy/schedule.ts'
@@ -271,6 +271,7 @@ describe('the diagram of verdicts in docs/connectors.md', () => {
 function questions(row: Case, connectors: Snapshot, verdict: Verdict): Record<string, () => boolean> {
   const message = messageOf(row)
   const evaluation = inboundByRecipient(connectors, message)(addressOf(row))
+  const violation = evaluation.violations.find((each) => !isWaived(each, row.earlier?.waiver))
   const { attempts, lastAttempt } = recipientOf(row)
   const outboundId = verdict.connectors.outbound
   const outbound = connectorsOf(row).find(({ id }) => id === outboundId)
@@ -284,10 +285,8 @@ function questions(row: Case, connectors: Snapshot, verdict: Verdict): Record<st
     returned: () => row.earlier?.isReturned === true,
     sender: () => !evaluation.unreadableSender,
     violated: () => evaluation.violation !== null,
-    released: () => row.earlier?.waiver != null,
-    holds: () =>
-      evaluation.violation?.connector.onViolation === 'Defer' ||
-      evaluation.violation?.isUndetermined === true,
+    released: () => violation === undefined,
+    holds: () => violation?.connector.onViolation === 'Defer' || violation?.isUndetermined === true,
     heldLong: expired,
     recipient: () => domain !== null,
     accepted: () => isAcceptedRecipient(connectors, addressOf(row)),

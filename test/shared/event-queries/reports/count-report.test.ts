@@ -310,3 +310,22 @@ test('a report of very many domains adds the smallest rows, and its sums stay ex
   assert.deepEqual([rows[0]?.domain, rows[0]?.sent], [others, 2000])
   assert.deepEqual([rows[1]?.domain, rows[1]?.sent], ['d0.example', 2])
 })
+
+// A client chooses the name in EHLO, and it may have 500 characters.
+test('a report of very long texts fits a response of Lambda, and its sums stay exact', () => {
+  const large = 9000
+  const events = Array.from({ length: large }, (_, index) => ({
+    kind: 'Rejected',
+    reason: 'RelayDenied',
+    helo: `${index}${'"'.repeat(490)}`,
+    clientIp: '192.0.2.1',
+    at: `2026-11-${index % 2 === 0 ? 29 : 30}T20:00:00.000Z`,
+  }))
+  const { rows, samples } = rowsOf('rejected', events)
+  assert.ok(Buffer.byteLength(JSON.stringify(JSON.stringify({ rows, samples }))) < 6 * 1024 * 1024)
+  assert.ok(rows.length > 1000)
+  assert.equal(
+    rows.reduce((sum, { count }) => sum + Number(count), 0),
+    large,
+  )
+})

@@ -26,6 +26,7 @@ const waiver = {
   at: '2026-01-15T13:00:00.000Z',
   by: 'arn:aws:iam::123456789012:user/ann',
   reason: 'the bank called',
+  connectors: [partner('contoso.example').id],
 }
 const released = { ...noEarlierFacts, waiver }
 const dropped = { ...noEarlierFacts, isDropped: true }
@@ -98,6 +99,39 @@ const rows: Case[] = [
     name: 'released mail is delivered also after the connector was changed to Bounce',
     connectors: [partner('contoso.example')],
     expected: delivered,
+  },
+  {
+    ...held,
+    name: 'a release does not waive the violation of another connector, which was not seen',
+    connectors: [partner('contoso.example', hold), partner('fabrikam.example', { requireDmarc: true })],
+    authentication: authenticated('fail', 'fabrikam.example'),
+    inbound: { ...waived, 'From fabrikam.example': 'Decides' },
+    decidedBy: 'From fabrikam.example',
+    expected: afterSession('Bounce InboundDmarcRequired: 550 5.7.26 Message does not pass DMARC'),
+  },
+  {
+    ...held,
+    name: 'after a second release the violations of both connectors are waived',
+    connectors: [
+      partner('contoso.example', hold),
+      partner('fabrikam.example', { ...hold, requireDmarc: true }),
+    ],
+    authentication: authenticated('fail', 'fabrikam.example'),
+    earlier: {
+      ...released,
+      waiver: { ...waiver, connectors: [...waiver.connectors, partner('fabrikam.example').id] },
+    },
+    inbound: { ...waived, 'From fabrikam.example': 'Waived' },
+    decidedBy: 'From contoso.example',
+    expected: delivered,
+  },
+  {
+    ...held,
+    name: 'released mail is held by a connector that was created after the release',
+    connectors: [partner('*.contoso.example', hold)],
+    from: 'a@mail.contoso.example',
+    inbound: { 'From *.contoso.example': 'Decides' },
+    expected: afterSession('Defer InboundTlsRequired until +75:00: 451 4.7.10 Encryption needed'),
   },
   {
     ...held,

@@ -1,7 +1,7 @@
 /**
- * Asks the trace in DynamoDB what `bench:asking` asks the events: all it keeps of the same rate of mail. The emulator
- * computes read units as DynamoDB does; its times are those of this machine, so they show what the function waits for and
- * computes, not how fast AWS answers.
+ * Puts to the trace in DynamoDB the questions that `bench:asking` puts to the events, for mail at the same rate. The
+ * emulator computes read units as DynamoDB does; its times are those of this machine, so they show what the function
+ * waits for and computes, not how fast AWS answers.
  */
 import { BatchWriteCommand, type DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { encodeTime } from 'ulid'
@@ -34,11 +34,11 @@ const partners = 1000
 const wantedPartner = 'partner7.example'
 const batchSize = 25
 
-export async function askTrace(options: TraceOptions): Promise<TraceAnswer[]> {
+export async function answersOfTrace(options: TraceOptions): Promise<TraceAnswer[]> {
   const dynamoDb = await startDynamoDb()
   try {
     const wanted = await fill(dynamoDb, options)
-    return await ask(dynamoDb, options, wanted)
+    return await answersTo(dynamoDb, options, wanted)
   } finally {
     await dynamoDb.stop()
   }
@@ -107,7 +107,7 @@ const anything = {
   state: null,
 }
 
-async function ask(
+async function answersTo(
   { documents, messagesTable }: TestDynamoDb,
   { until, days, rounds }: TraceOptions,
   wanted: string,
@@ -159,7 +159,7 @@ async function allPages(history: History, filter: HistoryFilter) {
   return entries
 }
 
-/** Asks each read for the read units that it used. */
+/** Requests of each read the read units that it used. */
 function countReadUnits(documents: DynamoDBDocumentClient) {
   let units = 0
   documents.middlewareStack.add(
