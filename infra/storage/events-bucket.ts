@@ -70,7 +70,7 @@ export class EventsBucket extends Construct {
 
   /** Lets the unit read the counts of events, and what their seals say. */
   grantCounts(unit: Unit): void {
-    const counted = under('raw', 'ids', 'rollups', 'seals')
+    const counted = under('raw', 'ids', 'parquet', 'rollups', 'seals')
     this.bucket.grantGet(unit, ...counted)
     this.bucket.grantList(unit, ...counted)
   }

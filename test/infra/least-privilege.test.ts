@@ -97,7 +97,7 @@ const unscoped: readonly { role: RegExp; actions: RegExp; resource: RegExp; reas
   {
     role: /^SummaryFunctionRole/,
     actions: /^s3:GetObject$/,
-    resource: /^<EventsBucket\w+\.Arn>\/(raw|ids|rollups|seals)\/\*$/,
+    resource: /^<EventsBucket\w+\.Arn>\/(raw|ids|parquet|rollups|seals)\/\*$/,
     reason: 'keys hold the hour of their events',
   },
   {

@@ -96,6 +96,7 @@ test('the function reads counts and seals of events, writes none of them, and cl
       )
   assert.deepEqual(reached('s3:GetObject').sort(), [
     '<EventsBucket.Arn>/ids/*',
+    '<EventsBucket.Arn>/parquet/*',
     '<EventsBucket.Arn>/raw/*',
     '<EventsBucket.Arn>/rollups/*',
     '<EventsBucket.Arn>/seals/*',
