@@ -718,8 +718,8 @@ export const deliveryConcurrency = ({ functions: { deliver } }: Pick<Config, 'fu
 /** Limits of send-canary. It ends by itself after 25 seconds, before the next canary is sent. */
 export const canaryLimits = { timeoutSeconds: 30, concurrency: 1 }
 
-/** Limits of send-summary. The timeout is less than a claim on a summary, which lasts ten minutes. */
-export const summaryLimits = { timeoutSeconds: 300, concurrency: 1 }
+/** Limits of send-summary. The timeout is less than the lease of a claim on a summary. */
+export const summaryLimits = { timeoutSeconds: 120, concurrency: 1 }
 
 /** Whether deliveries leave from the VPC, and so whether the stack's own VPC has NAT gateways. */
 export function deliversInVpc(config: Config): boolean {

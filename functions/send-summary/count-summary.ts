@@ -1,5 +1,5 @@
 /** Counts a summary from the rollups of days, with the functions that count the reports. Pure. */
-import { countReport, type ReportSpan } from '../../shared/event-queries/reports/count-report.ts'
+import { countReport, others, type ReportSpan } from '../../shared/event-queries/reports/count-report.ts'
 import { countedReports } from '../../shared/event-queries/reports/counted-reports.ts'
 import { groupReport } from '../../shared/event-queries/reports/group-report.ts'
 import type { CountedReport, ReportRow } from '../../shared/event-queries/reports/report.ts'
@@ -24,7 +24,7 @@ export interface NamedCount {
 export interface SummaryCounts {
   inbound: TlsCounts
   outbound: TlsCounts
-  /** Partners whose messages came or went in the clear, the largest count first. */
+  /** Partners whose messages came or went in the clear, the largest count first; those beyond a limit are one row. */
   inClear: (NamedCount & { direction: string })[]
   /** Refusals in session by reason, the largest count first. */
   refusals: NamedCount[]
@@ -66,7 +66,7 @@ export function countSummary(
         count: Number(sent),
       }))
       // A row also counts the messages that a connector has blocked.
-      .sort((a, b) => b.count - a.count),
+      .sort((a, b) => Number(a.name === others) - Number(b.name === others) || b.count - a.count),
     refusals: rowsOf(reports.rejected).map(({ reason, count }) => ({
       name: nameOf(reason),
       count: Number(count),

@@ -4,7 +4,7 @@ import { daysUntil, parseShardKey, sealsOfDay } from '../../shared/events/event-
 import type { EventStore } from '../../shared/events/event-store.ts'
 import { hourOf, hoursBetween, startOf } from '../../shared/events/hours.ts'
 import { missingCount, SealMarker } from '../../shared/events/seal-marker.ts'
-import { historyHours } from '../../shared/events/seal-plan.ts'
+import { historyHours, lookHours } from '../../shared/events/seal-plan.ts'
 import { concurrencyLimiter } from '../../shared/limits/concurrency-limiter.ts'
 
 export interface SealState {
@@ -16,8 +16,8 @@ export interface SealState {
 
 const maxConcurrentReads = 32
 
-/** A seal looks for the events of the messages that were received two hours before. */
-const lookMs = 2 * hourMs
+/** From the receipt of a message to the first seal that looks for its events. */
+const lookMs = lookHours[0] * hourMs
 
 /** @param from milliseconds since the epoch; a whole hour @param to excluded */
 export async function readSeals(

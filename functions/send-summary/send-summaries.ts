@@ -1,6 +1,7 @@
 /**
  * Sends the summaries of a day, one message to each mailbox. A message is claimed before it is sent, so a second or
- * repeated run sends no second copy. When sending fails, the claim is released, and a later run sends the message.
+ * repeated run sends no second copy. When sending fails, the claim is released, and a later run sends the message. When a
+ * run is killed, its claim expires, and a later run sends the message, possibly for the second time.
  */
 import { createHash, randomUUID } from 'node:crypto'
 import { daySeconds, minuteMs } from '../../shared/contract/durations.ts'
@@ -31,20 +32,24 @@ export interface Dependencies {
 /** Messages of one run. */
 export interface SummaryRun {
   sent: number
-  /** Another run sent or is sending them. */
-  claimedElsewhere: number
+  /** An earlier run sent them. */
+  alreadySent: number
   /** A later run sends them. */
   waiting: number
+  /** Not sent, or claimed by a run that has not ended or was killed. */
   failed: number
 }
 
-/** Longer than the function may run, and shorter than the time between two runs. */
-const leaseMs = 10 * minuteMs
+/**
+ * Longer than the function may run. Lambda repeats a failed run one minute after its end, and again two minutes later: the
+ * last repetition finds the claim of a killed run expired.
+ */
+export const leaseMs = 2.5 * minuteMs
 const claimTtlDays = 10
 
 /** @param day `YYYY-MM-DD` @throws when a claim cannot be read */
 export async function sendSummaries(day: string, dependencies: Dependencies): Promise<SummaryRun> {
-  const run: SummaryRun = { sent: 0, claimedElsewhere: 0, waiting: 0, failed: 0 }
+  const run: SummaryRun = { sent: 0, alreadySent: 0, waiting: 0, failed: 0 }
   for (const period of periodsEndingWith(day)) {
     let summary: Promise<Summary> | undefined
     const read = () => {
@@ -67,7 +72,11 @@ async function sendOnce(
   const at = now()
   const holder = randomUUID()
   const claim = await claims?.claim(key, at, leaseMs, expiryAfter(at, claimTtlDays * daySeconds), holder)
-  if (claim !== undefined && claim.kind !== 'Claimed') return 'claimedElsewhere'
+  if (claim?.kind === 'Done') return 'alreadySent'
+  if (claim?.kind === 'Busy') {
+    onFailed(new Error('another run has claimed the summary'), period)
+    return 'failed'
+  }
   try {
     const summary = await read()
     if (waitsForSeals && summary.soFar !== null) {

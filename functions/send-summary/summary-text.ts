@@ -1,4 +1,5 @@
 /** Writes the text of a summary from its counts. Pure. */
+import { mapInvisible } from '../../shared/contract/visible-text.ts'
 import type { NamedCount, SummaryCounts, TlsCounts } from './count-summary.ts'
 import { dayAfter, type SummaryPeriod } from './summary-period.ts'
 
@@ -41,7 +42,7 @@ export function summaryLines(summary: Summary): string[] {
     '',
     ...alignRows([
       ['Accepted', countOf(inbound), 'messages from clients'],
-      ['Delivered', countOf(outbound), 'recipients'],
+      ['Delivered', countOf(outbound), "recipients, with those of the gateway's own messages"],
       ['Bounced', sumOf(bounces), 'recipients'],
       ['Refused in session', sumOf(refusals), 'times'],
     ]),
@@ -142,5 +143,5 @@ const indent = (lines: readonly string[]): string[] => lines.map((line) => `  ${
 
 const timeText = (at: number): string => new Date(at).toISOString().slice(0, 16).replace('T', ' ')
 
-/** Clients and partners choose names: a control character must not change a line. */
-const printable = (text: string): string => text.replaceAll(/\p{C}/gu, '?')
+/** Clients and partners choose names: a character that is not visible must not change a line. */
+const printable = (text: string): string => mapInvisible(text, () => '?')

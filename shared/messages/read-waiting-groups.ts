@@ -1,4 +1,4 @@
-/** What the report on queued messages reads. */
+/** Reads the mail that waits, in groups: for the report on queued messages, and for summaries. */
 import { type WaitingGroup, WaitingGroups } from './waiting-groups.ts'
 import type { WaitingList } from './waiting-list.ts'
 

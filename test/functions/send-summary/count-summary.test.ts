@@ -134,3 +134,28 @@ test('refusals and bounces are those of their reports', async () => {
     refusals.toSorted((a, b) => b.count - a.count),
   )
 })
+
+test('the partners beyond the largest 10,000 are one row, which is the last', async () => {
+  const many = new SealedEvents()
+  const hour = '2026-02-03T10'
+  const partners = 10_005
+  const events = Array.from({ length: partners + 3 }, (_, number) => ({
+    id: eventId('Accepted', `many${number}`),
+    at: `${hour}:05:00.000Z`,
+    kind: 'Accepted' as const,
+    messageId: `m${number}`,
+    partner: `p${number % partners}.example`,
+    clientIp: '192.0.2.1',
+    softwareVersion: '1',
+  }))
+  await many.record(hour, events)
+  await many.seal(hour)
+  const { days } = await new EventCounts(many.store, new UnsealedEvents(many.store, now)).read(from, to)
+  const { inClear, inbound } = countSummary(days, { from, to })
+  assert.equal(inbound.inClear, partners + 3)
+  assert.deepEqual(
+    inClear.slice(0, 4).map(({ count }) => count),
+    [2, 2, 2, 1],
+  )
+  assert.deepEqual(inClear.slice(10_000), [{ direction: 'Inbound', name: '(others)', count: 5 }])
+})

@@ -104,7 +104,7 @@ const mails = () =>
   [...storage.objects].filter(([key]) => key.startsWith('reports/')).map(([, octets]) => octets)
 const run = (fields: Partial<SummaryRun>): SummaryRun => ({
   sent: 0,
-  claimedElsewhere: 0,
+  alreadySent: 0,
   waiting: 0,
   failed: 0,
   ...fields,
@@ -114,7 +114,7 @@ test('two scheduled runs send the signed summary of the previous day once to eac
   await sealDay('2026-02-03')
   setTime(context, '2026-02-04T02:30:10.000Z')
   assert.deepEqual(await handler(scheduled), run({ sent: 2 }))
-  assert.deepEqual(await handler(scheduled), run({ claimedElsewhere: 2 }))
+  assert.deepEqual(await handler(scheduled), run({ alreadySent: 2 }))
   assert.deepEqual(
     jobs().map(({ message, recipients }) => [
       message.envelope.mailFrom,

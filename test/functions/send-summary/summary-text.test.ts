@@ -43,7 +43,7 @@ test('a summary has the counts, the partners in the clear, and the command of ea
 Every hour is sealed, and no event is missing.
 
 Accepted            1204  messages from clients
-Delivered           1198  recipients
+Delivered           1198  recipients, with those of the gateway's own messages
 Bounced                4  recipients
 Refused in session    37  times
 
@@ -83,7 +83,7 @@ test('a summary of a day without mail has zeros', () => {
   const lines = summaryLines(summaryOf({}))
   assert.deepEqual(lines.slice(3, 7), [
     'Accepted            0  messages from clients',
-    'Delivered           0  recipients',
+    "Delivered           0  recipients, with those of the gateway's own messages",
     'Bounced             0  recipients',
     'Refused in session  0  times',
   ])
@@ -155,7 +155,7 @@ test('mail that waits and could not be read is not said to be none', () => {
   assert.ok(summaryLines(summaryOf({}, { waiting: null })).includes('What waits now could not be read.'))
 })
 
-test('a control character of a name does not change the lines', () => {
-  const inClear = [{ direction: 'Inbound', name: 'a\r\nb\u202e.example', count: 1 }]
-  assert.ok(summaryLines(summaryOf({ inClear })).includes('  1  Inbound  a??b?.example'))
+test('a character of a name that is not visible does not change the lines', () => {
+  const inClear = [{ direction: 'Inbound', name: 'a\r\nb\u202e\u2028c.example', count: 1 }]
+  assert.ok(summaryLines(summaryOf({ inClear })).includes('  1  Inbound  a??b??c.example'))
 })
