@@ -241,6 +241,28 @@ const TlsReporting = z.strictObject({
   dkim: SigningKey.optional(),
 })
 
+const mailboxes = z
+  .array(z.email())
+  .max(20, 'must be at most 20 mailboxes: a list of your mail server can reach more')
+  .default([])
+
+/** The counts of reports, sent to administrators by mail. */
+const Summaries = z
+  .strictObject({
+    /** `From` of the summaries. @default `tlsReporting.address` */
+    from: z.email().optional(),
+    /** Mailboxes that get a summary of each day. @default [] */
+    daily: mailboxes,
+    /** Mailboxes that get a summary of each week, on Mondays. @default [] */
+    weekly: mailboxes,
+  })
+  .refine(
+    ({ daily, weekly }) => daily.length + weekly.length > 0,
+    'must name a mailbox in daily or weekly, or be left out',
+  )
+
+export interface Summaries extends z.output<typeof Summaries> {}
+
 const zoneId = z.string().regex(/^Z[A-Z0-9]{1,31}$/, 'must be the id of a hosted zone')
 
 /** The certificates of the ingress. */
@@ -382,6 +404,12 @@ export const Config = z
     postmaster: z.email().optional(),
     /** The TLS reports that mailflow sends to other domains (RFC 8460). */
     tlsReporting: TlsReporting.prefault({}),
+    /**
+     * Summaries by mail, at about 03:00 UTC: what was accepted, delivered, bounced, refused and in the clear on the day
+     * before, or in the week before. The key of `tlsReporting.dkim` signs them.
+     * @default none are sent
+     */
+    summaries: Summaries.optional(),
     /**
      * The key that seals authenticated mail with ARC (RFC 8617), for mailbox servers that trust this gateway's seals.
      * @default no seal
@@ -594,6 +622,14 @@ export const Config = z
     path: ['tlsReporting', 'dkim', 'domain'],
     message: "must be the domain of the reports' address, or one above it",
   })
+  .refine(
+    ({ summaries, tlsReporting: { dkim } }) =>
+      summaries?.from === undefined || dkim === undefined || isBelow(summaries.from, dkim.domain),
+    {
+      path: ['summaries', 'from'],
+      message: 'must be at tlsReporting.dkim.domain or below it: the key of that domain signs summaries',
+    },
+  )
 
 type IngressSettings = z.output<typeof Ingress>
 
@@ -612,8 +648,18 @@ export function reporterOf({ hostname, tlsReporting }: Pick<Config, 'hostname' |
 
 function hasMatchingDkimDomain(config: Pick<Config, 'hostname' | 'tlsReporting'>): boolean {
   const { address, dkim } = reporterOf(config)
-  return dkim === undefined || `.${address.slice(address.lastIndexOf('@') + 1)}`.endsWith(`.${dkim.domain}`)
+  return dkim === undefined || isBelow(address, dkim.domain)
 }
+
+/** Whether an address is at the domain or at one below it. */
+const isBelow = (address: string, domain: string): boolean =>
+  `.${address.slice(address.lastIndexOf('@') + 1).toLowerCase()}`.endsWith(`.${domain}`)
+
+/** `From` of summaries. */
+export const summarySender = (
+  config: Pick<Config, 'hostname' | 'tlsReporting'>,
+  { from }: Pick<Summaries, 'from'>,
+): string => from ?? reporterOf(config).address
 
 export interface Config extends z.output<typeof Config> {}
 
@@ -671,6 +717,9 @@ export const deliveryConcurrency = ({ functions: { deliver } }: Pick<Config, 'fu
 
 /** Limits of send-canary. It ends by itself after 25 seconds, before the next canary is sent. */
 export const canaryLimits = { timeoutSeconds: 30, concurrency: 1 }
+
+/** Limits of send-summary. The timeout is less than the lease of a claim on a summary. */
+export const summaryLimits = { timeoutSeconds: 120, concurrency: 1 }
 
 /** Whether deliveries leave from the VPC, and so whether the stack's own VPC has NAT gateways. */
 export function deliversInVpc(config: Config): boolean {

@@ -27,6 +27,7 @@ import { AuthenticateMessage } from './policy/authenticate-message.ts'
 import { EvaluatePolicy } from './policy/evaluate-policy.ts'
 import { MailQueues } from './queues/mail-queues.ts'
 import { ReportTls } from './reports/report-tls.ts'
+import { SendSummary } from './reports/send-summary.ts'
 import { ConnectorsTable } from './storage/connectors-table.ts'
 import { ContentBucket } from './storage/content-bucket.ts'
 import { EventsBucket } from './storage/events-bucket.ts'
@@ -98,6 +99,19 @@ export class MailflowStack extends Stack {
     const check = new CheckRecipient(this, 'RecipientCheck', { config, outboundMail, connectors, transport })
     check.grantInvoke(ingress.task)
     const report = new ReportTls(this, 'Reports', { config, outboundMail, queues, content, transport })
+    const { summaries } = config
+    const summary =
+      summaries === undefined
+        ? null
+        : new SendSummary(this, 'Summary', {
+            config,
+            summaries,
+            queues,
+            content,
+            events,
+            messages,
+            transport,
+          })
     const expiryWatch = new WatchExpiry(this, 'ExpiryWatch', { config, connectors, transport, notices })
     const search = new EventSearch(this, 'EventSearch', config, events)
     const erase = new EraseAddress(this, 'Erasure', {
@@ -149,6 +163,7 @@ export class MailflowStack extends Stack {
       record: record.handler,
       seal: seal.handler,
       erase: erase.handler,
+      ...(summary !== null && { summary: summary.handler }),
     }
     new Monitoring(this, 'Monitoring', {
       config,

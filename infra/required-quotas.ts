@@ -2,7 +2,7 @@
  * The AWS service quotas that a deployment with these settings needs, besides what else the account uses. Codes and
  * defaults: AWS General Reference, "Service endpoints and quotas", and the Service Quotas console.
  */
-import { type Config, canaryLimits, deliversInVpc, deliveryConcurrency } from './config.ts'
+import { type Config, canaryLimits, deliversInVpc, deliveryConcurrency, summaryLimits } from './config.ts'
 import { zonesOf } from './network-settings.ts'
 
 export interface RequiredQuota {
@@ -82,7 +82,11 @@ function maxExecutions(config: Config): number {
     bounce.concurrency +
     record.concurrency
   if (!config.reserveConcurrency) return ofQueues
-  const others = [...Object.values(withoutQueue), canaryLimits]
+  const others = [
+    ...Object.values(withoutQueue),
+    canaryLimits,
+    ...(config.summaries === undefined ? [] : [summaryLimits]),
+  ]
   const ofOthers = others.reduce((sum, { concurrency }) => sum + concurrency, 0)
   return ofQueues + ofOthers + unreservedExecutions
 }

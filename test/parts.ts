@@ -56,6 +56,7 @@ const longer = [
   'test/local/rotation.test.ts',
   'test/local/settings.test.ts',
   'test/local/stop.test.ts',
+  'test/local/summaries.test.ts',
   'test/local/tls-reports.test.ts',
   'test/local/validate.test.ts',
   'test/shared/event-queries/dry-run/next-hops.test.ts',

@@ -5,8 +5,8 @@ import { mayHoldMessage, parquetPrefix } from '../../shared/events/event-keys.ts
 import type { EventStore } from '../../shared/events/event-store.ts'
 import { addHours, hourOf, hoursBetween } from '../../shared/events/hours.ts'
 import { readRows } from '../../shared/events/read-parquet.ts'
+import type { UnsealedEvents } from '../../shared/events/unsealed-events.ts'
 import { concurrencyLimiter } from '../../shared/limits/concurrency-limiter.ts'
-import type { UnsealedEvents } from './unsealed-events.ts'
 
 /**
  * Hours after the time in a message's id in which its events happen: a day of deferrals, and a DSN has the id's time of the

@@ -3,7 +3,6 @@
  * to it, and it causes no DSN. A report over HTTPS is sent immediately, to a server whose certificate is verified. RFC
  * 8460 §3 lets senders skip the verification, but a report reveals which domains exchange mail.
  */
-import { createHash } from 'node:crypto'
 import { contentKey } from '../../shared/content/content-key.ts'
 import type { EvaluationJob } from '../../shared/contract/jobs.ts'
 import {
@@ -12,23 +11,19 @@ import {
   createOwnMessage,
   newRecipient,
 } from '../../shared/contract/message.ts'
+import type { SigningKey } from '../../shared/net/signing-key.ts'
 import { fetchUntrusted } from '../../shared/net/untrusted-https.ts'
 import type { UntrustedRequestOptions } from '../../shared/net/untrusted-request.ts'
 import type { JobSender } from '../../shared/queues/job-queue.ts'
 import type { Reporter, TlsReport } from '../../shared/tls-reports/report.ts'
 import type { ReportDestination } from '../../shared/tls-reports/report-destinations.ts'
-import {
-  buildReportMessage,
-  compressReport,
-  type DkimKey,
-  reportMessageId,
-} from '../../shared/tls-reports/report-mail.ts'
+import { buildReportMessage, compressReport, reportMessageId } from '../../shared/tls-reports/report-mail.ts'
 import type { SendResult } from './send-reports.ts'
 
 export interface Dependencies {
   reporter: Reporter
   /** Returns null when no key is configured. @throws when the key cannot be read */
-  dkimKey(): Promise<DkimKey | null>
+  dkimKey(): Promise<SigningKey | null>
   /** Stores octets and returns their location. */
   store(key: string, octets: Buffer): Promise<ContentReference>
   evaluation: JobSender<EvaluationJob>
@@ -86,10 +81,4 @@ async function sendByHttps(report: TlsReport, url: URL, { https }: Dependencies)
   return response.status >= 200 && response.status < 300
     ? { kind: 'Sent' }
     : { kind: 'Undeliverable', reason: `${url.hostname} answered ${response.status}` }
-}
-
-/** Describes the object that holds a report's octets. */
-export function contentReference(bucket: string, key: string, octets: Buffer): ContentReference {
-  const sha256 = createHash('sha256').update(octets).digest('hex')
-  return { bucket, key, offset: 0, length: octets.length, sha256 }
 }

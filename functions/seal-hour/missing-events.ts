@@ -13,10 +13,8 @@ import type { Shard } from '../../shared/events/event-keys.ts'
 import { addHours, hoursBetween, startOf } from '../../shared/events/hours.ts'
 import type { IdSet } from '../../shared/events/id-set.ts'
 import type { MissingEvent, Reconciliation } from '../../shared/events/seal-marker.ts'
+import { lookHours } from '../../shared/events/seal-plan.ts'
 import type { RecipientKey, RecipientKeys, RecipientStatus } from './recipient-keys.ts'
-
-/** Hours from the receipt of a message to the hours at whose seals it is looked at. */
-export const lookHours = [2, 49] as const
 
 /** Recorded hours in which the events of most messages are: those of the receipt and the two after it. */
 const firstHours = 3

@@ -60,11 +60,18 @@ export class EraseAddress extends Construct {
 
 /** The settings that are mail addresses, by name. */
 function addressSettings(config: Config): Record<string, string> {
-  const { postmaster, tlsReportAddress, alarmEmail } = config
+  const { postmaster, tlsReportAddress, alarmEmail, summaries } = config
+  const lists = { daily: summaries?.daily ?? [], weekly: summaries?.weekly ?? [] }
   return {
     'tlsReporting.address': reporterOf(config).address,
     ...(postmaster !== undefined && { postmaster }),
     ...(tlsReportAddress !== undefined && { tlsReportAddress }),
     ...(alarmEmail !== undefined && { alarmEmail }),
+    ...(summaries?.from !== undefined && { 'summaries.from': summaries.from }),
+    ...Object.fromEntries(
+      Object.entries(lists).flatMap(([list, addresses]) =>
+        addresses.map((address, index) => [`summaries.${list}.${index}`, address]),
+      ),
+    ),
   }
 }

@@ -226,6 +226,12 @@ export class Alarms extends Construct {
     this.watchErrors('record-events', functions.record, 'Some events wait until they are stored again.')
     this.watchErrors('seal-hour', functions.seal, 'Reports lack an hour until a later run seals it.')
     this.watchErrors('erase-address', functions.erase, 'An erasure is incomplete; mail flows on.')
+    if (functions.summary !== undefined)
+      this.watchErrors(
+        'send-summary',
+        functions.summary,
+        'Administrators get no summary of the day by mail; mail flows on.',
+      )
     this.add('Throttles', {
       title: 'Functions are throttled',
       impact: 'Mail waits for its decision, delivery or DSN, or requests to the API fail.',
@@ -512,6 +518,7 @@ function throttles({
   seal: _seal,
   erase: _erase,
   eventApi: _eventApi,
+  summary: _summary,
   ...functions
 }: MonitoredParts['functions']): IMetric {
   const metricEntries = Object.entries(functions).map(([name, handler]) => [

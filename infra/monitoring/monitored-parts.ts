@@ -35,7 +35,10 @@ export interface MonitoredParts {
       | 'erase',
       UnitFunction
     >
-  >
+  > & {
+    /** Only with the setting `summaries`. */
+    readonly summary?: UnitFunction
+  }
   readonly tables: {
     readonly messages: MessagesTable
     readonly connectors: ConnectorsTable

@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto'
 import { Duration } from 'aws-cdk-lib'
 import { Rule, Schedule } from 'aws-cdk-lib/aws-events'
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets'
-import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import { Construct } from 'constructs'
 import { reportHours } from '../../shared/contract/report-schedule.ts'
 import { type Config, reporterOf } from '../config.ts'
@@ -11,6 +10,7 @@ import type { MailQueues } from '../queues/mail-queues.ts'
 import type { ContentBucket } from '../storage/content-bucket.ts'
 import type { TransportTable } from '../storage/transport-table.ts'
 import { UnitFunction } from '../unit.ts'
+import { grantDkimKey } from './dkim-key.ts'
 
 export interface ReportTlsProps {
   readonly config: Config
@@ -47,19 +47,10 @@ export class ReportTls extends Construct {
   }
 
   private setReporterEnvironment(config: Config): void {
-    const { organisation, address, dkim } = reporterOf(config)
+    const { organisation, address } = reporterOf(config)
     this.handler.addEnvironment('TLS_REPORTER_ORGANISATION', organisation)
     this.handler.addEnvironment('TLS_REPORTER_ADDRESS', address)
-    if (dkim === undefined) return
-    this.handler.addEnvironment('DKIM_DOMAIN', dkim.domain)
-    this.handler.addEnvironment('DKIM_SELECTOR', dkim.selector)
-    this.handler.addEnvironment('DKIM_SECRET_ARN', dkim.secretArn)
-    this.allow('secretsmanager:GetSecretValue', dkim.secretArn)
-    if (dkim.secretKeyArn !== undefined) this.allow('kms:Decrypt', dkim.secretKeyArn)
-  }
-
-  private allow(action: string, resource: string): void {
-    this.handler.addToRolePolicy(new PolicyStatement({ actions: [action], resources: [resource] }))
+    grantDkimKey(this.handler, config)
   }
 }
 

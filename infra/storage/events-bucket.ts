@@ -68,6 +68,13 @@ export class EventsBucket extends Construct {
     unit.addEnvironment('EVENT_RETENTION_DAYS', String(this.retentionDays))
   }
 
+  /** Lets the unit read the counts of events, and what their seals say. */
+  grantCounts(unit: Unit): void {
+    const counted = under('raw', 'ids', 'parquet', 'rollups', 'seals')
+    this.bucket.grantGet(unit, ...counted)
+    this.bucket.grantList(unit, ...counted)
+  }
+
   /** Lets the unit read raw events, and write and read what a seal makes of them. */
   grantSealing(unit: Unit): void {
     this.bucket.grantGet(unit, ...under('raw', 'ids', 'parquet', 'rollups'))

@@ -9,7 +9,7 @@ const observed = 'observed#'
 
 /**
  * Data whose loss loses no mail: policies of other domains, revocation statuses, session counts, TLS reports received
- * and sent, delivery slots, reservations in the quota of SES, message rates, observed certificates (partners' and
+ * and sent, sent summaries, delivery slots, reservations in the quota of SES, message rates, observed certificates (partners' and
  * mailflow's own), claims on notices, and the last canary.
  * Items expire by `expiresAt`.
  */
@@ -57,6 +57,12 @@ export class TransportTable extends Construct {
   grantReporting(unit: Unit): void {
     this.table.grantCallsUnder(unit, 'sessions#', 'Query')
     this.table.grantCallsUnder(unit, 'sent#', 'GetItem', 'PutItem', 'UpdateItem')
+    this.setTableEnvironment(unit)
+  }
+
+  /** Lets the unit claim summaries. */
+  grantSummaries(unit: Unit): void {
+    this.table.grantCallsUnder(unit, 'summary#', 'GetItem', 'PutItem', 'UpdateItem')
     this.setTableEnvironment(unit)
   }
 

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 
-/** What an object holds: several messages, one large message, one TLS report, one DSN. */
+/** What an object holds: several messages, one large message, one TLS report or summary, one DSN. */
 export type ContentKind = 'segments' | 'messages' | 'reports' | 'dsn'
 
 /**

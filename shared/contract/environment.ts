@@ -26,6 +26,9 @@ const port = z.coerce.number().int().min(1).max(65535)
 /** CIDRs of IPv4 and IPv6, comma separated. */
 const cidrList = commaSeparated.pipe(z.array(z.union([z.cidrv4(), z.cidrv6()])))
 
+/** Comma separated. */
+const addressList = commaSeparated.pipe(z.array(z.email()))
+
 /** 0 means no limit. */
 const optionalLimit = z.coerce.number().int().min(0).default(0)
 
@@ -342,6 +345,16 @@ export const CanaryEnvironment = UnitEnvironment.extend({
   CANARY_AUTHORITY: z.string().includes('BEGIN CERTIFICATE').optional(),
 })
 
+const dkimVariables = {
+  /**
+   * `DKIM_DOMAIN`, `DKIM_SELECTOR` and `DKIM_SECRET_ARN`: all three or none. The secret is JSON with the field
+   * `privateKey`, in PEM.
+   */
+  DKIM_DOMAIN: z.string().min(1).optional(),
+  DKIM_SELECTOR: z.string().min(1).optional(),
+  DKIM_SECRET_ARN: z.string().startsWith('arn:').optional(),
+}
+
 export const ReportEnvironment = UnitEnvironment.extend({
   TRANSPORT_TABLE: z.string().min(1),
   CONTENT_BUCKET: z.string().min(1),
@@ -352,21 +365,30 @@ export const ReportEnvironment = UnitEnvironment.extend({
   TLS_REPORTER_ORGANISATION: z.string().min(1),
   /** `From` of reports that are sent by mail, and the contact for questions. */
   TLS_REPORTER_ADDRESS: z.email(),
-  /**
-   * `DKIM_DOMAIN`, `DKIM_SELECTOR` and `DKIM_SECRET_ARN`: all three or none. The secret is JSON with the field
-   * `privateKey`, in PEM.
-   */
-  DKIM_DOMAIN: z.string().min(1).optional(),
-  DKIM_SELECTOR: z.string().min(1).optional(),
-  DKIM_SECRET_ARN: z.string().startsWith('arn:').optional(),
+  ...dkimVariables,
 })
 
-/** Returns null when this deployment does not sign its reports with DKIM. */
+export const SummaryEnvironment = UnitEnvironment.extend({
+  /** Names the gateway in summaries. */
+  MAIL_HOSTNAME: z.string().min(1),
+  EVENTS_BUCKET: z.string().min(1),
+  MESSAGES_TABLE: z.string().min(1),
+  TRANSPORT_TABLE: z.string().min(1),
+  CONTENT_BUCKET: z.string().min(1),
+  EVALUATION_QUEUE_URL: z.url(),
+  /** `From` of summaries. */
+  SUMMARY_SENDER: z.email(),
+  DAILY_SUMMARIES_TO: addressList,
+  WEEKLY_SUMMARIES_TO: addressList,
+  ...dkimVariables,
+})
+
+/** Returns null when this deployment does not sign its reports and summaries with DKIM. */
 export function dkimSettings({
   DKIM_DOMAIN: domain,
   DKIM_SELECTOR: selector,
   DKIM_SECRET_ARN: secretArn,
-}: z.output<typeof ReportEnvironment>) {
+}: { [Name in keyof typeof dkimVariables]?: string | undefined }) {
   if (domain === undefined || selector === undefined || secretArn === undefined) return null
   return { domain, selector, secretArn }
 }

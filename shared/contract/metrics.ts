@@ -130,7 +130,7 @@ export const Metric = {
   tlsReportsFailed: 'TlsReportsFailed',
   /** TLS reporter: TLS reports given up because the domain's report address did not accept them. */
   tlsReportsUndeliverable: 'TlsReportsUndeliverable',
-  /** Evaluation: bounced messages that this deployment sent from `<>` (DSNs, TLS reports). No DSN follows. */
+  /** Evaluation: bounced messages that this deployment sent from `<>` (DSNs, TLS reports, summaries). No DSN follows. */
   ownMailUndelivered: 'OwnMailUndelivered',
   /**
    * Delivery and evaluation: issuers or keys that a partner changed; once for the stack, and once with dimension

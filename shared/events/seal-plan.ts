@@ -11,6 +11,9 @@ export const windowHours = 48
 /** Hours of earlier seals that show that the deployment is not new: while there are raw objects. */
 export const historyHours = 7 * 24
 
+/** Hours from the receipt of a message to the hours at whose seals its events are looked for. */
+export const lookHours = [2, 49] as const
+
 /**
  * Octets of the lines in a shard. They are in memory during a seal; with the other data of it they need less than the
  * memory of the function (`npm run bench:events`).

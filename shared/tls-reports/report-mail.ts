@@ -5,15 +5,9 @@
  */
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
+import { dkimSignature } from '../authentication/dkim-signature.ts'
+import type { SigningKey } from '../net/signing-key.ts'
 import type { Reporter, TlsReport } from './report.ts'
-
-/** A DKIM key of a domain of the organisation; DNS holds the public key. */
-export interface DkimKey {
-  domain: string
-  selector: string
-  /** PEM. */
-  privateKey: string
-}
 
 /** Includes the fields that RFC 8460 §5.3 requires. `Date` and `Message-ID` are left out, because SES replaces them. */
 const signedFields = [
@@ -44,7 +38,7 @@ export async function buildReportMessage(
   report: TlsReport,
   { id, to, at }: { id: string; to: string; at: Date },
   reporter: Reporter,
-  key: DkimKey | null,
+  key: SigningKey | null,
 ): Promise<Buffer> {
   const { domain, day, filename } = report
   // Loaded on first use: many reports are sent by HTTPS.
@@ -69,7 +63,7 @@ export async function buildReportMessage(
     .setHeader('content-transfer-encoding', 'base64')
     .setContent(await compressReport(report))
   const octets = await mail.build()
-  return key === null ? octets : Buffer.concat([await signature(octets, key, at), octets])
+  return key === null ? octets : Buffer.concat([await dkimSignature(octets, key, signedFields, at), octets])
 }
 
 function textPart(domain: string, day: string, { organisation, domain: submitter }: Reporter): string {
@@ -85,22 +79,4 @@ function textPart(domain: string, day: string, { organisation, domain: submitter
     `_smtp._tls.${domain}`,
     '',
   ].join('\r\n')
-}
-
-async function signature(octets: Buffer, key: DkimKey, at: Date): Promise<Buffer> {
-  // Loaded on first use: most cold starts sign nothing.
-  const { dkimSign } = await import('mailauth/lib/dkim/sign.js')
-  const signer = { signingDomain: key.domain, selector: key.selector, privateKey: key.privateKey }
-  const { signatures, errors } = await dkimSign(octets, {
-    // The package reads `signatureData`; its types also require the fields at this level.
-    ...signer,
-    signatureData: [signer],
-    canonicalization: 'relaxed/relaxed',
-    headerList: signedFields,
-    signTime: at,
-    strict: true,
-  })
-  if (errors.length > 0 || signatures === '')
-    throw new Error(`The DKIM key cannot sign: ${errors[0]?.err.message ?? 'no signature was created'}`)
-  return Buffer.from(signatures)
 }

@@ -6,6 +6,7 @@
  * - `ses#`: quota of Amazon SES, and its reservations
  * - `standing#`: which domains have proved that their servers accept mail
  * - `sent#`, `report#`: TLS reports sent and received, by day
+ * - `summary#`: summaries sent, by day
  * - `rate#`: message counts, by connector
  * - `chunking#`: hosts that announce CHUNKING and do not accept BDAT
  * - `revocation#`: CRL and OCSP results, by certificate
@@ -41,6 +42,18 @@ export const sessionsPartitions = (day: string): string[] =>
 export const sentReportKey = (day: string, domain: string, addressDigest: string) => ({
   pk: `sent#${day}`,
   sk: `${domain}#${addressDigest}`,
+})
+
+/**
+ * The claim on sending a summary to one mailbox.
+ * @param addressDigest digest of the mailbox
+ */
+export const sentSummaryKey = (
+  { kind, last }: { kind: 'Day' | 'Week'; last: string },
+  addressDigest: string,
+) => ({
+  pk: `summary#${last}`,
+  sk: `${kind}#${addressDigest}`,
 })
 
 /** The session limit of a destination, and the leases of its workers. */

@@ -10,6 +10,8 @@ interface UnderTest {
   role: string
   /** Actions of calls in the bundled code that the role does not need in the synthesised deployment. */
   notGranted?: string[]
+  /** Settings of the deployment. @default those of the shipped one */
+  mailflow?: Record<string, unknown>
 }
 
 const units: UnderTest[] = [
@@ -37,6 +39,14 @@ const units: UnderTest[] = [
     unit: 'report-tls',
     entry: 'handler.ts',
     role: 'ReportsFunctionRole',
+    // Granted only with a configured key.
+    notGranted: ['secretsmanager:GetSecretValue'],
+  },
+  {
+    unit: 'send-summary',
+    entry: 'handler.ts',
+    role: 'SummaryFunctionRole',
+    mailflow: { summaries: { daily: ['operator@example.net'] } },
     // Granted only with a configured key.
     notGranted: ['secretsmanager:GetSecretValue'],
   },
@@ -171,10 +181,10 @@ const notOfTheCode =
 /** Athena makes these calls with the permissions of the unit that starts a query. */
 const ofAthena = /^(glue|s3):/
 
-for (const { unit, entry, role, notGranted = [] } of units)
+for (const { unit, entry, role, notGranted = [], mailflow = {} } of units)
   test(`${unit} is granted every AWS call that its code makes, and no other`, async () => {
     const called = await calls(`functions/${unit}/${entry}`)
-    const all = grants(role)
+    const all = grants(role, mailflow)
     const isOfAthena = (action: string) => all.includes('athena:StartQueryExecution') && ofAthena.test(action)
     const granted = all.filter(
       (action) => called.includes(action) || !(notOfTheCode.test(action) || isOfAthena(action)),
@@ -206,8 +216,8 @@ async function calls(entry: string): Promise<string[]> {
   return [...new Set(commands.flatMap((name) => actions[name] ?? `unknown: ${name}`))].sort()
 }
 
-function grants(role: string): string[] {
-  return resourcesOfType('AWS::IAM::Policy')
+function grants(role: string, mailflow: Record<string, unknown>): string[] {
+  return resourcesOfType('AWS::IAM::Policy', mailflow)
     .filter(({ Properties }) => Properties.Roles[0].Ref.startsWith(role))
     .flatMap(({ Properties }) => Properties.PolicyDocument.Statement)
     .flatMap(({ Action }) => toList<string>(Action))

@@ -47,7 +47,7 @@ const unscoped: readonly { role: RegExp; actions: RegExp; resource: RegExp; reas
     reason: 'administrators make these secrets when connectors name them',
   },
   {
-    role: /^(IngressTaskTaskRole|AuthenticationFunctionRole|DeliveryFunctionRole|BounceFunctionRole|ReportsFunctionRole)/,
+    role: /^(IngressTaskTaskRole|AuthenticationFunctionRole|DeliveryFunctionRole|BounceFunctionRole|ReportsFunctionRole|SummaryFunctionRole)/,
     actions: /^s3:(PutObject|GetObject|AbortMultipartUpload)$/,
     resource: /^<ContentBucket\w+\.Arn>\/\*$/,
     reason: 'keys are made when messages arrive',
@@ -93,6 +93,12 @@ const unscoped: readonly { role: RegExp; actions: RegExp; resource: RegExp; reas
     actions: /^s3:(GetObject|PutObject|AbortMultipartUpload)$/,
     resource: /^<EventsBucket\w+\.Arn>\/searches\/\*$/,
     reason: 'Athena names the results of searches',
+  },
+  {
+    role: /^SummaryFunctionRole/,
+    actions: /^s3:GetObject$/,
+    resource: /^<EventsBucket\w+\.Arn>\/(raw|ids|parquet|rollups|seals)\/\*$/,
+    reason: 'keys hold the hour of their events',
   },
   {
     role: /^SealingFunctionRole/,

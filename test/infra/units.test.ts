@@ -19,6 +19,7 @@ import {
   RotateEnvironment,
   readEnvironment,
   SealHourEnvironment,
+  SummaryEnvironment,
   ValidateEnvironment,
 } from '../../shared/contract/environment.ts'
 import {
@@ -50,7 +51,8 @@ const functions: [string, z.ZodObject][] = [
 ]
 
 for (const [deployment, mailflow] of Object.entries(deployments)) {
-  for (const [id, schema] of functions)
+  const optional: typeof functions = 'summaries' in mailflow ? [['SummaryFunction', SummaryEnvironment]] : []
+  for (const [id, schema] of [...functions, ...optional])
     test(`${id} of a deployment ${deployment} has only environment variables that it reads, and every required one`, () => {
       const unit = resourcesOfType('AWS::Lambda::Function', mailflow).find((fn) => fn.id.startsWith(id))
       assertAgrees(schema, unit?.Properties.Environment.Variables)

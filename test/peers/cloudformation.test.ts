@@ -48,7 +48,7 @@ test("moto's CloudFormation creates the stack, and its functions have code and t
   buildApp({ outdir }).synth()
   const stack = create(outdir)
   assert.equal(stack.status, 'CREATE_COMPLETE')
-  assert.equal(stack.functions.length, 15)
+  assert.equal(stack.functions.length, 16)
   assert.equal(stack.queues.length, 14)
   // Each function has the whole archive of its own.
   assert.deepEqual(stack.functions.map(({ codeSize }) => codeSize).toSorted(), stack.archives.toSorted())

@@ -1,11 +1,11 @@
 /** The API over events, with a store in memory. */
 import type { Logger } from '@aws-lambda-powertools/logger'
 import { createEventApi, type Dependencies } from '../../functions/event-api/api.ts'
-import { EventCounts } from '../../functions/event-api/event-counts.ts'
 import { TrailReader } from '../../functions/event-api/trail.ts'
-import { UnsealedEvents } from '../../functions/event-api/unsealed-events.ts'
 import { Erasures } from '../../shared/events/erasures.ts'
+import { EventCounts } from '../../shared/events/event-counts.ts'
 import type { EventStore } from '../../shared/events/event-store.ts'
+import { UnsealedEvents } from '../../shared/events/unsealed-events.ts'
 import { requestsTo } from './api-client.ts'
 import { memoryEventStore } from './event-store.ts'
 import { snapshot } from './fixtures.ts'

@@ -28,8 +28,10 @@ export async function startS3AndSqs(): Promise<FakeS3AndSqs> {
         const headers = { 'content-type': 'application/x-amz-json-1.0' }
         return void response.writeHead(200, headers).end(JSON.stringify(answer))
       }
-      const [, , ...key] = new URL(request.url ?? '', 'http://s3').pathname.split('/')
-      return keep(key.join('/'), request, response)
+      const { pathname, searchParams } = new URL(request.url ?? '', 'http://s3')
+      const [, , ...key] = pathname.split('/')
+      if (searchParams.has('list-type')) return void response.end(listing(searchParams.get('prefix') ?? ''))
+      return keep(decodeURIComponent(key.join('/')), request, response)
     }),
   )
 
@@ -48,6 +50,13 @@ export async function startS3AndSqs(): Promise<FakeS3AndSqs> {
         sent.push(...Entries.map((entry) => ({ ...entry, queue })))
         return { Successful: Entries.map((entry) => acceptedEntry(entry)), Failed: [] }
     }
+  }
+
+  function listing(prefix: string): string {
+    const keys = [...objects.keys()].filter((key) => key.startsWith(prefix)).sort()
+    const entry = (key: string) =>
+      `<Contents><Key>${key}</Key><Size>${objects.get(key)?.length}</Size><ETag>"1"</ETag></Contents>`
+    return `<ListBucketResult>${keys.map(entry).join('')}</ListBucketResult>`
   }
 
   async function keep(key: string, request: IncomingMessage, response: ServerResponse): Promise<void> {

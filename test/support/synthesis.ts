@@ -32,12 +32,13 @@ export const encryptionKeyArn = 'arn:aws:kms:eu-west-1:123456789012:key/0c1d2e3f
 /** The default settings, and other settings that together cause every optional resource. */
 export const deployments: Readonly<Record<string, Record<string, unknown>>> = {
   'as shipped': {},
-  'with MX lookup, a KMS key, JWT, mailed alarms and deletion protection': {
+  'with MX lookup, a KMS key, JWT, mailed alarms, summaries and deletion protection': {
     defaultRoute: 'Mx',
     encryptionKeyArn,
     tlsSecretKeyArn: 'arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d-0000-4000-8000-000000000000',
     alarmEmail: 'operator@example.net',
     deletionProtection: true,
+    summaries: { daily: ['operator@example.net'] },
     jwt: {
       issuer: 'https://login.example.net/',
       audience: ['mailflow'],

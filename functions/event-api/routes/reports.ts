@@ -24,6 +24,7 @@ import {
   tlsReportColumns,
   tlsReportTrend,
 } from '../../../shared/event-queries/reports/tls-report-trend.ts'
+import type { EventCounts } from '../../../shared/events/event-counts.ts'
 import { csvResponse, csvText } from '../../../shared/http-api/csv.ts'
 import { isUlid } from '../../../shared/http-api/lists.ts'
 import { Problem } from '../../../shared/http-api/problem.ts'
@@ -32,7 +33,6 @@ import { type Route, route } from '../../../shared/http-api/route.ts'
 import type { WaitingGroup } from '../../../shared/messages/waiting-groups.ts'
 import { selectOutbound } from '../../../shared/policy/outbound.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
-import type { EventCounts } from '../event-counts.ts'
 
 export interface ReportDependencies {
   counts: Pick<EventCounts, 'read'>

@@ -7,10 +7,11 @@ import {
   storeReport,
 } from '../../../functions/deliver-message/store-report.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
+import type { SigningKey } from '../../../shared/net/signing-key.ts'
 import { successDsnKind } from '../../../shared/policy/notification.ts'
 import { ReceivedReports } from '../../../shared/tls-reports/received-reports.ts'
 import { buildReport } from '../../../shared/tls-reports/report.ts'
-import { buildReportMessage, type DkimKey } from '../../../shared/tls-reports/report-mail.ts'
+import { buildReportMessage } from '../../../shared/tls-reports/report-mail.ts'
 import { fakeResolver, type Zone } from '../../support/dns.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { attempt, message, recipient } from '../../support/fixtures.ts'
@@ -24,7 +25,7 @@ before(async () => {
 after(() => database.stop())
 
 const { privateKey, publicKey } = generateKeyPairSync('ed25519')
-const key: DkimKey = {
+const key: SigningKey = {
   domain: 'sender.example',
   selector: 'r',
   privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
@@ -49,7 +50,7 @@ const report = buildReport(
   reporter,
 )
 const at = new Date('2026-02-04T02:00:00.000Z')
-const mail = (signing: DkimKey | null = key, about = report) =>
+const mail = (signing: SigningKey | null = key, about = report) =>
   buildReportMessage(
     about,
     { id: '01KF0CVZT0ABCDEFGHJKMNPQRS', to: 'tlsrpt@ours.example', at },

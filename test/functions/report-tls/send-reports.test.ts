@@ -2,13 +2,14 @@ import assert from 'node:assert/strict'
 import { buffer } from 'node:stream/consumers'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
-import { contentReference, sendReport } from '../../../functions/report-tls/send-report.ts'
+import { sendReport } from '../../../functions/report-tls/send-report.ts'
 import {
   type ReportedResult,
   type ReportRun,
   type SentReport,
   sendReports,
 } from '../../../functions/report-tls/send-reports.ts'
+import { contentReference } from '../../../shared/content/content-reference.ts'
 import { EvaluationJob } from '../../../shared/contract/jobs.ts'
 import { Claims } from '../../../shared/messages/claims.ts'
 import { sessionCountsOf } from '../../../shared/tls-reports/applied-policy.ts'

@@ -1,11 +1,11 @@
 /** Counts of sealed hours and of hours that are not sealed yet: each event counts once. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { EventCounts } from '../../../functions/event-api/event-counts.ts'
-import { UnsealedEvents } from '../../../functions/event-api/unsealed-events.ts'
 import { sealHours } from '../../../functions/seal-hour/seal-hours.ts'
 import { eventId, type MailEvent } from '../../../shared/contract/events.ts'
+import { EventCounts } from '../../../shared/events/event-counts.ts'
 import { addHours, hourOf, hoursBetween, startOf } from '../../../shared/events/hours.ts'
+import { UnsealedEvents } from '../../../shared/events/unsealed-events.ts'
 import { SealedEvents } from '../../support/sealed-events.ts'
 
 const current = '2026-11-30T21'

@@ -1,6 +1,6 @@
-/** What the report on queued messages reads. */
-import { type WaitingGroup, WaitingGroups } from '../../shared/messages/waiting-groups.ts'
-import type { WaitingList } from '../../shared/messages/waiting-list.ts'
+/** Reads the mail that waits, in groups: for the report on queued messages, and for summaries. */
+import { type WaitingGroup, WaitingGroups } from './waiting-groups.ts'
+import type { WaitingList } from './waiting-list.ts'
 
 /** Milliseconds; below the function's timeout. */
 const maxReadMs = 20_000

@@ -1,17 +1,11 @@
 /** Reads the raw events of hours that are not sealed yet, if these are few. */
-import {
-  daysUntil,
-  parquetPrefix,
-  parseShardKey,
-  sealInKey,
-  sealsOfDay,
-} from '../../shared/events/event-keys.ts'
-import type { EventStore } from '../../shared/events/event-store.ts'
-import { addHours, hourOf, hoursBetween } from '../../shared/events/hours.ts'
-import { IdSet } from '../../shared/events/id-set.ts'
-import { type RawEvent, rawEvents, rawOctets, recordedIds } from '../../shared/events/raw-events.ts'
-import { readIds } from '../../shared/events/read-parquet.ts'
-import { lastClosedHour, pendingHours, windowHours } from '../../shared/events/seal-plan.ts'
+import { daysUntil, parquetPrefix, parseShardKey, sealInKey, sealsOfDay } from './event-keys.ts'
+import type { EventStore } from './event-store.ts'
+import { addHours, hourOf, hoursBetween } from './hours.ts'
+import { IdSet } from './id-set.ts'
+import { type RawEvent, rawEvents, rawOctets, recordedIds } from './raw-events.ts'
+import { readIds } from './read-parquet.ts'
+import { lastClosedHour, pendingHours, windowHours } from './seal-plan.ts'
 
 /** Octets of raw events that one request reads: about a third of a second. */
 const maxRawOctets = 16_000_000

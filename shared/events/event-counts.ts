@@ -2,12 +2,12 @@
  * The counts of events in a span of time: rollups of sealed hours, and the raw events of hours that are not sealed yet,
  * if these are few.
  */
-import { addRollups, type DayRow } from '../../shared/events/day-rollup.ts'
-import { DayRollups } from '../../shared/events/day-rollups.ts'
-import type { EventStore } from '../../shared/events/event-store.ts'
-import { addHours, hourOf, hoursBetween, startOf } from '../../shared/events/hours.ts'
-import { RollupBuilder } from '../../shared/events/rollup-builder.ts'
-import { windowHours } from '../../shared/events/seal-plan.ts'
+import { addRollups, type DayRow } from './day-rollup.ts'
+import { DayRollups } from './day-rollups.ts'
+import type { EventStore } from './event-store.ts'
+import { addHours, hourOf, hoursBetween, startOf } from './hours.ts'
+import { RollupBuilder } from './rollup-builder.ts'
+import { windowHours } from './seal-plan.ts'
 import type { UnsealedEvents } from './unsealed-events.ts'
 
 /** Hours after an event in which it is recorded, unless it is late. */
