@@ -170,7 +170,7 @@ describe('the demo of npm start', { timeout: 90_000 }, () => {
   test('answers the commands of docs/tasks.md with the output that the page shows', async () => {
     const page = readFileSync(join(import.meta.dirname, '../../docs/tasks.md'), 'utf8')
     const transcripts = transcriptsOf(page)
-    assert.equal(transcripts.length, 6)
+    assert.equal(transcripts.length, 5)
     const cwd = temporaryFolder(folder, 'tasks')
     for (const { commands, outputs } of transcripts)
       for (const [index, command] of commands.entries()) {
