@@ -26,6 +26,12 @@ describe('a text', () => {
     ['ann@ours.example', '"ann@ours.example"@relay.example', '"*@ours.example"@relay.example'],
     ['ann+tag@ours.example', '<ann+tag@ours.example>', '<*@ours.example>'],
     ['ann+tag@ours.example', 'ann%2Btag%40ours.example', '*%40ours.example'],
+    ['ann@ours.example', '550 <"a\\n\\n"@ours.example>', '550 <*@ours.example>'],
+    // ORCPT (RFC 3461 §4, RFC 6533 §3).
+    ['ann+tag@ours.example', 'rfc822;ann+2Btag@ours.example', 'rfc822;*@ours.example'],
+    ['ann@ours.example', 'rfc822;ann+40ours.example', 'rfc822;*+40ours.example'],
+    ['"a b"@ours.example', 'rfc822;"a+20b"@ours.example', 'rfc822;*@ours.example'],
+    ['jürgen@bücher.example', 'utf-8;j\\x{FC}rgen@b\\x{FC}cher.example', 'utf-8;*@b\\x{FC}cher.example'],
     ["o'ann@ours.example", "o'ann@ours.example", '*@ours.example'],
     ['"a b"@ours.example', 'to "a b"@ours.example', 'to *@ours.example'],
     [
@@ -95,6 +101,8 @@ describe('an address of an envelope', () => {
     test(`${address} is ${isSpelled ? '' : 'not '}ann@ours.example`, () => {
       assert.equal(ann.isSpelled(address), isSpelled)
       assert.equal(ann.replaceAddress(address) !== address, isSpelled)
+      if (isSpelled)
+        assert.ok(ann.mayBeIn(Buffer.from(address)) && ann.mayBeIn(Buffer.from(JSON.stringify(address))))
     })
 })
 
