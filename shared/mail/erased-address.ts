@@ -10,7 +10,7 @@
 import { domainToUnicode } from 'node:url'
 import { domainOf } from './address.ts'
 import type { Mailbox } from './mailbox.ts'
-import { comparableLocalPart, localPartOf } from './recipient-address.ts'
+import { comparableLocalPart, localPartOf, unquotedLocalPart } from './recipient-address.ts'
 
 /** Fields with the name of an administrator. They stay: otherwise an administrator could erase the record of own acts. */
 const administratorFields: ReadonlySet<string> = new Set(['actor', 'by'])
@@ -26,6 +26,7 @@ const percentEncoded = /%([0-9a-f]{2})$/i
 
 /** The sign before the domain, as it is, percent-encoded and in xtext. */
 const separators = '@|%40|\\+40'
+const quotes = '(?:"|%22|\\+22)'
 const hasSeparator = /[@%+]/
 
 export class ErasedAddress {
@@ -44,16 +45,16 @@ export class ErasedAddress {
     this.#domain = domain
     // Without the flag `u`, no letter equals an ASCII letter but that letter, as the kelvin sign would equal k.
     this.#localPart = new RegExp(`^${escapePattern(localPart)}$`, 'i')
-    const local = encodedForms(localPart)
-    const written = localPart.startsWith('"')
-      ? local.join('')
-      : `(?:${local.join('')}|"\\\\?${local.join('\\\\?')}")`
+    const isQuoted = localPart.startsWith('"')
+    const local = encodedForms(isQuoted ? unquotedLocalPart(localPart) : localPart)
+    const quoted = `${quotes}\\\\?${local.join('\\\\?')}${quotes}`
+    const written = isQuoted ? quoted : `(?:${local.join('')}|${quoted})`
     const domains = [...new Set([domain, domainToUnicode(domain)])].filter((form) => form !== '')
     const domainForms = domains.map((form) => encodedForms(form).join('')).join('|')
     this.#pattern = new RegExp(`${written}(${separators})(${domainForms})`, 'gi')
     // JSON may escape quotes, backslashes and letters that are not ASCII.
     this.#octetsPattern = /^[\w.+-]+$/.test(localPart)
-      ? new RegExp(`${local.join('\\\\*')}\\\\*"?(?:${separators})`, 'i')
+      ? new RegExp(`${local.join('\\\\*')}\\\\*${quotes}?(?:${separators})`, 'i')
       : null
   }
 

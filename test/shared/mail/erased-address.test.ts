@@ -32,6 +32,10 @@ describe('a text', () => {
     ['ann@ours.example', 'rfc822;ann+40ours.example', 'rfc822;*+40ours.example'],
     ['"a b"@ours.example', 'rfc822;"a+20b"@ours.example', 'rfc822;*@ours.example'],
     ['jürgen@bücher.example', 'utf-8;j\\x{FC}rgen@b\\x{FC}cher.example', 'utf-8;*@b\\x{FC}cher.example'],
+    ['ann@ours.example', '%22ann%22%40ours.example', '*%40ours.example'],
+    ['"a b"@ours.example', '<"a\\ \\b"@ours.example>', '<*@ours.example>'],
+    ['"a\\ b"@ours.example', '%22a%20b%22%40ours.example', '*%40ours.example'],
+    ['"a\\"b"@ours.example', '<"a\\"b"@ours.example>', '<*@ours.example>'],
     ["o'ann@ours.example", "o'ann@ours.example", '*@ours.example'],
     ['"a b"@ours.example', 'to "a b"@ours.example', 'to *@ours.example'],
     [
