@@ -24,10 +24,8 @@ const signAfterLetter = /[\p{L}\p{N}][!#$&'*?^`{|}~]$/u
 const encodedWord = /[A-Za-z0-9._+\x80-\xff-]/
 const percentEncoded = /%([0-9a-f]{2})$/i
 
-/** The sign before the domain, as it is, percent-encoded and in xtext. */
-const separators = '@|%40|\\+40'
+const separators = '@|%40'
 const quotes = '(?:"|%22|\\+22)'
-const hasSeparator = /[@%+]/
 
 export class ErasedAddress {
   /** The local part that replaces the address's own. */
@@ -68,7 +66,7 @@ export class ErasedAddress {
 
   /** Replaces each occurrence in a text. */
   replaceIn(text: string): string {
-    if (!hasSeparator.test(text)) return text
+    if (!/@|%40/.test(text)) return text
     return text.replace(this.#pattern, (match, separator: string, domain: string, at: number) =>
       beginsAt(text, at) && !wordAfter.test(text.slice(at + match.length, at + match.length + 3))
         ? `${this.pseudonym}${separator}${domain}`
