@@ -48,8 +48,8 @@ export class ErasedAddress {
     const quoted = `${quotes}\\\\?${local.join('\\\\?')}${quotes}`
     const written = isQuoted ? quoted : `(?:${local.join('')}|${quoted})`
     const domains = [...new Set([domain, domainToUnicode(domain)])].filter((form) => form !== '')
-    const domainForms = domains.map((form) => encodedForms(form).join('')).join('|')
-    this.#pattern = new RegExp(`${written}(${separators})(${domainForms})`, 'gi')
+    const domainPattern = domains.map((form) => encodedForms(form).join('')).join('|')
+    this.#pattern = new RegExp(`${written}(${separators})(${domainPattern})`, 'gi')
     // JSON may escape quotes, backslashes and letters that are not ASCII.
     this.#octetsPattern = /^[\w.+-]+$/.test(localPart)
       ? new RegExp(`${local.join('\\\\*')}\\\\*${quotes}?(?:${separators})`, 'i')
