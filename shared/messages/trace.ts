@@ -21,6 +21,7 @@ import type { Verdict, Waiver } from '../policy/evaluate.ts'
 import type { Considered } from '../policy/explain/considered.ts'
 import { ContentAddressedStore } from './content-addressed-store.ts'
 import { searchedMessageId } from './header-message-id.ts'
+import { isErased } from './is-erased.ts'
 import { messageItem, SharedCertificate, sharedCertificateOf } from './message-item.ts'
 import {
   attemptKey,
@@ -320,11 +321,8 @@ export class Trace {
   }
 
   /** Whether an address, and with it the content, was erased of the message. */
-  async isErased(messageId: string): Promise<boolean> {
-    const { Item } = await this.#documents.send(
-      new GetCommand({ TableName: this.#table, Key: erasedKey(messageId), ConsistentRead: true }),
-    )
-    return Item !== undefined
+  isErased(messageId: string): Promise<boolean> {
+    return isErased(this.#documents, this.#table, messageId)
   }
 
   /** @returns the item after the write; null when the condition was not met */

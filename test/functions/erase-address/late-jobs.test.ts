@@ -62,6 +62,7 @@ describe('after an erasure', () => {
       'the report of a delivery',
       { recipients: [{ ...deferred, lastAttempt: attempt({ outcome: 'Delivered' }) }], notBefore: null },
     ],
+    ['the first job', { recipients: [recipient({ address: 'bob@partner.example' })], notBefore: null }],
   ]
   for (const [name, job] of evaluationJobs)
     test(`${name} is not decided, and writes nothing`, async () => {
@@ -86,7 +87,7 @@ describe('after an erasure', () => {
         hostname: 'mail.ours.example',
         retentionDays: 90,
       }
-      const verdicts = await decide({ ...job, message: mail }, snapshot({}), minutesLater(2), dependencies)
+      const verdicts = await decide({ ...job, message: mail }, snapshot({}), minutesLater(2), dependencies, 2)
       assert.deepEqual(verdicts, [])
       assert.deepEqual(
         Object.values(queues).map(({ sent }) => sent.length),
