@@ -108,6 +108,8 @@ export interface DecisionContext {
   considered(verdict: Verdict): Considered[]
 }
 
+/** A write that creates an item without a state would make an erased recipient appear as one that waits. */
+const exists = 'attribute_exists(pk)'
 const hasNoLaterAttempt = 'NOT attempts > :attempts'
 /** A released claim has no holder. */
 const nextAttemptHasNotBegun = 'NOT (claimed > :attempts AND attribute_exists(holder))'
@@ -238,7 +240,7 @@ export class Trace {
   ): Promise<boolean> {
     const item = await this.#updateOpen(messageId, address, {
       UpdateExpression: `SET ${attribute} = :request`,
-      ConditionExpression: isOpen,
+      ConditionExpression: `${exists} AND ${isOpen}`,
       ExpressionAttributeValues: { ':request': request },
       ReturnValues: 'NONE',
     })
@@ -292,7 +294,7 @@ export class Trace {
           TableName: this.#table,
           Key: recipientKey(messageId, address),
           UpdateExpression: 'SET decided = :position',
-          ConditionExpression: 'attribute_not_exists(decided) OR decided < :position',
+          ConditionExpression: `${exists} AND (attribute_not_exists(decided) OR decided < :position)`,
           ExpressionAttributeValues: { ':position': position },
         }),
       ),
