@@ -13,6 +13,7 @@ import type { ContentReference, Message } from '../../shared/contract/message.ts
 import { domainOf } from '../../shared/mail/address.ts'
 import type { Claims } from '../../shared/messages/claims.ts'
 import { authenticationKey } from '../../shared/messages/message-keys.ts'
+import type { Trace } from '../../shared/messages/trace.ts'
 import { traceExpiry } from '../../shared/messages/trace-expiry.ts'
 import type { JobSender } from '../../shared/queues/job-queue.ts'
 
@@ -23,6 +24,7 @@ export interface AuthenticateDependencies {
   evaluation: JobSender<EvaluationJob>
   claims: Claims<AuthenticationRecord>
   read(reference: ContentReference): Promise<MessageOctets>
+  trace: Pick<Trace, 'isErased'>
   /** Rejects only when the octets cannot be read, or because of a fault in the code. */
   authenticate(message: ReceivedMessage, octets: MessageOctets): Promise<MessageAuthentication>
   hostname: string
@@ -43,6 +45,8 @@ export type AuthenticatedJob =
   | { kind: 'NoResults'; reason: FailureReason; error?: Error }
   /** The message needs none, such as a DSN. */
   | { kind: 'NotReceived' }
+  /** The job was received again after an erasure, and is not evaluated. */
+  | { kind: 'Erased' }
 
 /** Longer than the function can run. */
 const leaseMs = 180_000
@@ -65,6 +69,7 @@ export async function authenticateJob(
   const run = () => authenticate(message, dependencies)
   // The first receive needs no claim.
   const result = receives === 1 ? await run() : await runClaimed(message, run, dependencies)
+  if (isContentMissing(result) && (await dependencies.trace.isErased(message.id))) return { kind: 'Erased' }
   const authentication =
     result.kind === 'Authenticated' ? result.authentication : temporaryError(message, dependencies)
   await dependencies.evaluation.send([{ job: { ...job, message: { ...message, authentication } } }])
@@ -73,7 +78,10 @@ export async function authenticateJob(
 
 const isReceived = (message: Message): message is ReceivedMessage => message.source !== null
 
-type Result = Exclude<AuthenticatedJob, { kind: 'NotReceived' }>
+type Result = Exclude<AuthenticatedJob, { kind: 'NotReceived' | 'Erased' }>
+
+const isContentMissing = (result: Result): boolean =>
+  result.kind === 'NoResults' && result.reason === 'ContentDeleted'
 
 /** A claim whose lease has expired shows that the message, and no outage of AWS, ended a worker. */
 async function runClaimed(

@@ -15,6 +15,7 @@ import { JobSource, receivesOf } from '../../shared/lambda/job-source.ts'
 import { sqsHandler } from '../../shared/lambda/sqs-handler.ts'
 import { concurrencyLimiter } from '../../shared/limits/concurrency-limiter.ts'
 import { Claims } from '../../shared/messages/claims.ts'
+import { isErased } from '../../shared/messages/is-erased.ts'
 import { createResolver } from '../../shared/net/resolver.ts'
 import { readSigningKey } from '../../shared/net/signing-key.ts'
 import { JobQueue } from '../../shared/queues/job-queue.ts'
@@ -43,6 +44,7 @@ const arcKey = arcKeyReader(
   () => performance.now(),
 )
 const dependencies: AuthenticateDependencies = {
+  trace: { isErased: (messageId) => isErased(documents, environment.MESSAGES_TABLE, messageId) },
   claims: new Claims(documents, environment.MESSAGES_TABLE),
   evaluation: new JobQueue(sqs, environment.EVALUATION_QUEUE_URL),
   read: (reference: ContentReference) =>

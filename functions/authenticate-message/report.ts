@@ -12,7 +12,7 @@ export function reportAuthentication(
   durationMs: number,
   { logger, metrics }: { logger: Logger; metrics: UnitMetrics },
 ): void {
-  if (result.kind === 'NotReceived') return
+  if (result.kind === 'NotReceived' || result.kind === 'Erased') return
   if (result.kind === 'NoResults') {
     const { reason, error } = result
     const fields = { messageId, reason, durationMs, ...(error && { error }) }

@@ -35,9 +35,9 @@ export interface Dependencies {
 /** Passes that find the address. With more, mail of the address still arrives. */
 const maxPasses = 5
 /** A seal runs for this many waits at most. */
-const maxSealWaits = 15
+const maxSealWaits = 5
 /** Waits between passes while a seal may run. */
-const sealWaits = 5
+const sealWaits = 2
 
 /** Longer than any part of a step takes. */
 const reserveMs = 120_000

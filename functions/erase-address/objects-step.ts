@@ -77,8 +77,8 @@ export function objectSteps(address: ErasedAddress, { store, retentionDays, now 
   const deleteSearch: EraseObject = async ({ key }) => {
     const octets = await store.get(key)
     if (!address.mayBeIn(octets)) return null
-    // CSV doubles the quotes of a value.
-    const text = octets.toString().replaceAll('""', '"')
+    // CSV doubles the quotes of a value, and JSON escapes them.
+    const text = octets.toString().replaceAll(/""|\\"/g, '"')
     if (address.replaceIn(text) === text) return null
     // Athena describes the columns in a second object.
     await Promise.all([store.delete(key), store.delete(`${key}.metadata`)])

@@ -32,7 +32,7 @@ export async function remainingConfiguration(
       found.push(`/accepted-domains/${domain}/recipients`)
   // Also the names of administrators.
   const changes = await configuration.changes()
-  if (changes.some((change) => has(JSON.stringify(change)))) found.push('/changes')
+  if (changes.some((change) => has(Object.values(change)))) found.push('/changes')
   for (const [name, value] of Object.entries(configuration.settings))
     if (address.isSpelled(value)) found.push(`setting ${name}`)
   return found

@@ -67,14 +67,19 @@ export interface Decision {
  * marked as decided after the jobs of its verdicts have been sent, so a crash in between repeats events and jobs and
  * never loses them. A job whose message needs authentication is decided when it returns from authenticate-message; until
  * then nothing is recorded.
+ * @param receives number of times that the job was received, from 1
  */
 export async function evaluateJob(
   job: EvaluationJob,
   snapshot: Snapshot,
   now: Date,
   dependencies: EvaluateDependencies,
+  receives = 1,
 ): Promise<Decision> {
   const { trace, queues, priorities, settings } = dependencies
+  // The first job does not read the progress, which an erasure ends.
+  if (receives > 1 && isFirstJob(job) && (await trace.isErased(job.message.id)))
+    return { ...nothingDecided, sendJobs: async () => {} }
   const delayed = delayIfEarly(job, now)
   if (delayed) return { ...nothingDecided, sendJobs: () => queues.evaluation.send([delayed]) }
   const progress = await progressOf(job, trace)

@@ -11,7 +11,7 @@ import { decisionSettings, EvaluateEnvironment, readEnvironment } from '../../sh
 import { type CertificateNotice, type EvaluationJob, EvaluationQueueJob } from '../../shared/contract/jobs.ts'
 import { EventQueue } from '../../shared/events/event-queue.ts'
 import { clientDefaults } from '../../shared/lambda/aws-clients.ts'
-import { JobSource } from '../../shared/lambda/job-source.ts'
+import { JobSource, receivesOf } from '../../shared/lambda/job-source.ts'
 import { sqsHandler } from '../../shared/lambda/sqs-handler.ts'
 import { Claims } from '../../shared/messages/claims.ts'
 import { ContentAddressedStore } from '../../shared/messages/content-addressed-store.ts'
@@ -90,11 +90,12 @@ export const handler = sqsHandler({
   ]),
   beforeBatch: async () => ({ now: new Date(), snapshot: await connectors.current() }),
   events: new EventQueue(sqs, environment.EVENTS_QUEUE_URL),
-  async process(job, { batch: { now, snapshot }, logger, metrics, addEvent, afterEvents }) {
+  async process(job, { batch: { now, snapshot }, record, logger, metrics, addEvent, afterEvents }) {
     const tools = { logger, metrics }
     if (job.kind !== undefined)
       return reportNotice(job, await publishNotice(job, now, noticeDependencies), tools)
-    const { verdicts, events, sendJobs } = await evaluateJob(job, snapshot, now, dependencies)
+    const receives = receivesOf(record)
+    const { verdicts, events, sendJobs } = await evaluateJob(job, snapshot, now, dependencies, receives)
     for (const event of events) addEvent(event)
     afterEvents(async () => {
       await sendJobs()

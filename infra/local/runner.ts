@@ -53,7 +53,7 @@ export interface PartnerNetwork {
 export type StartPartners<W extends PartnerNetwork> = (authority: LocalAuthority) => Promise<W>
 
 /** On this machine an event waits for a second until it is stored. */
-const erasureWaitSeconds = 2
+const erasureWaitSeconds = 3
 
 /** Timeout of running invocations when the runner stops. */
 const drainTimeoutMs = 10_000

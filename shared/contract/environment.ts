@@ -430,8 +430,11 @@ export const EraseAddressEnvironment = ConnectorsEnvironment.extend({
   BOUNCE_DEAD_LETTERS_URL: z.url(),
   EVENTS_DEAD_LETTERS_URL: z.url(),
   ADDRESS_SETTINGS: addressSettings,
-  /** Seconds between passes: an event waits for less until it is stored. Only the local runner sets it. */
-  ERASURE_WAIT_SECONDS: z.coerce.number().int().min(1).max(600).default(60),
+  /**
+   * Seconds between passes: an event waits for less until it is stored. Lambda gathers events for a minute, and
+   * record-events takes a minute at most. Only the local runner sets it.
+   */
+  ERASURE_WAIT_SECONDS: z.coerce.number().int().min(1).max(600).default(180),
   /** In place of the endpoint of Lambda. Only the local runner sets it. */
   AWS_ENDPOINT_URL_LAMBDA: z.url().optional(),
 })

@@ -60,7 +60,7 @@ export const readMessageSearch = {
   role: 'read',
   summary: 'Read the state of a search, and a page of its rows',
   query: z.strictObject({
-    cursor: cursorSchema(z.string().min(1).max(900)).optional().describe('nextCursor of the previous page'),
+    cursor: cursorSchema(z.string().min(1).max(1024)).optional().describe('nextCursor of the previous page'),
     limit: limitUpTo(999, 200),
   }),
   answers: { 200: MessageSearchResult },

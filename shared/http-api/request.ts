@@ -57,7 +57,7 @@ export function parseIfMatch(value: string | undefined): ExpectedVersions | null
 export function cursorSchema<T extends z.ZodType>(positionSchema: T) {
   return z
     .string()
-    .max(1000)
+    .max(1400)
     .transform((text, context): z.output<T> => {
       const parsed = positionSchema.safeParse(decodeCursor(text))
       if (parsed.success) return parsed.data

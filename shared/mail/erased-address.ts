@@ -3,14 +3,14 @@
  * such as joann@ours.example or ann@ours.example.org, and its data must not change. So an occurrence counts only where an
  * address begins and ends. In any doubt about a sign before it, the text belongs to a longer local part.
  *
- * Found are all spellings of the mailbox: letter case, needless quotes (RFC 5321 §4.1.2), U-labels and A-labels, and
- * percent-encoding. Not covered: addresses in which other systems encode this one (VERP, SRS), plus addresses, and an
- * address that is cut off at the end of a text. Pure.
+ * Found are all spellings of the mailbox: letter case, needless quotes and backslashes (RFC 5321 §4.1.2), U-labels and
+ * A-labels, percent-encoding, and the escapes of ORCPT. Not covered: addresses in which other systems encode this one (VERP,
+ * SRS), plus addresses, and an address that is cut off at the end of a text. Pure.
  */
 import { domainToUnicode } from 'node:url'
 import { domainOf } from './address.ts'
 import type { Mailbox } from './mailbox.ts'
-import { comparableLocalPart, localPartOf } from './recipient-address.ts'
+import { comparableLocalPart, localPartOf, unquotedLocalPart } from './recipient-address.ts'
 
 /** Fields with the name of an administrator. They stay: otherwise an administrator could erase the record of own acts. */
 const administratorFields: ReadonlySet<string> = new Set(['actor', 'by'])
@@ -23,6 +23,9 @@ const signAfterLetter = /[\p{L}\p{N}][!#$&'*?^`{|}~]$/u
 /** The last octet of a letter that is not ASCII counts as one. */
 const encodedWord = /[A-Za-z0-9._+\x80-\xff-]/
 const percentEncoded = /%([0-9a-f]{2})$/i
+
+const separators = '@|%40'
+const quotes = '(?:"|%22|\\+22)'
 
 export class ErasedAddress {
   /** The local part that replaces the address's own. */
@@ -40,12 +43,17 @@ export class ErasedAddress {
     this.#domain = domain
     // Without the flag `u`, no letter equals an ASCII letter but that letter, as the kelvin sign would equal k.
     this.#localPart = new RegExp(`^${escapePattern(localPart)}$`, 'i')
-    const local = encodedForms(localPart)
-    const quoted = localPart.startsWith('"') ? local : `(?:${local}|"${local}")`
+    const isQuoted = localPart.startsWith('"')
+    const local = encodedForms(isQuoted ? unquotedLocalPart(localPart) : localPart)
+    const quoted = `${quotes}\\\\?${local.join('\\\\?')}${quotes}`
+    const written = isQuoted ? quoted : `(?:${local.join('')}|${quoted})`
     const domains = [...new Set([domain, domainToUnicode(domain)])].filter((form) => form !== '')
-    this.#pattern = new RegExp(`${quoted}(@|%40)(${domains.map(escapePattern).join('|')})`, 'gi')
-    // JSON may escape quotes and letters that are not ASCII.
-    this.#octetsPattern = /^[\w.+-]+$/.test(localPart) ? new RegExp(`${local}\\\\?"?(?:@|%40)`, 'i') : null
+    const domainPattern = domains.map((form) => encodedForms(form).join('')).join('|')
+    this.#pattern = new RegExp(`${written}(${separators})(${domainPattern})`, 'gi')
+    // JSON may escape quotes, backslashes and letters that are not ASCII.
+    this.#octetsPattern = /^[\w.+-]+$/.test(localPart)
+      ? new RegExp(`${local.join('\\\\*')}\\\\*${quotes}?(?:${separators})`, 'i')
+      : null
   }
 
   /** Whether the text is this address, in any spelling. */
@@ -116,10 +124,11 @@ function beginsAt(text: string, at: number): boolean {
 
 const escapePattern = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')
 
-/** A pattern for a text whose signs may be percent-encoded (RFC 3986 §2.1). */
-const encodedForms = (text: string): string =>
-  Array.from(text, (character) =>
-    /^[A-Za-z0-9._-]$/.test(character)
-      ? escapePattern(character)
-      : `(?:${[character, encodeURIComponent(character)].map(escapePattern).join('|')})`,
-  ).join('')
+/** Patterns of characters that may be percent-encoded (RFC 3986 §2.1) or escaped in ORCPT (RFC 3461 §4, RFC 6533 §3). */
+const encodedForms = (text: string): string[] =>
+  Array.from(text, (character) => {
+    if (/^[A-Za-z0-9._-]$/.test(character)) return escapePattern(character)
+    const code = (character.codePointAt(0) as number).toString(16).padStart(2, '0')
+    const forms = [character, encodeURIComponent(character), `+${code}`, `\\x{${code}}`]
+    return `(?:${forms.map(escapePattern).join('|')})`
+  })

@@ -14,14 +14,17 @@ const quotedString = /^"(?:[ !#-[\]-~\u{80}-\u{10ffff}]|\\[ -~])*"$/u
 
 /**
  * Returns the same text for spellings of a local part that name one mailbox: in another case of ASCII letters, and with
- * quotes that are not needed (RFC 5321 §4.1.2).
+ * quotes and backslashes that are not needed (RFC 5321 §4.1.2).
  */
 export function comparableLocalPart(localPart: string): string {
   const comparable = comparableMailbox(localPart)
   if (!quotedString.test(comparable)) return comparable
-  const unquoted = comparable.slice(1, -1).replace(/\\(.)/gu, '$1')
-  return dotString.test(unquoted) ? unquoted : comparable
+  const unquoted = unquotedLocalPart(comparable)
+  return dotString.test(unquoted) ? unquoted : `"${unquoted.replace(/["\\]/g, '\\$&')}"`
 }
+
+/** Returns the characters of a quoted local part. */
+export const unquotedLocalPart = (quoted: string): string => quoted.slice(1, -1).replace(/\\(.)/gu, '$1')
 
 export const localPartOf = (address: string): string => address.slice(0, address.lastIndexOf('@'))
 

@@ -21,6 +21,7 @@ import type { Verdict, Waiver } from '../policy/evaluate.ts'
 import type { Considered } from '../policy/explain/considered.ts'
 import { ContentAddressedStore } from './content-addressed-store.ts'
 import { searchedMessageId } from './header-message-id.ts'
+import { isErased } from './is-erased.ts'
 import { messageItem, SharedCertificate, sharedCertificateOf } from './message-item.ts'
 import {
   attemptKey,
@@ -107,6 +108,8 @@ export interface DecisionContext {
   considered(verdict: Verdict): Considered[]
 }
 
+/** A write that creates an item without a state would make an erased recipient appear as one that waits. */
+const exists = 'attribute_exists(pk)'
 const hasNoLaterAttempt = 'NOT attempts > :attempts'
 /** A released claim has no holder. */
 const nextAttemptHasNotBegun = 'NOT (claimed > :attempts AND attribute_exists(holder))'
@@ -237,7 +240,7 @@ export class Trace {
   ): Promise<boolean> {
     const item = await this.#updateOpen(messageId, address, {
       UpdateExpression: `SET ${attribute} = :request`,
-      ConditionExpression: isOpen,
+      ConditionExpression: `${exists} AND ${isOpen}`,
       ExpressionAttributeValues: { ':request': request },
       ReturnValues: 'NONE',
     })
@@ -291,7 +294,7 @@ export class Trace {
           TableName: this.#table,
           Key: recipientKey(messageId, address),
           UpdateExpression: 'SET decided = :position',
-          ConditionExpression: 'attribute_not_exists(decided) OR decided < :position',
+          ConditionExpression: `${exists} AND (attribute_not_exists(decided) OR decided < :position)`,
           ExpressionAttributeValues: { ':position': position },
         }),
       ),
@@ -320,11 +323,8 @@ export class Trace {
   }
 
   /** Whether an address, and with it the content, was erased of the message. */
-  async isErased(messageId: string): Promise<boolean> {
-    const { Item } = await this.#documents.send(
-      new GetCommand({ TableName: this.#table, Key: erasedKey(messageId), ConsistentRead: true }),
-    )
-    return Item !== undefined
+  isErased(messageId: string): Promise<boolean> {
+    return isErased(this.#documents, this.#table, messageId)
   }
 
   /** @returns the item after the write; null when the condition was not met */

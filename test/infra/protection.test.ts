@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { EraseAddressEnvironment } from '../../shared/contract/environment.ts'
 import { retryDelaySeconds } from '../../shared/lambda/retry-delay.ts'
 import {
   deployments,
@@ -211,6 +212,19 @@ test("a queue's visibility timeout is the batching window and twice its function
   }
   const delivery = resourcesOfType('AWS::SQS::Queue').find(({ id }) => id.startsWith('QueuesDeliveryQueue'))
   assert.ok(delivery?.Properties.VisibilityTimeout > 6 * 60)
+})
+
+test('an erasure waits longer between its passes than an event waits until it is stored', () => {
+  const wait = Number(EraseAddressEnvironment.shape.ERASURE_WAIT_SECONDS.parse(undefined))
+  const mapping = resourcesOfType('AWS::Lambda::EventSourceMapping').find(({ Properties }) =>
+    text(Properties.EventSourceArn).startsWith('<QueuesEvents'),
+  )
+  const consumer = resourcesOfType('AWS::Lambda::Function').find(
+    ({ id }) => text(mapping?.Properties.FunctionName) === `<${id}>`,
+  )
+  // With a batching window, Lambda polls a quiet queue for up to 20 seconds.
+  const storedWithin = mapping?.Properties.MaximumBatchingWindowInSeconds + 20 + consumer?.Properties.Timeout
+  assert.ok(wait > storedWithin, `${wait} s, ${storedWithin} s`)
 })
 
 test('batches may fail in part', () => {

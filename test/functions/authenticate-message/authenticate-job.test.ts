@@ -37,6 +37,7 @@ function unit(fields: Partial<AuthenticateDependencies> = {}) {
     hostname: 'mail.ours.example',
     now: () => minutesLater(minutes),
     retentionDays: 90,
+    trace: { isErased: async () => false },
     ...fields,
   }
   return {
@@ -65,6 +66,15 @@ describe('authenticate-message', () => {
     const received = job({ message: message({ source: null }) })
     assert.deepEqual(await receive(1, {}, received), { kind: 'NotReceived' })
     assert.deepEqual(evaluation.sent, [{ job: received }])
+  })
+
+  it('does not return the job of an erased message, which it received again', async () => {
+    const { evaluation, receive } = unit({
+      read: () => Promise.reject(deleted),
+      trace: { isErased: async () => true },
+    })
+    for (const receives of [1, 2]) assert.deepEqual(await receive(receives), { kind: 'Erased' })
+    assert.deepEqual(evaluation.sent, [])
   })
 
   for (const [what, read] of [

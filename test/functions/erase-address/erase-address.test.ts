@@ -139,10 +139,10 @@ describe('an erasure', () => {
       hasUnsealedHour: () => isSealing.until-- > 0,
     })
     assert.equal(erasure.state, 'Succeeded')
-    assert.equal(sleeps[0], 5)
+    assert.equal(sleeps[0], 2)
     const always = await run({ passes: [[[], [found]]], hasUnsealedHour: () => true })
     assert.equal(always.erasure.state, 'Succeeded')
-    assert.deepEqual(always.sleeps, [5, 5, 5])
+    assert.deepEqual(always.sleeps, [2, 2, 2])
     const notRaw = await run({ passes: [[[found]]], hasUnsealedHour: () => true })
     assert.deepEqual(notRaw.sleeps, [1])
   })
@@ -186,7 +186,7 @@ describe('an erasure', () => {
       dies: () => ++parts === 2,
       hasUnsealedHour: () => true,
     })
-    assert.deepEqual([erasure.state, sleeps], ['Succeeded', [5, 5, 5]])
+    assert.deepEqual([erasure.state, sleeps], ['Succeeded', [2, 2, 2]])
   })
 
   test('that has ended does nothing when its event arrives twice', async () => {

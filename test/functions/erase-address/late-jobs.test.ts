@@ -12,7 +12,7 @@ import type { BounceJob, DeliveryJob, EvaluationJob } from '../../../shared/cont
 import { AttemptClaims } from '../../../shared/messages/attempt-claims.ts'
 import { ContentAddressedStore } from '../../../shared/messages/content-addressed-store.ts'
 import { erasedKey } from '../../../shared/messages/message-keys.ts'
-import { Trace } from '../../../shared/messages/trace.ts'
+import { jobPosition, Trace } from '../../../shared/messages/trace.ts'
 import { KeptRequirement } from '../../../shared/policy/kept-requirement.ts'
 import { opportunistic } from '../../../shared/policy/outbound.ts'
 import { decide } from '../../support/decide.ts'
@@ -62,6 +62,7 @@ describe('after an erasure', () => {
       'the report of a delivery',
       { recipients: [{ ...deferred, lastAttempt: attempt({ outcome: 'Delivered' }) }], notBefore: null },
     ],
+    ['the first job', { recipients: [recipient({ address: 'bob@partner.example' })], notBefore: null }],
   ]
   for (const [name, job] of evaluationJobs)
     test(`${name} is not decided, and writes nothing`, async () => {
@@ -86,7 +87,7 @@ describe('after an erasure', () => {
         hostname: 'mail.ours.example',
         retentionDays: 90,
       }
-      const verdicts = await decide({ ...job, message: mail }, snapshot({}), minutesLater(2), dependencies)
+      const verdicts = await decide({ ...job, message: mail }, snapshot({}), minutesLater(2), dependencies, 2)
       assert.deepEqual(verdicts, [])
       assert.deepEqual(
         Object.values(queues).map(({ sent }) => sent.length),
@@ -94,6 +95,16 @@ describe('after an erasure', () => {
       )
       assert.deepEqual(await items(), before)
     })
+
+  test('the mark of a job that settled a recipient, and a request for it, write nothing', async () => {
+    const before = await items()
+    const trace = new Trace(database.documents, database.messagesTable)
+    const { address } = deferred
+    await trace.recordDecided(mail.id, address, jobPosition(1, null))
+    const request = { at: receivedAt.toISOString(), by: 'admin' }
+    assert.equal(await trace.recordRequest(mail.id, address, 'returned', request), false)
+    assert.deepEqual(await items(), before)
+  })
 
   for (const length of [1000, 30_000_000])
     test(`a delivery of ${length} octets is not attempted, and writes nothing`, async () => {

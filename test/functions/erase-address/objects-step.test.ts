@@ -102,6 +102,16 @@ describe('the objects of the events bucket', () => {
     )
   })
 
+  test('are deleted if they are results of searches with a quoted local part', async () => {
+    const quoted = new ErasedAddress({ localPart: '"a b"', domain: 'ours.example' }, 'erased-1a2b3c4d')
+    const text = 'to "a b"@ours.example'
+    sealed.store.objects.set('searches/found.csv', Buffer.from(`"${text.replaceAll('"', '""')}"\r\n`))
+    sealed.store.objects.set('searches/dry-run-1.json', Buffer.from(JSON.stringify({ comment: text })))
+    const dependencies = { store: sealed.store, retentionDays: 90, now: () => now }
+    for (const step of objectSteps(quoted, dependencies)) await Array.fromAsync(step.run(null))
+    assert.deepEqual(keys('searches/'), ['searches/other.csv'])
+  })
+
   test('are not touched again in a second run', async () => {
     await run()
     sealed.store.puts.length = 0

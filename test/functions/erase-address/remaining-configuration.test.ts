@@ -83,3 +83,9 @@ test('a list of recipients, the change log and settings that have the address re
   )
   assert.deepEqual(found, ['/accepted-domains/ours.example/recipients', '/changes', 'setting postmaster'])
 })
+
+test('a change that has an address with quotes remains', async () => {
+  const quoted = new ErasedAddress({ localPart: '"a b"', domain: 'ours.example' }, 'erased-1a2b3c4d')
+  const changes = async () => [{ ...change('bob'), after: { comment: 'ask "a b"@ours.example' } }]
+  assert.deepEqual(await remainingConfiguration(quoted, configuration({ changes })), ['/changes'])
+})

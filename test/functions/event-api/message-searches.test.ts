@@ -17,7 +17,7 @@ const succeeded: SearchStatus = {
   resultKey: `searches/${id}.csv`,
 }
 
-function setUp(status: SearchStatus | null = succeeded) {
+function setUp(status: SearchStatus | null = succeeded, next = 'token-2') {
   const started: string[] = []
   const pages: unknown[] = []
   const call = createTestEventApi({
@@ -45,7 +45,7 @@ function setUp(status: SearchStatus | null = succeeded) {
               ['2026-11-30 20:00:00.123', "'=1+1@bad.example", '1234', 'true', "''quoted'", null],
               ['2026-11-30 19:00:00.000', '<>', null, null, null, '7'],
             ],
-            next: 'token-2',
+            next,
           }
         },
       },
@@ -115,6 +115,15 @@ test('the rows of a result have types, exact texts, a cursor, and the address of
   assert.equal(body.csv, `https://events.example/searches/${id}.csv`)
   await call(`GET /message-searches/${id}?cursor=${body.nextCursor}`)
   assert.deepEqual(pages[1], [id, 'token-2', 200])
+})
+
+test('a cursor may have the longest token of Athena', async () => {
+  // https://docs.aws.amazon.com/athena/latest/APIReference/API_GetQueryResults.html
+  const token = '+'.repeat(1024)
+  const { call, pages } = setUp(succeeded, token)
+  const { body } = await call(`GET /message-searches/${id}`)
+  const { status } = await call(`GET /message-searches/${id}?cursor=${body.nextCursor}`)
+  assert.deepEqual([status, pages[1]], [200, [id, token, 200]])
 })
 
 for (const state of ['Running', 'Failed', 'Cancelled'] as const)

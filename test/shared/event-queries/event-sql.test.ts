@@ -425,8 +425,22 @@ describe('the groups of past mail', () => {
       { senders: Array.from({ length: 20_000 }, (_, number) => `d${number}.example`), recipients: [] },
       ['any@bank.example', 'any@shop.example', 'any@sub.shop.example'],
     ],
+    [
+      'many domains with their subdomains',
+      {
+        senders: [...Array.from({ length: 500 }, (_, number) => `*.d${number}.example`), '*.s_op.example'],
+        recipients: ['*.example.org', '*.hop.example', '*.shop.example.com', '*.two.example'],
+      },
+      ['any@shop.example'],
+    ],
     ['nothing', { senders: [], recipients: [] }, []],
   ]
+  test('of many domains with their subdomains need few conditions of SQL', () => {
+    const senders = Array.from({ length: 500 }, (_, number) => `*.d${number}.example`)
+    const sql = mailFactsSql('events', range, { senders, recipients: senders }, settings)
+    assert.ok(sql.split(/ OR | LIKE /).length < 50)
+  })
+
   for (const [name, scope, expected] of scopes)
     test(`of the scope of ${name} are ${expected.length}`, async () => {
       const senders = ['bank.example', 'shop.example', 'sub.shop.example']

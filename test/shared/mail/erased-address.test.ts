@@ -26,6 +26,15 @@ describe('a text', () => {
     ['ann@ours.example', '"ann@ours.example"@relay.example', '"*@ours.example"@relay.example'],
     ['ann+tag@ours.example', '<ann+tag@ours.example>', '<*@ours.example>'],
     ['ann+tag@ours.example', 'ann%2Btag%40ours.example', '*%40ours.example'],
+    ['ann@ours.example', '550 <"a\\n\\n"@ours.example>', '550 <*@ours.example>'],
+    // ORCPT (RFC 3461 §4, RFC 6533 §3).
+    ['ann+tag@ours.example', 'rfc822;ann+2Btag@ours.example', 'rfc822;*@ours.example'],
+    ['"a b"@ours.example', 'rfc822;"a+20b"@ours.example', 'rfc822;*@ours.example'],
+    ['jürgen@bücher.example', 'utf-8;j\\x{FC}rgen@b\\x{FC}cher.example', 'utf-8;*@b\\x{FC}cher.example'],
+    ['ann@ours.example', '%22ann%22%40ours.example', '*%40ours.example'],
+    ['"a b"@ours.example', '<"a\\ \\b"@ours.example>', '<*@ours.example>'],
+    ['"a\\ b"@ours.example', '%22a%20b%22%40ours.example', '*%40ours.example'],
+    ['"a\\"b"@ours.example', '<"a\\"b"@ours.example>', '<*@ours.example>'],
     ["o'ann@ours.example", "o'ann@ours.example", '*@ours.example'],
     ['"a b"@ours.example', 'to "a b"@ours.example', 'to *@ours.example'],
     [
@@ -60,6 +69,7 @@ describe('a text', () => {
       'ann@sub.ours.example',
       'ann@oursXexample',
       'ann+tag@ours.example',
+      'ann+40ours.example@theirs.example',
       'ann.x@ours.example',
       'ann at ours.example',
       'ours.example',
@@ -95,6 +105,8 @@ describe('an address of an envelope', () => {
     test(`${address} is ${isSpelled ? '' : 'not '}ann@ours.example`, () => {
       assert.equal(ann.isSpelled(address), isSpelled)
       assert.equal(ann.replaceAddress(address) !== address, isSpelled)
+      if (isSpelled)
+        assert.ok(ann.mayBeIn(Buffer.from(address)) && ann.mayBeIn(Buffer.from(JSON.stringify(address))))
     })
 })
 

@@ -9,6 +9,8 @@ const entries: [entry: string, expected: { localPart: string } | RegExp][] = [
   ['"anna.berg"@ours.example', { localPart: 'anna.berg' }],
   ['"anna berg"@ours.example', { localPart: '"anna berg"' }],
   ['"a@b"', { localPart: '"a@b"' }],
+  ['"a\\@\\b"', { localPart: '"a@b"' }],
+  ['"a\\"b\\\\c"', { localPart: '"a\\"b\\\\c"' }],
   ['jörg@ours.example', { localPart: 'jörg' }],
   ['\u212a@ours.example', { localPart: '\u212a' }],
   ['anna+tag@ours.example', { localPart: 'anna+tag' }],

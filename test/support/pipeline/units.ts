@@ -150,6 +150,7 @@ export async function runUnit(unit: Unit, body: string, ports: Ports, receives =
       ports.connectors(),
       ports.now(),
       dependencies,
+      receives,
     )
     await emit(events)
     await sendJobs()
