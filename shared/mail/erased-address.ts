@@ -13,7 +13,10 @@ import type { Mailbox } from './mailbox.ts'
 import { comparableLocalPart, localPartOf } from './recipient-address.ts'
 
 /** Fields with the name of an administrator. They stay: otherwise an administrator could erase the record of own acts. */
-const administratorFields: ReadonlySet<string> = new Set(['actor', 'by'])
+export const administratorFields: ReadonlySet<string> = new Set(['actor', 'by'])
+
+/** Fields that are an address of an envelope. */
+export const envelopeFields: ReadonlySet<string> = new Set(['sender', 'recipient', 'mailFrom'])
 
 /** Letters, digits and signs that join what stands beside them to one local part or domain. */
 const wordBefore = /[\p{L}\p{N}._+-]$/u
@@ -23,6 +26,16 @@ const signAfterLetter = /[\p{L}\p{N}][!#$&'*?^`{|}~]$/u
 /** The last octet of a letter that is not ASCII counts as one. */
 const encodedWord = /[A-Za-z0-9._+\x80-\xff-]/
 const percentEncoded = /%([0-9a-f]{2})$/i
+
+/** The part of `ErasedAddress` that several addresses together have too. */
+export type AddressEraser = Pick<ErasedAddress, 'replaceIn' | 'replaceInValue' | 'mayBeIn'>
+
+/** Erases each of the addresses. */
+export const eraserOf = (addresses: readonly ErasedAddress[]): AddressEraser => ({
+  replaceIn: (text) => addresses.reduce((replaced, address) => address.replaceIn(replaced), text),
+  replaceInValue: (value) => addresses.reduce((replaced, address) => address.replaceInValue(replaced), value),
+  mayBeIn: (octets) => addresses.some((address) => address.mayBeIn(octets)),
+})
 
 export class ErasedAddress {
   /** The local part that replaces the address's own. */
@@ -93,8 +106,7 @@ export class ErasedAddress {
   #replaceField(name: string, value: unknown): unknown {
     if (administratorFields.has(name)) return value
     // The columns of events. Another address may end with this one, so a mere occurrence does not count.
-    if ((name === 'sender' || name === 'recipient' || name === 'mailFrom') && typeof value === 'string')
-      return this.replaceAddress(value)
+    if (envelopeFields.has(name) && typeof value === 'string') return this.replaceAddress(value)
     return this.replaceInValue(value)
   }
 
@@ -107,7 +119,8 @@ export class ErasedAddress {
   }
 }
 
-function beginsAt(text: string, at: number): boolean {
+/** Whether an address may begin here. */
+export function beginsAt(text: string, at: number): boolean {
   const before = text.slice(Math.max(0, at - 4), at)
   const [encoded, code = ''] = percentEncoded.exec(before) ?? []
   if (encoded !== undefined) return !encodedWord.test(String.fromCharCode(Number.parseInt(code, 16)))

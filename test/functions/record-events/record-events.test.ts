@@ -30,6 +30,7 @@ function setUp(overrides: Partial<Dependencies> = {}) {
   const failing: number[] = []
   const dependencies: Dependencies = {
     store,
+    addresses: async () => null,
     rejected: { store: async (events) => void rejected.push(...events) },
     source: {
       delay: async (records) => {

@@ -85,6 +85,7 @@ describe('a search for messages', () => {
     clientIp: null,
     minSize: null,
     tlsVersion: null,
+    hash: null,
   }
 
   async function find(search: Partial<MessageSearch> = {}) {
