@@ -20,8 +20,9 @@ import { daysUntil, parseShardKey, sealsOfDay } from '../../shared/events/event-
 import { EventStore } from '../../shared/events/event-store.ts'
 import { lastClosedHour, pendingHours, windowHours } from '../../shared/events/seal-plan.ts'
 import { clientDefaults } from '../../shared/lambda/aws-clients.ts'
-import { ErasedAddress, eraserOf } from '../../shared/mail/erased-address.ts'
-import { type Mailbox, readMailbox } from '../../shared/mail/mailbox.ts'
+import { ErasedAddress } from '../../shared/mail/erased-address.ts'
+import { readMailbox } from '../../shared/mail/mailbox.ts'
+import { eraserInEvents } from './addresses-in-events.ts'
 import { deadLettersStep } from './dead-letters-step.ts'
 import { eraseAddress } from './erase-address.ts'
 import { MessagesTable } from './messages-table.ts'
@@ -74,14 +75,6 @@ async function hasUnsealedHour(): Promise<boolean> {
   )
 }
 
-/** Returns the address as events have it: plain, and hashed if the setting says so. */
-async function addressesInEvents(address: ErasedAddress, { localPart, domain }: Mailbox) {
-  const hash = await readAddressHash()
-  if (hash === null) return [address]
-  const hashed = { localPart: hash({ localPart, domain }), domain }
-  return [address, new ErasedAddress(hashed, address.pseudonym)]
-}
-
 export async function handler(event: unknown, context: Context): Promise<void> {
   const request = EraseRequest.parse(event)
   const mailbox = readMailbox(request.address)
@@ -112,7 +105,7 @@ export async function handler(event: unknown, context: Context): Promise<void> {
           eventQueue: environment.EVENTS_DEAD_LETTERS_URL,
           table,
         }),
-        ...objectSteps(eraserOf(await addressesInEvents(address, mailbox)), {
+        ...objectSteps(eraserInEvents(address, mailbox, await readAddressHash()), {
           store: eventObjects,
           retentionDays: environment.EVENT_RETENTION_DAYS,
           now: Date.now,

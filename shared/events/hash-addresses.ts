@@ -61,7 +61,10 @@ export class EventAddresses {
 
   /** @param onlyOwn whether addresses that the event has in no column stay */
   #hashInText(text: string, own: ReadonlySet<string>, onlyOwn: boolean): string {
-    let hashed = text
+    if (!text.includes('@') && !text.includes('%40')) return text
+    /** From the end of the text. */
+    const parts: string[] = []
+    let rest = text.length
     let end = text.length
     // From the end, because a quoted local part may have another @.
     for (const { 0: separator, index } of [...text.matchAll(separators)].toReversed()) {
@@ -76,9 +79,10 @@ export class EventAddresses {
       const address = known ?? addresses[1] ?? ''
       end = start
       if ((onlyOwn && known === undefined) || this.#isPlain(address)) continue
-      hashed = `${hashed.slice(0, start)}${this.#hash(mailboxOf(address))}${hashed.slice(index)}`
+      parts.push(text.slice(index, rest), this.#hash(mailboxOf(address)))
+      rest = start
     }
-    return hashed
+    return parts.length === 0 ? text : [...parts, text.slice(0, rest)].toReversed().join('')
   }
 
   #isPlain(address: string): boolean {
@@ -101,20 +105,26 @@ function localPartStart(text: string, end: number): number {
   return start + (asciiSigns.exec(text.slice(start, end))?.[0].length ?? 0)
 }
 
-/** @returns the position of the quote that `closing` ends, null if there is none */
+/** More than a local part may have. Without a limit, a text with many escaped quotes would take long. */
+const maxQuotedLength = 1000
+
+/** @returns the position of the quote that `closing` ends; null if there is none */
 function openingQuote(text: string, closing: number): number | null {
-  for (let at = text.lastIndexOf('"', closing - 1); at >= 0; at = text.lastIndexOf('"', at - 1)) {
-    if (at === 0 || text[at - 1] !== '\\') return at
-  }
+  for (let at = closing - 1; at >= Math.max(0, closing - maxQuotedLength); at -= 1)
+    if (text[at] === '"' && text[at - 1] !== '\\') return at
   return null
 }
 
 /** Where in a local part, as it is written in a text, an erasure would take an address to begin: `to=ann` has `ann`. */
 function addressStart(written: string): number {
+  if (written.startsWith('"')) return 0
   let start = written.length - 1
-  while (start > 0 && !beginsAt(written, start)) start -= 1
+  while (start > 0 && (isLowSurrogate(written, start) || !beginsAt(written, start))) start -= 1
   return start
 }
+
+/** Whether the second half of a character is here. */
+const isLowSurrogate = (text: string, at: number): boolean => /[\udc00-\udfff]/.test(text[at] ?? '')
 
 function decoded(text: string): string {
   if (!text.includes('%')) return text
