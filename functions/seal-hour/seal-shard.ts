@@ -37,7 +37,7 @@ export interface Dependencies {
   store: Pick<EventStore, 'get' | 'list' | 'put'>
   recipients: MissingDependencies['recipients']
   /** Returns what hashes the addresses in events, or null if they stay plain; rejects while the key cannot be read. */
-  addresses(): Promise<Pick<EventAddresses, 'hashIn'> | null>
+  addresses(): Promise<Pick<EventAddresses, 'hashIn' | 'storedIds'> | null>
   /** Events of the changes of the configuration in a span of time. */
   changeEvents(since: Date, until: Date): Promise<MailEvent[]>
 }
@@ -82,6 +82,7 @@ export async function sealShard(hour: string, shard: Shard, dependencies: Depend
   const reconciliation = await missingEvents(hour, shard, {
     recipients: dependencies.recipients,
     idsOf: idsByHour(store, shard, [ids, ...before], hour),
+    storedIds: (id) => addresses?.storedIds(id) ?? [id],
     isSealed: async (other) => (await store.list(idsPrefix(other))).length > 0,
   })
   return {

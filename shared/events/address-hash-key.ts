@@ -6,17 +6,42 @@ import { EventAddresses } from './hash-addresses.ts'
 /** The stack generates a longer one. */
 const minKeyLength = 32
 
+type Secrets = Pick<SecretsManagerClient, 'send'>
+
 /**
  * @param secretArn undefined: addresses in events are plain
  * @returns a function that returns the hash, or null if addresses are plain. It rejects while the key cannot be read, with
  * an error that names the secret and never its content
  */
-export function addressHashReader(
-  secrets: Pick<SecretsManagerClient, 'send'>,
+export const addressHashReader = (
+  secrets: Secrets,
   secretArn: string | undefined,
-): () => Promise<AddressHash | null> {
-  let reading: Promise<AddressHash | null> | null = null
-  const read = async (): Promise<AddressHash | null> => {
+): (() => Promise<AddressHash | null>) => keyReader(secrets, secretArn, createAddressHash)
+
+/**
+ * As `addressHashReader`, for a unit that stores events.
+ * @param environment of the unit
+ */
+export function addressesReader(
+  secrets: Secrets,
+  environment: {
+    ADDRESS_HASH_SECRET_ARN?: string | undefined
+    POSTMASTER_ADDRESS: string | null
+    TLS_REPORT_ADDRESS: string | null
+  },
+): () => Promise<EventAddresses | null> {
+  const { ADDRESS_HASH_SECRET_ARN, POSTMASTER_ADDRESS, TLS_REPORT_ADDRESS } = environment
+  const plain = [POSTMASTER_ADDRESS, TLS_REPORT_ADDRESS].filter((address) => address !== null)
+  return keyReader(secrets, ADDRESS_HASH_SECRET_ARN, (key) => new EventAddresses(key, plain))
+}
+
+function keyReader<T>(
+  secrets: Secrets,
+  secretArn: string | undefined,
+  use: (key: string) => T,
+): () => Promise<T | null> {
+  let reading: Promise<T | null> | null = null
+  const read = async (): Promise<T | null> => {
     if (secretArn === undefined) return null
     try {
       const { SecretString: key = '' } = await secrets.send(
@@ -24,7 +49,7 @@ export function addressHashReader(
       )
       if (key.length < minKeyLength)
         throw new Error(`the secret ${secretArn} has no key of at least ${minKeyLength} characters`)
-      return createAddressHash(key)
+      return use(key)
     } catch (error) {
       reading = null
       throw error
@@ -33,26 +58,5 @@ export function addressHashReader(
   return () => {
     reading ??= read()
     return reading
-  }
-}
-
-/**
- * As `addressHashReader`, for a unit that stores events.
- * @param environment of the unit
- */
-export function addressesReader(
-  secrets: Pick<SecretsManagerClient, 'send'>,
-  environment: {
-    ADDRESS_HASH_SECRET_ARN?: string | undefined
-    POSTMASTER_ADDRESS: string | null
-    TLS_REPORT_ADDRESS: string | null
-  },
-): () => Promise<EventAddresses | null> {
-  const { ADDRESS_HASH_SECRET_ARN, POSTMASTER_ADDRESS, TLS_REPORT_ADDRESS } = environment
-  const readHash = addressHashReader(secrets, ADDRESS_HASH_SECRET_ARN)
-  const plain = [POSTMASTER_ADDRESS, TLS_REPORT_ADDRESS].filter((address) => address !== null)
-  return async () => {
-    const hash = await readHash()
-    return hash && new EventAddresses(hash, plain)
   }
 }

@@ -4,10 +4,17 @@
  * be complete, and a text that is hashed without need loses little. Names of administrators stay, as in an erasure, and so
  * does `Message-ID`, unless it is an address of the event.
  *
+ * The id of an event is a digest of its message and its recipient, by which anyone could test a guess. So it is hashed with
+ * the key, too.
+ *
  * Not covered: a local part without its domain, and one that is cut off at the end of a text. Pure.
  */
-import { type AddressHash, hashedAddress, mailboxOf } from '../mail/address-hash.ts'
+import { createHmac, createSecretKey, type KeyObject } from 'node:crypto'
+import { type AddressHash, createAddressHash, hashedAddress, mailboxOf } from '../mail/address-hash.ts'
 import { administratorFields, beginsAt, envelopeFields } from '../mail/erased-address.ts'
+
+/** As `eventId`. */
+const idOctets = 16
 
 /** Columns that cannot have an address. */
 const ids: ReadonlySet<string> = new Set(['id', 'messageId'])
@@ -20,12 +27,17 @@ const domainAfter = /(?:\[[^\]\s]*\]|[\p{L}\p{N}_-]+(?:\.[\p{L}\p{N}_-]+)*)?/uy
 const asciiSigns = /^[!#$&'*/=?^`{|}~]+(?=.)/
 
 export class EventAddresses {
+  readonly #key: KeyObject
   readonly #hash: AddressHash
   readonly #plain: ReadonlySet<string>
 
-  /** @param plain addresses that are roles and stay as they are, besides each postmaster and the null reverse path */
-  constructor(hash: AddressHash, plain: readonly string[]) {
-    this.#hash = hash
+  /**
+   * @param key of the hashes
+   * @param plain addresses that are roles and stay as they are, besides each postmaster and the null reverse path
+   */
+  constructor(key: string, plain: readonly string[]) {
+    this.#key = createSecretKey(key, 'utf8')
+    this.#hash = createAddressHash(key)
     this.#plain = new Set(plain.map(keyOf))
   }
 
@@ -36,7 +48,24 @@ export class EventAddresses {
         envelopeFields.has(name) && typeof value === 'string' ? [keyOf(value)] : [],
       ),
     )
-    return this.#hashFields(event, own)
+    const hashed = this.#hashFields(event, own)
+    const { id, kind, recipient } = event as Record<string, unknown>
+    // The id of a rejection is random.
+    const isDigest = typeof id === 'string' && recipient !== undefined && kind !== 'Rejected'
+    return isDigest ? { ...hashed, id: this.#hashedId(id) } : hashed
+  }
+
+  /** The ids under which an event may be stored: from before the setting it has its own. */
+  storedIds(id: string): string[] {
+    return [id, this.#hashedId(id)]
+  }
+
+  #hashedId(id: string): string {
+    return createHmac('sha256', this.#key)
+      .update(`id\0${id}`)
+      .digest()
+      .subarray(0, idOctets)
+      .toString('base64url')
   }
 
   #hashFields<T extends object>(value: T, own: ReadonlySet<string>): T {

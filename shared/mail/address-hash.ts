@@ -12,7 +12,7 @@ export type AddressHash = (mailbox: Mailbox) => string
 
 const hashDigits = 20
 
-/** @param key a secret text; another key gives other hashes */
+/** @param key another key gives other hashes */
 export function createAddressHash(key: string): AddressHash {
   const secretKey = createSecretKey(key, 'utf8')
   return ({ localPart, domain }) => {

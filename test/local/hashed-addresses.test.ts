@@ -9,6 +9,9 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import { S3Client } from '@aws-sdk/client-s3'
+import { newUlid } from '../../shared/content/ulid.ts'
+import type { ErasePosition } from '../../shared/contract/erase-request.ts'
+import { Erasures, nothingErased } from '../../shared/events/erasures.ts'
 import { EventStore } from '../../shared/events/event-store.ts'
 import { hourOf } from '../../shared/events/hours.ts'
 import { setUpMailboxServer } from '../support/local/mailbox-server.ts'
@@ -137,8 +140,7 @@ test('the events bucket has no local part, and searches and erasures by an addre
   assert.ok(events.some(({ recipient }) => recipient?.startsWith('hashed-')))
   await assertNoLocalPart()
 
-  // The first pass finds them; test/local/erasure.test.ts waits for the last.
-  await api.call('DELETE', '/addresses/annsmith@bank.example')
+  void eraseEvents('annsmith@bank.example')
   const [hashed = ''] = String(rows[0]?.sender_address).split('@')
   await waitForResult(async () => {
     const texts = [...(await stored()).values()]
@@ -148,3 +150,36 @@ test('the events bucket has no local part, and searches and erasures by an addre
   }, 200)
   await assertNoLocalPart()
 })
+
+/** Runs an erasure from its first step in the events bucket, without the seconds that dead letters take. */
+async function eraseEvents(address: string): Promise<void> {
+  const id = newUlid()
+  const at = new Date().toISOString()
+  await new Erasures(store, Date.now).write({
+    id,
+    state: 'Running',
+    startedAt: at,
+    finishedAt: null,
+    actor: 'test',
+    erased: nothingErased,
+    remaining: [],
+    reason: null,
+  })
+  const position: ErasePosition = {
+    passes: 0,
+    step: 2,
+    after: null,
+    hasFound: false,
+    unsettled: 0,
+    samples: [],
+    rawChangedAt: null,
+    waits: false,
+  }
+  const { lambda, functions } = runner.endpoints
+  const name = functions.find((each) => each.startsWith('ErasureFunction'))
+  // The runner stops during the later passes.
+  await fetch(`${lambda}/2015-03-31/functions/${name}/invocations`, {
+    method: 'POST',
+    body: JSON.stringify({ id, address, position }),
+  }).catch(() => undefined)
+}

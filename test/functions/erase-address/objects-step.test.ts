@@ -158,9 +158,10 @@ describe('the objects of the events bucket', () => {
 })
 
 test('an address is erased where it is hashed, and where it is plain from before', async () => {
-  const hash = createAddressHash('k'.repeat(64))
+  const key = 'k'.repeat(64)
+  const hash = createAddressHash(key)
   const mailbox = mailboxOf('ann@ours.example')
-  const addresses = new EventAddresses(hash, [])
+  const addresses = new EventAddresses(key, [])
   const hashedEvents = new SealedEvents({ addresses: async () => addresses }, memoryEventStore())
   await hashedEvents.record(
     hour,

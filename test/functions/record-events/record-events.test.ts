@@ -160,7 +160,9 @@ test('a batch without a readable line writes no object', async () => {
 })
 
 describe('with hashed addresses', () => {
-  const hash = createAddressHash('k'.repeat(64))
+  const key = 'k'.repeat(64)
+  const hash = createAddressHash(key)
+  const addresses = new EventAddresses(key, [])
   const hashed = (address: string) => hashedAddress(address, hash)
   const bounced = event(1, {
     kind: 'Bounced',
@@ -171,13 +173,14 @@ describe('with hashed addresses', () => {
   })
 
   test('no stored line has a local part, and the other columns stay', async () => {
-    const { store, lines, run } = setUp({ addresses: async () => new EventAddresses(hash, []) })
+    const { store, lines, run } = setUp({ addresses: async () => addresses })
     assert.deepEqual(await run(record('a', bounced, event(2))), failures())
     assert.deepEqual(
       lines().map((line) => JSON.parse(line)),
       [
         {
           ...bounced,
+          id: addresses.storedIds(bounced.id)[1],
           sender: hashed('ann@ours.example'),
           recipient: hashed('bob@partner.example'),
           reply: `550 5.1.1 <${hashed('bob@partner.example')}>: unknown, says ${hashed('carl@partner.example')}`,
@@ -185,12 +188,12 @@ describe('with hashed addresses', () => {
         event(2),
       ],
     )
-    const [key = ''] = store.objects.keys()
-    assert.equal(parseRawKey(key)?.octets, lines().join('\n').length + 1)
+    const [object = ''] = store.objects.keys()
+    assert.equal(parseRawKey(object)?.octets, lines().join('\n').length + 1)
   })
 
   test('the messages table gets plain refusals', async () => {
-    const { rejected, run } = setUp({ addresses: async () => new EventAddresses(hash, []) })
+    const { rejected, run } = setUp({ addresses: async () => addresses })
     const refusal = { ...bounced, kind: 'Rejected' }
     await run(record('a', refusal))
     assert.deepEqual(rejected, [refusal])

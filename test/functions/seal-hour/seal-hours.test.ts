@@ -242,7 +242,8 @@ for (const request of [{ hour: 'yesterday' }, { hour: '2026-11-30' }, []])
     assert.ok(!SealRequest.safeParse(request).success))
 
 test('a run with hashed addresses hashes those of the configuration, and of missing events', async () => {
-  const hash = createAddressHash('k'.repeat(64))
+  const key = 'k'.repeat(64)
+  const hash = createAddressHash(key)
   const run = setUp()
   const change: Partial<MailEvent> = {
     ...event(1, last),
@@ -255,7 +256,7 @@ test('a run with hashed addresses hashes those of the configuration, and of miss
   const [marker] = await run.run(
     { hour: last },
     {
-      addresses: async () => new EventAddresses(hash, []),
+      addresses: async () => new EventAddresses(key, []),
       changeEvents: async () => [change as MailEvent],
       recipients: {
         async *receivedIn(hour) {

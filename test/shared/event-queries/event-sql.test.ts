@@ -300,8 +300,9 @@ describe('a search for messages', () => {
   })
 
   test('finds a mailbox that is hashed, and plain from before, and no other mailbox', async () => {
-    const hash = createAddressHash('k'.repeat(64))
-    const addresses = new EventAddresses(hash, [])
+    const key = 'k'.repeat(64)
+    const hash = createAddressHash(key)
+    const addresses = new EventAddresses(key, [])
     const later = mail.map(({ messageId, ...each }) =>
       addresses.hashIn({
         ...each,
@@ -441,9 +442,10 @@ describe('the groups of past mail', () => {
     assert.ok(total > 400 && groups.every((group) => group.total === total))
 
     searches.emulators.objects.emptyBucket(bucket)
-    const hash = createAddressHash('k'.repeat(64))
+    const key = 'k'.repeat(64)
+    const hash = createAddressHash(key)
     const { tlsReportAddress, postmaster } = settings
-    const addresses = new EventAddresses(hash, [tlsReportAddress, postmaster.mailbox])
+    const addresses = new EventAddresses(key, [tlsReportAddress, postmaster.mailbox])
     const ofHashed = await groupsOf(events.map((each) => addresses.hashIn(each)))
     assert.deepEqual(
       new Map(

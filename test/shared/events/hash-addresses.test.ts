@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { createEvent } from '../../../shared/events/create-event.ts'
 import { EventAddresses } from '../../../shared/events/hash-addresses.ts'
 import { createAddressHash, mailboxOf } from '../../../shared/mail/address-hash.ts'
 import { ErasedAddress } from '../../../shared/mail/erased-address.ts'
 
-const hash = createAddressHash('k'.repeat(64))
-const addresses = new EventAddresses(hash, ['Reports@ours.example', 'it@ours.example'])
+const key = 'k'.repeat(64)
+const hash = createAddressHash(key)
+const addresses = new EventAddresses(key, ['Reports@ours.example', 'it@ours.example'])
 const hashOf = (address: string) => hash(mailboxOf(address))
 
 /** Each `{address}` stands for the hash of the address. */
@@ -101,6 +103,23 @@ describe('of an event', () => {
       later: { by: 'ann@ours.example', texts: [hashed, 1, null], recipient: hashOf('ann') },
     })
     assert.equal(event.sender, 'ann@ours.example')
+  })
+
+  test('with a recipient the id is hashed too, because it is a digest of the address', () => {
+    const event = createEvent('Delivered', ['m1', 'ann@ours.example', 1], {
+      at: '2026-11-30T20:00:00.000Z',
+      messageId: 'm1',
+      recipient: 'ann@ours.example',
+    })
+    const { id } = addresses.hashIn(event)
+    assert.match(id, /^[\w-]{22}$/)
+    assert.notEqual(id, event.id)
+    assert.deepEqual(addresses.storedIds(event.id), [event.id, id])
+    assert.notEqual(new EventAddresses('l'.repeat(64), []).hashIn(event).id, id)
+    // Without a recipient the id has no address; that of a rejection is random, and leads to the trace.
+    const { recipient: _, ...accepted } = event
+    assert.equal(addresses.hashIn({ ...accepted, kind: 'Accepted' }).id, event.id)
+    assert.equal(addresses.hashIn({ ...event, kind: 'Rejected' }).id, event.id)
   })
 
   test('a Message-ID that is the address of the sender is hashed', () => {
