@@ -1,5 +1,5 @@
 /**
- * Hashes mail addresses with a key, so that whoever lacks the key can neither read an address nor test a guess. All
+ * Hashes mail addresses with a key. Without the key, a reader can neither read an address nor test a guess. All
  * spellings that an erasure takes for one mailbox have one hash: letter case, needless quotes, U-labels and A-labels. Pure.
  */
 import { createHmac, createSecretKey } from 'node:crypto'
