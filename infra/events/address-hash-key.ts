@@ -40,6 +40,7 @@ export class AddressHashKey extends Construct {
   #createSecret({ encryptionKeyArn }: Config): string {
     const secret = new CfnSecret(this, 'Secret', {
       description: 'Key that hashes the addresses in events. Without it, they cannot be found by an address',
+      // CloudFormation generates another key if these change.
       generateSecretString: { passwordLength: 64, excludePunctuation: true },
       ...(encryptionKeyArn !== undefined && { kmsKeyId: encryptionKeyArn }),
     })
