@@ -436,6 +436,12 @@ export const Config = z
     traceRetentionDays: days.min(queueRetentionDays + 1).default(15),
     /** Days that events are stored: Parquet files and the counts of reports. @default 90 */
     eventRetentionDays: days.min(queueRetentionDays + 1).default(90),
+    /**
+     * Replaces the local parts of addresses in events by hashes, whose key is in Secrets Manager. Searches and erasures by
+     * an address find them only while this is set.
+     * @default false
+     */
+    hashEventAddresses: z.boolean().default(false),
     /** Searches in events, by Athena. */
     search: z
       .strictObject({

@@ -32,7 +32,7 @@ export const topicKey = (scope: Construct, settings: KeySettings): IKey =>
 export function grantKeyUse(
   { grantPrincipal }: IGrantable,
   { encryptionKeyArn }: KeySettings,
-  service: 'dynamodb' | 's3' | 'sns' | 'sqs',
+  service: 'dynamodb' | 's3' | 'secretsmanager' | 'sns' | 'sqs',
   ...calls: readonly ('Decrypt' | 'DescribeKey' | 'GenerateDataKey')[]
 ): void {
   if (encryptionKeyArn === undefined) return

@@ -10,6 +10,7 @@ import { CheckRecipient } from './delivery/check-recipient.ts'
 import { DeliverMessage } from './delivery/deliver-message.ts'
 import { OutboundMail } from './delivery/outbound-mail.ts'
 import { ValidateConnector } from './delivery/validate-connector.ts'
+import { AddressHashKey } from './events/address-hash-key.ts'
 import { EraseAddress } from './events/erase-address.ts'
 import { EventApi } from './events/event-api.ts'
 import { EventSearch } from './events/event-search.ts'
@@ -52,6 +53,7 @@ export class MailflowStack extends Stack {
     const connectors = new ConnectorsTable(this, 'Connectors', config)
     const transport = new TransportTable(this, 'Transport', config)
     const events = new EventsBucket(this, 'EventsBucket', config)
+    const hashKey = new AddressHashKey(this, 'AddressHashKey', config)
     const certificate = new TlsCertificate(this, 'Certificate', config)
     const notices = new NoticesTopic(this, 'Notices', config)
 
@@ -121,10 +123,12 @@ export class MailflowStack extends Stack {
       connectors,
       messages,
       events,
+      hashKey,
     })
     const eventApi = new EventApi(this, 'EventApi', {
       config,
       events,
+      hashKey,
       search,
       connectors,
       transport,
@@ -144,8 +148,8 @@ export class MailflowStack extends Stack {
     const rotate = new RotateCertificate(this, 'Rotation', { config, certificate, connectors })
     rotate.runBefore(ingress.service)
     const canary = new SendCanary(this, 'Canary', { config, transport })
-    const record = new RecordEvents(this, 'Recording', { config, queues, events, messages })
-    const seal = new SealHour(this, 'Sealing', { config, events, messages, connectors })
+    const record = new RecordEvents(this, 'Recording', { config, queues, events, hashKey, messages })
+    const seal = new SealHour(this, 'Sealing', { config, events, hashKey, messages, connectors })
     const pages = new PublicPages(this, 'Pages', { config, connectors })
 
     const functions = {

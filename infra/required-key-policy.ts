@@ -13,12 +13,13 @@ export interface KeyStatement {
  * and Region.
  *
  * The account's statement lets IAM policies decide: those of the stack's roles, and that of the role that deploys,
- * for which DynamoDB creates grants. SQS, S3 and SNS act on behalf of a role of the account, and need no statement; so
- * does Athena, which stores results through S3.
+ * for which DynamoDB creates grants. SQS, S3, SNS and Secrets Manager act on behalf of a role of the account, and need no
+ * statement; so does Athena, which stores results through S3.
  * Sources:
  * - https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
  * - https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
  * - https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+ * - https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
  * - https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-create-storage-key.html
  */
 export function requiredKeyPolicy(stackName: string, keyArn: string): readonly KeyStatement[] {

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Logger } from '@aws-lambda-powertools/logger'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { DeleteObjectCommand, S3Client } from '@aws-sdk/client-s3'
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { SQSClient } from '@aws-sdk/client-sqs'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import type { Context } from 'aws-lambda'
@@ -13,6 +14,7 @@ import { RecipientLists } from '../../shared/connectors-table/recipient-lists.ts
 import { EraseAddressEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
 import { EraseRequest } from '../../shared/contract/erase-request.ts'
 import { errorMessage } from '../../shared/contract/error-message.ts'
+import { addressHashReader } from '../../shared/events/address-hash-key.ts'
 import { Erasures, pseudonymOf } from '../../shared/events/erasures.ts'
 import { daysUntil, parseShardKey, sealsOfDay } from '../../shared/events/event-keys.ts'
 import { EventStore } from '../../shared/events/event-store.ts'
@@ -20,6 +22,7 @@ import { lastClosedHour, pendingHours, windowHours } from '../../shared/events/s
 import { clientDefaults } from '../../shared/lambda/aws-clients.ts'
 import { ErasedAddress } from '../../shared/mail/erased-address.ts'
 import { readMailbox } from '../../shared/mail/mailbox.ts'
+import { eraserInEvents } from './addresses-in-events.ts'
 import { deadLettersStep } from './dead-letters-step.ts'
 import { eraseAddress } from './erase-address.ts'
 import { MessagesTable } from './messages-table.ts'
@@ -48,6 +51,10 @@ const connectors = new ConnectorsTable(documents, environment.CONNECTORS_TABLE)
 const lists = new RecipientLists(documents, environment.CONNECTORS_TABLE)
 const logger = new Logger({ serviceName: 'erase-address' })
 const timeouts = { connectMs: 3000, totalMs: 10_000 }
+const readAddressHash = addressHashReader(
+  new SecretsManagerClient(clientDefaults),
+  environment.ADDRESS_HASH_SECRET_ARN,
+)
 
 const configuration = {
   readAll: () => connectors.readAll(),
@@ -98,7 +105,7 @@ export async function handler(event: unknown, context: Context): Promise<void> {
           eventQueue: environment.EVENTS_DEAD_LETTERS_URL,
           table,
         }),
-        ...objectSteps(address, {
+        ...objectSteps(eraserInEvents(address, mailbox, await readAddressHash()), {
           store: eventObjects,
           retentionDays: environment.EVENT_RETENTION_DAYS,
           now: Date.now,

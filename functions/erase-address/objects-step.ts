@@ -14,7 +14,7 @@ import type { ErasedCounts } from '../../shared/events/erasures.ts'
 import { hourInKey, isDayRollup } from '../../shared/events/event-keys.ts'
 import type { EventStore, StoredObject } from '../../shared/events/event-store.ts'
 import { startOf } from '../../shared/events/hours.ts'
-import type { ErasedAddress } from '../../shared/mail/erased-address.ts'
+import type { AddressEraser } from '../../shared/mail/erased-address.ts'
 import { rewriteEventFile } from './rewrite-event-file.ts'
 import type { Part, Step } from './step.ts'
 
@@ -40,7 +40,7 @@ export interface Dependencies {
   now(): number
 }
 
-export function objectSteps(address: ErasedAddress, { store, retentionDays, now }: Dependencies): Step[] {
+export function objectSteps(address: AddressEraser, { store, retentionDays, now }: Dependencies): Step[] {
   const step = (prefix: string, erase: EraseObject, concurrency = maxSmallObjects): Step => ({
     run: (after) => eraseObjects(store, { prefix, after: String(after ?? ''), concurrency }, erase),
   })
@@ -126,7 +126,7 @@ async function unlessChanged<T>(erasing: Promise<T>): Promise<T | 'Changed' | nu
 /** Rewrites JSON lines. @returns null if no line has the address */
 export function rewriteLines(
   content: Buffer,
-  address: ErasedAddress,
+  address: AddressEraser,
 ): { text: string; events: number } | null {
   if (!address.mayBeIn(content)) return null
   let events = 0

@@ -5,7 +5,7 @@
 import { type FileMetaData, parquetMetadata, parquetRead, parquetReadObjects } from 'hyparquet'
 import { type FileFormat, ParquetFileWriter } from '../../shared/events/parquet-file.ts'
 import { compressors } from '../../shared/events/read-parquet.ts'
-import type { ErasedAddress } from '../../shared/mail/erased-address.ts'
+import type { AddressEraser } from '../../shared/mail/erased-address.ts'
 
 export interface RewrittenFile {
   octets: Uint8Array
@@ -21,7 +21,7 @@ const ids: ReadonlySet<string> = new Set(['id', 'messageId'])
 /** @returns null if no event has the address */
 export async function rewriteEventFile(
   octets: Buffer,
-  address: ErasedAddress,
+  address: AddressEraser,
 ): Promise<RewrittenFile | null> {
   const file = octets.buffer.slice(octets.byteOffset, octets.byteOffset + octets.length) as ArrayBuffer
   const metadata = parquetMetadata(file)
@@ -62,7 +62,7 @@ const isSearchable = ({ row_groups }: FileMetaData, names: readonly string[]): b
 async function mayHoldAddress(
   options: Pick<Parameters<typeof parquetRead>[0], 'file' | 'metadata' | 'utf8'>,
   columns: string[],
-  address: ErasedAddress,
+  address: AddressEraser,
 ): Promise<boolean> {
   let mayHold = false
   const decompress = (octets: Uint8Array, length: number): Uint8Array => {

@@ -7,7 +7,7 @@ import { type ReportDependencies, reportRoutes } from './routes/reports.ts'
 import { type TrailDependencies, trailRoute } from './routes/trail.ts'
 
 /** What all routes depend on. */
-type Common = 'now' | 'retentionDays'
+type Common = 'now' | 'retentionDays' | 'readAddressHash'
 
 export interface Dependencies extends Omit<HttpApiOptions, 'afterWrite'> {
   reports: Omit<ReportDependencies, Common>
@@ -15,6 +15,7 @@ export interface Dependencies extends Omit<HttpApiOptions, 'afterWrite'> {
   searches: Omit<SearchDependencies, Common>
   dryRuns: Pick<DryRunDependencies, 'store' | 'settings' | 'defaultRoute'>
   erasures: Omit<ErasureDependencies, Common>
+  readAddressHash: ErasureDependencies['readAddressHash']
   retentionDays: number
 }
 
@@ -24,10 +25,11 @@ export function createEventApi({
   searches,
   dryRuns,
   erasures,
+  readAddressHash,
   retentionDays,
   ...options
 }: Dependencies): HttpApi {
-  const common = { retentionDays, now: options.now }
+  const common = { readAddressHash, retentionDays, now: options.now }
   return createHttpApi(
     [
       ...reportRoutes({ ...reports, ...common }),

@@ -3,6 +3,7 @@ import { Logger } from '@aws-lambda-powertools/logger'
 import { AthenaClient } from '@aws-sdk/client-athena'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3'
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { SQSClient } from '@aws-sdk/client-sqs'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
@@ -11,6 +12,7 @@ import { createSnapshotObject, snapshotStore } from '../../shared/connectors-tab
 import { SnapshotReader } from '../../shared/connectors-table/snapshot-reader.ts'
 import { decisionSettings, EventApiEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
 import { readRoleMapping } from '../../shared/contract/roles.ts'
+import { addressHashReader } from '../../shared/events/address-hash-key.ts'
 import { Erasures } from '../../shared/events/erasures.ts'
 import { EventCounts } from '../../shared/events/event-counts.ts'
 import { EventQueue } from '../../shared/events/event-queue.ts'
@@ -50,6 +52,20 @@ const eraser = new FunctionInvoker({
   endpoint: environment.AWS_ENDPOINT_URL_LAMBDA,
 })
 
+const readHash = addressHashReader(
+  new SecretsManagerClient(clientDefaults),
+  environment.ADDRESS_HASH_SECRET_ARN,
+)
+
+async function readAddressHash() {
+  try {
+    return await readHash()
+  } catch (error) {
+    logger.error('The key of hashed addresses cannot be read', error as Error)
+    throw error
+  }
+}
+
 /** How long the address of a result is valid. */
 const linkSeconds = 900
 
@@ -85,6 +101,7 @@ export const handler = createEventApi({
     events: new EventQueue(new SQSClient(clientDefaults), environment.EVENTS_QUEUE_URL),
     start: (request) => eraser.invokeAsync(request),
   },
+  readAddressHash,
   retentionDays: environment.EVENT_RETENTION_DAYS,
   roles: readRoleMapping(environment.SIGN_IN_ROLES),
   logger,

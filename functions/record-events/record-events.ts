@@ -10,15 +10,19 @@ import { newUlid } from '../../shared/content/ulid.ts'
 import { errorMessage } from '../../shared/contract/error-message.ts'
 import { rawKey } from '../../shared/events/event-keys.ts'
 import type { EventStore } from '../../shared/events/event-store.ts'
+import type { EventAddresses } from '../../shared/events/hash-addresses.ts'
 import { hourOf } from '../../shared/events/hours.ts'
 import type { JobSource } from '../../shared/lambda/job-source.ts'
 import { receivesOf } from '../../shared/lambda/job-source.ts'
 import type { RejectedSessions } from '../../shared/messages/rejected-sessions.ts'
 import { type RawContent, rawObjects } from './raw-objects.ts'
-import { readLines } from './read-lines.ts'
+import { type EventLine, readLines } from './read-lines.ts'
 
 export interface Dependencies {
   store: Pick<EventStore, 'put'>
+  /** Returns what hashes the addresses in events, or null if they stay plain; rejects while the key cannot be read. */
+  addresses(): Promise<Pick<EventAddresses, 'hashIn'> | null>
+  /** Its items stay plain. */
   rejected: Pick<RejectedSessions, 'store'>
   source: Pick<JobSource, 'delay' | 'sendToDeadLetters'>
   logger: Pick<Logger, 'info' | 'error'>
@@ -55,7 +59,10 @@ async function store(records: readonly SQSRecord[], dependencies: Dependencies):
   const read = records.map((record) => ({ record, ...readLines(record.body) }))
   const lines = read.flatMap(({ lines }) => lines)
   try {
-    const objects = rawObjects(lines)
+    const addresses = await dependencies.addresses()
+    const objects = rawObjects(
+      addresses === null ? lines : lines.map((line) => withHashedAddresses(line, addresses)),
+    )
     const hour = hourOf(Math.max(now(), ...records.map(sentAtMs)))
     await Promise.all([
       ...objects.map((content) => put(hour, content, dependencies)),
@@ -74,6 +81,11 @@ async function store(records: readonly SQSRecord[], dependencies: Dependencies):
   )
   return results.filter((record) => record !== null)
 }
+
+const withHashedAddresses = ({ event }: EventLine, addresses: Pick<EventAddresses, 'hashIn'>): EventLine => ({
+  line: `${JSON.stringify(addresses.hashIn(event))}\n`,
+  event,
+})
 
 /**
  * When SQS got the message, ms since the epoch. A clock that was set back must not store events in an hour that is sealed.

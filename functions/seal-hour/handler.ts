@@ -3,12 +3,14 @@ import { Logger } from '@aws-lambda-powertools/logger'
 import { MetricUnit } from '@aws-lambda-powertools/metrics'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { S3Client } from '@aws-sdk/client-s3'
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import type { Context } from 'aws-lambda'
 import { FunctionInvoker } from '../../shared/aws/function-invoker.ts'
 import { changesBetween } from '../../shared/connectors-table/change-log.ts'
 import { readEnvironment, SealHourEnvironment } from '../../shared/contract/environment.ts'
 import { Metric } from '../../shared/contract/metrics.ts'
+import { addressesReader } from '../../shared/events/address-hash-key.ts'
 import { EventStore } from '../../shared/events/event-store.ts'
 import { missingCount, type SealMarker } from '../../shared/events/seal-marker.ts'
 import { clientDefaults } from '../../shared/lambda/aws-clients.ts'
@@ -26,6 +28,7 @@ const timeouts = { connectMs: 3000, totalMs: 10_000 }
 const dependencies = {
   store: new EventStore(s3, environment.EVENTS_BUCKET),
   recipients: new RecipientKeys(documents, environment.MESSAGES_TABLE),
+  addresses: addressesReader(new SecretsManagerClient(clientDefaults), environment),
   async changeEvents(since: Date, until: Date) {
     return (await changesBetween(documents, environment.CONNECTORS_TABLE, since, until)).map(changeEvent)
   },

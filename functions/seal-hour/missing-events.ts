@@ -29,6 +29,8 @@ export interface Dependencies {
   /** The ids of all events that were recorded in an hour. */
   idsOf(hour: string): Promise<IdSet>
   isSealed(hour: string): Promise<boolean>
+  /** The ids under which an event may be stored. */
+  storedIds(id: string): readonly string[]
 }
 
 /** @param hour the sealed hour */
@@ -46,10 +48,12 @@ async function look(
   received: string,
   sealed: string,
   shard: Shard,
-  { recipients, idsOf, isSealed }: Dependencies,
+  { recipients, idsOf, isSealed, storedIds }: Dependencies,
   result: Reconciliation,
 ): Promise<void> {
   if (!(await isSealed(addHours(received, -1)))) return
+  const isIn = (id: string, sets: readonly IdSet[]) =>
+    storedIds(id).some((stored) => sets.some((ids) => ids.has(stored)))
   const recorded = hoursBetween(received, addHours(received, firstHours - 1))
   /** Read only if there are messages. */
   let sets: readonly IdSet[] = []
@@ -57,7 +61,7 @@ async function look(
   for await (const recipient of recipients.receivedIn(received, shard)) {
     if (sets.length === 0) sets = await Promise.all(recorded.map(idsOf))
     result.recipients += 1
-    const isComplete = eventsOfFirstDelivery(recipient).every((id) => sets.some((ids) => ids.has(id)))
+    const isComplete = eventsOfFirstDelivery(recipient).every((id) => isIn(id, sets))
     if (!isComplete) incomplete.push(recipient)
   }
   const statuses = await recipients.status(incomplete)
@@ -72,7 +76,7 @@ async function look(
   for (const hour of hoursBetween(received, sealed)) {
     if (required.length === 0) return
     const ids = await idsOf(hour)
-    required = required.filter(({ id }) => !ids.has(id))
+    required = required.filter(({ id }) => !isIn(id, [ids]))
   }
   for (const { kind, messageId, address } of required) {
     result.missing[kind] = (result.missing[kind] ?? 0) + 1

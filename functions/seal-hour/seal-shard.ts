@@ -22,6 +22,7 @@ import {
   sealInKey,
 } from '../../shared/events/event-keys.ts'
 import type { EventStore } from '../../shared/events/event-store.ts'
+import type { EventAddresses } from '../../shared/events/hash-addresses.ts'
 import { addHours, hoursBetween, startOf } from '../../shared/events/hours.ts'
 import { IdSet } from '../../shared/events/id-set.ts'
 import { parquetFile } from '../../shared/events/parquet-file.ts'
@@ -35,6 +36,8 @@ import { type Dependencies as MissingDependencies, missingEvents } from './missi
 export interface Dependencies {
   store: Pick<EventStore, 'get' | 'list' | 'put'>
   recipients: MissingDependencies['recipients']
+  /** Returns what hashes the addresses in events, or null if they stay plain; rejects while the key cannot be read. */
+  addresses(): Promise<Pick<EventAddresses, 'hashIn' | 'storedIds'> | null>
   /** Events of the changes of the configuration in a span of time. */
   changeEvents(since: Date, until: Date): Promise<MailEvent[]>
 }
@@ -50,6 +53,8 @@ const compress = promisify(gzip)
  */
 export async function sealShard(hour: string, shard: Shard, dependencies: Dependencies): Promise<SealMarker> {
   const { store } = dependencies
+  const addresses = await dependencies.addresses()
+  const stored = <T extends object>(value: T): T => addresses?.hashIn(value) ?? value
   const before = await Promise.all(
     Array.from({ length: comparedHours }, (_, index) =>
       recordedIds(store, addHours(hour, -1 - index), shard),
@@ -62,7 +67,9 @@ export async function sealShard(hour: string, shard: Shard, dependencies: Depend
     if (ids.add(event.id) && !before.some((set) => set.has(event.id))) rows.add(line, rowKeyOf(event))
     else counts.duplicates += 1
   }
-  await addChanges(hour, shard, rows, dependencies)
+  await addChanges(hour, shard, dependencies, (event) =>
+    rows.add(Buffer.from(JSON.stringify(stored(event))), rowKeyOf(event)),
+  )
   const byKind: Record<string, number> = {}
   for (const [eventHour, all] of rows.byHour()) {
     const kept = await withoutSealed(eventHour, hour, all, rows, store)
@@ -72,6 +79,12 @@ export async function sealShard(hour: string, shard: Shard, dependencies: Depend
     if (kept.length > 0) await writeEvents({ eventHour, hour, shard }, rows.sort(kept), rows, byKind, store)
   }
   await store.put(idsKey(hour, shard), ids.toBuffer())
+  const reconciliation = await missingEvents(hour, shard, {
+    recipients: dependencies.recipients,
+    idsOf: idsByHour(store, shard, [ids, ...before], hour),
+    storedIds: (id) => addresses?.storedIds(id) ?? [id],
+    isSealed: async (other) => (await store.list(idsPrefix(other))).length > 0,
+  })
   return {
     schemaVersion: eventSchemaVersion,
     softwareVersion,
@@ -79,11 +92,7 @@ export async function sealShard(hour: string, shard: Shard, dependencies: Depend
     ...shard,
     ...counts,
     byKind,
-    reconciliation: await missingEvents(hour, shard, {
-      recipients: dependencies.recipients,
-      idsOf: idsByHour(store, shard, [ids, ...before], hour),
-      isSealed: async (other) => (await store.list(idsPrefix(other))).length > 0,
-    }),
+    reconciliation: { ...reconciliation, samples: reconciliation.samples.map(stored) },
   }
 }
 
@@ -97,13 +106,11 @@ const rowKeyOf = ({ id, at, partner }: Record<string, unknown> & { id: string; a
 async function addChanges(
   hour: string,
   { shard, shards }: Shard,
-  rows: EventRows,
   { changeEvents }: Dependencies,
+  add: (event: MailEvent) => void,
 ): Promise<void> {
   const events = await changeEvents(new Date(startOf(hour)), new Date(startOf(addHours(hour, 1))))
-  for (const event of events)
-    if (messageHash(event.id) % shards === shard)
-      rows.add(Buffer.from(JSON.stringify(event)), rowKeyOf(event))
+  for (const event of events) if (messageHash(event.id) % shards === shard) add(event)
 }
 
 /** Returns the rows whose events no other seal has written. */

@@ -7,6 +7,7 @@ import type { ContentBucket } from '../storage/content-bucket.ts'
 import type { EventsBucket } from '../storage/events-bucket.ts'
 import type { MessagesTable } from '../storage/messages-table.ts'
 import { type Unit, UnitFunction } from '../unit.ts'
+import type { AddressHashKey } from './address-hash-key.ts'
 
 export interface EraseAddressProps {
   readonly config: Config
@@ -15,6 +16,7 @@ export interface EraseAddressProps {
   readonly connectors: ConnectorsTable
   readonly messages: MessagesTable
   readonly events: EventsBucket
+  readonly hashKey: AddressHashKey
 }
 
 /** Erases what is stored of one mail address. */
@@ -23,7 +25,7 @@ export class EraseAddress extends Construct {
 
   constructor(scope: Construct, id: string, props: EraseAddressProps) {
     super(scope, id)
-    const { config, queues, content, connectors, messages, events } = props
+    const { config, queues, content, connectors, messages, events, hashKey } = props
     this.handler = new UnitFunction(this, 'Function', {
       unit: 'erase-address',
       description: 'Erases what is stored of one mail address',
@@ -35,6 +37,7 @@ export class EraseAddress extends Construct {
       allowRecursiveInvocation: true,
     })
     events.grantErasing(this.handler)
+    hashKey.grantRead(this.handler)
     content.grantErasing(this.handler)
     messages.grantErasing(this.handler)
     connectors.grantRead(this.handler)

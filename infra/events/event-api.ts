@@ -6,12 +6,14 @@ import type { EventsBucket } from '../storage/events-bucket.ts'
 import type { MessagesTable } from '../storage/messages-table.ts'
 import type { TransportTable } from '../storage/transport-table.ts'
 import { UnitFunction } from '../unit.ts'
+import type { AddressHashKey } from './address-hash-key.ts'
 import type { EraseAddress } from './erase-address.ts'
 import type { EventSearch } from './event-search.ts'
 
 export interface EventApiProps {
   readonly config: Config
   readonly events: EventsBucket
+  readonly hashKey: AddressHashKey
   readonly search: EventSearch
   readonly connectors: ConnectorsTable
   readonly messages: MessagesTable
@@ -27,7 +29,7 @@ export class EventApi extends Construct {
   constructor(
     scope: Construct,
     id: string,
-    { config, events, search, connectors, transport, messages, queue, erase }: EventApiProps,
+    { config, events, hashKey, search, connectors, transport, messages, queue, erase }: EventApiProps,
   ) {
     super(scope, id)
     this.handler = new UnitFunction(this, 'Function', {
@@ -39,6 +41,7 @@ export class EventApi extends Construct {
       memoryMiB: 1024,
     })
     events.grantRead(this.handler)
+    hashKey.grantRead(this.handler)
     search.grantSearch(this.handler)
     connectors.grantSnapshot(this.handler)
     messages.grantWaiting(this.handler)

@@ -4,11 +4,13 @@ import type { MailQueues } from '../queues/mail-queues.ts'
 import type { EventsBucket } from '../storage/events-bucket.ts'
 import type { MessagesTable } from '../storage/messages-table.ts'
 import { UnitFunction } from '../unit.ts'
+import type { AddressHashKey } from './address-hash-key.ts'
 
 export interface RecordEventsProps {
   readonly config: Config
   readonly queues: MailQueues
   readonly events: EventsBucket
+  readonly hashKey: AddressHashKey
   readonly messages: MessagesTable
 }
 
@@ -16,7 +18,11 @@ export interface RecordEventsProps {
 export class RecordEvents extends Construct {
   readonly handler: UnitFunction
 
-  constructor(scope: Construct, id: string, { config, queues, events, messages }: RecordEventsProps) {
+  constructor(
+    scope: Construct,
+    id: string,
+    { config, queues, events, hashKey, messages }: RecordEventsProps,
+  ) {
     super(scope, id)
     this.handler = new UnitFunction(this, 'Function', {
       unit: 'record-events',
@@ -25,6 +31,7 @@ export class RecordEvents extends Construct {
       limits: config.functions.record,
     })
     events.grantRecording(this.handler)
+    hashKey.grantHashing(this.handler)
     messages.grantRejected(this.handler)
     queues.events.consume(this.handler)
   }

@@ -9,10 +9,12 @@ import type { ConnectorsTable } from '../storage/connectors-table.ts'
 import type { EventsBucket } from '../storage/events-bucket.ts'
 import type { MessagesTable } from '../storage/messages-table.ts'
 import { UnitFunction } from '../unit.ts'
+import type { AddressHashKey } from './address-hash-key.ts'
 
 export interface SealHourProps {
   readonly config: Config
   readonly events: EventsBucket
+  readonly hashKey: AddressHashKey
   readonly messages: MessagesTable
   readonly connectors: ConnectorsTable
 }
@@ -21,7 +23,11 @@ export interface SealHourProps {
 export class SealHour extends Construct {
   readonly handler: UnitFunction
 
-  constructor(scope: Construct, id: string, { config, events, messages, connectors }: SealHourProps) {
+  constructor(
+    scope: Construct,
+    id: string,
+    { config, events, hashKey, messages, connectors }: SealHourProps,
+  ) {
     super(scope, id)
     this.handler = new UnitFunction(this, 'Function', {
       unit: 'seal-hour',
@@ -34,6 +40,7 @@ export class SealHour extends Construct {
       allowRecursiveInvocation: true,
     })
     events.grantSealing(this.handler)
+    hashKey.grantHashing(this.handler)
     messages.grantReconciliation(this.handler)
     connectors.grantChanges(this.handler)
     // In the role's own policy, the function and the policy would depend on each other.

@@ -230,7 +230,7 @@ async function openStack(
   const assembly = await synthesise(settingsOf(options), folders.temporary)
   const template = withDnsServer(assembly.template, `127.0.0.1:${dns.port}`)
   const resolver = new Resolver(template)
-  const resources = await createResources(template, resolver, clients)
+  const resources = await createResources(template, resolver, clients, emulators.secrets)
   emulators.limitPublishers(readPublishers(template, resolver))
   emulators.setAthenaDefinitions(readAthenaDefinitions(template, resolver))
   if (options.stateDirectory !== null) {

@@ -393,7 +393,22 @@ export function dkimSettings({
   return { domain, selector, secretArn }
 }
 
+/** The variable of every unit that reads or writes addresses in events. */
+const addressHashVariables = {
+  /** The secret with the key that hashes addresses in events. Without it they are plain. */
+  ADDRESS_HASH_SECRET_ARN: z.string().startsWith('arn:').optional(),
+}
+
+/** The variables of every unit that stores events. */
+const hashingVariables = {
+  ...addressHashVariables,
+  /** These two stay plain: decisions about them are others, so dry runs must recognise them. Empty means none. */
+  POSTMASTER_ADDRESS: optionalAddress,
+  TLS_REPORT_ADDRESS: optionalAddress,
+}
+
 export const RecordEventsEnvironment = UnitEnvironment.extend({
+  ...hashingVariables,
   EVENTS_QUEUE_URL: z.url(),
   EVENTS_DEAD_LETTERS_URL: z.url(),
   EVENTS_BUCKET: z.string().min(1),
@@ -402,6 +417,7 @@ export const RecordEventsEnvironment = UnitEnvironment.extend({
 })
 
 export const SealHourEnvironment = ConnectorsEnvironment.extend({
+  ...hashingVariables,
   EVENTS_BUCKET: z.string().min(1),
   MESSAGES_TABLE: z.string().min(1),
   /** In place of the endpoint of Lambda. Only the local runner sets it. */
@@ -420,6 +436,7 @@ const addressSettings = z
   })
 
 export const EraseAddressEnvironment = ConnectorsEnvironment.extend({
+  ...addressHashVariables,
   EVENTS_BUCKET: z.string().min(1),
   EVENT_RETENTION_DAYS: z.coerce.number().int().positive(),
   CONTENT_BUCKET: z.string().min(1),
@@ -442,6 +459,7 @@ export const EraseAddressEnvironment = ConnectorsEnvironment.extend({
 export const EventApiEnvironment = DecisionEnvironment.extend({
   ...snapshotVariables,
   ...signInVariables,
+  ...addressHashVariables,
   EVENTS_BUCKET: z.string().min(1),
   EVENT_RETENTION_DAYS: z.coerce.number().int().positive(),
   MESSAGES_TABLE: z.string().min(1),

@@ -1,6 +1,7 @@
 /** The SQL of a search for messages: a row for each recipient and each refusal, with the columns of messages. Pure. */
 import { formulaStarts } from '../http-api/csv.ts'
 import { domainOf } from '../mail/address.ts'
+import { type AddressHash, hashedAddress } from '../mail/address-hash.ts'
 import type { MailboxFilter } from '../mail/mailbox-filter.ts'
 import { bareMessageId } from '../messages/header-message-id.ts'
 import { messageColumnNames } from './message-columns.ts'
@@ -10,6 +11,8 @@ import { at, equalsIgnoringCase, happenedIn, ofMessagesReceivedIn, sqlText, type
 export interface MessageSearch extends TimeRange, MessageCriteria {
   /** Null: any, and refusals too. */
   state: 'Pending' | 'Deferred' | 'Delivered' | 'Bounced' | 'Rejected' | null
+  /** Finds addresses that are hashed, and also those that were stored plain before. Null: all are plain. */
+  hash: AddressHash | null
 }
 
 /** Rows of a result. A search that finds more finds the newest. */
@@ -82,7 +85,7 @@ recipients AS (
     ofMessagesReceivedIn(search),
     "kind IN ('Decided', 'Attempted', 'Delivered', 'Bounced')",
     ...messageConditions({ ...search, tlsVersion: null }),
-    ...addressConditions('recipient', 'recipientDomain', search.recipient),
+    ...addressConditions('recipient', 'recipientDomain', search.recipient, search.hash),
   ])}
   GROUP BY messageId, recipient
 )`
@@ -162,7 +165,7 @@ WHERE ${all([
     happenedIn(search),
     "kind = 'Rejected'",
     ...messageConditions({ ...search, tlsVersion: null }),
-    ...addressConditions('recipient', 'recipientDomain', search.recipient),
+    ...addressConditions('recipient', 'recipientDomain', search.recipient, search.hash),
     ...(tlsVersion === null ? [] : [`${clientTls} = ${sqlText(tlsVersion)}`]),
     ...(domain === null
       ? []
@@ -180,10 +183,11 @@ function messageConditions({
   clientIp,
   minSize,
   tlsVersion,
+  hash,
 }: MessageSearch): string[] {
   const bare = messageId === null ? undefined : bareMessageId(messageId)
   return [
-    ...addressConditions('sender', 'senderDomain', sender),
+    ...addressConditions('sender', 'senderDomain', sender, hash),
     ...(direction === null ? [] : [`direction = ${sqlText(direction)}`]),
     ...(bare === undefined ? [] : [`headerMessageId IN (${sqlText(bare)}, ${sqlText(`<${bare}>`)})`]),
     ...(clientIp === null ? [] : [`clientIp = ${sqlText(clientIp)}`]),
@@ -194,16 +198,28 @@ function messageConditions({
   ]
 }
 
-/** The domain of an address is compared apart, because it may be spelled in another way (A-labels). */
-function addressConditions(column: string, domainColumn: string, filter: MailboxFilter | null): string[] {
+function addressConditions(
+  column: string,
+  domainColumn: string,
+  filter: MailboxFilter | null,
+  hash: AddressHash | null,
+): string[] {
   if (filter === null) return []
   if (filter.kind === 'domain') return [`${domainColumn} = ${sqlText(filter.domain)}`]
   const { address } = filter
+  const stored = hash === null || address === '' ? [address] : [address, hashedAddress(address, hash)]
+  return [`(${stored.flatMap((each) => spelledConditions(column, domainColumn, each)).join(' OR ')})`]
+}
+
+/** The domain of an address is compared apart, because it may be spelled in another way (A-labels). */
+function spelledConditions(column: string, domainColumn: string, address: string): string[] {
+  const whole = equalsIgnoringCase(column, address)
   const domain = domainOf(address)
-  if (domain === null) return [equalsIgnoringCase(column, address)]
+  if (domain === null) return [whole]
   const localPart = address.slice(0, address.lastIndexOf('@') + 1).toLowerCase()
   return [
-    `(${equalsIgnoringCase(column, address)} OR (${domainColumn} = ${sqlText(domain)} AND starts_with(lower(${column}), ${sqlText(localPart)})))`,
+    whole,
+    `(${domainColumn} = ${sqlText(domain)} AND starts_with(lower(${column}), ${sqlText(localPart)}))`,
   ]
 }
 

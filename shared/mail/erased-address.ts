@@ -13,7 +13,10 @@ import type { Mailbox } from './mailbox.ts'
 import { comparableLocalPart, localPartOf, unquotedLocalPart } from './recipient-address.ts'
 
 /** Fields with the name of an administrator. They stay: otherwise an administrator could erase the record of own acts. */
-const administratorFields: ReadonlySet<string> = new Set(['actor', 'by'])
+export const administratorFields: ReadonlySet<string> = new Set(['actor', 'by'])
+
+/** Fields that are an address of an envelope. */
+export const envelopeFields: ReadonlySet<string> = new Set(['sender', 'recipient', 'mailFrom'])
 
 /** Letters, digits and signs that join what stands beside them to one local part or domain. */
 const wordBefore = /[\p{L}\p{N}._+-]$/u
@@ -26,6 +29,16 @@ const percentEncoded = /%([0-9a-f]{2})$/i
 
 const separators = '@|%40'
 const quotes = '(?:"|%22|\\+22)'
+
+/** The part of `ErasedAddress` that several addresses together have too. */
+export type AddressEraser = Pick<ErasedAddress, 'replaceIn' | 'replaceInValue' | 'mayBeIn'>
+
+/** Erases each of the addresses. */
+export const eraserOf = (addresses: readonly ErasedAddress[]): AddressEraser => ({
+  replaceIn: (text) => addresses.reduce((replaced, address) => address.replaceIn(replaced), text),
+  replaceInValue: (value) => addresses.reduce((replaced, address) => address.replaceInValue(replaced), value),
+  mayBeIn: (octets) => addresses.some((address) => address.mayBeIn(octets)),
+})
 
 export class ErasedAddress {
   /** The local part that replaces the address's own. */
@@ -101,8 +114,7 @@ export class ErasedAddress {
   #replaceField(name: string, value: unknown): unknown {
     if (administratorFields.has(name)) return value
     // The columns of events. Another address may end with this one, so a mere occurrence does not count.
-    if ((name === 'sender' || name === 'recipient' || name === 'mailFrom') && typeof value === 'string')
-      return this.replaceAddress(value)
+    if (envelopeFields.has(name) && typeof value === 'string') return this.replaceAddress(value)
     return this.replaceInValue(value)
   }
 
@@ -115,7 +127,8 @@ export class ErasedAddress {
   }
 }
 
-function beginsAt(text: string, at: number): boolean {
+/** Whether an address may begin here. */
+export function beginsAt(text: string, at: number): boolean {
   const before = text.slice(Math.max(0, at - 4), at)
   const [encoded, code = ''] = percentEncoded.exec(before) ?? []
   if (encoded !== undefined) return !encodedWord.test(String.fromCharCode(Number.parseInt(code, 16)))

@@ -107,6 +107,7 @@ const anything = {
   minSize: null,
   tlsVersion: null,
   state: null,
+  hash: null,
 }
 
 async function measureSearches(files: readonly { key: string }[]): Promise<void> {

@@ -108,6 +108,7 @@ async function record(bucket: string, events: number): Promise<Result> {
     const startedAt = performance.now()
     const { batchItemFailures } = await recordEvents(eventOfQueue('events', ...bodies), {
       store: folderStore(bucket),
+      addresses: async () => null,
       rejected: { store: async () => {} },
       source: { delay: async () => [], sendToDeadLetters: async () => {} },
       logger: { info: () => {}, error: (...texts) => console.error(...texts) },
@@ -152,7 +153,12 @@ async function seal(bucket: string, events: number): Promise<Result> {
   const marker = await sealShard(
     hour,
     { shard: 0, shards: 1 },
-    { store: folderStore(bucket), recipients: noRecipients, changeEvents: async () => [] },
+    {
+      store: folderStore(bucket),
+      addresses: async () => null,
+      recipients: noRecipients,
+      changeEvents: async () => [],
+    },
   )
   if (marker.events !== events) throw new Error(`sealed ${marker.events} of ${events} events`)
   const { user, system } = process.cpuUsage()

@@ -83,24 +83,36 @@ const units: UnderTest[] = [
     unit: 'record-events',
     entry: 'handler.ts',
     role: 'RecordingFunctionRole',
-    // The function shares a module with the function that reads the objects.
-    notGranted: ['s3:GetObject', 's3:ListBucket'],
+    // The function shares a module with the function that reads the objects. The secret is granted only with its setting.
+    notGranted: ['s3:GetObject', 's3:ListBucket', 'secretsmanager:GetSecretValue'],
   },
-  { unit: 'seal-hour', entry: 'handler.ts', role: 'SealingFunctionRole' },
+  {
+    unit: 'seal-hour',
+    entry: 'handler.ts',
+    role: 'SealingFunctionRole',
+    // Granted only with its setting.
+    notGranted: ['secretsmanager:GetSecretValue'],
+  },
   {
     unit: 'erase-address',
     entry: 'handler.ts',
     role: 'ErasureFunctionRole',
-    // The function shares a module with the function that writes lists of recipients.
-    notGranted: ['dynamodb:DeleteItem'],
+    // The function shares a module with the function that writes lists of recipients. The secret is granted only with its
+    // setting.
+    notGranted: ['dynamodb:DeleteItem', 'secretsmanager:GetSecretValue'],
   },
   { unit: 'connector-api', entry: 'handler.ts', role: 'ApiFunctionRole' },
   {
     unit: 'event-api',
     entry: 'handler.ts',
     role: 'EventApiFunctionRole',
-    // The function shares modules with functions that write.
-    notGranted: ['dynamodb:PutItem', 'dynamodb:DeleteItem', 'dynamodb:UpdateItem'],
+    // The function shares modules with functions that write. The secret is granted only with its setting.
+    notGranted: [
+      'dynamodb:PutItem',
+      'dynamodb:DeleteItem',
+      'dynamodb:UpdateItem',
+      'secretsmanager:GetSecretValue',
+    ],
   },
   {
     unit: 'validate-connector',

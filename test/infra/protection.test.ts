@@ -373,6 +373,7 @@ const retained: [how: string, mailflow: Record<string, unknown>, ids: string[]][
   ['by default', {}, data],
   ['with a KMS key of the customer', ownKey, data],
   ['with certificates of ACM', acm, [...data, 'CertificateSecret']],
+  ['with hashed addresses', { hashEventAddresses: true }, ['AddressHashKeySecret', ...data]],
 ]
 
 for (const [how, mailflow, ids] of retained) {

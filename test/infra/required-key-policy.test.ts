@@ -23,6 +23,7 @@ const principalsOf: Record<string, string[]> = {
   'AWS::Logs::LogGroup': ['logs.eu-west-1.amazonaws.com'],
   'AWS::S3::Bucket': [account],
   'AWS::SNS::Topic': [account],
+  'AWS::SecretsManager::Secret': [account],
   'AWS::SQS::Queue': [account],
 }
 

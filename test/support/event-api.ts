@@ -22,6 +22,7 @@ export function createTestEventApi({
   searches = {},
   roles = null,
   erasures = {},
+  readAddressHash = async () => null,
 }: {
   store?: Pick<EventStore, 'get' | 'list' | 'put'>
   now?: () => number
@@ -30,6 +31,7 @@ export function createTestEventApi({
   searches?: Partial<Dependencies['searches']>
   roles?: Dependencies['roles']
   erasures?: Partial<Dependencies['erasures']>
+  readAddressHash?: Dependencies['readAddressHash']
 } = {}) {
   const api = createEventApi({
     reports: {
@@ -60,6 +62,7 @@ export function createTestEventApi({
       start: () => Promise.reject(new Error('this test has no erasures')),
       ...erasures,
     },
+    readAddressHash,
     retentionDays: 90,
     roles,
     logger: silentLogger,

@@ -24,6 +24,7 @@ export class SealedEvents {
     this.store = store
     this.dependencies = {
       store: this.store,
+      addresses: async () => null,
       recipients: noRecipients,
       changeEvents: async () => [],
       ...dependencies,

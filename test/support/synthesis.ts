@@ -35,6 +35,7 @@ export const deployments: Readonly<Record<string, Record<string, unknown>>> = {
   'with MX lookup, a KMS key, JWT, mailed alarms, summaries and deletion protection': {
     defaultRoute: 'Mx',
     encryptionKeyArn,
+    hashEventAddresses: true,
     tlsSecretKeyArn: 'arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d-0000-4000-8000-000000000000',
     alarmEmail: 'operator@example.net',
     deletionProtection: true,

@@ -11,12 +11,14 @@ import { type Route, route } from '../../../shared/http-api/route.ts'
 import { ErasedAddress } from '../../../shared/mail/erased-address.ts'
 import { readMailbox } from '../../../shared/mail/mailbox.ts'
 import { countText } from '../../../shared/policy/text-lists.ts'
+import { type ReadAddressHash, readOrRefuse } from '../address-hash.ts'
 import type { UnsettledMail } from '../unsettled-mail.ts'
 
 export interface ErasureDependencies {
   erasures: Pick<Erasures, 'read' | 'write'>
   unsettled: Pick<UnsettledMail, 'find'>
   events: Pick<EventQueue, 'send'>
+  readAddressHash: ReadAddressHash
   /** Invokes erase-address asynchronously. */
   start(request: EraseRequest): Promise<void>
   /** Milliseconds since the epoch. */
@@ -26,10 +28,13 @@ export interface ErasureDependencies {
 /** RFC 5321 §4.5.3.1: 64 octets, the @ and 255. */
 const maxAddressLength = 320
 
-export const erasureRoutes = ({ erasures, unsettled, events, start, now }: ErasureDependencies): Route[] => [
+export const erasureRoutes = ({ readAddressHash, ...dependencies }: ErasureDependencies): Route[] => [
   route(eraseAddress, async ({ parameter, caller }) => {
+    const { erasures, unsettled, events, start, now } = dependencies
     const id = newUlid()
     const address = readAddress(parameter, id)
+    // Otherwise erase-address would fail minutes later.
+    await readOrRefuse(readAddressHash)
     const waiting = await unsettled.find(address)
     if (waiting.count > 0) throw unsettledProblem(waiting)
     // An administrator who erases the own address may be named by it.
@@ -57,7 +62,7 @@ export const erasureRoutes = ({ erasures, unsettled, events, start, now }: Erasu
     return { status: 202, headers: { location: `/erasures/${id}` }, body: { id, state: erasure.state } }
   }),
   route(readErasure, async ({ parameter }) => {
-    const erasure = isUlid(parameter) ? await erasures.read(parameter) : null
+    const erasure = isUlid(parameter) ? await dependencies.erasures.read(parameter) : null
     if (erasure === null) throw new Problem(404, 'There is no such erasure.')
     return { status: 200, body: erasure }
   }),

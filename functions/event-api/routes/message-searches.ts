@@ -1,6 +1,6 @@
 /** `/message-searches`: searches for messages in the Parquet files of events. */
 import { InvalidRequestException } from '@aws-sdk/client-athena'
-import { criteriaOf } from '../../../shared/event-queries/message-filters.ts'
+import { criteriaOf, type MessageCriteria } from '../../../shared/event-queries/message-filters.ts'
 import {
   type MessageSearchResult,
   readMessageSearch,
@@ -11,6 +11,8 @@ import type { EventSearch } from '../../../shared/events/event-search.ts'
 import { Problem } from '../../../shared/http-api/problem.ts'
 import { encodeCursor, invalidParameter } from '../../../shared/http-api/request.ts'
 import { type Route, route } from '../../../shared/http-api/route.ts'
+import type { AddressHash } from '../../../shared/mail/address-hash.ts'
+import { type ReadAddressHash, readOrRefuse } from '../address-hash.ts'
 import { completeUntil, rangeOf, startSearch } from '../start-search.ts'
 
 export interface SearchDependencies {
@@ -21,6 +23,7 @@ export interface SearchDependencies {
   linkTo(key: string): Promise<string>
   /** The first hour whose events are not in Parquet files yet, `YYYY-MM-DDTHH`. */
   firstUnsealedHour(): Promise<string>
+  readAddressHash: ReadAddressHash
   retentionDays: number
   /** Milliseconds since the epoch. */
   now(): number
@@ -30,7 +33,9 @@ export const searchRoutes = (dependencies: SearchDependencies): Route[] => [
   route(startMessageSearch, async ({ body }) => {
     const { search, table, now, retentionDays } = dependencies
     const range = rangeOf(body, now(), retentionDays)
-    const sql = messageSearchSql(table, { ...range, ...criteriaOf(body), state: body.state ?? null })
+    const criteria = criteriaOf(body)
+    const hash = await hashFor(criteria, dependencies.readAddressHash)
+    const sql = messageSearchSql(table, { ...range, ...criteria, state: body.state ?? null, hash })
     const [id, open] = await Promise.all([startSearch(search, sql), dependencies.firstUnsealedHour()])
     return {
       status: 202,
@@ -59,6 +64,15 @@ export const searchRoutes = (dependencies: SearchDependencies): Route[] => [
     return { status: 200, body: found }
   }),
 ]
+
+/** The key is read only for a search that has an address, so that others do not depend on it. */
+async function hashFor(
+  { sender, recipient }: Pick<MessageCriteria, 'sender' | 'recipient'>,
+  read: ReadAddressHash,
+): Promise<AddressHash | null> {
+  const hasAddress = [sender, recipient].some((filter) => filter?.kind === 'address' && filter.address !== '')
+  return hasAddress ? readOrRefuse(read) : null
+}
 
 const notFound = (): Problem => new Problem(404, 'There is no such search. Results are kept for seven days.')
 

@@ -1,4 +1,5 @@
-/** Creates the template's queues, topics, bucket and tables on the emulators. */
+/** Creates the template's queues, topics, bucket, tables and secrets on the emulators. */
+import { randomBytes } from 'node:crypto'
 import {
   CreateTableCommand,
   type CreateTableCommandInput,
@@ -11,6 +12,7 @@ import { CreateQueueCommand, type SQSClient } from '@aws-sdk/client-sqs'
 import * as z from 'zod'
 import { accountId, parse, type Resolver, region, resourcesOfType, type Template } from '../template.ts'
 import type { Clients } from './clients.ts'
+import type { CreatedSecrets } from './secrets.ts'
 
 export interface Queue {
   readonly logicalId: string
@@ -33,8 +35,10 @@ export async function createResources(
   template: Template,
   resolver: Resolver,
   clients: Clients,
+  secrets: CreatedSecrets,
 ): Promise<Resources> {
   registerConfigurationSets(template, resolver)
+  createSecrets(template, resolver, secrets)
   return {
     queues: await createQueues(template, resolver, clients.sqs),
     topics: await createTopics(template, resolver, clients.sns),
@@ -47,6 +51,16 @@ export async function createResources(
 function registerConfigurationSets(template: Template, resolver: Resolver): void {
   for (const [id, { Name }] of resourcesOfType(template, 'AWS::SES::ConfigurationSet'))
     resolver.register(id, { Ref: Name === undefined ? id : resolver.string(Name) })
+}
+
+/** Generates each value once: with a state directory, an earlier start may have done so. */
+function createSecrets(template: Template, resolver: Resolver, secrets: CreatedSecrets): void {
+  for (const [id, { GenerateSecretString }] of resourcesOfType(template, 'AWS::SecretsManager::Secret')) {
+    if (GenerateSecretString === undefined) continue
+    const arn = `arn:aws:secretsmanager:${region}:${accountId}:secret:${id}-local1`
+    secrets.create(arn, randomBytes(32).toString('hex'))
+    resolver.register(id, { Ref: arn })
+  }
 }
 
 /** The properties that are also queue attributes, with the same name. Other properties are left out. */

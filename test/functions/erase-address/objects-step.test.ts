@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
 import { beforeEach, describe, test } from 'node:test'
 import { gunzipSync, gzipSync } from 'node:zlib'
+import { eraserInEvents } from '../../../functions/erase-address/addresses-in-events.ts'
 import { objectSteps } from '../../../functions/erase-address/objects-step.ts'
 import type { Part } from '../../../functions/erase-address/step.ts'
 import type { MailEvent } from '../../../shared/contract/events.ts'
 import { DayRollups } from '../../../shared/events/day-rollups.ts'
+import { EventAddresses } from '../../../shared/events/hash-addresses.ts'
+import { createAddressHash, mailboxOf } from '../../../shared/mail/address-hash.ts'
 import { ErasedAddress } from '../../../shared/mail/erased-address.ts'
 import { memoryEventStore } from '../../support/event-store.ts'
 import { Random } from '../../support/random.ts'
@@ -162,4 +165,36 @@ describe('the objects of the events bucket', () => {
       { after: 'raw/recorded=2026-11-30T21/shard=mixed/0-100.jsonl.gz', erased: {}, isIncomplete: false },
     ])
   })
+})
+
+test('an address is erased where it is hashed, and where it is plain from before', async () => {
+  const key = 'k'.repeat(64)
+  const hash = createAddressHash(key)
+  const mailbox = mailboxOf('ann@ours.example')
+  const addresses = new EventAddresses(key, [])
+  const hashedEvents = new SealedEvents({ addresses: async () => addresses }, memoryEventStore())
+  await hashedEvents.record(
+    hour,
+    withAddress.map((event) => addresses.hashIn(event)),
+  )
+  const later = '2026-11-30T21'
+  await hashedEvents.record(later, [{ ...(events[8] as MailEvent), sender: 'ann@ours.example' }])
+  await hashedEvents.seal(hour)
+  await hashedEvents.seal(later)
+  const { store } = hashedEvents
+  store.objects.set('searches/found.csv', Buffer.from(`"${hash(mailbox)}@ours.example"`))
+  const texts = async () => {
+    const raw = [...store.objects].filter(([key]) => key.startsWith('raw/'))
+    const stored = [...raw.map(([, octets]) => gunzipSync(octets).toString()), await hashedEvents.rows()]
+    return stored.map((each) => JSON.stringify(each).replaceAll(/actor\\*":\\*"ann@/g, ''))
+  }
+  const isFound = (text: string) => /ann@/i.test(text) || text.includes(hash(mailbox))
+  assert.deepEqual((await texts()).map(isFound), [true, true, true])
+  const eraser = eraserInEvents(address, mailbox, hash)
+  for (const step of objectSteps(eraser, { store, retentionDays: 90, now: () => now }))
+    for await (const _ of step.run(null));
+  assert.deepEqual((await texts()).map(isFound), [false, false, false])
+  assert.ok(!store.objects.has('searches/found.csv'))
+  const rows = await hashedEvents.rows()
+  assert.equal(JSON.stringify(rows).match(/"erased-1a2b3c4d@ours\.example"/g)?.length, 4)
 })

@@ -13,7 +13,7 @@ import { traceMail } from '../../support/traced-mail.ts'
 
 const at = Date.parse('2026-11-30T20:00:00.000Z')
 
-function setup({ count = 0, isComplete = true, fails = false } = {}) {
+function setup({ count = 0, isComplete = true, fails = false, hasKey = true } = {}) {
   const store = memoryEventStore()
   const sent: MailEvent[] = []
   const started: EraseRequest[] = []
@@ -21,6 +21,7 @@ function setup({ count = 0, isComplete = true, fails = false } = {}) {
   const call = createTestEventApi({
     store,
     now: () => clock.now,
+    readAddressHash: () => (hasKey ? Promise.resolve(null) : Promise.reject(new Error('no key'))),
     erasures: {
       unsettled: { find: async () => ({ count, ids: ['A', 'B'].slice(0, count), isComplete }) },
       events: { send: async (events) => void sent.push(...events) },
@@ -58,6 +59,14 @@ describe('DELETE /addresses/{address}', () => {
     )
     const written = JSON.stringify([...store.objects.values()].map(String)) + JSON.stringify(sent)
     assert.ok(!/ann/i.test(written), written)
+  })
+
+  test('is refused while the key of hashed addresses cannot be read', async () => {
+    const { call, sent, started } = setup({ hasKey: false })
+    const { status, body } = await call('DELETE /addresses/ann@ours.example')
+    assert.equal(status, 503)
+    assert.match((body as { detail: string }).detail, /^The key of hashed addresses cannot be read /)
+    assert.deepEqual([sent, started], [[], []])
   })
 
   test('replaces the address in the name of the administrator', async () => {

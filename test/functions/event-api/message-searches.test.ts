@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { InvalidRequestException, TooManyRequestsException } from '@aws-sdk/client-athena'
 import type { SearchStatus } from '../../../shared/events/event-search.ts'
+import { type AddressHash, createAddressHash, mailboxOf } from '../../../shared/mail/address-hash.ts'
 import { createTestEventApi } from '../../support/event-api.ts'
 import { SealedEvents } from '../../support/sealed-events.ts'
 
@@ -17,12 +18,17 @@ const succeeded: SearchStatus = {
   resultKey: `searches/${id}.csv`,
 }
 
-function setUp(status: SearchStatus | null = succeeded, next = 'token-2') {
+function setUp(
+  status: SearchStatus | null = succeeded,
+  next = 'token-2',
+  readAddressHash: () => Promise<AddressHash | null> = async () => null,
+) {
   const started: string[] = []
   const pages: unknown[] = []
   const call = createTestEventApi({
     store: new SealedEvents().store,
     now,
+    readAddressHash,
     searches: {
       search: {
         async start(sql) {
@@ -211,4 +217,39 @@ describe('a wrong request', () => {
       const { status, body } = await setUp().call(target, json === undefined ? {} : { json })
       assert.deepEqual([status, body.errors[0]?.path], [expected, path])
     })
+})
+
+describe('with hashed addresses', () => {
+  const hash = createAddressHash('k'.repeat(64))
+  const start = (json: object, readAddressHash: () => Promise<AddressHash | null>) => {
+    const { call, started } = setUp(succeeded, undefined, readAddressHash)
+    return call('POST /message-searches', { json }).then((response) => ({ ...response, started }))
+  }
+
+  test('a search by an address finds it hashed, and plain from before', async () => {
+    const { started } = await start({ recipient: 'Ann@Ours.example' }, async () => hash)
+    const hashed = hash(mailboxOf('ann@ours.example'))
+    assert.match(hashed, /^hashed-/)
+    for (const spelling of ['ann', hashed])
+      for (const part of [
+        `lower(recipient) = '${spelling}@ours.example'`,
+        `(recipientDomain = 'ours.example' AND starts_with(lower(recipient), '${spelling}@'))`,
+      ])
+        assert.ok(started[0]?.includes(part), part)
+  })
+
+  const unreadable = () => Promise.reject(new Error('AccessDenied'))
+  test('a search by an address is refused while the key cannot be read', async () => {
+    for (const json of [{ sender: 'ann@ours.example' }, { recipient: 'ann@ours.example' }]) {
+      const { status, body, started } = await start(json, unreadable)
+      const { detail } = body as { detail: string }
+      assert.deepEqual([status, started], [503, []])
+      assert.match(detail, /^The key of hashed addresses cannot be read from Secrets Manager, /)
+    }
+  })
+
+  test('other searches do not need the key', async () => {
+    for (const json of [{}, { sender: '<>' }, { recipient: 'ours.example' }, { domain: 'ours.example' }])
+      assert.equal((await start(json, unreadable)).status, 202)
+  })
 })

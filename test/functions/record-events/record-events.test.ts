@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { describe, test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import type { SQSRecord } from 'aws-lambda'
 import { type Dependencies, recordEvents } from '../../../functions/record-events/record-events.ts'
 import { eventId } from '../../../shared/contract/events.ts'
 import { parseRawKey } from '../../../shared/events/event-keys.ts'
+import { EventAddresses } from '../../../shared/events/hash-addresses.ts'
+import { createAddressHash, hashedAddress } from '../../../shared/mail/address-hash.ts'
 import { memoryEventStore } from '../../support/event-store.ts'
 
 const event = (number: number, fields: object = {}) => ({
@@ -30,6 +32,7 @@ function setUp(overrides: Partial<Dependencies> = {}) {
   const failing: number[] = []
   const dependencies: Dependencies = {
     store,
+    addresses: async () => null,
     rejected: { store: async (events) => void rejected.push(...events) },
     source: {
       delay: async (records) => {
@@ -154,4 +157,54 @@ test('a batch without a readable line writes no object', async () => {
   const { store, run } = setUp()
   assert.deepEqual(await run(record('a', ''), record('b', 'x')), failures())
   assert.equal(store.objects.size, 0)
+})
+
+describe('with hashed addresses', () => {
+  const key = 'k'.repeat(64)
+  const hash = createAddressHash(key)
+  const addresses = new EventAddresses(key, [])
+  const hashed = (address: string) => hashedAddress(address, hash)
+  const bounced = event(1, {
+    kind: 'Bounced',
+    sender: 'Ann@ours.example',
+    senderDomain: 'ours.example',
+    recipient: 'bob@partner.example',
+    reply: '550 5.1.1 <bob@partner.example>: unknown, says carl@partner.example',
+  })
+
+  test('no stored line has a local part, and the other columns stay', async () => {
+    const { store, lines, run } = setUp({ addresses: async () => addresses })
+    assert.deepEqual(await run(record('a', bounced, event(2))), failures())
+    assert.deepEqual(
+      lines().map((line) => JSON.parse(line)),
+      [
+        {
+          ...bounced,
+          id: addresses.storedIds(bounced.id)[1],
+          sender: hashed('ann@ours.example'),
+          recipient: hashed('bob@partner.example'),
+          reply: `550 5.1.1 <${hashed('bob@partner.example')}>: unknown, says ${hashed('carl@partner.example')}`,
+        },
+        event(2),
+      ],
+    )
+    const [object = ''] = store.objects.keys()
+    assert.equal(parseRawKey(object)?.octets, lines().join('\n').length + 1)
+  })
+
+  test('the messages table gets plain refusals', async () => {
+    const { rejected, run } = setUp({ addresses: async () => addresses })
+    const refusal = { ...bounced, kind: 'Rejected' }
+    await run(record('a', refusal))
+    assert.deepEqual(rejected, [refusal])
+  })
+
+  test('while the key cannot be read, nothing is stored, and all records are retried', async () => {
+    const { store, rejected, deadLetters, run } = setUp({
+      addresses: () => Promise.reject(new Error('the secret cannot be read')),
+    })
+    const records = [record('a', { ...bounced, kind: 'Rejected' }), record('b', 'x')]
+    assert.deepEqual(await run(...records), failures('a', 'b'))
+    assert.deepEqual([store.objects.size, rejected, deadLetters], [0, [], []])
+  })
 })

@@ -5,6 +5,7 @@ import { PutCommand } from '@aws-sdk/lib-dynamodb'
 import { firstPosition } from '../../../functions/seal-hour/missing-events.ts'
 import { RecipientKeys, type RecipientStatus } from '../../../functions/seal-hour/recipient-keys.ts'
 import { type EventKind, eventId } from '../../../shared/contract/events.ts'
+import { EventAddresses } from '../../../shared/events/hash-addresses.ts'
 import { hourOf, hoursBetween } from '../../../shared/events/hours.ts'
 import { indexKeys, recipientKey } from '../../../shared/messages/message-keys.ts'
 import { packDetail } from '../../../shared/messages/packed-detail.ts'
@@ -215,33 +216,47 @@ for (const {
   missing,
   open = {},
 } of cases)
-  test(`${what}: ${Object.values(missing).some((kinds) => Object.keys(kinds).length > 0) ? 'is found' : 'is not missing'}`, async () => {
-    const sealed = new SealedEvents({
-      recipients: {
-        async *receivedIn(hour) {
-          if (hour === hourOf(Date.parse(receivedAt))) yield { messageId, address }
+  for (const [how, addresses] of [
+    ['', null],
+    ['with hashed addresses, ', new EventAddresses('k'.repeat(64), [])],
+  ] as const)
+    test(`${how}${what}: ${Object.values(missing).some((kinds) => Object.keys(kinds).length > 0) ? 'is found' : 'is not missing'}`, async () => {
+      const sealed = new SealedEvents({
+        addresses: async () => addresses,
+        recipients: {
+          async *receivedIn(hour) {
+            if (hour === hourOf(Date.parse(receivedAt))) yield { messageId, address }
+          },
+          status: async (recipients) =>
+            recipients.map(() => ({ state, attempts, failedAttempts, changedAt: Date.parse(changedAt) })),
         },
-        status: async (recipients) =>
-          recipients.map(() => ({ state, attempts, failedAttempts, changedAt: Date.parse(changedAt) })),
-      },
+      })
+      for (const [index, [kind, recordedAt, attempt]] of events.entries()) {
+        const key = keys[kind] ?? [address, attempt ?? 1]
+        const event = {
+          id: eventId(kind, messageId, ...key),
+          at: recordedAt,
+          kind,
+          messageId,
+          recipient: address,
+        }
+        // The first is from before the setting.
+        const isPlain = addresses === null || index === 0 || kind === 'Accepted'
+        await sealed.record(hourOf(Date.parse(recordedAt)), [isPlain ? event : addresses.hashIn(event)])
+      }
+      await sealed.seal('2026-11-30T19')
+      for (const [hour, expected] of Object.entries(missing)) {
+        const { reconciliation } = await sealed.seal(hour)
+        assert.deepEqual(reconciliation.missing, expected, hour)
+        const stored = addresses?.hashIn({ recipient: address }).recipient ?? address
+        assert.deepEqual(
+          reconciliation.samples,
+          Object.keys(expected).map((kind) => ({ kind, messageId, recipient: stored })),
+          hour,
+        )
+        if (open[hour] !== undefined) assert.equal(reconciliation.open, open[hour], hour)
+      }
     })
-    for (const [kind, recordedAt, attempt] of events) {
-      const key = keys[kind] ?? [address, attempt ?? 1]
-      const event = { id: eventId(kind, messageId, ...key), at: recordedAt, kind, messageId }
-      await sealed.record(hourOf(Date.parse(recordedAt)), [event])
-    }
-    await sealed.seal('2026-11-30T19')
-    for (const [hour, expected] of Object.entries(missing)) {
-      const { reconciliation } = await sealed.seal(hour)
-      assert.deepEqual(reconciliation.missing, expected, hour)
-      assert.deepEqual(
-        reconciliation.samples,
-        Object.keys(expected).map((kind) => ({ kind, messageId, recipient: address })),
-        hour,
-      )
-      if (open[hour] !== undefined) assert.equal(reconciliation.open, open[hour], hour)
-    }
-  })
 
 test('the event Accepted of a message with many recipients is missing once', async () => {
   const addresses = ['a@p.example', 'b@p.example', 'c@p.example']

@@ -4,8 +4,10 @@ import { test } from 'node:test'
 import { type Dependencies, SealRequest, sealHours } from '../../../functions/seal-hour/seal-hours.ts'
 import { eventId, type MailEvent } from '../../../shared/contract/events.ts'
 import { mixedShard, rawPrefix, sealKey } from '../../../shared/events/event-keys.ts'
+import { EventAddresses } from '../../../shared/events/hash-addresses.ts'
 import { addHours, hourOf, hoursBetween, startOf } from '../../../shared/events/hours.ts'
 import { lastClosedHour, windowHours } from '../../../shared/events/seal-plan.ts'
+import { createAddressHash, hashedAddress } from '../../../shared/mail/address-hash.ts'
 import { SealedEvents } from '../../support/sealed-events.ts'
 
 const now = Date.parse('2026-11-30T21:07:00Z')
@@ -238,3 +240,49 @@ test('events of the configuration are those of the change items of the hour', as
 for (const request of [{ hour: 'yesterday' }, { hour: '2026-11-30' }, []])
   test(`the request ${JSON.stringify(request)} is refused`, () =>
     assert.ok(!SealRequest.safeParse(request).success))
+
+test('a run with hashed addresses hashes those of the configuration, and of missing events', async () => {
+  const key = 'k'.repeat(64)
+  const hash = createAddressHash(key)
+  const run = setUp()
+  const change: Partial<MailEvent> = {
+    ...event(1, last),
+    kind: 'ConfigurationChanged',
+    actor: 'ann@ours.example',
+    after: '{"comment":"for Ann@ours.example"}',
+  }
+  const received = addHours(last, -2)
+  await run.seal(addHours(received, -1))
+  const [marker] = await run.run(
+    { hour: last },
+    {
+      addresses: async () => new EventAddresses(key, []),
+      changeEvents: async () => [change as MailEvent],
+      recipients: {
+        async *receivedIn(hour) {
+          if (hour === received) yield { messageId: 'm9', address: 'bob@ours.example' }
+        },
+        status: async (recipients) =>
+          recipients.map(() => ({ state: 'Delivered', attempts: 1, failedAttempts: 0, changedAt: 0 })),
+      },
+    },
+  )
+  const hashed = (address: string) => hashedAddress(address, hash)
+  assert.deepEqual(
+    [...new Set(marker?.reconciliation.samples.map(({ recipient }) => recipient))],
+    [hashed('bob@ours.example')],
+  )
+  const [row] = await run.rows()
+  assert.equal(row?.after, `{"comment":"for ${hashed('ann@ours.example')}"}`)
+  assert.equal(row?.actor, 'ann@ours.example')
+})
+
+test('a run that cannot read the key of hashed addresses seals nothing', async () => {
+  const run = setUp()
+  await run.record(last, [event(1, last)])
+  await assert.rejects(run.run(undefined, { addresses: () => Promise.reject(new Error('no key')) }), /no key/)
+  assert.deepEqual(
+    [...run.store.objects.keys()].filter((key) => !key.startsWith('raw/')),
+    [],
+  )
+})

@@ -67,7 +67,7 @@ before(async () => {
     dynamodb: new DynamoDBClient({ ...common, endpoint: endpoints.dynamodb }),
   }
   resolver = new Resolver(template)
-  resources = await createResources(template, resolver, clients)
+  resources = await createResources(template, resolver, clients, emulators.secrets)
 })
 after(() => emulators.close())
 

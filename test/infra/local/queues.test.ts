@@ -72,7 +72,8 @@ async function startMachine(): Promise<Machine> {
     s3: new S3Client({ ...common, endpoint: endpoints.s3, forcePathStyle: true }),
     dynamodb: new DynamoDBClient({ ...common, endpoint: endpoints.dynamodb }),
   }
-  return { emulators, clients, resources: await createResources(template, new Resolver(template), clients) }
+  const resources = await createResources(template, new Resolver(template), clients, emulators.secrets)
+  return { emulators, clients, resources }
 }
 
 let machine: Machine

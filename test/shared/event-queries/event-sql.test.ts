@@ -14,7 +14,9 @@ import {
   type MessageSearch,
   messageSearchSql,
 } from '../../../shared/event-queries/message-search-sql.ts'
+import { EventAddresses } from '../../../shared/events/hash-addresses.ts'
 import { hourOf } from '../../../shared/events/hours.ts'
+import { createAddressHash, hashedAddress } from '../../../shared/mail/address-hash.ts'
 import { bucket, EventSearches } from '../../support/local/event-searches.ts'
 import { Random } from '../../support/random.ts'
 
@@ -85,6 +87,7 @@ describe('a search for messages', () => {
     clientIp: null,
     minSize: null,
     tlsVersion: null,
+    hash: null,
   }
 
   async function find(search: Partial<MessageSearch> = {}) {
@@ -296,6 +299,40 @@ describe('a search for messages', () => {
       )
   })
 
+  test('finds a mailbox that is hashed, and plain from before, and no other mailbox', async () => {
+    const key = 'k'.repeat(64)
+    const hash = createAddressHash(key)
+    const addresses = new EventAddresses(key, [])
+    const later = mail.map(({ messageId, ...each }) =>
+      addresses.hashIn({
+        ...each,
+        id: `h${each.id}`,
+        ...(messageId !== undefined && { messageId: `H${messageId}` }),
+      }),
+    )
+    store([...mail, ...later])
+    const search = async (filters: Partial<MessageSearch>) =>
+      (await find({ hash, ...filters })).map((row) => `${row.network_message_id} ${row.recipient_address}`)
+    const hashed = (address: string) => hashedAddress(address, hash)
+    assert.deepEqual(
+      new Set(await search({ sender: { kind: 'address', address: 'TELLER@BANK.example' } })),
+      new Set([
+        `HM1 ${hashed('ann@ours.example')}`,
+        `HM1 ${hashed('bob@ours.example')}`,
+        'M1 ann@ours.example',
+        'M1 bob@ours.example',
+      ]),
+    )
+    const toAnn = { recipient: { kind: 'address', address: 'Ann@ours.example' }, state: 'Delivered' } as const
+    assert.deepEqual((await search(toAnn)).sort(), [
+      `HM1 ${hashed('ann@ours.example')}`,
+      'M1 ann@ours.example',
+    ])
+    assert.deepEqual(await search({ recipient: { kind: 'address', address: 'an@ours.example' } }), [])
+    // A deployment that hashes no addresses.
+    assert.deepEqual(await search({ ...toAnn, hash: null }), ['M1 ann@ours.example'])
+  })
+
   test('of a deployment without events finds nothing', async () => assert.deepEqual(await find(), []))
 })
 
@@ -403,6 +440,19 @@ describe('the groups of past mail', () => {
     )
     const total = groups.reduce((sum, { count }) => sum + count, 0)
     assert.ok(total > 400 && groups.every((group) => group.total === total))
+
+    searches.emulators.objects.emptyBucket(bucket)
+    const key = 'k'.repeat(64)
+    const hash = createAddressHash(key)
+    const { tlsReportAddress, postmaster } = settings
+    const addresses = new EventAddresses(key, [tlsReportAddress, postmaster.mailbox])
+    const ofHashed = await groupsOf(events.map((each) => addresses.hashIn(each)))
+    assert.deepEqual(
+      new Map(
+        ofHashed.map(({ facts, count }) => [keyOf(facts).replace(hashedAddress('odd', hash), 'odd'), count]),
+      ),
+      found,
+    )
   })
 
   const scopes: [name: string, scope: MailScope, expected: string[]][] = [

@@ -149,6 +149,7 @@ export class Recording {
       { Records: bodies.map((body, index) => recordOf(body, index)) },
       {
         store: this.sealed.store,
+        addresses: async () => null,
         rejected: { store: async () => (fails ? Promise.reject(new Error('throttled')) : undefined) },
         source: {
           delay: async () => [],
