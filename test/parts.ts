@@ -11,7 +11,7 @@ const under = (...folders: string[]) => testFiles.filter((file) => isUnder(file,
 
 /**
  * Tests that take long: they start many programs (runners, ingresses, npm), bundle the stack, read the whole trace many
- * times, or cover benchmarks, many kinds of certificates, outages, many messages or DSNs.
+ * times, run DuckDB, or cover benchmarks, many kinds of certificates, outages, many messages or DSNs.
  */
 const longer = [
   ...under(
@@ -29,6 +29,7 @@ const longer = [
   'test/drill/restore.test.ts',
   'test/functions/bounce-message/unknown-sender.test.ts',
   'test/functions/connector-api/dead-letters.test.ts',
+  'test/functions/connector-api/queues.test.ts',
   'test/functions/connector-api/retry-all.test.ts',
   'test/functions/connector-api/validate-inbound.test.ts',
   'test/functions/connector-api/waiting-mail.test.ts',
@@ -37,10 +38,14 @@ const longer = [
   'test/functions/retry/retry.test.ts',
   'test/functions/smtp-ingress/main.test.ts',
   'test/functions/smtp-ingress/rotation.test.ts',
+  'test/infra/bundle-unit.test.ts',
+  'test/infra/local/aws/athena.test.ts',
+  'test/infra/local/aws/shared-sql.test.ts',
   'test/infra/local/sign-in.test.ts',
   'test/infra/local/synthesise.test.ts',
   'test/infra/nag.test.ts',
   'test/infra/synth.test.ts',
+  'test/local/asking.test.ts',
   'test/local/certificates.test.ts',
   'test/local/changes.test.ts',
   'test/local/crashes.test.ts',
@@ -50,6 +55,7 @@ const longer = [
   'test/local/events.test.ts',
   'test/local/exactness.test.ts',
   'test/local/exchange-online.test.ts',
+  'test/local/hashed-addresses.test.ts',
   'test/local/mta-sts.test.ts',
   'test/local/recipients.test.ts',
   'test/local/revocation.test.ts',
@@ -60,6 +66,8 @@ const longer = [
   'test/local/tls-reports.test.ts',
   'test/local/validate.test.ts',
   'test/shared/event-queries/dry-run/next-hops.test.ts',
+  'test/shared/event-queries/dry-run/properties.test.ts',
+  'test/shared/event-queries/event-sql.test.ts',
   'test/shared/messages/history.test.ts',
   'test/shared/messages/rare-messages.test.ts',
   'test/shared/tls-reports/counters.test.ts',

@@ -118,7 +118,7 @@ describe('the selected connector is that of a plain reference implementation', (
           else attributionCounts.byCertificate += 1
         },
       ),
-      { numRuns: 2000 },
+      { numRuns: 1000 },
     )
     for (const [way, count] of Object.entries(attributionCounts)) assert.ok(count > 20, `${way}: ${count}`)
   })
