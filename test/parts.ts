@@ -61,6 +61,7 @@ const longer = [
   'test/local/revocation.test.ts',
   'test/local/rotation.test.ts',
   'test/local/settings.test.ts',
+  'test/local/start-faults.test.ts',
   'test/local/stop.test.ts',
   'test/local/summaries.test.ts',
   'test/local/tls-reports.test.ts',
