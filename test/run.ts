@@ -99,7 +99,7 @@ const parts: Record<string, (paths: readonly string[]) => Part> = {
       testFiles(['test/functions/seal-hour/exactness.test.ts'], 5 * minute, { SEAL_RUNS: '500' }),
       testFiles(['test/local/changes.test.ts'], 5 * minute, { CHANGES_MESSAGES: '1000' }),
     ],
-    alone: 1,
+    alone: 2,
   }),
   fuzz: () => ({
     title: 'the ingress under clients, and the SMTP client under servers, that send any octets',
