@@ -18,6 +18,7 @@ const options = {
   // To import node:http into an ES module, Node reads all its exports, and thereby loads its WebSocket client.
   format: 'cjs',
   supported: { 'dynamic-import': false },
+  define: { 'import.meta.dirname': '__dirname' },
   mainFields: ['module', 'main'],
   // Identifiers stay as they are, so that a stack trace names the functions. The alternatives take time at each start:
   // `keepNames` sets the name of each function, and a source map is read when its bundle is loaded.

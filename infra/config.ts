@@ -210,6 +210,11 @@ const Jwt = z.strictObject({
     ),
 })
 
+const Console = z.strictObject({
+  /** Id of the console at the issuer of `jwt`: a public client with PKCE. Its redirect URI is the output `ConsoleUrl`. */
+  clientId: z.string().min(1).optional(),
+})
+
 const Api = z.strictObject({
   /** Host name of the API. Its CNAME record has the value of the output `ApiTarget`. */
   domainName: z.string().regex(hostName, 'must be a domain name in lower case'),
@@ -471,6 +476,12 @@ export const Config = z
      * @default AWS signatures only
      */
     jwt: Jwt.optional(),
+    /**
+     * The console: a page for administrators at `/console/` of the API for people who sign in. Without `jwt` it is at the
+     * API for machines, whose requests a browser cannot sign.
+     * @default no console
+     */
+    console: Console.optional(),
     /** A domain name of the organisation for the API; the output `ApiUrl` then shows it. @default the URL of API Gateway */
     api: Api.optional(),
     /** Mail address for alarms and notices; not a mailbox behind this deployment. @default none */
@@ -559,6 +570,7 @@ export const Config = z
         eventApi: fixedTimeoutUnit(29, 5),
         /** A person who opens a page does not wait longer. */
         pages: fixedTimeoutUnit(10, 10),
+        console: fixedTimeoutUnit(10, 10),
         /** Less than the lease for notifying partners, which lasts two minutes. */
         rotate: fixedTimeoutUnit(60, 2),
         /** Less than a claim on a report, which lasts 20 minutes. */
@@ -628,6 +640,13 @@ export const Config = z
     path: ['tlsReporting', 'dkim', 'domain'],
     message: "must be the domain of the reports' address, or one above it",
   })
+  .refine(
+    ({ console, jwt }) => console === undefined || (console.clientId === undefined) === (jwt === undefined),
+    {
+      path: ['console', 'clientId'],
+      message: 'is needed with jwt, and has no use without it',
+    },
+  )
   .refine(
     ({ summaries, tlsReporting: { dkim } }) =>
       summaries?.from === undefined || dkim === undefined || isBelow(summaries.from, dkim.domain),

@@ -5,6 +5,7 @@ import { TlsCertificate } from './certificates/tls-certificate.ts'
 import { WatchExpiry } from './certificates/watch-expiry.ts'
 import { type Config, deletionProtectionAdvice } from './config.ts'
 import { ConnectorApi } from './connectors/connector-api.ts'
+import { Console } from './console/console.ts'
 import { BounceMessage } from './delivery/bounce-message.ts'
 import { CheckRecipient } from './delivery/check-recipient.ts'
 import { DeliverMessage } from './delivery/deliver-message.ts'
@@ -145,6 +146,8 @@ export class MailflowStack extends Stack {
       validate,
       eventApi,
     })
+    const console =
+      config.console === undefined ? null : new Console(this, 'Console', { config, api: api.browserApi })
     const rotate = new RotateCertificate(this, 'Rotation', { config, certificate, connectors })
     rotate.runBefore(ingress.service)
     const canary = new SendCanary(this, 'Canary', { config, transport })
@@ -168,6 +171,7 @@ export class MailflowStack extends Stack {
       seal: seal.handler,
       erase: erase.handler,
       ...(summary !== null && { summary: summary.handler }),
+      ...(console !== null && { console: console.handler }),
     }
     new Monitoring(this, 'Monitoring', {
       config,

@@ -74,7 +74,7 @@ function vpcQuotas(config: Config): RequiredQuota[] {
 
 /** Without reservations, only the maximum concurrency of the queues bounds functions. */
 function maxExecutions(config: Config): number {
-  const { evaluate, authenticate, deliver: _, bounce, record, ...withoutQueue } = config.functions
+  const { evaluate, authenticate, deliver: _, bounce, record, console, ...withoutQueue } = config.functions
   const ofQueues =
     evaluate.concurrency +
     authenticate.concurrency +
@@ -86,6 +86,7 @@ function maxExecutions(config: Config): number {
     ...Object.values(withoutQueue),
     canaryLimits,
     ...(config.summaries === undefined ? [] : [summaryLimits]),
+    ...(config.console === undefined ? [] : [console]),
   ]
   const ofOthers = others.reduce((sum, { concurrency }) => sum + concurrency, 0)
   return ofQueues + ofOthers + unreservedExecutions

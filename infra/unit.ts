@@ -41,6 +41,8 @@ export interface UnitFunctionProps {
    * such a loop after sixteen invocations.
    */
   readonly allowRecursiveInvocation?: boolean
+  /** Writes further files into the folder of the function's bundle. @default none */
+  readonly addFiles?: (folder: string) => unknown
   /** @default the function runs outside any VPC */
   readonly network?: { vpc: IVpc; vpcSubnets: SubnetSelection; securityGroups: ISecurityGroup[] }
 }
@@ -56,7 +58,7 @@ export class UnitFunction extends LambdaFunction implements Unit {
     const role = functionRole(scope, `${id}Role`, logs, props.network !== undefined)
     super(scope, id, {
       description: props.description,
-      code: codeOf(scope, props.unit),
+      code: codeOf(scope, props.unit, props.addFiles),
       handler: 'index.handler',
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
@@ -90,10 +92,11 @@ export class UnitLogs extends LogGroup {
 /** Context key: its value is a digest of all sources. With the same digest, CDK uses an earlier bundle again. */
 export const sourcesContext = 'mailflow:sources'
 
-function codeOf(scope: Construct, unit: string): Code {
+function codeOf(scope: Construct, unit: string, addFiles: UnitFunctionProps['addFiles']): Code {
   const digest: unknown = scope.node.tryGetContext(sourcesContext)
   const tryBundle = (folder: string) => {
     bundleUnit(unit, folder)
+    addFiles?.(folder)
     return true
   }
   return Code.fromAsset(dirname(handlerPath(unit)), {

@@ -95,6 +95,11 @@ export class ConnectorApi extends Construct {
     return api
   }
 
+  /** The API whose requests a browser can send: with the setting `jwt`, that of people who sign in. */
+  get browserApi(): AdministratorApi {
+    return this.signInApi ?? this.api
+  }
+
   /** The number of requests that were answered with 5xx. */
   serverErrors(): IMetric {
     const options = { statistic: Stats.SUM, period: Duration.minutes(5) }

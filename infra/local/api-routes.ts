@@ -12,8 +12,15 @@ export interface Route {
   readonly verifyToken?: VerifyToken
 }
 
+/** A route of one of the APIs. */
+export interface ApiRoute extends Route {
+  /** The logical id of the API. */
+  readonly api: string
+}
+
 const RouteProperties = z.object({
   RouteKey: z.string(),
+  ApiId: z.string(),
   Target: z.string(),
   AuthorizationType: z.string().default('NONE'),
   AuthorizationScopes: z.array(z.string()).default([]),
@@ -30,17 +37,18 @@ const IntegrationProperties = z.object({
 })
 
 /** @throws StartError when the runner does not support a route, its integration or its authorizer */
-export function readRoutes(template: Template, resolver: Resolver): Route[] {
-  for (const type of ['Integration', 'Authorizer'])
+export function readRoutes(template: Template, resolver: Resolver): ApiRoute[] {
+  for (const type of ['Api', 'Integration', 'Authorizer'])
     for (const [id] of resourcesOfType(template, `AWS::ApiGatewayV2::${type}`))
       resolver.register(id, { Ref: id })
   const tokenChecks = new Map<string, VerifyToken>()
   return resourcesOfType(template, 'AWS::ApiGatewayV2::Route').map(([id, raw]) => {
-    const { RouteKey, Target, AuthorizationType, AuthorizationScopes, AuthorizerId } = raw
-    const properties = { RouteKey, Target, AuthorizationType, AuthorizationScopes, AuthorizerId }
+    const { RouteKey, ApiId, Target, AuthorizationType, AuthorizationScopes, AuthorizerId } = raw
+    const properties = { RouteKey, ApiId, Target, AuthorizationType, AuthorizationScopes, AuthorizerId }
     const route = parse(RouteProperties, resolver.resolve(properties), id)
     return {
       key: route.RouteKey,
+      api: route.ApiId,
       functionArn: integrationArn(template, resolver, route.Target.replace('integrations/', '')),
       authorization: route.AuthorizationType,
       ...(route.AuthorizationType === 'JWT' && {
@@ -76,7 +84,10 @@ function integrationArn(template: Template, resolver: Resolver, id: string): str
     .IntegrationUri
 }
 
-/** Returns the most specific route and its path parameters: a literal segment has precedence over a parameter. */
+/**
+ * Returns the most specific route and its path parameters: a literal segment has precedence over a parameter, and that over
+ * a greedy parameter (`{path+}`), which matches all segments that remain.
+ */
 export function matchRoute(
   routes: readonly Route[],
   method: string,
@@ -88,7 +99,7 @@ export function matchRoute(
     return parameters === null ? [] : [{ route, parameters }]
   })
   const rank = ({ route, parameters }: (typeof matches)[number]) =>
-    route.key === '$default' ? Number.POSITIVE_INFINITY : Object.keys(parameters).length
+    (route.key === '$default' ? 2000 : route.key.endsWith('+}') ? 1000 : 0) + Object.keys(parameters).length
   matches.sort((a, b) => rank(a) - rank(b))
   return matches[0] ?? null
 }
@@ -98,6 +109,26 @@ function matchKey(key: string, method: string, segments: readonly string[]): Rec
   const [routeMethod, routePath = ''] = key.split(' ')
   if (routeMethod !== method && routeMethod !== 'ANY') return null
   const pattern = routePath.split('/').slice(1)
+  const greedy = /^\{(.+)\+\}$/.exec(pattern.at(-1) ?? '')?.[1]
+  if (greedy !== undefined) {
+    const before = matchSegments(pattern.slice(0, -1), segments.slice(0, pattern.length - 1))
+    return before && segments.length >= pattern.length
+      ? {
+          ...before,
+          [greedy]: segments
+            .slice(pattern.length - 1)
+            .map(decodeSegment)
+            .join('/'),
+        }
+      : null
+  }
+  return matchSegments(pattern, segments)
+}
+
+function matchSegments(
+  pattern: readonly string[],
+  segments: readonly string[],
+): Record<string, string> | null {
   if (pattern.length !== segments.length) return null
   const parameters: Record<string, string> = {}
   for (const [index, part] of pattern.entries()) {

@@ -24,8 +24,9 @@ import { isAlive } from './is-alive.ts'
 
 const cache = join(repositoryRoot, 'node_modules', '.cache', 'mailflow')
 const bundledFiles = [
-  '{functions,shared}/**/*.ts',
+  '{functions,shared}/**/*.{ts,tsx,css}',
   'infra/bundle-unit.ts',
+  'infra/console/bundle-console-files.ts',
   'package-lock.json',
   'tsconfig.json',
 ]

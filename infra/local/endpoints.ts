@@ -9,6 +9,8 @@ export interface Endpoints {
   readonly api: string
   /** The API for people who sign in; only with the setting `jwt`. */
   readonly signInApi?: string
+  /** The page for administrators; only with the setting `console`, which is on without `jwt`. */
+  readonly console?: string
   /** The public pages: the published certificates. */
   readonly pages: string
   readonly dns: string

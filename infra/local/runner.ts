@@ -2,7 +2,8 @@
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { canaryPort } from '../../shared/contract/canary.ts'
-import { readRoutes } from './api-routes.ts'
+import { consolePath } from '../../shared/contract/console.ts'
+import { type Route, readRoutes } from './api-routes.ts'
 import { startApiServer } from './api-server.ts'
 import { readAthenaDefinitions } from './aws/athena-tables.ts'
 import { type Clients, connect, runtimeEnvironment } from './aws/clients.ts'
@@ -259,7 +260,8 @@ const localSettings = {
 function settingsOf({ settings }: Options): Record<string, unknown> {
   const { functions } = { functions: {}, ...settings } as { functions: { deliver?: object } }
   const deliver = { batchingWindowSeconds: 0, ...functions.deliver }
-  return { ...localSettings, ...settings, functions: { ...functions, deliver } }
+  const console = settings.jwt === undefined ? { console: {} } : {}
+  return { ...localSettings, ...console, ...settings, functions: { ...functions, deliver } }
 }
 
 const withDnsServer = (template: Template, address: string): Template =>
@@ -328,7 +330,7 @@ async function startHandlers(
 }
 
 interface Servers {
-  readonly urls: Pick<Endpoints, 'api' | 'signInApi' | 'pages' | 'lambda'>
+  readonly urls: Pick<Endpoints, 'api' | 'signInApi' | 'console' | 'pages' | 'lambda'>
 }
 
 /**
@@ -349,18 +351,30 @@ async function startServers(
     return definition === undefined ? null : invoke(definition.arn, event)
   }, invokePort)
   onStop(() => invocations.close())
-  const routes = Map.groupBy(readRoutes(template, resolver), ({ authorization }) => authorization)
-  const serve = async (authorization: string, port: number, option: string) => {
-    const serverOptions = { port, option, isPublic: authorization === 'NONE' }
-    const server = await startApiServer(routes.get(authorization) ?? [], invoke, serverOptions, notify)
+  const apis = Map.groupBy(readRoutes(template, resolver), ({ api }) => api)
+    .values()
+    .toArray()
+  const apiWith = (authorization: string) =>
+    apis.find((routes) => routes.some((each) => each.authorization === authorization))
+  const publicApi = apis.find((routes) => routes.every(({ authorization }) => authorization === 'NONE'))
+  const serve = async (routes: readonly Route[] = [], port: number, option: string) => {
+    const server = await startApiServer(
+      routes,
+      invoke,
+      { port, option, isPublic: routes === publicApi },
+      notify,
+    )
     onStop(() => server.close())
     return `http://127.0.0.1:${server.port}`
   }
-  const api = await serve('AWS_IAM', options.apiPort, '--api-port')
-  const pages = `${await serve('NONE', options.pagesPort, '--pages-port')}/`
-  const signInApi = routes.has('JWT') ? { signInApi: await serve('JWT', 0, 'sign-in') } : {}
+  const api = await serve(apiWith('AWS_IAM'), options.apiPort, '--api-port')
+  const pages = `${await serve(publicApi, options.pagesPort, '--pages-port')}/`
+  const signInRoutes = apiWith('JWT')
+  const signInApi = signInRoutes ? { signInApi: await serve(signInRoutes, 0, 'sign-in') } : {}
+  const hasConsole = apis.some((routes) => routes.some(({ key }) => key === `GET ${consolePath}`))
+  const console = hasConsole ? { console: `${signInApi.signInApi ?? api}${consolePath}` } : {}
   await Promise.all(customResources)
-  return { urls: { api, ...signInApi, pages, lambda: invocations.url } }
+  return { urls: { api, ...signInApi, pages, lambda: invocations.url, ...console } }
 }
 
 /** Starts the ingress while the functions start. Resolves when the ingress is healthy. */

@@ -226,6 +226,8 @@ export class Alarms extends Construct {
     this.watchErrors('record-events', functions.record, 'Some events wait until they are stored again.')
     this.watchErrors('seal-hour', functions.seal, 'Reports lack an hour until a later run seals it.')
     this.watchErrors('erase-address', functions.erase, 'An erasure is incomplete; mail flows on.')
+    if (functions.console !== undefined)
+      this.watchErrors('console', functions.console, 'The console does not open; the API and mail flow on.')
     if (functions.summary !== undefined)
       this.watchErrors(
         'send-summary',
@@ -519,6 +521,7 @@ function throttles({
   erase: _erase,
   eventApi: _eventApi,
   summary: _summary,
+  console: _console,
   ...functions
 }: MonitoredParts['functions']): IMetric {
   const metricEntries = Object.entries(functions).map(([name, handler]) => [

@@ -38,6 +38,8 @@ export interface MonitoredParts {
   > & {
     /** Only with the setting `summaries`. */
     readonly summary?: UnitFunction
+    /** Only with the setting `console`. */
+    readonly console?: UnitFunction
   }
   readonly tables: {
     readonly messages: MessagesTable

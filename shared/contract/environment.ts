@@ -506,6 +506,23 @@ export const PagesEnvironment = ConnectorsEnvironment.extend({
   MTA_STS_MAX_AGE_SECONDS: z.coerce.number().int().min(0).max(31_557_600).optional(),
 })
 
+export const ConsoleEnvironment = z.object({
+  /** Without them people do not sign in. The scopes are JSON. */
+  SIGN_IN_ISSUER: z.url().optional(),
+  SIGN_IN_CLIENT_ID: z.string().min(1).optional(),
+  SIGN_IN_SCOPES: z.string().default('[]'),
+})
+
+/** Returns a `SignIn` (functions/console/console.ts); null without sign-in. */
+export function signInSettings({
+  SIGN_IN_ISSUER: issuer,
+  SIGN_IN_CLIENT_ID: clientId,
+  SIGN_IN_SCOPES: scopes,
+}: z.output<typeof ConsoleEnvironment>) {
+  if (issuer === undefined || clientId === undefined) return null
+  return { issuer, clientId, scopes: z.array(z.string()).parse(JSON.parse(scopes)) }
+}
+
 /** Returns a `PublishedPolicy` (shared/net/mta-sts/published.ts); null when there is no policy. */
 export function mtaStsSettings({
   MAIL_HOSTNAME,

@@ -20,7 +20,7 @@ interface Document {
 
 const noTable = {} as DynamoDBDocumentClient
 const { paths, components }: Document = (await createTestApi(noTable).call('GET /openapi.json')).body
-const schemas = Object.entries(components.schemas)
+export const schemas = Object.entries(components.schemas)
 
 export const operations = Object.entries(paths).flatMap(([path, methods]) =>
   Object.entries(methods).map(([method, operation]) => ({

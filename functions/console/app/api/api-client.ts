@@ -1,0 +1,76 @@
+/** The client of the API: the same origin, with the person's token. */
+import { ApiError, toApiError } from './api-error.ts'
+
+export type Query = Readonly<Record<string, string | number | undefined | null>>
+
+export interface ApiClient {
+  /** @throws ApiError */
+  get<T>(path: string, query?: Query, signal?: AbortSignal): Promise<T>
+  /** @param version the version that the change replaces @throws ApiError */
+  send<T>(
+    method: 'POST' | 'PUT' | 'PATCH' | 'DELETE',
+    path: string,
+    body?: unknown,
+    version?: number,
+  ): Promise<T>
+}
+
+/** Longer than the 30 seconds after which API Gateway itself answers with an error. */
+const timeoutMs = 35_000
+
+/** @param token returns the access token, renewed if needed; null: without sign-in */
+export function createApiClient(token: () => Promise<string | null>): ApiClient {
+  const request = async (
+    method: string,
+    path: string,
+    headers: Record<string, string>,
+    init: RequestInit,
+  ) => {
+    const bearer = await token()
+    const timeout = AbortSignal.timeout(timeoutMs)
+    try {
+      const response = await fetch(path, {
+        ...init,
+        method,
+        headers: {
+          accept: 'application/json',
+          ...headers,
+          ...(bearer !== null && { authorization: `Bearer ${bearer}` }),
+        },
+        signal: init.signal ? AbortSignal.any([init.signal, timeout]) : timeout,
+        redirect: 'error',
+      })
+      if (!response.ok) throw await toApiError(response)
+      return response.status === 204 ? undefined : await response.json()
+    } catch (error) {
+      if (error instanceof ApiError || init.signal?.aborted) throw error
+      throw new ApiError(
+        0,
+        timeout.aborted
+          ? 'The API did not answer within 35 seconds.'
+          : 'The API cannot be reached. Check your connection.',
+      )
+    }
+  }
+  return {
+    get: (path, query = {}, signal) =>
+      request('GET', `${path}${queryText(query)}`, {}, signal ? { signal } : {}),
+    send: (method, path, body, version) =>
+      request(
+        method,
+        path,
+        {
+          ...(body !== undefined && { 'content-type': 'application/json' }),
+          ...(version !== undefined && { 'if-match': `"${version}"` }),
+        },
+        body === undefined ? {} : { body: JSON.stringify(body) },
+      ),
+  }
+}
+
+function queryText(query: Query): string {
+  const entries = Object.entries(query).flatMap(([name, value]) =>
+    value === undefined || value === null ? [] : [[name, String(value)]],
+  )
+  return entries.length === 0 ? '' : `?${new URLSearchParams(entries)}`
+}

@@ -1,0 +1,34 @@
+/** What a view shows when a request failed: what happened, and what the person can do. */
+import Alert from '@cloudscape-design/components/alert'
+import Button from '@cloudscape-design/components/button'
+import { ApiError } from '../api/api-error.ts'
+
+interface FailureProps {
+  title: string
+  error: Error
+  retry(): unknown
+}
+
+export function Failure({ title, error, retry }: FailureProps) {
+  const status = error instanceof ApiError ? error.status : null
+  if (status === 403)
+    return (
+      <Alert type="info" header="Your role does not show this">
+        An administrator of your identity provider can give you a role.
+      </Alert>
+    )
+  const isSignedOut = status === 401
+  return (
+    <Alert
+      type="error"
+      header={title}
+      action={
+        <Button onClick={() => (isSignedOut ? location.reload() : retry())}>
+          {isSignedOut ? 'Sign in' : 'Try again'}
+        </Button>
+      }
+    >
+      {error.message}
+    </Alert>
+  )
+}

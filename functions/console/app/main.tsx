@@ -1,0 +1,64 @@
+/** Starts the console: reads how people sign in, signs in, and shows the view of the address. */
+import '@cloudscape-design/global-styles/index.css'
+import { applyMode, Mode } from '@cloudscape-design/global-styles'
+import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
+import { createRoot } from 'react-dom/client'
+import { Router } from 'wouter'
+import { consolePath } from '../../../shared/contract/console.ts'
+import { createApiClient } from './api/api-client.ts'
+import { ApiError } from './api/api-error.ts'
+import { ApiContext } from './api/use-api.ts'
+import { Failure } from './components/failure.tsx'
+import { readConsoleConfig } from './console-config.ts'
+import { Shell } from './shell.tsx'
+import { SessionEnded, signedOutPath, signIn } from './sign-in/sign-in.ts'
+import { SignedOut } from './sign-in/signed-out.tsx'
+
+const darkMode = matchMedia('(prefers-color-scheme: dark)')
+const followMode = () => applyMode(darkMode.matches ? Mode.Dark : Mode.Light)
+followMode()
+darkMode.addEventListener('change', followMode)
+
+const root = createRoot(document.getElementById('app') as HTMLElement)
+
+/** A request that may succeed later is repeated; one that the API refused is not. */
+const isTransient = (error: unknown): boolean =>
+  error instanceof ApiError && (error.status === 0 || error.status >= 500 || error.status === 429)
+
+const queries = new QueryClient({
+  defaultOptions: {
+    queries: { retry: (count, error) => count < 2 && isTransient(error), staleTime: 10_000 },
+  },
+})
+
+try {
+  await start()
+} catch (error) {
+  root.render(
+    <Failure title="The console cannot start" error={error as Error} retry={() => location.reload()} />,
+  )
+}
+
+async function start(): Promise<void> {
+  if (location.pathname === signedOutPath) return root.render(<SignedOut />)
+  const config = await readConsoleConfig()
+  const session = config.signIn === null ? null : await signIn(config.signIn)
+  if (config.signIn !== null && session === null) return
+  const api = createApiClient(async () => {
+    try {
+      return session === null ? null : await session.token()
+    } catch (error) {
+      if (error instanceof SessionEnded) throw new ApiError(401, error.message)
+      throw error
+    }
+  })
+  root.render(
+    <QueryClientProvider client={queries}>
+      <ApiContext value={api}>
+        <Router base={consolePath}>
+          <Shell config={config} session={session} />
+        </Router>
+      </ApiContext>
+    </QueryClientProvider>,
+  )
+}

@@ -1,0 +1,90 @@
+/** The frame of all views: the bar with the person, the navigation, and what the session needs to say. */
+import AppLayout from '@cloudscape-design/components/app-layout'
+import Flashbar from '@cloudscape-design/components/flashbar'
+import SideNavigation from '@cloudscape-design/components/side-navigation'
+import TopNavigation from '@cloudscape-design/components/top-navigation'
+import { lazy, Suspense } from 'react'
+import { Route, Switch, useLocation } from 'wouter'
+import { consolePath } from '../../../shared/contract/console.ts'
+import { NotFound } from './components/not-found.tsx'
+import type { ConsoleConfig } from './console-config.ts'
+import type { Session } from './sign-in/sign-in.ts'
+
+/** A view is loaded when it is opened. */
+const Overview = lazy(() => import('./screens/overview.tsx'))
+
+const items = [{ type: 'link' as const, text: 'Overview', href: consolePath }]
+
+interface ShellProps {
+  config: ConsoleConfig
+  /** Null without sign-in. */
+  session: Session | null
+}
+
+export function Shell({ config, session }: ShellProps) {
+  const [path, navigate] = useLocation()
+  return (
+    <>
+      <div id="top">
+        <TopNavigation
+          identity={{ href: consolePath, title: 'mailflow' }}
+          utilities={
+            session === null
+              ? []
+              : [
+                  {
+                    type: 'menu-dropdown',
+                    text: session.name ?? 'Signed in',
+                    iconName: 'user-profile',
+                    items: [{ id: 'sign-out', text: 'Sign out everywhere' }],
+                    onItemClick: () => void session.signOut(),
+                  },
+                ]
+          }
+        />
+      </div>
+      <AppLayout
+        headerSelector="#top"
+        toolsHide
+        navigation={
+          <SideNavigation
+            header={{ href: consolePath, text: 'Mail gateway' }}
+            activeHref={`${consolePath}${path === '/' ? '' : path}`}
+            items={items}
+            onFollow={(event) => {
+              if (event.detail.external) return
+              event.preventDefault()
+              navigate(event.detail.href.slice(consolePath.length) || '/')
+            }}
+          />
+        }
+        notifications={
+          config.signIn === null && (
+            <Flashbar
+              items={[
+                {
+                  id: 'no-sign-in',
+                  type: 'info',
+                  content:
+                    'This gateway runs on your machine: everyone who reaches this page may do everything.',
+                },
+              ]}
+            />
+          )
+        }
+        content={
+          <Suspense fallback={null}>
+            <Switch>
+              <Route path="/">
+                <Overview />
+              </Route>
+              <Route>
+                <NotFound />
+              </Route>
+            </Switch>
+          </Suspense>
+        }
+      />
+    </>
+  )
+}
