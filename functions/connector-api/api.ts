@@ -17,6 +17,7 @@ import type { RejectedList } from '../../shared/messages/rejected-list.ts'
 import type { JobSender } from '../../shared/queues/job-queue.ts'
 import { openApi } from './openapi.ts'
 import { acceptedDomainRoutes } from './routes/accepted-domains.ts'
+import { callerRoute } from './routes/caller.ts'
 import { type CertificateDependencies, certificatesRoute } from './routes/certificates.ts'
 import { changesRoute } from './routes/changes.ts'
 import { configurationRoute, type Deployment } from './routes/configuration.ts'
@@ -76,6 +77,7 @@ export function createConnectorApi({
   const waitingMail = { history, trace, waiting, evaluation, events, now }
   const routes = addOpenApiRoute(
     [
+      callerRoute(),
       configurationRoute(repository, deployment),
       ...connectorRoutes(repository, deployment, { snapshot: explain.snapshot, logger, now }, waitingMail),
       ...acceptedDomainRoutes(repository),

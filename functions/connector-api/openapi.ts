@@ -14,6 +14,7 @@ import type { RouteDescription } from '../../shared/http-api/route.ts'
 import { TraceEntry } from '../../shared/messages/trace-entry.ts'
 import { InboundValidation } from './inbound-validation.ts'
 import { AcceptedDomainList } from './routes/accepted-domains.ts'
+import { CallerAnswer } from './routes/caller.ts'
 import { ChangeEntry, ChangeList } from './routes/changes.ts'
 import { Configuration } from './routes/configuration.ts'
 import {
@@ -43,6 +44,7 @@ const Problem = z
   .describe('problem details, RFC 9457')
 
 const outputs = {
+  CallerAnswer,
   Configuration,
   InboundConnector,
   InboundConnectorList,

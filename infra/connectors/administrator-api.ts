@@ -27,6 +27,7 @@ const routes: readonly { path: string; methods: HttpMethod[] }[] = [
   { path: '/accepted-domains', methods: [GET] },
   { path: '/accepted-domains/{domain}', methods: [GET, PUT, PATCH, DELETE] },
   { path: '/accepted-domains/{domain}/recipients', methods: [GET, PUT, PATCH] },
+  { path: '/caller', methods: [GET] },
   { path: '/changes', methods: [GET] },
   { path: '/configuration', methods: [GET] },
   { path: '/messages', methods: [GET] },

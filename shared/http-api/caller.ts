@@ -56,13 +56,13 @@ export function callerOf(event: APIGatewayProxyEventV2, mapping: RoleMapping | n
 }
 
 /**
- * Returns the name of a caller who may use a route.
+ * Returns a caller who may use a route.
  * @throws Problem 403
  */
-export function authorise(event: APIGatewayProxyEventV2, needed: Role, mapping: RoleMapping | null): string {
+export function authorise(event: APIGatewayProxyEventV2, needed: Role, mapping: RoleMapping | null): Caller {
   const caller = callerOf(event, mapping)
   if (caller === null) throw new Problem(403, 'The request has no AWS signature or token that was verified.')
-  if (caller.kind === 'IamPrincipal' || allowsRole(caller.roles, needed)) return caller.name
+  if (caller.kind === 'IamPrincipal' || allowsRole(caller.roles, needed)) return caller
   throw new Problem(403, `This request needs the role ${needed}. ${rolesText(caller.roles)}`)
 }
 

@@ -5,6 +5,7 @@ import type { APIGatewayProxyEventV2 } from 'aws-lambda'
 import * as z from 'zod'
 import type { ExpectedVersions } from '../contract/expected-versions.ts'
 import type { Role } from '../contract/roles.ts'
+import type { Caller } from './caller.ts'
 import { readBody, readJson, readOptionalJson } from './json-body.ts'
 import { Problem } from './problem.ts'
 import { parseIfMatch, parseQuery } from './request.ts'
@@ -53,6 +54,8 @@ export interface RouteRequest<Query, Body> {
   ifMatch: ExpectedVersions | null
   /** IAM principal, or subject of the token. */
   caller: string
+  /** The roles of a person; null: IAM's policies decide about the requests of this principal. */
+  callerRoles: readonly Role[] | null
   /** Whether the client accepts CSV. */
   acceptsCsv: boolean
   target: RequestTarget
@@ -66,7 +69,7 @@ export interface RequestTarget {
 }
 
 export interface Route extends RouteDescription {
-  run(event: APIGatewayProxyEventV2, parameter: string, caller: string): Promise<RouteResponse>
+  run(event: APIGatewayProxyEventV2, parameter: string, caller: Caller): Promise<RouteResponse>
 }
 
 const emptyQuery = z.strictObject({})
@@ -91,7 +94,8 @@ export function route<Query extends z.ZodType = typeof emptyQuery, Body extends 
       const body = (description.body && readBody(description.body, json)) as z.output<Body>
       const acceptsCsv = /\btext\/csv\b/i.test(event.headers.accept ?? '')
       const target = { path: event.rawPath, query: event.rawQueryString ?? '' }
-      return handle({ parameter, query, body, ifMatch, caller, acceptsCsv, target })
+      const callerRoles = caller.kind === 'TokenSubject' ? caller.roles : null
+      return handle({ parameter, query, body, ifMatch, caller: caller.name, callerRoles, acceptsCsv, target })
     },
   }
 }

@@ -1,5 +1,8 @@
 /** Starts the console: reads how people sign in, signs in, and shows the view of the address. */
 import '@cloudscape-design/global-styles/index.css'
+import './console.css'
+import { I18nProvider } from '@cloudscape-design/components/i18n'
+import english from '@cloudscape-design/components/i18n/messages/all.en'
 import { applyMode, Mode } from '@cloudscape-design/global-styles'
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { createRoot } from 'react-dom/client'
@@ -53,12 +56,14 @@ async function start(): Promise<void> {
     }
   })
   root.render(
-    <QueryClientProvider client={queries}>
-      <ApiContext value={api}>
-        <Router base={consolePath}>
-          <Shell config={config} session={session} />
-        </Router>
-      </ApiContext>
-    </QueryClientProvider>,
+    <I18nProvider locale="en" messages={[english]}>
+      <QueryClientProvider client={queries}>
+        <ApiContext value={api}>
+          <Router base={consolePath}>
+            <Shell config={config} session={session} />
+          </Router>
+        </ApiContext>
+      </QueryClientProvider>
+    </I18nProvider>,
   )
 }

@@ -3,17 +3,19 @@ import AppLayout from '@cloudscape-design/components/app-layout'
 import Flashbar from '@cloudscape-design/components/flashbar'
 import SideNavigation from '@cloudscape-design/components/side-navigation'
 import TopNavigation from '@cloudscape-design/components/top-navigation'
-import { lazy, Suspense } from 'react'
+import { Suspense } from 'react'
 import { Route, Switch, useLocation } from 'wouter'
 import { consolePath } from '../../../shared/contract/console.ts'
 import { NotFound } from './components/not-found.tsx'
 import type { ConsoleConfig } from './console-config.ts'
 import type { Session } from './sign-in/sign-in.ts'
+import { views } from './views.tsx'
 
-/** A view is loaded when it is opened. */
-const Overview = lazy(() => import('./screens/overview.tsx'))
+const hrefOf = (path: string): string => `${consolePath}${path === '/' ? '' : path}`
 
-const items = [{ type: 'link' as const, text: 'Overview', href: consolePath }]
+const items = views.flatMap(({ path, title }) =>
+  title === undefined ? [] : [{ type: 'link' as const, text: title, href: hrefOf(path) }],
+)
 
 interface ShellProps {
   config: ConsoleConfig
@@ -49,7 +51,7 @@ export function Shell({ config, session }: ShellProps) {
         navigation={
           <SideNavigation
             header={{ href: consolePath, text: 'Mail gateway' }}
-            activeHref={`${consolePath}${path === '/' ? '' : path}`}
+            activeHref={hrefOf(`/${path.split('/')[1] ?? ''}`)}
             items={items}
             onFollow={(event) => {
               if (event.detail.external) return
@@ -75,9 +77,11 @@ export function Shell({ config, session }: ShellProps) {
         content={
           <Suspense fallback={null}>
             <Switch>
-              <Route path="/">
-                <Overview />
-              </Route>
+              {views.map(({ path: viewPath, component: Component }) => (
+                <Route key={viewPath} path={viewPath}>
+                  <Component />
+                </Route>
+              ))}
               <Route>
                 <NotFound />
               </Route>

@@ -85,6 +85,7 @@ const routes = [
   'POST /queues/drop',
   'POST /messages/{id}/return',
   'GET /certificates/observed',
+  'GET /caller',
   'GET /changes',
   'GET /configuration',
   'GET /dead-letters',
