@@ -1,0 +1,90 @@
+/** The console in Debian's Chromium, against a local runner with the demo's mail. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import { type RunnerProcess, startRunner } from './local/runner.ts'
+import { missing } from './peers/peers.ts'
+
+export const skip = missing('chromium', 'apt-get install chromium')
+
+const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+
+export interface ConsoleTest {
+  readonly runner: RunnerProcess
+  /** Opens a view in a new page. Its faults end the test that calls `assertNoFaults`. */
+  open(view: string, options?: BrowserContextOptions): Promise<ConsolePage>
+  /** Sends a request to the API, as a program would. */
+  api(method: string, path: string, body?: unknown): Promise<{ status: number; body: never }>
+  close(): Promise<void>
+}
+
+export interface ConsolePage {
+  readonly page: Page
+  /** Errors of scripts, violations of the Content-Security-Policy, and failed requests. */
+  readonly faults: string[]
+  assertNoFaults(): void
+  /** Fails with each finding of axe. */
+  assertAccessible(): Promise<void>
+}
+
+/** @param args of the runner @default with the demo */
+export async function startConsole(args: readonly string[] = []): Promise<ConsoleTest> {
+  const runner = await startRunner({ names: {} }, args)
+  if (args.length === 0)
+    while (!runner.output.some((line) => line.startsWith('Press Ctrl-C')))
+      await once(runner.process.stdout as never, 'data')
+  const browser = await chromium.launch({
+    executablePath: '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-gpu', '--disable-quic'],
+  })
+  return {
+    runner,
+    open: (view, options) => openView(browser, `${runner.endpoints.console}${view}`, options),
+    api: async (method, path, body) => {
+      const response = await fetch(`${runner.endpoints.api}${path}`, {
+        method,
+        headers: body === undefined ? {} : { 'content-type': 'application/json' },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      })
+      return { status: response.status, body: (await response.json().catch(() => null)) as never }
+    },
+    close: async () => {
+      await browser.close()
+      await runner.stop()
+    },
+  }
+}
+
+async function openView(
+  browser: Browser,
+  url: string,
+  options: BrowserContextOptions = {},
+): Promise<ConsolePage> {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options })
+  const page = await context.newPage()
+  const faults: string[] = []
+  page.on('console', (message) => {
+    if (message.type() === 'error') faults.push(message.text())
+  })
+  page.on('pageerror', ({ message }) => faults.push(message))
+  await page.goto(url, { waitUntil: 'networkidle' })
+  return {
+    page,
+    faults,
+    assertNoFaults: () => assert.deepEqual(faults, []),
+    assertAccessible: async () => assert.deepEqual(await axeFindings(page), []),
+  }
+}
+
+/** The page's policy permits no foreign script, so this one is evaluated by the browser's debugger. */
+async function axeFindings(page: Page): Promise<string[]> {
+  await page.evaluate(axeSource)
+  const { violations } = await page.evaluate<{
+    violations: { id: string; nodes: { target: string[]; failureSummary: string }[] }[]
+  }>('axe.run(document)')
+  return violations.flatMap(({ id, nodes }) =>
+    nodes.map(({ target, failureSummary }) => `${id}: ${target.join(' ')}: ${failureSummary}`),
+  )
+}
