@@ -77,11 +77,12 @@ const isLonger = (file: string) => longer.includes(file)
 
 export const filesOf = {
   unit: testFiles.filter(
-    (file) => !isUnder(file, ['test/local/', 'test/peers/', 'test/faults/']) && !isLonger(file),
+    (file) => !isUnder(file, ['test/local/', 'test/peers/', 'test/console/', 'test/faults/']) && !isLonger(file),
   ),
   local: under('test/local/').filter((file) => !isLonger(file)),
   longer,
   peers: under('test/peers/'),
+  console: under('test/console/'),
   faults: under('test/faults/'),
 }
 
