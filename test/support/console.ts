@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import axe from 'axe-core'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
-import { type RunnerProcess, startRunner } from './local/runner.ts'
+import { launch, type RunnerProcess, startRunner } from './local/runner.ts'
 import { missing } from './peers/peers.ts'
 
 export const skip = missing('chromium', 'apt-get install chromium')
@@ -27,8 +27,11 @@ export interface ConsolePage {
 }
 
 /** @param args of the runner @default with the demo */
-export async function startConsole(args: readonly string[] = []): Promise<ConsoleTest> {
-  const runner = await startRunner({ names: {} }, args)
+export async function startConsole(
+  args: readonly string[] = [],
+  start: typeof launch = launch,
+): Promise<ConsoleTest> {
+  const runner = await startRunner({ names: {} }, args, start)
   if (args.length === 0)
     while (!runner.output.some((line) => line.startsWith('Press Ctrl-C')))
       await once(runner.process.stdout as never, 'data')
