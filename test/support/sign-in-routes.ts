@@ -41,6 +41,7 @@ export function signInRoutes(issuer: string): Route[] {
       Type: 'AWS::ApiGatewayV2::Route',
       Properties: {
         RouteKey,
+        ApiId: 'sign-in',
         AuthorizationType: 'JWT',
         AuthorizerId: { Ref: 'Jwt' },
         AuthorizationScopes: [scope],
