@@ -29,6 +29,7 @@ const routes: readonly { path: string; methods: HttpMethod[] }[] = [
   { path: '/accepted-domains/{domain}/recipients', methods: [GET, PUT, PATCH] },
   { path: '/changes', methods: [GET] },
   { path: '/configuration', methods: [GET] },
+  { path: '/health', methods: [GET] },
   { path: '/messages', methods: [GET] },
   { path: '/messages/retry', methods: [POST] },
   { path: '/messages/{id}', methods: [GET] },

@@ -33,6 +33,7 @@ export const allowedRoles: Readonly<Record<string, readonly Role[]>> = {
   'PATCH /accepted-domains/{domain}/recipients': administrators,
   'GET /changes': everyRole,
   'GET /configuration': everyRole,
+  'GET /health': everyRole,
   'GET /messages/{id}/events': everyRole,
   'POST /message-searches': everyRole,
   'GET /message-searches/{id}': everyRole,
