@@ -94,6 +94,7 @@ const sharing: readonly (readonly string[])[] = [
   // These tests share a runner.
   [
     'test/local/expiry-watch.test.ts',
+    'test/local/health.test.ts',
     'test/local/public-pages.test.ts',
     'test/local/renewed-certificate.test.ts',
     'test/local/retry.test.ts',

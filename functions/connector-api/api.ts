@@ -24,6 +24,7 @@ import { configurationRoute, type Deployment } from './routes/configuration.ts'
 import { connectorRoutes } from './routes/connectors.ts'
 import { type DeadLetterDependencies, deadLetterRoutes } from './routes/dead-letters.ts'
 import { type ExplainDependencies, explainRoute } from './routes/explain.ts'
+import { type HealthDependencies, healthRoute } from './routes/health.ts'
 import { messageRoutes } from './routes/messages.ts'
 import { type ObservedDependencies, observedCertificateRoutes } from './routes/observed-certificates.ts'
 import { type QueueDependencies, queueRoutes } from './routes/queues.ts'
@@ -48,6 +49,7 @@ export interface Dependencies {
   reports: TlsReportDependencies['reports']
   published: CertificateDependencies['published']
   observed: ObservedDependencies['observed']
+  alarms: HealthDependencies['alarms']
   /** Null when the deployment has no sign-in. */
   roles: RoleMapping | null
   logger: Logger
@@ -70,6 +72,7 @@ export function createConnectorApi({
   reports,
   published,
   observed,
+  alarms,
   roles,
   logger,
   now = Date.now,
@@ -79,6 +82,7 @@ export function createConnectorApi({
     [
       callerRoute(),
       configurationRoute(repository, deployment),
+      healthRoute({ alarms, logger }),
       ...connectorRoutes(repository, deployment, { snapshot: explain.snapshot, logger, now }, waitingMail),
       ...acceptedDomainRoutes(repository),
       ...recipientRoutes(repository),

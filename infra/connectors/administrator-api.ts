@@ -30,6 +30,7 @@ const routes: readonly { path: string; methods: HttpMethod[] }[] = [
   { path: '/caller', methods: [GET] },
   { path: '/changes', methods: [GET] },
   { path: '/configuration', methods: [GET] },
+  { path: '/health', methods: [GET] },
   { path: '/messages', methods: [GET] },
   { path: '/messages/retry', methods: [POST] },
   { path: '/messages/{id}', methods: [GET] },

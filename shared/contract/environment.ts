@@ -480,6 +480,8 @@ export const ApiEnvironment = DecisionEnvironment.extend({
   ...signInVariables,
   MESSAGES_TABLE: z.string().min(1),
   TRANSPORT_TABLE: z.string().min(1),
+  /** In place of the endpoint of CloudWatch. Only the local runner sets it. */
+  AWS_ENDPOINT_URL_CLOUDWATCH: z.url().optional(),
   EVALUATION_QUEUE_URL: z.url(),
   EVENTS_QUEUE_URL: z.url(),
   EVALUATION_DEAD_LETTERS_URL: z.url(),

@@ -29,6 +29,12 @@ const unscoped: readonly { role: RegExp; actions: RegExp; resource: RegExp; reas
     reason: 'Lambda makes the interface, so there is no name to grant before it exists',
   },
   {
+    role: /^ApiFunctionRole/,
+    actions: /^cloudwatch:DescribeAlarms$/,
+    resource: /:cloudwatch:<AWS::Region>:<AWS::AccountId>:alarm:\*$/,
+    reason: 'CloudWatch lists alarms only for a principal that may read all',
+  },
+  {
     role: /^(Delivery|Validation)FunctionRole/,
     actions: /^ses:Send(Raw)?Email$/,
     resource: /:<AWS::AccountId>:identity\/\*$/,

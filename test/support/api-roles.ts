@@ -34,6 +34,7 @@ export const allowedRoles: Readonly<Record<string, readonly Role[]>> = {
   'GET /caller': everyRole,
   'GET /changes': everyRole,
   'GET /configuration': everyRole,
+  'GET /health': everyRole,
   'GET /messages/{id}/events': everyRole,
   'POST /message-searches': everyRole,
   'GET /message-searches/{id}': everyRole,
