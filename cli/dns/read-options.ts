@@ -2,13 +2,13 @@
 import { isIP } from 'node:net'
 import { daySeconds } from '../../shared/contract/durations.ts'
 import { errorMessage } from '../../shared/contract/error-message.ts'
+import { type DnsOptions, sesSender } from '../../shared/domain-records/publication-plan.ts'
+import { dkimKeyName } from '../../shared/domain-records/zone-records.ts'
 import { domainOf } from '../../shared/mail/address.ts'
 import { normaliseDomain } from '../../shared/mail/domain.ts'
 import type { Resolver } from '../../shared/net/dns/answer.ts'
 import { createResolver } from '../../shared/net/resolver.ts'
 import { CommandError, UsageError } from '../command-error.ts'
-import { type DnsOptions, sesSender } from './publication-plan.ts'
-import { dkimKeyName } from './zone-records.ts'
 
 interface RawOptions {
   readonly host: readonly string[]

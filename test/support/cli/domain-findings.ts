@@ -1,10 +1,10 @@
 /** The findings of `mailflow dns` about a zone that is a table, without processes and sockets. */
 import assert from 'node:assert/strict'
-import { gatherDomainFacts } from '../../../cli/dns/facts/domain-facts.ts'
-import { assessDomain } from '../../../cli/dns/findings/assess-domain.ts'
-import type { RecordFinding } from '../../../cli/dns/findings/record-finding.ts'
-import { createPlan, type DnsOptions } from '../../../cli/dns/publication-plan.ts'
 import type { PublishedCertificate } from '../../../shared/contract/certificates.ts'
+import { gatherDomainFacts } from '../../../shared/domain-records/facts/domain-facts.ts'
+import { assessDomain } from '../../../shared/domain-records/findings/assess-domain.ts'
+import type { RecordFinding } from '../../../shared/domain-records/findings/record-finding.ts'
+import { createPlan, type DnsOptions } from '../../../shared/domain-records/publication-plan.ts'
 import { fakeResolver, type Zone } from '../dns.ts'
 
 export interface DomainSetup extends Partial<DnsOptions> {

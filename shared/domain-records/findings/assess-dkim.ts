@@ -1,5 +1,5 @@
 /** Checks the DKIM keys of the given selectors (RFC 6376), or else whether the domain has any key. Pure. */
-import type { DnsAnswer } from '../../../shared/net/dns/answer.ts'
+import type { DnsAnswer } from '../../net/dns/answer.ts'
 import type { DkimFacts } from '../facts/dkim-facts.ts'
 import type { DomainFacts } from '../facts/domain-facts.ts'
 import { type Plan, sesSender } from '../publication-plan.ts'

@@ -1,5 +1,5 @@
 /** A finding about one DNS record, or one set of records. */
-import type { DnsAnswer } from '../../../shared/net/dns/answer.ts'
+import type { DnsAnswer } from '../../net/dns/answer.ts'
 
 /**
  * `ADVICE`: mail works without the record, but it is recommended. `WARN`: the record may stay, but the sentences describe

@@ -1,8 +1,8 @@
 /** Checks the domain's MX records and the addresses of its hosts. Pure. */
 
-import { normaliseDomain } from '../../../shared/mail/domain.ts'
-import { createAddressFilter } from '../../../shared/net/address-filter.ts'
-import type { DnsAnswer } from '../../../shared/net/dns/answer.ts'
+import { normaliseDomain } from '../../mail/domain.ts'
+import { createAddressFilter } from '../../net/address-filter.ts'
+import type { DnsAnswer } from '../../net/dns/answer.ts'
 import type { DomainFacts, HostFacts } from '../facts/domain-facts.ts'
 import type { Plan } from '../publication-plan.ts'
 import { mxValues } from '../zone-records.ts'

@@ -1,7 +1,7 @@
 /** Builds the DNS records of a plan. Pure. */
-import type { PublishedCertificate } from '../../shared/contract/certificates.ts'
-import { formatPolicyRecord } from '../../shared/net/mta-sts/published.ts'
-import { tlsReportRecordName } from '../../shared/tls-reports/report-destinations.ts'
+import type { PublishedCertificate } from '../contract/certificates.ts'
+import { formatPolicyRecord } from '../net/mta-sts/published.ts'
+import { tlsReportRecordName } from '../tls-reports/report-destinations.ts'
 import { type DnsOptions, type Plan, sesSender } from './publication-plan.ts'
 
 /** The domain whose SPF record lists the addresses of Amazon SES. */

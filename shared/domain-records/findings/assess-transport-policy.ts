@@ -1,16 +1,16 @@
 /** Checks the MTA-STS policy and record (RFC 8461), and the TLS-RPT record (RFC 8460). Pure. */
 
-import { daySeconds } from '../../../shared/contract/durations.ts'
-import { normaliseDomain } from '../../../shared/mail/domain.ts'
-import type { PolicyContent } from '../../../shared/net/mta-sts/policy.ts'
-import { formatPolicy, formatPolicyRecord } from '../../../shared/net/mta-sts/published.ts'
-import { parseRecordId } from '../../../shared/net/mta-sts/record.ts'
-import { isListed } from '../../../shared/policy/published-requirement.ts'
+import { daySeconds } from '../../contract/durations.ts'
+import { normaliseDomain } from '../../mail/domain.ts'
+import type { PolicyContent } from '../../net/mta-sts/policy.ts'
+import { formatPolicy, formatPolicyRecord } from '../../net/mta-sts/published.ts'
+import { parseRecordId } from '../../net/mta-sts/record.ts'
+import { isListed } from '../../policy/published-requirement.ts'
 import {
   destinationText,
   parseReportDestinations,
   tlsReportRecordName,
-} from '../../../shared/tls-reports/report-destinations.ts'
+} from '../../tls-reports/report-destinations.ts'
 import type { DomainFacts } from '../facts/domain-facts.ts'
 import { minMaxAgeSeconds, type Plan } from '../publication-plan.ts'
 import {

@@ -1,9 +1,9 @@
 /** Plans the records and the MTA-STS policy of a domain; `zone-records.ts` builds the records. Pure. */
 
-import type { PublishedCertificate } from '../../shared/contract/certificates.ts'
-import { daySeconds } from '../../shared/contract/durations.ts'
-import type { PolicyContent } from '../../shared/net/mta-sts/policy.ts'
-import { formatPolicy } from '../../shared/net/mta-sts/published.ts'
+import type { PublishedCertificate } from '../contract/certificates.ts'
+import { daySeconds } from '../contract/durations.ts'
+import type { PolicyContent } from '../net/mta-sts/policy.ts'
+import { formatPolicy } from '../net/mta-sts/published.ts'
 
 /** The value of `egress` for Amazon SES. */
 export const sesSender = 'ses'

@@ -1,8 +1,8 @@
 /** Gathers the records and the policy that DNS and the policy host publish for a domain. */
-import type { DnsAnswer, MxRecord, Resolver } from '../../../shared/net/dns/answer.ts'
-import { type FetchResult, fetchLimits, fetchPolicy } from '../../../shared/net/mta-sts/fetch.ts'
-import type { TlsaRecord } from '../../../shared/tls/requirement.ts'
-import { tlsReportRecordName } from '../../../shared/tls-reports/report-destinations.ts'
+import type { DnsAnswer, MxRecord, Resolver } from '../../net/dns/answer.ts'
+import { type FetchResult, fetchLimits, fetchPolicy } from '../../net/mta-sts/fetch.ts'
+import type { TlsaRecord } from '../../tls/requirement.ts'
+import { tlsReportRecordName } from '../../tls-reports/report-destinations.ts'
 import type { DnsOptions } from '../publication-plan.ts'
 import { mtaStsRecordName, policyHostOf, tlsaName } from '../zone-records.ts'
 import { type CaaFacts, searchCaa } from './caa-search.ts'

@@ -1,8 +1,8 @@
 /** Checks for DANE (RFC 7672) that TLSA records match the served certificates. Pure. */
-import type { PublishedCertificate } from '../../../shared/contract/certificates.ts'
-import { hasMatchingRecord } from '../../../shared/tls/has-matching-record.ts'
-import { certificateHasName } from '../../../shared/tls/names.ts'
-import type { TlsaRecord } from '../../../shared/tls/requirement.ts'
+import type { PublishedCertificate } from '../../contract/certificates.ts'
+import { hasMatchingRecord } from '../../tls/has-matching-record.ts'
+import { certificateHasName } from '../../tls/names.ts'
+import type { TlsaRecord } from '../../tls/requirement.ts'
 import type { HostFacts } from '../facts/domain-facts.ts'
 import type { Plan } from '../publication-plan.ts'
 import { servedOrNext, tlsaName, tlsaValues } from '../zone-records.ts'
