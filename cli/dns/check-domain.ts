@@ -13,8 +13,18 @@ import { assessDomain } from '../../shared/domain-records/findings/assess-domain
 import type { RecordFinding } from '../../shared/domain-records/findings/record-finding.ts'
 import { createPlan, type DnsOptions, type Plan } from '../../shared/domain-records/publication-plan.ts'
 import type { Resolver } from '../../shared/net/dns/answer.ts'
+import { fetchLimits } from '../../shared/net/mta-sts/fetch.ts'
 import type { ApiClient } from '../api/api-client.ts'
 import { gatherGatewayFacts } from './gateway-facts.ts'
+
+/**
+ * How the policy is fetched. Every address is allowed: the administrator's own host names may resolve to private
+ * addresses, or to a gateway on this machine.
+ */
+export const policyAccess = {
+  privateNetworks: ['0.0.0.0/0', '::/0'],
+  limits: { ...fetchLimits, totalMs: 20_000, idleTimeoutMs: 10_000 },
+}
 
 /** @throws CommandError when the gateway does not respond, or neither gateway nor options name a host */
 export async function checkDomain(
@@ -23,7 +33,7 @@ export async function checkDomain(
 ): Promise<{ plan: Plan; findings: RecordFinding[] }> {
   const gateway = await gatherGatewayFacts(api, options)
   const resolvedOptions = { ...options, hosts: gateway.hosts }
-  const facts = await gatherDomainFacts(resolvedOptions, resolver)
+  const facts = await gatherDomainFacts(resolvedOptions, { ...policyAccess, resolver })
   const served = facts.policy.kind === 'Policy' ? facts.policy.policy : null
   const plan = createPlan(resolvedOptions, gateway.certificates, served)
   return { plan, findings: assessDomain(plan, facts, gateway.accepted, now) }

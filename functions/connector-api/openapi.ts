@@ -3,6 +3,7 @@ import * as z from 'zod'
 import { AcceptedDomain, InboundConnector, OutboundConnector } from '../../shared/connectors/schema.ts'
 import { OutboundValidation } from '../../shared/connectors/validation.ts'
 import { PublishedCertificates } from '../../shared/contract/certificates.ts'
+import { DomainDns } from '../../shared/domain-records/domain-dns.ts'
 import { DryRun, StartedDryRun } from '../../shared/event-queries/dry-run-schemas.ts'
 import { StartedErasure } from '../../shared/event-queries/erasure.ts'
 import { MessageEvents } from '../../shared/event-queries/message-events.ts'
@@ -54,6 +55,7 @@ const outputs = {
   SavedOutboundConnector,
   AcceptedDomain,
   AcceptedDomainList,
+  DomainDns,
   ChangeEntry,
   ChangeList,
   TraceEntry,

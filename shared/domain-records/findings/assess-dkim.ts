@@ -13,7 +13,7 @@ export function assessDkim(plan: Plan, { dkim }: DomainFacts): RecordFinding[] {
 }
 
 function assessKey(plan: Plan, selector: string, answer: DnsAnswer<string>): RecordFinding {
-  const about = { record: 'DKIM', name: dkimKeyName(selector, plan.domain) }
+  const about = { record: 'DKIM' as const, name: dkimKeyName(selector, plan.domain) }
   if (answer.kind === 'Failed') return failedQueryFinding(about, answer)
   const records = recordsOf(answer)
   const finding = (result: Result, ...says: string[]): RecordFinding => ({
@@ -52,7 +52,7 @@ function assessExistence(
   plan: Plan,
   { domainKeys, missingName }: Extract<DkimFacts, { kind: 'Existence' }>,
 ): RecordFinding {
-  const about = { record: 'DKIM', name: domainKeysName(plan.domain) }
+  const about = { record: 'DKIM' as const, name: domainKeysName(plan.domain) }
   if (domainKeys.kind === 'Failed') return failedQueryFinding(about, domainKeys)
   const finding = (result: Result, ...says: string[]): RecordFinding => ({
     ...about,
@@ -70,12 +70,12 @@ function assessExistence(
   if (domainKeys.kind === 'NoData' && missingName.kind === 'NoSuchName')
     return finding(
       'OK',
-      'The domain has DKIM keys. DNS cannot list them: check each with --dkim-selector NAME.',
+      `The domain has DKIM keys. DNS cannot list them: check each ${plan.instructions.checkSelector}.`,
     )
   return {
     ...finding(
       'UNKNOWN',
-      'The name server does not show whether a selector exists. Check each key with --dkim-selector NAME.',
+      `The name server does not show whether a selector exists. Check each key ${plan.instructions.checkSelector}.`,
     ),
     optional: true,
   }

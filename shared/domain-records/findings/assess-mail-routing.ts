@@ -9,7 +9,7 @@ import { mxValues } from '../zone-records.ts'
 import { failedQueryFinding, type RecordFinding, recordsOf } from './record-finding.ts'
 
 export function assessMx(plan: Plan, { mx }: DomainFacts): RecordFinding {
-  const about = { record: 'MX', name: plan.domain }
+  const about = { record: 'MX' as const, name: plan.domain }
   if (mx.kind === 'Failed') return failedQueryFinding(about, mx)
   const published = recordsOf(mx)
     .toSorted((a, b) => a.preference - b.preference)
@@ -53,7 +53,7 @@ const aliasText = (queriedName: string, ownerName: string): string[] =>
   queriedName === ownerName ? [] : [`${queriedName} is an alias (CNAME); the records belong to ${ownerName}.`]
 
 export function assessAddresses({ host, a, aaaa }: HostFacts): RecordFinding {
-  const about = { record: 'Address', name: host }
+  const about = { record: 'Address' as const, name: host }
   const published = [...recordsOf(a), ...recordsOf(aaaa)]
   const failed = [a, aaaa].find((answer) => answer.kind === 'Failed')
   if (failed && published.length === 0) return failedQueryFinding(about, failed)
