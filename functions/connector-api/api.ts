@@ -5,6 +5,7 @@ import { validateOutboundConnector } from '../../shared/connectors/validation.ts
 import type { ConnectorRepository } from '../../shared/connectors-table/repository.ts'
 import type { EvaluationJob } from '../../shared/contract/jobs.ts'
 import type { RoleMapping } from '../../shared/contract/roles.ts'
+import { readDomainDns } from '../../shared/domain-records/domain-dns.ts'
 import { readDryRun, startDryRun } from '../../shared/event-queries/dry-run-schemas.ts'
 import { eraseAddress, readErasure } from '../../shared/event-queries/erasure.ts'
 import { readMessageEvents } from '../../shared/event-queries/message-events.ts'
@@ -114,6 +115,7 @@ export function createConnectorApi({
 /** Routes of validate-connector, a separate function in the same network as deliver-message, and of event-api. */
 const routesOfOtherFunctions = ({ defaultRoute }: Deployment): RouteDescription[] => [
   validateOutboundConnector,
+  readDomainDns,
   readMessageEvents,
   startMessageSearch,
   readMessageSearch,

@@ -4,6 +4,7 @@ import { AcceptedDomain, InboundConnector, OutboundConnector } from '../../share
 import { OutboundValidation } from '../../shared/connectors/validation.ts'
 import { PublishedCertificates } from '../../shared/contract/certificates.ts'
 import { Health } from '../../shared/contract/health.ts'
+import { DomainDns } from '../../shared/domain-records/domain-dns.ts'
 import { DryRun, StartedDryRun } from '../../shared/event-queries/dry-run-schemas.ts'
 import { StartedErasure } from '../../shared/event-queries/erasure.ts'
 import { MessageEvents } from '../../shared/event-queries/message-events.ts'
@@ -58,6 +59,7 @@ const outputs = {
   SavedOutboundConnector,
   AcceptedDomain,
   AcceptedDomainList,
+  DomainDns,
   ChangeEntry,
   ChangeList,
   TraceEntry,

@@ -205,7 +205,7 @@ test('check-recipient may read connectors and cached policies, but no list of re
   )
 })
 
-test('validation may read only outbound connectors, accepted domains and cached policies, and write only its results', () => {
+test('validation may read only outbound connectors, accepted domains, published certificates and cached policies, and write only its results', () => {
   const statements = resourcesOfType('AWS::IAM::Policy')
     .filter(({ Properties }) => Properties.Roles[0].Ref.startsWith('ValidationFunctionRole'))
     .flatMap(({ Properties }) => Properties.PolicyDocument.Statement)
@@ -222,6 +222,7 @@ test('validation may read only outbound connectors, accepted domains and cached 
         { 'dynamodb:LeadingKeys': ['outbound-connector', 'accepted-domain'] },
         undefined,
       ],
+      ['dynamodb:GetItem', { 'dynamodb:LeadingKeys': ['certificates'] }, undefined],
       [
         'dynamodb:UpdateItem',
         {

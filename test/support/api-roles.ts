@@ -31,6 +31,7 @@ export const allowedRoles: Readonly<Record<string, readonly Role[]>> = {
   'GET /accepted-domains/{domain}/recipients': everyRole,
   'PUT /accepted-domains/{domain}/recipients': administrators,
   'PATCH /accepted-domains/{domain}/recipients': administrators,
+  'GET /accepted-domains/{domain}/dns': everyRole,
   'GET /caller': everyRole,
   'GET /changes': everyRole,
   'GET /configuration': everyRole,

@@ -71,12 +71,12 @@ function assessGroup(
   needed: readonly HostAuthority[],
 ): RecordFinding {
   if (facts.kind === 'Failed') {
-    const failed = failedQueryFinding({ record: 'CAA', name: joinNames(hosts) }, facts)
+    const failed = failedQueryFinding({ record: 'CAA' as const, name: joinNames(hosts) }, facts)
     return { ...failed, says: [...failed.says, 'A CA that gets no answer to this query does not issue.'] }
   }
   if (facts.kind === 'NoRecords') return missingFinding(zoneOf(domain, facts.host), hosts, needed)
   const published = facts.records.map(caaText)
-  const about = { record: 'CAA', name: facts.owner, published }
+  const about = { record: 'CAA' as const, name: facts.owner, published }
   const { permitted, unknownCritical } = readCaaPolicy(facts.records)
   if (unknownCritical !== null)
     return {

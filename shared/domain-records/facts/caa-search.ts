@@ -1,5 +1,5 @@
 /** Finds the CAA records that apply to a name, as a CA does before it issues a certificate (RFC 8659 §3). */
-import type { CaaRecord, DnsAnswer, Resolver } from '../../../shared/net/dns/answer.ts'
+import type { CaaRecord, DnsAnswer, Resolver } from '../../net/dns/answer.ts'
 
 type FailedAnswer = Extract<DnsAnswer<CaaRecord>, { kind: 'Failed' }>
 

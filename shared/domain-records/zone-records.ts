@@ -1,7 +1,8 @@
 /** Builds the DNS records of a plan. Pure. */
-import type { PublishedCertificate } from '../../shared/contract/certificates.ts'
-import { formatPolicyRecord } from '../../shared/net/mta-sts/published.ts'
-import { tlsReportRecordName } from '../../shared/tls-reports/report-destinations.ts'
+import type { PublishedCertificate } from '../contract/certificates.ts'
+import { normaliseDomain } from '../mail/domain.ts'
+import { formatPolicyRecord } from '../net/mta-sts/published.ts'
+import { tlsReportRecordName } from '../tls-reports/report-destinations.ts'
 import { type DnsOptions, type Plan, sesSender } from './publication-plan.ts'
 
 /** The domain whose SPF record lists the addresses of Amazon SES. */
@@ -19,6 +20,14 @@ export const mtaStsRecordName = (domain: string): string => `_mta-sts.${domain}`
 export const dmarcName = (domain: string): string => `_dmarc.${domain}`
 export const dkimKeyName = (selector: string, domain: string): string =>
   `${selector}.${domainKeysName(domain)}`
+/**
+ * Returns the selector in comparable form; null unless it can be part of a name. The whole name is normalised, because a
+ * selector may be a number, which alone would be an IPv4 address.
+ */
+export function normaliseSelector(text: string, domain: string): string | null {
+  const suffix = dkimKeyName('', domain)
+  return normaliseDomain(`${text}${suffix}`)?.slice(0, -suffix.length) ?? null
+}
 export const domainKeysName = (domain: string): string => `_domainkey.${domain}`
 export const policyHostOf = (domain: string): string => `mta-sts.${domain}`
 export const policyUrl = (domain: string): string => `https://${policyHostOf(domain)}/.well-known/mta-sts.txt`

@@ -1,5 +1,5 @@
 /** Queries the DKIM keys of selectors, or, without selectors, whether any key exists. */
-import type { DnsAnswer, Resolver } from '../../../shared/net/dns/answer.ts'
+import type { DnsAnswer, Resolver } from '../../net/dns/answer.ts'
 import { dkimKeyName, domainKeysName } from '../zone-records.ts'
 
 export type DkimFacts =

@@ -1,7 +1,7 @@
 /** Public certificate authorities by the names that they recognise in CAA records. Pure. */
 import { X509Certificate } from 'node:crypto'
-import type { PublishedCertificate } from '../../../shared/contract/certificates.ts'
-import { certificatesIn } from '../../../shared/tls/pem.ts'
+import type { PublishedCertificate } from '../../contract/certificates.ts'
+import { certificatesIn } from '../../tls/pem.ts'
 
 export interface CertificateAuthority {
   /** The organisation in the issuer's name. */

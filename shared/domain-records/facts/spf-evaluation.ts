@@ -1,7 +1,7 @@
 /** Evaluates a domain's SPF record for the plan's senders as a receiver does (RFC 7208). */
 
-import { errorMessage } from '../../../shared/contract/error-message.ts'
-import type { DnsAnswer, RecordData, RecordType, Resolver } from '../../../shared/net/dns/answer.ts'
+import { errorMessage } from '../../contract/error-message.ts'
+import type { DnsAnswer, RecordData, RecordType, Resolver } from '../../net/dns/answer.ts'
 import { sesSender } from '../publication-plan.ts'
 import { sesSpfName } from '../zone-records.ts'
 

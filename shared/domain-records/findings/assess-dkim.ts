@@ -1,5 +1,5 @@
 /** Checks the DKIM keys of the given selectors (RFC 6376), or else whether the domain has any key. Pure. */
-import type { DnsAnswer } from '../../../shared/net/dns/answer.ts'
+import type { DnsAnswer } from '../../net/dns/answer.ts'
 import type { DkimFacts } from '../facts/dkim-facts.ts'
 import type { DomainFacts } from '../facts/domain-facts.ts'
 import { type Plan, sesSender } from '../publication-plan.ts'
@@ -13,7 +13,7 @@ export function assessDkim(plan: Plan, { dkim }: DomainFacts): RecordFinding[] {
 }
 
 function assessKey(plan: Plan, selector: string, answer: DnsAnswer<string>): RecordFinding {
-  const about = { record: 'DKIM', name: dkimKeyName(selector, plan.domain) }
+  const about = { record: 'DKIM' as const, name: dkimKeyName(selector, plan.domain) }
   if (answer.kind === 'Failed') return failedQueryFinding(about, answer)
   const records = recordsOf(answer)
   const finding = (result: Result, ...says: string[]): RecordFinding => ({
@@ -52,7 +52,7 @@ function assessExistence(
   plan: Plan,
   { domainKeys, missingName }: Extract<DkimFacts, { kind: 'Existence' }>,
 ): RecordFinding {
-  const about = { record: 'DKIM', name: domainKeysName(plan.domain) }
+  const about = { record: 'DKIM' as const, name: domainKeysName(plan.domain) }
   if (domainKeys.kind === 'Failed') return failedQueryFinding(about, domainKeys)
   const finding = (result: Result, ...says: string[]): RecordFinding => ({
     ...about,
@@ -70,12 +70,12 @@ function assessExistence(
   if (domainKeys.kind === 'NoData' && missingName.kind === 'NoSuchName')
     return finding(
       'OK',
-      'The domain has DKIM keys. DNS cannot list them: check each with --dkim-selector NAME.',
+      `The domain has DKIM keys. DNS cannot list them: check each ${plan.instructions.checkSelector}.`,
     )
   return {
     ...finding(
       'UNKNOWN',
-      'The name server does not show whether a selector exists. Check each key with --dkim-selector NAME.',
+      `The name server does not show whether a selector exists. Check each key ${plan.instructions.checkSelector}.`,
     ),
     optional: true,
   }

@@ -1,10 +1,10 @@
 /** Requests the gateway's host name and certificates from its API, and whether the gateway accepts the domain. */
 import * as z from 'zod'
-import { PublishedCertificate } from '../../../shared/contract/certificates.ts'
-import { type ApiClient, encodeUrlPart } from '../../api/api-client.ts'
-import { ApiError } from '../../api/api-error.ts'
-import { CommandError } from '../../command-error.ts'
-import type { DnsOptions } from '../publication-plan.ts'
+import { PublishedCertificate } from '../../shared/contract/certificates.ts'
+import type { DnsOptions } from '../../shared/domain-records/publication-plan.ts'
+import { type ApiClient, encodeUrlPart } from '../api/api-client.ts'
+import { ApiError } from '../api/api-error.ts'
+import { CommandError } from '../command-error.ts'
 
 export interface GatewayFacts {
   /** Hosts of the MX records; the gateway's name when the options name no host. */

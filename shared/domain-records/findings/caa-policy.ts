@@ -1,7 +1,7 @@
 /** Reads which CAs a set of CAA records permits to issue certificates for a host (RFC 8659 §4). Pure. */
 
-import { normaliseDomain } from '../../../shared/mail/domain.ts'
-import type { CaaRecord } from '../../../shared/net/dns/answer.ts'
+import { normaliseDomain } from '../../mail/domain.ts'
+import type { CaaRecord } from '../../net/dns/answer.ts'
 
 export interface CaaPolicy {
   /** The CAA names of the CAs that may issue; null when any CA may. */

@@ -1,5 +1,5 @@
 /** Queries DMARC records from a domain up to its top-level domain, as receivers do (RFC 9989 §4.10). */
-import type { DnsAnswer, Resolver } from '../../../shared/net/dns/answer.ts'
+import type { DnsAnswer, Resolver } from '../../net/dns/answer.ts'
 import { dmarcName } from '../zone-records.ts'
 
 export interface DmarcAnswer {

@@ -1,8 +1,9 @@
 /** Gathers the records and the policy that DNS and the policy host publish for a domain. */
-import type { DnsAnswer, MxRecord, Resolver } from '../../../shared/net/dns/answer.ts'
-import { type FetchResult, fetchLimits, fetchPolicy } from '../../../shared/net/mta-sts/fetch.ts'
-import type { TlsaRecord } from '../../../shared/tls/requirement.ts'
-import { tlsReportRecordName } from '../../../shared/tls-reports/report-destinations.ts'
+import type { DnsAnswer, MxRecord, Resolver } from '../../net/dns/answer.ts'
+import { type FetchResult, fetchPolicy } from '../../net/mta-sts/fetch.ts'
+import type { UntrustedRequestOptions } from '../../net/untrusted-request.ts'
+import type { TlsaRecord } from '../../tls/requirement.ts'
+import { tlsReportRecordName } from '../../tls-reports/report-destinations.ts'
 import type { DnsOptions } from '../publication-plan.ts'
 import { mtaStsRecordName, policyHostOf, tlsaName } from '../zone-records.ts'
 import { type CaaFacts, searchCaa } from './caa-search.ts'
@@ -42,35 +43,30 @@ export interface DomainFacts {
 /** This zone has been signed since 2010, and its answer is short. */
 const signedZone = 'arpa'
 
-/**
- * Allows every address: the administrator's own host names may resolve to private addresses, or to a gateway on this
- * machine.
- */
-const allNetworks = ['0.0.0.0/0', '::/0']
-const limits = { ...fetchLimits, totalMs: 20_000, idleTimeoutMs: 10_000 }
-
-/** Never throws. */
+/** Never throws. @param network the resolver of all queries, and how the policy is fetched */
 export async function gatherDomainFacts(
   { domain, hosts, egress, dkimSelectors }: DnsOptions,
-  resolver: Resolver,
+  network: UntrustedRequestOptions,
 ): Promise<DomainFacts> {
+  const resolver = network.signal ? resolverUntil(network.signal, network.resolver) : network.resolver
   const policyHost = policyHostOf(domain)
-  const [mx, txt, mtaStsRecord, tlsRpt, policy, a, aaaa, signed, caa, dmarc, dkim, ...hostFacts] =
+  const txtAnswer = resolver.query(domain, 'TXT')
+  const [mx, txt, mtaStsRecord, tlsRpt, policy, a, aaaa, signed, caa, dmarc, dkim, spfResults, ...hostFacts] =
     await Promise.all([
       resolver.query(domain, 'MX'),
-      resolver.query(domain, 'TXT'),
+      txtAnswer,
       resolver.query(mtaStsRecordName(domain), 'TXT'),
       resolver.query(tlsReportRecordName(domain), 'TXT'),
-      fetchPolicy(domain, { resolver, privateNetworks: allNetworks, limits }),
+      fetchPolicy(domain, { ...network, resolver }),
       resolver.query(policyHost, 'A'),
       resolver.query(policyHost, 'AAAA'),
       resolver.query(signedZone, 'TXT'),
       searchCaa([...hosts, policyHost], resolver),
       walkDmarcTree(domain, resolver),
       queryDkim(domain, dkimSelectors, resolver),
+      txtAnswer.then((txt) => (hasOneSpf(txt) ? evaluateSpf(domain, egress, resolver) : [])),
       ...hosts.map((host) => hostFactsOf(host, resolver)),
     ])
-  const hasOneSpf = txt.kind === 'Found' && txt.records.filter(isSpf).length === 1
   return {
     mx,
     txt,
@@ -82,10 +78,19 @@ export async function gatherDomainFacts(
     caa,
     dmarc,
     dkim,
-    spfResults: hasOneSpf ? await evaluateSpf(domain, egress, resolver) : [],
+    spfResults,
     isResolverValidating: (signed.kind !== 'Failed' && signed.secure) || (mx.kind !== 'Failed' && mx.secure),
   }
 }
+
+/** Ends each query with the signal, too. */
+const resolverUntil = (signal: AbortSignal, resolver: Resolver): Resolver => ({
+  query: (name, type, own) =>
+    resolver.query(name, type, own === undefined ? signal : AbortSignal.any([own, signal])),
+})
+
+const hasOneSpf = (txt: DnsAnswer<string>): boolean =>
+  txt.kind === 'Found' && txt.records.filter(isSpf).length === 1
 
 async function hostFactsOf(host: string, resolver: Resolver): Promise<HostFacts> {
   const [a, aaaa, tlsa] = await Promise.all([

@@ -7,7 +7,7 @@ import { quotedText, spfTerms, spfValue } from '../zone-records.ts'
 import { failedQueryFinding, type RecordFinding, recordsOf } from './record-finding.ts'
 
 export function assessSpf(plan: Plan, { txt, spfResults }: DomainFacts): RecordFinding {
-  const about = { record: 'SPF', name: plan.domain }
+  const about = { record: 'SPF' as const, name: plan.domain }
   if (txt.kind === 'Failed') return failedQueryFinding(about, txt)
   const records = recordsOf(txt).filter(isSpf)
   const [record, ...others] = records

@@ -7,7 +7,7 @@ import { type DmarcPolicy, type DmarcRecord, isDmarc, readDmarcRecord } from './
 import { failedQueryFinding, type RecordFinding, type Result, recordsOf } from './record-finding.ts'
 
 export function assessDmarc({ domain }: Plan, { dmarc, mx }: DomainFacts): RecordFinding {
-  const about = { record: 'DMARC', name: dmarcName(domain) }
+  const about = { record: 'DMARC' as const, name: dmarcName(domain) }
   const [{ answer }] = dmarc
   if (answer.kind === 'Failed') return failedQueryFinding(about, answer)
   const texts = recordsOf(answer)

@@ -1,12 +1,22 @@
 /** Plans the records and the MTA-STS policy of a domain; `zone-records.ts` builds the records. Pure. */
 
-import type { PublishedCertificate } from '../../shared/contract/certificates.ts'
-import { daySeconds } from '../../shared/contract/durations.ts'
-import type { PolicyContent } from '../../shared/net/mta-sts/policy.ts'
-import { formatPolicy } from '../../shared/net/mta-sts/published.ts'
+import type { PublishedCertificate } from '../contract/certificates.ts'
+import { daySeconds } from '../contract/durations.ts'
+import type { PolicyContent } from '../net/mta-sts/policy.ts'
+import { formatPolicy } from '../net/mta-sts/published.ts'
 
 /** The value of `egress` for Amazon SES. */
 export const sesSender = 'ses'
+
+/** How the reader of the findings does what they advise; each text continues a sentence, and has no full stop. */
+export interface Instructions {
+  /** After "When the reports show no failures, ". */
+  enforcePolicy: string
+  /** After "Use ". */
+  dnssecResolver: string
+  /** After "check each". */
+  checkSelector: string
+}
 
 /**
  * The parsed options. Null: the option is not given, so the published value applies, or the default if there is none.
@@ -23,6 +33,7 @@ export interface DnsOptions {
   egress: readonly string[]
   /** Names before `._domainkey`. */
   dkimSelectors: readonly string[]
+  instructions: Instructions
 }
 
 export interface Plan extends DnsOptions {

@@ -1,15 +1,35 @@
 /** A finding about one DNS record, or one set of records. */
-import type { DnsAnswer } from '../../../shared/net/dns/answer.ts'
+import * as z from 'zod'
+import type { DnsAnswer } from '../../net/dns/answer.ts'
 
 /**
  * `ADVICE`: mail works without the record, but it is recommended. `WARN`: the record may stay, but the sentences describe
  * a risk. `UNKNOWN`: the check was not possible.
  */
-export type Result = 'OK' | 'ADVICE' | 'WARN' | 'MISSING' | 'DIFFERENT' | 'UNKNOWN'
+export const Result = z.enum(['OK', 'ADVICE', 'WARN', 'MISSING', 'DIFFERENT', 'UNKNOWN'])
+export type Result = z.output<typeof Result>
+
+/** What a finding is about. */
+export const RecordKind = z.enum([
+  'Accepted domain',
+  'MX',
+  'Address',
+  'IPv6',
+  'Certificate',
+  'CAA',
+  'SPF',
+  'DKIM',
+  'DMARC',
+  'MTA-STS policy',
+  'MTA-STS',
+  'TLS-RPT',
+  'DNSSEC',
+  'TLSA',
+])
+export type RecordKind = z.output<typeof RecordKind>
 
 export interface RecordFinding {
-  /** The kind of record: `MX`, `SPF`. */
-  record: string
+  record: RecordKind
   /** The record's name in DNS, or the policy's URL. */
   name: string
   result: Result

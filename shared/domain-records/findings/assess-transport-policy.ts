@@ -1,16 +1,16 @@
 /** Checks the MTA-STS policy and record (RFC 8461), and the TLS-RPT record (RFC 8460). Pure. */
 
-import { daySeconds } from '../../../shared/contract/durations.ts'
-import { normaliseDomain } from '../../../shared/mail/domain.ts'
-import type { PolicyContent } from '../../../shared/net/mta-sts/policy.ts'
-import { formatPolicy, formatPolicyRecord } from '../../../shared/net/mta-sts/published.ts'
-import { parseRecordId } from '../../../shared/net/mta-sts/record.ts'
-import { isListed } from '../../../shared/policy/published-requirement.ts'
+import { daySeconds } from '../../contract/durations.ts'
+import { normaliseDomain } from '../../mail/domain.ts'
+import type { PolicyContent } from '../../net/mta-sts/policy.ts'
+import { formatPolicy, formatPolicyRecord } from '../../net/mta-sts/published.ts'
+import { parseRecordId } from '../../net/mta-sts/record.ts'
+import { isListed } from '../../policy/published-requirement.ts'
 import {
   destinationText,
   parseReportDestinations,
   tlsReportRecordName,
-} from '../../../shared/tls-reports/report-destinations.ts'
+} from '../../tls-reports/report-destinations.ts'
 import type { DomainFacts } from '../facts/domain-facts.ts'
 import { minMaxAgeSeconds, type Plan } from '../publication-plan.ts'
 import {
@@ -26,7 +26,7 @@ import { failedQueryFinding, type RecordFinding, type Result, recordsOf } from '
 
 export function assessPolicy(plan: Plan, facts: DomainFacts): RecordFinding {
   const { policy, mx } = facts
-  const about = { record: 'MTA-STS policy', name: policyUrl(plan.domain) }
+  const about = { record: 'MTA-STS policy' as const, name: policyUrl(plan.domain) }
   const expected = linesOf(plan.policy.text)
   if (policy.kind === 'Failed') {
     const dnsFailure = dnsFailureOf(facts)
@@ -55,7 +55,7 @@ export function assessPolicy(plan: Plan, facts: DomainFacts): RecordFinding {
     result,
     published: linesOf(textOf(served)),
     wanted: result === 'DIFFERENT' ? expected : [],
-    says: [...differences, ...warnings, ...(result === 'OK' ? modeNotes(served) : [])],
+    says: [...differences, ...warnings, ...(result === 'OK' ? modeNotes(plan, served) : [])],
   }
 }
 
@@ -116,10 +116,10 @@ function uncoveredMxWarnings(served: PolicyContent, mx: DomainFacts['mx']): stri
     : [`The MX records name ${joinNames(uncovered)}, which the policy does not list.`]
 }
 
-const modeNotes = ({ mode }: PolicyContent): string[] =>
+const modeNotes = ({ instructions }: Plan, { mode }: PolicyContent): string[] =>
   mode === 'testing'
     ? [
-        'In mode testing, senders report failures and still deliver. When the reports show no failures, publish --mode enforce.',
+        `In mode testing, senders report failures and still deliver. When the reports show no failures, ${instructions.enforcePolicy}.`,
       ]
     : []
 
@@ -127,7 +127,7 @@ const modeNotes = ({ mode }: PolicyContent): string[] =>
 export function assessMtaStsRecord(plan: Plan, facts: DomainFacts): RecordFinding {
   const { mtaStsRecord, policy } = facts
   const name = mtaStsRecordName(plan.domain)
-  const about = { record: 'MTA-STS', name }
+  const about = { record: 'MTA-STS' as const, name }
   if (mtaStsRecord.kind === 'Failed') return failedQueryFinding(about, mtaStsRecord)
   const records = recordsOf(mtaStsRecord).filter((record) => /^v=STSv1/i.test(record))
   const published = records.map(quotedText)
@@ -180,7 +180,7 @@ const idOf = ({ mode, mx, maxAge }: PolicyContent): string =>
   formatPolicy({ mxHosts: mx, mode, maxAgeSeconds: maxAge }).id
 
 export function assessTlsRpt(plan: Plan, { tlsRpt }: DomainFacts): RecordFinding {
-  const about = { record: 'TLS-RPT', name: tlsReportRecordName(plan.domain) }
+  const about = { record: 'TLS-RPT' as const, name: tlsReportRecordName(plan.domain) }
   if (tlsRpt.kind === 'Failed') return failedQueryFinding(about, tlsRpt)
   const records = recordsOf(tlsRpt).filter((record) => /^v=TLSRPTv1/i.test(record))
   const published = records.map(quotedText)

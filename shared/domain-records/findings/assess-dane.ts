@@ -1,8 +1,8 @@
 /** Checks for DANE (RFC 7672) that TLSA records match the served certificates. Pure. */
-import type { PublishedCertificate } from '../../../shared/contract/certificates.ts'
-import { hasMatchingRecord } from '../../../shared/tls/has-matching-record.ts'
-import { certificateHasName } from '../../../shared/tls/names.ts'
-import type { TlsaRecord } from '../../../shared/tls/requirement.ts'
+import type { PublishedCertificate } from '../../contract/certificates.ts'
+import { hasMatchingRecord } from '../../tls/has-matching-record.ts'
+import { certificateHasName } from '../../tls/names.ts'
+import type { TlsaRecord } from '../../tls/requirement.ts'
 import type { HostFacts } from '../facts/domain-facts.ts'
 import type { Plan } from '../publication-plan.ts'
 import { servedOrNext, tlsaName, tlsaValues } from '../zone-records.ts'
@@ -13,7 +13,7 @@ import { failedQueryFinding, type RecordFinding, type Result, recordsOf } from '
 /** @param now the time at which certificates must be valid */
 export function assessTlsa(plan: Plan, facts: HostFacts, now: Date): RecordFinding {
   const { host, tlsa } = facts
-  const about = { record: 'TLSA', name: tlsaName(host) }
+  const about = { record: 'TLSA' as const, name: tlsaName(host) }
   if (tlsa.kind === 'Failed') return failedQueryFinding(about, tlsa)
   const records = recordsOf(tlsa)
   const published = records.map(textOf)
@@ -98,7 +98,7 @@ function faultOf({ state, keyType, certificateName, servedFrom }: PublishedCerti
 
 /** MTA-STS and a partner's DomainValidation require the host's name; DANE with 3 1 1 does not. */
 export function assessNames({ certificates }: Plan, host: string): RecordFinding {
-  const about = { record: 'Certificate', name: host }
+  const about = { record: 'Certificate' as const, name: host }
   const finding = (result: Result, ...says: string[]) => ({
     ...about,
     result,

@@ -6,7 +6,7 @@ import type { RecordFinding, Result } from './record-finding.ts'
 
 type ZoneState = 'Signed' | 'Unsigned' | 'Bogus' | 'NoAddress' | 'Failed'
 
-export function assessDnssec({ domain }: Plan, facts: DomainFacts): RecordFinding {
+export function assessDnssec({ domain, instructions }: Plan, facts: DomainFacts): RecordFinding {
   const finding = (result: Result, ...says: string[]): RecordFinding => ({
     record: 'DNSSEC',
     name: domain,
@@ -30,7 +30,7 @@ export function assessDnssec({ domain }: Plan, facts: DomainFacts): RecordFindin
   if (!facts.isResolverValidating)
     return finding(
       'UNKNOWN',
-      'The resolver does not validate DNSSEC, so it is unknown whether the zones are signed. Use a validating resolver: --dns-server tls://9.9.9.9#dns.quad9.net, or a validating resolver of your network.',
+      `The resolver does not validate DNSSEC, so it is unknown whether the zones are signed. Use ${instructions.dnssecResolver}.`,
     )
   const unknown = [
     ...namesIn('NoAddress').map((name) => `${name} has no address, so it is unknown whether it is signed.`),

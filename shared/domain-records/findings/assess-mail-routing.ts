@@ -1,15 +1,15 @@
 /** Checks the domain's MX records and the addresses of its hosts. Pure. */
 
-import { normaliseDomain } from '../../../shared/mail/domain.ts'
-import { createAddressFilter } from '../../../shared/net/address-filter.ts'
-import type { DnsAnswer } from '../../../shared/net/dns/answer.ts'
+import { normaliseDomain } from '../../mail/domain.ts'
+import { createAddressFilter } from '../../net/address-filter.ts'
+import type { DnsAnswer } from '../../net/dns/answer.ts'
 import type { DomainFacts, HostFacts } from '../facts/domain-facts.ts'
 import type { Plan } from '../publication-plan.ts'
 import { mxValues } from '../zone-records.ts'
 import { failedQueryFinding, type RecordFinding, recordsOf } from './record-finding.ts'
 
 export function assessMx(plan: Plan, { mx }: DomainFacts): RecordFinding {
-  const about = { record: 'MX', name: plan.domain }
+  const about = { record: 'MX' as const, name: plan.domain }
   if (mx.kind === 'Failed') return failedQueryFinding(about, mx)
   const published = recordsOf(mx)
     .toSorted((a, b) => a.preference - b.preference)
@@ -53,7 +53,7 @@ const aliasText = (queriedName: string, ownerName: string): string[] =>
   queriedName === ownerName ? [] : [`${queriedName} is an alias (CNAME); the records belong to ${ownerName}.`]
 
 export function assessAddresses({ host, a, aaaa }: HostFacts): RecordFinding {
-  const about = { record: 'Address', name: host }
+  const about = { record: 'Address' as const, name: host }
   const published = [...recordsOf(a), ...recordsOf(aaaa)]
   const failed = [a, aaaa].find((answer) => answer.kind === 'Failed')
   if (failed && published.length === 0) return failedQueryFinding(about, failed)
