@@ -1,5 +1,9 @@
 /** The numbers of the overview, from the answers of the API. Pure. */
-import type { QueueList, Report } from '../api/types.ts'
+import type { Health, QueueList, Report } from '../api/types.ts'
+
+/** The sign beside the health in one line. */
+export const healthIndicator = (status: Health['status']): 'success' | 'error' | 'pending' =>
+  status === 'Good' ? 'success' : status === 'Alarms' ? 'error' : 'pending'
 
 export interface WaitingSummary {
   recipients: number

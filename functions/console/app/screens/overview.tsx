@@ -5,13 +5,14 @@ import Container from '@cloudscape-design/components/container'
 import ContentLayout from '@cloudscape-design/components/content-layout'
 import Header from '@cloudscape-design/components/header'
 import KeyValuePairs from '@cloudscape-design/components/key-value-pairs'
+import SpaceBetween from '@cloudscape-design/components/space-between'
 import StatusIndicator from '@cloudscape-design/components/status-indicator'
 import { useState } from 'react'
-import type { ObservedCertificatesList, QueueList, Report } from '../api/types.ts'
+import type { Health as HealthAnswer, ObservedCertificatesList, QueueList, Report } from '../api/types.ts'
 import { useRead } from '../api/use-api.ts'
 import { Remote } from '../components/remote.tsx'
 import { Time } from '../components/time.tsx'
-import { refusalCounts, tlsCounts, waitingSummary } from './overview-numbers.ts'
+import { healthIndicator, refusalCounts, tlsCounts, waitingSummary } from './overview-numbers.ts'
 
 const refetchMs = 30_000
 const dayMs = 86_400_000
@@ -20,13 +21,38 @@ const expiringWithinDays = 30
 export default function Overview() {
   return (
     <ContentLayout header={<Header variant="h1">Overview</Header>}>
-      <ColumnLayout columns={2}>
-        <Waiting />
-        <Refused />
-        <Encryption />
-        <Certificates />
-      </ColumnLayout>
+      <SpaceBetween size="l">
+        <Health />
+        <ColumnLayout columns={2}>
+          <Waiting />
+          <Refused />
+          <Encryption />
+          <Certificates />
+        </ColumnLayout>
+      </SpaceBetween>
     </ContentLayout>
+  )
+}
+
+function Health() {
+  const result = useRead<HealthAnswer>('/health', {}, refetchMs)
+  return (
+    <Container header={<Header variant="h2">Health</Header>}>
+      <Remote what="the alarms" result={result}>
+        {({ status, summary, alarms }) => (
+          <SpaceBetween size="xs">
+            <StatusIndicator type={healthIndicator(status)}>{summary}</StatusIndicator>
+            {alarms
+              .filter(({ state }) => state === 'ALARM')
+              .map(({ title, impact, since }) => (
+                <Box key={title}>
+                  <b>{title}</b>, since <Time at={since} />: {impact}
+                </Box>
+              ))}
+          </SpaceBetween>
+        )}
+      </Remote>
+    </Container>
   )
 }
 
