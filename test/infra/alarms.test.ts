@@ -31,6 +31,7 @@ const sections = new Map(
 /** The beginning of the type and id of resources without which an alarm does not exist. */
 const requiredResources = new Map([
   ['A NAT gateway has no free port', 'AWS::EC2::NatGateway '],
+  ['Errors in console', 'AWS::Lambda::Function ConsoleFunction'],
   ['Errors in send-summary', 'AWS::Lambda::Function SummaryFunction'],
 ])
 
