@@ -1,0 +1,156 @@
+/** The columns of the table of partners. */
+import Box from '@cloudscape-design/components/box'
+import SpaceBetween from '@cloudscape-design/components/space-between'
+import StatusIndicator from '@cloudscape-design/components/status-indicator'
+import type { TableProps } from '@cloudscape-design/components/table'
+import type { ReactNode } from 'react'
+import { firstNames } from '../../../../../shared/policy/text-lists.ts'
+import { Time } from '../../components/time.tsx'
+import { ViewLink } from '../../components/view-link.tsx'
+import type { Stage } from './connector-text.ts'
+import { DaysLeft } from './days-left.tsx'
+import { kindTexts } from './partner-pairs.ts'
+import { type PartnerRow, type SortKey, warningTexts } from './partner-rows.ts'
+
+interface ColumnOptions {
+  isReadingNumbers: boolean
+  queuesComplete: boolean
+}
+
+type Column = TableProps.ColumnDefinition<PartnerRow>
+
+export function partnerColumns({ isReadingNumbers, queuesComplete }: ColumnOptions): Column[] {
+  const numbers = (cell: (row: PartnerRow) => ReactNode) => (row: PartnerRow) =>
+    isReadingNumbers ? <StatusIndicator type="loading">reading</StatusIndicator> : cell(row)
+  const column = (key: SortKey, header: string, width: number, cell: Column['cell']): Column => ({
+    id: key,
+    header,
+    minWidth: width,
+    sortingField: key,
+    cell,
+    isRowHeader: key === 'partner',
+  })
+  return [
+    column('partner', 'Partner', 140, (row) => <PartnerName row={row} />),
+    column('in', 'Level in', 120, ({ levelIn, stageIn }) => <Level level={levelIn} stage={stageIn} />),
+    column('out', 'Level out', 130, ({ levelOut, stageOut }) => <Level level={levelOut} stage={stageOut} />),
+    column(
+      'mail',
+      'Mail in / out',
+      72,
+      numbers(({ mailIn, mailOut }) => `${mailIn} / ${mailOut}`),
+    ),
+    column(
+      'tls13',
+      'TLS 1.3',
+      64,
+      numbers(({ tls13 }) => (tls13 === null ? '–' : `${Math.floor(tls13 * 100)} %`)),
+    ),
+    column(
+      'clear',
+      'In the clear',
+      64,
+      numbers(({ inClear }) => <Count count={inClear} type="warning" />),
+    ),
+    column(
+      'refused',
+      'Refused',
+      74,
+      numbers(({ refused, tlsNotMet }) => (
+        <>
+          <Count count={refused} type="info" />
+          {tlsNotMet > 0 && <Box fontSize="body-s">out: {tlsNotMet} without the required TLS</Box>}
+        </>
+      )),
+    ),
+    column(
+      'waiting',
+      'Deferred',
+      76,
+      numbers(({ waiting }) => (
+        <Count count={waiting} type="pending" prefix={queuesComplete ? '' : 'at least '} />
+      )),
+    ),
+    column(
+      'certificate',
+      'Certificate',
+      80,
+      numbers(({ daysLeft }) => <DaysLeft days={daysLeft} />),
+    ),
+    column('validation', 'Last validation', 96, ({ validation, pair }) =>
+      validation ? (
+        <StatusIndicator type={validation.succeeded ? 'success' : 'error'}>
+          <Time at={validation.at} />
+        </StatusIndicator>
+      ) : (
+        <Box color="text-body-secondary">{pair.outbound ? 'never' : '–'}</Box>
+      ),
+    ),
+    column('warnings', 'Warnings', 110, ({ warnings }) =>
+      warnings.length === 0 ? (
+        '–'
+      ) : (
+        <SpaceBetween size="xxs">
+          {warnings.map((warning) => (
+            <StatusIndicator key={warning} type="warning">
+              {warningTexts[warning].short}
+            </StatusIndicator>
+          ))}
+        </SpaceBetween>
+      ),
+    ),
+  ]
+}
+
+function PartnerName({ row: { pair, title } }: { row: PartnerRow }) {
+  const others = pair.domains.filter((domain) => domain !== title)
+  const names = [...new Set([pair.inbound?.name, pair.outbound?.name])].filter(
+    (name) => name !== undefined && name !== title,
+  )
+  return (
+    <>
+      <ViewLink to={`/partners/${encodeURIComponent(pair.name)}`}>{title}</ViewLink>
+      {pair.kind !== 'Partner' && <Box fontSize="body-s">{kindTexts[pair.kind]}</Box>}
+      {others.length > 0 && <Box fontSize="body-s">{firstNames(others, 2)}</Box>}
+      {names.length > 0 && (
+        <Box fontSize="body-s" color="text-body-secondary">
+          {names.join(', ')}
+        </Box>
+      )}
+    </>
+  )
+}
+
+function Level({ level, stage }: { level: string | null; stage: Stage | null }) {
+  if (level === null || stage === null) return <Box color="text-body-secondary">no connector</Box>
+  return (
+    <>
+      <div>{level}</div>
+      {stage === 'Enforce' ? (
+        <Box fontSize="body-s" color="text-body-secondary">
+          Enforce
+        </Box>
+      ) : (
+        <StatusIndicator type={stage === 'Disabled' ? 'stopped' : 'info'}>
+          {stage === 'Disabled' ? 'disabled' : stage}
+        </StatusIndicator>
+      )}
+    </>
+  )
+}
+
+interface CountProps {
+  count: number
+  type: 'warning' | 'info' | 'pending'
+  prefix?: string
+}
+
+const Count = ({ count, type, prefix = '' }: CountProps) =>
+  count === 0 ? (
+    `${prefix}0`
+  ) : (
+    <StatusIndicator type={type}>
+      {prefix}
+      {count}
+    </StatusIndicator>
+  )
