@@ -39,7 +39,7 @@ export function CertificatesSeen({ pair: { inbound, outbound } }: { pair: Pair }
           return seen.length === 0 ? (
             <Box color="text-body-secondary">
               None yet. They appear with the next mail that these connectors apply to. A client’s certificate
-              is recorded if the inbound connector asks for one.
+              is recorded if the inbound connector requests one.
             </Box>
           ) : (
             <SpaceBetween size="l">

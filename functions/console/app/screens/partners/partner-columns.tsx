@@ -1,6 +1,5 @@
 /** The columns of the table of partners. */
 import Box from '@cloudscape-design/components/box'
-import SpaceBetween from '@cloudscape-design/components/space-between'
 import StatusIndicator from '@cloudscape-design/components/status-indicator'
 import type { TableProps } from '@cloudscape-design/components/table'
 import type { ReactNode } from 'react'
@@ -31,14 +30,13 @@ export function partnerColumns({ isReadingNumbers, queuesComplete }: ColumnOptio
     isRowHeader: key === 'partner',
   })
   return [
-    column('partner', 'Partner', 140, (row) => <PartnerName row={row} />),
-    column('in', 'Level in', 120, ({ levelIn, stageIn }) => <Level level={levelIn} stage={stageIn} />),
-    column('out', 'Level out', 130, ({ levelOut, stageOut }) => <Level level={levelOut} stage={stageOut} />),
+    column('partner', 'Partner', 160, (row) => <PartnerName row={row} />),
+    column('level', 'Level in, out', 150, (row) => <Levels row={row} />),
     column(
       'mail',
-      'Mail in / out',
+      'Mail in, out',
       72,
-      numbers(({ mailIn, mailOut }) => `${mailIn} / ${mailOut}`),
+      numbers(({ mailIn, mailOut }) => `${mailIn}, ${mailOut}`),
     ),
     column(
       'tls13',
@@ -59,7 +57,7 @@ export function partnerColumns({ isReadingNumbers, queuesComplete }: ColumnOptio
       numbers(({ refused, tlsNotMet }) => (
         <>
           <Count count={refused} type="info" />
-          {tlsNotMet > 0 && <Box fontSize="body-s">out: {tlsNotMet} without the required TLS</Box>}
+          {tlsNotMet > 0 && <Box fontSize="body-s">out: {tlsNotMet} without TLS</Box>}
         </>
       )),
     ),
@@ -77,7 +75,7 @@ export function partnerColumns({ isReadingNumbers, queuesComplete }: ColumnOptio
       80,
       numbers(({ daysLeft }) => <DaysLeft days={daysLeft} />),
     ),
-    column('validation', 'Last validation', 96, ({ validation, pair }) =>
+    column('validation', 'Last validation', 100, ({ validation, pair }) =>
       validation ? (
         <StatusIndicator type={validation.succeeded ? 'success' : 'error'}>
           <Time at={validation.at} />
@@ -86,23 +84,10 @@ export function partnerColumns({ isReadingNumbers, queuesComplete }: ColumnOptio
         <Box color="text-body-secondary">{pair.outbound ? 'never' : '–'}</Box>
       ),
     ),
-    column('warnings', 'Warnings', 110, ({ warnings }) =>
-      warnings.length === 0 ? (
-        '–'
-      ) : (
-        <SpaceBetween size="xxs">
-          {warnings.map((warning) => (
-            <StatusIndicator key={warning} type="warning">
-              {warningTexts[warning].short}
-            </StatusIndicator>
-          ))}
-        </SpaceBetween>
-      ),
-    ),
   ]
 }
 
-function PartnerName({ row: { pair, title } }: { row: PartnerRow }) {
+function PartnerName({ row: { pair, title, warnings } }: { row: PartnerRow }) {
   const others = pair.domains.filter((domain) => domain !== title)
   const names = [...new Set([pair.inbound?.name, pair.outbound?.name])].filter(
     (name) => name !== undefined && name !== title,
@@ -117,25 +102,42 @@ function PartnerName({ row: { pair, title } }: { row: PartnerRow }) {
           {names.join(', ')}
         </Box>
       )}
+      {warnings.map((warning) => (
+        <div key={warning}>
+          <StatusIndicator type="warning">{warningTexts[warning].short}</StatusIndicator>
+        </div>
+      ))}
     </>
   )
 }
 
-function Level({ level, stage }: { level: string | null; stage: Stage | null }) {
-  if (level === null || stage === null) return <Box color="text-body-secondary">no connector</Box>
+const Levels = ({ row: { levelIn, stageIn, levelOut, stageOut } }: { row: PartnerRow }) => (
+  <>
+    <Level direction="in" level={levelIn} stage={stageIn} />
+    <Level direction="out" level={levelOut} stage={stageOut} />
+  </>
+)
+
+interface LevelProps {
+  direction: 'in' | 'out'
+  level: string | null
+  stage: Stage | null
+}
+
+function Level({ direction, level, stage }: LevelProps) {
+  if (level === null || stage === null)
+    return <Box color="text-body-secondary">{direction}: no connector</Box>
   return (
-    <>
-      <div>{level}</div>
-      {stage === 'Enforce' ? (
-        <Box fontSize="body-s" color="text-body-secondary">
-          Enforce
-        </Box>
-      ) : (
-        <StatusIndicator type={stage === 'Disabled' ? 'stopped' : 'info'}>
-          {stage === 'Disabled' ? 'disabled' : stage}
-        </StatusIndicator>
+    <div>
+      {direction}: {level}
+      {stage !== 'Enforce' && (
+        <div>
+          <StatusIndicator type={stage === 'Disabled' ? 'stopped' : 'info'}>
+            {stage === 'Disabled' ? 'disabled' : stage}
+          </StatusIndicator>
+        </div>
       )}
-    </>
+    </div>
   )
 }
 

@@ -150,12 +150,11 @@ export function filterRows(rows: readonly PartnerRow[], text: string): PartnerRo
 }
 
 const levels = ['Opportunistic', 'EncryptionOnly', 'CertificateValidation', 'DomainValidation', 'Dane']
-const levelRank = (level: string | null): number => levels.indexOf(level?.split(',')[0] ?? '')
+const levelRank = (level: string | null): number => levels.indexOf(level?.split(',')[0] ?? '') + 1
 
 const sortKeys = {
   partner: ({ title }: PartnerRow) => title,
-  in: (row: PartnerRow) => levelRank(row.levelIn),
-  out: (row: PartnerRow) => levelRank(row.levelOut),
+  level: ({ levelIn, levelOut }: PartnerRow) => levelRank(levelIn) + levelRank(levelOut),
   mail: ({ mailIn, mailOut }: PartnerRow) => mailIn + mailOut,
   tls13: ({ tls13 }: PartnerRow) => tls13 ?? -1,
   clear: ({ inClear }: PartnerRow) => inClear,

@@ -24,8 +24,9 @@ interface PartnerTableProps {
 
 export function PartnerTable({ rows, isLoading, isReadingNumbers, queuesComplete }: PartnerTableProps) {
   const [{ q = '', sort, order, page }, change] = useViewState()
-  const sortKey = isSortKey(sort) ? sort : 'partner'
-  const isDescending = order === 'descending'
+  // Without an order, partners with warnings are first.
+  const sortKey = isSortKey(sort) ? sort : 'warnings'
+  const isDescending = isSortKey(sort) ? order === 'descending' : true
   const shown = useMemo(
     () => sortRows(filterRows(rows, q), sortKey, isDescending),
     [rows, q, sortKey, isDescending],
@@ -93,6 +94,8 @@ export function PartnerTable({ rows, isLoading, isReadingNumbers, queuesComplete
   )
 }
 
+const exportCommand = 'Get-InboundConnector | ConvertTo-Json | Out-File inbound.json'
+
 const importCommands = `npx mailflow connectors import-exchange inbound.json outbound.json domains.json --mode ReportOnly > connectors.yaml
 npx mailflow connectors apply -f connectors.yaml`
 
@@ -105,8 +108,8 @@ const NoConnectors = () => (
       <span className="text-of-others">{importCommands}</span>
     </Box>
     <Box color="text-body-secondary">
-      PowerShell writes the files: <code>Get-InboundConnector | ConvertTo-Json | Out-File inbound.json</code>,
-      and so on. The command’s <code>--help</code> lists all three.
+      PowerShell writes the files, such as <code>{exportCommand}</code>. The command’s <code>--help</code>{' '}
+      lists all three.
     </Box>
   </SpaceBetween>
 )

@@ -6,7 +6,7 @@ import { useState } from 'react'
 import type { InboundConnector, OutboundConnector } from '../../api/types.ts'
 import { useMay } from '../../api/use-roles.ts'
 import { type Stage, stageOf, stages, stageTexts } from './connector-text.ts'
-import { StageDialog } from './stage-dialog.tsx'
+import { StageConfirmation } from './stage-confirmation.tsx'
 import { actTexts } from './stage-effects.ts'
 import type { ConnectorDirection } from './use-connectors.ts'
 import type { Notice } from './use-stage-change.ts'
@@ -49,7 +49,7 @@ export function StageProgress({ connector, direction, onNotice }: StageProgressP
         </SpaceBetween>
       )}
       {target !== null && (
-        <StageDialog
+        <StageConfirmation
           connector={connector}
           direction={direction}
           to={target}

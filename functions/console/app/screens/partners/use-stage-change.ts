@@ -34,7 +34,7 @@ interface StageChange {
 export function useStageChange({ connector, direction, to, onNotice, onClose }: StageChange) {
   const api = useApi()
   const refresh = useRefreshConnectors()
-  // The version when the dialog was opened: a change by another person meanwhile is not overwritten.
+  // The version when the person was shown the effect: a change by another person meanwhile is not overwritten.
   const [version] = useState(connector.version)
   const path = connectorPath(direction, connector.id)
   return useMutation<SavedInboundConnector | SavedOutboundConnector, ApiError, WaitingChoice | null>({

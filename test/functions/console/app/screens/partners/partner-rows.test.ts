@@ -98,6 +98,6 @@ describe('the table', () => {
     assert.deepEqual(titles(sortRows(rows, 'partner', true)), ['clinic.example', 'bank.example'])
     assert.deepEqual(titles(sortRows(rows, 'clear', true)), ['clinic.example', 'bank.example'])
     assert.deepEqual(titles(sortRows(rows, 'certificate', false)), ['bank.example', 'clinic.example'])
-    assert.deepEqual(titles(sortRows(rows, 'out', true)), ['bank.example', 'clinic.example'])
+    assert.deepEqual(titles(sortRows(rows, 'level', true)), ['bank.example', 'clinic.example'])
   })
 })

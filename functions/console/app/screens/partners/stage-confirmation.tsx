@@ -1,4 +1,4 @@
-/** Asks before a change of a connector's stage, with its effect on mail. */
+/** Shows what a change of a connector's stage does to mail, and makes it when the person confirms. */
 import Alert from '@cloudscape-design/components/alert'
 import Box from '@cloudscape-design/components/box'
 import Button from '@cloudscape-design/components/button'
@@ -15,7 +15,7 @@ import { actTexts, isWeakening, stageEffects } from './stage-effects.ts'
 import type { ConnectorDirection } from './use-connectors.ts'
 import { type Notice, needsWaitingChoice, useStageChange, type WaitingChoice } from './use-stage-change.ts'
 
-interface StageDialogProps {
+interface StageConfirmationProps {
   connector: InboundConnector | OutboundConnector
   direction: ConnectorDirection
   to: Stage
@@ -23,13 +23,13 @@ interface StageDialogProps {
   onClose(): void
 }
 
-export function StageDialog(props: StageDialogProps) {
+export function StageConfirmation(props: StageConfirmationProps) {
   const { connector, direction, to, onClose } = props
   const [waiting, setWaiting] = useState<WaitingChoice | null>(null)
   const change = useStageChange(props)
-  // A choice that the API needed once is shown until the dialog closes.
-  const [asksWaiting, setAsksWaiting] = useState(false)
-  if (!asksWaiting && needsWaitingChoice(change.error)) setAsksWaiting(true)
+  // A choice that the API needed once is shown until the end.
+  const [needsChoice, setNeedsChoice] = useState(false)
+  if (!needsChoice && needsWaitingChoice(change.error)) setNeedsChoice(true)
   const hasFailed = change.error !== null && !needsWaitingChoice(change.error)
   return (
     <Modal
@@ -44,7 +44,7 @@ export function StageDialog(props: StageDialogProps) {
             <Button
               variant="primary"
               loading={change.isPending}
-              disabled={asksWaiting && waiting === null}
+              disabled={needsChoice && waiting === null}
               onClick={() => change.mutate(waiting)}
             >
               {actTexts[to]}
@@ -62,7 +62,7 @@ export function StageDialog(props: StageDialogProps) {
           ))}
         </Alert>
         {to === 'Enforce' && direction === 'inbound' && <PastMail id={connector.id} />}
-        {asksWaiting && change.error && (
+        {needsChoice && change.error && (
           <FormField label="Mail that waits under this connector" description={change.error.message}>
             <RadioGroup
               value={waiting}
