@@ -58,7 +58,9 @@ export default function Partner() {
 }
 
 const descriptionOf = ({ kind, domains }: Pair): string =>
-  domains.length === 0 ? kindTexts[kind] : `${kindTexts[kind]}: ${firstNames(domains, 6)}`
+  domains.length === 0 || (kind === 'Partner' && domains.length === 1)
+    ? kindTexts[kind]
+    : `${kindTexts[kind]}: ${firstNames(domains, 6)}`
 
 const NoSuchPartner = ({ name }: { name: string }) => (
   <Alert type="info" header={`No connector names ${name}`}>

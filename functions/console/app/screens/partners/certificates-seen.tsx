@@ -72,9 +72,9 @@ function Host({ observed: { kind, host, certificates } }: { observed: ObservedCe
 type SeenCertificate = ObservedCertificates['certificates'][number]
 
 const useTexts: Readonly<Record<SeenCertificate['use'], string>> = {
-  InUse: 'InUse: the last one that was presented',
-  Superseded: 'Superseded: another one was presented later',
-  NotSeen: 'NotSeen: not presented for 30 days',
+  InUse: 'the last one that was presented',
+  Superseded: 'another one was presented later',
+  NotSeen: 'not presented for 30 days',
 }
 
 function Certificate({ certificate }: { certificate: SeenCertificate }) {
@@ -86,7 +86,10 @@ function Certificate({ certificate }: { certificate: SeenCertificate }) {
         {
           label: 'Use',
           value: (
-            <StatusIndicator type={use === 'InUse' ? 'success' : 'stopped'}>{useTexts[use]}</StatusIndicator>
+            <>
+              <StatusIndicator type={use === 'InUse' ? 'success' : 'stopped'}>{use}</StatusIndicator>
+              <div>{useTexts[use]}</div>
+            </>
           ),
         },
         {

@@ -57,10 +57,21 @@ export function History({ pair: { inbound, outbound } }: { pair: Pair }) {
           trackBy={({ version }) => String(version)}
           empty="No change is recorded."
           columnDefinitions={[
-            { id: 'at', header: 'Time', cell: ({ at }) => <Time at={at} />, isRowHeader: true },
-            { id: 'name', header: 'Connector', cell: ({ name }) => <TextOfOthers text={name} /> },
-            { id: 'what', header: 'Change', cell: (change) => <Difference change={change} /> },
-            { id: 'actor', header: 'By', cell: ({ actor }) => <TextOfOthers text={actor} /> },
+            {
+              id: 'at',
+              header: 'Time',
+              minWidth: 120,
+              cell: ({ at }) => <Time at={at} />,
+              isRowHeader: true,
+            },
+            {
+              id: 'name',
+              header: 'Connector',
+              minWidth: 110,
+              cell: ({ name }) => <TextOfOthers text={name} />,
+            },
+            { id: 'what', header: 'Change', minWidth: 150, cell: (change) => <Difference change={change} /> },
+            { id: 'actor', header: 'By', minWidth: 180, cell: ({ actor }) => <TextOfOthers text={actor} /> },
           ]}
         />
       )}

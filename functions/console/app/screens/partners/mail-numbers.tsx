@@ -49,6 +49,7 @@ export function MailNumbers({ pair }: { pair: Pair }) {
           <Table
             variant="embedded"
             contentDensity="compact"
+            wrapLines
             ariaLabels={{ tableLabel: 'Mail by TLS version' }}
             loading={rows === null}
             loadingText="Reading the numbers"
@@ -70,12 +71,12 @@ export function MailNumbers({ pair }: { pair: Pair }) {
               },
               {
                 id: 'unknown',
-                header: 'Through Amazon SES',
+                header: 'By Amazon SES',
                 cell: ({ direction, unknown }) => (direction === 'Inbound' ? '–' : numberOf.format(unknown)),
               },
               {
                 id: 'refused',
-                header: 'Refused, or without the required TLS',
+                header: 'Refused, TLS not met',
                 cell: ({ refused }) => numberOf.format(refused),
               },
               {
@@ -84,7 +85,12 @@ export function MailNumbers({ pair }: { pair: Pair }) {
                 cell: ({ direction, postQuantum }) =>
                   direction === 'Inbound' ? '–' : numberOf.format(postQuantum),
               },
-              { id: 'volume', header: 'Size', cell: ({ volume }) => sizeOf.format(Math.ceil(volume / 1000)) },
+              {
+                id: 'volume',
+                header: 'Size',
+                minWidth: 80,
+                cell: ({ volume }) => sizeOf.format(Math.ceil(volume / 1000)),
+              },
             ]}
           />
           {soFar !== null && (

@@ -20,7 +20,7 @@ type Column = TableProps.ColumnDefinition<PartnerRow>
 
 export function partnerColumns({ isReadingNumbers, queuesComplete }: ColumnOptions): Column[] {
   const numbers = (cell: (row: PartnerRow) => ReactNode) => (row: PartnerRow) =>
-    isReadingNumbers ? <StatusIndicator type="loading">reading</StatusIndicator> : cell(row)
+    isReadingNumbers ? reading : cell(row)
   const column = (key: SortKey, header: string, width: number, cell: Column['cell']): Column => ({
     id: key,
     header,
@@ -30,8 +30,8 @@ export function partnerColumns({ isReadingNumbers, queuesComplete }: ColumnOptio
     isRowHeader: key === 'partner',
   })
   return [
-    column('partner', 'Partner', 160, (row) => <PartnerName row={row} />),
-    column('level', 'Level in, out', 150, (row) => <Levels row={row} />),
+    column('partner', 'Partner', 144, (row) => <PartnerName row={row} />),
+    column('level', 'Level in, out', 146, (row) => <Levels row={row} />),
     column(
       'mail',
       'Mail in, out',
@@ -69,22 +69,32 @@ export function partnerColumns({ isReadingNumbers, queuesComplete }: ColumnOptio
         <Count count={waiting} type="pending" prefix={queuesComplete ? '' : 'at least '} />
       )),
     ),
-    column(
-      'certificate',
-      'Certificate',
-      80,
-      numbers(({ daysLeft }) => <DaysLeft days={daysLeft} />),
-    ),
-    column('validation', 'Last validation', 100, ({ validation, pair }) =>
-      validation ? (
-        <StatusIndicator type={validation.succeeded ? 'success' : 'error'}>
-          <Time at={validation.at} />
-        </StatusIndicator>
-      ) : (
-        <Box color="text-body-secondary">{pair.outbound ? 'never' : '–'}</Box>
-      ),
-    ),
+    column('certificate', 'Certificate, validation', 116, (row) => (
+      <>
+        {isReadingNumbers ? reading : <DaysLeft days={row.daysLeft} />}
+        <LastValidation row={row} />
+      </>
+    )),
   ]
+}
+
+const reading = <StatusIndicator type="loading">reading</StatusIndicator>
+
+function LastValidation({ row: { validation, pair } }: { row: PartnerRow }) {
+  if (pair.outbound === null) return null
+  if (validation === null)
+    return (
+      <Box fontSize="body-s" color="text-body-secondary">
+        not validated
+      </Box>
+    )
+  return (
+    <Box fontSize="body-s">
+      <StatusIndicator type={validation.succeeded ? 'success' : 'error'}>
+        <Time at={validation.at} />
+      </StatusIndicator>
+    </Box>
+  )
 }
 
 function PartnerName({ row: { pair, title, warnings } }: { row: PartnerRow }) {

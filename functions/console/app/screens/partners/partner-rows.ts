@@ -39,16 +39,16 @@ export const warningTexts: Readonly<Record<Warning, { short: string; long: strin
     long: 'Mail in both directions may pass in the clear: no connector that is enforced forces TLS.',
   },
   UnprotectedIn: {
-    short: 'Protected only outbound',
+    short: 'Unprotected in',
     long: 'Protected in one direction only: mail from this partner is accepted in the clear.',
   },
   UnprotectedOut: {
-    short: 'Protected only inbound',
+    short: 'Unprotected out',
     long: 'Protected in one direction only: mail to this partner may be sent in the clear.',
   },
   ValidationFailed: { short: 'Validation failed', long: 'A step of the last validation failed.' },
   CertificateExpires: {
-    short: 'Certificate expires soon',
+    short: 'Certificate expires',
     long: 'A certificate in use has expired, or expires within 14 days.',
   },
 }
@@ -161,7 +161,6 @@ const sortKeys = {
   refused: ({ refused, tlsNotMet }: PartnerRow) => refused + tlsNotMet,
   waiting: ({ waiting }: PartnerRow) => waiting,
   certificate: ({ daysLeft }: PartnerRow) => daysLeft ?? Number.POSITIVE_INFINITY,
-  validation: ({ validation }: PartnerRow) => validation?.at ?? '',
   warnings: ({ warnings }: PartnerRow) => warnings.length,
 } as const
 export type SortKey = keyof typeof sortKeys

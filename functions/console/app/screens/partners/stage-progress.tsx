@@ -27,8 +27,8 @@ export function StageProgress({ connector, direction, onNotice }: StageProgressP
       <Steps
         ariaLabel={`Stages of the ${direction} connector`}
         steps={stages.map((stage, index) => ({
-          status: index === position ? statusOf(stage) : index < position ? 'success' : 'pending',
-          statusIconAriaLabel: index === position ? 'now' : index < position ? 'passed' : 'not reached',
+          status: index === position ? statusOf(stage) : 'not-started',
+          statusIconAriaLabel: index === position ? 'now' : 'not now',
           header: index === position ? <strong>{stage} (now)</strong> : stage,
           details: stageTexts[stage],
         }))}
