@@ -5,6 +5,7 @@ import type { Page } from 'playwright-core'
 import type {
   InboundConnector,
   InboundConnectorList,
+  ObservedCertificatesList,
   OutboundConnectorList,
 } from '../../functions/console/app/api/types.ts'
 import { type ConsoleTest, skip, startConsole } from '../support/console.ts'
@@ -125,6 +126,25 @@ describe('partners', { skip }, () => {
     assert.equal((queues as { items: unknown[] }).items.length, 1)
   })
 
+  test('shows the old certificate of the bank beside the new one', async () => {
+    const { body } = await console.api('GET', '/certificates/observed')
+    const { items } = body as ObservedCertificatesList
+    const bank = items.find(({ connector }) => connector?.name === 'To the bank')
+    assert.ok(bank?.certificates[0])
+    const old = { ...bank.certificates[0], use: 'Superseded', daysLeft: 3, fingerprint256: 'ab'.repeat(32) }
+    const { page, assertAccessible } = await console.open('/partners/bank.example')
+    await page.route('**/certificates/observed*', (route) =>
+      route.fulfill({
+        json: { items: [{ ...bank, certificates: [...bank.certificates, old] }], nextCursor: null },
+      }),
+    )
+    await page.reload({ waitUntil: 'networkidle' })
+    for (const text of ['InUse', '364 days', 'Superseded', '3 days', bank.certificates[0].fingerprint256])
+      await page.getByText(text).first().waitFor()
+    await page.getByText('ab'.repeat(32)).waitFor()
+    await assertAccessible()
+  })
+
   test('says that no connector names a domain', async () => {
     const { page, assertNoFaults } = await console.open('/partners/unknown.example')
     await page.getByText('No connector names unknown.example').waitFor()
@@ -165,6 +185,8 @@ describe('partners', { skip }, () => {
     status.current = 400
     await page.reload({ waitUntil: 'networkidle' })
     await page.getByText('The reports are not available.').waitFor()
+    const row = page.getByRole('row').filter({ hasText: 'bank.example' })
+    await row.getByText('unknown').waitFor()
     status.current = 200
     await page.getByRole('button', { name: 'Try again' }).click()
     await page.getByText('The reports are not available.').waitFor({ state: 'detached' })

@@ -6,13 +6,16 @@ import type { ObservedCertificates, QueueList, Report } from '../api/types.ts'
 import { useRead } from '../api/use-api.ts'
 import { useReadAll } from '../api/use-read-all.ts'
 import { Failure } from '../components/failure.tsx'
-import { partnerRows } from './partners/partner-rows.ts'
+import { partnerRows, type Sources } from './partners/partner-rows.ts'
 import { PartnerTable } from './partners/partner-table.tsx'
 import { usePairs } from './partners/use-connectors.ts'
 
 const refetchMs = 30_000
 const certificatesLimit = 100
 const nothing = { rows: [] }
+
+const stateOf = ({ data, error }: { data: unknown; error: unknown }): Sources[keyof Sources] =>
+  data !== undefined ? 'Ready' : error === null ? 'Pending' : 'Failed'
 
 export default function Partners() {
   const { inbound, outbound, pairs } = usePairs()
@@ -33,7 +36,12 @@ export default function Partners() {
   )
   const all = [inbound, outbound, tls, rejected, queues, certificates]
   const failed = all.find(({ error, data }) => error !== null && data === undefined)
-  const isReadingNumbers = [tls, rejected, queues, certificates].some(({ isPending }) => isPending)
+  const sources = {
+    tls: stateOf(tls),
+    rejected: stateOf(rejected),
+    queues: stateOf(queues),
+    certificates: stateOf(certificates),
+  }
   const failure = failed?.error && (
     <Failure
       title={rows === null ? 'Cannot read the connectors' : 'Some numbers are missing'}
@@ -57,7 +65,7 @@ export default function Partners() {
         <PartnerTable
           rows={rows ?? []}
           isLoading={rows === null}
-          isReadingNumbers={isReadingNumbers}
+          sources={sources}
           queuesComplete={queues.data === undefined || (queues.data.complete && queues.data.omitted === 0)}
         />
       )}

@@ -9,18 +9,33 @@ import { ViewLink } from '../../components/view-link.tsx'
 import type { Stage } from './connector-text.ts'
 import { DaysLeft } from './days-left.tsx'
 import { kindTexts } from './partner-pairs.ts'
-import { type PartnerRow, type SortKey, warningTexts } from './partner-rows.ts'
+import { type PartnerRow, type SortKey, type Sources, warningTexts } from './partner-rows.ts'
 
 interface ColumnOptions {
-  isReadingNumbers: boolean
+  sources: Sources
+  /** Whether all mail that waits was counted. */
   queuesComplete: boolean
 }
 
 type Column = TableProps.ColumnDefinition<PartnerRow>
+type Cell = (row: PartnerRow) => ReactNode
 
-export function partnerColumns({ isReadingNumbers, queuesComplete }: ColumnOptions): Column[] {
-  const numbers = (cell: (row: PartnerRow) => ReactNode) => (row: PartnerRow) =>
-    isReadingNumbers ? reading : cell(row)
+/** Shows a number only if the answer it comes from is there: a missing answer is not 0. */
+const numberCell =
+  (sources: Sources) =>
+  (source: keyof Sources, cell: Cell): Cell =>
+  (row) => {
+    if (sources[source] === 'Pending') return <StatusIndicator type="loading">reading</StatusIndicator>
+    return sources[source] === 'Failed' ? <Box color="text-body-secondary">unknown</Box> : cell(row)
+  }
+
+export function partnerColumns({ sources, queuesComplete }: ColumnOptions): Column[] {
+  const numbers = numberCell(sources)
+  const refused = numbers('rejected', ({ refused: count }) => <Count count={count} type="info" />)
+  const tlsNotMet = numbers('tls', ({ tlsNotMet: count }) =>
+    count === 0 ? null : <Box fontSize="body-s">out: {count} TLS not met</Box>,
+  )
+  const expiry = numbers('certificates', ({ daysLeft }) => <DaysLeft days={daysLeft} />)
   const column = (key: SortKey, header: string, width: number, cell: Column['cell']): Column => ({
     id: key,
     header,
@@ -36,49 +51,51 @@ export function partnerColumns({ isReadingNumbers, queuesComplete }: ColumnOptio
       'mail',
       'Mail in, out',
       72,
-      numbers(({ mailIn, mailOut }) => `${mailIn}, ${mailOut}`),
+      numbers('tls', ({ mailIn, mailOut }) => `${mailIn}, ${mailOut}`),
     ),
     column(
       'tls13',
       'TLS 1.3',
       64,
-      numbers(({ tls13 }) => (tls13 === null ? '–' : `${Math.floor(tls13 * 100)} %`)),
+      numbers('tls', ({ tls13 }) => (tls13 === null ? '–' : `${Math.floor(tls13 * 100)} %`)),
     ),
     column(
       'clear',
       'In the clear',
       64,
-      numbers(({ inClear }) => <Count count={inClear} type="warning" />),
+      numbers('tls', ({ inClear }) => <Count count={inClear} type="warning" />),
     ),
-    column(
-      'refused',
-      'Refused',
-      74,
-      numbers(({ refused, tlsNotMet }) => (
-        <>
-          <Count count={refused} type="info" />
-          {tlsNotMet > 0 && <Box fontSize="body-s">out: {tlsNotMet} without TLS</Box>}
-        </>
-      )),
-    ),
+    column('refused', 'Refused', 74, (row) => (
+      <>
+        {refused(row)}
+        {tlsNotMet(row)}
+      </>
+    )),
     column(
       'waiting',
       'Deferred',
       76,
-      numbers(({ waiting }) => (
-        <Count count={waiting} type="pending" prefix={queuesComplete ? '' : 'at least '} />
-      )),
+      numbers('queues', (row) => <Deferred row={row} isComplete={queuesComplete} />),
     ),
     column('certificate', 'Certificate, validation', 116, (row) => (
       <>
-        {isReadingNumbers ? reading : <DaysLeft days={row.daysLeft} />}
+        {expiry(row)}
         <LastValidation row={row} />
       </>
     )),
   ]
 }
 
-const reading = <StatusIndicator type="loading">reading</StatusIndicator>
+function Deferred({ row, isComplete }: { row: PartnerRow; isComplete: boolean }) {
+  const prefix = isComplete ? '' : 'at least '
+  if (row.waiting === 0) return `${prefix}0`
+  const count = <Count count={row.waiting} type="pending" prefix={prefix} />
+  return row.waitingConnector === null ? (
+    count
+  ) : (
+    <ViewLink to={`/queues?connector=${encodeURIComponent(row.waitingConnector)}`}>{count}</ViewLink>
+  )
+}
 
 function LastValidation({ row: { validation, pair } }: { row: PartnerRow }) {
   if (pair.outbound === null) return null

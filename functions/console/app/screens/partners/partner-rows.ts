@@ -20,6 +20,8 @@ export interface PartnerRow {
   tlsNotMet: number
   /** Recipients whose mail is held or deferred. */
   waiting: number
+  /** The connector that decided about most of them. */
+  waitingConnector: string | null
   /** Of the certificate in use that expires first; null: none was seen. */
   daysLeft: number | null
   validation: { at: string; succeeded: boolean } | null
@@ -55,6 +57,9 @@ export const warningTexts: Readonly<Record<Warning, { short: string; long: strin
 
 const expiryWarningDays = 14
 
+/** Which numbers are there. The columns of the others show none. */
+export type Sources = { [Source in keyof Numbers]: 'Pending' | 'Failed' | 'Ready' }
+
 export interface Numbers {
   tls: Pick<Report, 'rows'>
   rejected: Pick<Report, 'rows'>
@@ -84,6 +89,7 @@ export function partnerRows(pairs: readonly Pair[], numbers: Numbers): PartnerRo
       .flatMap((observed) => observed.certificates.filter(({ use }) => use === 'InUse'))
     const daysLeft = inUse.length === 0 ? null : Math.min(...inUse.map((each) => each.daysLeft))
     const validation = outbound?.validation ?? null
+    const groups = ids.flatMap((id) => waiting.get(id) ?? [])
     return {
       pair,
       title: titleOf(pair),
@@ -97,7 +103,8 @@ export function partnerRows(pairs: readonly Pair[], numbers: Numbers): PartnerRo
       inClear,
       refused: inbound ? sumOf(rejected.get(inbound.name) ?? [], 'count') : 0,
       tlsNotMet: sumOf(rowsOut, 'refused'),
-      waiting: ids.flatMap((id) => waiting.get(id) ?? []).reduce((sum, each) => sum + each.recipients, 0),
+      waiting: groups.reduce((sum, { recipients }) => sum + recipients, 0),
+      waitingConnector: groups.toSorted((a, b) => b.recipients - a.recipients)[0]?.connector ?? null,
       daysLeft,
       validation: validation && { at: validation.at, succeeded: validation.succeeded },
       warnings: warningsOf(pair, validation, daysLeft),

@@ -10,19 +10,19 @@ import { useMemo } from 'react'
 import { countText } from '../../../../../shared/policy/text-lists.ts'
 import { useViewState } from '../../use-view-state.ts'
 import { partnerColumns } from './partner-columns.tsx'
-import { filterRows, isSortKey, type PartnerRow, sortRows } from './partner-rows.ts'
+import { filterRows, isSortKey, type PartnerRow, type Sources, sortRows } from './partner-rows.ts'
 
 const rowsOfPage = 50
 
 interface PartnerTableProps {
   rows: readonly PartnerRow[]
   isLoading: boolean
-  isReadingNumbers: boolean
+  sources: Sources
   /** Whether all mail that waits was counted. */
   queuesComplete: boolean
 }
 
-export function PartnerTable({ rows, isLoading, isReadingNumbers, queuesComplete }: PartnerTableProps) {
+export function PartnerTable({ rows, isLoading, sources, queuesComplete }: PartnerTableProps) {
   const [{ q = '', sort, order, page }, change] = useViewState()
   // Without an order, partners with warnings are first.
   const sortKey = isSortKey(sort) ? sort : 'warnings'
@@ -31,10 +31,7 @@ export function PartnerTable({ rows, isLoading, isReadingNumbers, queuesComplete
     () => sortRows(filterRows(rows, q), sortKey, isDescending),
     [rows, q, sortKey, isDescending],
   )
-  const columns = useMemo(
-    () => partnerColumns({ isReadingNumbers, queuesComplete }),
-    [isReadingNumbers, queuesComplete],
-  )
+  const columns = useMemo(() => partnerColumns({ sources, queuesComplete }), [sources, queuesComplete])
   const pages = Math.max(1, Math.ceil(shown.length / rowsOfPage))
   const current = Math.min(Math.max(1, Number(page) || 1), pages)
   return (
