@@ -77,7 +77,8 @@ const isLonger = (file: string) => longer.includes(file)
 
 export const filesOf = {
   unit: testFiles.filter(
-    (file) => !isUnder(file, ['test/local/', 'test/peers/', 'test/console/', 'test/faults/']) && !isLonger(file),
+    (file) =>
+      !isUnder(file, ['test/local/', 'test/peers/', 'test/console/', 'test/faults/']) && !isLonger(file),
   ),
   local: under('test/local/').filter((file) => !isLonger(file)),
   longer,

@@ -4,9 +4,8 @@ import Box from '@cloudscape-design/components/box'
 import Container from '@cloudscape-design/components/container'
 import ExpandableSection from '@cloudscape-design/components/expandable-section'
 import Header from '@cloudscape-design/components/header'
-import KeyValuePairs from '@cloudscape-design/components/key-value-pairs'
 import SpaceBetween from '@cloudscape-design/components/space-between'
-import { useState } from 'react'
+import { Fragment, useState } from 'react'
 import type { InboundConnector, OutboundConnector } from '../../api/types.ts'
 import { TextOfOthers } from '../../components/text-of-others.tsx'
 import { Time } from '../../components/time.tsx'
@@ -66,18 +65,20 @@ export function ConnectorCard({ connector, direction }: ConnectorCardProps) {
           </Box>
         )}
         <ExpandableSection headerText={`Fields of the ${direction} connector`}>
-          <KeyValuePairs
-            columns={2}
-            items={[
-              ...fieldTexts(connector).map(({ field, value }) => ({
-                label: field,
-                value: <TextOfOthers text={value} />,
-              })),
-              { label: 'id', value: connector.id },
-              { label: 'version', value: connector.version },
-              { label: 'updatedAt', value: <Time at={connector.updatedAt} /> },
-            ]}
-          />
+          <dl className="fields">
+            {fieldTexts(connector).map(({ field, value }) => (
+              <Fragment key={field}>
+                <dt>{field}</dt>
+                <dd>
+                  <TextOfOthers text={value} />
+                </dd>
+              </Fragment>
+            ))}
+            <dt>updatedAt</dt>
+            <dd>
+              <Time at={connector.updatedAt} />
+            </dd>
+          </dl>
         </ExpandableSection>
       </SpaceBetween>
     </Container>

@@ -73,6 +73,12 @@ function identification(connector: InboundConnector): string {
   return tlsSenderCertificateNames.length === 0 ? pinned : `a certificate for ${names}, or ${pinned}`
 }
 
+/** A connector that is not enforced has no consequence yet. */
+const consequence = (connector: InboundConnector | OutboundConnector, text: string): string =>
+  stageOf(connector) === 'Enforce'
+    ? `${text.charAt(0).toUpperCase()}${text.slice(1)}`
+    : `Once the connector is enforced, ${text}`
+
 /** A sentence for each requirement for clients, and for its consequence. */
 export function inboundSentences(connector: InboundConnector): string[] {
   const { connectorType, requireTls, senderIpAddresses, exchangeOnline, associatedAcceptedDomains } =
@@ -106,9 +112,12 @@ export function inboundSentences(connector: InboundConnector): string[] {
   if (associatedAcceptedDomains.length > 0)
     sentences.push(`It applies only to recipients in ${proseList(associatedAcceptedDomains)}.`)
   sentences.push(
-    connector.onViolation === 'Defer'
-      ? 'Other mail is held until the connector is corrected, or an administrator releases it.'
-      : 'Other mail is refused.',
+    consequence(
+      connector,
+      connector.onViolation === 'Defer'
+        ? 'other mail is held until the connector is corrected, or an administrator releases it.'
+        : 'other mail is refused.',
+    ),
   )
   return sentences
 }
@@ -127,9 +136,12 @@ export function outboundSentences(connector: OutboundConnector): string[] {
     ...tlsSentences(connector),
     ...(forcesTlsOut(connector)
       ? [
-          onTlsFailure === 'Bounce'
-            ? 'Where a server does not meet this, mail bounces at once.'
-            : `Where a server does not meet this, mail is deferred. It bounces after ${expirationHours} hours.`,
+          consequence(
+            connector,
+            onTlsFailure === 'Bounce'
+              ? 'where a server does not meet this, mail bounces at once.'
+              : `where a server does not meet this, mail is deferred. It bounces after ${expirationHours} hours.`,
+          ),
         ]
       : []),
   ]

@@ -108,8 +108,11 @@ function LastValidation({ row: { validation, pair } }: { row: PartnerRow }) {
   return (
     <Box fontSize="body-s">
       <StatusIndicator type={validation.succeeded ? 'success' : 'error'}>
-        <Time at={validation.at} />
+        {validation.succeeded ? 'validated' : 'failed'}
       </StatusIndicator>
+      <div>
+        <Time at={validation.at} />
+      </div>
     </Box>
   )
 }

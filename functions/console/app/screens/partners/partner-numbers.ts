@@ -118,7 +118,7 @@ export function valueText(field: string, value: unknown): string {
 }
 
 /** Fields that a page shows elsewhere, or that say nothing about mail. */
-const hiddenFields = ['id', 'name', 'version', 'createdAt', 'updatedAt', 'validation', 'comment', 'warnings']
+const hiddenFields = ['name', 'createdAt', 'updatedAt', 'validation', 'comment', 'warnings']
 
 /** The fields of a connector with their values. */
 export const fieldTexts = (connector: object): { field: string; value: string }[] =>

@@ -81,8 +81,8 @@ function Result({ validation: { at, succeeded, durationMs, steps } }: { validati
           header: [step, host, ip && `(${ip})`].filter(Boolean).join(' '),
           details: (
             <>
-              <TextOfOthers text={detail} /> {stepMs} ms
-              {tls && (
+              <TextOfOthers text={detail} /> ({stepMs} ms)
+              {tls && step !== 'StartTls' && (
                 <div>
                   {tls.protocol}, {tls.cipher}
                   {tls.group && `, ${tls.group}`}

@@ -67,6 +67,14 @@ describe('requirements', () => {
     ])
   })
 
+  test('of a connector that is not enforced have no consequence yet', () => {
+    assert.equal(
+      inboundSentences(inboundOf({ mode: 'ReportOnly' })).at(-1),
+      'Once the connector is enforced, other mail is refused.',
+    )
+    assert.match(outboundSentences(outboundOf({ enabled: false })).at(-1) ?? '', /^Once the connector is/)
+  })
+
   test('of the organisation’s servers say how they are identified', () => {
     const connector = inboundOf({
       connectorType: 'OnPremises',
