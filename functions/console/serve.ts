@@ -42,9 +42,9 @@ export function createConsole(dependencies: Dependencies): ConsoleHandler {
     const file = files.get(name)
     if (file !== undefined && name !== indexName)
       return send(file, headers, `public, max-age=${daySeconds * 365}, immutable`)
-    // A file of an earlier version must not become the page.
-    if (name.startsWith('assets/') || /\.\w+$/.test(name)) return notFound
-    // Every other path is a view of the page.
+    // A file of an earlier version must not become the page. Files are in no folder.
+    if (/^[^/]+\.\w+$/.test(name) || name.startsWith('.')) return notFound
+    // Every other path is a view of the page. It may end with a domain.
     const policy = contentSecurityPolicy(signIn === null ? [] : await signInOrigins())
     return send(index, headers, 'no-cache', { 'content-security-policy': policy })
   }

@@ -11,4 +11,6 @@ export interface View {
 
 export const views: readonly View[] = [
   { path: '/', title: 'Overview', component: lazy(() => import('./screens/overview.tsx')) },
+  { path: '/partners', title: 'Partners', component: lazy(() => import('./screens/partners.tsx')) },
+  { path: '/partners/:name', component: lazy(() => import('./screens/partner.tsx')) },
 ]

@@ -28,7 +28,7 @@ function get(rawPath: string, headers: Record<string, string> = {}, settings: Si
 }
 
 describe('the console', () => {
-  for (const path of ['/console', '/console/', '/console/messages/01J', '/console/partners'])
+  for (const path of ['/console', '/console/', '/console/messages/01J', '/console/partners/bank.example'])
     test(`answers ${path} with its page`, async () => {
       const { statusCode, body = '', headers } = await get(path)
       assert.deepEqual(

@@ -1,0 +1,102 @@
+/** A partner: both connectors as one thing, its mail, certificates, validation, refusals and changes. */
+import Alert from '@cloudscape-design/components/alert'
+import BreadcrumbGroup from '@cloudscape-design/components/breadcrumb-group'
+import ColumnLayout from '@cloudscape-design/components/column-layout'
+import ContentLayout from '@cloudscape-design/components/content-layout'
+import Header from '@cloudscape-design/components/header'
+import SpaceBetween from '@cloudscape-design/components/space-between'
+import { useLocation, useParams } from 'wouter'
+import { consolePath } from '../../../../shared/contract/console.ts'
+import { firstNames } from '../../../../shared/policy/text-lists.ts'
+import { Remote } from '../components/remote.tsx'
+import { ViewLink } from '../components/view-link.tsx'
+import { CertificatesSeen } from './partners/certificates-seen.tsx'
+import { ConnectorCard } from './partners/connector-card.tsx'
+import { History } from './partners/history.tsx'
+import { MailNumbers } from './partners/mail-numbers.tsx'
+import { MissingConnector } from './partners/missing-connector.tsx'
+import { findPair, kindTexts, type Pair, titleOf } from './partners/partner-pairs.ts'
+import { warningsOf, warningTexts } from './partners/partner-rows.ts'
+import { RefusalTable } from './partners/refusal-table.tsx'
+import { usePairs } from './partners/use-connectors.ts'
+import { Validation } from './partners/validation.tsx'
+
+export default function Partner() {
+  const { name = '' } = useParams<{ name: string }>()
+  const { inbound, outbound, pairs } = usePairs()
+  const [, navigate] = useLocation()
+  const pair = pairs && findPair(pairs, name)
+  return (
+    <ContentLayout
+      breadcrumbs={
+        <BreadcrumbGroup
+          items={[
+            { text: 'Partners', href: `${consolePath}/partners` },
+            { text: pair ? titleOf(pair) : name, href: '' },
+          ]}
+          onFollow={(event) => {
+            event.preventDefault()
+            navigate('/partners')
+          }}
+        />
+      }
+      header={
+        <Header variant="h1" description={pair ? descriptionOf(pair) : undefined}>
+          {pair ? titleOf(pair) : name}
+        </Header>
+      }
+    >
+      <Remote what="the inbound connectors" result={inbound}>
+        {() => (
+          <Remote what="the outbound connectors" result={outbound}>
+            {() => (pair ? <PartnerContent pair={pair} /> : <NoSuchPartner name={name} />)}
+          </Remote>
+        )}
+      </Remote>
+    </ContentLayout>
+  )
+}
+
+const descriptionOf = ({ kind, domains }: Pair): string =>
+  domains.length === 0 || (kind === 'Partner' && domains.length === 1)
+    ? kindTexts[kind]
+    : `${kindTexts[kind]}: ${firstNames(domains, 6)}`
+
+const NoSuchPartner = ({ name }: { name: string }) => (
+  <Alert type="info" header={`No connector names ${name}`}>
+    Its connectors may have been deleted, or their domains changed.{' '}
+    <ViewLink to="/partners">All partners</ViewLink>
+  </Alert>
+)
+
+function PartnerContent({ pair }: { pair: Pair }) {
+  const { kind, domains, inbound, outbound } = pair
+  const warnings = warningsOf(pair, outbound?.validation ?? null, null)
+  const key = `${inbound?.id} ${outbound?.id}`
+  return (
+    <SpaceBetween size="l" key={key}>
+      {warnings.map((warning) => (
+        <Alert key={warning} type="warning">
+          {warningTexts[warning].long}
+        </Alert>
+      ))}
+      <ColumnLayout columns={kind === 'Partner' ? 2 : 1}>
+        {inbound ? (
+          <ConnectorCard connector={inbound} direction="inbound" />
+        ) : (
+          kind === 'Partner' && <MissingConnector direction="inbound" domains={domains} />
+        )}
+        {outbound ? (
+          <ConnectorCard connector={outbound} direction="outbound" />
+        ) : (
+          kind === 'Partner' && <MissingConnector direction="outbound" domains={domains} />
+        )}
+      </ColumnLayout>
+      <MailNumbers pair={pair} />
+      {outbound && <Validation connector={outbound} />}
+      <CertificatesSeen pair={pair} />
+      <RefusalTable pair={pair} />
+      <History pair={pair} />
+    </SpaceBetween>
+  )
+}

@@ -1,0 +1,74 @@
+/** Partners: the pair of connectors of each, what they require, and what happened in the last 7 days. */
+import ContentLayout from '@cloudscape-design/components/content-layout'
+import Header from '@cloudscape-design/components/header'
+import { useMemo } from 'react'
+import type { ObservedCertificates, QueueList, Report } from '../api/types.ts'
+import { useRead } from '../api/use-api.ts'
+import { useReadAll } from '../api/use-read-all.ts'
+import { Failure } from '../components/failure.tsx'
+import { partnerRows, type Sources } from './partners/partner-rows.ts'
+import { PartnerTable } from './partners/partner-table.tsx'
+import { usePairs } from './partners/use-connectors.ts'
+
+const refetchMs = 30_000
+const certificatesLimit = 100
+const nothing = { rows: [] }
+
+const stateOf = ({ data, error }: { data: unknown; error: unknown }): Sources[keyof Sources] =>
+  data !== undefined ? 'Ready' : error === null ? 'Pending' : 'Failed'
+
+export default function Partners() {
+  const { inbound, outbound, pairs } = usePairs()
+  const tls = useRead<Report>('/reports/connector-tls', {}, refetchMs)
+  const rejected = useRead<Report>('/reports/rejected', {}, refetchMs)
+  const queues = useRead<QueueList>('/queues', {}, refetchMs)
+  const certificates = useReadAll<ObservedCertificates>('/certificates/observed', certificatesLimit)
+  const rows = useMemo(
+    () =>
+      pairs &&
+      partnerRows(pairs, {
+        tls: tls.data ?? nothing,
+        rejected: rejected.data ?? nothing,
+        queues: queues.data ?? { items: [] },
+        certificates: certificates.data ?? [],
+      }),
+    [pairs, tls.data, rejected.data, queues.data, certificates.data],
+  )
+  const all = [inbound, outbound, tls, rejected, queues, certificates]
+  const failed = all.find(({ error, data }) => error !== null && data === undefined)
+  const sources = {
+    tls: stateOf(tls),
+    rejected: stateOf(rejected),
+    queues: stateOf(queues),
+    certificates: stateOf(certificates),
+  }
+  const failure = failed?.error && (
+    <Failure
+      title={rows === null ? 'Cannot read the connectors' : 'Some numbers are missing'}
+      error={failed.error}
+      retry={() => Promise.all(all.map(({ refetch }) => refetch()))}
+    />
+  )
+  return (
+    <ContentLayout
+      header={
+        <Header
+          variant="h1"
+          description="A row has both connectors of a partner. Numbers are of the last 7 days. Each leads to its page."
+        >
+          Partners
+        </Header>
+      }
+    >
+      {failure}
+      {(rows !== null || !failure) && (
+        <PartnerTable
+          rows={rows ?? []}
+          isLoading={rows === null}
+          sources={sources}
+          queuesComplete={queues.data === undefined || (queues.data.complete && queues.data.omitted === 0)}
+        />
+      )}
+    </ContentLayout>
+  )
+}

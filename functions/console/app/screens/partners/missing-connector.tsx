@@ -1,0 +1,49 @@
+/** The direction of a partner that has no connector. */
+import Box from '@cloudscape-design/components/box'
+import Container from '@cloudscape-design/components/container'
+import Header from '@cloudscape-design/components/header'
+import SpaceBetween from '@cloudscape-design/components/space-between'
+import { proseList } from '../../../../../shared/policy/text-lists.ts'
+import type { ConnectorDirection } from './use-connectors.ts'
+
+interface MissingConnectorProps {
+  direction: ConnectorDirection
+  domains: readonly string[]
+}
+
+export function MissingConnector({ direction, domains }: MissingConnectorProps) {
+  const isInbound = direction === 'inbound'
+  const names = proseList(domains)
+  const example = isInbound
+    ? {
+        inboundConnectors: [{ name: `From ${domains[0]}`, connectorType: 'Partner', senderDomains: domains }],
+      }
+    : {
+        outboundConnectors: [
+          {
+            name: `To ${domains[0]}`,
+            connectorType: 'Partner',
+            recipientDomains: domains,
+            tlsSettings: 'EncryptionOnly',
+          },
+        ],
+      }
+  return (
+    <Container
+      fitHeight
+      header={<Header variant="h2">{isInbound ? 'No inbound connector' : 'No outbound connector'}</Header>}
+    >
+      <SpaceBetween size="s">
+        <Box>
+          {isInbound
+            ? `No connector of a partner names ${names} as senders. Unless another connector applies, their mail is accepted in the clear.`
+            : `No connector of a partner names ${names} as recipients. Unless another connector applies, mail to them is sent in the clear where TLS does not work.`}
+        </Box>
+        <Box>Write this to a file, and apply it with “npx mailflow connectors apply -f FILE”:</Box>
+        <Box variant="code">
+          <span className="text-of-others">{JSON.stringify(example, null, 1)}</span>
+        </Box>
+      </SpaceBetween>
+    </Container>
+  )
+}

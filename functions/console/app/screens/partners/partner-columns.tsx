@@ -1,0 +1,188 @@
+/** The columns of the table of partners. */
+import Box from '@cloudscape-design/components/box'
+import StatusIndicator from '@cloudscape-design/components/status-indicator'
+import type { TableProps } from '@cloudscape-design/components/table'
+import type { ReactNode } from 'react'
+import { firstNames } from '../../../../../shared/policy/text-lists.ts'
+import { Time } from '../../components/time.tsx'
+import { ViewLink } from '../../components/view-link.tsx'
+import type { Stage } from './connector-text.ts'
+import { DaysLeft } from './days-left.tsx'
+import { kindTexts } from './partner-pairs.ts'
+import { type PartnerRow, type SortKey, type Sources, warningTexts } from './partner-rows.ts'
+
+interface ColumnOptions {
+  sources: Sources
+  /** Whether all mail that waits was counted. */
+  queuesComplete: boolean
+}
+
+type Column = TableProps.ColumnDefinition<PartnerRow>
+type Cell = (row: PartnerRow) => ReactNode
+
+/** Shows a number only if the answer it comes from is there: a missing answer is not 0. */
+const numberCell =
+  (sources: Sources) =>
+  (source: keyof Sources, cell: Cell): Cell =>
+  (row) => {
+    if (sources[source] === 'Pending') return <StatusIndicator type="loading">reading</StatusIndicator>
+    return sources[source] === 'Failed' ? <Box color="text-body-secondary">unknown</Box> : cell(row)
+  }
+
+export function partnerColumns({ sources, queuesComplete }: ColumnOptions): Column[] {
+  const numbers = numberCell(sources)
+  const refused = numbers('rejected', ({ refused: count }) => <Count count={count} type="info" />)
+  const tlsNotMet = numbers('tls', ({ tlsNotMet: count }) =>
+    count === 0 ? null : <Box fontSize="body-s">out: {count} TLS not met</Box>,
+  )
+  const expiry = numbers('certificates', ({ daysLeft }) => <DaysLeft days={daysLeft} />)
+  const column = (key: SortKey, header: string, width: number, cell: Column['cell']): Column => ({
+    id: key,
+    header,
+    minWidth: width,
+    sortingField: key,
+    cell,
+    isRowHeader: key === 'partner',
+  })
+  return [
+    column('partner', 'Partner', 144, (row) => <PartnerName row={row} />),
+    column('level', 'Level in, out', 146, (row) => <Levels row={row} />),
+    column(
+      'mail',
+      'Mail in, out',
+      72,
+      numbers('tls', ({ mailIn, mailOut }) => `${mailIn}, ${mailOut}`),
+    ),
+    column(
+      'tls13',
+      'TLS 1.3',
+      64,
+      numbers('tls', ({ tls13 }) => (tls13 === null ? '–' : `${Math.floor(tls13 * 100)} %`)),
+    ),
+    column(
+      'clear',
+      'In the clear',
+      64,
+      numbers('tls', ({ inClear }) => <Count count={inClear} type="warning" />),
+    ),
+    column('refused', 'Refused', 74, (row) => (
+      <>
+        {refused(row)}
+        {tlsNotMet(row)}
+      </>
+    )),
+    column(
+      'waiting',
+      'Deferred',
+      76,
+      numbers('queues', (row) => <Deferred row={row} isComplete={queuesComplete} />),
+    ),
+    column('certificate', 'Certificate, validation', 116, (row) => (
+      <>
+        {expiry(row)}
+        <LastValidation row={row} />
+      </>
+    )),
+  ]
+}
+
+function Deferred({ row, isComplete }: { row: PartnerRow; isComplete: boolean }) {
+  const prefix = isComplete ? '' : 'at least '
+  if (row.waiting === 0) return `${prefix}0`
+  const count = <Count count={row.waiting} type="pending" prefix={prefix} />
+  return row.waitingConnector === null ? (
+    count
+  ) : (
+    <ViewLink to={`/queues?connector=${encodeURIComponent(row.waitingConnector)}`}>{count}</ViewLink>
+  )
+}
+
+function LastValidation({ row: { validation, pair } }: { row: PartnerRow }) {
+  if (pair.outbound === null) return null
+  if (validation === null)
+    return (
+      <Box fontSize="body-s" color="text-body-secondary">
+        not validated
+      </Box>
+    )
+  return (
+    <Box fontSize="body-s">
+      <StatusIndicator type={validation.succeeded ? 'success' : 'error'}>
+        {validation.succeeded ? 'validated' : 'failed'}
+      </StatusIndicator>
+      <div>
+        <Time at={validation.at} />
+      </div>
+    </Box>
+  )
+}
+
+function PartnerName({ row: { pair, title, warnings } }: { row: PartnerRow }) {
+  const others = pair.domains.filter((domain) => domain !== title)
+  const names = [...new Set([pair.inbound?.name, pair.outbound?.name])].filter(
+    (name) => name !== undefined && name !== title,
+  )
+  return (
+    <>
+      <ViewLink to={`/partners/${encodeURIComponent(pair.name)}`}>{title}</ViewLink>
+      {pair.kind !== 'Partner' && <Box fontSize="body-s">{kindTexts[pair.kind]}</Box>}
+      {others.length > 0 && <Box fontSize="body-s">{firstNames(others, 2)}</Box>}
+      {names.length > 0 && (
+        <Box fontSize="body-s" color="text-body-secondary">
+          {names.join(', ')}
+        </Box>
+      )}
+      {warnings.map((warning) => (
+        <div key={warning}>
+          <StatusIndicator type="warning">{warningTexts[warning].short}</StatusIndicator>
+        </div>
+      ))}
+    </>
+  )
+}
+
+const Levels = ({ row: { levelIn, stageIn, levelOut, stageOut } }: { row: PartnerRow }) => (
+  <>
+    <Level direction="in" level={levelIn} stage={stageIn} />
+    <Level direction="out" level={levelOut} stage={stageOut} />
+  </>
+)
+
+interface LevelProps {
+  direction: 'in' | 'out'
+  level: string | null
+  stage: Stage | null
+}
+
+function Level({ direction, level, stage }: LevelProps) {
+  if (level === null || stage === null)
+    return <Box color="text-body-secondary">{direction}: no connector</Box>
+  return (
+    <div>
+      {direction}: {level}
+      {stage !== 'Enforce' && (
+        <div>
+          <StatusIndicator type={stage === 'Disabled' ? 'stopped' : 'info'}>
+            {stage === 'Disabled' ? 'disabled' : stage}
+          </StatusIndicator>
+        </div>
+      )}
+    </div>
+  )
+}
+
+interface CountProps {
+  count: number
+  type: 'warning' | 'info' | 'pending'
+  prefix?: string
+}
+
+const Count = ({ count, type, prefix = '' }: CountProps) =>
+  count === 0 ? (
+    `${prefix}0`
+  ) : (
+    <StatusIndicator type={type}>
+      {prefix}
+      {count}
+    </StatusIndicator>
+  )

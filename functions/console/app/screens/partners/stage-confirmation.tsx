@@ -1,0 +1,89 @@
+/** Shows what a change of a connector's stage does to mail, and makes it when the person confirms. */
+import Alert from '@cloudscape-design/components/alert'
+import Box from '@cloudscape-design/components/box'
+import Button from '@cloudscape-design/components/button'
+import FormField from '@cloudscape-design/components/form-field'
+import Modal from '@cloudscape-design/components/modal'
+import RadioGroup from '@cloudscape-design/components/radio-group'
+import SpaceBetween from '@cloudscape-design/components/space-between'
+import { useState } from 'react'
+import type { InboundConnector, OutboundConnector } from '../../api/types.ts'
+import { TextOfOthers } from '../../components/text-of-others.tsx'
+import type { Stage } from './connector-text.ts'
+import { PastMail } from './past-mail.tsx'
+import { actTexts, isWeakening, stageEffects } from './stage-effects.ts'
+import type { ConnectorDirection } from './use-connectors.ts'
+import { type Notice, needsWaitingChoice, useStageChange, type WaitingChoice } from './use-stage-change.ts'
+
+interface StageConfirmationProps {
+  connector: InboundConnector | OutboundConnector
+  direction: ConnectorDirection
+  to: Stage
+  onNotice(notice: Notice): void
+  onClose(): void
+}
+
+export function StageConfirmation(props: StageConfirmationProps) {
+  const { connector, direction, to, onClose } = props
+  const [waiting, setWaiting] = useState<WaitingChoice | null>(null)
+  const change = useStageChange(props)
+  // A choice that the API needed once is shown until the end.
+  const [needsChoice, setNeedsChoice] = useState(false)
+  if (!needsChoice && needsWaitingChoice(change.error)) setNeedsChoice(true)
+  const hasFailed = change.error !== null && !needsWaitingChoice(change.error)
+  return (
+    <Modal
+      visible
+      header={`${actTexts[to]}: ${connector.name}`}
+      closeAriaLabel="Close without a change"
+      onDismiss={onClose}
+      footer={
+        <Box float="right">
+          <SpaceBetween size="xs" direction="horizontal">
+            <Button onClick={onClose}>Cancel</Button>
+            <Button
+              variant="primary"
+              loading={change.isPending}
+              disabled={needsChoice && waiting === null}
+              onClick={() => change.mutate(waiting)}
+            >
+              {actTexts[to]}
+            </Button>
+          </SpaceBetween>
+        </Box>
+      }
+    >
+      <SpaceBetween size="m">
+        <Alert type={isWeakening(connector, to) ? 'warning' : 'info'} header="Effect on mail">
+          {stageEffects(connector, to).map((sentence) => (
+            <div key={sentence}>
+              <TextOfOthers text={sentence} />
+            </div>
+          ))}
+        </Alert>
+        {to === 'Enforce' && direction === 'inbound' && <PastMail id={connector.id} />}
+        {needsChoice && change.error && (
+          <FormField label="Mail that waits under this connector" description={change.error.message}>
+            <RadioGroup
+              value={waiting}
+              onChange={({ detail }) => setWaiting(detail.value as WaitingChoice)}
+              items={[
+                { value: 'hold', label: 'Hold it', description: 'It keeps the requirement, and waits on.' },
+                {
+                  value: 'return',
+                  label: 'Return it',
+                  description: 'It bounces now: its senders get a DSN.',
+                },
+              ]}
+            />
+          </FormField>
+        )}
+        {hasFailed && (
+          <Alert type="error" header="The change is not saved">
+            {change.error.message}
+          </Alert>
+        )}
+      </SpaceBetween>
+    </Modal>
+  )
+}

@@ -1,0 +1,65 @@
+/** The stages of a connector as a progression, and the acts that lead from one to another. */
+import Button from '@cloudscape-design/components/button'
+import SpaceBetween from '@cloudscape-design/components/space-between'
+import Steps from '@cloudscape-design/components/steps'
+import { useState } from 'react'
+import type { InboundConnector, OutboundConnector } from '../../api/types.ts'
+import { useMay } from '../../api/use-roles.ts'
+import { type Stage, stageOf, stages, stageTexts } from './connector-text.ts'
+import { StageConfirmation } from './stage-confirmation.tsx'
+import { actTexts } from './stage-effects.ts'
+import type { ConnectorDirection } from './use-connectors.ts'
+import type { Notice } from './use-stage-change.ts'
+
+interface StageProgressProps {
+  connector: InboundConnector | OutboundConnector
+  direction: ConnectorDirection
+  onNotice(notice: Notice): void
+}
+
+export function StageProgress({ connector, direction, onNotice }: StageProgressProps) {
+  const mayAdminister = useMay('administer')
+  const [target, setTarget] = useState<Stage | null>(null)
+  const current = stageOf(connector)
+  const position = stages.indexOf(current)
+  return (
+    <SpaceBetween size="s">
+      <Steps
+        ariaLabel={`Stages of the ${direction} connector`}
+        steps={stages.map((stage, index) => ({
+          status: index === position ? statusOf(stage) : 'not-started',
+          statusIconAriaLabel: index === position ? 'now' : 'not now',
+          header: index === position ? <strong>{stage} (now)</strong> : stage,
+          details: stageTexts[stage],
+        }))}
+      />
+      {mayAdminister && (
+        <SpaceBetween size="xs" direction="horizontal">
+          {stages
+            .filter((stage) => stage !== current)
+            .map((stage) => (
+              <Button
+                key={stage}
+                ariaLabel={`${actTexts[stage]}: ${connector.name}`}
+                onClick={() => setTarget(stage)}
+              >
+                {actTexts[stage]}
+              </Button>
+            ))}
+        </SpaceBetween>
+      )}
+      {target !== null && (
+        <StageConfirmation
+          connector={connector}
+          direction={direction}
+          to={target}
+          onNotice={onNotice}
+          onClose={() => setTarget(null)}
+        />
+      )}
+    </SpaceBetween>
+  )
+}
+
+const statusOf = (stage: Stage) =>
+  (({ Disabled: 'stopped', ReportOnly: 'info', Enforce: 'success' }) as const)[stage]

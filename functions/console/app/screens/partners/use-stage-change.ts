@@ -1,0 +1,73 @@
+/** Changes the stage of the version of a connector that the person sees. */
+import { useMutation } from '@tanstack/react-query'
+import { useState } from 'react'
+import { ApiError } from '../../api/api-error.ts'
+import type {
+  InboundConnector,
+  OutboundConnector,
+  SavedInboundConnector,
+  SavedOutboundConnector,
+} from '../../api/types.ts'
+import { useApi } from '../../api/use-api.ts'
+import type { Stage } from './connector-text.ts'
+import { stagePatch } from './stage-effects.ts'
+import { type ConnectorDirection, connectorPath, useRefreshConnectors } from './use-connectors.ts'
+
+/** What the person reads after a change. */
+export interface Notice {
+  type: 'success' | 'warning'
+  header: string
+  lines: string[]
+}
+
+/** What the change does with mail that waits under a requirement that it lowers. */
+export type WaitingChoice = 'hold' | 'return'
+
+interface StageChange {
+  connector: InboundConnector | OutboundConnector
+  direction: ConnectorDirection
+  to: Stage
+  onNotice(notice: Notice): void
+  onClose(): void
+}
+
+export function useStageChange({ connector, direction, to, onNotice, onClose }: StageChange) {
+  const api = useApi()
+  const refresh = useRefreshConnectors()
+  // The version when the person was shown the effect: a change by another person meanwhile is not overwritten.
+  const [version] = useState(connector.version)
+  const path = connectorPath(direction, connector.id)
+  return useMutation<SavedInboundConnector | SavedOutboundConnector, ApiError, WaitingChoice | null>({
+    mutationFn: (waiting) =>
+      api.send('PATCH', waiting === null ? path : `${path}?waiting=${waiting}`, stagePatch(to), version),
+    onSuccess: async ({ warnings }) => {
+      await refresh()
+      onNotice({
+        type: warnings.length > 0 ? 'warning' : 'success',
+        header: `${connector.name}: ${to} is saved`,
+        lines: warnings.map((warning) => warning.message),
+      })
+      onClose()
+    },
+    onError: async (error) => {
+      if (!isConflict(error)) return
+      await refresh()
+      onNotice({
+        type: 'warning',
+        header: 'Another person or program has changed this connector',
+        lines: [
+          'Your change is not saved. The page shows the connector as it is now. Check it, then repeat.',
+        ],
+      })
+      onClose()
+    },
+  })
+}
+
+/** 404: deleted meanwhile. 412: another version (RFC 9110 §13.1.1). */
+const isConflict = (error: unknown): boolean =>
+  error instanceof ApiError && (error.status === 412 || error.status === 404)
+
+/** Whether the API needs to know what happens to mail that waits. */
+export const needsWaitingChoice = (error: ApiError | null): boolean =>
+  error?.status === 409 && error.faults.some(({ path }) => path === 'waiting')
