@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { columnHeading } from '../../../cli/reports/column-heading.ts'
+import { columnHeading } from '../../../shared/event-queries/reports/column-heading.ts'
 import type { Report } from '../../../cli/reports/report-schema.ts'
 import { reportText } from '../../../cli/reports/report-text.ts'
 import { displayWidth } from '../../../cli/text/display-width.ts'
