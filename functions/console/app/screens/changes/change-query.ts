@@ -1,5 +1,4 @@
 /** The request for changes, from the address of the view. Pure. */
-import type { Query } from '../../api/api-client.ts'
 import { periodTimes, readPeriod } from '../../components/period.ts'
 
 const pageSize = 100
@@ -11,7 +10,7 @@ export const changeKinds = [
 ] as const
 
 /** @param now milliseconds since the epoch */
-export function changeQuery(state: Readonly<Record<string, string>>, timeZone: string, now: number): Query {
+export function changeQuery(state: Readonly<Record<string, string>>, timeZone: string, now: number) {
   const { actor, kind, key } = state
   const period = readPeriod(state)
   return {

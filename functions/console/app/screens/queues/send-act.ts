@@ -1,5 +1,4 @@
 /** Requests an act on all mail of some filters. One request covers as many messages as its time allows. */
-import type { ApiClient } from '../../api/api-client.ts'
 import type { RequestedQueues } from '../../api/types.ts'
 import type { QueueAct, QueueFilter } from './acts.ts'
 
@@ -10,6 +9,11 @@ export interface ActResult {
 }
 
 export const emptyResult: ActResult = { recipients: 0, messages: 0, skipped: [] }
+
+/** The part of the API's client that acts need. */
+export interface ActSender {
+  send(method: 'POST', path: string, body: unknown): Promise<RequestedQueues>
+}
 
 interface ActRequest {
   act: QueueAct
@@ -24,7 +28,7 @@ interface ActRequest {
  * @throws ApiError; what was requested before it stays requested
  */
 export async function sendAct(
-  api: Pick<ApiClient, 'send'>,
+  api: ActSender,
   { act, filters, reason }: ActRequest,
   onProgress: (result: ActResult) => void,
   signal: AbortSignal,

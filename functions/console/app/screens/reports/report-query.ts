@@ -1,5 +1,4 @@
 /** The request for a report, from the address of its view. Pure. */
-import type { Query } from '../../api/api-client.ts'
 import { type Period, periodTimes, readPeriod } from '../../components/period.ts'
 import { type ReportName, reportFacts } from './report-facts.ts'
 
@@ -9,7 +8,7 @@ export const defaultPeriod: Period = { kind: 'Last', days: 7 }
 export const defaultTimeZone = 'UTC'
 
 /** @param now milliseconds since the epoch */
-export function reportQuery(name: ReportName, state: Readonly<Record<string, string>>, now: number): Query {
+export function reportQuery(name: ReportName, state: Readonly<Record<string, string>>, now: number) {
   const { partner, connector, zone } = state
   const timeZone = zone !== undefined && isTimeZone(zone) ? zone : defaultTimeZone
   const { hasPeriod, hasConnector } = reportFacts[name]
