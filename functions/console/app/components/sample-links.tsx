@@ -1,12 +1,27 @@
-/** Links to some messages. The end of an id suffices to tell them apart; the whole id is in the link and its title. */
+/** Links to some messages. The end of an id suffices to tell them apart; its title has the whole id. */
 import { ViewLink } from './view-link.tsx'
 
 const shownCharacters = 8
 
-export function SampleLinks({ ids }: { ids: readonly string[] }) {
-  return ids.map((id) => (
-    <div key={id} className="sample" title={id}>
-      <ViewLink to={`/messages/${id}`}>…{id.slice(-shownCharacters)}</ViewLink>
-    </div>
+interface SampleLinksProps {
+  ids: readonly string[]
+  /** Numbers in a line instead of ids, for a table with many columns. */
+  isNarrow?: boolean
+}
+
+export function SampleLinks({ ids, isNarrow = false }: SampleLinksProps) {
+  return ids.map((id, index) => (
+    <span key={id} className={isNarrow ? 'sample-number' : 'sample'} title={id}>
+      <ViewLink to={`/messages/${id}`}>
+        {isNarrow ? (
+          <>
+            <span className="spoken">Message {id}</span>
+            <span aria-hidden="true">{index + 1}</span>
+          </>
+        ) : (
+          `…${id.slice(-shownCharacters)}`
+        )}
+      </ViewLink>
+    </span>
   ))
 }

@@ -17,28 +17,36 @@ import {
   wordsOf,
 } from './report-rows.ts'
 
+const manyColumns = 8
+
+const small = (text: string) => <span className="small">{text}</span>
+
 export function reportColumns(report: Report): TableProps.ColumnDefinition<ReportRow>[] {
+  const { shown } = shownColumns(report)
+  const isNarrow = shown.length > manyColumns
   const hasSamples = report.samples.some(({ length }) => length > 0)
   return [
-    ...shownColumns(report).shown.map((column, index) => ({
+    ...shown.map((column, index) => ({
       id: column.name,
       sortingField: column.name,
       isRowHeader: index === 0,
       header: heading(column),
       ...(column.type === 'text' && { minWidth: minTextWidth(report.rows.map((row) => row[column.name])) }),
-      cell: ({ values }: ReportRow) => cell(column, values[column.name] ?? null),
+      cell: ({ values }: ReportRow) => (
+        <div className="small">{cellContent(column, values[column.name] ?? null)}</div>
+      ),
     })),
     ...(hasSamples
       ? [
           {
             id: 'samples',
-            header: 'Messages, such as',
-            minWidth: 120,
+            header: small('Messages'),
+            minWidth: isNarrow ? 70 : 110,
             cell: ({ values, samples }: ReportRow) =>
               isRefusal(report.name, values) ? (
                 <ViewLink to="/messages?state=Rejected">Refusals</ViewLink>
               ) : (
-                <SampleLinks ids={samples} />
+                <SampleLinks ids={samples} isNarrow={isNarrow} />
               ),
           },
         ]
@@ -47,12 +55,12 @@ export function reportColumns(report: Report): TableProps.ColumnDefinition<Repor
 }
 
 const heading = ({ name, type, description }: ReportColumn): ReactNode => (
-  <span title={description} className={type === 'number' ? 'number-heading' : undefined}>
+  <span title={description} className={type === 'number' ? 'small number-heading' : 'small'}>
     {columnHeading(name)}
   </span>
 )
 
-function cell({ name, type }: ReportColumn, value: string | number | null): ReactNode {
+function cellContent({ name, type }: ReportColumn, value: string | number | null): ReactNode {
   if (value === null) return '–'
   switch (type) {
     case 'number':

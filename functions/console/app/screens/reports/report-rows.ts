@@ -75,7 +75,7 @@ export const isRefusal = (
 export const wordsOf = (text: string): string[] =>
   /^[A-Za-z0-9]+$/.test(text) ? text.split(/(?<=[a-z0-9])(?=[A-Z])/) : [text]
 
-const [characterPx, paddingPx, maxCharacters] = [8, 24, 22]
+const [characterPx, paddingPx, maxCharacters] = [7, 32, 22]
 
 /** The width in which the longest word of a column is not broken, unless it is very long. */
 export function minTextWidth(values: readonly (string | number | null | undefined)[]): number {
