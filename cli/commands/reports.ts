@@ -1,9 +1,9 @@
 /** `reports`: lists the reports, or the columns of one. */
 import * as z from 'zod'
+import { columnHeading } from '../../shared/event-queries/reports/column-heading.ts'
 import { parseResponse } from '../api/parse-response.ts'
 import { defineCommand, jsonOption } from '../command.ts'
 import { CommandError, exitStatus } from '../command-error.ts'
-import { columnHeading } from '../reports/column-heading.ts'
 import { ReportSummary } from '../reports/report-schema.ts'
 import { displayWidth, fillToWidth } from '../text/display-width.ts'
 import { jsonText, printable } from '../text/format.ts'

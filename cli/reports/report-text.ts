@@ -1,9 +1,10 @@
 /** Formats a report as a table, with its period above and notes below. Pure. */
+
+import { columnHeading } from '../../shared/event-queries/reports/column-heading.ts'
 import { formatLocalTime } from '../input/time-zone.ts'
 import { displayWidth } from '../text/display-width.ts'
 import { formatTime, printable } from '../text/format.ts'
 import { type Column, table } from '../text/table.ts'
-import { columnHeading } from './column-heading.ts'
 import type { Report, ReportColumn, ReportValue } from './report-schema.ts'
 
 /**

@@ -11,7 +11,6 @@
  * with <, a reply with its code, an address with a letter or digit. Not covered: a spreadsheet that splits lines at
  * semicolons or tabs instead of commas.
  */
-import type { RouteResponse } from './route.ts'
 
 export type CsvValue = string | number | boolean | null | undefined
 
@@ -32,16 +31,6 @@ export const csvLines = (
   columns: readonly string[],
   rows: readonly Readonly<Record<string, CsvValue>>[],
 ): string => rows.map((row) => csvLine(columns.map((column) => row[column]))).join('')
-
-/** @param name name of the file that a browser stores, without its extension */
-export const csvResponse = (name: string, csv: string): RouteResponse => ({
-  status: 200,
-  headers: {
-    'content-type': 'text/csv; charset=utf-8',
-    'content-disposition': `attachment; filename="${name}.csv"`,
-  },
-  body: csv,
-})
 
 const csvLine = (values: readonly CsvValue[]): string => `${values.map(csvField).join(',')}\r\n`
 

@@ -1,6 +1,7 @@
 /** Shared parts of all lists: queries, cursors and pages. */
 import * as z from 'zod'
-import { type CsvValue, csvResponse, csvText } from './csv.ts'
+import { type CsvValue, csvText } from './csv.ts'
+import { csvResponse } from './csv-response.ts'
 import { cursorSchema, encodeCursor } from './request.ts'
 import type { RequestTarget, RouteResponse } from './route.ts'
 

@@ -13,4 +13,12 @@ export const views: readonly View[] = [
   { path: '/', title: 'Overview', component: lazy(() => import('./screens/overview.tsx')) },
   { path: '/partners', title: 'Partners', component: lazy(() => import('./screens/partners.tsx')) },
   { path: '/partners/:name', component: lazy(() => import('./screens/partner.tsx')) },
+  {
+    path: '/queues',
+    title: 'Held and deferred',
+    component: lazy(() => import('./screens/queues/queues.tsx')),
+  },
+  { path: '/reports', title: 'Reports', component: lazy(() => import('./screens/reports/reports.tsx')) },
+  { path: '/reports/:name', component: lazy(() => import('./screens/reports/report-view.tsx')) },
+  { path: '/changes', title: 'Changes', component: lazy(() => import('./screens/changes/changes.tsx')) },
 ]

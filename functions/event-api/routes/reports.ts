@@ -25,7 +25,8 @@ import {
   tlsReportTrend,
 } from '../../../shared/event-queries/reports/tls-report-trend.ts'
 import type { EventCounts } from '../../../shared/events/event-counts.ts'
-import { csvResponse, csvText } from '../../../shared/http-api/csv.ts'
+import { csvText } from '../../../shared/http-api/csv.ts'
+import { csvResponse } from '../../../shared/http-api/csv-response.ts'
 import { isUlid } from '../../../shared/http-api/lists.ts'
 import { Problem } from '../../../shared/http-api/problem.ts'
 import { invalidParameter } from '../../../shared/http-api/request.ts'

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { columnHeading } from '../../../cli/reports/column-heading.ts'
 import type { Report } from '../../../cli/reports/report-schema.ts'
 import { reportText } from '../../../cli/reports/report-text.ts'
 import { displayWidth } from '../../../cli/text/display-width.ts'
+import { columnHeading } from '../../../shared/event-queries/reports/column-heading.ts'
 
 const ids = [1, 2, 3, 4, 5].map((number) => `01M8QXTS1WQHC8JXPAZ5P5VW1${number}`)
 

@@ -29,6 +29,8 @@ export function Failure({ title, error, retry }: FailureProps) {
       }
     >
       {error.message}
+      {error instanceof ApiError &&
+        error.faults.map(({ path, message }) => <div key={`${path} ${message}`}>{`${path} ${message}`}</div>)}
     </Alert>
   )
 }

@@ -1,0 +1,42 @@
+/** Runs an act on mail that waits, and keeps how far it is. */
+import { useRef, useState } from 'react'
+import { useApi } from '../../api/use-api.ts'
+import { filtersOf, type Queue, type QueueAct } from './acts.ts'
+import { type ActResult, emptyResult, sendAct } from './send-act.ts'
+
+export type ActState =
+  | { kind: 'Ready'; result: ActResult }
+  | { kind: 'Running'; result: ActResult }
+  | { kind: 'Failed'; result: ActResult; error: Error }
+
+export function useAct(
+  act: QueueAct,
+  groups: readonly Queue[],
+  onEnd: (result: ActResult, isStopped: boolean) => void,
+) {
+  const api = useApi()
+  const [state, setState] = useState<ActState>({ kind: 'Ready', result: emptyResult })
+  const controller = useRef<AbortController | null>(null)
+  const start = async (reason: string): Promise<void> => {
+    controller.current = new AbortController()
+    const { signal } = controller.current
+    let result = emptyResult
+    setState({ kind: 'Running', result })
+    try {
+      const request = { act, filters: filtersOf(groups), reason }
+      await sendAct(
+        api,
+        request,
+        (sum) => {
+          result = sum
+          setState({ kind: 'Running', result })
+        },
+        signal,
+      )
+      onEnd(result, signal.aborted)
+    } catch (error) {
+      setState({ kind: 'Failed', result, error: error as Error })
+    }
+  }
+  return { state, start: (reason: string) => void start(reason), stop: () => controller.current?.abort() }
+}

@@ -1,0 +1,92 @@
+/** The columns of a report's table, from the columns of the report. */
+import type { TableProps } from '@cloudscape-design/components/table'
+import { Fragment, type ReactNode } from 'react'
+import { columnHeading } from '../../../../../shared/event-queries/reports/column-heading.ts'
+import type { Report } from '../../api/types.ts'
+import { octetsText } from '../../components/octets-text.ts'
+import { SampleLinks } from '../../components/sample-links.tsx'
+import { TextOfOthers } from '../../components/text-of-others.tsx'
+import { Time } from '../../components/time.tsx'
+import { ViewLink } from '../../components/view-link.tsx'
+import {
+  isRefusal,
+  minTextWidth,
+  type ReportColumn,
+  type ReportRow,
+  shownColumns,
+  wordsOf,
+} from './report-rows.ts'
+
+const manyColumns = 8
+
+const small = (text: string) => <span className="small">{text}</span>
+
+export function reportColumns(report: Report): TableProps.ColumnDefinition<ReportRow>[] {
+  const { shown } = shownColumns(report)
+  const isNarrow = shown.length > manyColumns
+  const hasSamples = report.samples.some(({ length }) => length > 0)
+  return [
+    ...shown.map((column, index) => ({
+      id: column.name,
+      sortingField: column.name,
+      isRowHeader: index === 0,
+      header: heading(column),
+      ...(column.type === 'text' && { minWidth: minTextWidth(report.rows.map((row) => row[column.name])) }),
+      cell: ({ values }: ReportRow) => (
+        <div className="small">{cellContent(column, values[column.name] ?? null)}</div>
+      ),
+    })),
+    ...(hasSamples
+      ? [
+          {
+            id: 'samples',
+            header: small('Messages'),
+            minWidth: isNarrow ? 70 : 110,
+            cell: ({ values, samples }: ReportRow) =>
+              isRefusal(report.name, values) ? (
+                <ViewLink to="/messages?state=Rejected">Refusals</ViewLink>
+              ) : (
+                <SampleLinks ids={samples} isNarrow={isNarrow} />
+              ),
+          },
+        ]
+      : []),
+  ]
+}
+
+const heading = ({ name, type, description }: ReportColumn): ReactNode => (
+  <span title={description} className={type === 'number' ? 'small number-heading' : 'small'}>
+    {columnHeading(name)}
+  </span>
+)
+
+function cellContent({ name, type }: ReportColumn, value: string | number | null): ReactNode {
+  if (value === null) return '–'
+  switch (type) {
+    case 'number':
+      return <span className="number">{numberText(name, Number(value))}</span>
+    case 'time':
+      return <Time at={String(value)} />
+    case 'date':
+      return <span className="date">{value}</span>
+    default:
+      return <BreakableText text={String(value)} />
+  }
+}
+
+/** Names such as `EncryptionOnly` break between their words. */
+const BreakableText = ({ text }: { text: string }) =>
+  wordsOf(text).map((word, index) => (
+    // biome-ignore lint/suspicious/noArrayIndexKey: the words have no other identity
+    <Fragment key={index}>
+      {index > 0 && <wbr />}
+      <TextOfOthers text={word} />
+    </Fragment>
+  ))
+
+const numberText = (name: string, value: number): string =>
+  name === 'volume'
+    ? octetsText(value)
+    : name === 'share'
+      ? `${(100 * value).toLocaleString(undefined, { maximumFractionDigits: 1 })} %`
+      : value.toLocaleString()

@@ -1,0 +1,56 @@
+/** What each report answers, and which of its filters it has. Pure. */
+import type { Report } from '../../api/types.ts'
+
+export type ReportName = Report['name']
+
+interface ReportFacts {
+  question: string
+  /** What the filter of a domain selects. */
+  partnerLabel: string
+  hasConnector: boolean
+  /** Not if it is about the present. */
+  hasPeriod: boolean
+  /** Numbers of the chart: parts that may be added, so none that is counted in another. */
+  charted: readonly string[]
+}
+
+const facts = (
+  question: string,
+  charted: readonly string[],
+  others: Partial<ReportFacts> = {},
+): ReportFacts => ({
+  question,
+  partnerLabel: 'Partner',
+  hasConnector: true,
+  hasPeriod: true,
+  charted,
+  ...others,
+})
+
+export const reportFacts: Readonly<Record<ReportName, ReportFacts>> = {
+  'connector-tls': facts('How much mail does each connector carry, and how is it encrypted?', [
+    'inClear',
+    'tls12',
+    'tls13',
+    'unknown',
+    'refused',
+  ]),
+  'in-transit': facts('With whom is mail exchanged in the clear, and what was blocked?', ['sent', 'blocked']),
+  rejected: facts('Which clients were refused in the session, and why?', ['count']),
+  'domain-status': facts('Does mail reach each accepted domain, and what is to be fixed?', [], {
+    partnerLabel: 'Accepted domain',
+    hasConnector: false,
+  }),
+  'non-accepted-domains': facts('Which senders of our own servers have a domain that is not accepted?', [
+    'messages',
+  ]),
+  'non-delivery': facts('Why did mail bounce, and how often?', []),
+  queued: facts('What waits now, and until when?', [], { hasPeriod: false }),
+  'tls-rpt': facts('What do other organisations report on TLS to our servers?', ['successful', 'failed'], {
+    partnerLabel: 'Policy domain',
+    hasConnector: false,
+  }),
+  'key-exchange': facts('How much mail is safe from a later decryption by a quantum computer?', []),
+}
+
+export const isReportName = (name: string): name is ReportName => Object.hasOwn(reportFacts, name)

@@ -1,0 +1,89 @@
+/** The rows of a report for its table, its chart and its file. Pure. */
+import { columnHeading } from '../../../../../shared/event-queries/reports/column-heading.ts'
+import { csvText } from '../../../../../shared/http-api/csv.ts'
+import type { Report } from '../../api/types.ts'
+import { dayOf, daysBetween } from '../../components/period.ts'
+import { reportFacts } from './report-facts.ts'
+
+export type ReportColumn = Report['columns'][number]
+
+export interface ReportRow {
+  /** Place in the API's order. */
+  index: number
+  values: Report['rows'][number]
+  samples: readonly string[]
+}
+
+export const reportRows = ({ rows, samples }: Pick<Report, 'rows' | 'samples'>): readonly ReportRow[] =>
+  rows.map((values, index) => ({ index, values, samples: samples[index] ?? [] }))
+
+/** Columns of numbers that are 0 in each row take room and say nothing. */
+export function shownColumns({ columns, rows }: Pick<Report, 'columns' | 'rows'>): {
+  shown: readonly ReportColumn[]
+  zero: readonly ReportColumn[]
+} {
+  const isZero = ({ name, type }: ReportColumn) =>
+    type === 'number' && rows.length > 0 && rows.every((row) => row[name] === 0)
+  return { shown: columns.filter((column) => !isZero(column)), zero: columns.filter(isZero) }
+}
+
+export interface ChartSeries {
+  title: string
+  data: readonly { x: string; y: number }[]
+}
+
+/** @returns a series for each main number by day; null if the report has no days or counts nothing */
+export function chartSeries(
+  report: Pick<Report, 'name' | 'columns' | 'rows' | 'from' | 'to' | 'timeZone'>,
+): { days: readonly string[]; series: readonly ChartSeries[] } | null {
+  const { name, columns, rows, timeZone } = report
+  const { charted } = reportFacts[name]
+  if (!columns.some((column) => column.name === 'date' && column.type === 'date')) return null
+  const days = daysBetween(
+    dayOf(Date.parse(report.from), timeZone),
+    dayOf(Date.parse(report.to) - 1, timeZone),
+  )
+  const byDay = Map.groupBy(rows, ({ date }) => String(date))
+  const series = charted
+    .map((column) => ({
+      title: columnHeading(column),
+      data: days.map((x) => ({
+        x,
+        y: (byDay.get(x) ?? []).reduce((sum, row) => sum + Number(row[column] ?? 0), 0),
+      })),
+    }))
+    .filter(({ data }) => data.some(({ y }) => y > 0))
+  return series.length === 0 ? null : { days, series }
+}
+
+/** The file that the API itself gives for this report. */
+export const reportCsv = ({ columns, rows, samples }: Pick<Report, 'columns' | 'rows' | 'samples'>): string =>
+  csvText(
+    [...columns.map(({ name }) => name), 'samples'],
+    rows.map((row, index) => ({ ...row, samples: (samples[index] ?? []).join(' ') })),
+  )
+
+/** Whether the samples of a row are refusals of a session, which have no message. */
+export const isRefusal = (
+  name: Report['name'],
+  { direction, sent, blocked }: Report['rows'][number],
+): boolean =>
+  name === 'rejected' ||
+  (name === 'in-transit' && direction === 'Inbound' && sent === 0 && Number(blocked) > 0)
+
+/** Splits a name such as `EncryptionOnly` into its words; other texts are one word. */
+export const wordsOf = (text: string): string[] =>
+  /^[A-Za-z0-9]+$/.test(text) ? text.split(/(?<=[a-z0-9])(?=[A-Z])/) : [text]
+
+const [characterPx, paddingPx, maxCharacters] = [7, 32, 22]
+
+/** The width in which the longest word of a column is not broken, unless it is very long. */
+export function minTextWidth(values: readonly (string | number | null | undefined)[]): number {
+  const words = values.flatMap((value) =>
+    String(value ?? '')
+      .split(' ')
+      .flatMap(wordsOf),
+  )
+  const longest = words.reduce((length, word) => Math.max(length, word.length), 0)
+  return paddingPx + characterPx * Math.min(longest, maxCharacters)
+}

@@ -1,0 +1,74 @@
+/** The rows of a report: up to 10,000, in pages. */
+import Box from '@cloudscape-design/components/box'
+import Header from '@cloudscape-design/components/header'
+import Pagination from '@cloudscape-design/components/pagination'
+import Table from '@cloudscape-design/components/table'
+import { useMemo } from 'react'
+import { columnHeading } from '../../../../../shared/event-queries/reports/column-heading.ts'
+import type { Report } from '../../api/types.ts'
+import { pageOf, sortedBy } from '../../components/paging.ts'
+import { useViewState } from '../../use-view-state.ts'
+import { reportColumns } from './report-columns.tsx'
+import { reportRows, shownColumns } from './report-rows.ts'
+
+const pageSize = 50
+
+export function ReportTable({ report }: { report: Report }) {
+  const [{ sort, order, page }, change] = useViewState()
+  const isDescending = order === 'descending'
+  const sorted = useMemo(() => {
+    const rows = reportRows(report)
+    const isColumn = report.columns.some(({ name }) => name === sort)
+    return isColumn ? sortedBy(rows, ({ values }) => values[sort as string] ?? null, isDescending) : rows
+  }, [report, sort, isDescending])
+  const columns = useMemo(() => reportColumns(report), [report])
+  const shown = pageOf(sorted, page, pageSize)
+  const { zero } = shownColumns(report)
+  const sortingColumn = columns.find(({ id }) => id === sort)
+  return (
+    <Table
+      items={shown.items}
+      trackBy={({ index }) => String(index)}
+      columnDefinitions={columns}
+      contentDensity="compact"
+      cellVerticalAlign="top"
+      wrapLines
+      {...(sortingColumn && { sortingColumn, sortingDescending: isDescending })}
+      onSortingChange={({ detail }) =>
+        change({
+          sort: detail.sortingColumn.sortingField ?? '',
+          order: detail.isDescending ? 'descending' : '',
+          page: '',
+        })
+      }
+      ariaLabels={{ tableLabel: report.title }}
+      header={
+        <Header variant="h2" counter={`(${report.rows.length.toLocaleString()})`}>
+          Rows
+        </Header>
+      }
+      footer={
+        zero.length > 0 && (
+          <Box color="text-body-secondary" fontSize="body-s">
+            {`0 in each row, and not shown: ${zero.map(({ name }) => columnHeading(name)).join(', ')}`}
+          </Box>
+        )
+      }
+      empty={
+        <Box>
+          <div>No entries in this period match the filters.</div>
+          <div>Choose a longer period, or clear the filters.</div>
+        </Box>
+      }
+      {...(shown.count > 1 && {
+        pagination: (
+          <Pagination
+            currentPageIndex={shown.number}
+            pagesCount={shown.count}
+            onChange={({ detail }) => change({ page: String(detail.currentPageIndex) })}
+          />
+        ),
+      })}
+    />
+  )
+}
