@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { describe, test } from 'node:test'
 import { bundleConsoleFiles } from '../../infra/console/bundle-console-files.ts'
 import { type Json, resources, resourcesOfType } from '../support/synthesis.ts'
@@ -54,18 +54,30 @@ describe('the console of the stack', () => {
   })
 })
 
-test('the scripts of the console have at most 480 KB compressed, and no file has more than a response of Lambda', () => {
+test('no view of the console loads more than 480 KB of compressed scripts, and no file exceeds a response of Lambda', () => {
   const folder = mkdtempSync(join(tmpdir(), 'mailflow-console-files-'))
   try {
-    bundleConsoleFiles(folder)
-    const files = readdirSync(join(folder, 'files'))
-    const sizeOf = (name: string) => statSync(join(folder, 'files', name)).size
-    const scripts = files
-      .filter((name) => name.endsWith('.js.gz'))
-      .reduce((sum, name) => sum + sizeOf(name), 0)
-    assert.ok(scripts > 100_000 && scripts <= 480_000, `${scripts} octets of scripts`)
-    assert.ok(files.length > 2)
-    for (const name of files) assert.ok(sizeOf(name) < 4_000_000, name)
+    const { outputs } = bundleConsoleFiles(folder)
+    const sizeOf = (name: string) => statSync(join(folder, 'files', `${name}.gz`)).size
+    const loadedBy = (path: string, loaded: Set<string>): Set<string> => {
+      if (loaded.has(path)) return loaded
+      loaded.add(path)
+      for (const { path: imported, kind } of outputs[path]?.imports ?? [])
+        if (kind === 'import-statement') loadedBy(imported, loaded)
+      return loaded
+    }
+    const entries = Object.entries(outputs).filter(
+      ([path, { entryPoint }]) => entryPoint && path.endsWith('.js'),
+    )
+    const main = entries.find(([, { entryPoint }]) => entryPoint?.endsWith('main.tsx'))?.[0] ?? assert.fail()
+    assert.ok(entries.length > 2)
+    for (const [view, { entryPoint }] of entries) {
+      const files = [...loadedBy(view, loadedBy(main, new Set()))].map((path) => basename(path))
+      const octets = files.reduce((sum, name) => sum + sizeOf(name), 0)
+      assert.ok(octets > 100_000 && octets <= 480_000, `${entryPoint}: ${octets} octets`)
+    }
+    for (const name of readdirSync(join(folder, 'files')))
+      assert.ok(statSync(join(folder, 'files', name)).size < 4_000_000, name)
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
