@@ -11,4 +11,6 @@ export interface View {
 
 export const views: readonly View[] = [
   { path: '/', title: 'Overview', component: lazy(() => import('./screens/overview.tsx')) },
+  { path: '/messages', title: 'Message trace', component: lazy(() => import('./screens/messages.tsx')) },
+  { path: '/messages/:id', component: lazy(() => import('./screens/message.tsx')) },
 ]
