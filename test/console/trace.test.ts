@@ -35,6 +35,9 @@ describe('the message trace', { skip }, () => {
     for (const expected of ['Rcpt', 'teller@bank.example', 'InboundTlsRequired'])
       assert.ok((await mainText(page)).includes(expected), expected)
     assertNoFaults()
+    await page.getByRole('row', { name: /Rcpt/ }).getByRole('link').click()
+    await page.getByRole('heading', { name: 'Refused in the session' }).waitFor()
+    await page.getByText('so the sender still has it').waitFor()
   })
 
   test('finds a bounced message by its recipient, and shows why it bounced', async () => {
@@ -67,10 +70,11 @@ describe('the message trace', { skip }, () => {
 
   test('retries a deferred message after it said what happens to the mail', async () => {
     const id = await idOf('clinic.example')
-    const { page, assertNoFaults } = await console.open(`/messages/${id}`)
+    const { page, assertNoFaults, assertAccessible } = await console.open(`/messages/${id}`)
     await page.getByRole('button', { name: 'Retry now' }).click()
     const question = page.getByRole('dialog', { name: 'Retry now' })
     await question.getByText('Otherwise it waits again').waitFor()
+    await assertAccessible()
     await question.getByRole('button', { name: 'Retry now' }).click()
     await page.getByText('Requested a retry for dr@clinic.example.').waitFor()
     await page.getByRole('cell', { name: 'Requested' }).waitFor()
@@ -94,6 +98,82 @@ describe('the message trace', { skip }, () => {
     assert.deepEqual([recipient?.state, recipient?.verdict.reason], ['Bounced', 'ReturnedByAdministrator'])
     assert.equal(await page.getByRole('button', { name: 'Return now' }).count(), 0)
     assertNoFaults()
+  })
+
+  test('sends the reason with a release, and requires one', async () => {
+    const id = await idOf('clinic.example')
+    const { body: entry } = await console.api('GET', `/messages/${id}`)
+    const held = structuredClone(entry as { recipients: [{ state: string; verdict: { reason: string } }] })
+    held.recipients[0].state = 'Deferred'
+    held.recipients[0].verdict.reason = 'InboundTlsRequired'
+    const { page, assertNoFaults } = await console.open('/messages')
+    await page.route(`**/messages/${id}`, (route) =>
+      route.request().resourceType() === 'fetch' ? route.fulfill({ json: held }) : route.continue(),
+    )
+    const released = page.waitForRequest(`**/messages/${id}/release`)
+    await page.route(`**/messages/${id}/release`, (route) =>
+      route.fulfill({ status: 202, json: { requested: 1, recipients: ['dr@clinic.example'] } }),
+    )
+    await page
+      .getByRole('row', { name: /dr@clinic/ })
+      .getByRole('link')
+      .click()
+    await page.getByRole('button', { name: 'Release' }).click()
+    const question = page.getByRole('dialog')
+    await question.getByText('What the outbound connector requires still applies').waitFor()
+    await question.getByRole('button', { name: 'Release' }).click()
+    await question.getByText('Enter why the message may pass.').waitFor()
+    await question.getByRole('textbox', { name: 'Reason' }).fill('Known sender')
+    await question.getByRole('button', { name: 'Release' }).click()
+    assert.deepEqual((await released).postDataJSON(), { reason: 'Known sender' })
+    await page.getByText('Requested a release for dr@clinic.example.').waitFor()
+    assertNoFaults()
+  })
+
+  test('offers no act to a role that may not do it', async () => {
+    const id = await idOf('clinic.example')
+    const { page } = await console.open('')
+    await page.route('**/caller', (route) => route.fulfill({ json: { name: 'ann', roles: ['read'] } }))
+    await page.goto(`${console.runner.endpoints.console}/messages/${id}`, { waitUntil: 'networkidle' })
+    await page.getByRole('heading', { name: 'dr@clinic.example' }).waitFor()
+    assert.equal(await page.getByRole('button', { name: /now|Release/ }).count(), 0)
+  })
+
+  test('leads through the pages of the list and back', async () => {
+    const { page, assertNoFaults } = await console.open('')
+    await page.route('**/messages?*', (route) => {
+      const url = new URL(route.request().url())
+      url.searchParams.set('limit', '4')
+      return route.continue({ url: url.href })
+    })
+    await page.getByRole('link', { name: 'Message trace' }).click()
+    const rows = page.getByRole('row', { name: /@/ })
+    const textOfRows = async (): Promise<string> => (await rows.allTextContents()).join()
+    await rows.nth(3).waitFor()
+    const first = await textOfRows()
+    await page.getByRole('button', { name: 'Older', exact: true }).click()
+    await page.waitForURL(/cursor=/)
+    await rows.nth(3).waitFor()
+    const second = await textOfRows()
+    assert.notEqual(second, first)
+    await page.reload()
+    await rows.nth(3).waitFor()
+    assert.equal(await textOfRows(), second)
+    await page.getByRole('button', { name: 'Newer', exact: true }).click()
+    await page.waitForURL((url) => !url.search.includes('cursor='))
+    await rows.nth(3).waitFor()
+    assert.equal(await textOfRows(), first)
+    assertNoFaults()
+  })
+
+  test('shows that the API fails, and reads again', async () => {
+    const { page } = await console.open('')
+    await page.route('**/messages?*', (route) => route.fulfill({ status: 503, json: { detail: 'Busy.' } }))
+    await page.getByRole('link', { name: 'Message trace' }).click()
+    await page.getByText('Cannot read the list').waitFor()
+    await page.unroute('**/messages?*')
+    await page.getByRole('button', { name: 'Try again' }).click()
+    await page.getByRole('row', { name: /guard@vault/ }).waitFor()
   })
 
   test('saves the list as CSV, and filters under a name', async () => {

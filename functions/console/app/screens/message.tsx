@@ -15,6 +15,7 @@ import { EventsTable } from './message/events-table.tsx'
 import { MessageActButtons } from './message/message-act-buttons.tsx'
 import { requestedText } from './message/message-acts.ts'
 import { RecipientStory } from './message/recipient-story.tsx'
+import { RefusalOrNothing } from './message/refusal.tsx'
 import { SessionDetails } from './message/session-details.tsx'
 
 const refetchMs = 15_000
@@ -73,9 +74,7 @@ function MessageOfId({ id }: { id: string }) {
           </Alert>
         )}
         {isUnknown ? (
-          <Alert type="info" header="There is no such message">
-            Check the id. Traces and events are deleted after their retention, and with an erasure.
-          </Alert>
+          <RefusalOrNothing id={id} />
         ) : isExpired ? (
           <Alert type="info" header="The trace does not have this message">
             It may have expired. The recorded events below are kept longer. A new message appears after its

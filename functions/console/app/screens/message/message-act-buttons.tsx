@@ -100,14 +100,14 @@ function ActModal({ act, id, recipients, close, onRequested }: ActModalProps) {
       }
     >
       <SpaceBetween size="m">
-        <Box>
+        <div>
           For <TextOfOthers text={recipients.join(', ')} />:
-        </Box>
-        <ul>
-          {effects.map((effect) => (
-            <li key={effect}>{effect}</li>
-          ))}
-        </ul>
+          <ul>
+            {effects.map((effect) => (
+              <li key={effect}>{effect}</li>
+            ))}
+          </ul>
+        </div>
         {needsReason && (
           <FormField label="Reason" errorText={fault}>
             <Textarea value={reason} onChange={({ detail }) => setReason(detail.value)} rows={3} autoFocus />

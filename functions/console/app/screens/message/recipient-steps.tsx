@@ -90,7 +90,7 @@ function decisionStep({
         </div>
         {reply !== null && (
           <div>
-            Reply in the DSN: <TextOfOthers text={reply} />
+            {action === 'Bounce' ? 'Reply in the DSN' : 'Reply'}: <TextOfOthers text={reply} />
           </div>
         )}
         {reportOnly !== null && (

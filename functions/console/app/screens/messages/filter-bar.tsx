@@ -9,10 +9,10 @@ import { SavedFilters } from './saved-filters-control.tsx'
 import { rangeChange, rangeFault, readRange, relativeRanges, type TimeRange } from './time-range.ts'
 import {
   type FilterKey,
-  filterChoices,
   filterKeys,
   filterLabels,
   filtersOf,
+  filterValues,
   fromTokens,
   operatorOf,
   sizeText,
@@ -89,8 +89,8 @@ function valueText(key: FilterKey, value: string, connectors: Names): string {
 }
 
 const optionsOf = (connectors: Names): PropertyFilterProps.FilteringOption[] => [
-  ...Object.entries(filterChoices).flatMap(([propertyKey, choices]) =>
-    Object.entries(choices).map(([value, label]) => ({ propertyKey, value, label })),
+  ...Object.entries(filterValues).flatMap(([propertyKey, values]) =>
+    Object.entries(values).map(([value, label]) => ({ propertyKey, value, label })),
   ),
   ...[...connectors].map(([value, label]) => ({ propertyKey: 'connector', value, label })),
   { propertyKey: 'sender', value: '<>', label: '<>: delivery status notifications' },

@@ -27,13 +27,13 @@ export const messageColumns: TableProps.ColumnDefinition<MessageRow>[] = [
     minWidth: 130,
     cell: ({ state, count }) => <MessageState state={state} count={count} />,
   },
-  { id: 'from', header: 'From', minWidth: 170, cell: ({ from }) => <TextOfOthers text={from} /> },
+  { id: 'from', header: 'From', minWidth: 155, cell: ({ from }) => <TextOfOthers text={from} /> },
   { id: 'to', header: 'To', minWidth: 170, cell: ({ to }) => <TextOfOthers text={to} /> },
-  { id: 'inbound', header: 'Inbound', minWidth: 110, cell: ({ inbound }) => inbound },
+  { id: 'inbound', header: 'Inbound', minWidth: 105, cell: ({ inbound }) => inbound },
   {
     id: 'outbound',
     header: 'Outbound, or reason',
-    minWidth: 170,
+    minWidth: 200,
     cell: ({ outbound }) => <TextOfOthers text={outbound} />,
   },
 ]

@@ -7,6 +7,8 @@ import type { RejectedEventList } from '../../api/types.ts'
 import { useRead } from '../../api/use-api.ts'
 import { TextOfOthers } from '../../components/text-of-others.tsx'
 import { Time } from '../../components/time.tsx'
+import { ViewLink } from '../../components/view-link.tsx'
+import { isUlid } from '../message/refusal-time.ts'
 import { senderText } from '../message/session-text.ts'
 import { PagedTable } from './paged-table.tsx'
 import type { TableParts } from './table-parts.ts'
@@ -15,7 +17,20 @@ import { apiQuery, toViewChange } from './trace-filters.ts'
 type Refusal = RejectedEventList['items'][number]
 
 const columns: TableProps.ColumnDefinition<Refusal>[] = [
-  { id: 'refused', header: 'Refused', isRowHeader: true, minWidth: 125, cell: ({ at }) => <Time at={at} /> },
+  {
+    id: 'refused',
+    header: 'Refused',
+    isRowHeader: true,
+    minWidth: 125,
+    cell: ({ id, at }) =>
+      isUlid(id) ? (
+        <ViewLink to={`/messages/${id}`}>
+          <Time at={at} />
+        </ViewLink>
+      ) : (
+        <Time at={at} />
+      ),
+  },
   { id: 'count', header: 'Count', minWidth: 80, cell: ({ count = 1 }) => count },
   {
     id: 'client',

@@ -11,12 +11,12 @@ import SpaceBetween from '@cloudscape-design/components/space-between'
 import { useState } from 'react'
 import type { ViewState } from '../../use-view-state.ts'
 import {
-  appliedName,
-  appliedState,
   deleteFilter,
+  filterChange,
   readSavedFilters,
   type SavedFilter,
   saveFilter,
+  selectedName,
 } from './saved-filters.ts'
 
 interface SavedFiltersProps {
@@ -27,18 +27,18 @@ interface SavedFiltersProps {
 export function SavedFilters({ state, change }: SavedFiltersProps) {
   const [filters, setFilters] = useState<readonly SavedFilter[]>(() => readSavedFilters(localStorage))
   const [isSaving, setSaving] = useState(false)
-  const applied = appliedName(filters, state)
+  const selected = selectedName(filters, state)
   return (
     <SpaceBetween direction="horizontal" size="xs">
       <Select
         ariaLabel="Saved filters"
         placeholder="Saved filters"
         empty="No saved filters. Choose filters, then save them under a name."
-        selectedOption={applied === null ? null : { value: applied, label: applied }}
+        selectedOption={selected === null ? null : { value: selected, label: selected }}
         options={filters.map(({ name }) => ({ value: name, label: name }))}
         onChange={({ detail }) => {
           const filter = filters.find(({ name }) => name === detail.selectedOption.value)
-          if (filter !== undefined) change(appliedState(filter))
+          if (filter !== undefined) change(filterChange(filter))
         }}
       />
       <ButtonDropdown
@@ -46,14 +46,14 @@ export function SavedFilters({ state, change }: SavedFiltersProps) {
           { id: 'save', text: 'Save these filters…' },
           {
             id: 'delete',
-            text: applied === null ? 'Delete the saved filter' : `Delete "${applied}"`,
-            disabled: applied === null,
+            text: selected === null ? 'Delete the saved filter' : `Delete "${selected}"`,
+            disabled: selected === null,
             disabledReason: 'Choose a saved filter first.',
           },
         ]}
         onItemClick={({ detail }) => {
           if (detail.id === 'save') setSaving(true)
-          else if (applied !== null) setFilters(deleteFilter(localStorage, applied))
+          else if (selected !== null) setFilters(deleteFilter(localStorage, selected))
         }}
       >
         Save

@@ -53,13 +53,13 @@ const savedState = (state: ViewState): ViewState =>
   Object.fromEntries(savedKeys.flatMap((key) => (state[key] === undefined ? [] : [[key, state[key]]])))
 
 /** The change of the address that applies a filter, and nothing of the one before. */
-export const appliedState = ({ state }: SavedFilter): Record<string, string> => ({
+export const filterChange = ({ state }: SavedFilter): Record<string, string> => ({
   ...Object.fromEntries(savedKeys.map((key) => [key, state[key] ?? ''])),
   ...fromTheStart,
 })
 
 /** The name of the saved filter that the address shows. */
-export function appliedName(filters: readonly SavedFilter[], state: ViewState): string | null {
+export function selectedName(filters: readonly SavedFilter[], state: ViewState): string | null {
   const shown = JSON.stringify(savedState(state))
   return filters.find((filter) => JSON.stringify(savedState(filter.state)) === shown)?.name ?? null
 }

@@ -98,8 +98,8 @@ function Missing({ state, change }: Pick<TableParts, 'state' | 'change'>) {
         </Button>
       }
     >
-      Mail that was received from <Time at={since} /> on is not in this search yet. Searches find it within
-      two hours.
+      Mail that was received from <Time at={since} /> on may not be in this search yet. Searches find it
+      within two hours.
     </Alert>
   )
 }

@@ -30,7 +30,7 @@ export const filterLabels: Readonly<Record<FilterKey, string>> = {
   minSize: 'Size',
 }
 
-export const filterChoices: Readonly<Partial<Record<FilterKey, Readonly<Record<string, string>>>>> = {
+export const filterValues: Readonly<Partial<Record<FilterKey, Readonly<Record<string, string>>>>> = {
   state: {
     Pending: 'Pending: being decided or delivered',
     Deferred: 'Deferred: waits for a later attempt',

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import {
-  appliedName,
-  appliedState,
   deleteFilter,
+  filterChange,
   readSavedFilters,
   saveFilter,
+  selectedName,
 } from '../../../../../../functions/console/app/screens/messages/saved-filters.ts'
 
 function memoryStorage(text: string | null = null) {
@@ -34,12 +34,12 @@ describe('saved filters', () => {
     )
   })
 
-  test('replace all filters when they are applied', () => {
+  test('replace all filters when they are selected', () => {
     const filter = { name: 'A', state: { sender: 'a.example' } }
-    const change = appliedState(filter)
+    const change = filterChange(filter)
     assert.deepEqual([change.sender, change.recipient, change.last, change.cursor], ['a.example', '', '', ''])
-    assert.equal(appliedName([filter], { sender: 'a.example', cursor: 'c' }), 'A')
-    assert.equal(appliedName([filter], { sender: 'a.example', state: 'Bounced' }), null)
+    assert.equal(selectedName([filter], { sender: 'a.example', cursor: 'c' }), 'A')
+    assert.equal(selectedName([filter], { sender: 'a.example', state: 'Bounced' }), null)
   })
 
   for (const text of ['{', '{}', 'null', '[1, null, {"name": 1}, {"name": "A", "state": {"sender": 1}}]'])
