@@ -190,6 +190,11 @@ export const commands: readonly ListedCommand[] = [
     load: async () => (await import('./commands/tls-reports.ts')).tlsReports,
   },
   {
+    name: 'health',
+    summary: 'Show the status of the gateway, and its alarms',
+    load: async () => (await import('./commands/health.ts')).health,
+  },
+  {
     name: 'certificates',
     summary: 'Show the published certificates of this gateway: current, next and deprecated',
     load: async () => (await import('./commands/certificates.ts')).certificates,

@@ -558,7 +558,7 @@ export const Config = z
             unprovenConcurrency: Math.max(2, Math.ceil(settings.concurrency * 0.4)),
             lowPriorityConcurrency: Math.max(2, Math.ceil(settings.concurrency * 0.2)),
           })),
-        /** A validation ends after 25 seconds by itself; API Gateway waits 30 seconds. */
+        /** A validation ends after 25 seconds by itself, a check of DNS records after 20; API Gateway waits 30 seconds. */
         validate: fixedTimeoutUnit(29, 5),
         /** A callout ends after 12 seconds by itself; the ingress waits 15 seconds. */
         check: fixedTimeoutUnit(15, 20),

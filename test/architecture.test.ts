@@ -20,7 +20,7 @@ import {
 } from './support/architecture.ts'
 
 const root = join(import.meta.dirname, '..')
-const extensions = '{ts,js,mts,mjs,cts,cjs}'
+const extensions = '{ts,tsx,css,js,mts,mjs,cts,cjs}'
 
 describe('the source tree', () => {
   const rows = readTable(readFileSync(join(root, 'ARCHITECTURE.md'), 'utf8'))

@@ -15,7 +15,7 @@ const dependencies = Object.keys(manifest.dependencies)
 const devDependencies = Object.keys(manifest.devDependencies)
 
 const isLocal = (file: string) => file.startsWith('infra/local/')
-const sources = globSync('{cli,functions,shared,infra}/**/*.{ts,js}', { cwd: root })
+const sources = globSync('{cli,functions,shared,infra}/**/*.{ts,tsx,js}', { cwd: root })
 const runtime = sources.filter((file) => !isLocal(file)).flatMap(importsOf)
 const development = [...sources.filter(isLocal), ...globSync('test/**/*.ts', { cwd: root })].flatMap(
   importsOf,

@@ -77,11 +77,13 @@ const isLonger = (file: string) => longer.includes(file)
 
 export const filesOf = {
   unit: testFiles.filter(
-    (file) => !isUnder(file, ['test/local/', 'test/peers/', 'test/faults/']) && !isLonger(file),
+    (file) =>
+      !isUnder(file, ['test/local/', 'test/peers/', 'test/console/', 'test/faults/']) && !isLonger(file),
   ),
   local: under('test/local/').filter((file) => !isLonger(file)),
   longer,
   peers: under('test/peers/'),
+  console: under('test/console/'),
   faults: under('test/faults/'),
 }
 
@@ -92,6 +94,7 @@ const sharing: readonly (readonly string[])[] = [
   // These tests share a runner.
   [
     'test/local/expiry-watch.test.ts',
+    'test/local/health.test.ts',
     'test/local/public-pages.test.ts',
     'test/local/renewed-certificate.test.ts',
     'test/local/retry.test.ts',

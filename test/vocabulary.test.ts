@@ -31,7 +31,7 @@ const isExcepted = ({ word, file }: Use): boolean =>
       (each.path.endsWith('/') ? file.startsWith(each.path) : file === each.path),
   )
 
-const tracked = execFileSync('git', ['ls-files', '*.ts', '*.md'], { cwd: root, encoding: 'utf8' })
+const tracked = execFileSync('git', ['ls-files', '*.ts', '*.tsx', '*.md'], { cwd: root, encoding: 'utf8' })
   .trim()
   .split('\n')
 
@@ -50,7 +50,7 @@ test('every word that occurs in three or more names is in the glossary or in the
   ])
   const names = new Set(
     tracked
-      .filter((file) => file.endsWith('.ts'))
+      .filter((file) => /\.tsx?$/.test(file))
       .flatMap((file) => codeOf(read(file)).match(/\b[A-Za-z_$][\w$]*/g) ?? []),
   )
   const namesOfWord = new Map<string, string[]>()

@@ -1,8 +1,9 @@
 /** `dns`: shows the DNS records to publish for an accepted domain, and checks the published ones. */
+
+import { type Result, worstResult } from '../../shared/domain-records/findings/record-finding.ts'
 import { defineCommand, jsonOption } from '../command.ts'
 import { type ExitStatus, exitStatus } from '../command-error.ts'
 import { checkDomain } from '../dns/check-domain.ts'
-import { type Result, worstResult } from '../dns/findings/record-finding.ts'
 import { readDnsOptions, readResolver } from '../dns/read-options.ts'
 import { reportJson, reportText } from '../dns/report.ts'
 import { jsonText } from '../text/format.ts'

@@ -2,13 +2,17 @@
 import { isIP } from 'node:net'
 import { daySeconds } from '../../shared/contract/durations.ts'
 import { errorMessage } from '../../shared/contract/error-message.ts'
+import {
+  type DnsOptions,
+  type Instructions,
+  sesSender,
+} from '../../shared/domain-records/publication-plan.ts'
+import { normaliseSelector } from '../../shared/domain-records/zone-records.ts'
 import { domainOf } from '../../shared/mail/address.ts'
 import { normaliseDomain } from '../../shared/mail/domain.ts'
 import type { Resolver } from '../../shared/net/dns/answer.ts'
 import { createResolver } from '../../shared/net/resolver.ts'
 import { CommandError, UsageError } from '../command-error.ts'
-import { type DnsOptions, sesSender } from './publication-plan.ts'
-import { dkimKeyName } from './zone-records.ts'
 
 interface RawOptions {
   readonly host: readonly string[]
@@ -17,6 +21,13 @@ interface RawOptions {
   readonly 'report-address': string | undefined
   readonly egress: readonly string[]
   readonly 'dkim-selector': readonly string[]
+}
+
+export const commandInstructions: Instructions = {
+  enforcePolicy: 'publish --mode enforce',
+  dnssecResolver:
+    'a validating resolver: --dns-server tls://9.9.9.9#dns.quad9.net, or a validating resolver of your network',
+  checkSelector: 'with --dkim-selector NAME',
 }
 
 /** @throws UsageError naming the wrong domain or option */
@@ -31,6 +42,7 @@ export function readDnsOptions(text: string, options: RawOptions): DnsOptions {
     reportAddress: parseReportAddress(options['report-address']),
     egress: options.egress.length > 0 ? options.egress.map(parseEgress) : [sesSender],
     dkimSelectors: [...new Set(options['dkim-selector'].map((text) => parseSelector(text, domain)))],
+    instructions: commandInstructions,
   }
 }
 
@@ -68,15 +80,13 @@ function parseEgress(text: string): string {
   return text
 }
 
-/** The whole name is normalised, because a selector may be a number, which alone would be an IPv4 address. */
 function parseSelector(text: string, domain: string): string {
-  const suffix = dkimKeyName('', domain)
-  const name = normaliseDomain(`${text}${suffix}`)
-  if (name === null)
+  const selector = normaliseSelector(text, domain)
+  if (selector === null)
     throw new UsageError(
       `--dkim-selector ${text}: not a selector, which is the part of a name before ._domainkey`,
     )
-  return name.slice(0, -suffix.length)
+  return selector
 }
 
 /**

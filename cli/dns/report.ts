@@ -1,10 +1,10 @@
 /** Formats the records to publish and the findings, as text and as JSON. */
 
+import type { RecordFinding } from '../../shared/domain-records/findings/record-finding.ts'
+import type { Plan } from '../../shared/domain-records/publication-plan.ts'
+import { policyUrl, zoneRecords } from '../../shared/domain-records/zone-records.ts'
 import { printable } from '../text/format.ts'
 import { alignColumns, indentParagraph } from '../text/table.ts'
-import type { RecordFinding } from './findings/record-finding.ts'
-import type { Plan } from './publication-plan.ts'
-import { policyUrl, zoneRecords } from './zone-records.ts'
 
 export function reportText(plan: Plan, findings: readonly RecordFinding[]): string {
   const rows = zoneRecords(plan).map(({ name, type, value }) => [name, `IN ${type}`, value])

@@ -5,6 +5,7 @@ import { validateOutboundConnector } from '../../shared/connectors/validation.ts
 import type { ConnectorRepository } from '../../shared/connectors-table/repository.ts'
 import type { EvaluationJob } from '../../shared/contract/jobs.ts'
 import type { RoleMapping } from '../../shared/contract/roles.ts'
+import { readDomainDns } from '../../shared/domain-records/domain-dns.ts'
 import { readDryRun, startDryRun } from '../../shared/event-queries/dry-run-schemas.ts'
 import { eraseAddress, readErasure } from '../../shared/event-queries/erasure.ts'
 import { readMessageEvents } from '../../shared/event-queries/message-events.ts'
@@ -24,6 +25,7 @@ import { configurationRoute, type Deployment } from './routes/configuration.ts'
 import { connectorRoutes } from './routes/connectors.ts'
 import { type DeadLetterDependencies, deadLetterRoutes } from './routes/dead-letters.ts'
 import { type ExplainDependencies, explainRoute } from './routes/explain.ts'
+import { type HealthDependencies, healthRoute } from './routes/health.ts'
 import { messageRoutes } from './routes/messages.ts'
 import { type ObservedDependencies, observedCertificateRoutes } from './routes/observed-certificates.ts'
 import { type QueueDependencies, queueRoutes } from './routes/queues.ts'
@@ -48,6 +50,7 @@ export interface Dependencies {
   reports: TlsReportDependencies['reports']
   published: CertificateDependencies['published']
   observed: ObservedDependencies['observed']
+  alarms: HealthDependencies['alarms']
   /** Null when the deployment has no sign-in. */
   roles: RoleMapping | null
   logger: Logger
@@ -70,6 +73,7 @@ export function createConnectorApi({
   reports,
   published,
   observed,
+  alarms,
   roles,
   logger,
   now = Date.now,
@@ -79,6 +83,7 @@ export function createConnectorApi({
     [
       callerRoute(),
       configurationRoute(repository, deployment),
+      healthRoute({ alarms, logger }),
       ...connectorRoutes(repository, deployment, { snapshot: explain.snapshot, logger, now }, waitingMail),
       ...acceptedDomainRoutes(repository),
       ...recipientRoutes(repository),
@@ -110,6 +115,7 @@ export function createConnectorApi({
 /** Routes of validate-connector, a separate function in the same network as deliver-message, and of event-api. */
 const routesOfOtherFunctions = ({ defaultRoute }: Deployment): RouteDescription[] => [
   validateOutboundConnector,
+  readDomainDns,
   readMessageEvents,
   startMessageSearch,
   readMessageSearch,

@@ -22,6 +22,7 @@ import { ReceivedReports } from '../../shared/tls-reports/received-reports.ts'
 import { ObservedList } from '../../shared/transport/observed-list.ts'
 import { createConnectorApi } from './api.ts'
 import type { QueueName } from './dead-letter.ts'
+import { StackAlarms } from './stack-alarms.ts'
 
 const environment = readEnvironment(ApiEnvironment, process.env)
 const documents = DynamoDBDocumentClient.from(new DynamoDBClient(clientDefaults))
@@ -76,6 +77,12 @@ export const handler = createConnectorApi({
   reports: new ReceivedReports(documents, environment.TRANSPORT_TABLE),
   published: new PublishedCertificatesItem(documents, environment.CONNECTORS_TABLE),
   observed: new ObservedList(documents, environment.TRANSPORT_TABLE),
+  alarms: new StackAlarms({
+    stackName: environment.STACK_NAME,
+    region: () => sqs.config.region(),
+    credentials: () => sqs.config.credentials(),
+    endpoint: environment.AWS_ENDPOINT_URL_CLOUDWATCH,
+  }),
   roles: readRoleMapping(environment.SIGN_IN_ROLES),
   logger,
 })

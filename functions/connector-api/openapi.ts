@@ -3,6 +3,8 @@ import * as z from 'zod'
 import { AcceptedDomain, InboundConnector, OutboundConnector } from '../../shared/connectors/schema.ts'
 import { OutboundValidation } from '../../shared/connectors/validation.ts'
 import { PublishedCertificates } from '../../shared/contract/certificates.ts'
+import { Health } from '../../shared/contract/health.ts'
+import { DomainDns } from '../../shared/domain-records/domain-dns.ts'
 import { DryRun, StartedDryRun } from '../../shared/event-queries/dry-run-schemas.ts'
 import { StartedErasure } from '../../shared/event-queries/erasure.ts'
 import { MessageEvents } from '../../shared/event-queries/message-events.ts'
@@ -46,6 +48,7 @@ const Problem = z
 const outputs = {
   CallerAnswer,
   Configuration,
+  Health,
   InboundConnector,
   InboundConnectorList,
   InboundValidation,
@@ -56,6 +59,7 @@ const outputs = {
   SavedOutboundConnector,
   AcceptedDomain,
   AcceptedDomainList,
+  DomainDns,
   ChangeEntry,
   ChangeList,
   TraceEntry,
@@ -100,7 +104,7 @@ export function openApi(routes: readonly RouteDescription[]) {
       title: 'mailflow',
       version: '1',
       description:
-        'Connectors, accepted domains, message trace, reports, TLS reports and certificates of a mail gateway.',
+        'Connectors, accepted domains, message trace, reports, TLS reports, certificates and health of a mail gateway.',
     },
     paths,
     components: {

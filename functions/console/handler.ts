@@ -2,9 +2,9 @@
 import { join } from 'node:path'
 import { ConsoleEnvironment, readEnvironment, signInSettings } from '../../shared/contract/environment.ts'
 import { softwareVersion } from '../../shared/contract/software-version.ts'
-import { createConsole } from './console.ts'
 import { issuerOrigins } from './issuer-origins.ts'
 import { readFiles } from './read-files.ts'
+import { createConsole } from './serve.ts'
 
 const signIn = signInSettings(readEnvironment(ConsoleEnvironment, process.env))
 

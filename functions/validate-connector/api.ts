@@ -1,22 +1,28 @@
-/** Builds the route that validates a connector. The result is stored if the connector has not changed meanwhile. */
+/**
+ * Builds the routes that need the network of deliver-message: the check of a domain's DNS records, and the validation of a
+ * connector, whose result is stored if the connector has not changed meanwhile.
+ */
 import type { Logger } from '@aws-lambda-powertools/logger'
-import middy from '@middy/core'
-import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda'
 import * as z from 'zod'
 import type { OutboundConnector } from '../../shared/connectors/schema.ts'
-import { type OutboundValidation, validateOutboundConnector } from '../../shared/connectors/validation.ts'
+import {
+  type OutboundValidation,
+  type OutboundValidationInput,
+  validateOutboundConnector,
+} from '../../shared/connectors/validation.ts'
 import type { AcceptedDomains, OutboundConnectors } from '../../shared/connectors-table/repository.ts'
 import type { RoleMapping } from '../../shared/contract/roles.ts'
 import type { Fault } from '../../shared/contract/schema-faults.ts'
-import { authorise } from '../../shared/http-api/caller.ts'
-import { readBody, readOptionalJson } from '../../shared/http-api/json-body.ts'
-import { Problem, problemJson } from '../../shared/http-api/problem.ts'
-import { requestLog } from '../../shared/http-api/request-log.ts'
+import { createHttpApi, type HttpApi } from '../../shared/http-api/http-api.ts'
+import { Problem } from '../../shared/http-api/problem.ts'
+import { type Route, route } from '../../shared/http-api/route.ts'
 import { domainOf } from '../../shared/mail/address.ts'
 import { domainMatchesPattern } from '../../shared/mail/domain.ts'
+import { type DomainDnsDependencies, domainDnsRoute } from './domain-dns.ts'
 import type { TestMessage } from './test-message.ts'
 
-export interface Dependencies {
+export interface Dependencies
+  extends Pick<DomainDnsDependencies, 'published' | 'resolver' | 'privateNetworks' | 'totalMs'> {
   outbound: Pick<OutboundConnectors, 'get' | 'saveValidation'>
   acceptedDomains: Pick<AcceptedDomains, 'get' | 'page'>
   validate(connector: OutboundConnector, testMessage: TestMessage): Promise<OutboundValidation>
@@ -29,31 +35,29 @@ export interface Dependencies {
   now?: () => number
 }
 
-type Api = (event: APIGatewayProxyEventV2, context?: Context) => Promise<APIGatewayProxyStructuredResultV2>
-
-export function createValidationApi(dependencies: Dependencies): Api {
+export function createValidationApi(dependencies: Dependencies): HttpApi {
   const { roles, logger, now = Date.now } = dependencies
-  const handler = middy<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2>(
-    async (event: APIGatewayProxyEventV2) => ({
-      statusCode: 200,
-      headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
-      body: JSON.stringify(await validateRequest(event, dependencies)),
-    }),
-  )
-    .use(requestLog(logger, roles, now))
-    .use(problemJson(logger))
-  return (event, context) => handler(event, context ?? ({} as Context))
+  return createHttpApi([validationRoute(dependencies), domainDnsRoute({ ...dependencies, now })], {
+    roles,
+    logger,
+    now,
+  })
 }
 
-/** @throws Problem 403, 404, 409, and those of an invalid body */
-async function validateRequest(
-  event: APIGatewayProxyEventV2,
+const validationRoute = (dependencies: Dependencies): Route =>
+  route(validateOutboundConnector, async ({ parameter, body }) => ({
+    status: 200,
+    body: await validateById(parameter, body, dependencies),
+  }))
+
+/** @throws Problem 404, 409, 422 */
+async function validateById(
+  id: string,
+  body: z.output<typeof OutboundValidationInput>,
   dependencies: Dependencies,
 ): Promise<OutboundValidation> {
-  const { outbound, validate, hostname, roles, logger, now = Date.now } = dependencies
-  authorise(event, validateOutboundConnector.role, roles)
-  const body = readBody(validateOutboundConnector.body, readOptionalJson(event))
-  const connector = await findConnector(event.pathParameters?.id ?? '', outbound)
+  const { outbound, validate, hostname, logger, now = Date.now } = dependencies
+  const connector = await findConnector(id, outbound)
   const recipients = body.recipients ?? [defaultRecipient(connector)]
   await assertRecipientsMatch(connector, recipients, dependencies)
   const from = await testMessageSender(dependencies)

@@ -1,12 +1,14 @@
 /**
- * validate-connector: validates outbound connectors. Its event is API Gateway's payload format 2.0. It is separate from
- * connector-api because it must open sessions from the network of deliver-message.
+ * validate-connector: validates outbound connectors, and checks the DNS records of accepted domains. Its event is API
+ * Gateway's payload format 2.0. It is separate from connector-api because it must open sessions from the network of
+ * deliver-message, and query its resolvers.
  */
 import { networkInterfaces } from 'node:os'
 import { Logger } from '@aws-lambda-powertools/logger'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import { PublishedCertificatesItem } from '../../shared/connectors-table/published-certificates.ts'
 import { ConnectorRepository } from '../../shared/connectors-table/repository.ts'
 import { readEnvironment, ValidateEnvironment } from '../../shared/contract/environment.ts'
 import { readRoleMapping } from '../../shared/contract/roles.ts'
@@ -86,6 +88,9 @@ const options: Options = {
 export const handler = createValidationApi({
   outbound: repository.outbound,
   acceptedDomains: repository.acceptedDomains,
+  published: new PublishedCertificatesItem(documents, environment.CONNECTORS_TABLE),
+  resolver,
+  privateNetworks: environment.PRIVATE_MX_NETWORKS,
   validate: (connector, testMessage) => validate(connector, testMessage, options),
   hostname: environment.MAIL_HOSTNAME,
   roles: readRoleMapping(environment.SIGN_IN_ROLES),

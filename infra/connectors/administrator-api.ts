@@ -30,6 +30,7 @@ const routes: readonly { path: string; methods: HttpMethod[] }[] = [
   { path: '/caller', methods: [GET] },
   { path: '/changes', methods: [GET] },
   { path: '/configuration', methods: [GET] },
+  { path: '/health', methods: [GET] },
   { path: '/messages', methods: [GET] },
   { path: '/messages/retry', methods: [POST] },
   { path: '/messages/{id}', methods: [GET] },
@@ -64,8 +65,11 @@ const eventRoutes: typeof routes = [
   { path: '/erasures/{id}', methods: [GET] },
 ]
 
-/** The route of validate-connector, which opens sessions with next hops from the network of deliver-message. */
-const validation = { path: '/outbound-connectors/{id}/validate', methods: [POST] }
+/** The routes of validate-connector, which has the network and the resolvers of deliver-message. */
+const validationRoutes: typeof routes = [
+  { path: '/outbound-connectors/{id}/validate', methods: [POST] },
+  { path: '/accepted-domains/{domain}/dns', methods: [GET] },
+]
 
 export interface AdministratorApiProps {
   readonly config: Config
@@ -90,7 +94,8 @@ export class AdministratorApi extends HttpApi {
     for (const route of routes) this.addRoutes({ ...route, integration })
     const events = new HttpLambdaIntegration('Events', eventApi, { scopePermissionToRoute: false })
     for (const route of eventRoutes) this.addRoutes({ ...route, integration: events })
-    this.addRoutes({ ...validation, integration: new HttpLambdaIntegration('Validation', validate) })
+    const validation = new HttpLambdaIntegration('Validation', validate, { scopePermissionToRoute: false })
+    for (const route of validationRoutes) this.addRoutes({ ...route, integration: validation })
     this.stage = new HttpStage(this, 'Stage', {
       httpApi: this,
       stageName: '$default',

@@ -1,7 +1,9 @@
-import { CfnOutput, Duration } from 'aws-cdk-lib'
+import { ArnFormat, CfnOutput, Duration, Stack } from 'aws-cdk-lib'
 import { HttpIamAuthorizer, HttpJwtAuthorizer } from 'aws-cdk-lib/aws-apigatewayv2-authorizers'
 import { type IMetric, MathExpression, Stats } from 'aws-cdk-lib/aws-cloudwatch'
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import { Construct } from 'constructs'
+import { acknowledge } from '../acknowledge.ts'
 import { type Config, deliversInVpc, setDecisionEnvironment, setSignInEnvironment } from '../config.ts'
 import type { ValidateConnector } from '../delivery/validate-connector.ts'
 import type { EventApi } from '../events/event-api.ts'
@@ -50,6 +52,7 @@ export class ConnectorApi extends Construct {
     transport.grantObserved(this.handler)
     for (const queue of queues.all) queue.grantRedrive(this.handler)
     queues.events.grantSend(this.handler)
+    this.grantAlarms()
     setDecisionEnvironment(config, this.handler)
     setSignInEnvironment(config, this.handler)
     this.handler.addEnvironment('DELIVERS_IN_VPC', String(deliversInVpc(config)))
@@ -68,6 +71,27 @@ export class ConnectorApi extends Construct {
     const value = this.addDomain(config) ?? this.api.apiEndpoint
     new CfnOutput(this, 'Url', { value, description }).overrideLogicalId('ApiUrl')
     this.signInApi = config.jwt ? this.addSignIn(config.jwt, functions) : null
+  }
+
+  /**
+   * A request for the alarms with a prefix needs the permission for all metric alarms: CloudWatch authorises it for
+   * `alarm:*` (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html).
+   */
+  private grantAlarms(): void {
+    const resource = Stack.of(this).formatArn({
+      service: 'cloudwatch',
+      resource: 'alarm',
+      resourceName: '*',
+      arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+    })
+    this.handler.addToRolePolicy(
+      new PolicyStatement({ actions: ['cloudwatch:DescribeAlarms'], resources: [resource] }),
+    )
+    acknowledge(
+      this.handler.permissions,
+      'CloudWatch lists alarms only for a principal that may read all.',
+      'IAM5[Resource::arn:<AWS::Partition>:cloudwatch:<AWS::Region>:<AWS::AccountId>:alarm:*]',
+    )
   }
 
   /** @returns the URL of the API at the organisation's domain name, or null without the setting `api` */

@@ -12,7 +12,7 @@ export interface ValidateConnectorProps {
   readonly transport: TransportTable
 }
 
-/** Validates outbound connectors, from the network that deliveries use. */
+/** Validates outbound connectors, and checks the DNS of accepted domains, from the network that deliveries use. */
 export class ValidateConnector extends Construct {
   readonly handler: UnitFunction
 
@@ -21,7 +21,7 @@ export class ValidateConnector extends Construct {
     const { config, outboundMail } = props
     this.handler = new UnitFunction(this, 'Function', {
       unit: 'validate-connector',
-      description: 'Validates an outbound connector step by step',
+      description: 'Validates outbound connectors, and checks the DNS of accepted domains',
       config,
       limits: config.functions.validate,
       ...outboundMail.placement,

@@ -20,6 +20,7 @@ export interface Endpoints {
   readonly dynamodb: string
   readonly ses: string
   readonly athena: string
+  readonly cloudWatch: string
   /** Lambda's Invoke API. */
   readonly lambda: string
   readonly functions: readonly string[]

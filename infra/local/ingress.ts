@@ -138,7 +138,7 @@ export class Ingress {
     const errors: Buffer[] = []
     child.stderr?.on('data', (chunk: Buffer) => errors.push(chunk))
     const deadline = Date.now() + startTimeoutMs
-    while (!(await this.#healthy())) {
+    while (!(await this.isHealthy())) {
       if (child.exitCode !== null || child.signalCode !== null)
         throw new StartError(`the ingress did not start: ${errorLine(Buffer.concat(errors).toString())}`)
       if (Date.now() > deadline)
@@ -150,7 +150,7 @@ export class Ingress {
   }
 
   /** Uses `http.get`, because the first `fetch` costs a third of a second of processor time. */
-  #healthy(): Promise<boolean> {
+  isHealthy(): Promise<boolean> {
     return new Promise((resolve) => {
       get(`http://127.0.0.1:${this.#options.healthPort}/health`, (response) => {
         response.resume().once('end', () => resolve(response.statusCode === 200))

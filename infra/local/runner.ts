@@ -1,5 +1,6 @@
 /** Starts the parts of the synthesised stack on this machine in the order of their dependencies. */
 import { join } from 'node:path'
+import type { Writable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { canaryPort } from '../../shared/contract/canary.ts'
 import { consolePath } from '../../shared/contract/console.ts'
@@ -7,11 +8,14 @@ import { type Route, readRoutes } from './api-routes.ts'
 import { startApiServer } from './api-server.ts'
 import { readAthenaDefinitions } from './aws/athena-tables.ts'
 import { type Clients, connect, runtimeEnvironment } from './aws/clients.ts'
+import type { CloudWatchEmulator } from './aws/cloudwatch.ts'
 import { type Emulators, startEmulators } from './aws/emulators.ts'
 import type { EventEntry } from './aws/events.ts'
 import { readPublishers } from './aws/publishers.ts'
 import { createResources, type Resources } from './aws/resources.ts'
 import { LocalAuthority } from './certificates.ts'
+import type { MetricId } from './cloudwatch/metric-store.ts'
+import { readAlarms } from './cloudwatch/read-alarms.ts'
 import { type DnsServer, startDnsServer } from './dns/server.ts'
 import type { Zone } from './dns/zone.ts'
 import { type Endpoints, namesIn } from './endpoints.ts'
@@ -117,7 +121,10 @@ async function start<W extends PartnerNetwork>(
     NODE_COMPILE_CACHE: stack.compileCache,
     AWS_ENDPOINT_URL_LAMBDA: `http://127.0.0.1:${invokePort}`,
   }
-  const starting = startIngress(context, folders.logs, smtpPort, {
+  const { cloudWatch } = aws.emulators
+  cloudWatch.setAlarms(readAlarms(stack.template, stack.resolver))
+  const ingressLog = cloudWatch.metricsTo(folders.logs.open('ingress'))
+  const starting = startIngress(context, ingressLog, smtpPort, {
     ...unitEnvironment,
     ...ingressEnvironment,
   })
@@ -144,6 +151,7 @@ async function start<W extends PartnerNetwork>(
   // Registered last, so that the ingress stops first.
   onStop(stopIngress)
   const ingress = await starting
+  cloudWatch.addSource((metric) => healthyHostCount(metric, ingress.process))
 
   const endpoints: Endpoints = {
     ...aws.emulators.endpoints,
@@ -158,6 +166,12 @@ async function start<W extends PartnerNetwork>(
     pids: { runner: process.pid, ingress: ingress.process.pid },
   }
   return { authority, network, endpoints, crashWorkers: () => functions.set.crash() }
+}
+
+/** In place of the load balancer: the number of healthy ingress tasks, of which this machine has one. */
+async function healthyHostCount({ namespace, name }: MetricId, ingress: Ingress): Promise<number | null> {
+  if (namespace !== 'AWS/NetworkELB' || name !== 'HealthyHostCount') return null
+  return Number(await ingress.isHealthy())
 }
 
 /** In place of the load balancer: leads the canary, which connects to the host name, to the ingress. */
@@ -256,12 +270,23 @@ const localSettings = {
   certificate: { readEverySeconds: 5 },
 }
 
-/** Adds the runner's settings. On this machine small batches cost nothing, so no job waits for a larger one. */
+/**
+ * Adds the runner's settings. On this machine small batches cost nothing, so no job waits for a larger one. It runs one
+ * ingress task.
+ */
 function settingsOf({ settings }: Options): Record<string, unknown> {
-  const { functions } = { functions: {}, ...settings } as { functions: { deliver?: object } }
+  const { functions, ingress } = { functions: {}, ingress: {}, ...settings } as {
+    functions: { deliver?: object }
+    ingress: object
+  }
   const deliver = { batchingWindowSeconds: 0, ...functions.deliver }
-  const console = settings.jwt === undefined ? { console: {} } : {}
-  return { ...localSettings, ...console, ...settings, functions: { ...functions, deliver } }
+  return {
+    ...localSettings,
+    ...(settings.jwt === undefined && { console: {} }),
+    ...settings,
+    functions: { ...functions, deliver },
+    ingress: { minimumTasks: 1, ...ingress },
+  }
 }
 
 const withDnsServer = (template: Template, address: string): Template =>
@@ -301,10 +326,11 @@ async function startFunctions(
 ): Promise<Functions> {
   const { template, resolver, resources } = stack
   const definitions = readFunctions(template, resolver, stack.assets, base, ports)
-  const set = new FunctionSet(definitions, (name) => logs.open(name))
+  const { cloudWatch } = aws.emulators
+  const set = new FunctionSet(definitions, (name) => cloudWatch.metricsTo(logs.open(name)))
   onStop(() => set.stop())
   await set.warm()
-  const invoke = (arn: string, event: unknown) => set.invoke(arn, event)
+  const invoke = (arn: string, event: unknown) => countErrors(cloudWatch, arn, set.invoke(arn, event))
   const pollers = readEventSources(template, resolver, definitions, resources.queues).map(
     ({ target, source }) =>
       startPoller(
@@ -319,6 +345,25 @@ async function startFunctions(
   onStop(() => Promise.race([drain(), delay(drainTimeoutMs, undefined, { ref: false })]))
   for (const schedule of readSchedules(template, resolver)) onStop(startSchedule(schedule, invoke, notify))
   return { definitions, set, invoke }
+}
+
+/** Records Lambda's metric `Errors`: 1 for a failed invocation, 0 for any other. */
+async function countErrors(
+  cloudWatch: CloudWatchEmulator,
+  arn: string,
+  invocation: Promise<unknown>,
+): Promise<unknown> {
+  const dimensions = { FunctionName: arn.split(':').at(-1) ?? '' }
+  const record = (errors: number) =>
+    cloudWatch.record({ namespace: 'AWS/Lambda', name: 'Errors', dimensions }, errors)
+  try {
+    const result = await invocation
+    record(0)
+    return result
+  } catch (error) {
+    record(1)
+    throw error
+  }
 }
 
 async function startHandlers(
@@ -380,13 +425,12 @@ async function startServers(
 /** Starts the ingress while the functions start. Resolves when the ingress is healthy. */
 function startIngress(
   { notify }: Context,
-  logs: Logs,
+  log: Writable,
   smtpPort: number,
   environment: Readonly<Record<string, string>>,
 ): Promise<{ process: Ingress; healthPort: number }> {
   const starting = (async () => {
     const healthPort = await choosePort(0, 'health')
-    const log = logs.open('ingress')
     const process = await Ingress.start({ environment, smtpPort, healthPort, log, onRestart: notify })
     return { process, healthPort }
   })()

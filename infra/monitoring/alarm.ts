@@ -8,12 +8,9 @@ import {
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions'
 import type { ITopic } from 'aws-cdk-lib/aws-sns'
 import type { Construct } from 'constructs'
+import { type AlarmText, alarmDescription, alarmName } from '../../shared/contract/alarms.ts'
 
-export interface AlarmProps {
-  /** Short description of the event; also a heading in docs/runbook.md. */
-  readonly title: string
-  /** The effect on mail, in one sentence. */
-  readonly impact: string
+export interface AlarmProps extends AlarmText {
   readonly metric: IMetric
   readonly threshold: number
   /** Which side of the threshold raises the alarm. @default at or above it */
@@ -31,8 +28,8 @@ export interface AlarmProps {
 export class Alarm extends CloudWatchAlarm {
   constructor(scope: Construct, id: string, props: AlarmProps, topic: ITopic) {
     super(scope, id, {
-      alarmName: `${Stack.of(scope).stackName}: ${props.title}`,
-      alarmDescription: `${props.impact} What to do: docs/runbook.md, "${props.title}".`,
+      alarmName: alarmName(Stack.of(scope).stackName, props),
+      alarmDescription: alarmDescription(props),
       metric: props.metric,
       threshold: props.threshold,
       comparisonOperator: props.comparison ?? ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,

@@ -63,10 +63,11 @@ export class ConnectorsTable extends Construct {
     this.snapshots.grantWrite(unit)
   }
 
-  /** Lets the unit read outbound connectors and accepted domains, and store validation results. */
+  /** Lets the unit read outbound connectors, accepted domains and published certificates, and store validation results. */
   grantValidation(unit: Unit): void {
     const outbound = 'outbound-connector'
     this.table.grantCallsOn(unit, { partitions: [outbound, 'accepted-domain'] }, 'GetItem', 'Query')
+    this.table.grantCallsOn(unit, { partitions: ['certificates'] }, 'GetItem')
     // The unit connects to untrusted servers, so it must not change the requirements on them.
     this.table.grantCallsOn(
       unit,

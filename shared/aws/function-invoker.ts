@@ -2,9 +2,8 @@
 import { createHash } from 'node:crypto'
 import { CredentialsCache, type ProvidedCredentials } from './credentials-cache.ts'
 import { NoResponseError } from './errors.ts'
-import type { HttpResponse, RequestTimeouts } from './http-connections.ts'
+import { type HttpResponse, originOf, type RequestTimeouts } from './http-connections.ts'
 import { ServiceClient, type ServiceRequest } from './service-client.ts'
-import type { Target } from './target.ts'
 
 export interface InvokerOptions {
   /** `arn:PARTITION:lambda:REGION:ACCOUNT:function:NAME` */
@@ -24,7 +23,12 @@ export class FunctionInvoker {
     const [, partition, service, region, , kind, name] = functionArn.split(':')
     if (service !== 'lambda' || kind !== 'function' || !partition || !region || !name)
       throw new Error(`${functionArn} is not the ARN of a Lambda function`)
-    const target = { ...originOf(endpoint, partition, region), path: '', region, service }
+    const target = {
+      ...originOf(endpoint ?? regionalEndpoint(partition, region)),
+      path: '',
+      region,
+      service,
+    }
     this.#client = new ServiceClient(target, new CredentialsCache(credentials), timeouts)
     this.#path = `/2015-03-31/functions/${name}/invocations`
   }
@@ -70,15 +74,8 @@ export class FunctionInvoker {
 }
 
 /** AWS: the endpoints of Lambda (https://docs.aws.amazon.com/general/latest/gr/lambda-service.html). */
-function originOf(
-  endpoint: string | undefined,
-  partition: string,
-  region: string,
-): Omit<Target, 'path' | 'region' | 'service'> {
-  const suffix = partition === 'aws-cn' ? 'amazonaws.com.cn' : 'amazonaws.com'
-  const { protocol, hostname, port } = new URL(endpoint ?? `https://lambda.${region}.${suffix}`)
-  return { isSecure: protocol === 'https:', hostname, port: port === '' ? null : Number(port) }
-}
+const regionalEndpoint = (partition: string, region: string): string =>
+  `https://lambda.${region}.${partition === 'aws-cn' ? 'amazonaws.com.cn' : 'amazonaws.com'}`
 
 const isBrokenConnection = (error: unknown): boolean =>
   error instanceof NoResponseError && ['ECONNRESET', 'EPIPE'].includes(error.code)

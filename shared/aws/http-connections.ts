@@ -19,11 +19,21 @@ export interface Origin {
   port: number | null
 }
 
+export function originOf(url: string): Origin {
+  const { protocol, hostname, port } = new URL(url)
+  return { isSecure: protocol === 'https:', hostname, port: port === '' ? null : Number(port) }
+}
+
 export interface RequestTimeouts {
   /** Timeout for the TCP connection, without the TLS handshake. */
   connectMs: number
   /** Timeout from the call of `send` to the last octet of the response, including the connection. */
   totalMs: number
+}
+
+export interface RequestLimits extends RequestTimeouts {
+  /** Limit of a response body, in characters. @default `defaultMaxResponseOctets` */
+  maxResponseOctets?: number
 }
 
 export interface HttpRequest {
@@ -46,18 +56,18 @@ const maxConnections = 128
  * Limit of a response body. The longest expected response, ten refused jobs with long reasons, has a tenth of this
  * size.
  */
-const maxResponseOctets = 65_536
+const defaultMaxResponseOctets = 65_536
 
 export class HttpConnections {
   readonly #origin: Origin
-  readonly #timeouts: RequestTimeouts
+  readonly #limits: RequestLimits
   readonly #startRequest: typeof overHttp
   readonly #keepAliveAgent: HttpAgent
   readonly #singleUseAgent: HttpAgent
 
-  constructor(origin: Origin, timeouts: RequestTimeouts) {
+  constructor(origin: Origin, limits: RequestLimits) {
     this.#origin = origin
-    this.#timeouts = timeouts
+    this.#limits = limits
     this.#startRequest = origin.isSecure ? overHttps : overHttp
     const Agent = origin.isSecure ? HttpsAgent : HttpAgent
     this.#keepAliveAgent = new Agent({ keepAlive: true, maxSockets: maxConnections })
@@ -90,7 +100,7 @@ export class HttpConnections {
 
   #send({ method, path, headers, body }: HttpRequest, agent: HttpAgent): Promise<HttpResponse> {
     const { hostname, port } = this.#origin
-    const { connectMs, totalMs } = this.#timeouts
+    const { connectMs, totalMs, maxResponseOctets = defaultMaxResponseOctets } = this.#limits
     const options: RequestOptions = { agent, hostname, port, method, path, headers }
     return new Promise((resolve, reject) => {
       const request = this.#startRequest(options)
@@ -111,7 +121,7 @@ export class HttpConnections {
           .once('close', () => clearTimeout(connectTimeout))
       })
       request.on('response', (response) =>
-        readBody(response, fail, (httpResponse) => {
+        readBody(response, maxResponseOctets, fail, (httpResponse) => {
           clearTimeout(totalTimeout)
           resolve(httpResponse)
           // The service has refused the request: the rest of its body need not be sent.
@@ -126,6 +136,7 @@ export class HttpConnections {
 
 function readBody(
   response: IncomingMessage,
+  maxOctets: number,
   fail: (error: NoResponseError) => void,
   succeed: (httpResponse: HttpResponse) => void,
 ): void {
@@ -133,8 +144,8 @@ function readBody(
   response.setEncoding('utf8')
   response.on('data', (text: string) => {
     body += text
-    if (body.length > maxResponseOctets)
-      fail(new NoResponseError(`a response of more than ${maxResponseOctets} octets`, 'EMSGSIZE'))
+    if (body.length > maxOctets)
+      fail(new NoResponseError(`a response of more than ${maxOctets} octets`, 'EMSGSIZE'))
   })
   response.on('error', (error) => fail(NoResponseError.from(error)))
   response.on('end', () => succeed({ status: response.statusCode ?? 0, headers: response.headers, body }))

@@ -6,7 +6,7 @@ import {
   HttpConnections,
   type HttpRequest,
   type HttpResponse,
-  type RequestTimeouts,
+  type RequestLimits,
 } from './http-connections.ts'
 import { Signer } from './signer.ts'
 import type { Target } from './target.ts'
@@ -54,13 +54,13 @@ export class ServiceClient {
   constructor(
     target: Target,
     credentialsCache: CredentialsCache,
-    timeouts: RequestTimeouts,
+    limits: RequestLimits,
     clockAndRandom: ClockAndRandom = systemClockAndRandom,
   ) {
     this.target = target
     this.#credentials = credentialsCache
     this.#clockAndRandom = clockAndRandom
-    this.#connections = new HttpConnections(target, timeouts)
+    this.#connections = new HttpConnections(target, limits)
     this.#signer = new Signer(target)
     this.#host = target.port === null ? target.hostname : `${target.hostname}:${target.port}`
   }

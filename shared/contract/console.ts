@@ -1,4 +1,4 @@
-/** Paths of the console. */
+/** Paths of the page for administrators. */
 
 export const consolePath = '/console'
 

@@ -480,6 +480,8 @@ export const ApiEnvironment = DecisionEnvironment.extend({
   ...signInVariables,
   MESSAGES_TABLE: z.string().min(1),
   TRANSPORT_TABLE: z.string().min(1),
+  /** In place of the endpoint of CloudWatch. Only the local runner sets it. */
+  AWS_ENDPOINT_URL_CLOUDWATCH: z.url().optional(),
   EVALUATION_QUEUE_URL: z.url(),
   EVENTS_QUEUE_URL: z.url(),
   EVALUATION_DEAD_LETTERS_URL: z.url(),
@@ -506,14 +508,14 @@ export const PagesEnvironment = ConnectorsEnvironment.extend({
   MTA_STS_MAX_AGE_SECONDS: z.coerce.number().int().min(0).max(31_557_600).optional(),
 })
 
-export const ConsoleEnvironment = z.object({
+export const ConsoleEnvironment = UnitEnvironment.extend({
   /** Without them people do not sign in. The scopes are JSON. */
   SIGN_IN_ISSUER: z.url().optional(),
   SIGN_IN_CLIENT_ID: z.string().min(1).optional(),
   SIGN_IN_SCOPES: z.string().default('[]'),
 })
 
-/** Returns a `SignIn` (functions/console/console.ts); null without sign-in. */
+/** Returns a `SignIn` (functions/console/serve.ts); null without sign-in. */
 export function signInSettings({
   SIGN_IN_ISSUER: issuer,
   SIGN_IN_CLIENT_ID: clientId,

@@ -1,6 +1,6 @@
 /**
- * The pages of docs/generated/, each generated from the code that it documents, and the section on cost in the README. Run
- * as a program (`npm run docs`), this file writes them.
+ * The pages of docs/generated/, each generated from the code that it documents, the section on cost in the README, and the
+ * types of the API that the console uses. Run as a program (`npm run docs`), this file writes them.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,6 +8,7 @@ import { apiPage } from './api.ts'
 import { apiRolesPage } from './api-roles.ts'
 import { commandsPage } from './commands.ts'
 import { conformancePage } from './conformance.ts'
+import { consoleTypes } from './console-types.ts'
 import { withCostSection } from './cost.ts'
 import { dsnAdvicePage } from './dsn-advice.ts'
 import { eventsPage } from './events.ts'
@@ -19,6 +20,8 @@ import { settingsPage } from './settings.ts'
 import { tlsLevelsPage } from './tls-levels.ts'
 
 export const folder = join(import.meta.dirname, '../../docs/generated')
+
+export const consoleTypesFile = join(import.meta.dirname, '../../functions/console/app/api/types.ts')
 
 export const readme = join(import.meta.dirname, '../../README.md')
 
@@ -41,4 +44,5 @@ if (import.meta.main) {
   mkdirSync(folder, { recursive: true })
   for (const [file, page] of Object.entries(pages)) writeFileSync(join(folder, file), page())
   writeFileSync(readme, withCostSection(readFileSync(readme, 'utf8')))
+  writeFileSync(consoleTypesFile, await consoleTypes())
 }

@@ -1,3 +1,4 @@
+import { runbookSection } from '../../shared/contract/alarms.ts'
 import { Metric, metricNamespace } from '../../shared/contract/metrics.ts'
 import { deployments, resourcesOfType } from '../support/synthesis.ts'
 import { docComments, parseComment } from './doc-comments.ts'
@@ -14,13 +15,6 @@ const alarms = new Map(
     ]),
   ),
 )
-
-/** Returns GitHub's anchor of a heading. */
-const anchor = (heading: string): string =>
-  heading
-    .toLowerCase()
-    .replaceAll(/[^\w\s-]/g, '')
-    .replaceAll(' ', '-')
 
 export const metricsAndAlarmsPage = (): string =>
   page(
@@ -39,6 +33,9 @@ export const metricsAndAlarmsPage = (): string =>
     "An alarm's name begins with the stack's name.",
     table(
       ['Alarm', 'Impact'],
-      [...alarms].map(([title, impact]) => [`[${title}](../runbook.md#${anchor(title)})`, impact]),
+      [...alarms].map(([title, impact]) => [
+        `[${title}](../${runbookSection(title).replace(/^docs\//, '')})`,
+        impact,
+      ]),
     ),
   )

@@ -5,9 +5,12 @@ import { MetricUnit } from '@aws-lambda-powertools/metrics'
 import type { SQSRecord } from 'aws-lambda'
 import * as z from 'zod'
 import { Metrics as IngressMetrics } from '../../functions/smtp-ingress/metrics.ts'
+import { readAlarms } from '../../infra/local/cloudwatch/read-alarms.ts'
+import { Resolver, type Template } from '../../infra/local/template.ts'
 import { Metric, metricNamespace } from '../../shared/contract/metrics.ts'
 import { type JobTools, sqsHandler } from '../../shared/lambda/sqs-handler.ts'
 import {
+  assemble,
   deployments,
   type Json,
   onlyResource,
@@ -41,6 +44,13 @@ for (const [name, mailflow] of Object.entries(deployments))
       return resources(mailflow).some(({ Type, id }) => `${Type} ${id}`.startsWith(required))
     })
     assert.deepEqual(titles.sort(), expected.sort())
+  })
+
+for (const [name, mailflow] of Object.entries(deployments))
+  test(`the local runner can evaluate the alarms of a deployment ${name}`, () => {
+    const template = assemble(mailflow).getStackByName('Mailflow').template as Template
+    const alarms = readAlarms(template, new Resolver(template))
+    assert.equal(alarms.length, resourcesOfType('AWS::CloudWatch::Alarm', mailflow).length)
   })
 
 test('the alarm "A NAT gateway has no free port" watches every NAT gateway', () => {

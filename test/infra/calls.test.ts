@@ -177,6 +177,7 @@ const actions: Readonly<Record<string, string | string[]>> = {
   GetCertificate: 'acm:GetCertificate',
   ExportCertificate: 'acm:ExportCertificate',
   Invoke: 'lambda:InvokeFunction',
+  DescribeAlarms: 'cloudwatch:DescribeAlarms',
   StartQueryExecution: 'athena:StartQueryExecution',
   GetQueryExecution: 'athena:GetQueryExecution',
   GetQueryResults: 'athena:GetQueryResults',
@@ -208,6 +209,10 @@ for (const { unit, entry, role, notGranted = [], mailflow = {} } of units)
     )
   })
 
+/** A command of the SDK, an invoker, a function of an object store, or the value of the header X-Amz-Target. */
+const callPattern =
+  /new (?:(\w+)Command|Function(Invoke)r)\(|function ((?:get|put)Object)\(|'x-amz-target': '\w+\.(\w+)'/g
+
 /** Returns the actions of the commands in the unit's own and shared modules. */
 async function calls(entry: string): Promise<string[]> {
   const { metafile } = await build({
@@ -221,9 +226,7 @@ async function calls(entry: string): Promise<string[]> {
   })
   const sources = Object.keys(metafile.inputs).map((path) => readFileSync(path, 'utf8'))
   const commands = sources.flatMap((source) =>
-    [...source.matchAll(/new (?:(\w+)Command|Function(Invoke)r)\(|function ((?:get|put)Object)\(/g)].map(
-      ([, name, invoke, object = '']) => name ?? invoke ?? object,
-    ),
+    [...source.matchAll(callPattern)].map((match) => match.slice(1).find(Boolean) ?? ''),
   )
   return [...new Set(commands.flatMap((name) => actions[name] ?? `unknown: ${name}`))].sort()
 }

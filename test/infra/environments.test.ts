@@ -107,6 +107,7 @@ describe('two stacks with different names in one Region', () => {
   test('may use the same resources only where AWS or the settings name these', () => {
     const shared = new Set(sharedArns(first).filter((arn) => sharedArns(second).includes(arn)))
     assert.deepEqual([...shared].sort(), [
+      'arn:<AWS::Partition>:cloudwatch:<AWS::Region>:<AWS::AccountId>:alarm:*',
       'arn:<AWS::Partition>:events:<AWS::Region>:<AWS::AccountId>:event-bus/default',
       'arn:<AWS::Partition>:glue:<AWS::Region>:<AWS::AccountId>:catalog',
       'arn:<AWS::Partition>:glue:<AWS::Region>:<AWS::AccountId>:database/default',

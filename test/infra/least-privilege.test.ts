@@ -29,6 +29,12 @@ const unscoped: readonly { role: RegExp; actions: RegExp; resource: RegExp; reas
     reason: 'Lambda makes the interface, so there is no name to grant before it exists',
   },
   {
+    role: /^ApiFunctionRole/,
+    actions: /^cloudwatch:DescribeAlarms$/,
+    resource: /:cloudwatch:<AWS::Region>:<AWS::AccountId>:alarm:\*$/,
+    reason: 'CloudWatch lists alarms only for a principal that may read all',
+  },
+  {
     role: /^(Delivery|Validation)FunctionRole/,
     actions: /^ses:Send(Raw)?Email$/,
     resource: /:<AWS::AccountId>:identity\/\*$/,
@@ -199,7 +205,7 @@ test('check-recipient may read connectors and cached policies, but no list of re
   )
 })
 
-test('validation may read only outbound connectors, accepted domains and cached policies, and write only its results', () => {
+test('validation may read only outbound connectors, accepted domains, published certificates and cached policies, and write only its results', () => {
   const statements = resourcesOfType('AWS::IAM::Policy')
     .filter(({ Properties }) => Properties.Roles[0].Ref.startsWith('ValidationFunctionRole'))
     .flatMap(({ Properties }) => Properties.PolicyDocument.Statement)
@@ -216,6 +222,7 @@ test('validation may read only outbound connectors, accepted domains and cached 
         { 'dynamodb:LeadingKeys': ['outbound-connector', 'accepted-domain'] },
         undefined,
       ],
+      ['dynamodb:GetItem', { 'dynamodb:LeadingKeys': ['certificates'] }, undefined],
       [
         'dynamodb:UpdateItem',
         {

@@ -7,6 +7,7 @@ import {
   BounceEnvironment,
   CanaryEnvironment,
   CheckRecipientEnvironment,
+  ConsoleEnvironment,
   DeliverEnvironment,
   EraseAddressEnvironment,
   EvaluateEnvironment,
@@ -51,7 +52,10 @@ const functions: [string, z.ZodObject][] = [
 ]
 
 for (const [deployment, mailflow] of Object.entries(deployments)) {
-  const optional: typeof functions = 'summaries' in mailflow ? [['SummaryFunction', SummaryEnvironment]] : []
+  const optional: typeof functions = [
+    ...('summaries' in mailflow ? ([['SummaryFunction', SummaryEnvironment]] as typeof functions) : []),
+    ...('console' in mailflow ? ([['ConsoleFunction', ConsoleEnvironment]] as typeof functions) : []),
+  ]
   for (const [id, schema] of [...functions, ...optional])
     test(`${id} of a deployment ${deployment} has only environment variables that it reads, and every required one`, () => {
       const unit = resourcesOfType('AWS::Lambda::Function', mailflow).find((fn) => fn.id.startsWith(id))

@@ -1,7 +1,8 @@
-/** Tests validation of outbound connectors through the synthesised stack. */
+/** Tests validation of outbound connectors, and checks of DNS records, through the synthesised stack. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { OutboundValidation } from '../../shared/connectors/validation.ts'
+import { DomainDns } from '../../shared/domain-records/domain-dns.ts'
 import { Api, type RunnerProcess, startRunner } from '../support/local/runner.ts'
 import { createPki, daysFromNow, type Pki } from '../support/pki.ts'
 import { type Partner, startPartner } from '../support/smtp-partner.ts'
@@ -57,6 +58,10 @@ function zone() {
       'mx.expired.example': { A: ['127.0.0.23'] },
       'mx.plain.example': { A: ['127.0.0.24'] },
       'nomail.example': { MX: [[0, '']] },
+      'ours.example': { MX: [[10, 'mx.former.example']], TXT: ['v=spf1 include:amazonses.com -all'] },
+      'amazonses.com': { TXT: ['v=spf1 ip4:199.255.192.0/22 -all'] },
+      '_smtp._tls.ours.example': { TXT: ['v=TLSRPTv1; rua=mailto:tls@ours.example'] },
+      '_dmarc.ours.example': { fail: 'SERVFAIL' },
     },
     ports: {
       '127.0.0.21': at(partners.first),
@@ -161,4 +166,19 @@ test('validation of an unknown connector gets 404 with a problem', async () => {
   )
   assert.equal(response.status, 404)
   assert.equal(response.headers.get('content-type'), 'application/problem+json')
+})
+
+test("the DNS records of an accepted domain are checked with the runner's name server", async () => {
+  const { checks, hosts } = DomainDns.parse(await api.call('GET', '/accepted-domains/ours.example/dns'))
+  const found = (name: string) => checks.find(({ check }) => check === name)
+  const { status, found: published, publish } = found('MX') ?? {}
+  assert.deepEqual(
+    [status, published, publish],
+    ['DIFFERENT', ['10 mx.former.example.'], [`ours.example. IN MX 10 ${hosts[0]}.`]],
+  )
+  assert.deepEqual(
+    ['SPF', 'TLS-RPT', 'DMARC'].map((name) => found(name)?.status),
+    ['OK', 'OK', 'UNKNOWN'],
+  )
+  assert.equal((await fetch(`${runner.endpoints.api}/accepted-domains/other.example/dns`)).status, 404)
 })

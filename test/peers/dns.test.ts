@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
-import type { RecordFinding } from '../../cli/dns/findings/record-finding.ts'
+import type { RecordFinding } from '../../shared/domain-records/findings/record-finding.ts'
 import { createGatewayCertificate } from '../support/cli/dns-setup.ts'
 import { mailflow, startAnsweringServer } from '../support/cli/mailflow.ts'
 import { missing } from '../support/peers/peers.ts'

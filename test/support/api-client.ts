@@ -59,10 +59,12 @@ export function createTestApi(
   deployment: Partial<Deployment> = {},
   roles: RoleMapping | null = null,
   deadLetters: Dependencies['deadLetters'] = { sqs: emptyQueues, urls: queueUrlsOf('http://sqs') },
+  alarms: Dependencies['alarms'] = { read: async () => [] },
 ) {
   const logEntries: Record<string, unknown>[] = []
   const logger = {
     info: (message: string, fields: object) => logEntries.push({ level: 'info', message, ...fields }),
+    warn: (message: string, error: Error) => logEntries.push({ level: 'warn', message, error }),
     error: (message: string, error: Error) => logEntries.push({ level: 'error', message, error }),
   } as unknown as Logger
   const evaluation = recordingQueue<EvaluationJob>()
@@ -85,6 +87,7 @@ export function createTestApi(
     reports: new ReceivedReports(documents, 'transport'),
     published: new PublishedCertificatesItem(documents, 'connectors'),
     observed: new ObservedList(documents, 'transport'),
+    alarms,
     roles,
     logger,
     now,

@@ -1,15 +1,12 @@
 /** The console in Debian's Chromium, against a local runner with the demo's mail. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import axe from 'axe-core'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
-import { type RunnerProcess, startRunner } from './local/runner.ts'
+import { launch, type RunnerProcess, startRunner } from './local/runner.ts'
 import { missing } from './peers/peers.ts'
 
 export const skip = missing('chromium', 'apt-get install chromium')
-
-const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
 export interface ConsoleTest {
   readonly runner: RunnerProcess
@@ -30,8 +27,11 @@ export interface ConsolePage {
 }
 
 /** @param args of the runner @default with the demo */
-export async function startConsole(args: readonly string[] = []): Promise<ConsoleTest> {
-  const runner = await startRunner({ names: {} }, args)
+export async function startConsole(
+  args: readonly string[] = [],
+  start: typeof launch = launch,
+): Promise<ConsoleTest> {
+  const runner = await startRunner({ names: {} }, args, start)
   if (args.length === 0)
     while (!runner.output.some((line) => line.startsWith('Press Ctrl-C')))
       await once(runner.process.stdout as never, 'data')
@@ -80,7 +80,7 @@ async function openView(
 
 /** The page's policy permits no foreign script, so this one is evaluated by the browser's debugger. */
 async function axeFindings(page: Page): Promise<string[]> {
-  await page.evaluate(axeSource)
+  await page.evaluate(axe.source)
   const { violations } = await page.evaluate<{
     violations: { id: string; nodes: { target: string[]; failureSummary: string }[] }[]
   }>('axe.run(document)')

@@ -13,6 +13,10 @@ export interface IdentityProvider {
   readonly key: JWK & { kid: string }
   /** Signs in by the authorization code flow with PKCE, and returns the access token. */
   signIn(user: string, scope?: string): Promise<string>
+  /** The user who signs in next in a browser, which cannot name one. */
+  browserUser: string
+  /** Seconds for which the next access tokens are valid. */
+  tokenSeconds: number
   /** Signs any token with the provider's key. The header's fields replace the default ones. */
   sign(payload: Record<string, unknown>, header?: Record<string, unknown>): Promise<string>
   stop(): Promise<void>
@@ -20,7 +24,7 @@ export interface IdentityProvider {
 
 export const audience = 'https://mailflow.example/api'
 export const scope = 'mailflow'
-const clientId = 'console'
+export const clientId = 'console'
 const redirectUri = 'https://console.example/callback'
 
 /**
@@ -36,23 +40,30 @@ export async function startIdentityProvider(
   const server = createServer(tls)
   const { port, stop } = await listen(server)
   const issuer = `https://127.0.0.1:${port}`
-  const provider = createProvider(issuer, key, groups)
+  const state = { browserUser: '', tokenSeconds: 600 }
+  const provider = createProvider(issuer, key, groups, state)
   const respond = provider.callback()
   server.on('request', (request, response) => {
-    if (request.url?.startsWith('/interaction/')) void finishLogin(provider, request, response)
+    if (request.url?.startsWith('/interaction/'))
+      void finishLogin(provider, request, response, state.browserUser)
     else respond(request, response)
   })
-  return {
+  return Object.assign(state, {
     issuer,
     key,
-    signIn: (user, scopes = `openid ${scope}`) => signIn(issuer, user, scopes),
-    sign: (payload, header) =>
+    signIn: (user: string, scopes = `openid ${scope}`) => signIn(issuer, user, scopes),
+    sign: (payload: Record<string, unknown>, header?: Record<string, unknown>) =>
       new SignJWT(payload).setProtectedHeader({ alg: 'RS256', kid: key.kid, ...header }).sign(privateKey),
     stop,
-  }
+  })
 }
 
-function createProvider(issuer: string, key: JWK, groups: Readonly<Record<string, unknown>>): Provider {
+function createProvider(
+  issuer: string,
+  key: JWK,
+  groups: Readonly<Record<string, unknown>>,
+  state: { readonly tokenSeconds: number },
+): Provider {
   const provider: Provider = new Provider(issuer, {
     clients: [
       {
@@ -76,7 +87,16 @@ function createProvider(issuer: string, key: JWK, groups: Readonly<Record<string
         getResourceServerInfo: () => ({ audience, scope, accessTokenFormat: 'jwt' }),
       },
     },
-    ttl: { AccessToken: 600, AuthorizationCode: 60, Grant: 600, IdToken: 600, Interaction: 60, Session: 600 },
+    // A page of any origin may exchange its code.
+    clientBasedCORS: () => true,
+    ttl: {
+      AccessToken: () => state.tokenSeconds,
+      AuthorizationCode: 60,
+      Grant: 600,
+      IdToken: 600,
+      Interaction: 60,
+      Session: 600,
+    },
     loadExistingGrant: async ({ oidc: { client, session } }: Context) => {
       const grant = new provider.Grant({ clientId: client.clientId, accountId: session.accountId })
       grant.addOIDCScope('openid')
@@ -85,6 +105,10 @@ function createProvider(issuer: string, key: JWK, groups: Readonly<Record<string
       return grant
     },
   })
+  // The port of a console is known only after the provider has started.
+  const { prototype } = (provider as unknown as { Client: { prototype: Record<string, unknown> } }).Client
+  prototype.redirectUriAllowed = () => true
+  prototype.postLogoutRedirectUriAllowed = () => true
   return provider
 }
 
@@ -93,9 +117,12 @@ async function finishLogin(
   provider: Provider,
   request: IncomingMessage,
   response: ServerResponse,
+  browserUser: string,
 ): Promise<void> {
   const { params } = await provider.interactionDetails(request, response)
-  await provider.interactionFinished(request, response, { login: { accountId: params.login_hint } })
+  await provider.interactionFinished(request, response, {
+    login: { accountId: params.login_hint ?? browserUser },
+  })
 }
 
 async function signIn(issuer: string, user: string, scopes: string): Promise<string> {

@@ -11,17 +11,19 @@ import type { RoleMapping } from '../../shared/contract/roles.ts'
 import type { HttpApi } from '../../shared/http-api/http-api.ts'
 import { createTestApi } from './api-client.ts'
 import { allowedRoles } from './api-roles.ts'
+import { fakeResolver } from './dns.ts'
 import type { TestDynamoDb } from './dynamodb.ts'
 import { createTestEventApi } from './event-api.ts'
 import { audience, scope } from './identity-provider.ts'
 
-const validation = 'POST /outbound-connectors/{id}/validate'
+/** The routes of validate-connector. */
+const ofValidation = /\/(outbound-connectors\/\{id\}\/validate|dns)$/
 
 const routeKeys = Object.keys(allowedRoles)
 /** The routes of event-api (infra/connectors/administrator-api.ts). */
 const ofEventApi = /^\w+ \/(reports|message-searches|dry-runs|addresses|erasures)\b|\/events$/
 const unitOf = (key: string) =>
-  key === validation ? 'validate-connector' : ofEventApi.test(key) ? 'event-api' : 'connector-api'
+  ofValidation.test(key) ? 'validate-connector' : ofEventApi.test(key) ? 'event-api' : 'connector-api'
 
 export const iamRoutes: readonly Route[] = routeKeys.map((key) => ({
   key,
@@ -41,6 +43,7 @@ export function signInRoutes(issuer: string): Route[] {
       Type: 'AWS::ApiGatewayV2::Route',
       Properties: {
         RouteKey,
+        ApiId: 'sign-in',
         AuthorizationType: 'JWT',
         AuthorizerId: { Ref: 'Jwt' },
         AuthorizationScopes: [scope],
@@ -82,6 +85,9 @@ export function createApiFunctions(
     outbound: repository.outbound,
     acceptedDomains: repository.acceptedDomains,
     validate: () => assert.fail('there is no connector'),
+    published: { read: async () => null },
+    resolver: fakeResolver({}),
+    privateNetworks: [],
     hostname: 'mx.ours.example',
     roles: mapping,
     logger: { info: () => {}, error: assert.fail } as unknown as Logger,

@@ -40,6 +40,7 @@ export const deployments: Readonly<Record<string, Record<string, unknown>>> = {
     alarmEmail: 'operator@example.net',
     deletionProtection: true,
     summaries: { daily: ['operator@example.net'] },
+    console: { clientId: 'mailflow-console' },
     jwt: {
       issuer: 'https://login.example.net/',
       audience: ['mailflow'],

@@ -101,7 +101,7 @@ export function codeOf(source: string): string {
 
 /** @returns each use of a word that the rulings refuse, at most once per line and word */
 export function forbiddenUses(file: string, text: string, rulings: readonly Ruling[]): Use[] {
-  const code = file.endsWith('.ts') ? codeOf(text).split('\n') : []
+  const code = /\.tsx?$/.test(file) ? codeOf(text).split('\n') : []
   const inNames = rulings.filter((ruling) => ruling.onlyInNames)
   const everywhere = rulings.filter((ruling) => !ruling.onlyInNames)
   return text.split('\n').flatMap((line, index) => {

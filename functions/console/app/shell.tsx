@@ -1,13 +1,15 @@
 /** The frame of all views: the bar with the person, the navigation, and what the session needs to say. */
 import AppLayout from '@cloudscape-design/components/app-layout'
-import Flashbar from '@cloudscape-design/components/flashbar'
 import SideNavigation from '@cloudscape-design/components/side-navigation'
 import TopNavigation from '@cloudscape-design/components/top-navigation'
 import { Suspense } from 'react'
 import { Route, Switch, useLocation } from 'wouter'
 import { consolePath } from '../../../shared/contract/console.ts'
+import type { CallerAnswer } from './api/types.ts'
+import { useRead } from './api/use-api.ts'
 import { NotFound } from './components/not-found.tsx'
 import type { ConsoleConfig } from './console-config.ts'
+import { SessionNotices } from './sign-in/session-notices.tsx'
 import type { Session } from './sign-in/sign-in.ts'
 import { views } from './views.tsx'
 
@@ -25,6 +27,7 @@ interface ShellProps {
 
 export function Shell({ config, session }: ShellProps) {
   const [path, navigate] = useLocation()
+  const { data: caller } = useRead<CallerAnswer>('/caller')
   return (
     <>
       <div id="top">
@@ -37,6 +40,7 @@ export function Shell({ config, session }: ShellProps) {
                   {
                     type: 'menu-dropdown',
                     text: session.name ?? 'Signed in',
+                    description: caller?.roles?.join(', ') ?? '',
                     iconName: 'user-profile',
                     items: [{ id: 'sign-out', text: 'Sign out everywhere' }],
                     onItemClick: () => void session.signOut(),
@@ -60,20 +64,7 @@ export function Shell({ config, session }: ShellProps) {
             }}
           />
         }
-        notifications={
-          config.signIn === null && (
-            <Flashbar
-              items={[
-                {
-                  id: 'no-sign-in',
-                  type: 'info',
-                  content:
-                    'This gateway runs on your machine: everyone who reaches this page may do everything.',
-                },
-              ]}
-            />
-          )
-        }
+        notifications={<SessionNotices signIn={config.signIn} />}
         content={
           <Suspense fallback={null}>
             <Switch>

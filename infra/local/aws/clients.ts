@@ -40,6 +40,7 @@ export function runtimeEnvironment({ endpoints }: Emulators): Record<string, str
     AWS_ENDPOINT_URL_SECRETS_MANAGER: endpoints.secrets,
     AWS_ENDPOINT_URL_EVENTBRIDGE: endpoints.events,
     AWS_ENDPOINT_URL_ATHENA: endpoints.athena,
+    AWS_ENDPOINT_URL_CLOUDWATCH: endpoints.cloudWatch,
     TZ: 'UTC',
     ...extraAuthorities(),
   }

@@ -4,9 +4,11 @@ import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { type BuildAppOptions, buildApp } from 'fauxqs'
+import { queueMetric } from '../cloudwatch/queue-metrics.ts'
 import { accountId, region } from '../template.ts'
 import { AthenaEmulator } from './athena.ts'
 import type { AthenaDefinitions } from './athena-tables.ts'
+import { CloudWatchEmulator } from './cloudwatch.ts'
 import { type EventEntry, eventsServer } from './events.ts'
 import { type Publishers, refusal } from './publishers.ts'
 import { CreatedSecrets, secretsServer } from './secrets.ts'
@@ -26,9 +28,11 @@ export interface Emulators {
     readonly secrets: string
     readonly events: string
     readonly athena: string
+    readonly cloudWatch: string
   }
   readonly queues: Stores['sqsStore']
   readonly objects: Stores['s3Store']
+  readonly cloudWatch: CloudWatchEmulator
   /** Secrets that the runner creates. */
   readonly secrets: CreatedSecrets
   /** Refuses from now on what the publishers may not publish. */
@@ -68,7 +72,13 @@ export async function startEmulators(
   const events = eventsServer(onEvent).listen(0, '127.0.0.1')
   const athena = new AthenaEmulator(stores.s3Store)
   athena.server.listen(0, '127.0.0.1')
-  await Promise.all([secrets, events, athena.server].map((server) => once(server, 'listening')))
+  const cloudWatch = new CloudWatchEmulator()
+  cloudWatch.server.listen(0, '127.0.0.1')
+  const inspectQueue = (name: string) => stores.sqsStore.inspectQueue(name)
+  cloudWatch.addSource((metric) => queueMetric(metric, inspectQueue, Date.now()))
+  await Promise.all(
+    [secrets, events, athena.server, cloudWatch.server].map((server) => once(server, 'listening')),
+  )
   return {
     endpoints: {
       sqs: endpoint,
@@ -79,9 +89,11 @@ export async function startEmulators(
       secrets: endpointOf(secrets),
       events: endpointOf(events),
       athena: endpointOf(athena.server),
+      cloudWatch: endpointOf(cloudWatch.server),
     },
     queues: stores.sqsStore,
     objects: stores.s3Store,
+    cloudWatch,
     secrets: createdSecrets,
     limitPublishers(limited) {
       publishers = limited
@@ -95,6 +107,7 @@ export async function startEmulators(
         closeServer(secrets),
         closeServer(events),
         closeServer(athena.server).then(() => athena.close()),
+        closeServer(cloudWatch.server).then(() => cloudWatch.close()),
       ])
     },
   }

@@ -158,6 +158,8 @@ Test the connector to the bank, check the certificate of the bank's server:
   npx mailflow check ${bankServer} --servername ${bankName} \\
     --ca ${endpoints.authority}
 
+The console: search for messages, see what waits, change connectors:
+  ${endpoints.console}
 Web page with the published certificates of this gateway:
   ${endpoints.pages}
 

@@ -1,8 +1,8 @@
 /** Tests the findings of `dns` about CAA, IPv6 and DNSSEC, which mail does not need. */
 import assert from 'node:assert/strict'
 import { before, describe, test } from 'node:test'
-import { readCaaPolicy } from '../../../cli/dns/findings/caa-policy.ts'
-import { type RecordFinding, worstResult } from '../../../cli/dns/findings/record-finding.ts'
+import { readCaaPolicy } from '../../../shared/domain-records/findings/caa-policy.ts'
+import { type RecordFinding, worstResult } from '../../../shared/domain-records/findings/record-finding.ts'
 import { createGatewayCertificate, type GatewayCertificate } from '../../support/cli/dns-setup.ts'
 import { findingsAbout } from '../../support/cli/domain-findings.ts'
 import type { Zone } from '../../support/dns.ts'

@@ -1,7 +1,7 @@
 /** Tests `dns` against a DNS server, a policy host and an API in this process. */
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
-import type { RecordFinding } from '../../../cli/dns/findings/record-finding.ts'
+import type { RecordFinding } from '../../../shared/domain-records/findings/record-finding.ts'
 import { formatPolicy } from '../../../shared/net/mta-sts/published.ts'
 import {
   createGatewayCertificate,

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { describe, test } from 'node:test'
-import { treeWalkParents } from '../../../cli/dns/facts/dmarc-tree-walk.ts'
-import { type RecordFinding, worstResult } from '../../../cli/dns/findings/record-finding.ts'
+import { treeWalkParents } from '../../../shared/domain-records/facts/dmarc-tree-walk.ts'
+import { type RecordFinding, worstResult } from '../../../shared/domain-records/findings/record-finding.ts'
 import { findingsAbout } from '../../support/cli/domain-findings.ts'
 import type { Zone } from '../../support/dns.ts'
 

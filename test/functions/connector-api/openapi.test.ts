@@ -49,6 +49,8 @@ const routes = [
   'GET /accepted-domains/{domain}/recipients',
   'PUT /accepted-domains/{domain}/recipients',
   'PATCH /accepted-domains/{domain}/recipients',
+  'GET /accepted-domains/{domain}/dns',
+  'GET /health',
   'GET /inbound-connectors',
   'POST /inbound-connectors',
   'GET /inbound-connectors/{id}',

@@ -9,6 +9,7 @@ import { ConnectorRepository } from '../../../shared/connectors-table/repository
 import { SnapshotReader } from '../../../shared/connectors-table/snapshot-reader.ts'
 import { iamAuthorizer } from '../../support/api-client.ts'
 import { outboundInput } from '../../support/connectors.ts'
+import { silentResolver } from '../../support/dns.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { connectorsIn } from '../../support/fixtures.ts'
 import { createPki } from '../../support/pki.ts'
@@ -62,6 +63,9 @@ async function call(
       await meanwhile?.()
       return validation
     },
+    published: { read: async () => null },
+    resolver: silentResolver,
+    privateNetworks: [],
     hostname: 'mail.ours.example',
     roles: { claim: 'groups', mapping: { helpdesk: ['operate'], auditors: ['audit'] } },
     logger,

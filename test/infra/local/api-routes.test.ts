@@ -12,12 +12,21 @@ const routes: Route[] = [
   'GET /messages/{id}',
   'GET /messages/latest',
   'PUT /domains/{domain}',
+  'GET /console',
+  'GET /console/{path+}',
 ].map((key) => ({ key, functionArn: 'arn:api', authorization: 'AWS_IAM' }))
 
 const rows = [
   { method: 'GET', path: '/messages', key: 'GET /messages', parameters: {} },
   { method: 'GET', path: '/messages/01J', key: 'GET /messages/{id}', parameters: { id: '01J' } },
   { method: 'GET', path: '/messages/latest', key: 'GET /messages/latest', parameters: {} },
+  { method: 'GET', path: '/console', key: 'GET /console', parameters: {} },
+  {
+    method: 'GET',
+    path: '/console/messages/01J%20K',
+    key: 'GET /console/{path+}',
+    parameters: { path: 'messages/01J K' },
+  },
   { method: 'PUT', path: '/domains/b%C3%BCro', key: 'PUT /domains/{domain}', parameters: { domain: 'büro' } },
 ]
 for (const { method, path, key, parameters } of rows)

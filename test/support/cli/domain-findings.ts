@@ -1,10 +1,12 @@
 /** The findings of `mailflow dns` about a zone that is a table, without processes and sockets. */
 import assert from 'node:assert/strict'
-import { gatherDomainFacts } from '../../../cli/dns/facts/domain-facts.ts'
-import { assessDomain } from '../../../cli/dns/findings/assess-domain.ts'
-import type { RecordFinding } from '../../../cli/dns/findings/record-finding.ts'
-import { createPlan, type DnsOptions } from '../../../cli/dns/publication-plan.ts'
+import { policyAccess } from '../../../cli/dns/check-domain.ts'
+import { commandInstructions } from '../../../cli/dns/read-options.ts'
 import type { PublishedCertificate } from '../../../shared/contract/certificates.ts'
+import { gatherDomainFacts } from '../../../shared/domain-records/facts/domain-facts.ts'
+import { assessDomain } from '../../../shared/domain-records/findings/assess-domain.ts'
+import type { RecordFinding } from '../../../shared/domain-records/findings/record-finding.ts'
+import { createPlan, type DnsOptions } from '../../../shared/domain-records/publication-plan.ts'
 import { fakeResolver, type Zone } from '../dns.ts'
 
 export interface DomainSetup extends Partial<DnsOptions> {
@@ -22,9 +24,10 @@ export async function findingsFor({ zone, certificates, ...options }: DomainSetu
     reportAddress: null,
     egress: ['ses'],
     dkimSelectors: [],
+    instructions: commandInstructions,
     ...options,
   }
-  const facts = await gatherDomainFacts(allOptions, fakeResolver(zone))
+  const facts = await gatherDomainFacts(allOptions, { ...policyAccess, resolver: fakeResolver(zone) })
   return assessDomain(createPlan(allOptions, certificates ?? null, null), facts, true, new Date())
 }
 

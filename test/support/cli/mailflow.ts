@@ -37,9 +37,18 @@ export interface HttpApi {
 export async function startApi(
   now: () => number = Date.now,
   deadLetters?: Dependencies['deadLetters'],
+  alarms?: Dependencies['alarms'],
 ): Promise<HttpApi> {
   const database = await startDynamoDb()
-  const { call, evaluation, events } = createTestApi(database.documents, now, [], {}, null, deadLetters)
+  const { call, evaluation, events } = createTestApi(
+    database.documents,
+    now,
+    [],
+    {},
+    null,
+    deadLetters,
+    alarms,
+  )
   const requests: string[] = []
   let lastBody = ''
   const meanwhile: HttpApi['meanwhile'] = { before: null }

@@ -19,6 +19,7 @@ export interface Schemas {
   DryRunInput: DryRunInput;
   CallerAnswer: CallerAnswer;
   Configuration: Configuration;
+  Health: Health;
   InboundConnector: InboundConnector;
   InboundConnectorList: InboundConnectorList;
   InboundValidation: InboundValidation;
@@ -29,6 +30,7 @@ export interface Schemas {
   SavedOutboundConnector: SavedOutboundConnector;
   AcceptedDomain: AcceptedDomain;
   AcceptedDomainList: AcceptedDomainList;
+  DomainDns: DomainDns;
   ChangeEntry: ChangeEntry;
   ChangeList: ChangeList;
   TraceEntry: TraceEntry;
@@ -1040,6 +1042,42 @@ export interface Configuration {
    */
   validatesDnssec?: boolean;
 }
+export interface Health {
+  /**
+   * Alarms: an alarm rings; Good: every alarm is OK; Unknown: otherwise, also if CloudWatch does not answer
+   */
+  status: "Good" | "Alarms" | "Unknown";
+  /**
+   * the status in one line, with the reason
+   */
+  summary: string;
+  /**
+   * version of mailflow
+   */
+  softwareVersion: string;
+  /**
+   * alarms that ring are first, then those without enough data; of one state, the longest is first
+   */
+  alarms: {
+    title: string;
+    /**
+     * the effect on mail, in one sentence
+     */
+    impact: string;
+    /**
+     * CloudWatch's state
+     */
+    state: "ALARM" | "INSUFFICIENT_DATA" | "OK";
+    /**
+     * when the alarm got its state
+     */
+    since: string;
+    /**
+     * page and heading with what to do
+     */
+    runbook: string;
+  }[];
+}
 export interface InboundConnector {
   id: string;
   /**
@@ -1988,6 +2026,77 @@ export interface AcceptedDomainList {
     version: number;
   }[];
   nextCursor: string | null;
+}
+export interface DomainDns {
+  domain: string;
+  /**
+   * hosts of the MX records
+   */
+  hosts: string[];
+  /**
+   * all records to publish, as lines of a zone file
+   */
+  records: string[];
+  /**
+   * the MTA-STS policy to publish
+   */
+  policy: {
+    url: string;
+    id: string;
+    text: string;
+  };
+  /**
+   * untrusted text is cut at 2,000 characters, and invisible characters in it are replaced by ?
+   */
+  checks: {
+    check:
+      | "Accepted domain"
+      | "MX"
+      | "Address"
+      | "IPv6"
+      | "Certificate"
+      | "CAA"
+      | "SPF"
+      | "DKIM"
+      | "DMARC"
+      | "MTA-STS policy"
+      | "MTA-STS"
+      | "TLS-RPT"
+      | "DNSSEC"
+      | "TLSA";
+    /**
+     * the record's name in DNS, or the policy's URL
+     */
+    name: string;
+    /**
+     * ADVICE: mail works without the record, but it is recommended; WARN: the record may stay, but there is a risk; UNKNOWN: the check was not possible, for example because DNS did not answer in time
+     */
+    status: "OK" | "ADVICE" | "WARN" | "MISSING" | "DIFFERENT" | "UNKNOWN";
+    /**
+     * what is published
+     *
+     * @maxItems 100
+     */
+    found: string[];
+    /**
+     * what to publish instead; empty when nothing must change
+     *
+     * @maxItems 100
+     */
+    expected: string[];
+    /**
+     * expected, as lines of a zone file to paste; empty for a policy; without lines that are long or not plain ASCII
+     *
+     * @maxItems 100
+     */
+    publish: string[];
+    /**
+     * sentences
+     *
+     * @maxItems 100
+     */
+    detail: string[];
+  }[];
 }
 export interface ChangeEntry {
   /**

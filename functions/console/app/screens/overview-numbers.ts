@@ -8,7 +8,7 @@ export interface WaitingSummary {
   /** When the first recipient is returned to its sender. */
   expires: string | null
   /** Whether more mail may wait than was counted. */
-  isAtLeast: boolean
+  mayBeMore: boolean
 }
 
 export function waitingSummary({ items, omitted, complete }: QueueList): WaitingSummary {
@@ -17,7 +17,7 @@ export function waitingSummary({ items, omitted, complete }: QueueList): Waiting
     recipients: items.reduce((sum, { recipients }) => sum + recipients, 0),
     oldest: earliest(items.map(({ oldest }) => oldest)),
     expires: earliest(items.map(({ expires }) => expires)),
-    isAtLeast: omitted > 0 || !complete,
+    mayBeMore: omitted > 0 || !complete,
   }
 }
 

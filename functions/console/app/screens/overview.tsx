@@ -36,14 +36,14 @@ function Waiting() {
     <Container header={<Header variant="h2">Mail that waits</Header>} fitHeight>
       <Remote what="the mail that waits" result={result}>
         {(queues) => {
-          const { recipients, oldest, expires, isAtLeast } = waitingSummary(queues)
+          const { recipients, oldest, expires, mayBeMore } = waitingSummary(queues)
           return recipients === 0 ? (
             <StatusIndicator type="success">No mail waits</StatusIndicator>
           ) : (
             <KeyValuePairs
               columns={3}
               items={[
-                { label: 'Recipients', value: `${isAtLeast ? 'at least ' : ''}${recipients}` },
+                { label: 'Recipients', value: `${mayBeMore ? 'at least ' : ''}${recipients}` },
                 { label: 'Oldest message', value: oldest && <Time at={oldest} /> },
                 { label: 'First returned', value: expires && <Time at={expires} /> },
               ]}
