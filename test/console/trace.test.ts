@@ -139,6 +139,21 @@ describe('the message trace', { skip }, () => {
     assert.equal(await page.getByRole('button', { name: /now|Release/ }).count(), 0)
   })
 
+  test('shows the events of a message whose trace has expired', async () => {
+    const id = await idOf('vault.example')
+    const { page } = await console.open('')
+    const problem = { detail: 'There is no message with this id.' }
+    await page.route(`**/messages/${id}`, (route) =>
+      route.request().resourceType() === 'fetch'
+        ? route.fulfill({ status: 404, json: problem })
+        : route.continue(),
+    )
+    await page.goto(`${console.runner.endpoints.console}/messages/${id}`, { waitUntil: 'networkidle' })
+    await page.getByText('The trace does not have this message').waitFor()
+    await page.getByRole('cell', { name: 'Bounced' }).waitFor()
+    assert.equal(await page.getByRole('heading', { name: 'How it was received' }).count(), 0)
+  })
+
   test('leads through the pages of the list and back', async () => {
     const { page, assertNoFaults } = await console.open('')
     await page.route('**/messages?*', (route) => {

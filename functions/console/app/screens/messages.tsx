@@ -18,6 +18,8 @@ import { apiQuery } from './messages/trace-filters.ts'
 import { TraceTable } from './messages/trace-table.tsx'
 import { useCursorPages } from './messages/use-cursor-pages.ts'
 
+const retentionText = `The trace keeps messages for ${traceRetentionDays} days unless your deployment sets another time, and lists at most 31 days at once. The recorded events go back further.`
+
 export default function Messages() {
   const [state, changeState] = useViewState()
   // Relative periods count from the last change or refresh, so that all pages show the same period.
@@ -67,8 +69,7 @@ function Found(parts: TableParts) {
       header="The trace does not have the whole period"
       action={<SearchButton state={state} change={change} variant="primary" />}
     >
-      The trace keeps messages for {traceRetentionDays} days unless your deployment sets another time, and
-      lists at most 31 days at once. The recorded events go back further.
+      {retentionText}
     </Alert>
   )
   if (coverage === 'TooLong')

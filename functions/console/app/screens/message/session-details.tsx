@@ -7,7 +7,7 @@ import type { ReactNode } from 'react'
 import type { TraceEntry } from '../../api/types.ts'
 import { TextOfOthers } from '../../components/text-of-others.tsx'
 import { Time } from '../../components/time.tsx'
-import { sizeText } from '../messages/trace-filters.ts'
+import { sizeText } from './octets.ts'
 import { authenticationText, inboundSessionText, senderText, tenantText } from './session-text.ts'
 
 type Items = KeyValuePairsProps.Item[]

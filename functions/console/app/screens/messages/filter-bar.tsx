@@ -5,6 +5,7 @@ import SpaceBetween from '@cloudscape-design/components/space-between'
 import type { InboundConnectorList, OutboundConnectorList } from '../../api/types.ts'
 import { useRead } from '../../api/use-api.ts'
 import type { ViewState } from '../../use-view-state.ts'
+import { sizeText } from '../message/octets.ts'
 import { SavedFilters } from './saved-filters-control.tsx'
 import { rangeChange, rangeFault, readRange, relativeRanges, type TimeRange } from './time-range.ts'
 import {
@@ -15,7 +16,6 @@ import {
   filterValues,
   fromTokens,
   operatorOf,
-  sizeText,
   toTokens,
   toViewChange,
 } from './trace-filters.ts'

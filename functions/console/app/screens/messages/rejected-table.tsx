@@ -10,7 +10,7 @@ import { Time } from '../../components/time.tsx'
 import { ViewLink } from '../../components/view-link.tsx'
 import { isUlid } from '../message/refusal-time.ts'
 import { senderText } from '../message/session-text.ts'
-import { PagedTable } from './paged-table.tsx'
+import { ListTable } from './list-table.tsx'
 import type { TableParts } from './table-parts.ts'
 import { apiQuery, toViewChange } from './trace-filters.ts'
 
@@ -84,7 +84,7 @@ export function RejectedTable({ state, change, now, ...parts }: TableParts) {
     limit: 50,
   })
   return (
-    <PagedTable
+    <ListTable
       {...parts}
       title="Refused in the session"
       description="mailflow did not accept these, so the sender's server still has the mail and notified its sender. Refusals of an attack are counted together."

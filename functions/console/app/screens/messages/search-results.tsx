@@ -10,9 +10,9 @@ import type { ApiError } from '../../api/api-error.ts'
 import type { MessageSearchResult } from '../../api/types.ts'
 import { useApi } from '../../api/use-api.ts'
 import { Time } from '../../components/time.tsx'
+import { ListTable } from './list-table.tsx'
 import { messageColumns } from './message-columns.tsx'
 import { foundRows } from './message-rows.ts'
-import { PagedTable } from './paged-table.tsx'
 import { missingSince } from './search-period.ts'
 import type { TableParts } from './table-parts.ts'
 
@@ -36,7 +36,7 @@ export function SearchResults({ state, change, now: _, actions, ...parts }: Tabl
     <SpaceBetween size="m">
       {data && <Outcome search={data} />}
       <Missing state={state} change={change} />
-      <PagedTable
+      <ListTable
         {...parts}
         title="Older mail"
         description="Found in the recorded events, newest first."

@@ -1,5 +1,6 @@
 /** The filters of the message trace: what the address of the view has, and what the API gets. Pure. */
 import type { ViewState } from '../../use-view-state.ts'
+import { parseSize } from '../message/octets.ts'
 import { fromTheStart, periodOf, readRange } from './time-range.ts'
 
 /** The parameters of the API that a person may filter by, in the order of the suggestions. */
@@ -78,24 +79,6 @@ export function fromTokens(tokens: readonly FilterToken[]): Filters {
     return [[propertyKey, propertyKey === 'minSize' ? parseSize(text) : text]]
   })
   return Object.fromEntries(given)
-}
-
-const octetsOf: Readonly<Record<string, number>> = { '': 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3 }
-
-/** Returns `10MB` as octets, with the powers of 1024 of PowerShell. Returns another text as it is: the API refuses it. */
-function parseSize(text: string): string {
-  const [, digits, unit = ''] = /^(\d{1,15})\s?(?:([KMG])B)?$/i.exec(text) ?? []
-  const octets = Number(digits) * (octetsOf[unit.toUpperCase()] ?? Number.NaN)
-  return Number.isSafeInteger(octets) ? String(octets) : text
-}
-
-/** Sizes as they are entered: `10 MB`. */
-export function sizeText(octets: number): string {
-  for (const unit of ['G', 'M', 'K']) {
-    const factor = octetsOf[unit] as number
-    if (octets >= factor) return `${Number((octets / factor).toFixed(1))} ${unit}B`
-  }
-  return `${octets} octets`
 }
 
 /** The parameters of `GET /messages`, and the fields of `POST /message-searches` without `to`. */

@@ -4,9 +4,9 @@ import Button from '@cloudscape-design/components/button'
 import SpaceBetween from '@cloudscape-design/components/space-between'
 import type { MessageList } from '../../api/types.ts'
 import { useRead } from '../../api/use-api.ts'
+import { ListTable } from './list-table.tsx'
 import { messageColumns } from './message-columns.tsx'
 import { traceRows } from './message-rows.ts'
-import { PagedTable } from './paged-table.tsx'
 import type { TableParts } from './table-parts.ts'
 import { apiQuery, toViewChange } from './trace-filters.ts'
 
@@ -17,7 +17,7 @@ export function TraceTable({ state, change, now, ...parts }: TableParts) {
     limit: 50,
   })
   return (
-    <PagedTable
+    <ListTable
       {...parts}
       title="Messages"
       description="Newest first, with a row for each recipient."

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { sizeText } from '../../../../../../functions/console/app/screens/message/octets.ts'
 import { missingSince } from '../../../../../../functions/console/app/screens/messages/search-period.ts'
 import {
   periodOf,
@@ -13,7 +14,6 @@ import {
   filtersOf,
   fromTokens,
   searchInput,
-  sizeText,
   toTokens,
   toViewChange,
 } from '../../../../../../functions/console/app/screens/messages/trace-filters.ts'

@@ -10,7 +10,7 @@ import type { ApiError } from '../../api/api-error.ts'
 import { QueryFailure } from './query-failure.tsx'
 import type { CursorPages } from './use-cursor-pages.ts'
 
-interface PagedTableProps<Row> {
+interface ListTableProps<Row> {
   title: string
   description?: ReactNode
   actions: ReactNode
@@ -25,7 +25,7 @@ interface PagedTableProps<Row> {
   empty: ReactNode
 }
 
-export function PagedTable<Row>({
+export function ListTable<Row>({
   title,
   description,
   actions,
@@ -37,7 +37,7 @@ export function PagedTable<Row>({
   nextCursor,
   pages,
   empty,
-}: PagedTableProps<Row>) {
+}: ListTableProps<Row>) {
   return (
     <Table
       header={
