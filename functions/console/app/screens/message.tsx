@@ -10,6 +10,7 @@ import type { MessageEvents, TraceEntry } from '../api/types.ts'
 import { useRead } from '../api/use-api.ts'
 import { useMay } from '../api/use-roles.ts'
 import { Remote } from '../components/remote.tsx'
+import { TextOfOthers } from '../components/text-of-others.tsx'
 import { ViewLink } from '../components/view-link.tsx'
 import { EventsTable } from './message/events-table.tsx'
 import { MessageActButtons } from './message/message-act-buttons.tsx'
@@ -70,7 +71,7 @@ function MessageOfId({ id }: { id: string }) {
       <SpaceBetween size="l">
         {requested !== null && (
           <Alert type="success" dismissible onDismiss={() => setRequested(null)}>
-            {requested}
+            <TextOfOthers text={requested} />
           </Alert>
         )}
         {isUnknown ? (

@@ -34,7 +34,7 @@ export function RecipientStory({ recipient }: { recipient: Recipient }) {
             {givenUpAt !== null && ' unless something changes.'}
           </Box>
         </div>
-        <Steps ariaLabel={`What happened for ${address}`} steps={recipientSteps(recipient)} />
+        <Steps ariaLabel="What happened" steps={recipientSteps(recipient)} />
       </SpaceBetween>
     </Container>
   )

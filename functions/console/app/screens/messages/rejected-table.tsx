@@ -87,14 +87,14 @@ export function RejectedTable({ state, change, now, ...parts }: TableParts) {
     <ListTable
       {...parts}
       title="Refused in the session"
-      description="mailflow did not accept these, so the sender's server still has the mail and notified its sender. Refusals of an attack are counted together."
+      description="mailflow did not accept these: the sender's server tries again later or notifies its sender. Refusals of an attack are counted together."
       columns={columns}
       trackBy="id"
       result={result}
       rows={result.data?.items}
       nextCursor={result.data?.nextCursor}
       empty={
-        <SpaceBetween size="xs">
+        <SpaceBetween size="xs" alignItems="center">
           <b>Nothing was refused</b>
           <Box color="text-body-secondary">Choose a longer period, or remove filters.</Box>
           <Button onClick={() => change(toViewChange({ state: 'Rejected' }))}>

@@ -9,6 +9,7 @@ import { costText } from '../../../../../shared/event-queries/cost-text.ts'
 import type { ApiError } from '../../api/api-error.ts'
 import type { MessageSearchResult } from '../../api/types.ts'
 import { useApi } from '../../api/use-api.ts'
+import { TextOfOthers } from '../../components/text-of-others.tsx'
 import { Time } from '../../components/time.tsx'
 import { ListTable } from './list-table.tsx'
 import { messageColumns } from './message-columns.tsx'
@@ -58,7 +59,7 @@ export function SearchResults({ state, change, now: _, actions, ...parts }: Tabl
         rows={hasEnded ? foundRows(data.rows) : undefined}
         nextCursor={data?.nextCursor}
         empty={
-          <SpaceBetween size="xs">
+          <SpaceBetween size="xs" alignItems="center">
             <b>{data?.state === 'Succeeded' ? 'No mail was found' : 'There are no rows'}</b>
             <Box color="text-body-secondary">Choose another period or remove filters, then search again.</Box>
           </SpaceBetween>
@@ -80,7 +81,8 @@ function Outcome({ search }: { search: MessageSearchResult }) {
       type="error"
       header={search.state === 'Cancelled' ? 'The search was cancelled' : 'The search failed'}
     >
-      {search.reason} A search that reads too much is cancelled: choose a shorter period. {cost}
+      {search.reason !== null && <TextOfOthers text={search.reason} />} A search that reads too much is
+      cancelled: choose a shorter period. {cost}
     </Alert>
   )
 }

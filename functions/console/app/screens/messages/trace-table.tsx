@@ -27,7 +27,7 @@ export function TraceTable({ state, change, now, ...parts }: TableParts) {
       rows={result.data && traceRows(result.data.items)}
       nextCursor={result.data?.nextCursor}
       empty={
-        <SpaceBetween size="xs">
+        <SpaceBetween size="xs" alignItems="center">
           <b>No messages match</b>
           <Box color="text-body-secondary">
             Choose a longer period or remove filters. What was refused in the session is listed with the state
