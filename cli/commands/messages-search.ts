@@ -1,12 +1,12 @@
 /** `messages search`: searches for messages up to the retention of events. */
 import { dayMs } from '../../shared/contract/durations.ts'
+import { costText } from '../../shared/event-queries/cost-text.ts'
 import { maxFound } from '../../shared/event-queries/message-search-sql.ts'
 import type { ApiClient } from '../api/api-client.ts'
 import { defineCommand, type Io, jsonOption, tableWidth, wideOption } from '../command.ts'
 import { CommandError, exitStatus, UsageError } from '../command-error.ts'
 import { parseLimit } from '../input/parse-limit.ts'
 import { type PeriodOptions, parsePeriod } from '../input/parse-period.ts'
-import { costText } from '../search/cost-text.ts'
 import { downloadCsv } from '../search/download-csv.ts'
 import { foundText } from '../search/found-text.ts'
 import {

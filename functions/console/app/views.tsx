@@ -11,6 +11,8 @@ export interface View {
 
 export const views: readonly View[] = [
   { path: '/', title: 'Overview', component: lazy(() => import('./screens/overview.tsx')) },
+  { path: '/messages', title: 'Message trace', component: lazy(() => import('./screens/messages.tsx')) },
+  { path: '/messages/:id', component: lazy(() => import('./screens/message.tsx')) },
   { path: '/partners', title: 'Partners', component: lazy(() => import('./screens/partners.tsx')) },
   { path: '/partners/:name', component: lazy(() => import('./screens/partner.tsx')) },
   {

@@ -1,11 +1,14 @@
 /** The client of the API: the same origin, with the person's token. */
 import { ApiError, toApiError } from './api-error.ts'
+import { type CsvPage, nextCursorOf } from './csv-pages.ts'
 
 export type Query = Readonly<Record<string, string | number | undefined | null>>
 
 export interface ApiClient {
   /** @throws ApiError */
   get<T>(path: string, query?: Query, signal?: AbortSignal): Promise<T>
+  /** Reads a page of a list as CSV. @throws ApiError */
+  getCsv(path: string, query?: Query): Promise<CsvPage>
   /** @param version the version that the change replaces @throws ApiError */
   send<T>(
     method: 'POST' | 'PUT' | 'PATCH' | 'DELETE',
@@ -20,12 +23,13 @@ const timeoutMs = 35_000
 
 /** @param token returns the access token, renewed if needed; null: without sign-in */
 export function createApiClient(token: () => Promise<string | null>): ApiClient {
-  const request = async (
+  const request = async <T>(
     method: string,
     path: string,
     headers: Record<string, string>,
     init: RequestInit,
-  ) => {
+    read: (response: Response) => Promise<T> = readJson,
+  ): Promise<T> => {
     const bearer = await token()
     const timeout = AbortSignal.timeout(timeoutMs)
     try {
@@ -41,7 +45,7 @@ export function createApiClient(token: () => Promise<string | null>): ApiClient 
         redirect: 'error',
       })
       if (!response.ok) throw await toApiError(response)
-      return response.status === 204 ? undefined : await response.json()
+      return await read(response)
     } catch (error) {
       if (error instanceof ApiError || init.signal?.aborted) throw error
       throw new ApiError(
@@ -55,6 +59,11 @@ export function createApiClient(token: () => Promise<string | null>): ApiClient 
   return {
     get: (path, query = {}, signal) =>
       request('GET', `${path}${queryText(query)}`, {}, signal ? { signal } : {}),
+    getCsv: (path, query = {}) =>
+      request('GET', `${path}${queryText(query)}`, { accept: 'text/csv' }, {}, async (response) => ({
+        text: await response.text(),
+        nextCursor: nextCursorOf(response.headers.get('link')),
+      })),
     send: (method, path, body, version) =>
       request(
         method,
@@ -67,6 +76,8 @@ export function createApiClient(token: () => Promise<string | null>): ApiClient 
       ),
   }
 }
+
+const readJson = async (response: Response) => (response.status === 204 ? undefined : await response.json())
 
 function queryText(query: Query): string {
   const entries = Object.entries(query).flatMap(([name, value]) =>

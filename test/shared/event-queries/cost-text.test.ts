@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { costText } from '../../../cli/search/cost-text.ts'
+import { costText } from '../../../shared/event-queries/cost-text.ts'
 
 describe('the cost of a search', () => {
   const price = '(5 USD per TB in most Regions, at least 10 MB).'

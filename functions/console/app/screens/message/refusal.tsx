@@ -1,0 +1,78 @@
+/** A refusal: what is known of a session, sender, recipient or message that mailflow did not accept. */
+import Alert from '@cloudscape-design/components/alert'
+import Container from '@cloudscape-design/components/container'
+import Header from '@cloudscape-design/components/header'
+import KeyValuePairs from '@cloudscape-design/components/key-value-pairs'
+import type { RejectedEventList } from '../../api/types.ts'
+import { useRead } from '../../api/use-api.ts'
+import { Remote } from '../../components/remote.tsx'
+import { TextOfOthers } from '../../components/text-of-others.tsx'
+import { Time } from '../../components/time.tsx'
+import { stateSentences } from './message-acts.ts'
+import { MessageState } from './message-state.tsx'
+import { sizeText } from './octets.ts'
+import { periodOfRefusal } from './refusal-time.ts'
+import { senderText } from './session-text.ts'
+
+/** Shows the refusal of this id, or that there is nothing of this id. */
+export function RefusalOrNothing({ id }: { id: string }) {
+  const period = periodOfRefusal(id)
+  return period === null ? <Nothing /> : <RefusalIn period={period} id={id} />
+}
+
+function RefusalIn({ period, id }: { period: { from: string; to: string }; id: string }) {
+  const result = useRead<RejectedEventList>('/messages', { state: 'Rejected', ...period, limit: 200 })
+  return (
+    <Remote what="the refusals" result={result}>
+      {({ items }) => {
+        const refusal = items.find((item) => item.id === id)
+        return refusal === undefined ? <Nothing /> : <Refusal refusal={refusal} />
+      }}
+    </Remote>
+  )
+}
+
+const Nothing = () => (
+  <Alert type="info" header="There is no such message">
+    Check the id. Traces and events are deleted after their retention, and with an erasure.
+  </Alert>
+)
+
+function Refusal({ refusal }: { refusal: RejectedEventList['items'][number] }) {
+  const { at, count = 1, stage, reason, reply, sender, recipient, clientIp, helo, tlsVersion } = refusal
+  const { requiredLevel, headerMessageId, size } = refusal
+  const others = {
+    'Reply to the client': reply,
+    Recipient: recipient,
+    Client: clientIp,
+    'Name in EHLO': helo,
+  }
+  return (
+    <Container
+      header={
+        <Header variant="h2" description={stateSentences.Rejected}>
+          Refused in the session
+        </Header>
+      }
+    >
+      <KeyValuePairs
+        columns={3}
+        items={[
+          { label: 'State', value: <MessageState state="Rejected" count={count} /> },
+          { label: 'Refused', value: <Time at={at} /> },
+          { label: 'Stage', value: stage ?? 'unknown' },
+          { label: 'Reason', value: reason ?? 'unknown' },
+          ...(sender === undefined
+            ? []
+            : [{ label: 'Sender', value: <TextOfOthers text={senderText(sender)} /> }]),
+          ...Object.entries({ ...others, 'Message-ID': headerMessageId }).flatMap(([label, text]) =>
+            text === undefined ? [] : [{ label, value: <TextOfOthers text={text} /> }],
+          ),
+          { label: 'Session', value: tlsVersion ?? 'in the clear' },
+          ...(requiredLevel === undefined ? [] : [{ label: 'Required of the client', value: requiredLevel }]),
+          ...(size === undefined ? [] : [{ label: 'Size', value: sizeText(size) }]),
+        ]}
+      />
+    </Container>
+  )
+}

@@ -1,0 +1,98 @@
+/** The period and the filters of the message trace. */
+import DateRangePicker from '@cloudscape-design/components/date-range-picker'
+import PropertyFilter, { type PropertyFilterProps } from '@cloudscape-design/components/property-filter'
+import SpaceBetween from '@cloudscape-design/components/space-between'
+import type { InboundConnectorList, OutboundConnectorList } from '../../api/types.ts'
+import { useRead } from '../../api/use-api.ts'
+import type { ViewState } from '../../use-view-state.ts'
+import { sizeText } from '../message/octets.ts'
+import { SavedFilters } from './saved-filters-control.tsx'
+import { rangeChange, rangeFault, readRange, relativeRanges, type TimeRange } from './time-range.ts'
+import {
+  type FilterKey,
+  filterKeys,
+  filterLabels,
+  filtersOf,
+  filterValues,
+  fromTokens,
+  operatorOf,
+  toTokens,
+  toViewChange,
+} from './trace-filters.ts'
+
+interface FilterBarProps {
+  state: ViewState
+  change(change: Readonly<Record<string, string>>): void
+}
+
+export function FilterBar({ state, change }: FilterBarProps) {
+  const connectors = useConnectorNames()
+  return (
+    <SpaceBetween size="s">
+      <SpaceBetween direction="horizontal" size="s">
+        <DateRangePicker
+          ariaLabel="Period in which the mail was received"
+          value={readRange(state)}
+          relativeOptions={relativeRanges}
+          isValidRange={(range) => {
+            const fault = rangeFault(range as TimeRange | null)
+            return fault === null ? { valid: true } : { valid: false, errorMessage: fault }
+          }}
+          showClearButton={false}
+          absoluteFormat="long-localized"
+          onChange={({ detail }) => detail.value !== null && change(rangeChange(detail.value as TimeRange))}
+        />
+        <SavedFilters state={state} change={change} />
+      </SpaceBetween>
+      <PropertyFilter
+        query={{ operation: 'and', tokens: toTokens(filtersOf(state)) as PropertyFilterProps.Token[] }}
+        onChange={({ detail }) => change(toViewChange(fromTokens(detail.tokens)))}
+        filteringProperties={propertiesOf(connectors)}
+        filteringOptions={optionsOf(connectors)}
+        filteringAriaLabel="Filter messages"
+        filteringPlaceholder="Filter by sender, recipient, Message-ID, state and more"
+        filteringEmpty="No suggestions"
+        readOnlyOperations
+        disableFreeTextFiltering
+      />
+    </SpaceBetween>
+  )
+}
+
+type Names = ReadonlyMap<string, string>
+
+/** The names of connectors by id. Mail of a deleted connector is found by its id. */
+function useConnectorNames(): Names {
+  const inbound = useRead<InboundConnectorList>('/inbound-connectors', { limit: 200 })
+  const outbound = useRead<OutboundConnectorList>('/outbound-connectors', { limit: 200 })
+  return new Map([
+    ...(inbound.data?.items ?? []).map(({ id, name }) => [id, `${name} (inbound)`] as const),
+    ...(outbound.data?.items ?? []).map(({ id, name }) => [id, `${name} (outbound)`] as const),
+  ])
+}
+
+const propertiesOf = (connectors: Names): PropertyFilterProps.FilteringProperty[] =>
+  filterKeys.map((key) => ({
+    key,
+    propertyLabel: filterLabels[key],
+    groupValuesLabel: `${filterLabels[key]} values`,
+    operators: [
+      { operator: operatorOf(key), format: (value: unknown) => valueText(key, String(value), connectors) },
+    ],
+    defaultOperator: operatorOf(key),
+  }))
+
+function valueText(key: FilterKey, value: string, connectors: Names): string {
+  if (key === 'connector') return connectors.get(value) ?? value
+  const octets = key === 'minSize' ? Number(value) : Number.NaN
+  return Number.isNaN(octets) ? value : sizeText(octets)
+}
+
+const optionsOf = (connectors: Names): PropertyFilterProps.FilteringOption[] => [
+  ...Object.entries(filterValues).flatMap(([propertyKey, values]) =>
+    Object.entries(values).map(([value, label]) => ({ propertyKey, value, label })),
+  ),
+  ...[...connectors].map(([value, label]) => ({ propertyKey: 'connector', value, label })),
+  { propertyKey: 'sender', value: '<>', label: '<>: delivery status notifications' },
+  ...['1 MB', '10 MB', '25 MB'].map((value) => ({ propertyKey: 'minSize', value })),
+]
