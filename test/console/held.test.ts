@@ -28,10 +28,12 @@ describe('held and deferred mail, reports and changes', { skip }, () => {
 
   const selectClinic = (page: Page) =>
     page.getByRole('checkbox', { name: 'Select clinic.example, OutboundTlsNotMet' }).check()
+  /** The label of the confirmation is its heading. */
+  const modalOf = (page: Page, title: string) => page.getByLabel(title, { exact: true })
   const confirm = async (page: Page, title: string) => {
-    const dialog = page.getByRole('dialog')
-    await dialog.getByRole('button', { name: title }).click()
-    await dialog.waitFor({ state: 'hidden' })
+    const modal = modalOf(page, title)
+    await modal.getByRole('button', { name: title }).click()
+    await modal.waitFor({ state: 'hidden' })
   }
 
   test('lists the mail that waits, with why and until when', async () => {
@@ -79,12 +81,12 @@ describe('held and deferred mail, reports and changes', { skip }, () => {
     const { page } = await console.open('/queues')
     await selectClinic(page)
     await page.getByRole('button', { name: 'Drop' }).click()
-    const dialog = page.getByRole('dialog')
-    await dialog.getByText('bounces now without a DSN').waitFor()
-    await dialog.getByRole('button', { name: 'Drop' }).click()
-    await dialog.getByText('Give a reason.').waitFor()
-    await dialog.getByRole('button', { name: 'Cancel' }).click()
-    await dialog.waitFor({ state: 'hidden' })
+    const modal = modalOf(page, 'Drop')
+    await modal.getByText('bounces now without a DSN').waitFor()
+    await modal.getByRole('button', { name: 'Drop' }).click()
+    await modal.getByText('Give a reason.').waitFor()
+    await modal.getByRole('button', { name: 'Cancel' }).click()
+    await modal.waitFor({ state: 'hidden' })
     assert.notEqual(await stateOf(await messageTo('dr@clinic.example')), 'Bounced')
   })
 
@@ -93,9 +95,9 @@ describe('held and deferred mail, reports and changes', { skip }, () => {
     const { page, assertNoFaults } = await console.open('/queues')
     await selectClinic(page)
     await page.getByRole('button', { name: 'Return to sender' }).click()
-    const dialog = page.getByRole('dialog')
-    await dialog.getByText('The mail of 1 recipient bounces now: its senders get a failure DSN').waitFor()
-    await dialog.getByRole('textbox').fill('The clinic has closed')
+    const modal = modalOf(page, 'Return to sender')
+    await modal.getByText('The mail of 1 recipient bounces now: its senders get a failure DSN').waitFor()
+    await modal.getByRole('textbox').fill('The clinic has closed')
     await confirm(page, 'Return to sender')
     await page.getByText('Requested the return of the mail of 1 recipient in 1 message.').waitFor()
     await waitForResult(async () => ((await stateOf(id)) === 'Bounced' ? true : null))
@@ -219,7 +221,7 @@ describe('held and deferred mail, reports and changes', { skip }, () => {
     const { page, assertAccessible } = await console.open('/queues')
     await page.getByRole('checkbox', { name: /Select museum/ }).check()
     await page.getByRole('button', { name: 'Drop' }).click()
-    await page.getByRole('dialog').getByText('The mail of 1 recipient').waitFor()
+    await modalOf(page, 'Drop').getByText('The mail of 1 recipient').waitFor()
     await assertAccessible()
   })
 })

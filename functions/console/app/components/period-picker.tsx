@@ -24,7 +24,13 @@ export function PeriodPicker({ period, offered, placeholder, onChange }: PeriodP
         placeholder={placeholder ?? ''}
         customRelativeRangeUnits={['day']}
         expandToViewport
-        i18nStrings={{ formatRelativeRange: ({ amount }) => lastDays(amount) }}
+        i18nStrings={{
+          relativeModeTitle: 'Last days',
+          absoluteModeTitle: 'From and to',
+          customRelativeRangeOptionLabel: 'Another number of days',
+          customRelativeRangeOptionDescription: 'The present day is the last one',
+          formatRelativeRange: ({ amount }) => lastDays(amount),
+        }}
         onChange={({ detail: { value } }) => onChange(chosenPeriod(value))}
       />
     </FormField>

@@ -22,7 +22,7 @@ export function ChangeFilters() {
       />
       <FilterInput
         label="Changed by"
-        placeholder="IAM principal, or subject of the token"
+        placeholder="Principal or subject"
         value={state.actor ?? ''}
         onChange={set('actor')}
       />

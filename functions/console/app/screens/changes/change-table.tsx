@@ -48,7 +48,7 @@ const columns: readonly TableProps.ColumnDefinition<ChangeEntry>[] = [
   {
     id: 'at',
     header: 'Time',
-    width: 120,
+    minWidth: 110,
     cell: ({ at, version }) => (
       <>
         <Time at={at} />
@@ -60,7 +60,7 @@ const columns: readonly TableProps.ColumnDefinition<ChangeEntry>[] = [
     id: 'name',
     header: 'Connector or domain',
     isRowHeader: true,
-    width: 180,
+    minWidth: 150,
     cell: ({ name, kind }) => (
       <>
         <TextOfOthers text={name} />
@@ -68,12 +68,12 @@ const columns: readonly TableProps.ColumnDefinition<ChangeEntry>[] = [
       </>
     ),
   },
-  { id: 'action', header: 'Action', width: 90, cell: ({ action }) => action },
-  { id: 'actor', header: 'By', width: 170, cell: ({ actor }) => <TextOfOthers text={actor} /> },
+  { id: 'action', header: 'Action', minWidth: 90, cell: ({ action }) => action },
+  { id: 'actor', header: 'By', minWidth: 170, cell: ({ actor }) => <TextOfOthers text={actor} /> },
   {
     id: 'fields',
     header: 'Before and after',
-    minWidth: 300,
+    minWidth: 280,
     cell: (change) => <FieldsOfChange change={change} />,
   },
 ]

@@ -6,6 +6,9 @@ import { useMemo } from 'react'
 import type { Report } from '../../api/types.ts'
 import { chartSeries } from './report-rows.ts'
 
+/** Half a message is no message. */
+const wholeNumber = (value: number): string => (Number.isInteger(value) ? value.toLocaleString() : '')
+
 export function ReportChart({ report }: { report: Report }) {
   const chart = useMemo(() => chartSeries(report), [report])
   if (chart === null) return null
@@ -21,6 +24,7 @@ export function ReportChart({ report }: { report: Report }) {
         xScaleType="categorical"
         hideFilter
         height={180}
+        yTickFormatter={wholeNumber}
         yTitle="Count"
         xTitle="Day"
         ariaLabel={`${report.title} by day`}

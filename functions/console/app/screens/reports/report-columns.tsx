@@ -17,14 +17,19 @@ import {
   wordsOf,
 } from './report-rows.ts'
 
-const manyColumns = 8
-
-const small = (text: string) => <span className="small">{text}</span>
+/** With more, the samples have no column of their own. */
+const manyColumns = 7
 
 export function reportColumns(report: Report): TableProps.ColumnDefinition<ReportRow>[] {
   const { shown } = shownColumns(report)
   const isNarrow = shown.length > manyColumns
   const hasSamples = report.samples.some(({ length }) => length > 0)
+  const samplesOf = ({ values, samples }: ReportRow) =>
+    isRefusal(report.name, values) ? (
+      <ViewLink to="/messages?state=Rejected">Refusals</ViewLink>
+    ) : (
+      <SampleLinks ids={samples} isNarrow={isNarrow} />
+    )
   return [
     ...shown.map((column, index) => ({
       id: column.name,
@@ -32,22 +37,20 @@ export function reportColumns(report: Report): TableProps.ColumnDefinition<Repor
       isRowHeader: index === 0,
       header: heading(column),
       ...(column.type === 'text' && { minWidth: minTextWidth(report.rows.map((row) => row[column.name])) }),
-      cell: ({ values }: ReportRow) => (
-        <div className="small">{cellContent(column, values[column.name] ?? null)}</div>
+      cell: (row: ReportRow) => (
+        <div className="small">
+          {cellContent(column, row.values[column.name] ?? null)}
+          {index === 0 && isNarrow && <div>Mail {samplesOf(row)}</div>}
+        </div>
       ),
     })),
-    ...(hasSamples
+    ...(hasSamples && !isNarrow
       ? [
           {
             id: 'samples',
-            header: small('Messages'),
-            minWidth: isNarrow ? 70 : 110,
-            cell: ({ values, samples }: ReportRow) =>
-              isRefusal(report.name, values) ? (
-                <ViewLink to="/messages?state=Rejected">Refusals</ViewLink>
-              ) : (
-                <SampleLinks ids={samples} isNarrow={isNarrow} />
-              ),
+            header: <span className="small">Messages</span>,
+            minWidth: 105,
+            cell: (row: ReportRow) => <div className="small">{samplesOf(row)}</div>,
           },
         ]
       : []),

@@ -10,6 +10,8 @@ interface ReportFacts {
   hasConnector: boolean
   /** Not if it is about the present. */
   hasPeriod: boolean
+  /** Not if its days are those of UTC. */
+  hasTimeZone: boolean
   /** Numbers of the chart: parts that may be added, so none that is counted in another. */
   charted: readonly string[]
 }
@@ -23,6 +25,7 @@ const facts = (
   partnerLabel: 'Partner',
   hasConnector: true,
   hasPeriod: true,
+  hasTimeZone: true,
   charted,
   ...others,
 })
@@ -45,10 +48,14 @@ export const reportFacts: Readonly<Record<ReportName, ReportFacts>> = {
     'messages',
   ]),
   'non-delivery': facts('Why did mail bounce, and how often?', []),
-  queued: facts('What waits now, and until when?', [], { hasPeriod: false }),
+  queued: facts('What waits now, and until when?', [], {
+    hasPeriod: false,
+    hasTimeZone: false,
+  }),
   'tls-rpt': facts('What do other organisations report on TLS to our servers?', ['successful', 'failed'], {
     partnerLabel: 'Policy domain',
     hasConnector: false,
+    hasTimeZone: false,
   }),
   'key-exchange': facts('How much mail is safe from a later decryption by a quantum computer?', []),
 }

@@ -19,7 +19,7 @@ const zones = [...new Set([ownZone, ...Intl.supportedValuesOf('timeZone')])]
 export function ReportFilters({ name }: { name: ReportName }) {
   const [state, change] = useViewState()
   const connectors = useConnectorNames().data ?? []
-  const { hasPeriod, hasConnector, partnerLabel } = reportFacts[name]
+  const { hasPeriod, hasTimeZone, hasConnector, partnerLabel } = reportFacts[name]
   const set = (field: string) => (value: string) => change({ [field]: value, page: '' })
   return (
     <Filters>
@@ -49,7 +49,7 @@ export function ReportFilters({ name }: { name: ReportName }) {
           onChange={set('connector')}
         />
       )}
-      {hasPeriod && (
+      {hasTimeZone && (
         <FilterSelect
           label="Time zone of the days"
           allLabel={defaultTimeZone}

@@ -10,11 +10,11 @@ export const defaultTimeZone = 'UTC'
 /** @param now milliseconds since the epoch */
 export function reportQuery(name: ReportName, state: Readonly<Record<string, string>>, now: number) {
   const { partner, connector, zone } = state
-  const timeZone = zone !== undefined && isTimeZone(zone) ? zone : defaultTimeZone
-  const { hasPeriod, hasConnector } = reportFacts[name]
+  const { hasPeriod, hasTimeZone, hasConnector } = reportFacts[name]
+  const timeZone = hasTimeZone && zone !== undefined && isTimeZone(zone) ? zone : defaultTimeZone
   return {
     ...(hasPeriod && periodTimes(readPeriod(state) ?? defaultPeriod, timeZone, now)),
-    ...(hasPeriod && { timeZone }),
+    ...(hasTimeZone && { timeZone }),
     partner,
     ...(hasConnector && { connector }),
   }

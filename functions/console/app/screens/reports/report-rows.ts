@@ -75,15 +75,15 @@ export const isRefusal = (
 export const wordsOf = (text: string): string[] =>
   /^[A-Za-z0-9]+$/.test(text) ? text.split(/(?<=[a-z0-9])(?=[A-Z])/) : [text]
 
-const [characterPx, paddingPx, maxCharacters] = [7, 32, 22]
+const [characterPx, paddingPx, maxCharacters] = [7, 32, 16]
 
 /** The width in which the longest word of a column is not broken, unless it is very long. */
 export function minTextWidth(values: readonly (string | number | null | undefined)[]): number {
   const words = values.flatMap((value) =>
     String(value ?? '')
-      .split(' ')
+      .split(/[ -]/)
       .flatMap(wordsOf),
   )
-  const longest = words.reduce((length, word) => Math.max(length, word.length), 0)
-  return paddingPx + characterPx * Math.min(longest, maxCharacters)
+  const characters = words.reduce((count, { length }) => Math.min(maxCharacters, Math.max(count, length)), 0)
+  return paddingPx + characterPx * characters
 }

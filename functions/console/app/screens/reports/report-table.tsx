@@ -9,6 +9,7 @@ import type { Report } from '../../api/types.ts'
 import { pageOf, sortedBy } from '../../components/paging.ts'
 import { useViewState } from '../../use-view-state.ts'
 import { reportColumns } from './report-columns.tsx'
+import { reportFacts } from './report-facts.ts'
 import { reportRows, shownColumns } from './report-rows.ts'
 
 const pageSize = 50
@@ -23,6 +24,7 @@ export function ReportTable({ report }: { report: Report }) {
   }, [report, sort, isDescending])
   const columns = useMemo(() => reportColumns(report), [report])
   const shown = pageOf(sorted, page, pageSize)
+  const { hasPeriod } = reportFacts[report.name]
   const { zero } = shownColumns(report)
   const sortingColumn = columns.find(({ id }) => id === sort)
   return (
@@ -56,8 +58,8 @@ export function ReportTable({ report }: { report: Report }) {
       }
       empty={
         <Box>
-          <div>No entries in this period match the filters.</div>
-          <div>Choose a longer period, or clear the filters.</div>
+          <div>No entries match the filters.</div>
+          <div>{hasPeriod ? 'Choose a longer period, or clear the filters.' : 'Clear the filters.'}</div>
         </Box>
       }
       {...(shown.count > 1 && {
