@@ -43,6 +43,8 @@ describe('partners', { skip }, () => {
     await page.getByRole('searchbox', { name: 'Filter partners' }).fill('unprotected in')
     await page.getByRole('link', { name: 'clinic.example' }).waitFor()
     assert.match(page.url(), /q=unprotected\+in/)
+    const deferred = page.getByRole('link', { name: '1 recipient' })
+    assert.match((await deferred.getAttribute('href')) ?? '', /^\/console\/queues\?connector=/)
     assertNoFaults()
   })
 

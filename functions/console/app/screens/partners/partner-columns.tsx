@@ -3,7 +3,7 @@ import Box from '@cloudscape-design/components/box'
 import StatusIndicator from '@cloudscape-design/components/status-indicator'
 import type { TableProps } from '@cloudscape-design/components/table'
 import type { ReactNode } from 'react'
-import { firstNames } from '../../../../../shared/policy/text-lists.ts'
+import { countText, firstNames } from '../../../../../shared/policy/text-lists.ts'
 import { Time } from '../../components/time.tsx'
 import { ViewLink } from '../../components/view-link.tsx'
 import type { Stage } from './connector-text.ts'
@@ -88,12 +88,12 @@ export function partnerColumns({ sources, queuesComplete }: ColumnOptions): Colu
 
 function Deferred({ row, isComplete }: { row: PartnerRow; isComplete: boolean }) {
   const prefix = isComplete ? '' : 'at least '
-  if (row.waiting === 0) return `${prefix}0`
-  const count = <Count count={row.waiting} type="pending" prefix={prefix} />
-  return row.waitingConnector === null ? (
-    count
-  ) : (
-    <ViewLink to={`/queues?connector=${encodeURIComponent(row.waitingConnector)}`}>{count}</ViewLink>
+  if (row.waiting === 0 || row.waitingConnector === null) return `${prefix}${row.waiting}`
+  return (
+    <ViewLink to={`/queues?connector=${encodeURIComponent(row.waitingConnector)}`}>
+      {prefix}
+      {countText(row.waiting, 'recipient')}
+    </ViewLink>
   )
 }
 
@@ -173,16 +173,8 @@ function Level({ direction, level, stage }: LevelProps) {
 
 interface CountProps {
   count: number
-  type: 'warning' | 'info' | 'pending'
-  prefix?: string
+  type: 'warning' | 'info'
 }
 
-const Count = ({ count, type, prefix = '' }: CountProps) =>
-  count === 0 ? (
-    `${prefix}0`
-  ) : (
-    <StatusIndicator type={type}>
-      {prefix}
-      {count}
-    </StatusIndicator>
-  )
+const Count = ({ count, type }: CountProps) =>
+  count === 0 ? 0 : <StatusIndicator type={type}>{count}</StatusIndicator>
