@@ -77,6 +77,56 @@ describe('held and deferred mail, reports and changes', { skip }, () => {
     assert.ok(await page.getByRole('button', { name: 'Release' }).isDisabled())
   })
 
+  test('releases held mail, request by request, and says how far it came when one fails', async () => {
+    const { page } = await console.open('/reports')
+    const list = await api<{ items: object[] }>('/queues')
+    const held = {
+      ...list.items[0],
+      partner: 'bank.example',
+      reason: 'InboundTlsRequired',
+      connector: null,
+      recipients: 3,
+    }
+    const other = { ...held, connector: '01M8RBXTMZJ5959H36TZA78MZ3', recipients: 4 }
+    await page.route('**/queues', (route) => route.fulfill({ json: { ...list, items: [held, other] } }))
+    const bodies: unknown[] = []
+    let fails = true
+    await page.route('**/queues/release*', (route, request) => {
+      bodies.push(request.postDataJSON())
+      if (!request.url().includes('cursor'))
+        return route.fulfill({
+          status: 202,
+          json: { requested: 5, messages: 2, nextCursor: 'next', skipped: [] },
+        })
+      if (fails) return route.fulfill({ status: 503, json: { detail: 'The table is busy.' } })
+      return route.fulfill({
+        status: 202,
+        json: { requested: 2, messages: 1, nextCursor: null, skipped: [] },
+      })
+    })
+    await page.getByRole('link', { name: 'Held and deferred' }).click()
+    await page
+      .getByRole('checkbox', { name: /Select bank/ })
+      .first()
+      .check()
+    await page.getByRole('button', { name: 'Release' }).click()
+    const modal = modalOf(page, 'Release')
+    await modal.getByText('The mail of 7 recipients is delivered despite the violation').waitFor()
+    await modal.getByText('1 further group is included').waitFor()
+    await modal.getByRole('textbox').fill('Agreed with the bank')
+    await modal.getByRole('button', { name: 'Release' }).click()
+    await modal.getByText('Requested for 5 recipients, then it failed').waitFor()
+    await modal.getByText('The table is busy.').waitFor()
+    fails = false
+    await modal.getByRole('button', { name: 'Try again' }).click()
+    await page.getByText('Requested the release of the mail of 7 recipients in 3 messages.').waitFor()
+    assert.deepEqual(bodies[0], {
+      filter: { partner: 'bank.example', direction: 'Originating', reason: 'InboundTlsRequired' },
+      reason: 'Agreed with the bank',
+    })
+    assert.equal(bodies.length, 4)
+  })
+
   test('drops nothing without a reason', async () => {
     const { page } = await console.open('/queues')
     await selectClinic(page)

@@ -28,7 +28,10 @@ export function reportColumns(report: Report): TableProps.ColumnDefinition<Repor
     isRefusal(report.name, values) ? (
       <ViewLink to="/messages?state=Rejected">Refusals</ViewLink>
     ) : (
-      <SampleLinks ids={samples} isNarrow={isNarrow} />
+      <>
+        {isNarrow && samples.length > 0 && 'Mail '}
+        <SampleLinks ids={samples} isNarrow={isNarrow} />
+      </>
     )
   return [
     ...shown.map((column, index) => ({
@@ -40,7 +43,7 @@ export function reportColumns(report: Report): TableProps.ColumnDefinition<Repor
       cell: (row: ReportRow) => (
         <div className="small">
           {cellContent(column, row.values[column.name] ?? null)}
-          {index === 0 && isNarrow && <div>Mail {samplesOf(row)}</div>}
+          {index === 0 && isNarrow && <div>{samplesOf(row)}</div>}
         </div>
       ),
     })),
