@@ -9,9 +9,11 @@ const Metadata = z.object({
 
 const timeoutMs = 3000
 const cacheMs = 3_600_000
+const cacheMsAfterFailure = 30_000
 
 /**
- * Reads them from the issuer's metadata. Some issuers have their token endpoint on another host.
+ * Reads them from the issuer's metadata. Some issuers have their token endpoint on another host. Attack: while the issuer
+ * does not answer, a stranger requests the page so often that all executions wait for it. Defence: a failure is cached, too.
  * @returns a function that returns at least the issuer's own origin, also if its metadata cannot be read
  */
 export function issuerOrigins(issuer: string, now: () => number): () => Promise<readonly string[]> {
@@ -20,12 +22,11 @@ export function issuerOrigins(issuer: string, now: () => number): () => Promise<
   return async () => {
     if (known !== null && now() < known.until) return known.origins
     try {
-      const origins = [...new Set([own, ...(await readOrigins(issuer))])]
-      known = { origins, until: now() + cacheMs }
-      return origins
+      known = { origins: [...new Set([own, ...(await readOrigins(issuer))])], until: now() + cacheMs }
     } catch {
-      return known?.origins ?? [own]
+      known = { origins: known?.origins ?? [own], until: now() + cacheMsAfterFailure }
     }
+    return known.origins
   }
 }
 

@@ -2,11 +2,15 @@
 import { Stack } from 'aws-cdk-lib'
 import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway'
 import {
+  type CfnStage,
   HttpApi,
   type HttpApiProps,
   HttpMethod,
+  type HttpRoute,
+  HttpRouteKey,
   HttpStage,
   LogGroupLogDestination,
+  type ThrottleSettings,
 } from 'aws-cdk-lib/aws-apigatewayv2'
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations'
 import type { Construct } from 'constructs'
@@ -106,6 +110,22 @@ export class AdministratorApi extends HttpApi {
         format: AccessLogFormat.custom(JSON.stringify(accessLogFields)),
       },
     })
+  }
+
+  /** Gives a route a throttle of its own. CloudFormation refuses settings of a route that does not exist yet. */
+  limit(
+    path: string,
+    method: HttpMethod,
+    limits: Required<ThrottleSettings>,
+    routes: readonly HttpRoute[],
+  ): void {
+    const stage = this.stage.node.defaultChild as CfnStage
+    const { key } = HttpRouteKey.with(path, method)
+    stage.routeSettings = {
+      ...stage.routeSettings,
+      [key]: { ThrottlingRateLimit: limits.rateLimit, ThrottlingBurstLimit: limits.burstLimit },
+    }
+    this.stage.node.addDependency(...routes)
   }
 }
 

@@ -9,13 +9,20 @@ import type { AdministratorApi } from '../connectors/administrator-api.ts'
 import { UnitFunction } from '../unit.ts'
 import { bundleConsoleFiles } from './bundle-console-files.ts'
 
+/** Requests per second of all clients together, for each route: a page reads about ten files. */
+const throttle = { rateLimit: 20, burstLimit: 100 }
+
 export interface ConsoleProps {
   readonly config: Config
   /** The API whose client the console is. */
   readonly api: AdministratorApi
 }
 
-/** The console's files, at the API's own origin. They have no authorizer, because a browser reads them to sign in. */
+/**
+ * The console's files, at the API's own origin. They have no authorizer, because a browser reads them to sign in. Attack: a
+ * stranger requests them so often that API Gateway refuses the requests of administrators. Defence: their routes have a
+ * throttle of their own.
+ */
 export class Console extends Construct {
   readonly handler: UnitFunction
 
@@ -32,9 +39,12 @@ export class Console extends Construct {
     this.setEnvironment(config)
     const integration = new HttpLambdaIntegration('Console', this.handler, { scopePermissionToRoute: false })
     const authorizer = new HttpNoneAuthorizer()
-    for (const path of [consolePath, `${consolePath}/{path+}`])
-      for (const route of api.addRoutes({ path, methods: [HttpMethod.GET], integration, authorizer }))
+    for (const path of [consolePath, `${consolePath}/{path+}`]) {
+      const routes = api.addRoutes({ path, methods: [HttpMethod.GET], integration, authorizer })
+      for (const route of routes)
         acknowledge(route, 'The files of the console are public: a browser reads them to sign in.', 'APIG4')
+      api.limit(path, HttpMethod.GET, throttle, routes)
+    }
     new CfnOutput(this, 'Url', {
       value: `${api.apiEndpoint}${consolePath}`,
       description: 'The page for administrators',

@@ -36,6 +36,27 @@ describe('the console of the stack', () => {
     )
   })
 
+  test('has a throttle of its own, so that a flood of its pages stops no administrator', () => {
+    const stages = resourcesOfType('AWS::ApiGatewayV2::Stage', signedIn).filter(
+      ({ Properties: { RouteSettings = {} } }) => 'GET /console' in RouteSettings,
+    )
+    assert.deepEqual(
+      stages.map(({ Properties: { RouteSettings, ApiId } }) => [
+        ApiId.Ref.startsWith('ApiSignInApi'),
+        RouteSettings,
+      ]),
+      [
+        [
+          true,
+          {
+            'GET /console': { ThrottlingRateLimit: 20, ThrottlingBurstLimit: 100 },
+            'GET /console/{path+}': { ThrottlingRateLimit: 20, ThrottlingBurstLimit: 100 },
+          },
+        ],
+      ],
+    )
+  })
+
   test('knows the issuer, its own id and the scopes that tokens need', () => {
     const [{ Properties } = assert.fail()] = resourcesOfType('AWS::Lambda::Function', signedIn).filter(
       ({ id }) => id.startsWith('ConsoleFunction'),

@@ -31,11 +31,12 @@ describe('the origins of an issuer', () => {
 
   test('are its own as long as its metadata cannot be read', async (t) => {
     const answers = [null, {}, elsewhere]
-    const { issuer } = await issuerWith(t, () => answers.shift() ?? null)
-    const read = issuerOrigins(issuer, () => 0)
-    assert.deepEqual(
-      [await read(), await read(), await read()],
-      [[issuer], [issuer], [issuer, 'https://tokens.example.net']],
-    )
+    let now = 0
+    const { issuer, requests } = await issuerWith(t, () => answers.shift() ?? null)
+    const read = issuerOrigins(issuer, () => now)
+    const results: unknown[] = []
+    for (now of [0, 29_999, 30_000, 60_000]) results.push(await read())
+    assert.deepEqual(results, [[issuer], [issuer], [issuer], [issuer, 'https://tokens.example.net']])
+    assert.equal(requests.length, 3, 'a failure is cached for half a minute')
   })
 })
