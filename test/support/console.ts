@@ -74,7 +74,11 @@ async function openView(
     page,
     faults,
     assertNoFaults: () => assert.deepEqual(faults, []),
-    assertAccessible: async () => assert.deepEqual(await axeFindings(page), []),
+    assertAccessible: async () => {
+      // The script of a view may still be loading.
+      await page.getByRole('heading', { level: 1 }).waitFor()
+      assert.deepEqual(await axeFindings(page), [])
+    },
   }
 }
 
