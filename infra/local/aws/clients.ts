@@ -14,9 +14,11 @@ export interface Clients {
   readonly dynamodb: DynamoDBClient
 }
 
+type ServiceEndpoints = Pick<Emulators['endpoints'], keyof Clients>
+
 const credentials = { accessKeyId: administratorKey, secretAccessKey: 'local' }
 
-export function connect({ endpoints }: Emulators): Clients {
+export function connect({ endpoints }: { endpoints: ServiceEndpoints }): Clients {
   return {
     sqs: new SQSClient({ region, credentials, endpoint: endpoints.sqs }),
     sns: new SNSClient({ region, credentials, endpoint: endpoints.sns }),

@@ -1,4 +1,7 @@
-/** Configures the gateway for the demo, sends the messages, waits for the decisions, and returns a table as text. */
+/**
+ * Configures the gateway for the demo, sends the messages, waits for the decisions, stores the history, and returns a
+ * table as text.
+ */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { LocalAuthority } from '../certificates.ts'
 import type { Endpoints } from '../endpoints.ts'
@@ -7,6 +10,7 @@ import { ApiClient } from './api-client.ts'
 import { mailboxName } from './partners.ts'
 import { nextSteps, type Row, renderTable } from './report.ts'
 import { type Step, seed, steps } from './scenario.ts'
+import { storeHistory } from './store-history.ts'
 import type { MessageTrace } from './trace.ts'
 
 /** Milliseconds before the demo stops waiting for decisions. */
@@ -23,6 +27,19 @@ export async function runDemo(
 ): Promise<string> {
   const api = new ApiClient(endpoints.api)
   if (!(await seed(api, authority))) return nextSteps(endpoints, bankServer, null)
+  const names = await connectorNames(api)
+  const ids = new Map([...names].map(([id, name]) => [name, id]))
+  const [{ rows, notification }] = await Promise.all([
+    sendMessages(api, endpoints, authority),
+    storeHistory(endpoints, ids, Date.now()),
+  ])
+  return [
+    renderTable(rows, notification, names),
+    nextSteps(endpoints, bankServer, rows[0]?.result.id ?? null),
+  ].join('\n')
+}
+
+async function sendMessages(api: ApiClient, endpoints: Endpoints, authority: LocalAuthority) {
   const startedAt = new Date()
   const deadline = Date.now() + timeoutMs
   const rows: Row[] = []
@@ -32,12 +49,7 @@ export async function runDemo(
     const trace = result.id === null ? null : await waitUntilSettled(api, result.id, deadline)
     rows.push({ step, result, trace })
   }
-  const notification = await waitForDsn(api, startedAt, deadline)
-  const names = await connectorNames(api)
-  return [
-    renderTable(rows, notification, names),
-    nextSteps(endpoints, bankServer, rows[0]?.result.id ?? null),
-  ].join('\n')
+  return { rows, notification: await waitForDsn(api, startedAt, deadline) }
 }
 
 async function send(step: Step, endpoints: Endpoints, authority: LocalAuthority): Promise<SendResult> {
