@@ -1,20 +1,10 @@
-/** The roles of the API's callers, and what each role includes. */
+/** The roles of the API's callers. */
 import * as z from 'zod'
+import { roleNames } from './allows-role.ts'
 import { parseJson } from './parse-json.ts'
 
-export const Role = z.enum(['read', 'operate', 'administer', 'audit'])
+export const Role = z.enum(roleNames)
 export type Role = z.output<typeof Role>
-
-const includedRoles: Readonly<Record<Role, readonly Role[]>> = {
-  read: ['read'],
-  operate: ['operate', 'read'],
-  administer: ['administer', 'operate', 'read'],
-  audit: ['audit', 'read'],
-}
-
-/** Whether a caller with these roles may use a route that needs the role `needed`. */
-export const allowsRole = (roles: readonly Role[], needed: Role): boolean =>
-  roles.some((role) => includedRoles[role].includes(needed))
 
 /** How a token gives roles to a person: the name of a claim, and the roles of each of its values. */
 export const RoleMapping = z.strictObject({

@@ -19,8 +19,9 @@
  */
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
 import * as z from 'zod'
+import { allowsRole } from '../contract/allows-role.ts'
 import { parseJson } from '../contract/parse-json.ts'
-import { allowsRole, type Role, type RoleMapping } from '../contract/roles.ts'
+import type { Role, RoleMapping } from '../contract/roles.ts'
 import { Problem } from './problem.ts'
 
 export type Caller =

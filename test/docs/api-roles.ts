@@ -1,5 +1,6 @@
 /** The roles of the API's requests, and for each role the IAM policy of a machine with this role. */
-import { allowsRole, Role } from '../../shared/contract/roles.ts'
+import { allowsRole } from '../../shared/contract/allows-role.ts'
+import { Role } from '../../shared/contract/roles.ts'
 import { operations } from './api.ts'
 import { code, page, table } from './markdown.ts'
 

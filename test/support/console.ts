@@ -12,6 +12,9 @@ export interface ConsoleTest {
   readonly runner: RunnerProcess
   /** Opens a view in a new page. Its faults end the test that calls `assertNoFaults`. */
   open(view: string, options?: BrowserContextOptions): Promise<ConsolePage>
+  /** Returns an empty page with an empty cache. */
+  newPage(): Promise<Page>
+  url(view: string): string
   /** Sends a request to the API, as a program would. */
   api(method: string, path: string, body?: unknown): Promise<{ status: number; body: never }>
   close(): Promise<void>
@@ -39,9 +42,12 @@ export async function startConsole(
     executablePath: '/usr/bin/chromium',
     args: ['--no-sandbox', '--disable-gpu', '--disable-quic'],
   })
+  const url = (view: string) => `${runner.endpoints.console}${view}`
   return {
     runner,
-    open: (view, options) => openView(browser, `${runner.endpoints.console}${view}`, options),
+    open: (view, options) => openView(browser, url(view), options),
+    newPage: async () => (await browser.newContext({ viewport })).newPage(),
+    url,
     api: async (method, path, body) => {
       const response = await fetch(`${runner.endpoints.api}${path}`, {
         method,
@@ -57,18 +63,25 @@ export async function startConsole(
   }
 }
 
+const viewport = { width: 1280, height: 900 }
+
 async function openView(
   browser: Browser,
   url: string,
   options: BrowserContextOptions = {},
 ): Promise<ConsolePage> {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options })
+  const context = await browser.newContext({ viewport, ...options })
   const page = await context.newPage()
   const faults: string[] = []
   page.on('console', (message) => {
     if (message.type() === 'error') faults.push(message.text())
   })
   page.on('pageerror', ({ message }) => faults.push(message))
+  // The browser's console does not show a violation whose error the script has caught.
+  await page.exposeFunction('recordViolation', (directive: string) => faults.push(`policy: ${directive}`))
+  await page.addInitScript(
+    "document.addEventListener('securitypolicyviolation', (event) => recordViolation(event.violatedDirective))",
+  )
   await page.goto(url, { waitUntil: 'networkidle' })
   return {
     page,
@@ -80,6 +93,14 @@ async function openView(
       assert.deepEqual(await axeFindings(page), [])
     },
   }
+}
+
+/** Waits until a view shows what it has read. */
+export async function whenRead(page: Page): Promise<void> {
+  await page.getByRole('heading', { level: 1 }).waitFor()
+  await page.waitForFunction(
+    "document.querySelector('main [class*=awsui_status-loading], main [class*=awsui_spinner]') === null",
+  )
 }
 
 /** The page's policy permits no foreign script, so this one is evaluated by the browser's debugger. */

@@ -1,5 +1,6 @@
 /** What the person may do. The API decides about each request; the console only does not offer what it would refuse. */
-import { allowsRole, type Role } from '../../../../shared/contract/roles.ts'
+import { allowsRole } from '../../../../shared/contract/allows-role.ts'
+import type { Role } from '../../../../shared/contract/roles.ts'
 import type { CallerAnswer } from './types.ts'
 import { useRead } from './use-api.ts'
 

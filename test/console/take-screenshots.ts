@@ -1,0 +1,60 @@
+/**
+ * Writes pictures of each view of the console, with the mail of the demo, into the folder `screenshots`: `npm run
+ * screenshots [-- --picture]`. With `--picture`, writes only the picture of the README.
+ */
+import { mkdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import type { Page } from 'playwright-core'
+import { root } from '../parts.ts'
+import { type ConsoleTest, startConsole, whenRead } from '../support/console.ts'
+import { consoleViews } from '../support/console-views.ts'
+
+const folder = join(root, 'screenshots')
+const widths = [390, 1280, 1920]
+/** CSS pixels of A4, at 96 pixels an inch. */
+const paper = { width: 794, height: 1123 }
+
+const picture = join(root, 'docs/console.png')
+const maxPictureOctets = 200_000
+
+const { values } = parseArgs({ options: { picture: { type: 'boolean', default: false } } })
+const console = await startConsole()
+try {
+  if (values.picture) await takePicture()
+  else await takeAll(console)
+} finally {
+  await console.close()
+}
+
+async function takeAll(console: ConsoleTest): Promise<void> {
+  mkdirSync(folder, { recursive: true })
+  for (const { name, address } of await consoleViews(console)) {
+    for (const colorScheme of ['light', 'dark'] as const) {
+      const { page } = await console.open(address, { colorScheme })
+      for (const width of widths)
+        await takeWhole(page, width, join(folder, `${name}-${width}-${colorScheme}.png`))
+      await page.context().close()
+    }
+    const { page } = await console.open(address, { viewport: paper })
+    await page.emulateMedia({ media: 'print' })
+    await takeWhole(page, paper.width, join(folder, `${name}-print.png`))
+    await page.context().close()
+    process.stdout.write(`${name}\n`)
+  }
+}
+
+async function takeWhole(page: Page, width: number, path: string): Promise<void> {
+  await page.setViewportSize({ width, height: width < 600 ? 844 : 900 })
+  await whenRead(page)
+  await page.screenshot({ path, fullPage: true, animations: 'disabled' })
+}
+
+async function takePicture(): Promise<void> {
+  const { page } = await console.open('/', { viewport: { width: 1280, height: 800 } })
+  await whenRead(page)
+  await page.screenshot({ path: picture, animations: 'disabled' })
+  const { size } = statSync(picture)
+  process.stdout.write(`${picture}: ${size} octets\n`)
+  if (size > maxPictureOctets) throw new Error(`the picture has more than ${maxPictureOctets} octets`)
+}
