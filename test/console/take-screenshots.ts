@@ -30,24 +30,22 @@ try {
 async function takeAll(console: ConsoleTest): Promise<void> {
   mkdirSync(folder, { recursive: true })
   for (const { name, address } of await consoleViews(console)) {
-    for (const colorScheme of ['light', 'dark'] as const) {
-      const { page } = await console.open(address, { colorScheme })
-      for (const width of widths)
-        await takeWhole(page, width, join(folder, `${name}-${width}-${colorScheme}.png`))
-      await page.context().close()
-    }
+    for (const colorScheme of ['light', 'dark'] as const)
+      for (const width of widths) {
+        const { page } = await console.open(address, { colorScheme, viewport: { width, height: 900 } })
+        await take(page, join(folder, `${name}-${width}-${colorScheme}.png`))
+      }
     const { page } = await console.open(address, { viewport: paper })
     await page.emulateMedia({ media: 'print' })
-    await takeWhole(page, paper.width, join(folder, `${name}-print.png`))
-    await page.context().close()
+    await take(page, join(folder, `${name}-print.png`))
     process.stdout.write(`${name}\n`)
   }
 }
 
-async function takeWhole(page: Page, width: number, path: string): Promise<void> {
-  await page.setViewportSize({ width, height: width < 600 ? 844 : 900 })
+async function take(page: Page, path: string): Promise<void> {
   await whenRead(page)
   await page.screenshot({ path, fullPage: true, animations: 'disabled' })
+  await page.context().close()
 }
 
 async function takePicture(): Promise<void> {

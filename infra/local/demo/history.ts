@@ -107,9 +107,9 @@ interface Context {
 
 function eventsOfMail(context: Context): MailEvent[] {
   const { random } = context
-  const chance = random() * 1000
-  if (chance < refusedInClear) return [refusedMail(context, inClear)]
-  if (chance < refusedInClear + refusedRelay) return [refusedMail(context, relay)]
+  const perThousand = random() * 1000
+  if (perThousand < refusedInClear) return [refusedMail(context, inClear)]
+  if (perThousand < refusedInClear + refusedRelay) return [refusedMail(context, relay)]
   return acceptedMail(pick(random, flowsByWeight), context)
 }
 
@@ -201,10 +201,12 @@ function partnerSession(flow: Flow, random: () => number): Partial<EventFields> 
     policySource: source,
     host: `mx.${domain}`,
     route: 'Mx',
-    ...(tls12 !== null && {
-      verified: level === 'DomainValidation' || level === 'Dane',
-      group: random() < 0.5 ? 'X25519MLKEM768' : 'x25519',
-    }),
+    ...(tls12 === null
+      ? { tlsResult: 'starttls-not-supported' as const }
+      : {
+          verified: level === 'DomainValidation' || level === 'Dane',
+          group: random() < 0.5 ? 'X25519MLKEM768' : 'x25519',
+        }),
   }
 }
 
