@@ -1,6 +1,6 @@
 /** Builds the OpenAPI 3.1 document from the routes and the schemas that validate them. */
 import * as z from 'zod'
-import { AcceptedDomain, InboundConnector, OutboundConnector } from '../../shared/connectors/schema.ts'
+import { AcceptedDomain } from '../../shared/connectors/schema.ts'
 import { OutboundValidation } from '../../shared/connectors/validation.ts'
 import { PublishedCertificates } from '../../shared/contract/certificates.ts'
 import { Health } from '../../shared/contract/health.ts'
@@ -22,6 +22,8 @@ import { Configuration } from './routes/configuration.ts'
 import {
   InboundConnectorList,
   OutboundConnectorList,
+  ReadInboundConnector,
+  ReadOutboundConnector,
   SavedInboundConnector,
   SavedOutboundConnector,
 } from './routes/connectors.ts'
@@ -30,7 +32,7 @@ import { ExplanationAnswer } from './routes/explain.ts'
 import { MessageList } from './routes/messages.ts'
 import { ObservedCertificates, ObservedCertificatesList } from './routes/observed-certificates.ts'
 import { QueueList, RequestedQueues } from './routes/queues.ts'
-import { RejectedEventList } from './routes/rejected.ts'
+import { RejectedEvent, RejectedEventList } from './routes/rejected.ts'
 import { TlsReport, TlsReportList } from './routes/tls-reports.ts'
 import { WaitingMail, WaitingRecipients } from './routes/waiting-mail.ts'
 
@@ -49,10 +51,10 @@ const outputs = {
   CallerAnswer,
   Configuration,
   Health,
-  InboundConnector,
+  InboundConnector: ReadInboundConnector,
   InboundConnectorList,
   InboundValidation,
-  OutboundConnector,
+  OutboundConnector: ReadOutboundConnector,
   OutboundConnectorList,
   OutboundValidation,
   SavedInboundConnector,
@@ -64,6 +66,7 @@ const outputs = {
   ChangeList,
   TraceEntry,
   MessageList,
+  RejectedEvent,
   RejectedEventList,
   WaitingRecipients,
   WaitingMail,

@@ -9,7 +9,7 @@ import { ViewLink } from '../../components/view-link.tsx'
 import type { Stage } from './connector-text.ts'
 import { DaysLeft } from './days-left.tsx'
 import { kindTexts } from './partner-pairs.ts'
-import { type PartnerRow, type SortKey, type Sources, warningTexts } from './partner-rows.ts'
+import type { PartnerRow, SortKey, Sources } from './partner-rows.ts'
 
 interface ColumnOptions {
   sources: Sources
@@ -49,9 +49,14 @@ export function partnerColumns({ sources, queuesComplete }: ColumnOptions): Colu
     column('level', 'Level in, out', 146, (row) => <Levels row={row} />),
     column(
       'mail',
-      'Mail in, out',
-      72,
-      numbers('tls', ({ mailIn, mailOut }) => `${mailIn}, ${mailOut}`),
+      'Mail, last day',
+      112,
+      numbers('tls', ({ mailIn, mailOut, lastIn, lastOut }) => (
+        <>
+          <Mail direction="in" count={mailIn} last={lastIn} />
+          <Mail direction="out" count={mailOut} last={lastOut} />
+        </>
+      )),
     ),
     column(
       'tls13',
@@ -97,6 +102,26 @@ function Deferred({ row, isComplete }: { row: PartnerRow; isComplete: boolean })
   )
 }
 
+interface MailProps {
+  direction: 'in' | 'out'
+  count: number
+  /** Null: none in the period. */
+  last: string | null
+}
+
+const Mail = ({ direction, count, last }: MailProps) => (
+  <div>
+    {direction}: {count.toLocaleString()}
+    {last !== null && (
+      <Box fontSize="body-s">
+        <span className="date">
+          <Time precision="Day" at={last} />
+        </span>
+      </Box>
+    )}
+  </div>
+)
+
 function LastValidation({ row: { validation, pair } }: { row: PartnerRow }) {
   if (pair.outbound === null) return null
   if (validation === null)
@@ -132,11 +157,12 @@ function PartnerName({ row: { pair, title, warnings } }: { row: PartnerRow }) {
           {names.join(', ')}
         </Box>
       )}
-      {warnings.map((warning) => (
-        <div key={warning}>
-          <StatusIndicator type="warning">{warningTexts[warning].short}</StatusIndicator>
-        </div>
-      ))}
+      {warnings.length > 0 && (
+        <StatusIndicator type="warning">
+          {countText(warnings.length, 'warning')}
+          <span className="spoken">: {warnings.map(({ short }) => short).join('; ')}</span>
+        </StatusIndicator>
+      )}
     </>
   )
 }
