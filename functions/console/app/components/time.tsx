@@ -4,6 +4,8 @@ const inZone = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeSty
 
 export function Time({ at }: { at: string }) {
   const time = new Date(at)
+  // An address that someone changed has any text.
+  if (Number.isNaN(time.getTime())) return 'an unknown time'
   return (
     <time dateTime={at} title={`${time.toISOString().replace('T', ' ').slice(0, 19)} UTC`}>
       {inZone.format(time)}
