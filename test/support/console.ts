@@ -11,10 +11,17 @@ export const skip = missing('chromium', 'apt-get install chromium')
 export interface ConsoleTest {
   readonly runner: RunnerProcess
   /** Opens a view in a new page. Its faults end the test that calls `assertNoFaults`. */
-  open(view: string, options?: BrowserContextOptions): Promise<ConsolePage>
+  open(view: string, options?: OpenOptions): Promise<ConsolePage>
   /** Sends a request to the API, as a program would. */
   api(method: string, path: string, body?: unknown): Promise<{ status: number; body: never }>
   close(): Promise<void>
+}
+
+export interface OpenOptions extends BrowserContextOptions {
+  /** Prepares the page before it is opened, such as with faults of the network. */
+  prepare?(page: Page): Promise<unknown>
+  /** What ends the opening. @default 'networkidle' */
+  waitUntil?: 'networkidle' | 'commit'
 }
 
 export interface ConsolePage {
@@ -60,7 +67,7 @@ export async function startConsole(
 async function openView(
   browser: Browser,
   url: string,
-  options: BrowserContextOptions = {},
+  { prepare, waitUntil = 'networkidle', ...options }: OpenOptions = {},
 ): Promise<ConsolePage> {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options })
   const page = await context.newPage()
@@ -69,7 +76,8 @@ async function openView(
     if (message.type() === 'error') faults.push(message.text())
   })
   page.on('pageerror', ({ message }) => faults.push(message))
-  await page.goto(url, { waitUntil: 'networkidle' })
+  await prepare?.(page)
+  await page.goto(url, { waitUntil })
   return {
     page,
     faults,

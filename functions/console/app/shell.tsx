@@ -72,7 +72,7 @@ export function Shell({ config, session }: ShellProps) {
         notifications={<SessionNotices signIn={config.signIn} session={session} />}
         content={
           // A view that failed must not hide the next one.
-          <ErrorBoundary key={path} what="this view">
+          <ErrorBoundary key={path} what="this view" heading="The console has a fault">
             {isOver ? (
               <SessionOver />
             ) : (

@@ -1,14 +1,18 @@
 /** Shows that a part of a view failed, in place of an empty page. The other parts stay. */
 import Alert from '@cloudscape-design/components/alert'
+import Box from '@cloudscape-design/components/box'
 import Button from '@cloudscape-design/components/button'
 import ExpandableSection from '@cloudscape-design/components/expandable-section'
 import SpaceBetween from '@cloudscape-design/components/space-between'
+import { useQueryClient } from '@tanstack/react-query'
 import { Component, type ReactNode } from 'react'
 import { ViewNotLoaded } from '../lazy-view.ts'
 
 interface ErrorBoundaryProps {
   /** What is shown here, as in "this view". */
   what: string
+  /** In place of the heading of a view, which failed with it. */
+  heading?: string
   children: ReactNode
 }
 
@@ -22,7 +26,12 @@ export class ErrorBoundary extends Component<ErrorBoundaryProps, { error: unknow
   override render() {
     const { error } = this.state
     if (error === null) return this.props.children
-    return <RenderFailure what={this.props.what} error={error} retry={() => this.setState({ error: null })} />
+    return (
+      <SpaceBetween size="m">
+        {this.props.heading && <Box variant="h1">{this.props.heading}</Box>}
+        <RenderFailure what={this.props.what} error={error} retry={() => this.setState({ error: null })} />
+      </SpaceBetween>
+    )
   }
 }
 
@@ -33,6 +42,13 @@ interface RenderFailureProps {
 }
 
 function RenderFailure({ what, error, retry }: RenderFailureProps) {
+  const queries = useQueryClient()
+  // The answer that could not be shown must not be shown again.
+  const readAgain = async () => {
+    queries.removeQueries({ type: 'inactive' })
+    await queries.refetchQueries({ type: 'active' })
+    retry()
+  }
   const reload = <Button onClick={() => location.reload()}>Reload the page</Button>
   if (error instanceof ViewNotLoaded)
     return (
@@ -46,7 +62,7 @@ function RenderFailure({ what, error, retry }: RenderFailureProps) {
       header={`Cannot show ${what}`}
       action={
         <SpaceBetween direction="horizontal" size="xs">
-          <Button onClick={retry}>Try again</Button>
+          <Button onClick={() => void readAgain()}>Try again</Button>
           {reload}
         </SpaceBetween>
       }

@@ -34,7 +34,7 @@ export function Failure({ title, error, retry }: FailureProps) {
         </Button>
       }
     >
-      <TextOfOthers text={error.message} />
+      <TextOfOthers text={textOf(error)} />
       {error instanceof ApiError &&
         error.faults.map(({ path, message }) => (
           <div key={`${path} ${message}`}>
@@ -44,3 +44,9 @@ export function Failure({ title, error, retry }: FailureProps) {
     </Alert>
   )
 }
+
+/** A fault of a script has a text for developers: an answer of another version lacked a field. */
+const textOf = (error: Error): string =>
+  error instanceof TypeError || error instanceof RangeError
+    ? 'The answer of the API has another form than this version of the console reads. Reload the page.'
+    : error.message
