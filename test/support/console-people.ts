@@ -12,6 +12,7 @@ import {
 } from './identity-provider.ts'
 import { launchTrusting } from './local/runner.ts'
 import { createPki } from './pki.ts'
+import { trust } from './policy-host.ts'
 
 export interface PeopleConsole extends ConsoleTest {
   readonly provider: IdentityProvider
@@ -38,6 +39,7 @@ export async function startPeopleConsole({
   const folder = mkdtempSync(join(tmpdir(), 'mailflow-people-'))
   const pki = await createPki()
   const tls = await pki.issue({ names: ['localhost'], addresses: ['127.0.0.1'] })
+  trust(pki.ca)
   const provider = await startIdentityProvider(tls, groups)
   const settings = {
     jwt: {

@@ -39,7 +39,7 @@ export async function startConsole(
   start: typeof launch = launch,
 ): Promise<ConsoleTest> {
   const runner = await startRunner({ names: {} }, args, start)
-  if (args.length === 0)
+  if (!args.includes('--no-demo'))
     while (!runner.output.some((line) => line.startsWith('Press Ctrl-C')))
       await once(runner.process.stdout as never, 'data')
   const browser = await chromium.launch({
