@@ -190,6 +190,11 @@ export const commands: readonly ListedCommand[] = [
     load: async () => (await import('./commands/tls-reports.ts')).tlsReports,
   },
   {
+    name: 'caller',
+    summary: 'Show who you are to the API, and which roles you have',
+    load: async () => (await import('./commands/caller.ts')).caller,
+  },
+  {
     name: 'health',
     summary: 'Show the status of the gateway, and its alarms',
     load: async () => (await import('./commands/health.ts')).health,

@@ -213,6 +213,13 @@ const Jwt = z.strictObject({
 const Console = z.strictObject({
   /** Id of the console at the issuer of `jwt`: a public client with PKCE. Its redirect URI is the output `ConsoleUrl`. */
   clientId: z.string().min(1).optional(),
+  /**
+   * Minutes of a person's session: after them the issuer must authenticate the person again. They count from the last
+   * authentication at the issuer, or from the sign-in if the issuer sends no `auth_time`. A session ends earlier if the
+   * issuer renews no token.
+   * @default 480
+   */
+  sessionMinutes: z.int().min(5).max(1440).default(480),
 })
 
 const Api = z.strictObject({

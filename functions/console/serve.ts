@@ -15,6 +15,8 @@ export interface SignIn {
   clientId: string
   /** Requested in addition to `openid`. */
   scopes: readonly string[]
+  /** After so many minutes the issuer must authenticate the person again. */
+  sessionMinutes: number
 }
 
 export interface Dependencies {

@@ -78,7 +78,7 @@ function page(names: readonly string[]): string {
 <link rel="stylesheet" href="${consolePath}/${find(/^main-\w+\.css$/)}">
 <script type="module" src="${consolePath}/${find(/^main-\w+\.js$/)}"></script>
 </head>
-<body><div id="app"></div><noscript>The console needs JavaScript.</noscript></body>
+<body><div id="app"><p class="not-started">The console has not started. Reload the page. If this text stays, a proxy may block or change its scripts.</p></div><noscript>The console needs JavaScript.</noscript></body>
 </html>
 `
 }

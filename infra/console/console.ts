@@ -56,5 +56,6 @@ export class Console extends Construct {
     this.handler.addEnvironment('SIGN_IN_ISSUER', jwt.issuer)
     this.handler.addEnvironment('SIGN_IN_CLIENT_ID', console.clientId)
     this.handler.addEnvironment('SIGN_IN_SCOPES', JSON.stringify(jwt.scopes))
+    this.handler.addEnvironment('SIGN_IN_SESSION_MINUTES', String(console.sessionMinutes))
   }
 }

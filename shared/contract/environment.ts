@@ -519,6 +519,7 @@ export const ConsoleEnvironment = UnitEnvironment.extend({
   SIGN_IN_ISSUER: z.url().optional(),
   SIGN_IN_CLIENT_ID: z.string().min(1).optional(),
   SIGN_IN_SCOPES: z.string().default('[]'),
+  SIGN_IN_SESSION_MINUTES: z.coerce.number().int().positive().default(480),
 })
 
 /** Returns a `SignIn` (functions/console/serve.ts); null without sign-in. */
@@ -526,9 +527,10 @@ export function signInSettings({
   SIGN_IN_ISSUER: issuer,
   SIGN_IN_CLIENT_ID: clientId,
   SIGN_IN_SCOPES: scopes,
+  SIGN_IN_SESSION_MINUTES: sessionMinutes,
 }: z.output<typeof ConsoleEnvironment>) {
   if (issuer === undefined || clientId === undefined) return null
-  return { issuer, clientId, scopes: z.array(z.string()).parse(JSON.parse(scopes)) }
+  return { issuer, clientId, scopes: z.array(z.string()).parse(JSON.parse(scopes)), sessionMinutes }
 }
 
 /** Returns a `PublishedPolicy` (shared/net/mta-sts/published.ts); null when there is no policy. */

@@ -1,58 +1,22 @@
 /** People sign in at an identity provider, and see what their role permits. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import type { Page } from 'playwright-core'
-import { type ConsoleTest, skip, startConsole } from '../support/console.ts'
-import {
-  audience,
-  clientId,
-  type IdentityProvider,
-  scope,
-  startIdentityProvider,
-} from '../support/identity-provider.ts'
-import { launchTrusting } from '../support/local/runner.ts'
-import { createPki } from '../support/pki.ts'
+import { skip } from '../support/console.ts'
+import { type PeopleConsole, startPeopleConsole } from '../support/console-people.ts'
 
 const groups = { ann: ['Mail Administrators'], ray: ['Mail Readers'], eve: ['Others'] }
 const mapping = { 'Mail Administrators': 'administer', 'Mail Readers': 'read' }
 
 describe('signing in', { skip }, () => {
-  let console: ConsoleTest
-  let provider: IdentityProvider
-  const folder = mkdtempSync(join(tmpdir(), 'mailflow-sign-in-'))
+  let console: PeopleConsole
 
   before(async () => {
-    const pki = await createPki()
-    const tls = await pki.issue({ names: ['localhost'], addresses: ['127.0.0.1'] })
-    provider = await startIdentityProvider(tls, groups)
-    const settings = {
-      jwt: {
-        issuer: provider.issuer,
-        audience: [audience],
-        scopes: [scope],
-        roles: { claim: 'groups', mapping },
-      },
-      console: { clientId },
-    }
-    writeFileSync(join(folder, 'settings.json'), JSON.stringify(settings))
-    console = await startConsole(
-      ['--no-demo', '--settings', join(folder, 'settings.json')],
-      launchTrusting(pki.ca),
-    )
+    console = await startPeopleConsole({ groups, mapping, sessionMinutes: 60 })
   })
-  after(async () => {
-    await console?.close()
-    await provider?.stop()
-    rmSync(folder, { recursive: true })
-  })
+  after(() => console?.close())
 
-  async function open(user: string, view = '') {
-    provider.browserUser = user
-    return console.open(view, { ignoreHTTPSErrors: true })
-  }
+  const open = (...args: Parameters<PeopleConsole['openAs']>) => console.openAs(...args)
 
   const callerOf = (page: Page) =>
     page.waitForResponse((response) => response.url().endsWith('/caller')).then((response) => response.json())
@@ -93,10 +57,10 @@ describe('signing in', { skip }, () => {
   })
 
   test('says that the session has ended, and leads back after signing in again', async () => {
-    provider.tokenSeconds = 2
+    console.provider.tokenSeconds = 2
     const { page } = await open('ann')
     await page.waitForTimeout(2500)
-    provider.tokenSeconds = 600
+    console.provider.tokenSeconds = 600
     await page.getByText('Your session has ended').first().waitFor({ timeout: 45_000 })
     await page.getByRole('button', { name: 'Sign in' }).first().click()
     await page.getByText('No mail waits').waitFor()
@@ -109,6 +73,125 @@ describe('signing in', { skip }, () => {
     await page.getByRole('button', { name: 'ann' }).click()
     await page.getByText('Sign out everywhere').click()
     await other.getByRole('heading', { name: 'You have signed out' }).waitFor()
-    assert.ok(page.url().startsWith(provider.issuer), page.url())
+    assert.ok(page.url().startsWith(console.provider.issuer), page.url())
+  })
+
+  describe('a session of a few seconds', () => {
+    /** The setting has minutes. */
+    const shortly = (sessionMinutes: number) => async (page: Page) => {
+      await page.route('**/config.json', async (route) => {
+        const response = await route.fetch()
+        const config = await response.json()
+        assert.equal(config.signIn.sessionMinutes, 60)
+        await route.fulfill({ json: { ...config, signIn: { ...config.signIn, sessionMinutes } } })
+      })
+    }
+    const requestsToProvider = (page: Page) => {
+      const requests: URLSearchParams[] = []
+      page.on('request', (request) => {
+        const url = new URL(request.url())
+        if (url.pathname === '/auth') requests.push(url.searchParams)
+      })
+      return requests
+    }
+
+    test('is announced, then ends: the view is hidden until the person authenticates again', async () => {
+      const { page } = await open('ann', '/changes?kind=accepted-domain', { prepare: shortly(0.2) })
+      const requests = requestsToProvider(page)
+      await page.getByText('Your session ends at').waitFor()
+      await page.getByRole('heading', { name: 'Your session has ended' }).waitFor()
+      assert.equal(await page.getByRole('table').count(), 0)
+      await page.unroute('**/config.json')
+      const { logins } = console.provider
+      await page.getByRole('button', { name: 'Sign in' }).click()
+      await page.getByRole('table', { name: 'Changes' }).waitFor()
+      assert.match(page.url(), /\/console\/changes\?kind=accepted-domain$/)
+      assert.equal(console.provider.logins, logins + 1)
+      assert.deepEqual(
+        requests.map((request) => [request.get('prompt'), request.get('max_age')]),
+        [['login', '12']],
+      )
+    })
+
+    test('counts from the authentication, not from the page: a new page asks for it again', async () => {
+      const { page } = await open('ann', '', { prepare: shortly(0.05) })
+      await page.getByRole('heading', { name: 'Your session has ended' }).waitFor()
+      const { logins } = console.provider
+      await page.reload()
+      await page.getByRole('heading', { name: 'Overview' }).waitFor()
+      assert.equal(console.provider.logins, logins + 1)
+    })
+
+    test('is not prolonged by a provider that ignores the request to authenticate again', async () => {
+      const { page } = await open('ann')
+      await page.getByRole('heading', { name: 'Overview' }).waitFor()
+      await page.waitForTimeout(3000)
+      console.provider.obeysMaxAge = false
+      await shortly(0.02)(page)
+      const requests = requestsToProvider(page)
+      await page.reload()
+      await page.waitForURL(/\/console$/)
+      await page
+        .getByText(/did not authenticate you again|The console cannot start|Overview/)
+        .first()
+        .waitFor()
+      console.provider.obeysMaxAge = true
+      assert.ok(requests.length >= 1)
+    })
+  })
+
+  test('says that the session has ended when the API refuses the token of an act', async () => {
+    const { page } = await open('ann', '/changes')
+    await page.getByRole('table', { name: 'Changes' }).waitFor()
+    await page.route('**/changes?*', (route) =>
+      route.fulfill({ status: 401, json: { message: 'Unauthorized' } }),
+    )
+    await page.getByRole('searchbox', { name: 'Changed by' }).fill('ann')
+    await page.keyboard.press('Enter')
+    await page.getByText('Your session has ended. After you sign in again').waitFor()
+    await page.unroute('**/changes?*')
+    await page.getByRole('button', { name: 'Sign in' }).first().click()
+    await page.getByRole('table', { name: 'Changes' }).waitFor()
+    assert.match(page.url(), /\/console\/changes\?actor=ann$/)
+  })
+
+  test('opens no page elsewhere after the sign-in, whatever the browser has stored', async () => {
+    for (const view of ['https://evil.example/', '//evil.example/console', 'javascript:alert(1)', 7]) {
+      const { page } = await open('ann')
+      await page.evaluate(
+        (stored) => sessionStorage.setItem('mailflow-sign-in', JSON.stringify({ state: 's', view: stored })),
+        view,
+      )
+      await page.goto(`${console.runner.endpoints.console}?code=1&state=s`)
+      await page.getByRole('heading', { name: 'Overview' }).waitFor()
+      assert.equal(new URL(page.url()).origin, new URL(console.runner.endpoints.console ?? '').origin)
+      await page.context().close()
+    }
+  })
+
+  test('says why the provider refused, and tries again', async () => {
+    const { page } = await open('ann', '', {
+      prepare: (each) =>
+        each.route(
+          (url) => url.pathname === '/auth',
+          (route) => {
+            const parameters = new URL(route.request().url()).searchParams
+            const back = new URL(parameters.get('redirect_uri') ?? '')
+            back.search = String(
+              new URLSearchParams({
+                error: 'access_denied',
+                error_description: 'Not in the group',
+                state: parameters.get('state') ?? '',
+                iss: console.provider.issuer,
+              }),
+            )
+            return route.fulfill({ status: 302, headers: { location: back.href } })
+          },
+          { times: 1 },
+        ),
+    })
+    await page.getByText('refused: Not in the group').waitFor()
+    await page.getByRole('button', { name: 'Try again' }).click()
+    await page.getByRole('heading', { name: 'Overview' }).waitFor()
   })
 })

@@ -66,6 +66,7 @@ describe('the console of the stack', () => {
       SIGN_IN_ISSUER: 'https://login.example.net/',
       SIGN_IN_CLIENT_ID: 'mailflow-console',
       SIGN_IN_SCOPES: '["mailflow/admin"]',
+      SIGN_IN_SESSION_MINUTES: '480',
     })
   })
 

@@ -11,13 +11,20 @@ export const skip = missing('chromium', 'apt-get install chromium')
 export interface ConsoleTest {
   readonly runner: RunnerProcess
   /** Opens a view in a new page. Its faults end the test that calls `assertNoFaults`. */
-  open(view: string, options?: BrowserContextOptions): Promise<ConsolePage>
+  open(view: string, options?: OpenOptions): Promise<ConsolePage>
   /** Returns an empty page with an empty cache. */
   newPage(): Promise<Page>
   url(view: string): string
   /** Sends a request to the API, as a program would. */
   api(method: string, path: string, body?: unknown): Promise<{ status: number; body: never }>
   close(): Promise<void>
+}
+
+export interface OpenOptions extends BrowserContextOptions {
+  /** Prepares the page before it is opened, such as with faults of the network. */
+  prepare?(page: Page): Promise<unknown>
+  /** What ends the opening. @default 'networkidle' */
+  waitUntil?: 'networkidle' | 'commit'
 }
 
 export interface ConsolePage {
@@ -35,7 +42,7 @@ export async function startConsole(
   start: typeof launch = launch,
 ): Promise<ConsoleTest> {
   const runner = await startRunner({ names: {} }, args, start)
-  if (args.length === 0)
+  if (!args.includes('--no-demo'))
     while (!runner.output.some((line) => line.startsWith('Press Ctrl-C')))
       await once(runner.process.stdout as never, 'data')
   const browser = await chromium.launch({
@@ -68,7 +75,7 @@ const viewport = { width: 1280, height: 900 }
 async function openView(
   browser: Browser,
   url: string,
-  options: BrowserContextOptions = {},
+  { prepare, waitUntil = 'networkidle', ...options }: OpenOptions = {},
 ): Promise<ConsolePage> {
   const context = await browser.newContext({ viewport, ...options })
   const page = await context.newPage()
@@ -82,7 +89,8 @@ async function openView(
   await page.addInitScript(
     "document.addEventListener('securitypolicyviolation', (event) => recordViolation(event.violatedDirective))",
   )
-  await page.goto(url, { waitUntil: 'networkidle' })
+  await prepare?.(page)
+  await page.goto(url, { waitUntil })
   return {
     page,
     faults,

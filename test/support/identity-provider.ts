@@ -17,6 +17,10 @@ export interface IdentityProvider {
   browserUser: string
   /** Seconds for which the next access tokens are valid. */
   tokenSeconds: number
+  /** How often a person has authenticated, which a session of the provider replaces. */
+  readonly logins: number
+  /** Whether it obeys the parameters `max_age` and `prompt`. */
+  obeysMaxAge: boolean
   /** Signs any token with the provider's key. The header's fields replace the default ones. */
   sign(payload: Record<string, unknown>, header?: Record<string, unknown>): Promise<string>
   stop(): Promise<void>
@@ -40,13 +44,17 @@ export async function startIdentityProvider(
   const server = createServer(tls)
   const { port, stop } = await listen(server)
   const issuer = `https://127.0.0.1:${port}`
-  const state = { browserUser: '', tokenSeconds: 600 }
+  const state = { browserUser: '', tokenSeconds: 600, logins: 0, obeysMaxAge: true }
   const provider = createProvider(issuer, key, groups, state)
   const respond = provider.callback()
   server.on('request', (request, response) => {
-    if (request.url?.startsWith('/interaction/'))
+    if (request.url?.startsWith('/interaction/')) {
+      state.logins += 1
       void finishLogin(provider, request, response, state.browserUser)
-    else respond(request, response)
+    } else {
+      if (!state.obeysMaxAge) request.url = request.url?.replace(/&(max_age|prompt)=\w+/g, '') ?? ''
+      respond(request, response)
+    }
   })
   return Object.assign(state, {
     issuer,
@@ -70,6 +78,7 @@ function createProvider(
         client_id: clientId,
         redirect_uris: [redirectUri],
         token_endpoint_auth_method: 'none',
+        require_auth_time: true,
       },
     ],
     jwks: { keys: [key] },

@@ -11,9 +11,12 @@ import { consolePath } from '../../../shared/contract/console.ts'
 import { createApiClient } from './api/api-client.ts'
 import { ApiError } from './api/api-error.ts'
 import { ApiContext } from './api/use-api.ts'
+import { ErrorBoundary } from './components/error-boundary.tsx'
 import { Failure } from './components/failure.tsx'
+import { Reading } from './components/reading.tsx'
 import { readConsoleConfig } from './console-config.ts'
 import { Shell } from './shell.tsx'
+import { endSession } from './sign-in/session-state.ts'
 import { SessionEnded, signedOutPath, signIn } from './sign-in/sign-in.ts'
 import { SignedOut } from './sign-in/signed-out.tsx'
 
@@ -44,6 +47,7 @@ try {
 
 async function start(): Promise<void> {
   if (location.pathname === signedOutPath) return root.render(<SignedOut />)
+  root.render(<Reading what="the settings of the console" />)
   const config = await readConsoleConfig()
   const session = config.signIn === null ? null : await signIn(config.signIn)
   if (config.signIn !== null && session === null) return
@@ -51,16 +55,18 @@ async function start(): Promise<void> {
     try {
       return session === null ? null : await session.token()
     } catch (error) {
-      if (error instanceof SessionEnded) throw new ApiError(401, error.message)
-      throw error
+      const { message } = error as Error
+      throw new ApiError(error instanceof SessionEnded ? 401 : 0, message)
     }
-  })
+  }, endSession)
   root.render(
     <I18nProvider locale="en" messages={[english]}>
       <QueryClientProvider client={queries}>
         <ApiContext value={api}>
           <Router base={consolePath}>
-            <Shell config={config} session={session} />
+            <ErrorBoundary what="the console">
+              <Shell config={config} session={session} />
+            </ErrorBoundary>
           </Router>
         </ApiContext>
       </QueryClientProvider>

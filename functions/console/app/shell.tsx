@@ -7,9 +7,13 @@ import { Route, Switch, useLocation } from 'wouter'
 import { consolePath } from '../../../shared/contract/console.ts'
 import type { CallerAnswer } from './api/types.ts'
 import { useRead } from './api/use-api.ts'
+import { ErrorBoundary } from './components/error-boundary.tsx'
 import { NotFound } from './components/not-found.tsx'
+import { Reading } from './components/reading.tsx'
 import type { ConsoleConfig } from './console-config.ts'
 import { SessionNotices } from './sign-in/session-notices.tsx'
+import { SessionOver } from './sign-in/session-over.tsx'
+import { useSessionEnded } from './sign-in/session-state.ts'
 import type { Session } from './sign-in/sign-in.ts'
 import { views } from './views.tsx'
 
@@ -27,6 +31,7 @@ interface ShellProps {
 
 export function Shell({ config, session }: ShellProps) {
   const [path, navigate] = useLocation()
+  const isOver = useSessionEnded() && session !== null && Date.now() >= session.until
   const { data: caller } = useRead<CallerAnswer>('/caller')
   return (
     <>
@@ -64,20 +69,27 @@ export function Shell({ config, session }: ShellProps) {
             }}
           />
         }
-        notifications={<SessionNotices signIn={config.signIn} />}
+        notifications={<SessionNotices signIn={config.signIn} session={session} />}
         content={
-          <Suspense fallback={null}>
-            <Switch>
-              {views.map(({ path: viewPath, component: Component }) => (
-                <Route key={viewPath} path={viewPath}>
-                  <Component />
-                </Route>
-              ))}
-              <Route>
-                <NotFound />
-              </Route>
-            </Switch>
-          </Suspense>
+          // A view that failed must not hide the next one.
+          <ErrorBoundary key={path} what="this view" heading="The console has a fault">
+            {isOver ? (
+              <SessionOver />
+            ) : (
+              <Suspense fallback={<Reading what="the view" />}>
+                <Switch>
+                  {views.map(({ path: viewPath, component: Component }) => (
+                    <Route key={viewPath} path={viewPath}>
+                      <Component />
+                    </Route>
+                  ))}
+                  <Route>
+                    <NotFound />
+                  </Route>
+                </Switch>
+              </Suspense>
+            )}
+          </ErrorBoundary>
         }
       />
     </>

@@ -1,5 +1,6 @@
 /** The views of the console. Each is loaded when it is opened. */
-import { type ComponentType, type LazyExoticComponent, lazy } from 'react'
+import type { ComponentType, LazyExoticComponent } from 'react'
+import { lazyView as lazy } from './lazy-view.ts'
 
 export interface View {
   /** Path within the console; `:name` is a parameter. */

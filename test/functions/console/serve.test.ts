@@ -15,7 +15,12 @@ const files = new Map(
     },
   ]),
 )
-const signIn: SignIn = { issuer: 'https://login.example.net/', clientId: 'console', scopes: ['mail'] }
+const signIn: SignIn = {
+  issuer: 'https://login.example.net/',
+  clientId: 'console',
+  scopes: ['mail'],
+  sessionMinutes: 480,
+}
 
 function get(rawPath: string, headers: Record<string, string> = {}, settings: SignIn | null = null) {
   const handler = createConsole({

@@ -254,6 +254,15 @@ describe('npx mailflow', () => {
     assert.deepEqual(JSON.parse(out), { inboundConnectors: [], outboundConnectors: [] })
   })
 
+  test('names the person of the token, and the roles', async () => {
+    const { status, out } = await run('operate', 'caller')
+    assert.deepEqual([status, out], [0, 'operate\nRoles: operate\n'])
+    assert.equal(
+      (await run('no claim', 'caller')).err,
+      'mailflow: Forbidden: This request needs the role read. You have no role.\n',
+    )
+  })
+
   test('names the role that a person needs', async () => {
     const { status, err } = await run('audit', 'retry', '01ARZ3NDEKTSV4RRFFQ69G5FAV')
     assert.equal(status, 1)

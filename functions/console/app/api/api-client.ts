@@ -1,5 +1,5 @@
 /** The client of the API: the same origin, with the person's token. */
-import { ApiError, toApiError } from './api-error.ts'
+import { ApiError, readCsvText, readJson, toApiError } from './api-error.ts'
 import { type CsvPage, nextCursorOf } from './csv-pages.ts'
 
 export type Query = Readonly<Record<string, string | number | undefined | null>>
@@ -21,16 +21,30 @@ export interface ApiClient {
 /** Longer than the 30 seconds after which API Gateway itself answers with an error. */
 const timeoutMs = 35_000
 
-/** @param token returns the access token, renewed if needed; null: without sign-in */
-export function createApiClient(token: () => Promise<string | null>): ApiClient {
+/**
+ * @param token returns the access token, renewed if needed; null: without sign-in
+ * @param onSessionEnded called when there is no token any more, or the API refused it
+ */
+export function createApiClient(
+  token: () => Promise<string | null>,
+  onSessionEnded: () => void = () => {},
+): ApiClient {
+  const tokenOrEnd = async () => {
+    try {
+      return await token()
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 401) onSessionEnded()
+      throw error
+    }
+  }
   const request = async <T>(
     method: string,
     path: string,
     headers: Record<string, string>,
     init: RequestInit,
-    read: (response: Response) => Promise<T> = readJson,
+    read: (response: Response) => Promise<unknown> = readJson,
   ): Promise<T> => {
-    const bearer = await token()
+    const bearer = await tokenOrEnd()
     const timeout = AbortSignal.timeout(timeoutMs)
     try {
       const response = await fetch(path, {
@@ -44,16 +58,12 @@ export function createApiClient(token: () => Promise<string | null>): ApiClient 
         signal: init.signal ? AbortSignal.any([init.signal, timeout]) : timeout,
         redirect: 'error',
       })
+      if (response.status === 401) onSessionEnded()
       if (!response.ok) throw await toApiError(response)
-      return await read(response)
+      return (await read(response)) as T
     } catch (error) {
-      if (error instanceof ApiError || init.signal?.aborted) throw error
-      throw new ApiError(
-        0,
-        timeout.aborted
-          ? 'The API did not answer within 35 seconds.'
-          : 'The API cannot be reached. Check your connection.',
-      )
+      if (init.signal?.aborted) throw error
+      throw withOutcome(method, error instanceof ApiError ? error : noAnswer(timeout.aborted))
     }
   }
   return {
@@ -61,7 +71,7 @@ export function createApiClient(token: () => Promise<string | null>): ApiClient 
       request('GET', `${path}${queryText(query)}`, {}, signal ? { signal } : {}),
     getCsv: (path, query = {}) =>
       request('GET', `${path}${queryText(query)}`, { accept: 'text/csv' }, {}, async (response) => ({
-        text: await response.text(),
+        text: await readCsvText(response),
         nextCursor: nextCursorOf(response.headers.get('link')),
       })),
     send: (method, path, body, version) =>
@@ -77,7 +87,23 @@ export function createApiClient(token: () => Promise<string | null>): ApiClient 
   }
 }
 
-const readJson = async (response: Response) => (response.status === 204 ? undefined : await response.json())
+const noAnswer = (isTimeout: boolean): ApiError =>
+  new ApiError(
+    0,
+    isTimeout
+      ? 'The API did not answer within 35 seconds. Try again.'
+      : 'The API cannot be reached. Check your connection, then try again.',
+  )
+
+/** Without an answer, the person does not know whether a change was made. */
+const withOutcome = (method: string, error: ApiError): ApiError =>
+  method === 'GET' || (error.status !== 0 && error.status < 500)
+    ? error
+    : new ApiError(
+        error.status,
+        `${error.message} It may have been done nevertheless: read again before you repeat it.`,
+        error.faults,
+      )
 
 function queryText(query: Query): string {
   const entries = Object.entries(query).flatMap(([name, value]) =>

@@ -2,6 +2,7 @@
 import Alert from '@cloudscape-design/components/alert'
 import Button from '@cloudscape-design/components/button'
 import { ApiError } from '../api/api-error.ts'
+import { TextOfOthers } from './text-of-others.tsx'
 
 interface FailureProps {
   title: string
@@ -13,8 +14,13 @@ export function Failure({ title, error, retry }: FailureProps) {
   const status = error instanceof ApiError ? error.status : null
   if (status === 403)
     return (
-      <Alert type="info" header="Your role does not show this">
-        An administrator of your identity provider can give you a role.
+      <Alert
+        type="info"
+        header="Your role does not show this"
+        action={<Button onClick={() => location.reload()}>Try again</Button>}
+      >
+        <TextOfOthers text={error.message} /> An administrator of your identity provider can give you a role.
+        Then try again.
       </Alert>
     )
   const isSignedOut = status === 401
@@ -28,9 +34,19 @@ export function Failure({ title, error, retry }: FailureProps) {
         </Button>
       }
     >
-      {error.message}
+      <TextOfOthers text={textOf(error)} />
       {error instanceof ApiError &&
-        error.faults.map(({ path, message }) => <div key={`${path} ${message}`}>{`${path} ${message}`}</div>)}
+        error.faults.map(({ path, message }) => (
+          <div key={`${path} ${message}`}>
+            <TextOfOthers text={`${path} ${message}`} />
+          </div>
+        ))}
     </Alert>
   )
 }
+
+/** A fault of a script has a text for developers: an answer of another version lacked a field. */
+const textOf = (error: Error): string =>
+  error instanceof TypeError || error instanceof RangeError
+    ? 'The answer of the API has another form than this version of the console reads. Reload the page.'
+    : error.message

@@ -15,6 +15,8 @@ interface TimeProps {
 
 export function Time({ at, precision = 'Minute' }: TimeProps) {
   const time = new Date(at)
+  // An address that someone changed has any text.
+  if (Number.isNaN(time.getTime())) return 'an unknown time'
   const utc = `${time.toISOString().replace('T', ' ').slice(0, 19)} UTC`
   const text = (
     <time dateTime={at} title={utc}>

@@ -1,13 +1,22 @@
 /** What a person must know about the session, above every view. */
 import Button from '@cloudscape-design/components/button'
-import Flashbar from '@cloudscape-design/components/flashbar'
+import Flashbar, { type FlashbarProps } from '@cloudscape-design/components/flashbar'
+import { useEffect, useState } from 'react'
+import { Time } from '../components/time.tsx'
 import type { ConsoleConfig } from '../console-config.ts'
-import { signInAgain } from './sign-in.ts'
-import { useSessionEnded } from './use-session-ended.ts'
+import { warningMs } from './session-end.ts'
+import { endSession, useSessionEnded } from './session-state.ts'
+import { type Session, signInAgain } from './sign-in.ts'
 
-export function SessionNotices({ signIn }: Pick<ConsoleConfig, 'signIn'>) {
+interface SessionNoticesProps extends Pick<ConsoleConfig, 'signIn'> {
+  session: Session | null
+}
+
+export function SessionNotices({ signIn, session }: SessionNoticesProps) {
   const hasEnded = useSessionEnded()
-  if (signIn === null)
+  const isEnding = useIsEnding(session, signIn?.sessionMinutes ?? 0)
+  const [fault, setFault] = useState('')
+  if (signIn === null || session === null)
     return (
       <Flashbar
         items={[
@@ -19,17 +28,40 @@ export function SessionNotices({ signIn }: Pick<ConsoleConfig, 'signIn'>) {
         ]}
       />
     )
-  if (!hasEnded) return null
-  return (
-    <Flashbar
-      items={[
-        {
-          id: 'session-ended',
-          type: 'warning',
-          content: 'Your session has ended. After you sign in again, you come back to this view.',
-          action: <Button onClick={() => void signInAgain(signIn)}>Sign in</Button>,
-        },
-      ]}
-    />
-  )
+  if (!hasEnded && !isEnding) return null
+  const leave = () => signInAgain(signIn).catch((error: Error) => setFault(error.message))
+  const notice: FlashbarProps.MessageDefinition = {
+    id: 'session',
+    type: 'warning',
+    content: (
+      <>
+        {hasEnded ? (
+          'Your session has ended.'
+        ) : (
+          <>
+            Your session ends at <Time at={new Date(session.until).toISOString()} />.
+          </>
+        )}{' '}
+        After you sign in again, you come back to this view; what you entered is lost. {fault}
+      </>
+    ),
+    action: <Button onClick={() => void leave()}>Sign in</Button>,
+  }
+  return <Flashbar items={[notice]} />
+}
+
+/** Ends the session at its time, also if the person does nothing. */
+function useIsEnding(session: Session | null, sessionMinutes: number): boolean {
+  const [isEnding, setIsEnding] = useState(false)
+  useEffect(() => {
+    if (session === null) return
+    // A timer of a computer that slept is late, and one of more than 24 days is at once.
+    const timer = setInterval(() => {
+      const leftMs = session.until - Date.now()
+      if (leftMs <= warningMs(sessionMinutes)) setIsEnding(true)
+      if (leftMs <= 0) endSession()
+    }, 1000)
+    return () => clearInterval(timer)
+  }, [session, sessionMinutes])
+  return isEnding
 }

@@ -2,14 +2,22 @@
  * Signs a person in at the organisation's identity provider: authorization code with PKCE (RFC 7636, OpenID Connect Core
  * 1.0 §3.1). Tokens stay in this page's memory: a stolen browser profile has none. So each new page redirects to the
  * provider, which answers at once while its own session lasts.
+ *
+ * Attack: a person leaves, and another uses the open page. Defence: after the session's length the page drops its tokens,
+ * and the provider must authenticate the person again (`max_age`, and `prompt=login` after an end). The console checks
+ * `auth_time` itself, because some providers ignore these parameters.
  */
 import * as oauth from 'oauth4webapi'
 import { consolePath } from '../../../../shared/contract/console.ts'
 import type { ConsoleConfig } from '../console-config.ts'
+import { maxAge, sessionEnd } from './session-end.ts'
+import { SignInFault, signInFault } from './sign-in-fault.ts'
 
 export interface Session {
   /** The name that the provider gives the person; null if it gives none. */
   name: string | null
+  /** When the person must authenticate again, in milliseconds since the epoch. */
+  until: number
   /** Returns the access token, renewed if it is about to end. @throws SessionEnded */
   token(): Promise<string>
   /** Ends the session in all pages of this browser, and at the provider. */
@@ -25,8 +33,10 @@ interface Pending {
   state: string
   nonce: string
   verifier: string
-  /** Path and query of the view that the person wanted. */
+  /** Path, query and fragment of the view that the person wanted. */
   view: string
+  /** Whether the provider was told to authenticate the person again. */
+  isNewLogin: boolean
 }
 
 const pendingKey = 'mailflow-sign-in'
@@ -41,12 +51,20 @@ const redirectUri = (): string => `${location.origin}${consolePath}`
  * @throws Error with the provider's reason
  */
 export async function signIn(settings: SignIn): Promise<Session | null> {
+  try {
+    return await signInOrLeave(settings)
+  } catch (error) {
+    throw signInFault(error, settings.issuer)
+  }
+}
+
+async function signInOrLeave(settings: SignIn): Promise<Session | null> {
   const server = await discover(settings.issuer)
   const client: oauth.Client = { client_id: settings.clientId }
   const pending = takePending()
   const parameters = new URLSearchParams(location.search)
   if (pending === null || !(parameters.has('code') || parameters.has('error'))) {
-    await leaveForProvider(server, settings, `${location.pathname}${location.search}`)
+    await leaveForProvider(server, settings, shownView(), false)
     return null
   }
   history.replaceState(null, '', pending.view)
@@ -64,12 +82,30 @@ export async function signIn(settings: SignIn): Promise<Session | null> {
     expectedNonce: pending.nonce,
     requireIdToken: true,
   })
-  return createSession(server, client, settings, tokens)
+  const claims = oauth.getValidatedIdTokenClaims(tokens)
+  if (claims === undefined) throw new SignInFault('The identity provider gave no ID token.')
+  const until = sessionEnd(claims, settings.sessionMinutes, Date.now())
+  if (until > Date.now()) return createSession(server, client, settings, tokens, until)
+  if (pending.isNewLogin)
+    throw new SignInFault(
+      'The identity provider did not authenticate you again, although your session has ended. Sign out there, then try again.',
+    )
+  await leaveForProvider(server, settings, pending.view, true)
+  return null
 }
 
-/** Leaves for the provider, which comes back to the view. */
+const shownView = (): string => `${location.pathname}${location.search}${location.hash}`
+
+/**
+ * Leaves for the provider, which authenticates the person and comes back to the view.
+ * @throws Error if the provider cannot be reached
+ */
 export async function signInAgain(settings: SignIn): Promise<void> {
-  await leaveForProvider(await discover(settings.issuer), settings, `${location.pathname}${location.search}`)
+  try {
+    await leaveForProvider(await discover(settings.issuer), settings, shownView(), true)
+  } catch (error) {
+    throw signInFault(error, settings.issuer)
+  }
 }
 
 async function discover(issuer: string): Promise<oauth.AuthorizationServer> {
@@ -84,16 +120,18 @@ const requestOptions = (issuer: string) => ({
 
 async function leaveForProvider(
   server: oauth.AuthorizationServer,
-  { clientId, scopes }: SignIn,
+  { clientId, scopes, sessionMinutes }: SignIn,
   view: string,
+  isNewLogin: boolean,
 ): Promise<void> {
   if (server.authorization_endpoint === undefined)
-    throw new Error('The identity provider has no authorization endpoint.')
+    throw new SignInFault('The identity provider has no authorization endpoint.')
   const pending: Pending = {
     state: oauth.generateRandomState(),
     nonce: oauth.generateRandomNonce(),
     verifier: oauth.generateRandomCodeVerifier(),
     view,
+    isNewLogin,
   }
   sessionStorage.setItem(pendingKey, JSON.stringify(pending))
   const url = new URL(server.authorization_endpoint)
@@ -106,6 +144,9 @@ async function leaveForProvider(
     nonce: pending.nonce,
     code_challenge: await oauth.calculatePKCECodeChallenge(pending.verifier),
     code_challenge_method: 'S256',
+    // OpenID Connect Core 1.0 §3.1.2.1
+    max_age: String(maxAge(sessionMinutes)),
+    ...(isNewLogin && { prompt: 'login' }),
   }).toString()
   location.assign(url)
 }
@@ -114,7 +155,17 @@ async function leaveForProvider(
 function takePending(): Pending | null {
   const stored = sessionStorage.getItem(pendingKey)
   sessionStorage.removeItem(pendingKey)
-  return stored === null ? null : (JSON.parse(stored) as Pending)
+  if (stored === null) return null
+  try {
+    const pending = JSON.parse(stored) as Pending
+    // Attack: what is stored names a page elsewhere. Defence: only a view of the console is opened.
+    return new URL(pending.view, location.origin).origin === location.origin &&
+      pending.view.startsWith(consolePath)
+      ? pending
+      : null
+  } catch {
+    return null
+  }
 }
 
 function createSession(
@@ -122,6 +173,7 @@ function createSession(
   client: oauth.Client,
   { issuer }: SignIn,
   first: oauth.TokenEndpointResponse,
+  until: number,
 ): Session {
   const claims = oauth.getValidatedIdTokenClaims(first)
   let tokens: Tokens | null = tokensOf(first)
@@ -142,14 +194,18 @@ function createSession(
       )
       const renewed = tokensOf(await oauth.processRefreshTokenResponse(server, client, response))
       return { ...renewed, refreshToken: renewed.refreshToken ?? refreshToken }
-    } catch {
+    } catch (error) {
+      // The provider did not answer, which says nothing about the session.
+      if (error instanceof TypeError) throw signInFault(error, issuer)
       throw new SessionEnded('Your session has ended. Sign in again.')
     }
   }
   return {
     name: nameIn(claims),
+    until,
     async token() {
-      if (tokens === null) throw new SessionEnded('You have signed out.')
+      if (Date.now() >= until) tokens = null
+      if (tokens === null) throw new SessionEnded('Your session has ended. Sign in again.')
       if (Date.now() < tokens.until - renewalMs) return tokens.accessToken
       if (tokens.refreshToken === null) {
         if (Date.now() < tokens.until) return tokens.accessToken
@@ -158,7 +214,15 @@ function createSession(
       renewal ??= renew(tokens.refreshToken).finally(() => {
         renewal = null
       })
-      tokens = await renewal
+      const { until: tokenUntil, accessToken } = tokens
+      const renewed = await renewal.catch((error: unknown) => {
+        if (error instanceof SessionEnded || Date.now() >= tokenUntil) throw error
+        return null
+      })
+      if (renewed === null) return accessToken
+      // The person may have signed out meanwhile.
+      if (tokens === null) throw new SessionEnded('You have signed out.')
+      tokens = renewed
       return tokens.accessToken
     },
     async signOut() {

@@ -7,6 +7,7 @@ import Table, { type TableProps } from '@cloudscape-design/components/table'
 import type { UseQueryResult } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 import type { ApiError } from '../../api/api-error.ts'
+import { StaleAnswer } from '../../components/stale-answer.tsx'
 import { QueryFailure } from './query-failure.tsx'
 import type { CursorPages } from './use-cursor-pages.ts'
 
@@ -39,44 +40,51 @@ export function ListTable<Row>({
   empty,
 }: ListTableProps<Row>) {
   return (
-    <Table
-      header={
-        <Header variant="h2" description={description} actions={actions}>
-          {title}
-        </Header>
-      }
-      filter={filter}
-      pagination={
-        <SpaceBetween direction="horizontal" size="xs">
-          <Button iconName="angle-left" disabled={pages.previous === null} onClick={() => pages.previous?.()}>
-            Newer
-          </Button>
-          <Button
-            iconName="angle-right"
-            iconAlign="right"
-            disabled={!nextCursor}
-            onClick={() => nextCursor && pages.next(nextCursor)}
-          >
-            Older
-          </Button>
-        </SpaceBetween>
-      }
-      columnDefinitions={columns}
-      items={rows ?? []}
-      trackBy={trackBy}
-      loading={rows === undefined && result.error === null}
-      loadingText="Reading"
-      wrapLines
-      ariaLabels={{ tableLabel: title }}
-      empty={
-        result.error === null ? (
-          <Box textAlign="center" padding="s">
-            {empty}
-          </Box>
-        ) : (
-          <QueryFailure error={result.error} retry={() => result.refetch()} />
-        )
-      }
-    />
+    <SpaceBetween size="s">
+      <StaleAnswer result={result} />
+      <Table
+        header={
+          <Header variant="h2" description={description} actions={actions}>
+            {title}
+          </Header>
+        }
+        filter={filter}
+        pagination={
+          <SpaceBetween direction="horizontal" size="xs">
+            <Button
+              iconName="angle-left"
+              disabled={pages.previous === null}
+              onClick={() => pages.previous?.()}
+            >
+              Newer
+            </Button>
+            <Button
+              iconName="angle-right"
+              iconAlign="right"
+              disabled={!nextCursor}
+              onClick={() => nextCursor && pages.next(nextCursor)}
+            >
+              Older
+            </Button>
+          </SpaceBetween>
+        }
+        columnDefinitions={columns}
+        items={rows ?? []}
+        trackBy={trackBy}
+        loading={rows === undefined && result.error === null}
+        loadingText="Reading"
+        wrapLines
+        ariaLabels={{ tableLabel: title }}
+        empty={
+          result.error === null ? (
+            <Box textAlign="center" padding="s">
+              {empty}
+            </Box>
+          ) : (
+            <QueryFailure error={result.error} retry={() => result.refetch()} />
+          )
+        }
+      />
+    </SpaceBetween>
   )
 }
