@@ -18,12 +18,15 @@ import { Problem } from '../../shared/http-api/problem.ts'
 import { type Route, route } from '../../shared/http-api/route.ts'
 import { domainOf } from '../../shared/mail/address.ts'
 import { domainMatchesPattern } from '../../shared/mail/domain.ts'
-import { domainConformanceRoute } from './domain-conformance.ts'
-import { type DomainDnsDependencies, domainDnsRoute } from './domain-dns.ts'
+import { type ConformanceDependencies, domainConformanceRoute } from './domain-conformance.ts'
+import { domainDnsRoute } from './domain-dns.ts'
 import type { TestMessage } from './test-message.ts'
 
 export interface Dependencies
-  extends Pick<DomainDnsDependencies, 'published' | 'resolver' | 'privateNetworks' | 'totalMs'> {
+  extends Pick<
+    ConformanceDependencies,
+    'published' | 'resolver' | 'privateNetworks' | 'totalMs' | 'smtpPort'
+  > {
   outbound: Pick<OutboundConnectors, 'get' | 'saveValidation'>
   acceptedDomains: Pick<AcceptedDomains, 'get' | 'page'>
   validate(connector: OutboundConnector, testMessage: TestMessage): Promise<OutboundValidation>

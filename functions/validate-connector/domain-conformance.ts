@@ -26,8 +26,13 @@ const additionalMs = 3_000
 const maxMeasuredHosts = 3
 const maxHosts = 20
 
-export function domainConformanceRoute(dependencies: DomainDnsDependencies): Route {
-  const { resolver, privateNetworks, hostname, now, totalMs = defaultTotalMs } = dependencies
+export interface ConformanceDependencies extends DomainDnsDependencies {
+  /** Port of MX hosts. @default 25 */
+  smtpPort?: number
+}
+
+export function domainConformanceRoute(dependencies: ConformanceDependencies): Route {
+  const { resolver, privateNetworks, hostname, now, totalMs = defaultTotalMs, smtpPort = 25 } = dependencies
   const recent = new RecentMeasurements(now)
   return route(readDomainConformance, async ({ parameter }) => {
     const domain = await acceptedDomainOf(parameter, dependencies)
@@ -36,7 +41,7 @@ export function domainConformanceRoute(dependencies: DomainDnsDependencies): Rou
     const hosts = mxHostsOf(mx)
     const leftMs = () => totalMs + additionalMs - (now() - startedAt)
     const measure = (host: string) =>
-      measureHost(host, { resolver, privateNetworks, hostname, totalMs: leftMs() })
+      measureHost(host, { resolver, privateNetworks, hostname, smtpPort, totalMs: leftMs() })
     const [measurements, records] = await Promise.all([
       Promise.all(hosts.slice(0, maxMeasuredHosts).map((host) => recent.measure(host, measure))),
       checkDomainRecords(domain, dependencies, {
@@ -54,7 +59,7 @@ export function domainConformanceRoute(dependencies: DomainDnsDependencies): Rou
         ...hosts.slice(maxMeasuredHosts).map((host) => ({
           host,
           isGateway: host === hostname,
-          port: 25,
+          port: smtpPort,
           state: 'NotMeasured' as const,
           detail: `Only the first ${maxMeasuredHosts} MX hosts are measured`,
           measuredAt: new Date(startedAt).toISOString(),

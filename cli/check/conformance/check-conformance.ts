@@ -4,7 +4,7 @@
  */
 import type { X509Certificate } from 'node:crypto'
 import { certificateConformanceFacts } from '../../../shared/conformance/certificate-facts.ts'
-import type { ConformanceResult, Verdict } from '../../../shared/conformance/criterion.ts'
+import { type ConformanceResult, Verdict } from '../../../shared/conformance/criterion.ts'
 import type { TlsServerFacts } from '../../../shared/conformance/facts.ts'
 import { measureServer } from '../../../shared/conformance/measure-server.ts'
 import { referenceText } from '../../../shared/conformance/server-results.ts'
@@ -35,11 +35,12 @@ export async function gatherServerConformance(
   return { ...measured, certificate: certificateConformanceFacts(presentedCertificate, expected) }
 }
 
-const verdicts: readonly Verdict[] = ['PASS', 'WARN', 'FAIL', 'CUSTOMER', 'NOT APPLICABLE', 'NOT MEASURED']
+export const conformanceText = (results: readonly ConformanceResult[]): string =>
+  `${[...conformanceLines(results), '', countsText(results)].join('\n')}\n`
 
-export function conformanceText(results: readonly ConformanceResult[]): string {
+export function conformanceLines(results: readonly ConformanceResult[]): string[] {
   const width = Math.max(...results.map(({ id }) => id.length))
-  const lines = results.map(({ verdict, id, seen, references, advice }) =>
+  return results.map(({ verdict, id, seen, references, advice }) =>
     printable(
       [
         `${verdict.padEnd(14)}  ${id.padEnd(width)}  ${seen}`,
@@ -48,8 +49,9 @@ export function conformanceText(results: readonly ConformanceResult[]): string {
       ].join(''),
     ),
   )
-  const counts = verdicts.map(
-    (verdict) => `${results.filter((result) => result.verdict === verdict).length} ${verdict}`,
-  )
-  return `${[...lines, '', counts.join(', ')].join('\n')}\n`
 }
+
+export const countsText = (results: readonly ConformanceResult[]): string =>
+  Verdict.options
+    .map((verdict) => `${results.filter((result) => result.verdict === verdict).length} ${verdict}`)
+    .join(', ')

@@ -27,6 +27,8 @@ export interface MeasureOptions {
   privateNetworks: readonly string[]
   /** Host name of this gateway, which is also the name in EHLO. */
   hostname: string
+  /** Port of MX hosts other than this gateway. */
+  smtpPort: number
   /** Milliseconds for all connections to a host. */
   totalMs: number
 }
@@ -42,13 +44,12 @@ export interface HostMeasurement {
   facts: TlsServerFacts | null
 }
 
-const smtpPort = 25
 /** The longest silence of a host that is reachable. */
 const stepTimeoutMs = 5_000
 
 /** Never throws. */
 export async function measureHost(host: string, options: MeasureOptions): Promise<HostMeasurement> {
-  const { hostname, totalMs } = options
+  const { hostname, smtpPort, totalMs } = options
   const isGateway = host === hostname
   const port = isGateway ? canaryPort : smtpPort
   const endsAt = performance.now() + totalMs
