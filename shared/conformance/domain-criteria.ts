@@ -29,7 +29,7 @@ const findingsOf = ({ findings }: PublishedFacts, record: RecordKind) =>
   findings.filter((finding) => finding.record === record)
 
 /** The first sentence of each finding. */
-const saysOf = (findings: readonly RecordFinding[]): string =>
+const sentencesOf = (findings: readonly RecordFinding[]): string =>
   [...new Set(findings.flatMap(({ says: [first] }) => first ?? []))].join(' ')
 
 /** Met if every finding is OK, not measured if one is unknown. @param whenMet what was seen then */
@@ -40,8 +40,8 @@ const byFindings =
     if (found.length === 0) return unknown('the check has no result')
     const isMet = found.every(({ result }) => result === 'OK')
     return !isMet && found.some(({ result }) => result === 'UNKNOWN')
-      ? unknown(saysOf(found.filter(({ result }) => result === 'UNKNOWN')))
-      : metIf(isMet, isMet ? whenMet : saysOf(found.filter(({ result }) => result !== 'OK')) || 'not met')
+      ? unknown(sentencesOf(found.filter(({ result }) => result === 'UNKNOWN')))
+      : metIf(isMet, isMet ? whenMet : sentencesOf(found.filter(({ result }) => result !== 'OK')) || 'not met')
   }
 
 function assessRollover({ facts: { hosts } }: PublishedFacts): DomainAssessment {
@@ -60,12 +60,12 @@ function assessPolicyMode({ facts, findings }: PublishedFacts): DomainAssessment
   const { policy } = facts
   if (policy.kind === 'Policy') return metIf(policy.policy.mode === 'enforce', `mode ${policy.policy.mode}`)
   const finding = findings.find(({ record }) => record === 'MTA-STS policy')
-  return finding?.result === 'UNKNOWN' ? unknown(saysOf([finding])) : metIf(false, 'no policy')
+  return finding?.result === 'UNKNOWN' ? unknown(sentencesOf([finding])) : metIf(false, 'no policy')
 }
 
 function assessTlsReportRecord(published: PublishedFacts): DomainAssessment {
   const [finding] = findingsOf(published, 'TLS-RPT')
-  if (finding === undefined || finding.result === 'UNKNOWN') return unknown(saysOf(finding ? [finding] : []))
+  if (finding === undefined || finding.result === 'UNKNOWN') return unknown(sentencesOf(finding ? [finding] : []))
   const isMet = finding.published.length > 0 && finding.result !== 'DIFFERENT'
   return metIf(isMet, finding.published.join(', ') || 'no record')
 }
@@ -84,9 +84,9 @@ function assessSpfPolicy({ facts: { txt } }: PublishedFacts): DomainAssessment {
 function assessDmarcPolicy(published: PublishedFacts): DomainAssessment {
   const [{ answer }] = published.facts.dmarc
   const [finding] = findingsOf(published, 'DMARC')
-  if (finding === undefined || finding.result === 'UNKNOWN') return unknown(saysOf(finding ? [finding] : []))
+  if (finding === undefined || finding.result === 'UNKNOWN') return unknown(sentencesOf(finding ? [finding] : []))
   const [record] = recordsOf(answer).filter(isDmarc)
-  if (record === undefined && finding.result !== 'MISSING') return unknown(saysOf([finding]))
+  if (record === undefined && finding.result !== 'MISSING') return unknown(sentencesOf([finding]))
   const policy = record === undefined ? null : readDmarcRecord(record).p
   return metIf(policy === 'quarantine' || policy === 'reject', record ?? 'no record')
 }

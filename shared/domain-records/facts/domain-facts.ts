@@ -80,11 +80,11 @@ export async function gatherDomainFacts(
     dmarc,
     dkim,
     spfResults,
-    isResolverValidating: isValidating([signed, mx]),
+    isResolverValidating: setsSecureBit([signed, mx]),
   }
 }
 
-function isValidating(answers: readonly DnsAnswer<unknown>[]): boolean | null {
+function setsSecureBit(answers: readonly DnsAnswer<unknown>[]): boolean | null {
   const answered = answers.filter((answer) => answer.kind !== 'Failed')
   return answered.length === 0 ? null : answered.some(({ secure }) => secure)
 }
