@@ -17,7 +17,7 @@ const columns: TableProps.ColumnDefinition<StandardGroup>[] = [
     id: 'standard',
     header: 'Standard',
     isRowHeader: true,
-    minWidth: 260,
+    minWidth: 190,
     cell: ({ names, title, url }) => (
       <>
         <Box variant="strong">{names.join(', ')}</Box>

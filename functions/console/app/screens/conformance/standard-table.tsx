@@ -17,7 +17,7 @@ const columns: TableProps.ColumnDefinition<StandardRow>[] = [
     id: 'requirement',
     header: 'Requirement',
     isRowHeader: true,
-    minWidth: 230,
+    minWidth: 240,
     cell: (row) => (
       <>
         {row.requirement}
@@ -27,7 +27,7 @@ const columns: TableProps.ColumnDefinition<StandardRow>[] = [
       </>
     ),
   },
-  { id: 'clauses', header: 'Clause and level', minWidth: 150, cell: ({ clauses }) => clauses },
+  { id: 'clauses', header: 'Clause and level', minWidth: 130, cell: ({ clauses }) => clauses },
   {
     id: 'outcome',
     header: 'Verdict',
@@ -38,14 +38,27 @@ const columns: TableProps.ColumnDefinition<StandardRow>[] = [
       </StatusIndicator>
     ),
   },
-  { id: 'seen', header: 'Found', minWidth: 210, cell: ({ seen }) => <TextOfOthers text={seen} /> },
+  {
+    id: 'seen',
+    header: 'Found',
+    minWidth: 190,
+    cell: ({ seen, source }) => (
+      <>
+        <TextOfOthers text={seen} />
+        {source !== 'None' && (
+          <Box variant="small" color="text-body-secondary" display="block">
+            {sourceTexts[source]}
+          </Box>
+        )}
+      </>
+    ),
+  },
   {
     id: 'advice',
     header: 'What to do, or why not',
-    minWidth: 210,
+    minWidth: 180,
     cell: ({ advice }) => (advice === null ? '–' : <TextOfOthers text={advice} />),
   },
-  { id: 'source', header: 'How', minWidth: 130, cell: ({ source }) => sourceTexts[source] },
 ]
 
 export const StandardTable = ({ group }: { group: StandardGroup }) => (

@@ -42,7 +42,9 @@ export function useAllConformance() {
   const controller = useRef<AbortController | null>(null)
   useEffect(() => () => controller.current?.abort(), [])
   const run = async (domains: readonly string[]) => {
-    const { signal } = (controller.current = new AbortController())
+    const own = new AbortController()
+    const { signal } = own
+    controller.current = own
     setResults([])
     setIsRunning(true)
     for (const domain of domains) {
@@ -53,12 +55,15 @@ export function useAllConformance() {
         .catch((error: Error): DomainResult => ({ domain, conformance: null, error: error.message }))
       if (!signal.aborted) setResults((earlier) => [...earlier, result])
     }
-    setIsRunning(false)
+    if (!signal.aborted) setIsRunning(false)
   }
   return {
     results,
     isRunning,
     start: (domains: readonly string[]) => void run(domains),
-    stop: () => controller.current?.abort(),
+    stop: () => {
+      controller.current?.abort()
+      setIsRunning(false)
+    },
   }
 }

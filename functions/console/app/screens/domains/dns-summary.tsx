@@ -5,7 +5,7 @@ import SpaceBetween from '@cloudscape-design/components/space-between'
 import StatusIndicator from '@cloudscape-design/components/status-indicator'
 import { useEffect, useRef, useState } from 'react'
 import { Time } from '../../components/time.tsx'
-import { summaryOf } from './dns-texts.ts'
+import { type DnsSummaryText, summaryOf } from './dns-texts.ts'
 import { useDns } from './use-dns.ts'
 
 export function DnsSummary({ domain }: { domain: string }) {
@@ -31,13 +31,16 @@ export function DnsSummary({ domain }: { domain: string }) {
   )
 }
 
-const Summary = ({ indication, text, at }: ReturnType<typeof summaryOf> & { at: string }) => (
+const Summary = ({ indication, text, others, at }: DnsSummaryText & { at: string }) => (
   <>
     <StatusIndicator type={indication} wrapText>
       {text}
     </StatusIndicator>
+    {others.map((other) => (
+      <div key={other}>{other}</div>
+    ))}
     <Box variant="small" color="text-body-secondary" display="block">
-      <Time at={at} />
+      Checked <Time at={at} />
     </Box>
   </>
 )

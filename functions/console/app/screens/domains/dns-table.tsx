@@ -21,7 +21,7 @@ export const DnsTable = ({ checks }: { checks: readonly DnsCheck[] }) => (
         id: 'check',
         header: 'Record',
         isRowHeader: true,
-        minWidth: 150,
+        minWidth: 140,
         cell: ({ check, name }) => (
           <>
             <Box variant="strong">{check}</Box>
@@ -34,7 +34,7 @@ export const DnsTable = ({ checks }: { checks: readonly DnsCheck[] }) => (
       {
         id: 'status',
         header: 'Verdict',
-        minWidth: 130,
+        minWidth: 125,
         cell: ({ status }) => (
           <StatusIndicator type={statusTexts[status].indication}>{statusTexts[status].label}</StatusIndicator>
         ),
@@ -42,14 +42,14 @@ export const DnsTable = ({ checks }: { checks: readonly DnsCheck[] }) => (
       {
         id: 'detail',
         header: 'What this means',
-        minWidth: 300,
+        minWidth: 250,
         cell: (check) => <Sentences check={check} />,
       },
-      { id: 'found', header: 'Found', minWidth: 190, cell: ({ found }) => <Values values={found} /> },
+      { id: 'found', header: 'Found', minWidth: 160, cell: ({ found }) => <Values values={found} /> },
       {
         id: 'publish',
         header: 'To publish',
-        minWidth: 230,
+        minWidth: 200,
         cell: (check) => <ToPublish check={check} />,
       },
     ]}

@@ -10,11 +10,11 @@ type Indication = 'success' | 'info' | 'warning' | 'error' | 'pending'
 
 export const statusTexts: Readonly<Record<DnsStatus, { label: string; indication: Indication }>> = {
   OK: { label: 'OK', indication: 'success' },
-  ADVICE: { label: 'Recommended', indication: 'info' },
-  WARN: { label: 'A risk', indication: 'warning' },
+  ADVICE: { label: 'Advice', indication: 'info' },
+  WARN: { label: 'Risk', indication: 'warning' },
   MISSING: { label: 'Missing', indication: 'error' },
   DIFFERENT: { label: 'Different', indication: 'error' },
-  UNKNOWN: { label: 'Not checked', indication: 'pending' },
+  UNKNOWN: { label: 'Unknown', indication: 'pending' },
 }
 
 /** The most urgent first. */
@@ -65,17 +65,26 @@ const okTexts: Readonly<Record<DnsCheck['check'], string>> = {
 export const byUrgency = (checks: readonly DnsCheck[]): readonly DnsCheck[] =>
   checks.toSorted((a, b) => rankOf(a) - rankOf(b))
 
-/** One line for a list: the most urgent status, and how often each needs attention. */
-export function summaryOf({ checks }: Pick<DomainDns, 'checks'>): { indication: Indication; text: string } {
+export interface DnsSummaryText {
+  indication: Indication
+  /** About the most urgent status. */
+  text: string
+  /** About the others. */
+  others: readonly string[]
+}
+
+/** For a list: the most urgent status, and how often the others occur. */
+export function summaryOf({ checks }: Pick<DomainDns, 'checks'>): DnsSummaryText {
   const counts = order
     .filter((status) => status !== 'OK')
     .map((status) => [status, checks.filter((check) => check.status === status)] as const)
     .filter(([, found]) => found.length > 0)
   const [worst] = counts
-  if (worst === undefined) return { indication: 'success', text: 'All records are as expected' }
+  if (worst === undefined) return { indication: 'success', text: 'All records are as expected', others: [] }
   return {
     indication: statusTexts[worst[0]].indication,
-    text: counts.map(([status, found]) => countOf(status, found)).join(', '),
+    text: countOf(...worst),
+    others: counts.slice(1).map(([status, found]) => countOf(status, found)),
   }
 }
 
@@ -85,6 +94,6 @@ const countOf = (status: DnsStatus, found: readonly DnsCheck[]): string => {
   if (status === 'MISSING') return `Missing: ${names}`
   if (status === 'DIFFERENT') return `Different: ${names}`
   if (status === 'WARN') return countText(found.length, 'risk')
-  if (status === 'UNKNOWN') return `${found.length} not checked`
-  return countText(found.length, 'recommendation')
+  if (status === 'UNKNOWN') return `${found.length} unknown`
+  return `${found.length} with advice`
 }
