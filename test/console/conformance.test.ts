@@ -16,7 +16,7 @@ describe('conformance', { skip }, () => {
   })
   after(() => console?.close())
 
-  const openOurs = async (view = '/conformance', options = {}) => {
+  const openComparison = async (view = '/conformance', options = {}) => {
     const opened = await console.open(view, options)
     await opened.page.getByRole('heading', { name: 'Summary' }).waitFor({ timeout })
     return opened
@@ -44,7 +44,7 @@ describe('conformance', { skip }, () => {
   })
 
   test('compares the only domain, by standard and by criterion', async () => {
-    const { page, assertNoFaults } = await openOurs()
+    const { page, assertNoFaults } = await openComparison()
     await page.getByText('mail.example.com, this gateway, port 2525').waitFor()
     const summary = page.getByRole('table', { name: 'Criteria by standard' })
     assert.equal(await summary.getByRole('row').count(), 8)
@@ -58,7 +58,7 @@ describe('conformance', { skip }, () => {
   })
 
   test('shows only what is not met, and why or what to do', async () => {
-    const { page, assertNoFaults } = await openOurs()
+    const { page, assertNoFaults } = await openComparison()
     await page.getByText('Only what is not met').click()
     const nl = page.getByRole('table', { name: 'internet.nl 1.11' })
     await nl.getByText('STARTTLS is offered').waitFor({ state: 'detached' })
@@ -72,12 +72,12 @@ describe('conformance', { skip }, () => {
 
   for (const colorScheme of ['light', 'dark'] as const)
     test(`is accessible in ${colorScheme} mode`, async () => {
-      const { assertAccessible } = await openOurs('/conformance?only=not-met', { colorScheme })
+      const { assertAccessible } = await openComparison('/conformance?only=not-met', { colorScheme })
       await assertAccessible()
     })
 
   test('saves the comparison as CSV', async () => {
-    const { page } = await openOurs()
+    const { page } = await openComparison()
     const [download] = await Promise.all([
       page.waitForEvent('download'),
       page.getByRole('button', { name: 'CSV' }).click(),
@@ -89,7 +89,7 @@ describe('conformance', { skip }, () => {
   })
 
   test('prints what an auditor reads: no navigation, no controls, no table that is cut', async () => {
-    const { page } = await openOurs()
+    const { page } = await openComparison()
     assert.ok(await page.getByRole('link', { name: 'Message trace' }).isVisible())
     await page.emulateMedia({ media: 'print' })
     await page.setViewportSize({ width: 720, height: 1000 })
@@ -126,7 +126,7 @@ describe('conformance', { skip }, () => {
   })
 
   test('says why a host was not measured', async () => {
-    const { page } = await openOurs()
+    const { page } = await openComparison()
     const host = {
       host: 'mx.elsewhere.example',
       isGateway: false,
@@ -148,7 +148,7 @@ describe('conformance', { skip }, () => {
   })
 
   test('says that the comparison failed, and compares again', async () => {
-    const { page } = await openOurs()
+    const { page } = await openComparison()
     const state = { fails: true }
     await page.route('**/accepted-domains/*/conformance', (route) =>
       state.fails
@@ -165,7 +165,7 @@ describe('conformance', { skip }, () => {
   test('compares all domains one after another, on request', async () => {
     const { page } = await console.open('/domains')
     const names = Array.from({ length: 12 }, (_, index) => `d${index}.example`)
-    const requests = { running: 0, most: 0, count: 0 }
+    const requests = { running: 0, peak: 0, count: 0 }
     await page.route('**/accepted-domains?*', (route) =>
       route.fulfill({
         json: {
@@ -184,7 +184,7 @@ describe('conformance', { skip }, () => {
     await page.route('**/accepted-domains/*/conformance', async (route) => {
       requests.running += 1
       requests.count += 1
-      requests.most = Math.max(requests.most, requests.running)
+      requests.peak = Math.max(requests.peak, requests.running)
       await new Promise((resolve) => setTimeout(resolve, 20))
       requests.running -= 1
       const [, domain = ''] = /accepted-domains\/([^/]+)\//.exec(route.request().url()) ?? []
@@ -198,7 +198,7 @@ describe('conformance', { skip }, () => {
     assert.equal(requests.count, 0)
     await page.getByRole('button', { name: 'Compare 12 domains' }).click()
     await page.getByRole('heading', { name: 'All domains (12/12)' }).waitFor()
-    assert.deepEqual([requests.most, requests.count], [1, 12])
+    assert.deepEqual([requests.peak, requests.count], [1, 12])
     await page.getByText('Not compared: The API is busy.').waitFor()
     await page.getByRole('link', { name: 'd5.example' }).click()
     await page.getByRole('heading', { level: 2, name: 'd5.example' }).waitFor()

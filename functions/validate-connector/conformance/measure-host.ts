@@ -85,7 +85,8 @@ async function addressOf(
   host: string,
   { resolver, privateNetworks }: Pick<MeasureOptions, 'resolver' | 'privateNetworks'>,
 ): Promise<string | null> {
-  const { ips } = await resolveAddresses(host, resolver)
+  const signal = AbortSignal.timeout(stepTimeoutMs)
+  const { ips } = await resolveAddresses(host, { query: (name, type) => resolver.query(name, type, signal) })
   const usable = ips.filter(createAddressFilter(privateNetworks))
   return usable.find(isIPv4) ?? usable[0] ?? null
 }

@@ -11,7 +11,7 @@ import { useDomains } from './domains/use-domains.ts'
 
 export default function Domains() {
   const result = useDomains()
-  const [isAdding, setIsAdding] = useState(false)
+  const [isFormOpen, setIsFormOpen] = useState(false)
   const [, navigate] = useLocation()
   return (
     <ContentLayout
@@ -28,7 +28,7 @@ export default function Domains() {
         {(domains) => (
           <DomainTable
             domains={domains}
-            onAdd={() => setIsAdding(true)}
+            onAdd={() => setIsFormOpen(true)}
             onRefresh={() => void result.refetch()}
           />
         )}
@@ -37,11 +37,11 @@ export default function Domains() {
         The records of the rows on the screen are checked, two domains at a time. A check takes up to 20
         seconds.
       </Box>
-      {isAdding && (
+      {isFormOpen && (
         <DomainForm
           domain={null}
           onSaved={({ domain }) => navigate(`/domains/${domain}`)}
-          onClose={() => setIsAdding(false)}
+          onClose={() => setIsFormOpen(false)}
         />
       )}
     </ContentLayout>

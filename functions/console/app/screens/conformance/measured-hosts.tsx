@@ -38,7 +38,7 @@ export const MeasuredHosts = ({ conformance: { hosts, detail } }: { conformance:
         <MeasuredHost key={host.host} host={host} />
       ))}
       <Box variant="small" color="text-body-secondary">
-        What mailflow offers as a client was measured when this version was made: it is the same for each
+        The TLS of mailflow as a client was measured when this version was made: it is the same for each
         domain.
       </Box>
     </SpaceBetween>

@@ -60,8 +60,7 @@ export function ChangeModal(props: ChangeModalProps) {
         )}
         {hasConflict ? (
           <Alert type="warning" header="Another person or program has changed this domain">
-            Your change is not saved. The page now shows the domain as it is. Check it, then repeat your
-            change.
+            The change is not saved. The page now shows the domain as it is. Check it, then repeat the change.
           </Alert>
         ) : (
           error && (

@@ -17,7 +17,7 @@ import { ViewLink } from '../../components/view-link.tsx'
 import { useViewState } from '../../use-view-state.ts'
 import { DnsSummary } from './dns-summary.tsx'
 import { filterDomains, modeText } from './domain-texts.ts'
-import { useForgetChecks } from './use-dns.ts'
+import { useResetChecks } from './use-dns.ts'
 
 const rowsOfPage = 25
 
@@ -53,7 +53,7 @@ interface DomainTableProps {
 export function DomainTable({ domains, onAdd, onRefresh }: DomainTableProps) {
   const [{ q = '', page }, change] = useViewState()
   const mayAdminister = useMay('administer')
-  const forgetChecks = useForgetChecks()
+  const resetChecks = useResetChecks()
   const found = useMemo(() => filterDomains(domains, q), [domains, q])
   const shown = pageOf(found, page, rowsOfPage)
   const add = mayAdminister && (
@@ -78,7 +78,7 @@ export function DomainTable({ domains, onAdd, onRefresh }: DomainTableProps) {
             domains.length > 0 && (
               <SpaceBetween direction="horizontal" size="xs">
                 <Button iconName="refresh" ariaLabel="Read again" onClick={onRefresh} />
-                <Button onClick={forgetChecks}>Check DNS again</Button>
+                <Button onClick={resetChecks}>Check DNS again</Button>
                 {add}
               </SpaceBetween>
             )
@@ -119,8 +119,8 @@ export function DomainTable({ domains, onAdd, onRefresh }: DomainTableProps) {
               There is no accepted domain yet, so the gateway refuses all mail from outside.
             </Box>
             <Box>
-              An accepted domain is a domain whose mail your organisation receives. Exchange uses the same
-              word: Get-AcceptedDomain lists yours.
+              An accepted domain is a domain whose mail the organisation receives. Exchange uses the same
+              word: Get-AcceptedDomain lists them.
             </Box>
             {add}
           </SpaceBetween>

@@ -31,7 +31,7 @@ export function useDns(domain: string, isWanted: boolean) {
 }
 
 /** Forgets the results of all domains, so that those on the screen are checked again. */
-export function useForgetChecks(): () => void {
+export function useResetChecks(): () => void {
   const queries = useQueryClient()
   return () =>
     void queries.resetQueries({
