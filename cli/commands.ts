@@ -75,6 +75,11 @@ export const commands: readonly ListedCommand[] = [
     load: async () => (await import('./commands/domains-set.ts')).setDomain,
   },
   {
+    name: 'domains conformance',
+    summary: "Compare an accepted domain's MX hosts and DNS records with published standards",
+    load: async () => (await import('./commands/domains-conformance.ts')).domainConformance,
+  },
+  {
     name: 'recipients list',
     summary: 'Print the list of the recipients of an accepted domain',
     load: async () => (await import('./commands/recipients-list.ts')).listRecipients,

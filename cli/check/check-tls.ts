@@ -8,9 +8,11 @@
  *    describes a finding, and each `…-findings.ts` assesses one part of the facts.
  * 3. `findings-text.ts` formats the findings. `--json` prints them unchanged.
  */
+import type { ConformanceResult } from '../../shared/conformance/criterion.ts'
+import { customerResults } from '../../shared/conformance/customer-criteria.ts'
+import { serverResults } from '../../shared/conformance/server-results.ts'
 import type { Io } from '../command.ts'
-import { gatherServerConformance, serverResults } from './conformance/check-conformance.ts'
-import type { ConformanceResult } from './conformance/criterion.ts'
+import { gatherServerConformance } from './conformance/check-conformance.ts'
 import { type GatherOptions, gatherFileFacts, gatherServerFacts } from './facts/gather-facts.ts'
 import { readChain } from './facts/read-certificates.ts'
 import { loadTrustStore } from './facts/trust-store.ts'
@@ -39,7 +41,8 @@ export async function checkConformance(
   io: Io,
 ): Promise<ConformanceResult[]> {
   const facts = await gatherServerFacts(target, await gatherOptions(options, io))
-  return serverResults(await gatherServerConformance(facts, target, options.timeoutMs))
+  const server = await gatherServerConformance(facts, target, options.timeoutMs)
+  return [...serverResults(server), ...customerResults]
 }
 
 /**

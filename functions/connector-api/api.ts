@@ -1,6 +1,7 @@
 /** Builds the connector API from its stores: routes, OpenAPI document, problem responses and request log. */
 import type { Logger } from '@aws-lambda-powertools/logger'
 import * as z from 'zod'
+import { readDomainConformance } from '../../shared/conformance/domain-conformance.ts'
 import { validateOutboundConnector } from '../../shared/connectors/validation.ts'
 import type { ConnectorRepository } from '../../shared/connectors-table/repository.ts'
 import type { EvaluationJob } from '../../shared/contract/jobs.ts'
@@ -116,6 +117,7 @@ export function createConnectorApi({
 const routesOfOtherFunctions = ({ defaultRoute }: Deployment): RouteDescription[] => [
   validateOutboundConnector,
   readDomainDns,
+  readDomainConformance,
   readMessageEvents,
   startMessageSearch,
   readMessageSearch,

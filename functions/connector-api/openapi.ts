@@ -1,5 +1,6 @@
 /** Builds the OpenAPI 3.1 document from the routes and the schemas that validate them. */
 import * as z from 'zod'
+import { DomainConformance } from '../../shared/conformance/domain-conformance.ts'
 import { AcceptedDomain } from '../../shared/connectors/schema.ts'
 import { OutboundValidation } from '../../shared/connectors/validation.ts'
 import { PublishedCertificates } from '../../shared/contract/certificates.ts'
@@ -62,6 +63,7 @@ const outputs = {
   AcceptedDomain,
   AcceptedDomainList,
   DomainDns,
+  DomainConformance,
   ChangeEntry,
   ChangeList,
   TraceEntry,

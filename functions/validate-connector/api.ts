@@ -1,6 +1,6 @@
 /**
- * Builds the routes that need the network of deliver-message: the check of a domain's DNS records, and the validation of a
- * connector, whose result is stored if the connector has not changed meanwhile.
+ * Builds the routes that need the network of deliver-message: the checks of a domain's DNS records and of its conformance
+ * with standards, and the validation of a connector, whose result is stored if the connector has not changed meanwhile.
  */
 import type { Logger } from '@aws-lambda-powertools/logger'
 import * as z from 'zod'
@@ -18,11 +18,15 @@ import { Problem } from '../../shared/http-api/problem.ts'
 import { type Route, route } from '../../shared/http-api/route.ts'
 import { domainOf } from '../../shared/mail/address.ts'
 import { domainMatchesPattern } from '../../shared/mail/domain.ts'
-import { type DomainDnsDependencies, domainDnsRoute } from './domain-dns.ts'
+import { type ConformanceDependencies, domainConformanceRoute } from './domain-conformance.ts'
+import { domainDnsRoute } from './domain-dns.ts'
 import type { TestMessage } from './test-message.ts'
 
 export interface Dependencies
-  extends Pick<DomainDnsDependencies, 'published' | 'resolver' | 'privateNetworks' | 'totalMs'> {
+  extends Pick<
+    ConformanceDependencies,
+    'published' | 'resolver' | 'privateNetworks' | 'totalMs' | 'smtpPort'
+  > {
   outbound: Pick<OutboundConnectors, 'get' | 'saveValidation'>
   acceptedDomains: Pick<AcceptedDomains, 'get' | 'page'>
   validate(connector: OutboundConnector, testMessage: TestMessage): Promise<OutboundValidation>
@@ -37,11 +41,13 @@ export interface Dependencies
 
 export function createValidationApi(dependencies: Dependencies): HttpApi {
   const { roles, logger, now = Date.now } = dependencies
-  return createHttpApi([validationRoute(dependencies), domainDnsRoute({ ...dependencies, now })], {
-    roles,
-    logger,
-    now,
-  })
+  const domainDependencies = { ...dependencies, now }
+  const routes = [
+    validationRoute(dependencies),
+    domainDnsRoute(domainDependencies),
+    domainConformanceRoute(domainDependencies),
+  ]
+  return createHttpApi(routes, { roles, logger, now })
 }
 
 const validationRoute = (dependencies: Dependencies): Route =>

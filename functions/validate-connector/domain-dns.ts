@@ -3,12 +3,14 @@
 import type { PublishedCertificatesItem } from '../../shared/connectors-table/published-certificates.ts'
 import type { AcceptedDomains } from '../../shared/connectors-table/repository.ts'
 import { readDomainDns } from '../../shared/domain-records/domain-dns.ts'
-import { gatherDomainFacts } from '../../shared/domain-records/facts/domain-facts.ts'
+import { type DomainFacts, gatherDomainFacts } from '../../shared/domain-records/facts/domain-facts.ts'
 import { assessDomain } from '../../shared/domain-records/findings/assess-domain.ts'
+import type { RecordFinding } from '../../shared/domain-records/findings/record-finding.ts'
 import {
   createPlan,
   type DnsOptions,
   type Instructions,
+  type Plan,
   sesSender,
 } from '../../shared/domain-records/publication-plan.ts'
 import { normaliseSelector } from '../../shared/domain-records/zone-records.ts'
@@ -35,7 +37,7 @@ export interface DomainDnsDependencies {
   totalMs?: number
 }
 
-const defaultTotalMs = 20_000
+export const defaultTotalMs = 20_000
 /** Less than the time of the queries, so that a policy host that hangs is distinguished from name servers that do. */
 const policyLimits = { ...fetchLimits, totalMs: 15_000, idleTimeoutMs: 10_000 }
 
@@ -51,35 +53,60 @@ const instructions: Instructions = {
  * addresses. Not covered: the response shows private addresses in the domain's records; nothing connects to them.
  */
 export function domainDnsRoute(dependencies: DomainDnsDependencies): Route {
-  const { acceptedDomains, published, resolver, privateNetworks, hostname, now } = dependencies
   return route(readDomainDns, async ({ parameter, query }) => {
-    const domain = normaliseDomain(parameter)
-    if (domain === null || (await acceptedDomains.get(domain)) === null)
-      throw new Problem(404, 'There is no such accepted domain.')
+    const domain = await acceptedDomainOf(parameter, dependencies)
     const dkimSelectors = selectorsOf(query.dkimSelector ?? [], domain)
-    const stored = await published.read()
-    const at = new Date(now())
-    const options: DnsOptions = {
-      domain,
-      hosts: [stored?.hostname ?? hostname],
-      mode: null,
-      maxAgeSeconds: null,
-      reportAddress: null,
-      egress: [sesSender],
-      dkimSelectors,
-      instructions,
-    }
-    const signal = AbortSignal.timeout(dependencies.totalMs ?? defaultTotalMs)
-    const facts = await gatherDomainFacts(options, {
-      resolver,
-      privateNetworks,
-      limits: policyLimits,
-      signal,
-    })
-    const served = facts.policy.kind === 'Policy' ? facts.policy.policy : null
-    const plan = createPlan(options, stored && descriptionAt(stored, at).certificates, served)
-    return { status: 200, body: describeDomainDns(plan, assessDomain(plan, facts, true, at)) }
+    const { plan, findings } = await checkDomainRecords(domain, dependencies, { dkimSelectors })
+    return { status: 200, body: describeDomainDns(plan, findings) }
   })
+}
+
+/** @throws Problem 404 */
+export async function acceptedDomainOf(
+  text: string,
+  { acceptedDomains }: Pick<DomainDnsDependencies, 'acceptedDomains'>,
+): Promise<string> {
+  const domain = normaliseDomain(text)
+  if (domain === null || (await acceptedDomains.get(domain)) === null)
+    throw new Problem(404, 'There is no such accepted domain.')
+  return domain
+}
+
+interface RecordOptions {
+  dkimSelectors?: readonly string[]
+  /** The MX hosts to check. @default this gateway */
+  hosts?: readonly string[]
+  totalMs?: number
+}
+
+/** Gathers and assesses the records of a domain. */
+export async function checkDomainRecords(
+  domain: string,
+  { published, resolver, privateNetworks, hostname, now, totalMs = defaultTotalMs }: DomainDnsDependencies,
+  options: RecordOptions,
+): Promise<{ plan: Plan; facts: DomainFacts; findings: RecordFinding[] }> {
+  const stored = await published.read()
+  const at = new Date(now())
+  const gateway = stored?.hostname ?? hostname
+  const dnsOptions: DnsOptions = {
+    domain,
+    hosts: options.hosts?.length ? options.hosts : [gateway],
+    mode: null,
+    maxAgeSeconds: null,
+    reportAddress: null,
+    egress: [sesSender],
+    dkimSelectors: options.dkimSelectors ?? [],
+    instructions,
+  }
+  const facts = await gatherDomainFacts(dnsOptions, {
+    resolver,
+    privateNetworks,
+    limits: policyLimits,
+    signal: AbortSignal.timeout(options.totalMs ?? totalMs),
+  })
+  const served = facts.policy.kind === 'Policy' ? facts.policy.policy : null
+  const plan = createPlan(dnsOptions, stored && descriptionAt(stored, at).certificates, served)
+  return { plan, facts, findings: assessDomain(plan, facts, true, at) }
 }
 
 /** @throws Problem 400 */

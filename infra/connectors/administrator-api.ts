@@ -73,6 +73,7 @@ const eventRoutes: typeof routes = [
 const validationRoutes: typeof routes = [
   { path: '/outbound-connectors/{id}/validate', methods: [POST] },
   { path: '/accepted-domains/{domain}/dns', methods: [GET] },
+  { path: '/accepted-domains/{domain}/conformance', methods: [GET] },
 ]
 
 export interface AdministratorApiProps {

@@ -5,20 +5,21 @@
 import assert from 'node:assert/strict'
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { connect } from 'node:tls'
+import { deviations } from '../../shared/conformance/deviations.ts'
+import type { MeasuredFacts } from '../../shared/conformance/facts.ts'
+import { recordedFacts } from '../../shared/conformance/recorded-facts.ts'
 import { clientTlsOptions } from '../../shared/net/tls-client.ts'
 import { opportunistic } from '../../shared/tls/requirement.ts'
-import { type ConformanceRow, deviations, rowsFor } from '../docs/conformance.ts'
+import { type ConformanceRow, rowsFor } from '../docs/conformance.ts'
 import {
   ingressName,
-  type MeasuredFacts,
   type MeasuredIngress,
   measureConformance,
-  recordedFactsFile,
   startMeasuredIngress,
 } from '../support/conformance.ts'
 import { missing } from '../support/peers/peers.ts'
@@ -47,10 +48,9 @@ const endpoint = () => `127.0.0.1:${measured.ingress.smtpPort}`
 
 describe('the conformance of the ingress and of deliveries', { skip, timeout: 90_000 }, () => {
   it('is the conformance on the page', () => {
-    const recorded: MeasuredFacts = JSON.parse(readFileSync(recordedFactsFile, 'utf8'))
     const verdictsOf = (rows: readonly ConformanceRow[]) =>
       rows.map(({ id, verdict, seen }) => `${id}: ${verdict} (${seen})`)
-    const [now, then] = [rowsFor(facts), rowsFor(recorded)]
+    const [now, then] = [rowsFor(facts), rowsFor(recordedFacts)]
     assert.deepEqual(verdictsOf(now.server), verdictsOf(then.server))
     assert.deepEqual(verdictsOf(now.client), verdictsOf(then.client))
   })

@@ -8,9 +8,9 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { connect, createServer } from 'node:tls'
 import { gatherServerConformance } from '../../cli/check/conformance/check-conformance.ts'
-import type { TlsClientFacts, TlsServerFacts } from '../../cli/check/conformance/facts.ts'
-import { groupName, suiteName } from '../../cli/check/conformance/suite-names.ts'
 import { gatherServerFacts } from '../../cli/check/facts/gather-facts.ts'
+import type { MeasuredFacts, TlsClientFacts } from '../../shared/conformance/facts.ts'
+import { groupName, suiteName } from '../../shared/conformance/suite-names.ts'
 import { clientTlsOptions, establishedTls } from '../../shared/net/tls-client.ts'
 import { assessServerTls } from '../../shared/tls/assess-server-tls.ts'
 import { type HopRequirement, opportunistic } from '../../shared/tls/requirement.ts'
@@ -19,11 +19,6 @@ import { startTestIngress, type TestIngress } from './ingress/ingress.ts'
 import { listen } from './listen.ts'
 import { createPki, type Identity } from './pki.ts'
 import { within } from './within.ts'
-
-export interface MeasuredFacts {
-  server: TlsServerFacts
-  client: TlsClientFacts
-}
 
 export const ingressName = 'mx.ours.example'
 
@@ -117,10 +112,17 @@ async function verificationCode({ cert, key }: Identity, ca: string): Promise<st
   return fault?.reply.enhanced ?? null
 }
 
-export const recordedFactsFile = join(import.meta.dirname, '../docs/conformance-facts.json')
+const recordedFactsFile = join(import.meta.dirname, '../../shared/conformance/recorded-facts.ts')
+const recordedFactsHead = `/** The TLS of this version's ingress and of its deliveries, as \`node test/support/conformance.ts\` measured it. */
+import type { MeasuredFacts } from './facts.ts'
+`
 
 if (import.meta.main) {
   const measured = await startMeasuredIngress()
-  writeFileSync(recordedFactsFile, `${JSON.stringify(await measureConformance(measured), null, 2)}\n`)
+  const facts = JSON.stringify(await measureConformance(measured), null, 2)
+  writeFileSync(
+    recordedFactsFile,
+    `${recordedFactsHead}\nexport const recordedFacts: MeasuredFacts = ${facts}\n`,
+  )
   await measured.ingress.drain()
 }

@@ -2,6 +2,7 @@
  * Builds the path from a certificate to a root, to find the missing certificates. OpenSSL decides about trust. Pure.
  */
 import type { X509Certificate } from 'node:crypto'
+import { isSelfSigned } from '../../../shared/tls/unreadable-key.ts'
 import { validFrom, validTo } from '../../../shared/tls/validity.ts'
 
 /** A trusted certificate. */
@@ -73,27 +74,10 @@ function issuerOf(
 export const isSame = (a: X509Certificate, b: X509Certificate): boolean =>
   a.fingerprint256 === b.fingerprint256
 
-/** Returns null for a key that OpenSSL cannot read. */
-export function keyOf(certificate: X509Certificate): X509Certificate['publicKey'] | null {
-  try {
-    return certificate.publicKey
-  } catch {
-    return null
-  }
-}
-
 /** Returns false for an unreadable key. */
 export function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
   try {
     return issuer.ca && certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey)
-  } catch {
-    return false
-  }
-}
-
-export function isSelfSigned(certificate: X509Certificate): boolean {
-  try {
-    return certificate.checkIssued(certificate) && certificate.verify(certificate.publicKey)
   } catch {
     return false
   }

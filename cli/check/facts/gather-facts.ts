@@ -7,7 +7,7 @@ import { type ReportedRevocation, undetermined } from '../../../shared/tls/revoc
 import { hasDates, validFrom, validTo } from '../../../shared/tls/validity.ts'
 import { expectedNameOf, type Target } from '../target.ts'
 import type { Path } from './certificate-path.ts'
-import { openDeliverySession } from './delivery-session.ts'
+import { ehloName, openDeliverySession } from './delivery-session.ts'
 import type { CertificateFacts, Facts, HandshakeProbes, ServerFacts, SessionAttempt, Trust } from './facts.ts'
 import { followPath } from './follow-path.ts'
 import { hostAddresses, maxAddresses } from './host-addresses.ts'
@@ -80,12 +80,13 @@ async function probeHandshakes(
   timeout: number,
 ): Promise<HandshakeProbes | null> {
   const endpoint = { host, ip, port }
+  const probe = { serverName, timeout, ehloName: ehloName() }
   if (outcome.kind !== 'Tls' || outcome.tls.kind === 'NotOffered') return null
   if (outcome.tls.kind === 'HandshakeFailed')
-    return { legacyTls: await connectAnyVersion(endpoint, { serverName, timeout }), staple: null }
+    return { legacyTls: await connectAnyVersion(endpoint, probe), staple: null }
   // One after another: some servers limit concurrent connections from one address.
-  const legacyTls = await probeLegacyTls(endpoint, { serverName, timeout })
-  return { legacyTls, staple: await requestStaple(endpoint, { serverName, timeout }) }
+  const legacyTls = await probeLegacyTls(endpoint, probe)
+  return { legacyTls, staple: await requestStaple(endpoint, probe) }
 }
 
 async function gatherPresented(

@@ -4,12 +4,12 @@
  * EHLO and STARTTLS are sent. Not covered: SSL 3, which OpenSSL has removed.
  */
 import type { ConnectionOptions, TLSSocket } from 'node:tls'
+import { type ProbeOptions, withTls } from '../../../shared/conformance/starttls.ts'
 import { toSingleLine } from '../../../shared/mail/peer-text.ts'
 import type { Endpoint } from '../../../shared/net/smtp/connection.ts'
 import { clientTlsOptions } from '../../../shared/net/tls-client.ts'
 import { opportunistic } from '../../../shared/tls/requirement.ts'
 import type { Handshake } from './facts.ts'
-import { type ProbeOptions, withTls } from './starttls.ts'
 
 const anyCipher = 'ALL:@SECLEVEL=0'
 

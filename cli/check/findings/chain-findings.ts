@@ -1,8 +1,9 @@
 /** Findings about the chain: order, missing certificates, root, trust. Pure. */
 import type { X509Certificate } from 'node:crypto'
+import { isSelfSigned } from '../../../shared/tls/unreadable-key.ts'
 import { validTo } from '../../../shared/tls/validity.ts'
 import { formatTime } from '../../text/format.ts'
-import { type Anchor, isOfSameAuthority, isSame, isSelfSigned } from '../facts/certificate-path.ts'
+import { type Anchor, isOfSameAuthority, isSame } from '../facts/certificate-path.ts'
 import type { CertificateFacts, IssuerFacts, Trust } from '../facts/facts.ts'
 import { shortName, subjectOf } from './certificate-names.ts'
 import { deferralByTls } from './connector-deferral.ts'

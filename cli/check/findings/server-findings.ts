@@ -10,7 +10,7 @@ import type {
   SessionAttempt,
 } from '../facts/facts.ts'
 import { targetText } from '../target.ts'
-import { curveName } from './algorithm-names.ts'
+import { curveName } from './curve-name.ts'
 import { type Finding, fail, ok, warn } from './finding.ts'
 
 export function serverFindings({ target, addresses, attempts, probes }: ServerFacts): Finding[] {

@@ -24,6 +24,9 @@ const darkMode = matchMedia('(prefers-color-scheme: dark)')
 const followMode = () => applyMode(darkMode.matches ? Mode.Dark : Mode.Light)
 followMode()
 darkMode.addEventListener('change', followMode)
+// Paper is white.
+addEventListener('beforeprint', () => applyMode(Mode.Light))
+addEventListener('afterprint', followMode)
 
 const root = createRoot(document.getElementById('app') as HTMLElement)
 

@@ -23,5 +23,12 @@ export const views: readonly View[] = [
   },
   { path: '/reports', title: 'Reports', component: lazy(() => import('./screens/reports/reports.tsx')) },
   { path: '/reports/:name', component: lazy(() => import('./screens/reports/report-view.tsx')) },
+  { path: '/domains', title: 'Domains', component: lazy(() => import('./screens/domains.tsx')) },
+  { path: '/domains/:domain', component: lazy(() => import('./screens/domain.tsx')) },
+  {
+    path: '/conformance',
+    title: 'Conformance',
+    component: lazy(() => import('./screens/conformance.tsx')),
+  },
   { path: '/changes', title: 'Changes', component: lazy(() => import('./screens/changes/changes.tsx')) },
 ]

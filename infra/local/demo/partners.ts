@@ -4,6 +4,7 @@
  */
 import { createHash, X509Certificate } from 'node:crypto'
 import { type CertificateAndKey, type LocalAuthority, selfSigned } from '../certificates.ts'
+import type { Records } from '../dns/zone.ts'
 import type { PartnerNetwork } from '../runner.ts'
 import { startMailServer } from './mail-server.ts'
 
@@ -11,6 +12,9 @@ import { startMailServer } from './mail-server.ts'
 export const mailboxName = 'mailbox.ours.example'
 
 export const bankName = 'mx.bank.example'
+
+/** The host name of the gateway in cdk.json. */
+const gatewayName = 'mail.example.com'
 
 export interface DemoNetwork extends PartnerNetwork {
   /** Address and port at which the bank's server listens. */
@@ -35,6 +39,7 @@ export async function startDemoPartners(authority: LocalAuthority): Promise<Demo
     bankServer: `127.0.0.1:${trustedServers[0]?.port}`,
     zone: {
       names: {
+        ...organisation,
         [mailboxName]: { A: [address(0)] },
         'mx.paper.example': { A: [address(1)] },
         'paper.example': { MX: [[10, 'mx.paper.example']] },
@@ -65,6 +70,19 @@ export async function startDemoPartners(authority: LocalAuthority): Promise<Demo
       await Promise.all(servers.map((server) => server.close()))
     },
   }
+}
+
+/**
+ * What the organisation publishes. It has forgotten its DKIM key, its CAA records, and the server of its MTA-STS policy, so
+ * that a check of the domain finds something.
+ */
+const organisation: Readonly<Record<string, Records>> = {
+  'ours.example': { MX: [[10, gatewayName]], TXT: ['v=spf1 include:amazonses.com -all'] },
+  [gatewayName]: { A: ['203.0.113.25'] },
+  '_dmarc.ours.example': { TXT: ['v=DMARC1; p=quarantine; rua=mailto:dmarc@ours.example'] },
+  '_mta-sts.ours.example': { TXT: ['v=STSv1; id=20260101000000;'] },
+  '_smtp._tls.ours.example': { TXT: ['v=TLSRPTv1; rua=mailto:tls-reports@ours.example'] },
+  'amazonses.com': { TXT: ['v=spf1 ip4:199.255.192.0/22 -all'] },
 }
 
 /** Returns a TLSA record 3 1 1: DANE-EE, public key, SHA-256 (RFC 7672 §3.1). */

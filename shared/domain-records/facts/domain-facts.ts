@@ -35,9 +35,10 @@ export interface DomainFacts {
   /** SPF results of each sender in the plan; empty unless there is exactly one SPF record. */
   spfResults: readonly SpfResult[]
   /**
-   * Whether the resolver sets the AD bit for a zone that is known to be signed, or for the MX records of the domain.
+   * Whether the resolver sets the AD bit for a zone that is known to be signed, or for the MX records of the domain. Null:
+   * it answered neither query.
    */
-  isResolverValidating: boolean
+  isResolverValidating: boolean | null
 }
 
 /** This zone has been signed since 2010, and its answer is short. */
@@ -79,8 +80,13 @@ export async function gatherDomainFacts(
     dmarc,
     dkim,
     spfResults,
-    isResolverValidating: (signed.kind !== 'Failed' && signed.secure) || (mx.kind !== 'Failed' && mx.secure),
+    isResolverValidating: setsSecureBit([signed, mx]),
   }
+}
+
+function setsSecureBit(answers: readonly DnsAnswer<unknown>[]): boolean | null {
+  const answered = answers.filter((answer) => answer.kind !== 'Failed')
+  return answered.length === 0 ? null : answered.some(({ secure }) => secure)
 }
 
 /** Ends each query with the signal, too. */

@@ -27,6 +27,11 @@ export function assessDnssec({ domain, instructions }: Plan, facts: DomainFacts)
       'DIFFERENT',
       `DNSSEC validation fails for ${joinNames(bogus)}: validating resolvers reject the answers.`,
     )
+  if (facts.isResolverValidating === null)
+    return finding(
+      'UNKNOWN',
+      'The resolver answered no query, so it is unknown whether the zones are signed, and whether the resolver validates DNSSEC.',
+    )
   if (!facts.isResolverValidating)
     return finding(
       'UNKNOWN',

@@ -2,15 +2,15 @@
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { describe, test } from 'node:test'
-import { certificateCriteria } from '../../../cli/check/conformance/certificate-criteria.ts'
 import { gatherServerConformance } from '../../../cli/check/conformance/check-conformance.ts'
-import { clientCriteria } from '../../../cli/check/conformance/client-criteria.ts'
-import { compare } from '../../../cli/check/conformance/criterion.ts'
-import type { TlsClientFacts, TlsServerFacts } from '../../../cli/check/conformance/facts.ts'
-import { extensionTypes, readAnswer, writeClientHello } from '../../../cli/check/conformance/hello.ts'
-import { measureServer } from '../../../cli/check/conformance/measure-server.ts'
-import { serverCriteria } from '../../../cli/check/conformance/server-criteria.ts'
 import type { Facts } from '../../../cli/check/facts/facts.ts'
+import { certificateCriteria } from '../../../shared/conformance/certificate-criteria.ts'
+import { clientCriteria } from '../../../shared/conformance/client-criteria.ts'
+import { compare } from '../../../shared/conformance/criterion.ts'
+import type { TlsClientFacts, TlsServerFacts } from '../../../shared/conformance/facts.ts'
+import { extensionTypes, readAnswer, writeClientHello } from '../../../shared/conformance/hello.ts'
+import { measureServer } from '../../../shared/conformance/measure-server.ts'
+import { serverCriteria } from '../../../shared/conformance/server-criteria.ts'
 import { createIdentity } from '../../support/cli/check.ts'
 import { mailflow } from '../../support/cli/mailflow.ts'
 import { readHello } from '../../support/hello.ts'
@@ -226,7 +226,11 @@ test('a presented certificate whose key cannot be read fails the criteria for ke
 test('without time left, the measurement makes no connection and reports no fact', async () => {
   const partner = await startPartner({ tls })
   const endpoint = { host: 'mx.partner.example', ip: '127.0.0.1', port: partner.port }
-  const facts = await measureServer(endpoint, { serverName: null, timeout: 10_000 }, 0)
+  const facts = await measureServer(
+    endpoint,
+    { serverName: null, timeout: 10_000, ehloName: '[127.0.0.1]' },
+    0,
+  )
   await partner.stop()
   assert.equal(partner.connections(), 0)
   assert.ok(

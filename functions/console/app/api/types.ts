@@ -31,6 +31,7 @@ export interface Schemas {
   AcceptedDomain: AcceptedDomain;
   AcceptedDomainList: AcceptedDomainList;
   DomainDns: DomainDns;
+  DomainConformance: DomainConformance;
   ChangeEntry: ChangeEntry;
   ChangeList: ChangeList;
   TraceEntry: TraceEntry;
@@ -2161,6 +2162,76 @@ export interface DomainDns {
      * @maxItems 100
      */
     detail: string[];
+  }[];
+}
+export interface DomainConformance {
+  domain: string;
+  checkedAt: string;
+  softwareVersion: string;
+  /**
+   * the domain's MX hosts
+   */
+  hosts: {
+    host: string;
+    isGateway: boolean;
+    port: number;
+    /**
+     * Partly: the time was over before every fact was measured
+     */
+    state: "Measured" | "Partly" | "NotMeasured";
+    /**
+     * why it was not measured, or not wholly
+     */
+    detail: string | null;
+    /**
+     * at most a minute before checkedAt
+     */
+    measuredAt: string;
+  }[];
+  /**
+   * why there is no MX host; null: there is one
+   */
+  detail: string | null;
+  criteria: {
+    id: string;
+    /**
+     * Host: the MX host's TLS; Domain: what DNS publishes; Deliveries: the TLS of mailflow as a client
+     */
+    subject: "Host" | "Certificate" | "Domain" | "Deliveries";
+    /**
+     * the MX host; null for the subjects Domain and Deliveries
+     */
+    host: string | null;
+    requirement: string;
+    references: {
+      standard:
+        | "internet.nl 1.11"
+        | "TR-02102-2"
+        | "TR-03108-1"
+        | "TR-03116-4"
+        | "SP 800-52r2"
+        | "Mozilla 5.7"
+        | "RFC 8460"
+        | "RFC 8461";
+      clause: string;
+      level: "must" | "should" | "optional";
+    }[];
+    /**
+     * FAIL: a must is not met; WARN: a should or optional criterion is not met; CUSTOMER: the organisation decides, or must check it
+     */
+    verdict: "PASS" | "WARN" | "FAIL" | "CUSTOMER" | "NOT APPLICABLE" | "NOT MEASURED";
+    /**
+     * what was found, or why nothing was
+     */
+    seen: string;
+    /**
+     * what to do, or why this version does not meet it; null: nothing to do
+     */
+    advice: string | null;
+    /**
+     * Handshakes: with the host, at its measuredAt; Recorded: measured when this version was made
+     */
+    source: "Handshakes" | "Dns" | "Recorded" | "None";
   }[];
 }
 export interface ChangeEntry {

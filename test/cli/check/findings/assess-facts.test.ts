@@ -5,11 +5,11 @@ import { webcrypto, X509Certificate } from 'node:crypto'
 import { describe, test } from 'node:test'
 import { X509CertificateGenerator } from '@peculiar/x509'
 import type { Facts, ServerFacts, SessionAttempt } from '../../../../cli/check/facts/facts.ts'
-import { signatureName } from '../../../../cli/check/findings/algorithm-names.ts'
 import { assessFacts } from '../../../../cli/check/findings/assess-facts.ts'
 import { findingsText } from '../../../../cli/check/findings-text.ts'
 import { reply } from '../../../../shared/mail/reply.ts'
 import type { EstablishedTls } from '../../../../shared/tls/assess-server-tls.ts'
+import { signatureName } from '../../../../shared/tls/signature-name.ts'
 
 const at = new Date('2026-02-03T11:00:00Z')
 

@@ -5,14 +5,27 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
-import { toSingleLine } from '../../../shared/mail/peer-text.ts'
-import type { Endpoint } from '../../../shared/net/smtp/connection.ts'
-import { ehloName } from './delivery-session.ts'
+import { toSingleLine } from '../mail/peer-text.ts'
+import type { Endpoint } from '../net/smtp/connection.ts'
 
 export interface ProbeOptions {
   readonly serverName: string | null
   /** Timeout of the whole attempt in milliseconds. */
   readonly timeout: number
+  /** The name in EHLO. */
+  readonly ehloName: string
+}
+
+/** The server refused a step before the handshake. */
+export class StartTlsError extends Error {
+  /** `Greeting`: before any command. */
+  readonly step: 'Greeting' | 'EHLO' | 'STARTTLS'
+
+  constructor(step: StartTlsError['step'], reply: string) {
+    super(toSingleLine(reply, 100))
+    this.name = 'StartTlsError'
+    this.step = step
+  }
 }
 
 /**
@@ -21,7 +34,7 @@ export interface ProbeOptions {
  */
 export async function withStartTls<T>(
   { ip, port }: Endpoint,
-  timeout: number,
+  { timeout, ehloName }: Pick<ProbeOptions, 'timeout' | 'ehloName'>,
   use: (socket: Socket) => Promise<T>,
 ): Promise<T> {
   const socket = connect({ host: ip, port })
@@ -32,7 +45,7 @@ export async function withStartTls<T>(
     timeout,
   )
   try {
-    await startTls(socket)
+    await startTls(socket, ehloName)
     return await use(socket)
   } finally {
     clearTimeout(timer)
@@ -46,12 +59,13 @@ export async function withStartTls<T>(
  */
 export const withTls = <T>(
   endpoint: Endpoint,
-  { serverName, timeout }: ProbeOptions,
+  probe: ProbeOptions,
   options: ConnectionOptions,
   observe: (socket: TLSSocket) => void,
   use: (socket: TLSSocket) => Promise<T>,
 ): Promise<T> =>
-  withStartTls(endpoint, timeout, async (socket) => {
+  withStartTls(endpoint, probe, async (socket) => {
+    const { serverName } = probe
     const tls = connectTls({
       ...options,
       socket,
@@ -68,12 +82,17 @@ export const withTls = <T>(
     }
   })
 
-async function startTls(socket: Socket): Promise<void> {
+async function startTls(socket: Socket, ehloName: string): Promise<void> {
   await Promise.race([once(socket, 'connect'), rejectOnClose(socket)])
-  for (const command of [null, `EHLO ${ehloName()}`, 'STARTTLS']) {
+  const steps = [
+    ['Greeting', null],
+    ['EHLO', `EHLO ${ehloName}`],
+    ['STARTTLS', 'STARTTLS'],
+  ] as const
+  for (const [step, command] of steps) {
     if (command !== null) socket.write(`${command}\r\n`)
     const reply = await Promise.race([replyFrom(socket), rejectOnClose(socket)])
-    if (!/^2/.test(reply)) throw new Error(toSingleLine(reply, 100))
+    if (!/^2/.test(reply)) throw new StartTlsError(step, reply)
   }
 }
 

@@ -55,3 +55,8 @@ export interface TlsClientFacts {
     readonly otherName: string | null
   }
 }
+
+export interface MeasuredFacts {
+  readonly server: TlsServerFacts
+  readonly client: TlsClientFacts
+}

@@ -1,6 +1,6 @@
-/** Names of signature algorithms and elliptic curves in findings. Pure. */
+/** Names of the algorithms with which certificates are signed. */
 import type { X509Certificate } from 'node:crypto'
-import { readElements, readOnlyElement } from '../../../shared/tls/der.ts'
+import { readElements, readOnlyElement } from './der.ts'
 
 /** The digest when the parameters name none (RFC 8017 §A.2.3). */
 const pssDefault = 'SHA-1'
@@ -31,11 +31,4 @@ function pssDigest(certificate: Buffer): string {
   } catch {
     return 'an unknown digest'
   }
-}
-
-/** NIST names by OpenSSL's names. */
-export const curveName: Readonly<Record<string, string>> = {
-  prime256v1: 'P-256',
-  secp384r1: 'P-384',
-  secp521r1: 'P-521',
 }

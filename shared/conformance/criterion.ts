@@ -1,10 +1,12 @@
 /** Criteria of published standards, and their comparison with measured facts. Pure. */
+import * as z from 'zod'
 
 /**
  * The words of the standards: `must` stands for required, shall, forbidden, and internet.nl's FAIL; `should` for
  * recommended, phase out, and internet.nl's NOTICE; `optional` for internet.nl's INFO.
  */
-type Level = 'must' | 'should' | 'optional'
+export const Level = z.enum(['must', 'should', 'optional'])
+export type Level = z.output<typeof Level>
 
 export interface Reference {
   readonly standard: Standard
@@ -13,16 +15,18 @@ export interface Reference {
   readonly level: Level
 }
 
-/** Names of the standards; test/docs/conformance.ts has their full titles. */
-export type Standard =
-  | 'internet.nl 1.11'
-  | 'TR-02102-2'
-  | 'TR-03108-1'
-  | 'TR-03116-4'
-  | 'SP 800-52r2'
-  | 'Mozilla 5.7'
-  | 'RFC 8460'
-  | 'RFC 8461'
+/** Names of the standards; `standards.ts` has their full titles. */
+export const Standard = z.enum([
+  'internet.nl 1.11',
+  'TR-02102-2',
+  'TR-03108-1',
+  'TR-03116-4',
+  'SP 800-52r2',
+  'Mozilla 5.7',
+  'RFC 8460',
+  'RFC 8461',
+])
+export type Standard = z.output<typeof Standard>
 
 export type Assessment =
   | { readonly kind: 'Met' | 'NotMet' | 'NotApplicable'; readonly seen: string }
@@ -43,7 +47,8 @@ export interface Criterion<Facts> {
  * `FAIL`: a `must` is not met. `WARN`: a `should` or optional criterion is not met. `CUSTOMER`: the customer's
  * certificate, DNS or network decides.
  */
-export type Verdict = 'PASS' | 'WARN' | 'FAIL' | 'CUSTOMER' | 'NOT APPLICABLE' | 'NOT MEASURED'
+export const Verdict = z.enum(['PASS', 'WARN', 'FAIL', 'CUSTOMER', 'NOT APPLICABLE', 'NOT MEASURED'])
+export type Verdict = z.output<typeof Verdict>
 
 export interface ConformanceResult {
   readonly id: string
@@ -69,7 +74,7 @@ export const compare = <Facts>(criteria: readonly Criterion<Facts>[], facts: Fac
     }
   })
 
-function verdictOf({ kind }: Assessment, references: readonly Reference[]): Verdict {
+export function verdictOf({ kind }: Assessment, references: readonly Reference[]): Verdict {
   if (kind === 'Met') return 'PASS'
   if (kind === 'NotApplicable') return 'NOT APPLICABLE'
   if (kind === 'NotMeasured') return 'NOT MEASURED'

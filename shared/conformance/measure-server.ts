@@ -4,8 +4,7 @@
  * must select a value that was offered, which is then offered no more; octets and time of each answer are bounded. There
  * are about 400 values, so the time of all answers is bounded too.
  */
-import type { Endpoint } from '../../../shared/net/smtp/connection.ts'
-import { type ProbeOptions, rejectOnClose, replyFrom, withStartTls, withTls } from '../facts/starttls.ts'
+import type { Endpoint } from '../net/smtp/connection.ts'
 import type { TlsServerFacts } from './facts.ts'
 import {
   type Answer,
@@ -16,6 +15,7 @@ import {
   versions,
   writeClientHello,
 } from './hello.ts'
+import { type ProbeOptions, rejectOnClose, replyFrom, withStartTls, withTls } from './starttls.ts'
 import { everyGroup, everySuite, groupName, suiteName } from './suite-names.ts'
 import { ticketLimits } from './ticket.ts'
 
@@ -38,15 +38,15 @@ export async function measureServer(
   probe: ProbeOptions,
   totalMs = maxTotalMs,
 ): Promise<TlsServerFacts> {
-  const { serverName } = probe
+  const { serverName, ehloName } = probe
   const base = { groups: everyGroup, signatures: sha256AndBetter, serverName }
   const endsAt = performance.now() + totalMs
   const bounded = async <T>(measure: (probe: ProbeOptions) => Promise<T>): Promise<T> => {
     const timeout = Math.min(probe.timeout, endsAt - performance.now())
     if (timeout <= 0) throw new Error('the time for all answers is over')
-    return measure({ serverName, timeout })
+    return measure({ serverName, timeout, ehloName })
   }
-  const send = (options: HelloOptions) => bounded(({ timeout }) => exchangeHello(endpoint, timeout, options))
+  const send = (options: HelloOptions) => bounded((each) => exchangeHello(endpoint, each, options))
   const tls12 = { ...base, version: 'TLSv1.2', suites: everySuite.older } as const
   const tls13 = { ...base, version: 'TLSv1.3', suites: everySuite.tls13 } as const
   const hello = await orNull(send(tls12))
@@ -88,8 +88,8 @@ const orNull = <T>(measurement: Promise<T>): Promise<T | null> => measurement.ca
 const maxAnswerOctets = 65_536
 
 /** Rejects when the server does not accept STARTTLS, or does not answer in time. */
-const exchangeHello = (endpoint: Endpoint, timeout: number, options: HelloOptions): Promise<Answer> =>
-  withStartTls(endpoint, timeout, async (socket) => {
+const exchangeHello = (endpoint: Endpoint, probe: ProbeOptions, options: HelloOptions): Promise<Answer> =>
+  withStartTls(endpoint, probe, async (socket) => {
     socket.write(writeClientHello(options))
     let octets = Buffer.alloc(0)
     const closed = rejectOnClose(socket).catch((error: NodeJS.ErrnoException) => {
@@ -196,7 +196,7 @@ const readTicket = (endpoint: Endpoint, probe: ProbeOptions) => {
         session = ticket
       }),
     async (tls) => {
-      tls.write('EHLO [127.0.0.1]\r\n')
+      tls.write(`EHLO ${probe.ehloName}\r\n`)
       await Promise.race([replyFrom(tls), rejectOnClose(tls)])
       if (session === null) throw new Error('no ticket')
       return ticketLimits(session)

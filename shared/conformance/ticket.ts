@@ -1,5 +1,5 @@
 /** Reads a client's TLS session, as Node returns it. */
-import { endOffset, readElements, readOnlyElement, tags } from '../../../shared/tls/der.ts'
+import { endOffset, readElements, readOnlyElement, tags } from '../tls/der.ts'
 
 /** Fields of OpenSSL's SSL_SESSION: explicit tags 9, the lifetime hint, and 15, the limit of early data. */
 export function ticketLimits(session: Buffer) {
