@@ -32,6 +32,7 @@ import { ObservedCertificates, ObservedCertificatesList } from './routes/observe
 import { QueueList, RequestedQueues } from './routes/queues.ts'
 import { RejectedEventList } from './routes/rejected.ts'
 import { TlsReport, TlsReportList } from './routes/tls-reports.ts'
+import { UnknownCertificate, UnknownCertificateList } from './routes/unknown-certificates.ts'
 import { WaitingMail, WaitingRecipients } from './routes/waiting-mail.ts'
 
 const Problem = z
@@ -86,6 +87,8 @@ const outputs = {
   PublishedCertificates,
   ObservedCertificates,
   ObservedCertificatesList,
+  UnknownCertificate,
+  UnknownCertificateList,
   Problem,
 }
 
