@@ -9,7 +9,7 @@ import { DaysLeft } from '../partners/days-left.tsx'
 import type { ObservedRow } from './observed-rows.ts'
 
 /** The copied fingerprint is whole. */
-const shownDigits = 8
+const shownDigits = 12
 
 export const observedColumns: TableProps.ColumnDefinition<ObservedRow>[] = [
   {
@@ -17,14 +17,14 @@ export const observedColumns: TableProps.ColumnDefinition<ObservedRow>[] = [
     header: 'Host',
     sortingField: 'host',
     isRowHeader: true,
-    minWidth: 190,
+    minWidth: 180,
     cell: ({ host }) => <TextOfOthers text={host} />,
   },
   {
     id: 'connector',
     header: 'Connector',
     sortingField: 'connector',
-    minWidth: 150,
+    minWidth: 135,
     cell: ({ connector, domain }) =>
       connector !== null ? (
         <ViewLink to={`/partners/${connector.id}`}>
@@ -42,7 +42,7 @@ export const observedColumns: TableProps.ColumnDefinition<ObservedRow>[] = [
     id: 'daysLeft',
     header: 'Days left',
     sortingField: 'daysLeft',
-    minWidth: 190,
+    minWidth: 175,
     cell: ({ certificate }) => (
       <>
         <div className="date">
@@ -68,33 +68,30 @@ export const observedColumns: TableProps.ColumnDefinition<ObservedRow>[] = [
   },
   {
     id: 'issuer',
-    header: 'Issuer',
+    header: 'Issuer, and fingerprint (SHA-256)',
     sortingField: 'issuer',
-    minWidth: 150,
-    cell: ({ certificate }) => <TextOfOthers text={certificate.issuer} />,
+    minWidth: 180,
+    cell: ({ host, certificate: { issuer, fingerprint256 } }) => (
+      <>
+        <TextOfOthers text={issuer} />
+        <div className="date">
+          <code title={fingerprint256}>{fingerprint256.slice(0, shownDigits)}…</code>
+          <CopyToClipboard
+            variant="icon"
+            textToCopy={fingerprint256}
+            copyButtonAriaLabel={`Copy the fingerprint of ${host}`}
+            copySuccessText="Copied"
+            copyErrorText="The browser did not copy it"
+          />
+        </div>
+      </>
+    ),
   },
   {
     id: 'lastSeen',
     header: 'Last seen',
     sortingField: 'lastSeen',
-    minWidth: 120,
+    minWidth: 115,
     cell: ({ certificate }) => <Time at={certificate.lastSeen} />,
-  },
-  {
-    id: 'fingerprint',
-    header: 'SHA-256',
-    minWidth: 140,
-    cell: ({ host, certificate: { fingerprint256 } }) => (
-      <span className="date">
-        <code title={fingerprint256}>{fingerprint256.slice(0, shownDigits)}…</code>
-        <CopyToClipboard
-          variant="icon"
-          textToCopy={fingerprint256}
-          copyButtonAriaLabel={`Copy the fingerprint of ${host}`}
-          copySuccessText="Copied"
-          copyErrorText="The browser did not copy it"
-        />
-      </span>
-    ),
   },
 ]

@@ -88,7 +88,7 @@ const columns: TableProps.ColumnDefinition<OwnCertificate>[] = [
   {
     id: 'name',
     header: 'Names',
-    minWidth: 170,
+    minWidth: 150,
     cell: ({ subjectAltNames, certificateName }) => (
       <TextOfOthers text={subjectAltNames.join(', ') || certificateName} />
     ),
@@ -96,7 +96,7 @@ const columns: TableProps.ColumnDefinition<OwnCertificate>[] = [
   {
     id: 'expires',
     header: 'Expires',
-    minWidth: 190,
+    minWidth: 175,
     cell: ({ validUntil }) => (
       <>
         <div className="date">
@@ -127,12 +127,16 @@ const columns: TableProps.ColumnDefinition<OwnCertificate>[] = [
       </>
     ),
   },
-  { id: 'key', header: 'Key', cell: ({ keyType, keyStrength }) => `${keyType} ${keyStrength}` },
   { id: 'issuer', header: 'Issuer', minWidth: 140, cell: ({ issuer }) => <TextOfOthers text={issuer} /> },
   {
     id: 'fingerprint',
-    header: 'Fingerprint (SHA-256)',
-    minWidth: 180,
-    cell: ({ fingerprint256 }) => <TextOfOthers text={fingerprint256} />,
+    header: 'Key, and fingerprint (SHA-256)',
+    minWidth: 200,
+    cell: ({ keyType, keyStrength, fingerprint256 }) => (
+      <>
+        <div>{`${keyType} ${keyStrength}`}</div>
+        <TextOfOthers text={fingerprint256} />
+      </>
+    ),
   },
 ]

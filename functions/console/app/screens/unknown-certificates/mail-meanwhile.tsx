@@ -41,11 +41,7 @@ const columnsOf = (certificate: UnknownCertificate): TableProps.ColumnDefinition
     cell: ({ effect, heldUntil }) => (
       <>
         <div>{effectTexts[effect]}</div>
-        {heldUntil !== null && (
-          <div>
-            The last one bounces in: <Countdown at={heldUntil} warningMs={soonMs} />
-          </div>
-        )}
+        {heldUntil !== null && <HeldUntil at={heldUntil} />}
       </>
     ),
   },
@@ -75,6 +71,17 @@ const columnsOf = (certificate: UnknownCertificate): TableProps.ColumnDefinition
     ),
   },
 ]
+
+const HeldUntil = ({ at }: { at: string }) =>
+  Date.parse(at) > Date.now() ? (
+    <div>
+      The last one bounces in: <Countdown at={at} warningMs={soonMs} />
+    </div>
+  ) : (
+    <div>
+      The last one expired on <Time at={at} />.
+    </div>
+  )
 
 const Times = ({ first, last }: { first: string; last: string }) =>
   first === last ? (

@@ -40,14 +40,18 @@ export function Remedies({ certificate, onNotice }: RemediesProps) {
         <ol className="remedies">
           {acts.map((act) => (
             <li key={actTitle(act)}>
-              <Box variant="h3">{actTitle(act)}</Box>
-              {act.kind === 'Add' && <TextOfOthers text={act.proposal.add} />}
-              <div>{actText(act)}</div>
-              {may[act.role] && (
-                <Button onClick={() => setChosen(act)} ariaLabel={`${actTitle(act)}: next step`}>
-                  {actTitle(act)}
-                </Button>
-              )}
+              <SpaceBetween size="xs">
+                <div>
+                  <Box variant="h3">{actTitle(act)}</Box>
+                  {act.kind === 'Add' && <TextOfOthers text={act.proposal.add} />}
+                  <div>{actText(act)}</div>
+                </div>
+                {may[act.role] && (
+                  <Button onClick={() => setChosen(act)} ariaLabel={`${actTitle(act)}: next step`}>
+                    {actTitle(act)}
+                  </Button>
+                )}
+              </SpaceBetween>
             </li>
           ))}
         </ol>

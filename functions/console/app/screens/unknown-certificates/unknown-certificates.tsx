@@ -43,7 +43,7 @@ export default function UnknownCertificates() {
         {isEmpty && isComplete ? (
           <Empty isFiltered={connector !== undefined || state !== 'Open'} />
         ) : (
-          <>
+          <SpaceBetween size="l">
             <Remote what="the trusted certificates" result={trusted}>
               {({ items }) => (
                 <CertificateSection
@@ -66,7 +66,7 @@ export default function UnknownCertificates() {
                 />
               )}
             </Remote>
-          </>
+          </SpaceBetween>
         )}
       </SpaceBetween>
     </ContentLayout>
