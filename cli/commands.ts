@@ -215,6 +215,16 @@ export const commands: readonly ListedCommand[] = [
     load: async () => (await import('./commands/certificates-observed.ts')).observedCertificates,
   },
   {
+    name: 'certificates unknown',
+    summary: 'List certificates that clients present and connectors do not accept',
+    load: async () => (await import('./commands/certificates-unknown.ts')).unknownCertificates,
+  },
+  {
+    name: 'certificates dismiss',
+    summary: "Record that an unknown certificate is not the partner's, so that it causes no notice",
+    load: async () => (await import('./commands/certificates-dismiss.ts')).dismissCertificate,
+  },
+  {
     name: 'doctor',
     summary: "Compare the AWS account's quotas with the settings of a deployment",
     load: async () => (await import('./commands/doctor.ts')).doctor,

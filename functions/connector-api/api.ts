@@ -32,6 +32,10 @@ import { type ObservedDependencies, observedCertificateRoutes } from './routes/o
 import { type QueueDependencies, queueRoutes } from './routes/queues.ts'
 import { recipientRoutes } from './routes/recipients.ts'
 import { type TlsReportDependencies, tlsReportRoutes } from './routes/tls-reports.ts'
+import {
+  type UnknownCertificateDependencies,
+  unknownCertificateRoutes,
+} from './routes/unknown-certificates.ts'
 import { validateInboundRoute } from './routes/validate-inbound.ts'
 import { waitingMailRoutes } from './routes/waiting-mail.ts'
 
@@ -51,6 +55,7 @@ export interface Dependencies {
   reports: TlsReportDependencies['reports']
   published: CertificateDependencies['published']
   observed: ObservedDependencies['observed']
+  unknown: Pick<UnknownCertificateDependencies, 'list' | 'store'>
   alarms: HealthDependencies['alarms']
   /** Null when the deployment has no sign-in. */
   roles: RoleMapping | null
@@ -74,6 +79,7 @@ export function createConnectorApi({
   reports,
   published,
   observed,
+  unknown,
   alarms,
   roles,
   logger,
@@ -96,6 +102,7 @@ export function createConnectorApi({
       ...tlsReportRoutes({ reports, snapshot: explain.snapshot, now }),
       certificatesRoute({ published, now }),
       ...observedCertificateRoutes({ observed, now }),
+      ...unknownCertificateRoutes({ ...unknown, connectors: repository.inbound, now }),
       explainRoute({ ...explain, recipientLists: repository.recipientLists, now }),
       validateInboundRoute(repository, explain.snapshot, { history, now }),
     ],

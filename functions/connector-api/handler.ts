@@ -16,6 +16,8 @@ import type { QueueUrls } from '../../shared/lambda/job-source.ts'
 import { History } from '../../shared/messages/history.ts'
 import { RejectedList } from '../../shared/messages/rejected-list.ts'
 import { Trace } from '../../shared/messages/trace.ts'
+import { UnknownCertificateList } from '../../shared/messages/unknown-certificate-list.ts'
+import { UnknownCertificateStore } from '../../shared/messages/unknown-certificate-store.ts'
 import { WaitingList } from '../../shared/messages/waiting-list.ts'
 import { JobQueue } from '../../shared/queues/job-queue.ts'
 import { ReceivedReports } from '../../shared/tls-reports/received-reports.ts'
@@ -78,6 +80,10 @@ export const handler = createConnectorApi({
   reports: new ReceivedReports(documents, environment.TRANSPORT_TABLE),
   published: new PublishedCertificatesItem(documents, environment.CONNECTORS_TABLE),
   observed: new ObservedList(documents, environment.TRANSPORT_TABLE),
+  unknown: {
+    list: new UnknownCertificateList(documents, environment.MESSAGES_TABLE),
+    store: new UnknownCertificateStore(documents, environment.MESSAGES_TABLE),
+  },
   alarms: new StackAlarms({
     stackName: environment.STACK_NAME,
     region: () => sqs.config.region(),

@@ -35,6 +35,7 @@ import { ObservedCertificates, ObservedCertificatesList } from './routes/observe
 import { QueueList, RequestedQueues } from './routes/queues.ts'
 import { RejectedEvent, RejectedEventList } from './routes/rejected.ts'
 import { TlsReport, TlsReportList } from './routes/tls-reports.ts'
+import { UnknownCertificate, UnknownCertificateList } from './routes/unknown-certificates.ts'
 import { WaitingMail, WaitingRecipients } from './routes/waiting-mail.ts'
 
 const Problem = z
@@ -91,6 +92,8 @@ const outputs = {
   PublishedCertificates,
   ObservedCertificates,
   ObservedCertificatesList,
+  UnknownCertificate,
+  UnknownCertificateList,
   Problem,
 }
 

@@ -17,6 +17,7 @@ import { Claims } from '../../shared/messages/claims.ts'
 import { ContentAddressedStore } from '../../shared/messages/content-addressed-store.ts'
 import { DailyNoticeLimit } from '../../shared/messages/daily-notice-limit.ts'
 import { Trace } from '../../shared/messages/trace.ts'
+import { UnknownCertificateStore } from '../../shared/messages/unknown-certificate-store.ts'
 import { KeptRequirement } from '../../shared/policy/kept-requirement.ts'
 import { connectDeliveryQueue } from '../../shared/queues/delivery-queue.ts'
 import { JobQueue } from '../../shared/queues/job-queue.ts'
@@ -76,6 +77,7 @@ const noticeDependencies: NoticeDependencies = {
   dailyLimit: new DailyNoticeLimit(documents, environment.MESSAGES_TABLE),
   claims: new Claims<PublishedNotice>(documents, environment.MESSAGES_TABLE),
   observedCertificates: new ObservedList(documents, environment.TRANSPORT_TABLE),
+  unknownCertificates: new UnknownCertificateStore(documents, environment.MESSAGES_TABLE),
   publish: topicPublisher(new SNSClient(clientDefaults), environment.NOTICES_TOPIC_ARN),
   evaluation: noticeJobs,
 }

@@ -8,7 +8,7 @@ import type { AcceptedCertificate } from '../../shared/transport/observed-list.t
 
 /** @param accepted the last certificate that the connector accepted; null when there is none */
 export function formatNotice(notice: CertificateNotice, accepted: AcceptedCertificate | null): Announcement {
-  const { failures: _failures, ...data } = notice
+  const { failures: _failures, trustDigest: _digest, ...data } = notice
   const paragraphs = [
     ...opening(notice),
     ...presentedParagraphs(notice.presented),

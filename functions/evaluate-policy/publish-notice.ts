@@ -1,5 +1,5 @@
 /**
- * Handles a notice in evaluate-policy: publishes it once for each connector, certificate, effect on mail and day. So a
+ * Handles a notice in evaluate-policy: stores its certificate for administrators, and publishes the notice once for each connector, certificate, effect on mail and day. So a
  * changed effect causes one more notice, also if effects alternate. If publishing fails, the notice is sent to the queue
  * again as a new job. So while the SNS topic is down, no notice goes to the dead-letter queue, which mail shares.
  */
@@ -10,6 +10,7 @@ import { expiryAfter } from '../../shared/dynamodb/expiry-after.ts'
 import type { Claims } from '../../shared/messages/claims.ts'
 import type { DailyNoticeLimit } from '../../shared/messages/daily-notice-limit.ts'
 import { noticeKey } from '../../shared/messages/message-keys.ts'
+import type { UnknownCertificateStore } from '../../shared/messages/unknown-certificate-store.ts'
 import type { JobSender } from '../../shared/queues/job-queue.ts'
 import type { Announcement } from '../../shared/queues/topic-publisher.ts'
 import type { ObservedList } from '../../shared/transport/observed-list.ts'
@@ -19,6 +20,7 @@ export interface NoticeDependencies {
   dailyLimit: Pick<DailyNoticeLimit, 'allows'>
   claims: Claims<PublishedNotice>
   observedCertificates: Pick<ObservedList, 'lastAccepted'>
+  unknownCertificates: Pick<UnknownCertificateStore, 'recordDismissed' | 'record' | 'recordNotice'>
   /** @returns the SNS message id */
   publish(announcement: Announcement): Promise<string>
   evaluation: JobSender<CertificateNotice>
@@ -31,6 +33,8 @@ export interface PublishedNotice {
 export type NoticeResult =
   /** `accepted`: fingerprint of the last accepted certificate, or null. */
   | { kind: 'Published'; id: string; accepted: string | null }
+  /** An administrator dismissed the certificate. It is not published, and uses up no limit. */
+  | { kind: 'Dismissed' }
   /** The notice, or one with the same effect on mail, was already published today. */
   | { kind: 'Known' }
   /** Another worker is publishing the notice. If that worker dies, its job is retried. */
@@ -53,18 +57,20 @@ const ttlSeconds = 3 * daySeconds
 export async function publishNotice(
   notice: CertificateNotice,
   now: Date,
-  { dailyLimit, claims, observedCertificates, publish, evaluation }: NoticeDependencies,
+  { dailyLimit, claims, observedCertificates, unknownCertificates, publish, evaluation }: NoticeDependencies,
 ): Promise<NoticeResult> {
   const connector = notice.connector.id
   const { fingerprint256 } = notice.presented
   const day = now.toISOString().slice(0, 10)
   const expiresAt = expiryAfter(now, ttlSeconds)
+  if (await unknownCertificates.recordDismissed(notice, now)) return { kind: 'Dismissed' }
   if (!(await dailyLimit.allows(notice, day, expiresAt))) return { kind: 'TooMany' }
+  const lastAccepted = await observedCertificates.lastAccepted(connector, now)
+  await unknownCertificates.record(notice, lastAccepted)
   const key = noticeKey(connector, fingerprint256, effectOf(notice), day)
   const claim = await claims.claim(key, now, leaseMs, expiresAt)
   if (claim.kind === 'Done') return { kind: 'Known' }
   if (claim.kind === 'Busy') return { kind: 'Busy' }
-  const lastAccepted = await observedCertificates.lastAccepted(connector, now)
   const announcement = formatNotice(notice, lastAccepted)
   let id: string
   try {
@@ -73,6 +79,7 @@ export async function publishNotice(
     return requeueNotice(notice, cause, evaluation)
   }
   await claims.complete(key, { published: id })
+  await unknownCertificates.recordNotice(notice, now)
   return { kind: 'Published', id, accepted: lastAccepted?.fingerprint256 ?? null }
 }
 

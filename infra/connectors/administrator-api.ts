@@ -52,6 +52,9 @@ const routes: readonly { path: string; methods: HttpMethod[] }[] = [
   { path: '/tls-reports/{id}', methods: [GET] },
   { path: '/certificates', methods: [GET] },
   { path: '/certificates/observed', methods: [GET] },
+  { path: '/certificates/unknown', methods: [GET] },
+  { path: '/certificates/unknown/{id}', methods: [GET] },
+  { path: '/certificates/unknown/{id}/dismiss', methods: [POST] },
   { path: '/explain', methods: [POST] },
   { path: '/openapi.json', methods: [GET] },
 ]

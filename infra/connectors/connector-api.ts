@@ -48,6 +48,7 @@ export class ConnectorApi extends Construct {
     connectors.grantReadWrite(this.handler)
     messages.grantHistory(this.handler)
     messages.grantAdministratorRequests(this.handler)
+    messages.grantDismissals(this.handler)
     transport.grantReceivedReports(this.handler)
     transport.grantObserved(this.handler)
     for (const queue of queues.all) queue.grantRedrive(this.handler)

@@ -45,10 +45,14 @@ export class ItemTable extends Table {
     this.allow(unit, this.tableArn, calls)
   }
 
-  /** Grants calls on the items of some partitions only, on some attributes only, or both. */
+  /** Grants calls on the items of some partitions, or of those with a prefix, on some attributes only, or both. */
   grantCallsOn(
     unit: Unit,
-    { partitions, attributes }: { partitions?: readonly string[]; attributes?: readonly string[] },
+    {
+      partitions,
+      prefix,
+      attributes,
+    }: { partitions?: readonly string[]; prefix?: string; attributes?: readonly string[] },
     ...calls: readonly DynamoDbCall[]
   ): void {
     this.allow(unit, this.tableArn, calls, {
@@ -56,6 +60,9 @@ export class ItemTable extends Table {
         ...(partitions && { 'dynamodb:LeadingKeys': partitions }),
         ...(attributes && { 'dynamodb:Attributes': ['pk', 'sk', ...attributes] }),
       },
+      ...(prefix !== undefined && {
+        'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${prefix}*`] },
+      }),
       // UpdateItem could otherwise return attributes that are not in `attributes`.
       ...(attributes && {
         StringEqualsIfExists: { 'dynamodb:ReturnValues': ['NONE', 'UPDATED_OLD', 'UPDATED_NEW'] },

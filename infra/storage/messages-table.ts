@@ -82,6 +82,12 @@ export class MessagesTable extends Construct {
     this.table.grantCallsOn(unit, { attributes }, 'UpdateItem')
   }
 
+  /** Lets the unit record that an administrator dismisses an unknown certificate. */
+  grantDismissals(unit: Unit): void {
+    const attributes = ['dismissal', 'expiresAt']
+    this.table.grantCallsOn(unit, { prefix: 'certificates#', attributes }, 'UpdateItem')
+  }
+
   /** Lets the unit store rejected sessions. */
   grantRejected(unit: Unit): void {
     this.table.grantCallsUnder(unit, 'rejected#', 'BatchWriteItem')

@@ -189,6 +189,12 @@ export const BounceJob = z.object({
 })
 export type BounceJob = z.infer<typeof BounceJob>
 
+/** The fields of the key are absent in jobs of earlier versions. */
+const PresentedRecord = CertificateSummary.extend({
+  keyType: z.string().nullable().optional(),
+  publicKeyFingerprint256: z.string().nullable().optional(),
+}).strip()
+
 /**
  * Requests a notice to the administrator: an inbound connector expects certificates and does not know the certificate
  * that a client presented. The ingress sends this job for refused mail, evaluate-policy for decided mail. The
@@ -206,7 +212,7 @@ export const CertificateNotice = z.object({
     mode: z.enum(['Enforce', 'ReportOnly']),
     onViolation: z.enum(['Bounce', 'Defer']),
   }),
-  presented: CertificateSummary.strip(),
+  presented: PresentedRecord,
   /** Clauses that describe the faults of the certificate. */
   why: z.string(),
   facts: CertificateFacts.strip(),
@@ -234,6 +240,11 @@ export const CertificateNotice = z.object({
       admits: z.enum(['ThisCertificate', 'NameFromConnectorAuthority', 'NameFromPublicRoot']),
     }),
   ),
+  /**
+   * Digest of the connector's settings by which a certificate with a listed name is trusted. With other settings, a
+   * remedy that adds a name must be tested again. Absent in jobs of earlier versions.
+   */
+  trustDigest: z.string().optional(),
   /** The domain of the reverse path; null when there is none. */
   senderDomain: z.string().nullable(),
   ip: z.string(),

@@ -1,4 +1,5 @@
 /** Which notices of unknown certificates share a limit, and which repeat an earlier notice. Pure. */
+import * as z from 'zod'
 import type { CertificateNotice } from './jobs.ts'
 
 /**
@@ -20,7 +21,8 @@ export function limitGroupOf({
  * Notices with the same effect repeat each other. `Refused`: the mail is refused in session, or bounced if the connector
  * changed after its session. A held message bounces at expiry, and the notice `Held` announced that.
  */
-export type NoticeEffect = 'Refused' | 'Held' | 'RecordedOnly' | 'RelayDenied'
+export const NoticeEffect = z.enum(['Refused', 'Held', 'RecordedOnly', 'RelayDenied'])
+export type NoticeEffect = z.output<typeof NoticeEffect>
 
 export function effectOf({
   consequence,

@@ -3,7 +3,7 @@
  * and the claim on its last attempt), for each failed attempt (its result) and for each recipient and kind of DSN (the
  * claim, later the DSN's id). An erasure leaves a mark. The index `byTime` lists recipients by day. A day is spread over several index partitions,
  * so that a high rate of mail does not exceed the limit of one partition. Each connector that expects certificates has a
- * partition with its notices of unknown certificates. A value that many items share, such as a kept requirement, has a
+ * partition with its unknown certificates and their notices. A value that many items share, such as a kept requirement, has a
  * partition of one item.
  */
 import { encodeTime } from 'ulid'
@@ -64,6 +64,39 @@ export const noticeKey = (connector: string, fingerprint256: string, effect: Not
 export const dailyNoticeLimitKey = (connector: string, day: string, group: LimitGroup) => ({
   pk: certificatesPartition(connector),
   sk: `notices#${day}#${group}`,
+})
+
+const unknownPrefix = 'unknown#'
+/** A certificate that the connector does not accept, as administrators see it. */
+export const unknownCertificateKey = (connector: string, fingerprint256: string) => ({
+  pk: certificatesPartition(connector),
+  sk: `${unknownPrefix}${fingerprint256}`,
+})
+
+/** Certificates that an attacker cannot create have index partitions of their own, so that a flood does not hide them. */
+export type UnknownCertificateKind = 'Trusted' | 'Other'
+
+const unknownCertificateShards = 4
+
+/** Returns the index partitions of unknown certificates. */
+export const unknownCertificateBuckets = (kind: UnknownCertificateKind): string[] =>
+  Array.from({ length: unknownCertificateShards }, (_, shard) => unknownCertificateBucket(kind, shard))
+
+const unknownCertificateBucket = (kind: UnknownCertificateKind, shard: number): string =>
+  `unknown-certificates#${kind}#${shard}`
+
+/** Index keys of an unknown certificate. The order is that of its last presentation. */
+export const unknownCertificateIndexKeys = (
+  connector: string,
+  fingerprint256: string,
+  kind: UnknownCertificateKind,
+  at: Date,
+) => ({
+  bucket: unknownCertificateBucket(
+    kind,
+    Number.parseInt(fingerprint256.slice(0, 2), 16) % unknownCertificateShards,
+  ),
+  order: `${ulidTime(at.getTime())}#${connector}#${fingerprint256}`,
 })
 
 /** Length of the time with which a ULID begins. */

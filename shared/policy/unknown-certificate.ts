@@ -8,8 +8,8 @@ import type { CertificateFacts } from '../contract/certificate.ts'
 import type { CertificateNotice } from '../contract/jobs.ts'
 import { domainOf } from '../mail/address.ts'
 import { replaceInvisible } from '../mail/peer-text.ts'
-import { summaryOf } from '../tls/certificate-summary.ts'
 import { anyNameMatches } from '../tls/names.ts'
+import { recordOfClient } from '../tls/observed/certificate-record.ts'
 import { certificateFacts, namesInDomains } from './certificate-facts.ts'
 import {
   certificateFaults,
@@ -20,6 +20,7 @@ import {
 } from './client-certificate.ts'
 import type { ConnectorViolation, InboundEvaluation, Session } from './inbound.ts'
 import { matchesByDomain, type Snapshot } from './snapshot.ts'
+import { trustDigest } from './trust-digest.ts'
 
 /** The connectors that accepted the session because of its certificate. */
 export function connectorsAcceptingCertificate(
@@ -125,12 +126,13 @@ function noticeOf(
     kind: 'UnknownCertificate',
     at: at.toISOString(),
     connector: { id, name: replaceInvisible(name), connectorType, mode, onViolation },
-    presented: summaryOf(presented.certificate),
+    presented: recordOfClient(presented.certificate),
     why: replaceInvisible(certificateFaults(connector, presented).join('; ')).slice(0, maxReasonLength),
     facts,
     vouchedFor: isTrustedForDomain(connector, presented),
     ...outcome,
     remedies: remedies(connector, presented, facts, senderDomain),
+    trustDigest: trustDigest(connector),
     senderDomain,
     ip,
     failures: 0,

@@ -1,9 +1,8 @@
 /** Reads the observed certificates. Skips expired items that DynamoDB has not deleted yet. */
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import * as z from 'zod'
-import type { CertificateSummary } from '../contract/certificate.ts'
 import { queryItems } from '../dynamodb/query-items.ts'
-import { Observation, ObservedKind } from '../tls/observed/observation.ts'
+import { CertificateRecord, Observation, ObservedKind } from '../tls/observed/observation.ts'
 import { observedPartition } from './keys.ts'
 
 /** The position after which the next page begins. */
@@ -15,11 +14,9 @@ export interface ObservedPage {
   next: ObservedPosition | null
 }
 
-/** The certificate that a connector accepted last. */
-export interface AcceptedCertificate extends CertificateSummary {
-  /** Accurate to one hour. */
-  lastSeen: string
-}
+/** The certificate that a connector accepted last. `lastSeen` is accurate to one hour. */
+export const AcceptedCertificate = CertificateRecord.extend({ lastSeen: z.iso.datetime() })
+export type AcceptedCertificate = z.infer<typeof AcceptedCertificate>
 
 export class ObservedList {
   readonly #documents: DynamoDBDocumentClient
@@ -103,7 +100,10 @@ function toAcceptedCertificate({
   fingerprint256,
   notBefore,
   notAfter,
+  keyType,
+  publicKeyFingerprint256,
   lastSeen,
 }: AcceptedCertificate): AcceptedCertificate {
-  return { subject, issuer, subjectAltNames, serial, fingerprint256, notBefore, notAfter, lastSeen }
+  const summary = { subject, issuer, subjectAltNames, serial, fingerprint256, notBefore, notAfter }
+  return { ...summary, keyType, publicKeyFingerprint256, lastSeen }
 }

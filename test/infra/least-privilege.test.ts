@@ -164,6 +164,33 @@ test('only delivery and validation may send through SES, and only with the two c
     )
 })
 
+test('connector-api may change only the dismissal of unknown certificates, and what administrators request for mail', () => {
+  const statements = resourcesOfType('AWS::IAM::Policy')
+    .filter(({ Properties }) => Properties.Roles[0].Ref.startsWith('ApiFunctionRole'))
+    .flatMap(({ Properties }) => Properties.PolicyDocument.Statement)
+    .filter(({ Resource }) => text(toList<Json>(Resource)[0]).includes('MessagesTable'))
+    .filter(({ Action }) => /UpdateItem|PutItem|BatchWrite|Delete/.test(toList<string>(Action).join()))
+  assert.deepEqual(
+    statements.map(({ Action, Condition }) => [
+      Action,
+      Condition['ForAllValues:StringEquals'],
+      Condition['ForAllValues:StringLike'],
+    ]),
+    [
+      [
+        'dynamodb:UpdateItem',
+        { 'dynamodb:Attributes': ['pk', 'sk', 'state', 'waived', 'returned', 'dropped'] },
+        undefined,
+      ],
+      [
+        'dynamodb:UpdateItem',
+        { 'dynamodb:Attributes': ['pk', 'sk', 'dismissal', 'expiresAt'] },
+        { 'dynamodb:LeadingKeys': ['certificates#*'] },
+      ],
+    ],
+  )
+})
+
 test('check-recipient may read connectors and cached policies, but no list of recipients, and only the ingress may invoke it', () => {
   const statements = resourcesOfType('AWS::IAM::Policy')
     .filter(({ Properties }) => Properties.Roles[0].Ref.startsWith('RecipientCheckFunctionRole'))

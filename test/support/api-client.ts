@@ -14,6 +14,8 @@ import type { HttpApi } from '../../shared/http-api/http-api.ts'
 import { History } from '../../shared/messages/history.ts'
 import { RejectedList } from '../../shared/messages/rejected-list.ts'
 import { Trace } from '../../shared/messages/trace.ts'
+import { UnknownCertificateList } from '../../shared/messages/unknown-certificate-list.ts'
+import { UnknownCertificateStore } from '../../shared/messages/unknown-certificate-store.ts'
 import { WaitingList } from '../../shared/messages/waiting-list.ts'
 import { ReceivedReports } from '../../shared/tls-reports/received-reports.ts'
 import { ObservedList } from '../../shared/transport/observed-list.ts'
@@ -87,6 +89,10 @@ export function createTestApi(
     reports: new ReceivedReports(documents, 'transport'),
     published: new PublishedCertificatesItem(documents, 'connectors'),
     observed: new ObservedList(documents, 'transport'),
+    unknown: {
+      list: new UnknownCertificateList(documents, 'messages'),
+      store: new UnknownCertificateStore(documents, 'messages'),
+    },
     alarms,
     roles,
     logger,

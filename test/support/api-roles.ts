@@ -62,6 +62,9 @@ export const allowedRoles: Readonly<Record<string, readonly Role[]>> = {
   'GET /tls-reports/{id}': everyRole,
   'GET /certificates': everyRole,
   'GET /certificates/observed': everyRole,
+  'GET /certificates/unknown': everyRole,
+  'GET /certificates/unknown/{id}': everyRole,
+  'POST /certificates/unknown/{id}/dismiss': operators,
   'POST /explain': everyRole,
   'GET /openapi.json': everyRole,
 }

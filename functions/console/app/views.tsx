@@ -21,6 +21,20 @@ export const views: readonly View[] = [
     title: 'Held and deferred',
     component: lazy(() => import('./screens/queues/queues.tsx')),
   },
+  {
+    path: '/unknown-certificates',
+    title: 'Unknown certificates',
+    component: lazy(() => import('./screens/unknown-certificates/unknown-certificates.tsx')),
+  },
+  {
+    path: '/unknown-certificates/:id',
+    component: lazy(() => import('./screens/unknown-certificates/unknown-certificate.tsx')),
+  },
+  {
+    path: '/certificates',
+    title: 'Certificates',
+    component: lazy(() => import('./screens/certificates/certificates.tsx')),
+  },
   { path: '/reports', title: 'Reports', component: lazy(() => import('./screens/reports/reports.tsx')) },
   { path: '/reports/:name', component: lazy(() => import('./screens/reports/report-view.tsx')) },
   { path: '/domains', title: 'Domains', component: lazy(() => import('./screens/domains.tsx')) },

@@ -15,6 +15,8 @@ import {
 
 const accepted: AcceptedCertificate = {
   ...summaryOf(clientCertificate()),
+  keyType: 'EC',
+  publicKeyFingerprint256: 'ef'.repeat(32),
   lastSeen: '2026-01-14T09:00:00.000Z',
 }
 const text = (fields: Partial<CertificateNotice>, last: AcceptedCertificate | null = accepted): string =>

@@ -19,6 +19,8 @@ import { Claims } from '../../../shared/messages/claims.ts'
 import { ContentAddressedStore } from '../../../shared/messages/content-addressed-store.ts'
 import { DailyNoticeLimit } from '../../../shared/messages/daily-notice-limit.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
+import { UnknownCertificateList } from '../../../shared/messages/unknown-certificate-list.ts'
+import { UnknownCertificateStore } from '../../../shared/messages/unknown-certificate-store.ts'
 import { KeptRequirement } from '../../../shared/policy/kept-requirement.ts'
 import { NoticeQueue } from '../../../shared/queues/notice-queue.ts'
 import type { Announcement } from '../../../shared/queues/topic-publisher.ts'
@@ -173,6 +175,7 @@ function unit(fields: Partial<InboundConnector> = {}) {
       dailyLimit: new DailyNoticeLimit(documents, messagesTable),
       claims: new Claims<PublishedNotice>(documents, messagesTable),
       observedCertificates: accepted,
+      unknownCertificates: new UnknownCertificateStore(documents, messagesTable),
       async publish(announcement) {
         if (away.topic) throw new Error('the topic is down')
         published.push(announcement)
@@ -440,11 +443,121 @@ describe('notices of the same unknown certificate', () => {
       dailyLimit: new DailyNoticeLimit(database.documents, database.messagesTable),
       claims,
       observedCertificates: service.accepted,
+      unknownCertificates: new UnknownCertificateStore(database.documents, database.messagesTable),
       publish: () => Promise.resolve('lost'),
       evaluation: service.noticeQueue,
     }
     await assert.rejects(publishNotice(notice, receivedAt, dying), /died/)
     assert.equal((await service.publishOne(notice, minutesLater(1))).kind, 'Published')
+  })
+})
+
+describe('the stored certificate', () => {
+  const read = (connector: string, { fingerprint256 } = renewedCertificate) =>
+    new UnknownCertificateList(database.documents, database.messagesTable).read(
+      connector,
+      fingerprint256,
+      receivedAt,
+    )
+
+  test('has each effect with its times, the notices and the certificate accepted until then', async () => {
+    const service = unit()
+    await service.decide(knownCertificate)
+    await service.decide(renewedCertificate, minutesLater(1))
+    await service.publishQueued(minutesLater(2))
+    const { id: connector } = service.connector
+    const refusal = certificateNotice({ connector, at: minutesLater(60).toISOString() })
+    await service.publishOne(refusal, minutesLater(61))
+    await service.publishOne({ ...refusal, failures: 1 }, minutesLater(70))
+    const stored = await read(connector)
+    assert.equal(stored?.accepted?.fingerprint256, 'ab'.repeat(32))
+    assert.deepEqual(
+      [stored.firstSeen, stored.lastSeen, stored.seenCount],
+      [minutesLater(1).toISOString(), minutesLater(60).toISOString(), 2],
+    )
+    const notices = (minute: number) => {
+      const at = minutesLater(minute).toISOString()
+      return { count: 1, first: at, last: at }
+    }
+    const [seen, held] = [minutesLater(60), minutesLater(1)].map((at) => at.toISOString())
+    assert.deepEqual(stored.effects, [
+      { effect: 'Refused', firstSeen: seen, lastSeen: seen, heldUntil: null, notices: notices(61) },
+      {
+        effect: 'Held',
+        firstSeen: held,
+        lastSeen: held,
+        heldUntil: minutesLater(24 * 60 + 1).toISOString(),
+        notices: notices(2),
+      },
+    ])
+  })
+
+  test('is stored also while the topic is down', async () => {
+    const service = unit()
+    service.away.topic = true
+    await service.publishOne(certificateNotice({ connector: service.connector.id }), receivedAt)
+    assert.equal((await read(service.connector.id))?.effects[0]?.notices, null)
+  })
+
+  test('is not stored beyond the daily limit of notices', async () => {
+    const service = unit()
+    const { id: connector } = service.connector
+    for (let index = 0; index < 11; index++)
+      await service.publishOne(
+        certificateNotice({ connector, fingerprint256: unrelated(index).fingerprint256 }),
+        receivedAt,
+      )
+    assert.notEqual(await read(connector, unrelated(9)), null)
+    assert.equal(await read(connector, unrelated(10)), null)
+  })
+
+  test('causes no notice while it is dismissed at its connector, and is still counted in metrics', async () => {
+    const service = unit()
+    const { id: connector } = service.connector
+    await service.publishOne(certificateNotice({ connector }), receivedAt)
+    const store = new UnknownCertificateStore(database.documents, database.messagesTable)
+    const dismissal = {
+      at: receivedAt.toISOString(),
+      by: 'administrator',
+      reason: 'a stranger',
+      until: minutesLater(2 * 24 * 60).toISOString(),
+    }
+    assert.equal(await store.dismiss(connector, renewedCertificate.fingerprint256, dismissal), true)
+    assert.equal(await store.dismiss(connector, unrelated(1).fingerprint256, dismissal), false)
+    const nextDay = minutesLater(24 * 60)
+    await service.decide(renewedCertificate, nextDay)
+    assert.deepEqual(service.countedMetrics, ['UnknownCertificates'])
+    assert.deepEqual(await service.publishQueued(nextDay), ['Dismissed'])
+    assert.equal((await read(connector))?.lastSeen, nextDay.toISOString())
+    const other = unit()
+    await other.publishOne(certificateNotice({ connector: other.connector.id }), nextDay)
+    assert.equal(other.published.length, 1)
+
+    const afterwards = minutesLater(3 * 24 * 60)
+    const notice = certificateNotice({ connector, at: afterwards.toISOString() })
+    assert.equal((await service.publishOne(notice, afterwards)).kind, 'Published')
+  })
+
+  test('that is dismissed does not use up the daily limit', async () => {
+    const service = unit()
+    const { id: connector } = service.connector
+    const store = new UnknownCertificateStore(database.documents, database.messagesTable)
+    const notices = Array.from({ length: 10 }, (_, index) =>
+      certificateNotice({ connector, fingerprint256: unrelated(index).fingerprint256 }),
+    )
+    for (const notice of notices) {
+      await service.publishOne(notice, receivedAt)
+      await store.dismiss(connector, notice.presented.fingerprint256, {
+        at: receivedAt.toISOString(),
+        by: 'administrator',
+        reason: 'a stranger',
+        until: minutesLater(10 * 24 * 60).toISOString(),
+      })
+    }
+    const nextDay = minutesLater(24 * 60)
+    for (const notice of notices) await service.publishOne({ ...notice, at: nextDay.toISOString() }, nextDay)
+    const renewal = certificateNotice({ connector, at: nextDay.toISOString() })
+    assert.equal((await service.publishOne(renewal, nextDay)).kind, 'Published')
   })
 })
 

@@ -5,6 +5,7 @@ import { CertificateNotice } from '../../../shared/contract/jobs.ts'
 import { type ClientCertificate, noTls } from '../../../shared/contract/message.ts'
 import { identifiesClient, toPresentedCertificate } from '../../../shared/policy/client-certificate.ts'
 import { evaluateInbound, type Session } from '../../../shared/policy/inbound.ts'
+import { trustDigest } from '../../../shared/policy/trust-digest.ts'
 import {
   connectorsAcceptingCertificate,
   unknownCertificateNotices,
@@ -190,6 +191,8 @@ test('a notice of an unknown certificate has the connector, the certificate, the
       fingerprint256: 'cd'.repeat(32),
       notBefore: '2025-12-01T00:00:00.000Z',
       notAfter: '2026-12-01T00:00:00.000Z',
+      keyType: null,
+      publicKeyFingerprint256: null,
     },
     why: 'presented names [mx1.contoso.example], expected [mail.contoso.example]',
     facts: certificateFactsWith(),
@@ -199,6 +202,7 @@ test('a notice of an unknown certificate has the connector, the certificate, the
       { field: 'certificateFingerprints', add: 'cd'.repeat(32), admits: 'ThisCertificate' },
       { field: 'tlsSenderCertificateNames', add: 'mx1.contoso.example', admits: 'NameFromPublicRoot' },
     ],
+    trustDigest: trustDigest(contoso()),
     senderDomain: 'contoso.example',
     ip: '192.0.2.1',
     failures: 0,

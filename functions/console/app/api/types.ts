@@ -12,6 +12,7 @@ export interface Schemas {
   QueueRequestInput: QueueRequestInput;
   ExplainedQueueRequestInput: ExplainedQueueRequestInput;
   RedriveInput: RedriveInput;
+  DismissInput: DismissInput;
   ExplanationInput: ExplanationInput;
   InboundValidationInput: InboundValidationInput;
   OutboundValidationInput: OutboundValidationInput;
@@ -59,6 +60,8 @@ export interface Schemas {
   PublishedCertificates: PublishedCertificates;
   ObservedCertificates: ObservedCertificates;
   ObservedCertificatesList: ObservedCertificatesList;
+  UnknownCertificate: UnknownCertificate;
+  UnknownCertificateList: UnknownCertificateList;
   Problem: Problem;
 }
 export interface InboundConnectorInput {
@@ -699,6 +702,12 @@ export interface RedriveInput {
    * also redrive letters that this version cannot read
    */
   force?: boolean;
+}
+export interface DismissInput {
+  /**
+   * why it is not the partner's
+   */
+  reason: string;
 }
 export interface ExplanationInput {
   /**
@@ -5155,6 +5164,379 @@ export interface ObservedCertificatesList {
         notAfter: string;
       };
     }[];
+  }[];
+  nextCursor: string | null;
+}
+export interface UnknownCertificate {
+  /**
+   * of the connector and the certificate
+   */
+  id: string;
+  /**
+   * Resolved: the connector accepts the certificate now, requires none any more, or is deleted; Dismissed: an administrator said that it is not the partner's; otherwise Open
+   */
+  state: "Open" | "Resolved" | "Dismissed";
+  /**
+   * as it is now, or was when it was deleted
+   */
+  connector: {
+    id: string;
+    name: string;
+    connectorType: "Partner" | "OnPremises";
+    mode: "Enforce" | "ReportOnly";
+    onViolation: "Bounce" | "Defer";
+    /**
+     * empty if the connector is deleted
+     */
+    senderDomains: string[];
+    /**
+     * for If-Match; null if the connector is deleted
+     */
+    version: number | null;
+  };
+  /**
+   * whether it is from the connector's authority and no public root, or trusted for a name in the sender domains: an attacker cannot create such a certificate
+   */
+  trusted: boolean;
+  presented: {
+    subject: string;
+    issuer: string;
+    subjectAltNames: string[];
+    serial: string;
+    fingerprint256: string;
+    notBefore: string;
+    notAfter: string;
+    /**
+     * RSA, EC or another type; null if the key cannot be read
+     */
+    keyType: string | null;
+    /**
+     * SHA-256 of the public key; null if it cannot be read
+     */
+    publicKeyFingerprint256: string | null;
+  };
+  /**
+   * the certificate that the connector accepted until then; null: none is recorded
+   */
+  accepted: {
+    subject: string;
+    issuer: string;
+    subjectAltNames: string[];
+    serial: string;
+    fingerprint256: string;
+    notBefore: string;
+    notAfter: string;
+    /**
+     * RSA, EC or another type; null if the key cannot be read
+     */
+    keyType: string | null;
+    /**
+     * SHA-256 of the public key; null if it cannot be read
+     */
+    publicKeyFingerprint256: string | null;
+    lastSeen: string;
+  } | null;
+  /**
+   * the faults of the certificate
+   */
+  why: string;
+  facts: {
+    /**
+     * whether certificateFingerprints lists it
+     */
+    pinned: boolean;
+    /**
+     * whether a path without a fault, except in its dates, leads to one of certificateAuthorities; null: the connector lists none
+     */
+    issuedByConnectorAuthority: boolean | null;
+    /**
+     * whether its chain ended at a public root at the time of the handshake; null: not determined, because a certificate of the chain was outside its dates
+     */
+    issuedByPublicRoot: boolean | null;
+    /**
+     * why the chain is not trusted: by certificateAuthorities, or by the public roots if the connector lists none; the certificate's own dates are not considered; null: no fault
+     */
+    trustFault: string | null;
+    /**
+     * whether tlsSenderCertificateNames lists one of its names; null: the connector lists none
+     */
+    nameListed: boolean | null;
+    /**
+     * whether one of its names is one of senderDomains or below one; null: only * among them includes the names
+     */
+    nameInSenderDomains: boolean | null;
+    /**
+     * its own dates at the time of the session
+     */
+    validity: "Valid" | "Expired" | "NotYetValid";
+    /**
+     * whether it may be used for client authentication; null: the connector does not require it
+     */
+    clientAuth: boolean | null;
+    /**
+     * its status at the time of the session; null: not checked
+     */
+    revocation: ("Good" | "Revoked" | "Unknown") | null;
+  };
+  /**
+   * of Exchange Online, for mail from there; otherwise null
+   */
+  tenant: string | null;
+  /**
+   * of the last presentation; null for a null reverse path
+   */
+  senderDomain: string | null;
+  /**
+   * of the client, at the last presentation
+   */
+  ip: string;
+  firstSeen: string;
+  /**
+   * as far as it was reported: a process reports it once per hour and effect
+   */
+  lastSeen: string;
+  /**
+   * number of these reports: it was presented at least this often
+   */
+  seenCount: number;
+  /**
+   * what happened to the mail, and which notices were sent
+   */
+  effects: {
+    /**
+     * Refused: the mail was refused or bounced; Held: it waits; RecordedOnly: ReportOnly, so it was accepted; RelayDenied: it was treated as mail from the internet
+     */
+    effect: "Refused" | "Held" | "RecordedOnly" | "RelayDenied";
+    firstSeen: string;
+    lastSeen: string;
+    /**
+     * when the last held mail bounces; otherwise null
+     */
+    heldUntil: string | null;
+    /**
+     * mails to the subscribers of the topic of notices; null: none was sent
+     */
+    notices: {
+      count: number;
+      first: string;
+      last: string;
+    } | null;
+  }[];
+  /**
+   * additions to the connector that make it accept the certificate, the safest first; empty if none can, as after expiry
+   */
+  proposals: {
+    field: "certificateFingerprints" | "tlsSenderCertificateNames";
+    add: string;
+    admits: "ThisCertificate" | "NameFromConnectorAuthority" | "NameFromPublicRoot";
+    /**
+     * body of PATCH /inbound-connectors/{id}, for the version of the connector
+     */
+    patch: {
+      [k: string]: string[];
+    };
+  }[];
+  /**
+   * the last one; null if the certificate was never dismissed
+   */
+  dismissal: {
+    at: string;
+    /**
+     * IAM principal, or subject of the token
+     */
+    by: string;
+    reason: string;
+    /**
+     * until then, it causes no notice
+     */
+    until: string;
+  } | null;
+}
+export interface UnknownCertificateList {
+  items: {
+    /**
+     * of the connector and the certificate
+     */
+    id: string;
+    /**
+     * Resolved: the connector accepts the certificate now, requires none any more, or is deleted; Dismissed: an administrator said that it is not the partner's; otherwise Open
+     */
+    state: "Open" | "Resolved" | "Dismissed";
+    /**
+     * as it is now, or was when it was deleted
+     */
+    connector: {
+      id: string;
+      name: string;
+      connectorType: "Partner" | "OnPremises";
+      mode: "Enforce" | "ReportOnly";
+      onViolation: "Bounce" | "Defer";
+      /**
+       * empty if the connector is deleted
+       */
+      senderDomains: string[];
+      /**
+       * for If-Match; null if the connector is deleted
+       */
+      version: number | null;
+    };
+    /**
+     * whether it is from the connector's authority and no public root, or trusted for a name in the sender domains: an attacker cannot create such a certificate
+     */
+    trusted: boolean;
+    presented: {
+      subject: string;
+      issuer: string;
+      subjectAltNames: string[];
+      serial: string;
+      fingerprint256: string;
+      notBefore: string;
+      notAfter: string;
+      /**
+       * RSA, EC or another type; null if the key cannot be read
+       */
+      keyType: string | null;
+      /**
+       * SHA-256 of the public key; null if it cannot be read
+       */
+      publicKeyFingerprint256: string | null;
+    };
+    /**
+     * the certificate that the connector accepted until then; null: none is recorded
+     */
+    accepted: {
+      subject: string;
+      issuer: string;
+      subjectAltNames: string[];
+      serial: string;
+      fingerprint256: string;
+      notBefore: string;
+      notAfter: string;
+      /**
+       * RSA, EC or another type; null if the key cannot be read
+       */
+      keyType: string | null;
+      /**
+       * SHA-256 of the public key; null if it cannot be read
+       */
+      publicKeyFingerprint256: string | null;
+      lastSeen: string;
+    } | null;
+    /**
+     * the faults of the certificate
+     */
+    why: string;
+    facts: {
+      /**
+       * whether certificateFingerprints lists it
+       */
+      pinned: boolean;
+      /**
+       * whether a path without a fault, except in its dates, leads to one of certificateAuthorities; null: the connector lists none
+       */
+      issuedByConnectorAuthority: boolean | null;
+      /**
+       * whether its chain ended at a public root at the time of the handshake; null: not determined, because a certificate of the chain was outside its dates
+       */
+      issuedByPublicRoot: boolean | null;
+      /**
+       * why the chain is not trusted: by certificateAuthorities, or by the public roots if the connector lists none; the certificate's own dates are not considered; null: no fault
+       */
+      trustFault: string | null;
+      /**
+       * whether tlsSenderCertificateNames lists one of its names; null: the connector lists none
+       */
+      nameListed: boolean | null;
+      /**
+       * whether one of its names is one of senderDomains or below one; null: only * among them includes the names
+       */
+      nameInSenderDomains: boolean | null;
+      /**
+       * its own dates at the time of the session
+       */
+      validity: "Valid" | "Expired" | "NotYetValid";
+      /**
+       * whether it may be used for client authentication; null: the connector does not require it
+       */
+      clientAuth: boolean | null;
+      /**
+       * its status at the time of the session; null: not checked
+       */
+      revocation: ("Good" | "Revoked" | "Unknown") | null;
+    };
+    /**
+     * of Exchange Online, for mail from there; otherwise null
+     */
+    tenant: string | null;
+    /**
+     * of the last presentation; null for a null reverse path
+     */
+    senderDomain: string | null;
+    /**
+     * of the client, at the last presentation
+     */
+    ip: string;
+    firstSeen: string;
+    /**
+     * as far as it was reported: a process reports it once per hour and effect
+     */
+    lastSeen: string;
+    /**
+     * number of these reports: it was presented at least this often
+     */
+    seenCount: number;
+    /**
+     * what happened to the mail, and which notices were sent
+     */
+    effects: {
+      /**
+       * Refused: the mail was refused or bounced; Held: it waits; RecordedOnly: ReportOnly, so it was accepted; RelayDenied: it was treated as mail from the internet
+       */
+      effect: "Refused" | "Held" | "RecordedOnly" | "RelayDenied";
+      firstSeen: string;
+      lastSeen: string;
+      /**
+       * when the last held mail bounces; otherwise null
+       */
+      heldUntil: string | null;
+      /**
+       * mails to the subscribers of the topic of notices; null: none was sent
+       */
+      notices: {
+        count: number;
+        first: string;
+        last: string;
+      } | null;
+    }[];
+    /**
+     * additions to the connector that make it accept the certificate, the safest first; empty if none can, as after expiry
+     */
+    proposals: {
+      field: "certificateFingerprints" | "tlsSenderCertificateNames";
+      add: string;
+      admits: "ThisCertificate" | "NameFromConnectorAuthority" | "NameFromPublicRoot";
+      /**
+       * body of PATCH /inbound-connectors/{id}, for the version of the connector
+       */
+      patch: {
+        [k: string]: string[];
+      };
+    }[];
+    /**
+     * the last one; null if the certificate was never dismissed
+     */
+    dismissal: {
+      at: string;
+      /**
+       * IAM principal, or subject of the token
+       */
+      by: string;
+      reason: string;
+      /**
+       * until then, it causes no notice
+       */
+      until: string;
+    } | null;
   }[];
   nextCursor: string | null;
 }

@@ -16,7 +16,7 @@ import type { Pair } from './partner-pairs.ts'
 
 const limit = 100
 
-const kindTexts: Readonly<Record<ObservedCertificates['kind'], string>> = {
+export const kindTexts: Readonly<Record<ObservedCertificates['kind'], string>> = {
   Own: 'mailflow presents it',
   PartnerServer: 'server, for mail to the partner',
   PartnerClient: 'client, for mail from the partner',
