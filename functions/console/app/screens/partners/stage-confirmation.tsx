@@ -11,7 +11,7 @@ import type { InboundConnector, OutboundConnector } from '../../api/types.ts'
 import { TextOfOthers } from '../../components/text-of-others.tsx'
 import type { Stage } from './connector-text.ts'
 import { PastMail } from './past-mail.tsx'
-import { actTexts, isWeakening, stageEffects } from './stage-effects.ts'
+import { actTexts, isWeakening, stageEffects } from './stage-change.ts'
 import type { ConnectorDirection } from './use-connectors.ts'
 import { type Notice, needsWaitingChoice, useStageChange, type WaitingChoice } from './use-stage-change.ts'
 

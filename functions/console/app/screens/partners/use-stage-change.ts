@@ -10,7 +10,7 @@ import type {
 } from '../../api/types.ts'
 import { useApi } from '../../api/use-api.ts'
 import type { Stage } from './connector-text.ts'
-import { stagePatch } from './stage-effects.ts'
+import { stagePatch } from './stage-change.ts'
 import { type ConnectorDirection, connectorPath, useRefreshConnectors } from './use-connectors.ts'
 
 /** What the person reads after a change. */
