@@ -29,7 +29,7 @@ export function removalEffects(kind: EntryKindName, before: Fields): string[] {
 
 export function creationEffects(kind: EntryKindName, after: Fields): string[] {
   if (kind === 'acceptedDomains') return []
-  return isEnabled(after) ? beginningEffects(kind, after) : [disabledText]
+  return isEnabled(after) ? startEffects(kind, after) : [disabledText]
 }
 
 /** @param changes the fields that differ */
@@ -47,8 +47,8 @@ export function changeEffects(
   const weakened = weakenedRequirements(changes.filter(({ field }) => field !== 'mode'))
   if (isEnforced(before) && isReportOnly(after))
     return [...reportOnlyEffects(kind, before), ...rerouteEffects(kind, after, changes), ...weakened]
-  const begins = !isEnabled(before) || (!isEnforced(before) && isEnforced(after))
-  if (begins) return [...beginningEffects(kind, after), ...weakened]
+  const isStart = !isEnabled(before) || (!isEnforced(before) && isEnforced(after))
+  if (isStart) return [...startEffects(kind, after), ...weakened]
   return [
     ...rerouteEffects(kind, after, changes),
     ...(isEnforced(after) && changes.some(isStricter) ? consequences(kind, after) : []),
@@ -57,7 +57,7 @@ export function changeEffects(
 }
 
 /** The effects of a connector that begins to apply, or to be enforced. */
-function beginningEffects(kind: EntryKindName, fields: Fields): string[] {
+function startEffects(kind: EntryKindName, fields: Fields): string[] {
   if (kind === 'outboundConnectors') return [[routeEffect(fields), ...consequences(kind, fields)].join(' ')]
   if (fields.connectorType === 'OnPremises')
     return [

@@ -13,6 +13,7 @@ import { ApiError } from './api/api-error.ts'
 import { ApiContext } from './api/use-api.ts'
 import { Failure } from './components/failure.tsx'
 import { readConsoleConfig } from './console-config.ts'
+import { guardedNavigation } from './navigation-guard.ts'
 import { Shell } from './shell.tsx'
 import { SessionEnded, signedOutPath, signIn } from './sign-in/sign-in.ts'
 import { SignedOut } from './sign-in/signed-out.tsx'
@@ -59,7 +60,7 @@ async function start(): Promise<void> {
     <I18nProvider locale="en" messages={[english]}>
       <QueryClientProvider client={queries}>
         <ApiContext value={api}>
-          <Router base={consolePath}>
+          <Router base={consolePath} aroundNav={guardedNavigation}>
             <Shell config={config} session={session} />
           </Router>
         </ApiContext>

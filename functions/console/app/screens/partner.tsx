@@ -18,6 +18,7 @@ import { MissingConnector } from './partners/missing-connector.tsx'
 import { findPair, kindTexts, type Pair, titleOf } from './partners/partner-pairs.ts'
 import { warningsOf, warningTexts } from './partners/partner-rows.ts'
 import { RefusalTable } from './partners/refusal-table.tsx'
+import { SavedNotice, useSaved } from './partners/saved-notice.tsx'
 import { usePairs } from './partners/use-connectors.ts'
 import { Validation } from './partners/validation.tsx'
 
@@ -72,9 +73,12 @@ const NoSuchPartner = ({ name }: { name: string }) => (
 function PartnerContent({ pair }: { pair: Pair }) {
   const { kind, domains, inbound, outbound } = pair
   const warnings = warningsOf(pair, outbound?.validation ?? null, null)
+  const saved = useSaved()
   const key = `${inbound?.id} ${outbound?.id}`
   return (
     <SpaceBetween size="l" key={key}>
+      {saved && <SavedNotice saved={saved} />}
+      {outbound && saved?.direction === 'outbound' && <Validation connector={outbound} />}
       {warnings.map((warning) => (
         <Alert key={warning} type="warning">
           {warningTexts[warning].long}
@@ -82,18 +86,18 @@ function PartnerContent({ pair }: { pair: Pair }) {
       ))}
       <ColumnLayout columns={kind === 'Partner' ? 2 : 1}>
         {inbound ? (
-          <ConnectorCard connector={inbound} direction="inbound" />
+          <ConnectorCard connector={inbound} direction="inbound" pair={pair.name} />
         ) : (
           kind === 'Partner' && <MissingConnector direction="inbound" domains={domains} />
         )}
         {outbound ? (
-          <ConnectorCard connector={outbound} direction="outbound" />
+          <ConnectorCard connector={outbound} direction="outbound" pair={pair.name} />
         ) : (
           kind === 'Partner' && <MissingConnector direction="outbound" domains={domains} />
         )}
       </ColumnLayout>
       <MailNumbers pair={pair} />
-      {outbound && <Validation connector={outbound} />}
+      {outbound && saved?.direction !== 'outbound' && <Validation connector={outbound} />}
       <CertificatesSeen pair={pair} />
       <RefusalTable pair={pair} />
       <History pair={pair} />

@@ -1,10 +1,14 @@
 /** Partners: the pair of connectors of each, what they require, and what happened in the last 7 days. */
+
+import Button from '@cloudscape-design/components/button'
 import ContentLayout from '@cloudscape-design/components/content-layout'
 import Header from '@cloudscape-design/components/header'
 import { useMemo } from 'react'
+import { useLocation } from 'wouter'
 import type { ObservedCertificates, QueueList, Report } from '../api/types.ts'
 import { useRead } from '../api/use-api.ts'
 import { useReadAll } from '../api/use-read-all.ts'
+import { useMay } from '../api/use-roles.ts'
 import { Failure } from '../components/failure.tsx'
 import { partnerRows, type Sources } from './partners/partner-rows.ts'
 import { PartnerTable } from './partners/partner-table.tsx'
@@ -18,6 +22,8 @@ const stateOf = ({ data, error }: { data: unknown; error: unknown }): Sources[ke
   data !== undefined ? 'Ready' : error === null ? 'Pending' : 'Failed'
 
 export default function Partners() {
+  const [, navigate] = useLocation()
+  const mayAdminister = useMay('administer')
   const { inbound, outbound, pairs } = usePairs()
   const tls = useRead<Report>('/reports/connector-tls', {}, refetchMs)
   const rejected = useRead<Report>('/reports/rejected', {}, refetchMs)
@@ -54,6 +60,13 @@ export default function Partners() {
       header={
         <Header
           variant="h1"
+          actions={
+            mayAdminister && (
+              <Button variant="primary" onClick={() => navigate('/partners/add')}>
+                Add a partner
+              </Button>
+            )
+          }
           description="A row has both connectors of a partner. Numbers are of the last 7 days. Each leads to its page."
         >
           Partners
