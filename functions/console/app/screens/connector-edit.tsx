@@ -9,7 +9,8 @@ import { useApi, useRead } from '../api/use-api.ts'
 import { AdministratorsOnly } from '../components/administrators-only.tsx'
 import { NotFound } from '../components/not-found.tsx'
 import { Remote } from '../components/remote.tsx'
-import { type ConnectorDirection, connectorPath, usePairs } from './partners/use-connectors.ts'
+import type { ConnectorDirection } from './partners/connector-text.ts'
+import { connectorPath, usePairs } from './partners/use-connectors.ts'
 import { ConnectorBreadcrumbs } from './wizard/connector-breadcrumbs.tsx'
 import { ConnectorWizard } from './wizard/connector-wizard.tsx'
 import { type Connector, draftOf } from './wizard/draft.ts'
@@ -29,12 +30,9 @@ export default function ConnectorEdit() {
   const { name = '', direction = '', id = '' } = useParams<Record<keyof Place, string>>()
   if (direction !== 'inbound' && direction !== 'outbound') return <NotFound />
   return (
-    <>
-      <ConnectorBreadcrumbs pair={name} title={title} />
-      <AdministratorsOnly act="edit connectors" heading={<Header variant="h1">{title}</Header>}>
-        <Loaded key={`${direction} ${id}`} name={name} direction={direction} id={id} />
-      </AdministratorsOnly>
-    </>
+    <AdministratorsOnly act="edit connectors" heading={<Header variant="h1">{title}</Header>}>
+      <Loaded key={`${direction} ${id}`} name={name} direction={direction} id={id} />
+    </AdministratorsOnly>
   )
 }
 
@@ -83,13 +81,16 @@ function ExistingConnector({ place: { name, direction }, base, defaultRoute }: E
     }
   })
   return (
-    <ConnectorWizard
-      start={start}
-      keptAt={keptAt}
-      backTo={`/partners/${encodeURIComponent(name)}`}
-      onSaved={(saved) =>
-        navigate(`/partners/${encodeURIComponent(saved.id)}`, { state: savedState(saved, 'saved') })
-      }
-    />
+    <>
+      <ConnectorBreadcrumbs pair={name} title={`Edit ${base.name}`} />
+      <ConnectorWizard
+        start={start}
+        keptAt={keptAt}
+        backTo={`/partners/${encodeURIComponent(name)}`}
+        onSaved={(saved) =>
+          navigate(`/partners/${encodeURIComponent(saved.id)}`, { state: savedState(saved, 'saved') })
+        }
+      />
+    </>
   )
 }

@@ -12,10 +12,10 @@ import type { InboundConnector, OutboundConnector } from '../../api/types.ts'
 import { useMay } from '../../api/use-roles.ts'
 import { TextOfOthers } from '../../components/text-of-others.tsx'
 import { Time } from '../../components/time.tsx'
+import type { ConnectorDirection } from './connector-text.ts'
 import { inboundSentences, isInbound, levelIn, levelOut, outboundSentences } from './connector-text.ts'
 import { fieldTexts } from './partner-numbers.ts'
 import { StageProgress } from './stage-progress.tsx'
-import type { ConnectorDirection } from './use-connectors.ts'
 import type { Notice } from './use-stage-change.ts'
 
 interface ConnectorCardProps {

@@ -8,7 +8,7 @@ import SpaceBetween from '@cloudscape-design/components/space-between'
 import { useLocation } from 'wouter'
 import { proseList } from '../../../../../shared/policy/text-lists.ts'
 import { useMay } from '../../api/use-roles.ts'
-import type { ConnectorDirection } from './use-connectors.ts'
+import type { ConnectorDirection } from './connector-text.ts'
 
 interface MissingConnectorProps {
   direction: ConnectorDirection

@@ -4,7 +4,7 @@ import {
   creationEffects,
   type FieldChange,
 } from '../../../../../shared/policy/change-effects.ts'
-import type { ConnectorDirection } from '../partners/use-connectors.ts'
+import type { ConnectorDirection } from '../partners/connector-text.ts'
 import type { Body } from './draft.ts'
 import { fieldsOf } from './fields.ts'
 

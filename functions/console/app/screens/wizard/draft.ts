@@ -1,6 +1,6 @@
 /** What a person enters for a connector, from its beginning to the body of the request. Pure. */
 import type { InboundConnector, OutboundConnector } from '../../api/types.ts'
-import type { ConnectorDirection } from '../partners/use-connectors.ts'
+import type { ConnectorDirection } from '../partners/connector-text.ts'
 import { domainField, type Field, fieldsOf, type Step, type Values } from './fields.ts'
 import { heldOf, readField } from './read-field.ts'
 

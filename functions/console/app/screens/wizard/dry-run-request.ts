@@ -1,7 +1,7 @@
 /** The dry run of a draft: its request, and its result in words. Pure. */
 import { countText } from '../../../../../shared/policy/text-lists.ts'
 import type { DryRun } from '../../api/types.ts'
-import type { ConnectorDirection } from '../partners/use-connectors.ts'
+import type { ConnectorDirection } from '../partners/connector-text.ts'
 import { type Body, type Connector, fieldsNotShown } from './draft.ts'
 
 export interface DryRunRequest {

@@ -1,5 +1,5 @@
 /** The fields of connectors: in which step they are, what their controls hold, and when the API permits them. Pure. */
-import type { ConnectorDirection } from '../partners/use-connectors.ts'
+import type { ConnectorDirection } from '../partners/connector-text.ts'
 
 /** The steps in the order of the Exchange admin center. */
 export const steps = ['FromTo', 'Name', 'Use', 'Routing', 'Security', 'DryRun', 'Review'] as const

@@ -3,7 +3,7 @@ import Container from '@cloudscape-design/components/container'
 import FormField from '@cloudscape-design/components/form-field'
 import RadioGroup from '@cloudscape-design/components/radio-group'
 import SpaceBetween from '@cloudscape-design/components/space-between'
-import type { ConnectorDirection } from '../partners/use-connectors.ts'
+import type { ConnectorDirection } from '../partners/connector-text.ts'
 import { ChoiceField } from './controls.tsx'
 import { useForm } from './form.ts'
 

@@ -21,7 +21,7 @@ const policyItems = (records: string) => [
     label: 'Opportunistic',
     description: `${records} apply where no level is forced.`,
   },
-  { value: 'Mandatory', label: 'Mandatory', description: `Without usable ones, mail waits.` },
+  { value: 'Mandatory', label: 'Mandatory', description: 'Without usable ones, mail waits.' },
   { value: 'None', label: 'None', description: 'They are ignored.' },
 ]
 
@@ -47,20 +47,20 @@ export function OutboundSecurity() {
                 value: 'EncryptionOnly',
                 label: 'EncryptionOnly',
                 description:
-                  'TLS with any certificate. Exchange: “Any digital certificate, including self-signed”.',
+                  'TLS with any certificate. Exchange: “Any digital certificate, including self-signed certificates”.',
               },
               {
                 value: 'CertificateValidation',
                 label: 'CertificateValidation',
                 description:
-                  'A certificate of a trusted authority, for any name. Exchange: “Issued by a trusted certificate authority”.',
+                  'A certificate of a trusted authority, for any name. Exchange: “Issued by a trusted certificate authority (CA)”.',
                 disabled: isSes,
               },
               {
                 value: 'DomainValidation',
                 label: 'DomainValidation',
                 description:
-                  'A certificate of a trusted authority, for the name below. Exchange: “And the subject name matches”.',
+                  'A certificate of a trusted authority, for the name below. Exchange: “subject name or subject alternative name (SAN) matches this domain name”.',
                 disabled: isSes,
               },
             ]}

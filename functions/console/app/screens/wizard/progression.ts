@@ -1,5 +1,5 @@
 /** How far a connector's requirements are applied: one progression over three fields of the API. Pure. */
-import type { ConnectorDirection } from '../partners/use-connectors.ts'
+import type { ConnectorDirection } from '../partners/connector-text.ts'
 import type { Values } from './fields.ts'
 
 export const progression = ['Disabled', 'ReportOnly', 'Hold', 'Enforce'] as const

@@ -79,8 +79,8 @@ function Senders() {
             variant="h2"
             description={
               isPartner
-                ? 'Without a restriction, any server may send mail with the sender domains. Exchange: “Authenticating sent email”.'
-                : 'A server that has one of these may relay. Exchange: “Authenticating sent email”.'
+                ? 'Without a restriction, any server may send mail with the sender domains.'
+                : 'A server that has one of these may relay.'
             }
           >
             {isPartner ? 'Servers that may send this mail' : 'How our servers are identified'}
@@ -112,14 +112,14 @@ function Senders() {
           <ListField
             name="tlsSenderCertificateNames"
             label="Names in the certificate"
-            description="Of the client certificate. *. stands for one label. Exchange: “The subject name on the certificate”."
+            description="Of the client certificate. *. stands for one label. Exchange: the subject name on the certificate that the partner uses."
             noun="name"
             placeholder="mx.bank.example"
           />
           <ListField
             name="senderIpAddresses"
             label="IP addresses"
-            description="IPv4 and IPv6, addresses or CIDR ranges. Exchange: “Verify that the IP address of the sending server matches”."
+            description="IPv4 and IPv6, addresses or CIDR ranges. Exchange: “Reject email messages if they aren’t sent from within this IP address range”."
             noun="address"
             plural="addresses"
             placeholder="192.0.2.0/24"

@@ -1,7 +1,7 @@
 /** What the partner's page says after the wizard has saved. It is in the state of the history, not in the address. Pure. */
 import { countText } from '../../../../../shared/policy/text-lists.ts'
+import type { SavedInboundConnector, SavedOutboundConnector } from '../../api/types.ts'
 import { isInbound } from '../partners/connector-text.ts'
-import type { SavedConnector } from './use-save.ts'
 
 export interface SavedState {
   saved: {
@@ -16,7 +16,10 @@ export interface SavedState {
   }
 }
 
-export function savedState(connector: SavedConnector, act: 'added' | 'saved'): SavedState {
+export function savedState(
+  connector: SavedInboundConnector | SavedOutboundConnector,
+  act: 'added' | 'saved',
+): SavedState {
   const { id, name, warnings } = connector
   return {
     saved: {

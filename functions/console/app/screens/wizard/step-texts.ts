@@ -21,7 +21,7 @@ export function stepTexts(step: Step, { direction, values }: Draft): { title: st
     Security: ['Security restrictions', 'The TLS that is required.'],
     DryRun: [
       'Dry run',
-      'What it would have done with the mail of the last 7 days. Exchange: “Validation”, which for outbound connectors follows after saving.',
+      'What it would have done with the mail of the last 7 days. In Exchange, “Validation” is here. mailflow validates an outbound connector after it is saved.',
     ],
     Review: ['Review', 'What is saved, and what it does to mail.'],
   } as const satisfies Record<Step, readonly [string, string]>

@@ -17,7 +17,7 @@ export function UseStep() {
           <ListField
             name="senderDomains"
             label="Sender domains"
-            description={`${patterns} Exchange: “By verifying that the sender domain matches…”.`}
+            description={`${patterns} Exchange: “By verifying that the sender domain matches one of the following domains”.`}
             noun="domain"
             placeholder="bank.example"
             rows={manyRows}
