@@ -1,6 +1,10 @@
 /** The faults that the API finds in a draft, at the fields that they name. Pure. */
-import type { ApiFault } from '../../api/api-error.ts'
 import type { Body, Faults } from './draft.ts'
+
+interface ApiFault {
+  path: string
+  message: string
+}
 
 const pathPattern = /^(?:(?:in|out)boundConnectors\[0\]\.?)?([A-Za-z]+)(.*)$/
 

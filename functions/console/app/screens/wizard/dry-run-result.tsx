@@ -100,16 +100,18 @@ function OutcomeOf({ outcome, note = null }: OutcomeOfProps) {
   )
 }
 
+const undeterminedHeading = 'Cannot be told'
+
 const UndeterminedTable = ({ items }: { items: readonly Undetermined[] }) => (
   <Table
     items={items}
     variant="embedded"
     wrapLines
     contentDensity="compact"
-    ariaLabels={{ tableLabel: 'Cannot be told' }}
+    ariaLabels={{ tableLabel: undeterminedHeading }}
     header={
       <Header variant="h2" description="The events do not say enough about this mail.">
-        Cannot be told
+        {undeterminedHeading}
       </Header>
     }
     columnDefinitions={[

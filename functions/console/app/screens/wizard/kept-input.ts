@@ -1,5 +1,5 @@
 /**
- * Keeps what was entered while a person signs in again, which loads the page anew: in this tab only, until the view is
+ * Keeps what was entered while a person signs in again, which loads the page again: in this tab only, until the view is
  * opened again. It has no secrets: a connector's fields can be read by everyone who may read connectors.
  */
 import type { Connector, Draft } from './draft.ts'

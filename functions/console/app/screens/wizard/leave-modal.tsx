@@ -4,9 +4,9 @@ import Modal from '@cloudscape-design/components/modal'
 import SpaceBetween from '@cloudscape-design/components/space-between'
 import type { LeaveGuard } from './use-leave-guard.ts'
 
-export const LeaveModal = ({ isAsking, leave, stay }: LeaveGuard) => (
+export const LeaveModal = ({ isOpen, leave, stay }: LeaveGuard) => (
   <Modal
-    visible={isAsking}
+    visible={isOpen}
     header="Leave without saving?"
     closeAriaLabel="Stay"
     onDismiss={stay}

@@ -4,7 +4,7 @@ import { setNavigationGuard } from '../../navigation-guard.ts'
 
 export interface LeaveGuard {
   /** Whether the person has to decide now. */
-  isAsking: boolean
+  isOpen: boolean
   leave(): void
   stay(): void
 }
@@ -17,7 +17,7 @@ export function useLeaveGuard(isUnsaved: boolean): LeaveGuard {
     return () => setNavigationGuard(null)
   }, [isUnsaved])
   return {
-    isAsking: pending !== null,
+    isOpen: pending !== null,
     leave: () => {
       setPending(null)
       pending?.leave()
