@@ -78,9 +78,7 @@ function NewConnector({ pairs, defaultRoute }: NewConnectorProps) {
       start={start}
       keptAt={keptAt}
       backTo={backTo}
-      onSaved={(saved) =>
-        navigate(`/partners/${encodeURIComponent(saved.id)}`, { state: savedState(saved, 'added') })
-      }
+      onSaved={(saved) => navigate(`/partners/${encodeURIComponent(saved.id)}`, { state: savedState(saved) })}
     />
   )
 }

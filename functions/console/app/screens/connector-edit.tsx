@@ -88,7 +88,7 @@ function ExistingConnector({ place: { name, direction }, base, defaultRoute }: E
         keptAt={keptAt}
         backTo={`/partners/${encodeURIComponent(name)}`}
         onSaved={(saved) =>
-          navigate(`/partners/${encodeURIComponent(saved.id)}`, { state: savedState(saved, 'saved') })
+          navigate(`/partners/${encodeURIComponent(saved.id)}`, { state: savedState(saved) })
         }
       />
     </>

@@ -22,14 +22,13 @@ export function SavedNotice({ saved }: { saved: SavedState['saved'] }) {
     >
       {warnings.map((warning) => (
         <div key={warning}>
-          <TextOfOthers text={warning} />
+          <TextOfOthers text={`${warning.charAt(0).toUpperCase()}${warning.slice(1)}.`} />
         </div>
       ))}
       {returned !== null && <div>{returned}</div>}
       {direction === 'outbound' && (
         <div>Validate it now: mailflow connects to the servers as a delivery does.</div>
       )}
-      {warnings.length === 0 && direction === 'inbound' && <div>It applies to mail from now on.</div>}
     </Alert>
   )
 }

@@ -33,7 +33,7 @@ export const RevocationField = () => (
       {
         value: 'HardFail',
         label: 'HardFail',
-        description: 'Nor is one whose revocation is undetermined, while it is.',
+        description: 'Nor is one whose revocation is undetermined.',
       },
       { value: 'None', label: 'None', description: 'Revocation is not checked.' },
     ]}

@@ -49,6 +49,8 @@ export function ConnectorWizard({ start, keptAt, backTo, onSaved }: ConnectorWiz
   const [waiting, setWaiting] = useState<WaitingChoice | null | undefined>(undefined)
   const [saved, setSaved] = useState<Connector | 'Deleted' | null>(null)
   const [isSignedOut, setSignedOut] = useState(false)
+  /** Whether the person tried to save before the other change was merged. */
+  const [isMergeFirst, setMergeFirst] = useState(false)
   const hasEnded = useSessionEnded() || isSignedOut
   const { data: caller } = useRead<CallerAnswer>('/caller')
 
@@ -100,6 +102,7 @@ export function ConnectorWizard({ start, keptAt, backTo, onSaved }: ConnectorWiz
           saved={saved}
           entered={body}
           onMerged={(draft, newBase) => {
+            setMergeFirst(false)
             wizard.replace(draft, newBase)
             setSaved(null)
             save.reset()
@@ -118,7 +121,8 @@ export function ConnectorWizard({ start, keptAt, backTo, onSaved }: ConnectorWiz
       ),
   }
   const submit = () => {
-    if (saved !== null || !wizard.isReady()) return
+    if (saved !== null) return setMergeFirst(true)
+    if (!wizard.isReady()) return
     save.mutate({ direction, base, body, waiting: waiting ?? null })
   }
   return (
@@ -149,6 +153,9 @@ export function ConnectorWizard({ start, keptAt, backTo, onSaved }: ConnectorWiz
           ...stepTexts(each, form.draft),
           content: contents[each],
           ...(wizard.isStepMarked(each) && { errorText: 'Correct the fields that are marked.' }),
+          ...(each === 'Review' &&
+            saved !== null &&
+            isMergeFirst && { errorText: 'First decide about the other change, above. Then save.' }),
         }))}
       />
       <LeaveModal {...leaveGuard} />

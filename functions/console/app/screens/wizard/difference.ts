@@ -3,6 +3,7 @@ import {
   changeEffects,
   creationEffects,
   type FieldChange,
+  weakenedRequirements,
 } from '../../../../../shared/policy/change-effects.ts'
 import type { ConnectorDirection } from '../partners/connector-text.ts'
 import type { Body } from './draft.ts'
@@ -34,6 +35,11 @@ export const effectsOfDraft = (direction: ConnectorDirection, before: Body | nul
   before === null
     ? creationEffects(kindOf(direction), after)
     : changeEffects(kindOf(direction), before, after, fieldChanges(before, after))
+
+/** Whether mail may be refused or deferred, or less is required of it than before. */
+export const needsCare = (before: Body | null, after: Body): boolean =>
+  (after.enabled === true && after.mode === 'Enforce') ||
+  (before !== null && weakenedRequirements(fieldChanges(before, after)).length > 0)
 
 /** The body of PATCH. */
 export const patchOf = (before: Body, after: Body): Body =>

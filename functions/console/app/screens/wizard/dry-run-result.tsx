@@ -33,8 +33,9 @@ export function DryRunResult({ result, completeUntil }: DryRunResultProps) {
     <SpaceBetween size="m">
       <div>
         <StatusIndicator type={considered === 0 ? 'info' : different.length > 0 ? 'warning' : 'success'}>
-          {dryRunSummary(result)}
+          {considered === 0 ? 'No mail' : different.length > 0 ? 'Differences' : 'No difference'}
         </StatusIndicator>
+        <div>{dryRunSummary(result)}</div>
         <Box color="text-body-secondary">
           Mail from <Time at={from} /> to <Time at={to} />.
           {completeUntil !== null && completeUntil < to && (
@@ -61,7 +62,7 @@ const DifferentTable = ({ items }: { items: readonly Different[] }) => (
     ariaLabels={{ tableLabel: 'Decided otherwise' }}
     header={<Header variant="h2">Decided otherwise</Header>}
     columnDefinitions={[
-      { id: 'count', header: 'Count', cell: ({ count }) => count, width: 80 },
+      { id: 'count', header: 'Count', cell: ({ count }) => count, minWidth: 90 },
       { id: 'before', header: 'Now', cell: ({ before }) => <OutcomeOf outcome={before} />, minWidth: 180 },
       {
         id: 'after',
@@ -115,8 +116,13 @@ const UndeterminedTable = ({ items }: { items: readonly Undetermined[] }) => (
       </Header>
     }
     columnDefinitions={[
-      { id: 'count', header: 'Count', cell: ({ count }) => count, width: 80 },
-      { id: 'missing', header: 'What is missing', cell: ({ missing }) => <TextOfOthers text={missing} /> },
+      { id: 'count', header: 'Count', cell: ({ count }) => count, minWidth: 90 },
+      {
+        id: 'missing',
+        header: 'What is missing',
+        cell: ({ missing }) => <TextOfOthers text={missing} />,
+        minWidth: 200,
+      },
       {
         id: 'samples',
         header: 'Such as',

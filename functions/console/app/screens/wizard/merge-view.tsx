@@ -8,7 +8,7 @@ import Table from '@cloudscape-design/components/table'
 import { useState } from 'react'
 import { countText } from '../../../../../shared/policy/text-lists.ts'
 import { Time } from '../../components/time.tsx'
-import { FieldValue } from '../changes/field-value.tsx'
+import { ShortValue, ValueBeside } from './change-list.tsx'
 import { type Body, type Connector, type Draft, draftOf, shownFields } from './draft.ts'
 import { type Choice, type Choices, canHoldBoth, type MergedField, mergedBody, mergeFields } from './merge.ts'
 
@@ -64,24 +64,24 @@ export function MergeView({ direction, base, saved, entered, onMerged }: MergeVi
         ariaLabels={{ tableLabel: 'Both changes' }}
         header={<Header variant="h2">Both changes</Header>}
         columnDefinitions={[
-          { id: 'name', header: 'Field', cell: ({ name }) => name, isRowHeader: true, minWidth: 130 },
+          { id: 'name', header: 'Field', cell: ({ name }) => name, isRowHeader: true, minWidth: 170 },
           {
             id: 'base',
             header: 'As you began',
-            cell: (field) => <Value value={field.base} />,
-            minWidth: 120,
+            cell: (field) => <ShortValue value={field.base} />,
+            minWidth: 150,
           },
           {
             id: 'saved',
             header: 'Saved meanwhile',
-            cell: (field) => <Value value={field.saved} />,
-            minWidth: 120,
+            cell: (field) => <ValueBeside from={field.base} to={field.saved} />,
+            minWidth: 150,
           },
           {
             id: 'entered',
             header: 'What you entered',
-            cell: (field) => <Value value={field.entered} />,
-            minWidth: 120,
+            cell: (field) => <ValueBeside from={field.base} to={field.entered} />,
+            minWidth: 150,
           },
           {
             id: 'result',
@@ -104,8 +104,6 @@ export function MergeView({ direction, base, saved, entered, onMerged }: MergeVi
     </SpaceBetween>
   )
 }
-
-const Value = ({ value }: { value: unknown }) => <FieldValue value={value === null ? 'null' : value} />
 
 interface ConflictChoiceProps {
   field: MergedField

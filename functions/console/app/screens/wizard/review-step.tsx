@@ -10,7 +10,7 @@ import type { ApiError } from '../../api/api-error.ts'
 import { TextOfOthers } from '../../components/text-of-others.tsx'
 import { needsWaitingChoice, type WaitingChoice } from '../partners/use-stage-change.ts'
 import { ChangeList } from './change-list.tsx'
-import { createdFields, effectsOfDraft, fieldChanges } from './difference.ts'
+import { createdFields, effectsOfDraft, fieldChanges, needsCare } from './difference.ts'
 import { type Body, type Connector, fieldsNotShown, shownFields } from './draft.ts'
 import type { DryRunRequest } from './dry-run-request.ts'
 import { FieldsNotShown } from './fields-not-shown.tsx'
@@ -58,7 +58,7 @@ export function ReviewStep(props: ReviewStepProps) {
         )}
       </Container>
       {changes.length > 0 && (
-        <Alert type={isWarning(effects) ? 'warning' : 'info'} header="Effect on mail">
+        <Alert type={needsCare(before, body) ? 'warning' : 'info'} header="Effect on mail">
           {effects.length === 0 && 'None.'}
           {effects.map((sentence) => (
             <div key={sentence}>
@@ -94,7 +94,3 @@ export function ReviewStep(props: ReviewStepProps) {
     </SpaceBetween>
   )
 }
-
-/** Sentences after which less is required, or mail is refused. */
-const isWarning = (effects: readonly string[]): boolean =>
-  effects.some((sentence) => /no longer|weaker|in the clear|refused|bounced/.test(sentence))

@@ -16,17 +16,14 @@ export interface SavedState {
   }
 }
 
-export function savedState(
-  connector: SavedInboundConnector | SavedOutboundConnector,
-  act: 'added' | 'saved',
-): SavedState {
+export function savedState(connector: SavedInboundConnector | SavedOutboundConnector): SavedState {
   const { id, name, warnings } = connector
   return {
     saved: {
       id,
       name,
       direction: isInbound(connector) ? 'inbound' : 'outbound',
-      act,
+      act: connector.version === 1 ? 'added' : 'saved',
       warnings: warnings.map(({ message }) => message),
       returned: 'waiting' in connector && connector.waiting ? returnedText(connector.waiting) : null,
     },
