@@ -307,6 +307,8 @@ describe('the connector wizard', { skip }, () => {
     await page.getByText('2 fields have two new values').waitFor()
     const merge = page.getByRole('button', { name: 'Merge both changes' })
     assert.equal(await merge.isDisabled(), true)
+    await save(page)
+    await page.getByText('First decide about the other change').waitFor()
     await assertAccessible()
     const choose = (field: string, choice: string) =>
       page

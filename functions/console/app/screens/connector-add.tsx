@@ -8,12 +8,12 @@ import { AdministratorsOnly } from '../components/administrators-only.tsx'
 import { Remote } from '../components/remote.tsx'
 import type { ConnectorDirection } from './partners/connector-text.ts'
 import { findPair, type Pair } from './partners/partner-pairs.ts'
+import { savedState } from './partners/saved-state.ts'
 import { usePairs } from './partners/use-connectors.ts'
 import { ConnectorBreadcrumbs } from './wizard/connector-breadcrumbs.tsx'
 import { ConnectorWizard } from './wizard/connector-wizard.tsx'
 import { newDraft } from './wizard/draft.ts'
 import { takeKeptInput } from './wizard/kept-input.ts'
-import { savedState } from './wizard/saved-state.ts'
 
 const title = 'Add a connector'
 

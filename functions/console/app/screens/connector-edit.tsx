@@ -10,12 +10,12 @@ import { AdministratorsOnly } from '../components/administrators-only.tsx'
 import { NotFound } from '../components/not-found.tsx'
 import { Remote } from '../components/remote.tsx'
 import type { ConnectorDirection } from './partners/connector-text.ts'
+import { savedState } from './partners/saved-state.ts'
 import { connectorPath, usePairs } from './partners/use-connectors.ts'
 import { ConnectorBreadcrumbs } from './wizard/connector-breadcrumbs.tsx'
 import { ConnectorWizard } from './wizard/connector-wizard.tsx'
 import { type Connector, draftOf } from './wizard/draft.ts'
 import { takeKeptInput } from './wizard/kept-input.ts'
-import { savedState } from './wizard/saved-state.ts'
 
 const title = 'Edit a connector'
 

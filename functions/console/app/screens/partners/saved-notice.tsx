@@ -3,7 +3,7 @@ import Alert from '@cloudscape-design/components/alert'
 import { useLocation } from 'wouter'
 import { useHistoryState } from 'wouter/use-browser-location'
 import { TextOfOthers } from '../../components/text-of-others.tsx'
-import type { SavedState } from '../wizard/saved-state.ts'
+import type { SavedState } from './saved-state.ts'
 
 export function useSaved(): SavedState['saved'] | null {
   return useHistoryState<SavedState | null>()?.saved ?? null

@@ -45,7 +45,7 @@ export const ShortValue = ({ value }: { value: unknown }) =>
   )
 
 /** What differs from another value. Short lists and other values are shown as they are. */
-export function ValueBeside({ from, to }: Pick<FieldChange, 'from' | 'to'>) {
+export function ComparedValue({ from, to }: Pick<FieldChange, 'from' | 'to'>) {
   const items = listChange(from, to)
   if (items === null) return <PlainValue value={to} />
   if (items.added.length + items.removed.length === 0) return 'the same entries'

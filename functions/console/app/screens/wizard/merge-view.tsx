@@ -8,7 +8,7 @@ import Table from '@cloudscape-design/components/table'
 import { useState } from 'react'
 import { countText } from '../../../../../shared/policy/text-lists.ts'
 import { Time } from '../../components/time.tsx'
-import { ShortValue, ValueBeside } from './change-list.tsx'
+import { ComparedValue, ShortValue } from './change-list.tsx'
 import { type Body, type Connector, type Draft, draftOf, shownFields } from './draft.ts'
 import { type Choice, type Choices, canHoldBoth, type MergedField, mergedBody, mergeFields } from './merge.ts'
 
@@ -74,13 +74,13 @@ export function MergeView({ direction, base, saved, entered, onMerged }: MergeVi
           {
             id: 'saved',
             header: 'Saved meanwhile',
-            cell: (field) => <ValueBeside from={field.base} to={field.saved} />,
+            cell: (field) => <ComparedValue from={field.base} to={field.saved} />,
             minWidth: 150,
           },
           {
             id: 'entered',
             header: 'What you entered',
-            cell: (field) => <ValueBeside from={field.base} to={field.entered} />,
+            cell: (field) => <ComparedValue from={field.base} to={field.entered} />,
             minWidth: 150,
           },
           {

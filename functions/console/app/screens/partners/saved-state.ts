@@ -1,7 +1,7 @@
 /** What the partner's page says after the wizard has saved. It is in the state of the history, not in the address. Pure. */
 import { countText } from '../../../../../shared/policy/text-lists.ts'
 import type { SavedInboundConnector, SavedOutboundConnector } from '../../api/types.ts'
-import { isInbound } from '../partners/connector-text.ts'
+import { isInbound } from './connector-text.ts'
 
 export interface SavedState {
   saved: {
