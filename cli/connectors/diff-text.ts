@@ -3,7 +3,7 @@ import { X509Certificate } from 'node:crypto'
 import { fingerprintOf } from '../../shared/tls/fingerprint.ts'
 import { printable } from '../text/format.ts'
 import { indentParagraph } from '../text/table.ts'
-import { effectsOf } from './change-effects.ts'
+import { effectsOf } from './effects-of-change.ts'
 import { alwaysShown, defaultsOf, type EntryKind, entryKinds, type Fields } from './entry-kinds.ts'
 import type { Change } from './plan-changes.ts'
 

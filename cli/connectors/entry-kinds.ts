@@ -10,8 +10,9 @@ import {
   OutboundConnectorInput,
   outboundConnectorInput,
 } from '../../shared/connectors/schema.ts'
+import type { EntryKindName, Fields } from '../../shared/policy/change-effects.ts'
 
-export type EntryKindName = 'acceptedDomains' | 'inboundConnectors' | 'outboundConnectors'
+export type { EntryKindName, Fields }
 
 export interface EntryKind {
   /** The name of the file's section. */
@@ -64,9 +65,6 @@ export function inputInFile(kind: EntryKind, defaultRoute: DefaultRoute | null):
 
 /** A reader must see whether TLS is required, and where mail goes, without knowing the defaults. */
 export const alwaysShown: readonly string[] = ['requireTls', 'tlsSettings', 'route']
-
-/** The API's input fields of one entry, validated, with defaults. */
-export type Fields = Readonly<Record<string, unknown>>
 
 /** One entry as a file describes it. */
 export interface DesiredEntry {

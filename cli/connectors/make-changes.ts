@@ -3,6 +3,7 @@
  * share. A plan is made from one version of the configuration, and is written only at that version.
  */
 import { comparableName } from '../../shared/connectors/comparable-name.ts'
+import { weakenedRequirements } from '../../shared/policy/change-effects.ts'
 import { countText, firstNames } from '../../shared/policy/text-lists.ts'
 import type { ApiClient } from '../api/api-client.ts'
 import { type Io, jsonOption } from '../command.ts'
@@ -10,9 +11,9 @@ import { CommandError, type ExitStatus, exitStatus, UsageError } from '../comman
 import { confirm, yesOption } from '../input/confirm.ts'
 import { jsonText, printable } from '../text/format.ts'
 import { applyChanges, labelOf, type WaitingResult } from './apply-changes.ts'
-import { effectsOf, weakenedRequirements } from './change-effects.ts'
 import { type ConfigurationWarning, collectWarnings } from './configuration-warnings.ts'
 import { diffText } from './diff-text.ts'
+import { effectsOf } from './effects-of-change.ts'
 import { type Change, isWritten } from './plan-changes.ts'
 import { type Gateway, readGateway, readGatewaySettings } from './read-current-configuration.ts'
 import { totalText } from './request-for-mail.ts'

@@ -1,5 +1,6 @@
 /** Computes the changes that make the gateway's configuration match a file. Pure. */
 import { isDeepStrictEqual } from 'node:util'
+import type { FieldChange } from '../../shared/policy/change-effects.ts'
 import {
   type Configuration,
   type DesiredEntry,
@@ -8,12 +9,6 @@ import {
   type Fields,
 } from './entry-kinds.ts'
 import type { CurrentConfiguration, CurrentEntry } from './read-current-configuration.ts'
-
-export interface FieldChange {
-  readonly field: string
-  readonly from: unknown
-  readonly to: unknown
-}
 
 export type Change =
   | { readonly kind: 'Create'; readonly entryKind: EntryKind; readonly desired: DesiredEntry }

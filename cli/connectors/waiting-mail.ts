@@ -2,6 +2,7 @@
 import * as z from 'zod'
 import type { OutboundConnector, OutboundConnectorInput } from '../../shared/connectors/schema.ts'
 import { dayMs } from '../../shared/contract/durations.ts'
+import { type FieldChange, weakenedRequirements } from '../../shared/policy/change-effects.ts'
 import { type LoweredField, loweredByChange } from '../../shared/policy/kept-requirement.ts'
 import { isViolationReason } from '../../shared/policy/reasons.ts'
 import { countText } from '../../shared/policy/text-lists.ts'
@@ -9,9 +10,8 @@ import type { ApiClient } from '../api/api-client.ts'
 import type { Io } from '../command.ts'
 import { CommandError, UsageError } from '../command-error.ts'
 import { printable } from '../text/format.ts'
-import { weakenedRequirements } from './change-effects.ts'
 import { inboundConnectors, outboundConnectors } from './entry-kinds.ts'
-import type { Change, FieldChange } from './plan-changes.ts'
+import type { Change } from './plan-changes.ts'
 
 const choices = ['hold', 'return'] as const
 export type WaitingChoice = (typeof choices)[number]

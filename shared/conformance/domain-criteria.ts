@@ -41,7 +41,10 @@ const byFindings =
     const isMet = found.every(({ result }) => result === 'OK')
     return !isMet && found.some(({ result }) => result === 'UNKNOWN')
       ? unknown(sentencesOf(found.filter(({ result }) => result === 'UNKNOWN')))
-      : metIf(isMet, isMet ? whenMet : sentencesOf(found.filter(({ result }) => result !== 'OK')) || 'not met')
+      : metIf(
+          isMet,
+          isMet ? whenMet : sentencesOf(found.filter(({ result }) => result !== 'OK')) || 'not met',
+        )
   }
 
 function assessRollover({ facts: { hosts } }: PublishedFacts): DomainAssessment {
@@ -65,7 +68,8 @@ function assessPolicyMode({ facts, findings }: PublishedFacts): DomainAssessment
 
 function assessTlsReportRecord(published: PublishedFacts): DomainAssessment {
   const [finding] = findingsOf(published, 'TLS-RPT')
-  if (finding === undefined || finding.result === 'UNKNOWN') return unknown(sentencesOf(finding ? [finding] : []))
+  if (finding === undefined || finding.result === 'UNKNOWN')
+    return unknown(sentencesOf(finding ? [finding] : []))
   const isMet = finding.published.length > 0 && finding.result !== 'DIFFERENT'
   return metIf(isMet, finding.published.join(', ') || 'no record')
 }
@@ -84,7 +88,8 @@ function assessSpfPolicy({ facts: { txt } }: PublishedFacts): DomainAssessment {
 function assessDmarcPolicy(published: PublishedFacts): DomainAssessment {
   const [{ answer }] = published.facts.dmarc
   const [finding] = findingsOf(published, 'DMARC')
-  if (finding === undefined || finding.result === 'UNKNOWN') return unknown(sentencesOf(finding ? [finding] : []))
+  if (finding === undefined || finding.result === 'UNKNOWN')
+    return unknown(sentencesOf(finding ? [finding] : []))
   const [record] = recordsOf(answer).filter(isDmarc)
   if (record === undefined && finding.result !== 'MISSING') return unknown(sentencesOf([finding]))
   const policy = record === undefined ? null : readDmarcRecord(record).p

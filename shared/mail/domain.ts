@@ -1,8 +1,8 @@
 /**
  * Domain names and the domain patterns of connectors. They are compared as lower-case A-labels without a trailing dot.
- * So U-labels, A-labels and letter case do not distinguish two spellings of one name (RFC 5890 §2.3.2.4).
+ * So U-labels, A-labels and letter case do not distinguish two spellings of one name (RFC 5890 §2.3.2.4). The console
+ * uses this file, too.
  */
-import { domainToASCII } from 'node:url'
 
 const labelPattern = /^(?!-)[a-z0-9_-]{1,63}(?<!-)$/
 
@@ -17,6 +17,15 @@ const forbiddenCharacters = /[^\P{Cc}]|[ /\\?#%:@[\]]/u
  * end an IPv4 address. Nearly all names match, and this test takes a tenth of the conversion's time.
  */
 const simpleName = /^(?:(?!-)[a-z0-9_-]{1,63}(?<!-)\.)*[a-z][a-z0-9_-]{0,62}(?<!-)$/i
+
+/** As in node:url. The URL Standard converts the host of a URL in this way, in Node and in browsers. */
+function domainToASCII(name: string): string {
+  try {
+    return new URL(`ws://${name}`).hostname
+  } catch {
+    return ''
+  }
+}
 
 /** Returns the comparable form of a domain name, or null (RFC 1035 §2.3.4: labels of 1–63 octets, 253 in all). */
 export function normaliseDomain(name: string): string | null {

@@ -15,6 +15,7 @@ import { ErrorBoundary } from './components/error-boundary.tsx'
 import { Failure } from './components/failure.tsx'
 import { Reading } from './components/reading.tsx'
 import { readConsoleConfig } from './console-config.ts'
+import { guardedNavigation } from './navigation-guard.ts'
 import { Shell } from './shell.tsx'
 import { endSession } from './sign-in/session-state.ts'
 import { SessionEnded, signedOutPath, signIn } from './sign-in/sign-in.ts'
@@ -66,7 +67,7 @@ async function start(): Promise<void> {
     <I18nProvider locale="en" messages={[english]}>
       <QueryClientProvider client={queries}>
         <ApiContext value={api}>
-          <Router base={consolePath}>
+          <Router base={consolePath} aroundNav={guardedNavigation}>
             <ErrorBoundary what="the console">
               <Shell config={config} session={session} />
             </ErrorBoundary>

@@ -15,6 +15,11 @@ export const views: readonly View[] = [
   { path: '/messages', title: 'Message trace', component: lazy(() => import('./screens/messages.tsx')) },
   { path: '/messages/:id', component: lazy(() => import('./screens/message.tsx')) },
   { path: '/partners', title: 'Partners', component: lazy(() => import('./screens/partners.tsx')) },
+  { path: '/partners/add', component: lazy(() => import('./screens/connector-add.tsx')) },
+  {
+    path: '/partners/:name/edit/:direction/:id',
+    component: lazy(() => import('./screens/connector-edit.tsx')),
+  },
   { path: '/partners/:name', component: lazy(() => import('./screens/partner.tsx')) },
   {
     path: '/queues',

@@ -336,8 +336,14 @@ describe('connectors enable and disable', () => {
     assert.match(outward.out, /is no longer sent through this connector \(Mx\)\. It no longer forces TLS/)
     const again = await connectors('disable', 'To the bank', '--yes')
     assert.match(again.out, /No differences\.\n$/)
+    const reporting = await connectors('set', 'To the bank', 'enabled=true', 'mode=ReportOnly', '--yes')
+    assert.match(
+      reporting.out,
+      /Mail to bank\.example is sent through this connector \(Mx\)\. What it requires/,
+    )
+    await connectors('set', 'To the bank', 'enabled=false', 'mode=Enforce', '--yes')
     const back = await connectors('enable', 'To the bank', '--yes')
-    assert.match(back.out, /Where a server does not meet DomainValidation,\s+it is deferred\./)
+    assert.match(back.out, /Where a server does not meet DomainValidation,\s+the mail is deferred\./)
   })
 })
 
@@ -376,7 +382,7 @@ for (const field of ['smtpDaneMode', 'mtaStsMode'])
     const back = await set('mode=Enforce')
     assert.match(
       back.out.replace(/\s+/g, ' '),
-      new RegExp(`Where a server does not meet ${field} Mandatory, it is deferred`),
+      new RegExp(`Where a server does not meet ${field} Mandatory, the mail is deferred`),
     )
     const weaker = await set(`${field}=Opportunistic`)
     assert.match(weaker.out, new RegExp(`${field} is weaker than before`))

@@ -17,6 +17,7 @@ import { MailNumbers } from './partners/mail-numbers.tsx'
 import { MissingConnector } from './partners/missing-connector.tsx'
 import { findPair, kindTexts, type Pair, titleOf } from './partners/partner-pairs.ts'
 import { RefusalTable } from './partners/refusal-table.tsx'
+import { SavedNotice, useSaved } from './partners/saved-notice.tsx'
 import { usePairs } from './partners/use-connectors.ts'
 import { Validation } from './partners/validation.tsx'
 import { Warnings } from './partners/warnings.tsx'
@@ -71,24 +72,27 @@ const NoSuchPartner = ({ name }: { name: string }) => (
 
 function PartnerContent({ pair }: { pair: Pair }) {
   const { kind, domains, inbound, outbound } = pair
+  const saved = useSaved()
   const key = `${inbound?.id} ${outbound?.id}`
   return (
     <SpaceBetween size="l" key={key}>
+      {saved && <SavedNotice saved={saved} />}
+      {outbound && saved?.direction === 'outbound' && <Validation connector={outbound} />}
       <Warnings pair={pair} />
       <ColumnLayout columns={kind === 'Partner' ? 2 : 1}>
         {inbound ? (
-          <ConnectorCard connector={inbound} direction="inbound" />
+          <ConnectorCard connector={inbound} direction="inbound" pair={pair.name} />
         ) : (
           kind === 'Partner' && <MissingConnector direction="inbound" domains={domains} />
         )}
         {outbound ? (
-          <ConnectorCard connector={outbound} direction="outbound" />
+          <ConnectorCard connector={outbound} direction="outbound" pair={pair.name} />
         ) : (
           kind === 'Partner' && <MissingConnector direction="outbound" domains={domains} />
         )}
       </ColumnLayout>
       <MailNumbers pair={pair} />
-      {outbound && <Validation connector={outbound} />}
+      {outbound && saved?.direction !== 'outbound' && <Validation connector={outbound} />}
       <CertificatesSeen pair={pair} />
       <RefusalTable pair={pair} />
       <History pair={pair} />

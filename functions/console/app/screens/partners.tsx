@@ -1,10 +1,15 @@
 /** Partners: the pair of connectors of each, what they require, and what happened in the last 7 days. */
+
+import Button from '@cloudscape-design/components/button'
 import ContentLayout from '@cloudscape-design/components/content-layout'
 import Header from '@cloudscape-design/components/header'
+import SpaceBetween from '@cloudscape-design/components/space-between'
 import { useMemo, useState } from 'react'
+import { useLocation } from 'wouter'
 import type { ObservedCertificates, QueueList, Report } from '../api/types.ts'
 import { useRead } from '../api/use-api.ts'
 import { useReadAll } from '../api/use-read-all.ts'
+import { useMay } from '../api/use-roles.ts'
 import { Failure } from '../components/failure.tsx'
 import { DaysControl } from './partners/days-control.tsx'
 import { firstDay } from './partners/partner-numbers.ts'
@@ -21,6 +26,8 @@ const stateOf = ({ data, error }: { data: unknown; error: unknown }): Sources[ke
   data !== undefined ? 'Ready' : error === null ? 'Pending' : 'Failed'
 
 export default function Partners() {
+  const [, navigate] = useLocation()
+  const mayAdminister = useMay('administer')
   const { inbound, outbound, pairs } = usePairs()
   const { days } = useDays()
   const [now] = useState(Date.now)
@@ -61,7 +68,16 @@ export default function Partners() {
         <Header
           variant="h1"
           description={`A row has both connectors of a partner. Numbers are of the last ${days} days. Each leads to its page.`}
-          actions={<DaysControl />}
+          actions={
+            <SpaceBetween direction="horizontal" size="s">
+              <DaysControl />
+              {mayAdminister && (
+                <Button variant="primary" onClick={() => navigate('/partners/add')}>
+                  Add a partner
+                </Button>
+              )}
+            </SpaceBetween>
+          }
         >
           Partners
         </Header>

@@ -1,26 +1,33 @@
 /** One connector: its stage, what it requires in sentences, and its fields. */
 import Alert from '@cloudscape-design/components/alert'
 import Box from '@cloudscape-design/components/box'
+import Button from '@cloudscape-design/components/button'
 import Container from '@cloudscape-design/components/container'
 import ExpandableSection from '@cloudscape-design/components/expandable-section'
 import Header from '@cloudscape-design/components/header'
 import SpaceBetween from '@cloudscape-design/components/space-between'
 import { Fragment, useState } from 'react'
+import { useLocation } from 'wouter'
 import type { InboundConnector, OutboundConnector } from '../../api/types.ts'
+import { useMay } from '../../api/use-roles.ts'
 import { TextOfOthers } from '../../components/text-of-others.tsx'
 import { Time } from '../../components/time.tsx'
+import type { ConnectorDirection } from './connector-text.ts'
 import { inboundSentences, isInbound, levelIn, levelOut, outboundSentences } from './connector-text.ts'
 import { fieldTexts } from './partner-numbers.ts'
 import { StageProgress } from './stage-progress.tsx'
-import type { ConnectorDirection } from './use-connectors.ts'
 import type { Notice } from './use-stage-change.ts'
 
 interface ConnectorCardProps {
   connector: InboundConnector | OutboundConnector
   direction: ConnectorDirection
+  /** Name of the pair. */
+  pair: string
 }
 
-export function ConnectorCard({ connector, direction }: ConnectorCardProps) {
+export function ConnectorCard({ connector, direction, pair }: ConnectorCardProps) {
+  const [, navigate] = useLocation()
+  const mayAdminister = useMay('administer')
   const [notice, setNotice] = useState<Notice | null>(null)
   const [level, sentences] = isInbound(connector)
     ? [levelIn(connector), inboundSentences(connector)]
@@ -30,7 +37,22 @@ export function ConnectorCard({ connector, direction }: ConnectorCardProps) {
     <Container
       fitHeight
       header={
-        <Header variant="h2" description={`Level: ${level}`}>
+        <Header
+          variant="h2"
+          description={`Level: ${level}`}
+          actions={
+            mayAdminister && (
+              <Button
+                ariaLabel={`Edit: ${connector.name}`}
+                onClick={() =>
+                  navigate(`/partners/${encodeURIComponent(pair)}/edit/${direction}/${connector.id}`)
+                }
+              >
+                Edit
+              </Button>
+            )
+          }
+        >
           {title}: <TextOfOthers text={connector.name} />
         </Header>
       }

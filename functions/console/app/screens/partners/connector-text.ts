@@ -2,6 +2,8 @@
 import { countText, proseList } from '../../../../../shared/policy/text-lists.ts'
 import type { InboundConnector, OutboundConnector } from '../../api/types.ts'
 
+export type ConnectorDirection = 'inbound' | 'outbound'
+
 /** What a connector does with mail, from nothing to everything. */
 export const stages = ['Disabled', 'ReportOnly', 'Enforce'] as const
 export type Stage = (typeof stages)[number]

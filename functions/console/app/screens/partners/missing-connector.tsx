@@ -1,10 +1,14 @@
 /** The direction of a partner that has no connector. */
 import Box from '@cloudscape-design/components/box'
+import Button from '@cloudscape-design/components/button'
 import Container from '@cloudscape-design/components/container'
+import ExpandableSection from '@cloudscape-design/components/expandable-section'
 import Header from '@cloudscape-design/components/header'
 import SpaceBetween from '@cloudscape-design/components/space-between'
+import { useLocation } from 'wouter'
 import { proseList } from '../../../../../shared/policy/text-lists.ts'
-import type { ConnectorDirection } from './use-connectors.ts'
+import { useMay } from '../../api/use-roles.ts'
+import type { ConnectorDirection } from './connector-text.ts'
 
 interface MissingConnectorProps {
   direction: ConnectorDirection
@@ -12,6 +16,8 @@ interface MissingConnectorProps {
 }
 
 export function MissingConnector({ direction, domains }: MissingConnectorProps) {
+  const [, navigate] = useLocation()
+  const mayAdminister = useMay('administer')
   const isInbound = direction === 'inbound'
   const names = proseList(domains)
   const example = isInbound
@@ -39,10 +45,21 @@ export function MissingConnector({ direction, domains }: MissingConnectorProps) 
             ? `No connector of a partner names ${names} as senders. Unless another connector applies, their mail is accepted in the clear.`
             : `No connector of a partner names ${names} as recipients. Unless another connector applies, mail to them is sent in the clear where TLS does not work.`}
         </Box>
-        <Box>Write this to a file, and apply it with “npx mailflow connectors apply -f FILE”:</Box>
-        <Box variant="code">
-          <span className="text-of-others">{JSON.stringify(example, null, 1)}</span>
-        </Box>
+        {mayAdminister && (
+          <Button
+            onClick={() =>
+              navigate(`/partners/add?${new URLSearchParams({ domain: domains[0] ?? '', direction })}`)
+            }
+          >
+            Add the {direction} connector
+          </Button>
+        )}
+        <ExpandableSection headerText="With the command line">
+          <Box>Write this to a file, and apply it with “npx mailflow connectors apply -f FILE”:</Box>
+          <Box variant="code">
+            <span className="text-of-others">{JSON.stringify(example, null, 1)}</span>
+          </Box>
+        </ExpandableSection>
       </SpaceBetween>
     </Container>
   )

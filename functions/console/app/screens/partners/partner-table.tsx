@@ -7,7 +7,9 @@ import SpaceBetween from '@cloudscape-design/components/space-between'
 import Table from '@cloudscape-design/components/table'
 import TextFilter from '@cloudscape-design/components/text-filter'
 import { useMemo } from 'react'
+import { useLocation } from 'wouter'
 import { countText } from '../../../../../shared/policy/text-lists.ts'
+import { useMay } from '../../api/use-roles.ts'
 import { useViewState } from '../../use-view-state.ts'
 import { partnerColumns } from './partner-columns.tsx'
 import { filterRows, isSortKey, type PartnerRow, type Sources, sortRows } from './partner-rows.ts'
@@ -91,6 +93,12 @@ export function PartnerTable({ rows, isLoading, sources, queuesComplete }: Partn
   )
 }
 
+function AddPartner() {
+  const [, navigate] = useLocation()
+  const mayAdminister = useMay('administer')
+  return mayAdminister && <Button onClick={() => navigate('/partners/add')}>Add a partner</Button>
+}
+
 const exportCommand = 'Get-InboundConnector | ConvertTo-Json | Out-File inbound.json'
 
 const importCommands = `npx mailflow connectors import-exchange inbound.json outbound.json domains.json --mode ReportOnly > connectors.yaml
@@ -100,7 +108,8 @@ npx mailflow connectors apply -f connectors.yaml`
 const NoConnectors = () => (
   <SpaceBetween size="s" alignItems="center">
     <Box variant="strong">There are no connectors yet, so TLS is forced with no partner.</Box>
-    <Box>Import them from Exchange. ReportOnly records what they would do, and changes no mail:</Box>
+    <AddPartner />
+    <Box>Or import them from Exchange. ReportOnly records what they would do, and changes no mail:</Box>
     <Box variant="code" textAlign="left">
       <span className="text-of-others">{importCommands}</span>
     </Box>

@@ -9,10 +9,9 @@ import SpaceBetween from '@cloudscape-design/components/space-between'
 import { useState } from 'react'
 import type { InboundConnector, OutboundConnector } from '../../api/types.ts'
 import { TextOfOthers } from '../../components/text-of-others.tsx'
-import type { Stage } from './connector-text.ts'
+import type { ConnectorDirection, Stage } from './connector-text.ts'
 import { PastMail } from './past-mail.tsx'
-import { actTexts, isWeakening, stageEffects } from './stage-effects.ts'
-import type { ConnectorDirection } from './use-connectors.ts'
+import { actTexts, isWeakening, stageEffects } from './stage-change.ts'
 import { type Notice, needsWaitingChoice, useStageChange, type WaitingChoice } from './use-stage-change.ts'
 
 interface StageConfirmationProps {

@@ -5,10 +5,10 @@ import Steps from '@cloudscape-design/components/steps'
 import { useState } from 'react'
 import type { InboundConnector, OutboundConnector } from '../../api/types.ts'
 import { useMay } from '../../api/use-roles.ts'
+import type { ConnectorDirection } from './connector-text.ts'
 import { type Stage, stageOf, stages, stageTexts } from './connector-text.ts'
+import { actTexts } from './stage-change.ts'
 import { StageConfirmation } from './stage-confirmation.tsx'
-import { actTexts } from './stage-effects.ts'
-import type { ConnectorDirection } from './use-connectors.ts'
 import type { Notice } from './use-stage-change.ts'
 
 interface StageProgressProps {

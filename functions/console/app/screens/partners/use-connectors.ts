@@ -3,11 +3,14 @@ import { useQueryClient } from '@tanstack/react-query'
 import { useMemo } from 'react'
 import type { InboundConnector, OutboundConnector } from '../../api/types.ts'
 import { useReadAll } from '../../api/use-read-all.ts'
+import type { ConnectorDirection } from './connector-text.ts'
 import { pairConnectors } from './partner-pairs.ts'
 
 const pageLimit = 200
-const paths = { inbound: '/inbound-connectors', outbound: '/outbound-connectors' } as const
-export type ConnectorDirection = keyof typeof paths
+const paths = { inbound: '/inbound-connectors', outbound: '/outbound-connectors' } as const satisfies Record<
+  ConnectorDirection,
+  string
+>
 
 export const connectorPath = (direction: ConnectorDirection, id: string): string =>
   `${paths[direction]}/${encodeURIComponent(id)}`

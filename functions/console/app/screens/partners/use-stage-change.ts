@@ -9,9 +9,9 @@ import type {
   SavedOutboundConnector,
 } from '../../api/types.ts'
 import { useApi } from '../../api/use-api.ts'
-import type { Stage } from './connector-text.ts'
-import { stagePatch } from './stage-effects.ts'
-import { type ConnectorDirection, connectorPath, useRefreshConnectors } from './use-connectors.ts'
+import type { ConnectorDirection, Stage } from './connector-text.ts'
+import { stagePatch } from './stage-change.ts'
+import { connectorPath, useRefreshConnectors } from './use-connectors.ts'
 
 /** What the person reads after a change. */
 export interface Notice {

@@ -11,7 +11,7 @@ import {
   isWeakening,
   stageEffects,
   stagePatch,
-} from '../../../../../../functions/console/app/screens/partners/stage-effects.ts'
+} from '../../../../../../functions/console/app/screens/partners/stage-change.ts'
 import { requiredClientLevel } from '../../../../../../shared/policy/required-client-level.ts'
 import { inboundOf, outboundOf } from './connectors.ts'
 
@@ -120,7 +120,10 @@ describe('a change of the stage', () => {
     assert.deepEqual(stageEffects(inboundOf({ mode: 'ReportOnly', onViolation: 'Defer' }), 'Enforce'), [
       'Mail from bank.example without TLS is held.',
     ])
-    assert.match(stageEffects(inboundOf(), 'ReportOnly').join(' '), /no longer needs TLS: .* in the clear/)
+    assert.match(
+      stageEffects(inboundOf(), 'ReportOnly').join(' '),
+      /no longer requires TLS .* accepted in the clear/,
+    )
     assert.match(stageEffects(inboundOf({ enabled: false }), 'ReportOnly').join(' '), /mail is not affected/)
     assert.match(
       stageEffects(inboundOf({ connectorType: 'OnPremises' }), 'Disabled').join(' '),
@@ -130,7 +133,7 @@ describe('a change of the stage', () => {
 
   test('says which mail is deferred, and which may be sent in the clear', () => {
     assert.deepEqual(stageEffects(outboundOf({ mode: 'ReportOnly' }), 'Enforce'), [
-      'Where a server does not meet EncryptionOnly, mail to bank.example is deferred, not sent.',
+      'Mail to bank.example is sent through this connector (Mx). Where a server does not meet EncryptionOnly, the mail is deferred.',
     ])
     assert.match(stageEffects(outboundOf(), 'ReportOnly').join(' '), /may be sent in the clear/)
     assert.match(stageEffects(outboundOf(), 'Disabled').join(' '), /may be sent in the clear/)

@@ -1,0 +1,36 @@
+/** What the partner's page says after the wizard has saved. It is in the state of the history, not in the address. Pure. */
+import { countText } from '../../../../../shared/policy/text-lists.ts'
+import type { SavedInboundConnector, SavedOutboundConnector } from '../../api/types.ts'
+import { isInbound } from './connector-text.ts'
+
+export interface SavedState {
+  saved: {
+    id: string
+    name: string
+    direction: 'inbound' | 'outbound'
+    act: 'added' | 'saved'
+    /** The API's warnings. */
+    warnings: string[]
+    /** What happened to mail that waited, if the person chose to return it. */
+    returned: string | null
+  }
+}
+
+export function savedState(connector: SavedInboundConnector | SavedOutboundConnector): SavedState {
+  const { id, name, warnings } = connector
+  return {
+    saved: {
+      id,
+      name,
+      direction: isInbound(connector) ? 'inbound' : 'outbound',
+      act: connector.version === 1 ? 'added' : 'saved',
+      warnings: warnings.map(({ message }) => message),
+      returned: 'waiting' in connector && connector.waiting ? returnedText(connector.waiting) : null,
+    },
+  }
+}
+
+const returnedText = ({ messages, nextCursor }: { messages: number; nextCursor: string | null }): string =>
+  nextCursor === null
+    ? `${countText(messages, 'waiting message')} will be returned.`
+    : `${countText(messages, 'waiting message')} will be returned; more wait, which you find under Held and deferred.`
