@@ -1,4 +1,4 @@
-/** Shows what a change of a connector's stage does to mail, and makes it when the person confirms. */
+/** Shows what a change of a connector's stage or its removal does to mail, and makes it when the person confirms. */
 import Alert from '@cloudscape-design/components/alert'
 import Box from '@cloudscape-design/components/box'
 import Button from '@cloudscape-design/components/button'
@@ -9,15 +9,15 @@ import SpaceBetween from '@cloudscape-design/components/space-between'
 import { useState } from 'react'
 import type { InboundConnector, OutboundConnector } from '../../api/types.ts'
 import { TextOfOthers } from '../../components/text-of-others.tsx'
-import type { ConnectorDirection, Stage } from './connector-text.ts'
+import type { ConnectorDirection } from './connector-text.ts'
 import { PastMail } from './past-mail.tsx'
-import { actTexts, isWeakening, stageEffects } from './stage-change.ts'
+import { actTexts, isWeakening, type StageOrRemoved, stageEffects } from './stage-change.ts'
 import { type Notice, needsWaitingChoice, useStageChange, type WaitingChoice } from './use-stage-change.ts'
 
 interface StageConfirmationProps {
   connector: InboundConnector | OutboundConnector
   direction: ConnectorDirection
-  to: Stage
+  to: StageOrRemoved
   onNotice(notice: Notice): void
   onClose(): void
 }

@@ -7,7 +7,7 @@ import type { InboundConnector, OutboundConnector } from '../../api/types.ts'
 import { useMay } from '../../api/use-roles.ts'
 import type { ConnectorDirection } from './connector-text.ts'
 import { type Stage, stageOf, stages, stageTexts } from './connector-text.ts'
-import { actTexts } from './stage-change.ts'
+import { actTexts, type StageOrRemoved } from './stage-change.ts'
 import { StageConfirmation } from './stage-confirmation.tsx'
 import type { Notice } from './use-stage-change.ts'
 
@@ -19,7 +19,7 @@ interface StageProgressProps {
 
 export function StageProgress({ connector, direction, onNotice }: StageProgressProps) {
   const mayAdminister = useMay('administer')
-  const [target, setTarget] = useState<Stage | null>(null)
+  const [target, setTarget] = useState<StageOrRemoved | null>(null)
   const current = stageOf(connector)
   const position = stages.indexOf(current)
   return (
@@ -35,17 +35,15 @@ export function StageProgress({ connector, direction, onNotice }: StageProgressP
       />
       {mayAdminister && (
         <SpaceBetween size="xs" direction="horizontal">
-          {stages
-            .filter((stage) => stage !== current)
-            .map((stage) => (
-              <Button
-                key={stage}
-                ariaLabel={`${actTexts[stage]}: ${connector.name}`}
-                onClick={() => setTarget(stage)}
-              >
-                {actTexts[stage]}
-              </Button>
-            ))}
+          {[...stages.filter((stage) => stage !== current), 'Removed' as const].map((stage) => (
+            <Button
+              key={stage}
+              ariaLabel={`${actTexts[stage]}: ${connector.name}`}
+              onClick={() => setTarget(stage)}
+            >
+              {actTexts[stage]}
+            </Button>
+          ))}
         </SpaceBetween>
       )}
       {target !== null && (

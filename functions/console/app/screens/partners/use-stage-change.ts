@@ -1,4 +1,4 @@
-/** Changes the stage of the version of a connector that the person sees. */
+/** Changes the stage of the version of a connector that the person sees, or removes it. */
 import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
 import { ApiError } from '../../api/api-error.ts'
@@ -9,8 +9,8 @@ import type {
   SavedOutboundConnector,
 } from '../../api/types.ts'
 import { useApi } from '../../api/use-api.ts'
-import type { ConnectorDirection, Stage } from './connector-text.ts'
-import { stagePatch } from './stage-change.ts'
+import type { ConnectorDirection } from './connector-text.ts'
+import { type StageOrRemoved, stagePatch } from './stage-change.ts'
 import { connectorPath, useRefreshConnectors } from './use-connectors.ts'
 
 /** What the person reads after a change. */
@@ -23,10 +23,12 @@ export interface Notice {
 /** What the change does with mail that waits under a requirement that it lowers. */
 export type WaitingChoice = 'hold' | 'return'
 
+type SavedConnector = SavedInboundConnector | SavedOutboundConnector
+
 interface StageChange {
   connector: InboundConnector | OutboundConnector
   direction: ConnectorDirection
-  to: Stage
+  to: StageOrRemoved
   onNotice(notice: Notice): void
   onClose(): void
 }
@@ -37,11 +39,17 @@ export function useStageChange({ connector, direction, to, onNotice, onClose }: 
   // The version when the person was shown the effect: a change by another person meanwhile is not overwritten.
   const [version] = useState(connector.version)
   const path = connectorPath(direction, connector.id)
-  return useMutation<SavedInboundConnector | SavedOutboundConnector, ApiError, WaitingChoice | null>({
-    mutationFn: (waiting) =>
-      api.send('PATCH', waiting === null ? path : `${path}?waiting=${waiting}`, stagePatch(to), version),
-    onSuccess: async ({ warnings }) => {
+  return useMutation<SavedConnector | null, ApiError, WaitingChoice | null>({
+    mutationFn: async (waiting) => {
+      const withChoice = waiting === null ? path : `${path}?waiting=${waiting}`
+      if (to !== 'Removed') return api.send<SavedConnector>('PATCH', withChoice, stagePatch(to), version)
+      await api.send('DELETE', withChoice, undefined, version)
+      return null
+    },
+    onSuccess: async (saved) => {
       await refresh()
+      if (saved === null) return onClose()
+      const { warnings } = saved
       onNotice({
         type: warnings.length > 0 ? 'warning' : 'success',
         header: `${connector.name}: ${to} is saved`,
