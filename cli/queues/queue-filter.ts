@@ -11,7 +11,8 @@ export const filterOptions = {
   partner: {
     type: 'string',
     value: 'DOMAIN',
-    description: 'the domain that the mail waits for, or whose mail a connector holds',
+    description:
+      'the domain that the mail waits for, or whose mail a connector holds; none: without a domain',
   },
   reason: {
     type: 'string',
@@ -21,7 +22,7 @@ export const filterOptions = {
   connector: {
     type: 'string',
     value: 'NAME|ID',
-    description: 'the connector that decided; also the id of a deleted one',
+    description: 'the connector that decided; also the id of a deleted one. none: no connector decided',
   },
   direction: { type: 'string', value: 'DIRECTION', description: directions.join(' or ') },
 } as const
@@ -56,6 +57,6 @@ function oneOf(option: string, text: string | undefined, values: readonly string
   throw new UsageError(`${option} ${text}: not one of ${values.join(', ')}`)
 }
 
-/** A deleted connector has no name any more. */
+/** A deleted connector has no name any more. A connector that is named like the word is found by its id. */
 const connectorId = async (text: string, api: ApiClient): Promise<string> =>
-  z.ulid().safeParse(text).success ? text.toUpperCase() : findConnectorId(api, text)
+  z.ulid().safeParse(text).success ? text.toUpperCase() : text === 'none' ? text : findConnectorId(api, text)

@@ -29,6 +29,9 @@ export interface DecidingConnector {
   id: string
 }
 
+/** Selects mail without a partner or without a connector. No top-level domain and no id is this word. */
+export const noneValue = 'none'
+
 /** Mail matches if it has each given value. */
 export type WaitingFilter = { [Field in keyof WaitingFor]?: NonNullable<WaitingFor[Field]> | undefined }
 
@@ -68,7 +71,9 @@ const mailOfConnector = (
 
 export const matchesFilter = (filter: WaitingFilter, waitingFor: WaitingFor): boolean =>
   (['partner', 'direction', 'reason', 'connector'] as const).every(
-    (field) => filter[field] === undefined || filter[field] === waitingFor[field],
+    (field) =>
+      filter[field] === undefined ||
+      (filter[field] === noneValue ? waitingFor[field] === null : filter[field] === waitingFor[field]),
   )
 
 const mailOfFilter = (

@@ -122,11 +122,18 @@ describe('`queues`', () => {
   test('filters', async () => {
     await waits(2, { 'b@ours.example': {} })
     await waits(1, { 'b@northwind.example': forNextHop })
+    await waits(1, {
+      'b@ours.example': {
+        reason: 'NoRouteForAcceptedDomain',
+        connectors: { inbound: null, outbound: null },
+      },
+    })
     for (const [args, reason] of [
       [['--partner', 'bank.example'], 'InboundTlsRequired'],
       [['--connector', 'the BANK'], 'InboundTlsRequired'],
       [['--connector', deleted.toLowerCase()], 'RetryLater'],
       [['--reason', 'retrylater', '--direction', 'incoming'], 'RetryLater'],
+      [['--connector', 'none'], 'NoRouteForAcceptedDomain'],
     ] as const)
       assert.deepEqual(
         JSON.parse((await run([...args, '--json'])).out).items.map((each: { reason: string }) => each.reason),

@@ -11,6 +11,7 @@ import { type WaitingList, waitingForOf } from '../../../shared/messages/waiting
 import { waitingReasons } from '../../../shared/policy/reasons.ts'
 import {
   matchesFilter,
+  noneValue,
   type RequestedMail,
   requestForFilter,
   requestForIds,
@@ -22,12 +23,12 @@ import { mailRequest, RequestReason, WaitingMail, waitingMail, waitingPosition }
 const direction = z.enum(['Originating', 'Incoming'])
 
 const QueueFilter = z.strictObject({
-  partner: DomainName.optional().describe('domain of the group'),
+  partner: DomainName.optional().describe('domain of the group; none: groups without a domain'),
   reason: z.enum(waitingReasons).optional(),
   connector: z
-    .ulid('is not the id of a connector')
+    .union([z.literal(noneValue), z.ulid()], 'is not the id of a connector')
     .optional()
-    .describe('id of the connector that decided; it may be deleted'),
+    .describe('id of the connector that decided; it may be deleted. none: no connector decided'),
   direction: direction.optional(),
 })
 

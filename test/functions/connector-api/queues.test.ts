@@ -186,6 +186,17 @@ describe('GET /queues', () => {
     assert.equal((await list()).items[0].partner, null)
   })
 
+  test('finds groups without a partner or a connector by none', async () => {
+    await waits(3, { 'b@ours.example': held }, { mailFrom: '' } as Partial<Message>)
+    await waits(2, { 'b@ours.example': held })
+    await waits(1, { 'b@ours.example': { reason: 'NoRouteForAcceptedDomain' } })
+    const found = async (query: string) =>
+      (await list(query)).items.map(({ partner, connector }: WaitingGroupJson) => [partner, connector])
+    assert.deepEqual(await found('?partner=none'), [[null, contoso]])
+    assert.deepEqual(await found('?connector=none'), [['ours.example', null]])
+    assert.deepEqual(await found('?partner=none&connector=none'), [])
+  })
+
   test('counts 5,000 recipients in 100 groups', async () => {
     const groups = 100
     const items = Array.from({ length: 5000 }, (_, n) => {
@@ -225,6 +236,8 @@ describe('GET /queues', () => {
 })
 
 interface WaitingGroupJson {
+  partner: string | null
+  connector: string | null
   messages: number
 }
 
@@ -299,6 +312,16 @@ for (const [act, attribute, reason] of acts)
           ]),
         [second, first].map((id) => ['Requested', id, act, by, reason.reason]),
       )
+    })
+
+    test('by the filter none requests it for mail without a partner only', async () => {
+      const id = await waits(2, { 'b@ours.example': held }, { mailFrom: '' } as Partial<Message>)
+      const other = await waits(1, { 'b@ours.example': held })
+      const { body } = await request({ filter: { partner: 'none', direction: 'Incoming' } })
+      assert.deepEqual([body.requested, jobAddresses()], [1, ['b@ours.example']])
+      if (attribute !== null) assert.deepEqual(await recorded(id), recordedRequest)
+      assert.equal(await recorded(other), undefined)
+      api.events.take()
     })
 
     test('by filter without a match requests nothing', async () => {
