@@ -46,5 +46,16 @@ export function rangeOf(
 export const completeUntil = (open: string): string =>
   new Date(startOf(open) - recordingMinutes * minuteMs).toISOString()
 
+const notePrefix = '-- complete until '
+
+/** Notes the time in the SQL, which Athena keeps with the search. */
+export const noteCompleteUntil = (sql: string, until: string): string => `${notePrefix}${until}\n${sql}`
+
+/** @returns ISO 8601; null for a search of an earlier version */
+export function notedCompleteUntil(sql: string): string | null {
+  const [line = ''] = sql.split('\n', 1)
+  return line.startsWith(notePrefix) ? line.slice(notePrefix.length) : null
+}
+
 const invalidField = (path: string, message: string): Problem =>
   new Problem(422, 'The body is not valid.', { errors: [{ path, message }] })

@@ -17,15 +17,15 @@ export const MessageSearchInput = z.strictObject({
 })
 export type MessageSearchInput = z.output<typeof MessageSearchInput>
 
-export const StartedSearch = z.strictObject({
-  id: z.string(),
-  completeUntil: z.iso
-    .datetime()
-    .describe('mail that was received later is in GET /messages, and is found by searches within two hours'),
-})
+const completeUntil = z.iso
+  .datetime()
+  .describe('mail that was received later is in GET /messages, and is found by searches within two hours')
+
+export const StartedSearch = z.strictObject({ id: z.string(), completeUntil })
 
 export const MessageSearchResult = z.strictObject({
   id: z.string(),
+  completeUntil: completeUntil.nullable().meta({ description: 'as when it was started; null: not known' }),
   state: z.enum(['Running', 'Succeeded', 'Failed', 'Cancelled']),
   reason: z.string().nullable().describe('why it failed or was cancelled'),
   scannedOctets: z.int().nonnegative().describe('octets that were read, for which AWS bills'),

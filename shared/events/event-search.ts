@@ -14,6 +14,8 @@ import {
 export type SearchState = 'Running' | 'Succeeded' | 'Failed' | 'Cancelled'
 
 export interface SearchStatus {
+  /** What was started. */
+  sql: string
   state: SearchState
   /** Why it failed or was cancelled. */
   reason: string | null
@@ -82,8 +84,9 @@ export class EventSearch {
   async status(id: string): Promise<SearchStatus | null> {
     const execution = await this.#execution(id)
     if (execution === null) return null
-    const { Status, Statistics, ResultConfiguration } = execution
+    const { Query, Status, Statistics, ResultConfiguration } = execution
     return {
+      sql: Query ?? '',
       state: states[Status?.State ?? ''] ?? 'Running',
       reason: Status?.StateChangeReason ?? null,
       scannedOctets: Statistics?.DataScannedInBytes ?? 0,

@@ -13,7 +13,13 @@ import { encodeCursor, invalidParameter } from '../../../shared/http-api/request
 import { type Route, route } from '../../../shared/http-api/route.ts'
 import type { AddressHash } from '../../../shared/mail/address-hash.ts'
 import { type ReadAddressHash, readOrRefuse } from '../address-hash.ts'
-import { completeUntil, rangeOf, startSearch } from '../start-search.ts'
+import {
+  completeUntil,
+  noteCompleteUntil,
+  notedCompleteUntil,
+  rangeOf,
+  startSearch,
+} from '../start-search.ts'
 
 export interface SearchDependencies {
   search: Pick<EventSearch, 'start' | 'status' | 'page'>
@@ -36,19 +42,24 @@ export const searchRoutes = (dependencies: SearchDependencies): Route[] => [
     const criteria = criteriaOf(body)
     const hash = await hashFor(criteria, dependencies.readAddressHash)
     const sql = messageSearchSql(table, { ...range, ...criteria, state: body.state ?? null, hash })
-    const [id, open] = await Promise.all([startSearch(search, sql), dependencies.firstUnsealedHour()])
+    const until = completeUntil(await dependencies.firstUnsealedHour())
+    const id = await startSearch(search, noteCompleteUntil(sql, until))
     return {
       status: 202,
       headers: { location: `/message-searches/${id}` },
-      body: { id, completeUntil: completeUntil(open) },
+      body: { id, completeUntil: until },
     }
   }),
   route(readMessageSearch, async ({ parameter, query }) => {
     const { search, linkTo } = dependencies
     const status = isSearchId(parameter) ? await search.status(parameter) : null
     if (status === null) throw notFound()
-    const { state, reason, scannedOctets, ms, resultKey } = status
-    const result = { id: parameter, state, reason, scannedOctets, ms }
+    const { sql, state, reason, scannedOctets, ms, resultKey } = status
+    const result = {
+      id: parameter,
+      completeUntil: notedCompleteUntil(sql),
+      ...{ state, reason, scannedOctets, ms },
+    }
     if (state !== 'Succeeded')
       return { status: 200, body: { ...result, rows: [], nextCursor: null, csv: null } }
     const [{ columns, rows, next }, csv] = await Promise.all([

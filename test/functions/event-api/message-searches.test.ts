@@ -11,6 +11,7 @@ const now = () => Date.parse('2026-11-30T21:30:00Z')
 const id = '0f5b9c1e-5a0b-4c0e-9e0a-0123456789ab'
 
 const succeeded: SearchStatus = {
+  sql: '-- complete until 2026-11-30T19:55:00.000Z\nSELECT 1',
   state: 'Succeeded',
   reason: null,
   scannedOctets: 12_000_000,
@@ -69,6 +70,7 @@ test('a search starts with its filters, and says until when it is complete', asy
   assert.deepEqual([status, body], [202, { id, completeUntil: '2026-11-30T19:55:00.000Z' }])
   assert.equal(headers.location, `/message-searches/${id}`)
   const [sql = ''] = started
+  assert.ok(sql.startsWith(`-- complete until ${body.completeUntil}\n`), sql)
   for (const part of [
     "day BETWEEN '2026-09-10' AND '2026-11-30'",
     `"at" >= TIMESTAMP '2026-09-10 00:00:00.000' AND "at" < TIMESTAMP '2026-11-30 21:30:00.000'`,

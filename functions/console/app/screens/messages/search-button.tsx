@@ -25,7 +25,7 @@ export function SearchButton({ state, change, variant = 'normal' }: SearchButton
   const api = useApi()
   const start = useMutation<StartedSearch, ApiError>({
     mutationFn: () => api.send<StartedSearch>('POST', '/message-searches', input),
-    onSuccess: ({ id, completeUntil }) => {
+    onSuccess: ({ id }) => {
       setInput(null)
       change({
         from: String(input?.from),
@@ -33,7 +33,6 @@ export function SearchButton({ state, change, variant = 'normal' }: SearchButton
         last: '',
         cursor: '',
         search: id,
-        completeUntil,
       })
     },
   })

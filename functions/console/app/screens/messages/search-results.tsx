@@ -36,16 +36,14 @@ export function SearchResults({ state, change, now: _, actions, ...parts }: Tabl
   return (
     <SpaceBetween size="m">
       {data && <Outcome search={data} />}
-      <Missing state={state} change={change} />
+      {data && <Missing state={state} completeUntil={data.completeUntil} change={change} />}
       <ListTable
         {...parts}
         title="Older mail"
         description="Found in the recorded events, newest first."
         actions={
           <SpaceBetween direction="horizontal" size="xs">
-            <Button onClick={() => change({ search: '', completeUntil: '', cursor: '' })}>
-              Back to the trace
-            </Button>
+            <Button onClick={() => change({ search: '', cursor: '' })}>Back to the trace</Button>
             {data?.csv ? (
               <Button iconName="download" href={data.csv} target="_blank">
                 CSV
@@ -87,15 +85,19 @@ function Outcome({ search }: { search: MessageSearchResult }) {
   )
 }
 
-function Missing({ state, change }: Pick<TableParts, 'state' | 'change'>) {
-  const since = missingSince(state)
+interface MissingProps extends Pick<TableParts, 'state' | 'change'> {
+  completeUntil: string | null
+}
+
+function Missing({ state, completeUntil, change }: MissingProps) {
+  const since = missingSince(state, completeUntil)
   if (since === null) return null
   return (
     <Alert
       type="info"
       header="New mail may be missing"
       action={
-        <Button onClick={() => change({ from: since, last: '', search: '', completeUntil: '', cursor: '' })}>
+        <Button onClick={() => change({ from: since, last: '', search: '', cursor: '' })}>
           Show it in the trace
         </Button>
       }

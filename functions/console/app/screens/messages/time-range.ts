@@ -50,7 +50,7 @@ const isTime = (text: string | undefined): text is string =>
   text !== undefined && !Number.isNaN(Date.parse(text))
 
 /** Leaves the page and the search that the address shows: a change of what is looked for makes them meaningless. */
-export const fromTheStart = { cursor: '', search: '', completeUntil: '' } as const
+export const fromTheStart = { cursor: '', search: '' } as const
 
 /** The change of the address that shows the period, from the first page on. */
 export function rangeChange(range: TimeRange): Record<string, string> {
