@@ -98,55 +98,30 @@ const isFilter = (name: string): boolean => name in messages.options && !options
 type Format = Readonly<Record<'json' | 'csv' | 'wide', boolean>>
 
 async function printOne(api: ApiClient, id: string, format: Format, io: Io): Promise<ExitStatus> {
-  let response: unknown
-  try {
-    response = await api.get(z.unknown(), `/messages/${encodeUrlPart(id)}`)
-  } catch (error) {
-    if (!(error instanceof ApiError) || error.status !== 404 || !isPastUlid(id, io.now())) throw error
-    return printRefusal(api, id, format, io, error)
-  }
-  if (format.csv) await printCsv([response], 1, tracedCsv, io)
+  const response = await readOne(api, id, io)
+  const isRefusal = Refusal.safeParse(response).success
+  if (format.csv) await printCsv([response], 1, isRefusal ? rejectedCsv : tracedCsv, io)
   else if (format.json) io.out(jsonText(response))
+  else if (isRefusal) io.out(`${rejectedText([parseRejected(response)], tableWidth(format, io))}\n`)
   else io.out(`${messageText(parseEntry(response))}\n`)
   return exitStatus.ok
 }
 
-const isPastUlid = (id: string, now: number): boolean => isUlid(id) && decodeTime(id) < now + dayMs
+/** A report may have the id of a refusal as a sample. */
+const Refusal = z.object({ kind: z.literal('Rejected') })
 
-/** Shows a refusal, which a report may have as a sample. @param notFound thrown if there is none of this id */
-async function printRefusal(
-  api: ApiClient,
-  id: string,
-  format: Format,
-  io: Io,
-  notFound: ApiError,
-): Promise<ExitStatus> {
-  const { from, to } = timesOfRefusal(id)
-  for await (const refusal of api.list(z.looseObject({ id: z.unknown() }), '/messages', {
-    state: 'Rejected',
-    from,
-    to,
-  })) {
-    if (refusal.id !== id) continue
-    if (format.csv) await printCsv([refusal], 1, rejectedCsv, io)
-    else if (format.json) io.out(jsonText(refusal))
-    else io.out(`${rejectedText([parseRejected(refusal)], tableWidth(format, io))}\n`)
-    return exitStatus.ok
+async function readOne(api: ApiClient, id: string, io: Io): Promise<unknown> {
+  try {
+    return await api.get(z.unknown(), `/messages/${encodeUrlPart(id)}`)
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.status !== 404 || !isPastUlid(id, io.now())) throw error
+    throw new ApiError(error.status, error.message, [
+      `If its trace has expired: npx mailflow messages ${id} --events`,
+    ])
   }
-  throw new ApiError(notFound.status, notFound.message, [
-    `If its trace has expired: npx mailflow messages ${id} --events`,
-    `If it is the id of a refusal: npx mailflow messages search --state Rejected --since ${from} --until ${to}`,
-  ])
 }
 
-/** The id of a refusal is made within a second. Refusals that are counted together have the beginning of their minute. */
-function timesOfRefusal(id: string): { from: string; to: string } {
-  const time = decodeTime(id)
-  const [from = '', to = ''] = [time - minuteMs, time + 1000].map((at) =>
-    new Date(at).toISOString().replace(/\.\d+/, ''),
-  )
-  return { from, to }
-}
+const isPastUlid = (id: string, now: number): boolean => isUlid(id) && decodeTime(id) < now + dayMs
 
 const MessageEvents = z.object({ events: z.array(z.unknown()), unreadSince: z.string().nullable() })
 

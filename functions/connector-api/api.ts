@@ -37,7 +37,7 @@ import { waitingMailRoutes } from './routes/waiting-mail.ts'
 export interface Dependencies {
   repository: ConnectorRepository
   history: History
-  rejected: Pick<RejectedList, 'page'>
+  rejected: Pick<RejectedList, 'page' | 'get'>
   trace: QueueDependencies['trace']
   waiting: QueueDependencies['waiting']
   evaluation: JobSender<EvaluationJob>

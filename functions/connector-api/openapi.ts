@@ -30,7 +30,7 @@ import { ExplanationAnswer } from './routes/explain.ts'
 import { MessageList } from './routes/messages.ts'
 import { ObservedCertificates, ObservedCertificatesList } from './routes/observed-certificates.ts'
 import { QueueList, RequestedQueues } from './routes/queues.ts'
-import { RejectedEventList } from './routes/rejected.ts'
+import { RejectedEvent, RejectedEventList } from './routes/rejected.ts'
 import { TlsReport, TlsReportList } from './routes/tls-reports.ts'
 import { WaitingMail, WaitingRecipients } from './routes/waiting-mail.ts'
 
@@ -64,6 +64,7 @@ const outputs = {
   ChangeList,
   TraceEntry,
   MessageList,
+  RejectedEvent,
   RejectedEventList,
   WaitingRecipients,
   WaitingMail,

@@ -1,4 +1,7 @@
-/** Reads the events of one message from the Parquet files of the hours after its receipt, and from unsealed hours. */
+/**
+ * Reads the events of one message from the Parquet files of the hours after its receipt, and from unsealed hours. A refusal
+ * that has no message is found by its own id.
+ */
 import { decodeTime } from 'ulid'
 import { messageHash } from '../../shared/contract/events.ts'
 import { mayHoldMessage, parquetPrefix } from '../../shared/events/event-keys.ts'
@@ -38,15 +41,17 @@ export class TrailReader {
     this.#unsealed = unsealed
   }
 
-  /** @param messageId a ULID */
-  async read(messageId: string): Promise<Trail> {
+  /** @param id of a message, or of a refusal: a ULID */
+  async read(id: string): Promise<Trail> {
     const open = await this.#unsealed.firstHour()
-    const received = hourOf(decodeTime(messageId))
+    const received = hourOf(decodeTime(id))
     const last = addHours(received, lifetimeHours)
     const isOpen = last >= open
     const recent = isOpen ? await this.#unsealed.read(open) : []
     const events = new Map<string, TrailEvent>()
-    for (const event of recent ?? []) if (event.messageId === messageId) events.set(event.id, event)
+    for (const event of recent ?? [])
+      if (event.messageId === id || event.id === id) events.set(event.id, event)
+    if (events.has(id)) return { events: [...events.values()], unreadSince: null }
     const hours = hoursBetween(addHours(received, -1), isOpen ? open : last)
     let end = 0
     while (end < hours.length && !isComplete([...events.values()], hours[end - 1])) {
@@ -54,8 +59,12 @@ export class TrailReader {
         end,
         stepEnds.find((next) => next > end),
       )
-      const read = await Promise.all(step.map((hour) => this.#hour(hour, messageId)))
+      const read = await Promise.all(step.map((hour) => this.#hour(hour, 'messageId', id)))
       for (const event of read.flat()) events.set(event.id, event)
+      if (end === 0 && events.size === 0) {
+        const refusal = await this.#refusal(step, id)
+        if (refusal !== null) return { events: [refusal], unreadSince: null }
+      }
       end += step.length
     }
     return {
@@ -64,13 +73,19 @@ export class TrailReader {
     }
   }
 
-  async #hour(hour: string, messageId: string): Promise<TrailEvent[]> {
-    const hash = messageHash(messageId)
+  /** A refusal has the hour of its id, or the hour before: those of a minute are counted together. */
+  async #refusal(hours: readonly string[], id: string): Promise<TrailEvent | null> {
+    const read = await Promise.all(hours.map((hour) => this.#hour(hour, 'id', id)))
+    return read.flat()[0] ?? null
+  }
+
+  async #hour(hour: string, column: 'messageId' | 'id', id: string): Promise<TrailEvent[]> {
+    const hash = messageHash(id)
     const objects = (await this.#limit(() => this.#store.list(parquetPrefix(hour)))).filter(({ key }) =>
       mayHoldMessage(key, hash),
     )
     const rows = await Promise.all(
-      objects.map((object) => this.#limit(() => readRows(this.#store, object, 'messageId', messageId))),
+      objects.map((object) => this.#limit(() => readRows(this.#store, object, column, id))),
     )
     return rows.flat().map(toEvent)
   }

@@ -19,7 +19,7 @@ export const readMessageEvents = {
   method: 'GET',
   path: '/messages/{id}/events',
   role: 'read',
-  summary: 'Read what happened to a message, also if its trace has expired',
+  summary: 'Read what happened to a message or a refusal, also if its trace has expired',
   answers: { 200: MessageEvents },
   problems: [404],
 } as const satisfies RouteDescription

@@ -10,7 +10,7 @@ import { type MailboxFilter, mailboxMatches } from '../mail/mailbox-filter.ts'
 import { type HistoryFilter, mergeNewestFirst } from './history.ts'
 import { hasMessageId } from './message-filter.ts'
 import { ulidTime } from './message-keys.ts'
-import { rejectedBucket } from './rejected-keys.ts'
+import { rejectedBucket, rejectedKey } from './rejected-keys.ts'
 
 /**
  * The filters of messages that a rejection can have. The direction is known from RCPT TO on, the Message-ID at the end of
@@ -61,6 +61,12 @@ export class RejectedList {
   constructor(documents: DynamoDBDocumentClient, table: string) {
     this.#documents = documents
     this.#table = table
+  }
+
+  /** @returns null when there is no such rejection, or when it has been deleted */
+  async get(id: string): Promise<MailEvent | null> {
+    const [item] = await getItems<{ event: MailEvent }>(this.#documents, this.#table, [rejectedKey(id)])
+    return item?.event ?? null
   }
 
   /** @param from the position where the previous page ended, null for the first */

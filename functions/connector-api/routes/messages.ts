@@ -20,6 +20,7 @@ import type { RejectedFilter, RejectedList } from '../../../shared/messages/reje
 import { RecipientStates, TraceEntry } from '../../../shared/messages/trace-entry.ts'
 import {
   type MessagePage,
+  RejectedEvent,
   RejectedEventList,
   rejectedCursor,
   rejectedPage,
@@ -49,7 +50,7 @@ type MessageQuery = z.output<typeof MessageQuery>
 
 export function messageRoutes(
   history: History,
-  rejected: Pick<RejectedList, 'page'>,
+  rejected: Pick<RejectedList, 'page' | 'get'>,
   now: () => number,
 ): Route[] {
   return [
@@ -83,14 +84,15 @@ export function messageRoutes(
         method: 'GET',
         path: '/messages/{id}',
         role: 'read',
-        summary: 'Read the trace of a message',
-        answers: { 200: TraceEntry },
+        summary: 'Read the trace of a message, or what is known of a refusal in the session',
+        answers: { 200: z.union([TraceEntry, RejectedEvent]) },
         problems: [404],
       },
       async ({ parameter }) => {
-        const entry = isUlid(parameter) ? await history.entry(parameter) : null
-        if (!entry) throw notFoundProblem('message')
-        return { status: 200, body: entry }
+        if (!isUlid(parameter)) throw notFoundProblem('message')
+        const body = (await history.entry(parameter)) ?? (await rejected.get(parameter))
+        if (body === null) throw notFoundProblem('message')
+        return { status: 200, body }
       },
     ),
   ]

@@ -12,7 +12,7 @@ import type {
 } from '../../../shared/messages/rejected-list.ts'
 
 /** The columns of an event. Columns of a later version are passed on. */
-const RejectedEvent = z
+export const RejectedEvent = z
   .looseObject({ ...MailEvent.shape, kind: z.literal('Rejected') })
   .describe('an event with its columns; see docs/generated/events.md')
 

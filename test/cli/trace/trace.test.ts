@@ -386,7 +386,6 @@ describe('`messages`', () => {
       err,
       `mailflow: Not Found: There is no such message.
   If its trace has expired: npx mailflow messages 01ARZ3NDEKTSV4RRFFQ69G5FAV --events
-  If it is the id of a refusal: npx mailflow messages search --state Rejected --since 2016-07-30T23:53:10Z --until 2016-07-30T23:54:11Z
 `,
     )
     const { err: ofNoId } = await api.mailflow('messages', '7ZZZZZZZZZZZZZZZZZZZZZZZZZ')

@@ -111,3 +111,10 @@ test('many rejections are stored in several requests, and listed in order', asyn
   )
   assert.equal(rest.body.items.length, 30)
 })
+
+test('a refusal is read by its id', async () => {
+  const [first] = events
+  const { status, body } = await api.call(`GET /messages/${first.id}`)
+  assert.deepEqual([status, body], [200, JSON.parse(JSON.stringify(first))])
+  assert.equal((await api.call('GET /messages/01KB0000000000000000009999')).status, 404)
+})

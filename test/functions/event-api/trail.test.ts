@@ -194,3 +194,36 @@ for (const [name, target] of [
     assert.equal(status, 404)
     assert.match(body.detail, /no events of such a message in the last 90 days/)
   })
+
+const refusal = (id: string, hour: string): Partial<MailEvent> => ({
+  id,
+  at: `${hour}:00:00.000Z`,
+  kind: 'Rejected',
+  count: 3,
+  reply: '550 5.7.1 no',
+  softwareVersion: '1',
+})
+
+test('a refusal has its event, from sealed and from unsealed hours', async () => {
+  const [old, recent] = [idAt(received, 'R'), idAt('2026-11-30T21', 'R')]
+  const events = await sealed({ [received]: [refusal(old, received)], '2026-11-30T20': [] })
+  await events.record('2026-11-30T21', [refusal(recent, '2026-11-30T21')])
+  const call = createTestEventApi({ store: events.store, now })
+  for (const [id, hour] of [
+    [old, received],
+    [recent, '2026-11-30T21'],
+  ] as const) {
+    const { status, body } = await call(`GET /messages/${id}/events`)
+    assert.deepEqual([status, body], [200, { events: [refusal(id, hour)], unreadSince: null }])
+  }
+})
+
+test('a refusal that was counted from the minute before its hour has its event', async () => {
+  const before = addHours(received, -1)
+  const { store } = await sealed({
+    [before]: [{ ...refusal(id, before), at: `${before}:59:00.000Z` }],
+    '2026-11-30T20': [],
+  })
+  const { body } = await createTestEventApi({ store, now })(`GET /messages/${id}/events`)
+  assert.deepEqual(kindsOf(body), ['Rejected'])
+})

@@ -35,6 +35,7 @@ export interface Schemas {
   ChangeList: ChangeList;
   TraceEntry: TraceEntry;
   MessageList: MessageList;
+  RejectedEvent: RejectedEvent;
   RejectedEventList: RejectedEventList;
   WaitingRecipients: WaitingRecipients;
   WaitingMail: WaitingMail;
@@ -599,7 +600,7 @@ export interface QueueRequestInput {
    */
   filter?: {
     /**
-     * domain of the group
+     * domain of the group; none: groups without a domain
      */
     partner?: string;
     reason?:
@@ -612,9 +613,9 @@ export interface QueueRequestInput {
       | "RetryLater"
       | "OutboundTlsNotMet";
     /**
-     * id of the connector that decided; it may be deleted
+     * id of the connector that decided; it may be deleted. none: no connector decided
      */
-    connector?: string;
+    connector?: "none" | string;
     direction?: "Originating" | "Incoming";
   };
   /**
@@ -635,7 +636,7 @@ export interface ExplainedQueueRequestInput {
    */
   filter?: {
     /**
-     * domain of the group
+     * domain of the group; none: groups without a domain
      */
     partner?: string;
     reason?:
@@ -648,9 +649,9 @@ export interface ExplainedQueueRequestInput {
       | "RetryLater"
       | "OutboundTlsNotMet";
     /**
-     * id of the connector that decided; it may be deleted
+     * id of the connector that decided; it may be deleted. none: no connector decided
      */
-    connector?: string;
+    connector?: "none" | string;
     direction?: "Originating" | "Incoming";
   };
   /**
@@ -3068,6 +3069,283 @@ export interface MessageList {
   }[];
   nextCursor: string | null;
 }
+/**
+ * an event with its columns; see docs/generated/events.md
+ */
+export interface RejectedEvent {
+  /**
+   * the same in every copy of the event; a copy that arrives twice counts once
+   */
+  id: string;
+  /**
+   * when it happened (UTC); of Decided: when the decision was due
+   */
+  at: string;
+  kind: "Rejected";
+  /**
+   * how often it happened; absent: once. Rejected events of an attack are counted together
+   */
+  count?: number;
+  /**
+   * id of the message, as in the trace
+   */
+  messageId?: string;
+  /**
+   * field Message-ID of the message
+   */
+  headerMessageId?: string;
+  direction?: "Originating" | "Incoming";
+  /**
+   * reverse path; empty for a DSN
+   */
+  sender?: string;
+  senderDomain?: string;
+  recipient?: string;
+  recipientDomain?: string;
+  /**
+   * number of recipients of an accepted message
+   */
+  recipients?: number;
+  /**
+   * domain of the other side: the sender's on arrival, the recipient's on departure
+   */
+  partner?: string;
+  /**
+   * id of the connector that applied on arrival
+   */
+  inboundConnector?: string;
+  /**
+   * id of the connector that applies to the next hop
+   */
+  outboundConnector?: string;
+  /**
+   * number of changes of connectors and accepted domains before
+   */
+  connectorsVersion?: number;
+  /**
+   * of the connector that decided
+   */
+  mode?: "Enforce" | "ReportOnly";
+  /**
+   * the TLS level that was enforced at the next hop; of Accepted and Rejected: that the inbound connector requires of the client
+   */
+  requiredLevel?: "Opportunistic" | "EncryptionOnly" | "CertificateValidation" | "DomainValidation" | "Dane";
+  /**
+   * the source of that level
+   */
+  policySource?: "Connector" | "Dane" | "MtaSts" | "RequireTls" | "Opportunistic";
+  /**
+   * TLSv1.2 or TLSv1.3; absent in the clear
+   */
+  tlsVersion?: string;
+  cipher?: string;
+  /**
+   * key exchange group of the session with the next hop
+   */
+  group?: string;
+  /**
+   * algorithm of the next hop's signature in the handshake
+   */
+  signatureAlgorithm?: string;
+  /**
+   * whether the next hop's certificate satisfied a requirement that demands verification
+   */
+  verified?: boolean;
+  notVerifiedBecause?: string;
+  /**
+   * the certificate that the client presented
+   */
+  clientCertificateSha256?: string;
+  /**
+   * its DNS names, separated by a space
+   */
+  clientCertificateNames?: string;
+  clientCertificateSubject?: string;
+  clientCertificateIssuer?: string;
+  /**
+   * trusted, or why its chain does not end at a public root
+   */
+  clientCertificateVerdict?: string;
+  /**
+   * its common name, if that names the host: the certificate has no alternative names
+   */
+  clientCertificateCommonName?: string;
+  /**
+   * absent: the session was within its dates
+   */
+  clientCertificateValidity?: "Expired" | "NotYetValid";
+  /**
+   * whether it may be used for client authentication (RFC 5280 §4.2.1.12)
+   */
+  clientAuth?: boolean;
+  /**
+   * the certificate that the next hop presented
+   */
+  serverCertificateSha256?: string;
+  /**
+   * its DNS names, separated by a space
+   */
+  serverCertificateNames?: string;
+  serverCertificateIssuer?: string;
+  /**
+   * trusted, or why its chain does not end at a trust anchor of the session
+   */
+  serverCertificateVerdict?: string;
+  /**
+   * its common name, if that names the host: the certificate has no alternative names
+   */
+  serverCertificateCommonName?: string;
+  /**
+   * digest of the connector's authorities, to which the certificate's chain leads; absent: public roots. Of Accepted: of the client's certificate
+   */
+  trustAnchors?: string;
+  /**
+   * of the peer's certificate chain
+   */
+  revocation?: "Good" | "Revoked" | "Unknown";
+  /**
+   * result of the session with the next hop (RFC 8460 §4.3), if it is not success. A Delivered event with neither tlsVersion nor tlsResult went through Amazon SES, which does not show its session
+   */
+  tlsResult?:
+    | "starttls-not-supported"
+    | "certificate-host-mismatch"
+    | "certificate-expired"
+    | "certificate-not-trusted"
+    | "validation-failure"
+    | "tlsa-invalid"
+    | "dnssec-invalid"
+    | "dane-required"
+    | "sts-policy-fetch-error"
+    | "sts-policy-invalid"
+    | "sts-webpki-invalid";
+  /**
+   * absent: TLSv1.2, where TLS was required
+   */
+  requiredTlsVersion?: "TLSv1.3";
+  /**
+   * level of the outbound connector; absent: the enforced level if that is its, otherwise Opportunistic
+   */
+  connectorLevel?: "Opportunistic" | "EncryptionOnly" | "CertificateValidation" | "DomainValidation";
+  /**
+   * of the outbound connector; absent: Opportunistic
+   */
+  smtpDaneMode?: "None" | "Mandatory";
+  /**
+   * of the outbound connector; absent: Opportunistic
+   */
+  mtaStsMode?: "None" | "Mandatory";
+  /**
+   * true: the message was sent with REQUIRETLS (RFC 8689)
+   */
+  requireTls?: boolean;
+  /**
+   * true: the message's TLS-Required: No (RFC 8689) disabled DANE and MTA-STS in this attempt
+   */
+  tlsRequiredNo?: boolean;
+  /**
+   * result of DMARC; absent: not checked
+   */
+  dmarc?: "pass" | "fail" | "softfail" | "neutral" | "none" | "policy" | "temperror" | "permerror";
+  /**
+   * domain of From:, where DMARC was checked; absent: there is not exactly one
+   */
+  fromDomain?: string;
+  /**
+   * X-MS-Exchange-CrossTenant-Id, empty if there is none; absent: not read
+   */
+  tenantIds?: string;
+  /**
+   * X-OriginatorOrg, as tenantIds
+   */
+  originatorOrganizations?: string;
+  /**
+   * domains with a valid DKIM signature that is aligned with From:; absent: not checked for a tenant
+   */
+  alignedSignatures?: string;
+  /**
+   * the client; for rejections that are counted together, its network
+   */
+  clientIp?: string;
+  /**
+   * the next hop
+   */
+  host?: string;
+  /**
+   * how the next hop was found: Mx, Ses, TlsReports, or the smart hosts, such as mx.example:25
+   */
+  route?: string;
+  /**
+   * number of next hops of the attempt, if there are several
+   */
+  nextHops?: number;
+  /**
+   * the secret with the certificate for a next hop that requests one
+   */
+  clientCertificateSecret?: string;
+  helo?: string;
+  /**
+   * where in the session it was refused
+   */
+  stage?: "Connect" | "Hello" | "StartTls" | "Mail" | "Rcpt" | "Data";
+  /**
+   * the verdict, or the outcome of an attempt. Unknown: a worker died during the attempt
+   */
+  decision?:
+    "Deliver" | "Defer" | "Bounce" | "Refuse" | "TemporaryFailure" | "PermanentFailure" | "TlsNotMet" | "Unknown";
+  /**
+   * the reason of the decision, as in the trace
+   */
+  reason?: string;
+  /**
+   * the reply given to the client, or by the next hop
+   */
+  reply?: string;
+  /**
+   * the state of the recipient afterwards
+   */
+  state?: "Pending" | "Deferred" | "Delivered" | "Bounced" | "Rejected";
+  /**
+   * number of the attempt, from 1
+   */
+  attempt?: number;
+  /**
+   * octets of the message
+   */
+  size?: number;
+  /**
+   * of the attempt
+   */
+  durationMs?: number;
+  /**
+   * who changed or requested it: IAM principal, or subject of the token
+   */
+  actor?: string;
+  /**
+   * what was changed, as a path of the API
+   */
+  resource?: string;
+  /**
+   * JSON of the changed fields before; absent when created
+   */
+  before?: string;
+  /**
+   * JSON of the changed fields afterwards; absent when deleted
+   */
+  after?: string;
+  /**
+   * Retry: decide now. Release: deliver despite the violation of an inbound connector. Return: bounce now. Drop: bounce now, without a DSN
+   */
+  request?: "Retry" | "Release" | "Return" | "Drop";
+  /**
+   * the administrator's reason for a request; of AddressErased: id of the erasure
+   */
+  comment?: string;
+  /**
+   * version of mailflow that wrote the event
+   */
+  softwareVersion: string;
+  [k: string]: unknown;
+}
 export interface RejectedEventList {
   /**
    * Items: an event with its columns; see docs/generated/events.md
@@ -3941,6 +4219,10 @@ export interface DryRun {
 }
 export interface MessageSearchResult {
   id: string;
+  /**
+   * as when it was started; null: not known
+   */
+  completeUntil: string | null;
   state: "Running" | "Succeeded" | "Failed" | "Cancelled";
   /**
    * why it failed or was cancelled
