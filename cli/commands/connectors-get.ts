@@ -1,17 +1,20 @@
 /** `connectors get`: shows one connector. */
+import * as z from 'zod'
+import { faultText } from '../../shared/contract/schema-faults.ts'
+import { parseResponse } from '../api/parse-response.ts'
 import { defineCommand, jsonOption } from '../command.ts'
 import { exitStatus } from '../command-error.ts'
 import type { DesiredEntry } from '../connectors/entry-kinds.ts'
 import { type FoundConnector, findConnectors } from '../connectors/find-connectors.ts'
 import { writeConfiguration } from '../connectors/write-configuration.ts'
-import { formatTime, jsonText } from '../text/format.ts'
+import { formatTime, jsonText, printable } from '../text/format.ts'
 
 export const getConnector = defineCommand({
   positionalUsage: { usage: 'NAME|ID', minCount: 1, maxCount: 1 },
   usesApi: true,
   options: jsonOption,
   details: `
-When an inbound and an outbound connector have the same name, both are shown. --json prints the API's responses as a
+When an inbound and an outbound connector have the same name, both are shown, each with its warnings. --json prints the API's responses as a
 list.
 `,
   async run({ values, positionals: [nameOrId = ''], io, api }) {
@@ -38,5 +41,15 @@ function textOf(found: readonly FoundConnector[]): string {
 function commentOn({ id, response }: FoundConnector['connector']): string {
   const { createdAt, updatedAt, version } = response
   const times = `created ${formatTime(String(createdAt))}, changed ${formatTime(String(updatedAt))}`
-  return `id ${id}, version ${version}, ${times}`
+  return [`id ${id}, version ${version}, ${times}`, ...warningsIn(response)].join('\n')
 }
+
+/** An earlier gateway returns none. */
+const Warned = z.object({
+  warnings: z.array(z.object({ path: z.string(), message: z.string() })).default([]),
+})
+
+const warningsIn = (response: unknown): string[] =>
+  parseResponse(Warned, response, 'connector').warnings.map(
+    (warning) => `warning: ${printable(faultText(warning))}`,
+  )

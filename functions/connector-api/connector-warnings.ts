@@ -1,9 +1,9 @@
-/** Collects the warnings about a connector that was just saved, compared with all other connectors. */
+/** Collects the warnings about connectors that were saved or are read, compared with all other connectors. */
 import type { Logger } from '@aws-lambda-powertools/logger'
 import { connectorSetOf, type Snapshot } from '../../shared/policy/snapshot.ts'
-import type { ComparedConnectors, Warning } from '../../shared/policy/warnings/warning.ts'
+import type { ComparedConnectors, Warning, WarningScope } from '../../shared/policy/warnings/warning.ts'
 
-/** Timeout of reading the other connectors: the connector is saved already, and the client waits for the response. */
+/** Timeout of reading the other connectors: the client waits for a connector that is saved or read already. */
 const timeoutMs = 5_000
 
 export interface WarningDependencies {
@@ -18,25 +18,41 @@ export interface WarningDependencies {
  * Returns the warnings about one connector (shared/policy/warnings/). `all` is null when the connectors could not be
  * read. Pure.
  */
-type FindWarnings<Stored> = (connector: Stored, all: ComparedConnectors | null, now: Date) => Warning[]
+type FindWarnings<Stored> = (
+  connector: Stored,
+  all: ComparedConnectors | null,
+  now: Date,
+  options: { scope: WarningScope },
+) => Warning[]
+
+/** Returns the warnings about each of the connectors, in their order. */
+export type WarningFinder<Stored> = (
+  connectors: readonly Stored[],
+  scope: WarningScope,
+) => Promise<Warning[][]>
 
 /**
- * Returns a function that finds the warnings about a saved connector. If the other connectors cannot be read, a warning
- * reports that, and the connector stays saved.
+ * Returns a function that finds the warnings about connectors. If the other connectors cannot be read, a warning reports
+ * that, and the connectors are read or saved in any case.
  */
 export function createWarningFinder<Stored>(
   findWarnings: FindWarnings<Stored>,
   { snapshot, logger, now }: WarningDependencies,
-): (connector: Stored) => Promise<Warning[]> {
+): WarningFinder<Stored> {
   const readAllConnectors = async (): Promise<ComparedConnectors | null> => {
     try {
       return connectorSetOf(await withTimeout(snapshot()))
     } catch (error) {
-      logger.error('A saved connector could not be compared with the others', error as Error)
+      logger.error('Connectors could not be compared with the others', error as Error)
       return null
     }
   }
-  return async (connector) => findWarnings(connector, await readAllConnectors(), new Date(now()))
+  return async (connectors, scope) => {
+    if (connectors.length === 0) return []
+    const all = await readAllConnectors()
+    const at = new Date(now())
+    return connectors.map((connector) => findWarnings(connector, all, at, { scope }))
+  }
 }
 
 async function withTimeout<T>(result: Promise<T>): Promise<T> {

@@ -1,6 +1,6 @@
 /** Builds the OpenAPI 3.1 document from the routes and the schemas that validate them. */
 import * as z from 'zod'
-import { AcceptedDomain, InboundConnector, OutboundConnector } from '../../shared/connectors/schema.ts'
+import { AcceptedDomain } from '../../shared/connectors/schema.ts'
 import { OutboundValidation } from '../../shared/connectors/validation.ts'
 import { PublishedCertificates } from '../../shared/contract/certificates.ts'
 import { Health } from '../../shared/contract/health.ts'
@@ -22,6 +22,8 @@ import { Configuration } from './routes/configuration.ts'
 import {
   InboundConnectorList,
   OutboundConnectorList,
+  ReadInboundConnector,
+  ReadOutboundConnector,
   SavedInboundConnector,
   SavedOutboundConnector,
 } from './routes/connectors.ts'
@@ -49,10 +51,10 @@ const outputs = {
   CallerAnswer,
   Configuration,
   Health,
-  InboundConnector,
+  InboundConnector: ReadInboundConnector,
   InboundConnectorList,
   InboundValidation,
-  OutboundConnector,
+  OutboundConnector: ReadOutboundConnector,
   OutboundConnectorList,
   OutboundValidation,
   SavedInboundConnector,

@@ -15,9 +15,9 @@ import type {
 import type { ExpectedVersions } from '../../../shared/contract/expected-versions.ts'
 import { isUlid, KeyedListQuery, keyedListHandler, listOf } from '../../../shared/http-api/lists.ts'
 import { type Route, type RouteResponse, route } from '../../../shared/http-api/route.ts'
-import { Warning } from '../../../shared/policy/warnings/warning.ts'
+import { Warning, type WarningScope } from '../../../shared/policy/warnings/warning.ts'
 import { inboundWarnings, outboundWarnings } from '../../../shared/policy/warnings/warnings.ts'
-import { createWarningFinder, type WarningDependencies } from '../connector-warnings.ts'
+import { createWarningFinder, type WarningDependencies, type WarningFinder } from '../connector-warnings.ts'
 import type { SelectionDependencies } from '../mail-selection.ts'
 import {
   applyMergePatch,
@@ -44,19 +44,26 @@ import {
   savedValue,
 } from './write-responses.ts'
 
-export const InboundConnectorList = listOf(InboundConnector)
-export const OutboundConnectorList = listOf(OutboundConnector)
-
-/** Fields that the response to a write adds to the connector. */
-const writeResponseFields = {
+/** Fields that responses add to the connector. */
+const responseFields = {
   warnings: z
     .array(Warning)
-    .describe('points to check before relying on the connector, which is saved in any case'),
+    .describe(
+      'points to check before relying on the connector; a list leaves out overlaps that weaken no requirement',
+    ),
 }
-export const SavedInboundConnector = z.strictObject({ ...InboundConnector.shape, ...writeResponseFields })
+/** A client may send back what GET returned. The warnings may have changed since, so they are not compared. */
+const ignoredFields = { warnings: z.array(Warning).optional().describe('ignored: as GET returned it') }
+
+export const ReadInboundConnector = z.strictObject({ ...InboundConnector.shape, ...responseFields })
+export const ReadOutboundConnector = z.strictObject({ ...OutboundConnector.shape, ...responseFields })
+export const InboundConnectorList = listOf(ReadInboundConnector)
+export const OutboundConnectorList = listOf(ReadOutboundConnector)
+
+export const SavedInboundConnector = z.strictObject({ ...InboundConnector.shape, ...responseFields })
 export const SavedOutboundConnector = z.strictObject({
   ...OutboundConnector.shape,
-  ...writeResponseFields,
+  ...responseFields,
   waiting: WaitingMail.optional().describe(
     'the returned mail; while nextCursor is not null, send it to POST …/return',
   ),
@@ -69,13 +76,14 @@ export function connectorRoutes(
   dependencies: SelectionDependencies,
 ): Route[] {
   const { inbound, outbound } = repository
-  const findOutboundWarnings: typeof outboundWarnings = (connector, all, now) =>
-    outboundWarnings(connector, all, now, { deliversInVpc, validatesDnssec })
+  const findOutboundWarnings: typeof outboundWarnings = (connector, all, now, options) =>
+    outboundWarnings(connector, all, now, { ...options, deliversInVpc, validatesDnssec })
   return [
     ...routesFor({
       kind: 'inbound',
       input: InboundConnectorInput,
       stored: InboundConnector,
+      read: ReadInboundConnector,
       saved: SavedInboundConnector,
       list: InboundConnectorList,
       connectors: inbound,
@@ -86,6 +94,7 @@ export function connectorRoutes(
       kind: 'outbound',
       input: outboundConnectorInput(defaultRoute),
       stored: OutboundConnector,
+      read: ReadOutboundConnector,
       saved: SavedOutboundConnector,
       list: OutboundConnectorList,
       connectors: outbound,
@@ -110,11 +119,14 @@ interface ConnectorKind<Input extends z.ZodObject, Stored extends z.ZodObject> {
   kind: 'inbound' | 'outbound'
   input: Input
   stored: Stored
+  /** Schema of the response to a GET. */
+  read: z.ZodType
   /** Schema of the response to a write. */
   saved: z.ZodType
   list: z.ZodType
   connectors: ConnectorStore<z.output<Stored> & { id: string; version: number }, z.output<Input>>
-  findWarnings(connector: z.output<Stored>): Promise<Warning[]>
+  /** Returns the warnings about each connector, in their order. */
+  findWarnings(connectors: readonly z.output<Stored>[], scope: WarningScope): Promise<Warning[][]>
   /** Null for inbound connectors: mail that they hold is decided by the current connectors. */
   waitingMail: WaitingMailOfWrites | null
 }
@@ -154,7 +166,7 @@ interface Resource extends ConnectorKind<z.ZodObject, z.ZodObject> {
   schemaPrefix: string
 }
 
-const listRoute = ({ resourceName, listPath, list, connectors }: Resource): Route =>
+const listRoute = ({ resourceName, listPath, list, connectors, findWarnings }: Resource): Route =>
   route(
     {
       method: 'GET',
@@ -164,8 +176,22 @@ const listRoute = ({ resourceName, listPath, list, connectors }: Resource): Rout
       query: KeyedListQuery,
       answers: { 200: list },
     },
-    keyedListHandler(connectors),
+    keyedListHandler({
+      async page(after, limit) {
+        const { items, last } = await connectors.page(after, limit)
+        const warnings = await findWarnings(items, 'WhatWeakens')
+        return { items: items.map((item, index) => ({ ...item, warnings: warnings[index] })), last }
+      },
+    }),
   )
+
+async function withWarnings<Stored>(
+  connector: Stored,
+  findWarnings: WarningFinder<Stored>,
+): Promise<Stored & { warnings: Warning[] }> {
+  const [warnings = []] = await findWarnings([connector], 'Everything')
+  return { ...connector, warnings }
+}
 
 const createRoute = (resource: Resource): Route => {
   const { resourceName, listPath, schemaPrefix, input, saved, connectors, findWarnings } = resource
@@ -182,28 +208,25 @@ const createRoute = (resource: Resource): Route => {
     },
     async ({ body, caller }) => {
       const connector = savedValue(await connectors.create(body, caller), resourceName)
-      return createdResponse(
-        { ...connector, warnings: await findWarnings(connector) },
-        `${listPath}/${connector.id}`,
-      )
+      return createdResponse(await withWarnings(connector, findWarnings), `${listPath}/${connector.id}`)
     },
   )
 }
 
-const readRoute = ({ resourceName, itemPath, stored, connectors }: Resource): Route =>
+const readRoute = ({ resourceName, itemPath, read, connectors, findWarnings }: Resource): Route =>
   route(
     {
       method: 'GET',
       path: itemPath,
       role: 'read',
       summary: `Read an ${resourceName}`,
-      answers: { 200: stored },
+      answers: { 200: read },
       problems: [404],
     },
     async ({ parameter }) => {
       const connector = isUlid(parameter) ? await connectors.get(parameter) : null
       if (!connector) throw notFoundProblem(resourceName)
-      return okResponse(connector)
+      return okResponse(await withWarnings(connector, findWarnings))
     },
   )
 
@@ -215,7 +238,7 @@ const replaceRoute = (resource: Resource): Route => {
       path: itemPath,
       role: 'administer',
       summary: `Replace an ${resourceName}`,
-      body: withReadOnlyFields(input, stored),
+      body: withReadOnlyFields(input, stored).safeExtend(ignoredFields),
       bodyName: `${schemaPrefix}Replacement`,
       ifMatch: 'required',
       ...queryOf(resource),
@@ -224,7 +247,8 @@ const replaceRoute = (resource: Resource): Route => {
     },
     async ({ parameter: id, body, ifMatch, query, caller }) => {
       const expected = ifMatch ?? []
-      const { fields, readOnly } = separateReadOnly(input, body)
+      const { warnings: _, ...rest } = body
+      const { fields, readOnly } = separateReadOnly(input, rest)
       if (Object.keys(readOnly).length > 0)
         checkReadOnly(readOnly, await currentConnector(resource, id, expected))
       return replace(resource, { id, after: fields, expected, choice: query.waiting }, caller)
@@ -286,7 +310,7 @@ async function replace(
   const { connector, waiting } = await changeAndRequest(resource, change, caller, async () => ({
     connector: savedValue(await connectors.replace(id, after, expected, caller), resourceName),
   }))
-  return okResponse({ ...connector, warnings: await findWarnings(connector), ...(waiting && { waiting }) })
+  return okResponse({ ...(await withWarnings(connector, findWarnings)), ...(waiting && { waiting }) })
 }
 
 const removeRoute = (resource: Resource): Route => {

@@ -61,7 +61,7 @@ const notCompared: Warning[] = [
   {
     path: '',
     message:
-      'the connector is saved, but not compared with the others, which could not be read; save it again to compare it',
+      'the connector is not compared with the others, which could not be read; read it again to compare it',
   },
 ]
 

@@ -581,6 +581,13 @@ outboundConnectors:
     assert.deepEqual(JSON.parse(byId.out)[0].id, id)
   })
 
+  test('gets a connector with its warnings', async () => {
+    await apply(bank)
+    await api.mailflow('connectors', 'set', 'To the bank', 'mode=ReportOnly', '--yes')
+    const { out } = await api.mailflow('connectors', 'get', 'To the bank')
+    assert.match(out, /\n {2}# warning: mode: \w/)
+  })
+
   test('ends with an error that names an unknown connector', async () => {
     const { status, err } = await api.mailflow('connectors', 'get', 'Unknown')
     assert.equal(status, 1)

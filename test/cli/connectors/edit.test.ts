@@ -159,7 +159,7 @@ describe('connectors set', () => {
       const earlier = await connectorOf(path, connector)
       const { status, err } = await connectors('set', connector.toUpperCase(), ...args, '--yes')
       assert.equal(status, 0, err)
-      const { version, updatedAt, ...rest } = { ...earlier, ...fields } as Found
+      const { version, updatedAt, warnings, ...rest } = { ...earlier, ...fields } as Found
       const now = await connectorOf(path, connector)
       assert.deepEqual({ ...now, ...rest }, now)
       assert.deepEqual(Object.keys(now ?? {}).toSorted(), Object.keys(earlier ?? {}).toSorted())

@@ -4,10 +4,11 @@ import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import fc from 'fast-check'
 import { encodeTime } from 'ulid'
 import {
+  ReadInboundConnector,
+  ReadOutboundConnector,
   SavedInboundConnector,
   SavedOutboundConnector,
 } from '../../../functions/connector-api/routes/connectors.ts'
-import { InboundConnector, OutboundConnector } from '../../../shared/connectors/schema.ts'
 import { SnapshotReader } from '../../../shared/connectors-table/snapshot-reader.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
 import { TraceEntry } from '../../../shared/messages/trace-entry.ts'
@@ -48,8 +49,13 @@ const outbound = (fields: object = {}) => ({
 })
 
 const kinds = [
-  { path: '/inbound-connectors', input: inbound, schema: InboundConnector, saved: SavedInboundConnector },
-  { path: '/outbound-connectors', input: outbound, schema: OutboundConnector, saved: SavedOutboundConnector },
+  { path: '/inbound-connectors', input: inbound, schema: ReadInboundConnector, saved: SavedInboundConnector },
+  {
+    path: '/outbound-connectors',
+    input: outbound,
+    schema: ReadOutboundConnector,
+    saved: SavedOutboundConnector,
+  },
 ]
 
 for (const { path, input, schema, saved } of kinds)
@@ -65,7 +71,7 @@ for (const { path, input, schema, saved } of kinds)
       const response = await call(`GET ${headers.location}`)
       assert.deepEqual([response.status, response.headers.etag], [200, '"1"'])
       assert.deepEqual(schema.parse(response.body), response.body, 'as the API describes it')
-      assert.deepEqual({ ...response.body, warnings: connector.warnings }, connector)
+      assert.deepEqual(response.body, connector)
     })
 
     test('replaces only the version named in If-Match', async () => {
@@ -616,8 +622,8 @@ describe('GET /messages', () => {
 })
 
 describe('random input of the API', () => {
-  const fields = Object.keys(InboundConnector.shape).concat(
-    Object.keys(OutboundConnector.shape),
+  const fields = Object.keys(ReadInboundConnector.shape).concat(
+    Object.keys(ReadOutboundConnector.shape),
     '__proto__',
     'constructor',
   )

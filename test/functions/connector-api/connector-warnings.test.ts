@@ -65,6 +65,44 @@ describe('a write of a connector', () => {
   })
 })
 
+describe('a GET of a connector', () => {
+  test('returns the warnings as they are now, and the list without overlaps that weaken nothing', async () => {
+    const { call } = createTestApi(database.documents)
+    const partner = (name: string, domain: string) => ({
+      json: { name, connectorType: 'Partner', senderDomains: [domain], requireTls: true },
+    })
+    const { body: whole } = await call('POST /inbound-connectors', partner('Adatum', 'adatum.example'))
+    const { body: part } = await call('POST /inbound-connectors', partner('Part', 'mail.adatum.example'))
+    const { body: wide } = await call('POST /inbound-connectors', partner('Wide', '*.adatum.example'))
+    const { body: read } = await call(`GET /inbound-connectors/${part.id}`)
+    assert.ok(read.warnings.length > part.warnings.length, 'the later connector overlaps')
+    const { body: list } = await call('GET /inbound-connectors?limit=200')
+    const listed = (id: string) => list.items.find((item: { id: string }) => item.id === id).warnings
+    assert.deepEqual(listed(whole.id), whole.warnings)
+    assert.ok(listed(part.id).length < read.warnings.length)
+    assert.ok(listed(wide.id).every(({ path }: Warning) => path === 'senderDomains'))
+  })
+
+  test('may be sent back with its warnings', async () => {
+    const { call } = createTestApi(database.documents)
+    const { body: created } = await call('POST /outbound-connectors', {
+      json: { ...outboundBody, name: 'To Wingtip', recipientDomains: ['wingtip.example'] },
+    })
+    const { body, headers } = await call(`GET /outbound-connectors/${created.id}`)
+    assert.equal(body.warnings.length, 1)
+    for (const warnings of [body.warnings, []])
+      assert.equal(
+        (
+          await call(`PUT /outbound-connectors/${created.id}`, {
+            json: { ...body, warnings },
+            headers: { 'if-match': String(headers.etag) },
+          })
+        ).status,
+        200,
+      )
+  })
+})
+
 test('the comparison with other connectors times out after five seconds and becomes a warning', async ({
   mock,
 }) => {
@@ -76,7 +114,7 @@ test('the comparison with other connectors times out after five seconds and beco
     logger,
     now: () => 0,
   })
-  const warnings = foundWarnings(outbound(outboundInput()))
+  const warnings = foundWarnings([outbound(outboundInput())], 'Everything').then(([first = []]) => first)
   mock.timers.tick(4_999)
   assert.deepEqual(errors, [])
   mock.timers.tick(1)

@@ -297,6 +297,16 @@ export interface InboundConnectorReplacement {
    * read-only: absent, or as GET returned it
    */
   version?: number;
+  /**
+   * ignored: as GET returned it
+   */
+  warnings?: {
+    /**
+     * the field, such as senderIpAddresses[0]; empty for the whole connector
+     */
+    path: string;
+    message: string;
+  }[];
 }
 export interface OutboundConnectorInput {
   /**
@@ -524,6 +534,16 @@ export interface OutboundConnectorReplacement {
       }[];
     }[];
   } | null;
+  /**
+   * ignored: as GET returned it
+   */
+  warnings?: {
+    /**
+     * the field, such as senderIpAddresses[0]; empty for the whole connector
+     */
+    path: string;
+    message: string;
+  }[];
 }
 export interface AcceptedDomainInput {
   /**
@@ -1196,6 +1216,16 @@ export interface InboundConnector {
    * number of writes; the ETag
    */
   version: number;
+  /**
+   * points to check before relying on the connector; a list leaves out overlaps that weaken no requirement
+   */
+  warnings: {
+    /**
+     * the field, such as senderIpAddresses[0]; empty for the whole connector
+     */
+    path: string;
+    message: string;
+  }[];
 }
 export interface InboundConnectorList {
   items: {
@@ -1315,6 +1345,16 @@ export interface InboundConnectorList {
      * number of writes; the ETag
      */
     version: number;
+    /**
+     * points to check before relying on the connector; a list leaves out overlaps that weaken no requirement
+     */
+    warnings: {
+      /**
+       * the field, such as senderIpAddresses[0]; empty for the whole connector
+       */
+      path: string;
+      message: string;
+    }[];
   }[];
   nextCursor: string | null;
 }
@@ -1496,6 +1536,16 @@ export interface OutboundConnector {
       }[];
     }[];
   } | null;
+  /**
+   * points to check before relying on the connector; a list leaves out overlaps that weaken no requirement
+   */
+  warnings: {
+    /**
+     * the field, such as senderIpAddresses[0]; empty for the whole connector
+     */
+    path: string;
+    message: string;
+  }[];
 }
 export interface OutboundConnectorList {
   items: {
@@ -1634,6 +1684,16 @@ export interface OutboundConnectorList {
         }[];
       }[];
     } | null;
+    /**
+     * points to check before relying on the connector; a list leaves out overlaps that weaken no requirement
+     */
+    warnings: {
+      /**
+       * the field, such as senderIpAddresses[0]; empty for the whole connector
+       */
+      path: string;
+      message: string;
+    }[];
   }[];
   nextCursor: string | null;
 }
@@ -1801,7 +1861,7 @@ export interface SavedInboundConnector {
    */
   version: number;
   /**
-   * points to check before relying on the connector, which is saved in any case
+   * points to check before relying on the connector; a list leaves out overlaps that weaken no requirement
    */
   warnings: {
     /**
@@ -1948,7 +2008,7 @@ export interface SavedOutboundConnector {
     }[];
   } | null;
   /**
-   * points to check before relying on the connector, which is saved in any case
+   * points to check before relying on the connector; a list leaves out overlaps that weaken no requirement
    */
   warnings: {
     /**

@@ -731,7 +731,7 @@ describe('the warnings about a connector', () => {
 
   test('say that other connectors could not be read, and include those about the connector alone', () => {
     assert.deepEqual(warningTexts(outboundWarnings(to({ tlsSettings: null }), null, now)), [
-      'the connector is saved, but not compared with the others, which could not be read; save it again to compare it',
+      'the connector is not compared with the others, which could not be read; read it again to compare it',
       'tlsSettings: TLS is not forced: mail is sent in the clear to a server that does not offer TLS',
     ])
   })

@@ -9,6 +9,7 @@ const written = {
   updatedAt: '2026-11-29T12:00:00.000Z',
   version: 1,
   comment: '',
+  warnings: [],
 }
 
 export const inboundOf = (fields: Partial<InboundConnector> = {}): InboundConnector => ({
