@@ -73,6 +73,7 @@ export const handler = createConnectorApi({
     defaultRoute: environment.DEFAULT_ROUTE,
     deliversInVpc: environment.DELIVERS_IN_VPC,
     validatesDnssec: environment.VALIDATES_DNSSEC,
+    summaries: environment.SUMMARIES,
   },
   reports: new ReceivedReports(documents, environment.TRANSPORT_TABLE),
   published: new PublishedCertificatesItem(documents, environment.CONNECTORS_TABLE),

@@ -57,6 +57,7 @@ export class ConnectorApi extends Construct {
     setSignInEnvironment(config, this.handler)
     this.handler.addEnvironment('DELIVERS_IN_VPC', String(deliversInVpc(config)))
     this.handler.addEnvironment('VALIDATES_DNSSEC', String(config.dnsServers.length > 0))
+    this.handler.addEnvironment('SUMMARIES', summaryPeriods(config).join(','))
     const functions = {
       config,
       handler: this.handler,
@@ -137,3 +138,8 @@ export class ConnectorApi extends Construct {
     })
   }
 }
+
+const summaryPeriods = ({ summaries }: Config): string[] => [
+  ...((summaries?.daily.length ?? 0) > 0 ? ['Daily'] : []),
+  ...((summaries?.weekly.length ?? 0) > 0 ? ['Weekly'] : []),
+]

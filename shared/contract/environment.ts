@@ -495,6 +495,12 @@ export const ApiEnvironment = DecisionEnvironment.extend({
   DELIVERS_IN_VPC: z.stringbool(),
   /** Whether deliver-message asks other resolvers than Amazon's, which proves no record. */
   VALIDATES_DNSSEC: z.stringbool().default(true),
+  /** Which summaries send-summary sends, separated by a comma. */
+  SUMMARIES: z
+    .string()
+    .default('')
+    .transform((list) => list.split(',').filter(Boolean))
+    .pipe(z.array(z.enum(['Daily', 'Weekly']))),
 })
 
 export const PagesEnvironment = ConnectorsEnvironment.extend({

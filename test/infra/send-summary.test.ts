@@ -53,6 +53,17 @@ test('summaries come from the address of TLS reports, or from their own', () => 
   assert.equal(senderOf('mailflow@ours.example'), 'mailflow@ours.example')
 })
 
+test('the API tells which summaries are sent', () => {
+  const summariesOf = (context: object) =>
+    resourcesOfType('AWS::Lambda::Function', context).flatMap(
+      ({ Properties }) => Properties.Environment?.Variables.SUMMARIES ?? [],
+    )
+  assert.deepEqual(
+    [summariesOf({ summaries: { daily, from: 'mailflow@ours.example' } }), summariesOf({})],
+    [['Daily'], ['']],
+  )
+})
+
 test('each mailbox reaches the function, and the function that erases addresses', () => {
   const summaries = { from: 'mailflow@ours.example', daily, weekly: ['chief@ours.example'] }
   const { DAILY_SUMMARIES_TO, WEEKLY_SUMMARIES_TO } = functionOf({ summaries }).Environment.Variables

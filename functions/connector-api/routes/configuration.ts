@@ -10,7 +10,12 @@ export interface Deployment {
   deliversInVpc: boolean
   /** Whether deliveries ask resolvers that may validate DNSSEC. Amazon's resolver proves no record. */
   validatesDnssec?: boolean
+  /** @default none */
+  summaries?: readonly SummaryPeriod[]
 }
+
+export const SummaryPeriod = z.enum(['Daily', 'Weekly'])
+export type SummaryPeriod = z.output<typeof SummaryPeriod>
 
 export const Configuration = z.strictObject({
   version: z
@@ -25,6 +30,11 @@ export const Configuration = z.strictObject({
     .boolean()
     .optional()
     .describe('false: the resolver proves no TLSA records, so no next hop can meet smtpDaneMode Mandatory'),
+  summaries: z
+    .array(SummaryPeriod)
+    .describe(
+      'summaries of reports that administrators get by mail; empty: the setting `summaries` is absent',
+    ),
 })
 
 export const configurationRoute = (
@@ -39,5 +49,8 @@ export const configurationRoute = (
       summary: 'Read the version of the configuration, and settings of the deployment',
       answers: { 200: Configuration },
     },
-    async () => ({ status: 200, body: { version: await repository.version(), ...deployment } }),
+    async () => ({
+      status: 200,
+      body: { version: await repository.version(), summaries: [], ...deployment },
+    }),
   )

@@ -55,8 +55,8 @@ export function countReport(
   for (const [date, rows] of days)
     for (const row of rows) {
       if (!matches(row, filter)) continue
-      for (const [dateInZone, counts] of countsByDate(row, date)) {
-        const added = report.contribute({ date: dateInZone, row, counts }, context)
+      for (const [dateInZone, { counts, last }] of countsByDate(row, date)) {
+        const added = report.contribute({ date: dateInZone, row, counts, last }, context)
         if (added !== null) add(entries, report, added, row.samples)
       }
     }
@@ -79,13 +79,15 @@ const matches = (
 function add(
   entries: Map<string, Entry>,
   { columns }: CountedReport,
-  { key, sums }: Contribution,
+  { key, sums, latest = {} }: Contribution,
   samples: readonly string[],
 ): void {
   const id = JSON.stringify(key)
   const known = entries.get(id) ?? { row: emptyRow(columns, key), samples: [] }
   entries.set(id, known)
   for (const [name, value] of Object.entries(sums)) known.row[name] = Number(known.row[name]) + value
+  for (const [name, time] of Object.entries(latest))
+    if (time > String(known.row[name] ?? '')) known.row[name] = time
   addSamples(known.samples, samples)
 }
 
@@ -105,13 +107,18 @@ function limitRows(entries: Entry[], report: CountedReport): Entry[] {
   for (const { row, samples } of bySize.slice(count)) {
     const key = Object.fromEntries(
       report.columns
-        .filter(({ isSum }) => !isSum)
+        .filter(({ isSum, isLatest }) => !isSum && !isLatest)
         .map(({ name }) => [name, report.mergeable.includes(name) ? others : (row[name] ?? null)]),
     )
     const sums = Object.fromEntries(
       report.columns.filter(({ isSum }) => isSum).map(({ name }) => [name, Number(row[name])]),
     )
-    add(merged, report, { key, sums }, samples)
+    const latest = Object.fromEntries(
+      report.columns.flatMap(({ name, isLatest }) =>
+        isLatest && typeof row[name] === 'string' ? [[name, row[name]]] : [],
+      ),
+    )
+    add(merged, report, { key, sums, latest }, samples)
   }
   return [...bySize.slice(0, count), ...merged.values()]
 }
@@ -137,24 +144,32 @@ function compareRows(a: ReportRow, b: ReportRow, report: CountedReport): number 
   return sizeOf(b, report) - sizeOf(a, report) || (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)
 }
 
+type DateCounts = Pick<CountedEvents, 'counts' | 'last'>
+
 /**
  * Returns a function that adds the counts of a row by the days of the time zone. An hour of UTC belongs to the day in which
  * it begins.
  */
 function dateCounter({ from, to, timeZone }: ReportSpan) {
   const dateOf = dateFormatter(timeZone)
-  return (row: DayRow, date: string): Iterable<[date: string, counts: CountedEvents['counts']]> => {
+  return (row: DayRow, date: string): Iterable<[date: string, DateCounts]> => {
     const start = startOf(`${date}T00`)
     // Most days of most reports are whole.
-    if (timeZone === 'UTC' && from <= start && start + dayMs <= to) return [[date, row]]
-    const byDate = new Map<string, CountedEvents['counts']>()
+    if (timeZone === 'UTC' && from <= start && start + dayMs <= to)
+      return [[date, { counts: row, last: row.last }]]
+    const byDate = new Map<string, DateCounts & { lastHour: string }>()
     for (const { hour, ...counts } of hoursOf(row, date)) {
       const at = startOf(hour)
       if (at < from || at >= to) continue
       const dateInZone = dateOf(hour)
       const known = byDate.get(dateInZone)
-      if (known === undefined) byDate.set(dateInZone, counts)
-      else for (const name of hourCounts) known[name] += counts[name]
+      const lastHour = known === undefined || hour > known.lastHour ? hour : known.lastHour
+      const last = row.last.startsWith(lastHour) ? row.last : new Date(startOf(lastHour)).toISOString()
+      if (known === undefined) byDate.set(dateInZone, { counts, last, lastHour })
+      else {
+        for (const name of hourCounts) known.counts[name] += counts[name]
+        byDate.set(dateInZone, { ...known, last, lastHour })
+      }
     }
     return byDate
   }

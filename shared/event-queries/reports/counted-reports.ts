@@ -6,6 +6,7 @@ import {
   isConnectorRefusal,
   isFromClient,
   isPostQuantum,
+  latest,
   sum,
   text,
 } from './report.ts'
@@ -27,9 +28,10 @@ const connectorTls: CountedReport = {
     sum('unknown', 'outbound: through Amazon SES, which does not show its sessions'),
     sum('refused', 'inbound: refused by the connector. Outbound: attempts without the required TLS'),
     sum('volume', 'octets of the messages'),
+    latest('lastMail', 'time of the last of these messages'),
   ],
   mergeable: ['connector'],
-  contribute({ date, row, counts }, { connectorName }) {
+  contribute({ date, row, counts, last }, { connectorName }) {
     const isInbound = row.kind === 'Accepted' || row.kind === 'Rejected'
     const id = isInbound ? row.inboundConnector : row.outboundConnector
     const key = {
@@ -52,6 +54,7 @@ const connectorTls: CountedReport = {
         ...(isPostQuantum(row.group) && { postQuantum: counts.events }),
         volume: counts.octets,
       },
+      latest: { lastMail: last },
     }
   },
 }

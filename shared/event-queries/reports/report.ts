@@ -8,6 +8,8 @@ export interface ReportColumn {
   description: string
   /** Rows that differ only in these columns are one row, with their sum. */
   isSum?: true
+  /** Rows that differ only in these columns are one row, with their latest time. */
+  isLatest?: true
 }
 
 export type ReportValue = string | number | null
@@ -19,6 +21,8 @@ export interface CountedEvents {
   date: string
   row: RollupRow
   counts: Omit<HourCounts, 'hour'>
+  /** Time of the last of these events, ISO 8601. If others of their hour are not counted, the beginning of the hour. */
+  last: string
 }
 
 /** What a report knows besides events. */
@@ -30,9 +34,11 @@ export interface ReportContext {
 
 /** A row with the sums of one count. */
 export interface Contribution {
-  /** Values of the columns that are no sums. */
+  /** Values of the columns that are neither sums nor latest times. */
   key: ReportRow
   sums: Readonly<Record<string, number>>
+  /** ISO 8601. */
+  latest?: Readonly<Record<string, string>>
 }
 
 export interface CountedReport {
@@ -56,6 +62,13 @@ export const sum = (name: string, description: string): ReportColumn => ({
   type: 'number',
   description,
   isSum: true,
+})
+
+export const latest = (name: string, description: string): ReportColumn => ({
+  name,
+  type: 'time',
+  description,
+  isLatest: true,
 })
 
 /** Whether a key exchange group resists a quantum computer (draft-ietf-tls-ecdhe-mlkem). */

@@ -233,7 +233,7 @@ describe('GET /configuration', () => {
   test('returns the settings on which connectors depend', async () => {
     const { call } = createTestApi(database.documents, Date.now, [], { deliversInVpc: false })
     const { version: _, ...settings } = (await call('GET /configuration')).body
-    assert.deepEqual(settings, { defaultRoute: 'Mx', deliversInVpc: false })
+    assert.deepEqual(settings, { defaultRoute: 'Mx', deliversInVpc: false, summaries: [] })
   })
 
   test('has another version after each write, and the same version after a refused write', async () => {

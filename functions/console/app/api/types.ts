@@ -1062,6 +1062,10 @@ export interface Configuration {
    * false: the resolver proves no TLSA records, so no next hop can meet smtpDaneMode Mandatory
    */
   validatesDnssec?: boolean;
+  /**
+   * summaries of reports that administrators get by mail; empty: the setting `summaries` is absent
+   */
+  summaries: ("Daily" | "Weekly")[];
 }
 export interface Health {
   /**

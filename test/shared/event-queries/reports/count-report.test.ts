@@ -109,6 +109,25 @@ describe('the connector report', () => {
       assert.deepEqual({ ...row, ...expected }, row)
     })
 
+  test('has the time of the last message of a row, whose refusals are later', () => {
+    const events = [
+      { ...accepted, at: '2026-11-30T20:15:00.000Z' },
+      { ...accepted, at: '2026-11-30T03:10:00.000Z' },
+      { ...accepted, at: '2026-11-30T02:20:00.000Z', tlsVersion: 'TLSv1.3' },
+      { kind: 'Rejected', inboundConnector: 'IN', at: '2026-11-30T23:00:00.000Z' },
+    ]
+    const lastOf = (timeZone: string, to = week.to) =>
+      rowsOf('connector-tls', events, { span: { ...week, timeZone, to } }).rows.map((row) => row.lastMail)
+    assert.deepEqual(lastOf('UTC'), ['2026-11-30T20:15:00.000Z'])
+    // If later events of the UTC day are not counted, only the hour is known.
+    assert.deepEqual(lastOf('America/New_York'), ['2026-11-30T20:15:00.000Z', '2026-11-30T03:00:00.000Z'])
+    assert.deepEqual(lastOf('UTC', startOf('2026-11-30T05')), ['2026-11-30T03:00:00.000Z'])
+    assert.equal(
+      only(rowsOf('connector-tls', [{ kind: 'Rejected', inboundConnector: 'IN' }]).rows).lastMail,
+      null,
+    )
+  })
+
   const others: [name: string, event: object][] = [
     ['a DSN, which no client sent', { ...accepted, clientIp: undefined }],
     ['a refusal that no connector caused', { kind: 'Rejected', reason: 'RelayDenied' }],
