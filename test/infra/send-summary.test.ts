@@ -54,7 +54,7 @@ test('summaries come from the address of TLS reports, or from their own', () => 
 })
 
 test('the API tells which summaries are sent', () => {
-  const summariesOf = (context: object) =>
+  const summariesOf = (context: Record<string, unknown>) =>
     resourcesOfType('AWS::Lambda::Function', context).flatMap(
       ({ Properties }) => Properties.Environment?.Variables.SUMMARIES ?? [],
     )

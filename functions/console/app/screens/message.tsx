@@ -6,17 +6,18 @@ import SpaceBetween from '@cloudscape-design/components/space-between'
 import { useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { useParams } from 'wouter'
-import type { MessageEvents, TraceEntry } from '../api/types.ts'
+import type { MessageEvents, RejectedEvent, TraceEntry } from '../api/types.ts'
 import { useRead } from '../api/use-api.ts'
 import { useMay } from '../api/use-roles.ts'
 import { Remote } from '../components/remote.tsx'
 import { TextOfOthers } from '../components/text-of-others.tsx'
 import { ViewLink } from '../components/view-link.tsx'
 import { EventsTable } from './message/events-table.tsx'
+import { foundMessage } from './message/found-message.ts'
 import { MessageActButtons } from './message/message-act-buttons.tsx'
 import { requestedText } from './message/message-acts.ts'
 import { RecipientStory } from './message/recipient-story.tsx'
-import { RefusalOrNothing } from './message/refusal.tsx'
+import { NoSuchMessage, Refusal } from './message/refusal.tsx'
 import { SessionDetails } from './message/session-details.tsx'
 
 const refetchMs = 15_000
@@ -35,13 +36,16 @@ function MessageOfId({ id }: { id: string }) {
   const [isSoon, setSoon] = useState(false)
   const queries = useQueryClient()
   const interval = isSoon ? soonMs : refetchMs
-  const trace = useRead<TraceEntry>(path, {}, interval)
+  const trace = useRead<TraceEntry | RejectedEvent>(path, {}, interval)
   const events = useRead<MessageEvents>(`${path}/events`, {}, interval)
   const mayOperate = useMay('operate')
-  const isExpired = trace.data === undefined && trace.error?.status === 404
-  const isUnknown =
-    isExpired &&
-    (events.error?.status === 404 || (events.data?.events.length === 0 && !events.data.unreadSince))
+  const isUntraced = trace.data === undefined && trace.error?.status === 404
+  const found = foundMessage(
+    trace.data ?? null,
+    isUntraced ? (events.error?.status === 404 ? null : events.data) : undefined,
+  )
+  const hasEvents =
+    found === null ? events.error?.status !== 404 : found.kind === 'Message' || found.kind === 'EventsOnly'
   return (
     <ContentLayout
       header={
@@ -49,10 +53,10 @@ function MessageOfId({ id }: { id: string }) {
           variant="h1"
           description={<ViewLink to="/messages">Message trace</ViewLink>}
           actions={
-            trace.data &&
+            found?.kind === 'Message' &&
             mayOperate && (
               <MessageActButtons
-                entry={trace.data}
+                entry={found.entry}
                 onRequested={(act, recipients) => {
                   setRequested(requestedText(act, recipients))
                   setSoon(true)
@@ -74,26 +78,20 @@ function MessageOfId({ id }: { id: string }) {
             <TextOfOthers text={requested} />
           </Alert>
         )}
-        {isUnknown ? (
-          <RefusalOrNothing id={id} />
-        ) : isExpired ? (
+        {found?.kind === 'Nothing' && <NoSuchMessage />}
+        {found?.kind === 'Refusal' && <Refusal refusal={found.refusal} />}
+        {found?.kind === 'EventsOnly' && (
           <Alert type="info" header="The trace does not have this message">
             It may have expired. The recorded events below are kept longer. A new message appears after its
             first decision.
           </Alert>
-        ) : (
+        )}
+        {!isUntraced && (
           <Remote what="the message" result={trace}>
-            {(entry) => (
-              <SpaceBetween size="l">
-                <SessionDetails entry={entry} />
-                {entry.recipients.map((recipient) => (
-                  <RecipientStory key={recipient.address} recipient={recipient} />
-                ))}
-              </SpaceBetween>
-            )}
+            {() => found?.kind === 'Message' && <TracedMessage entry={found.entry} />}
           </Remote>
         )}
-        {!isUnknown && (
+        {hasEvents && (
           <Remote what="the events of the message" result={events}>
             {(answer) => <EventsTable {...answer} />}
           </Remote>
@@ -102,3 +100,12 @@ function MessageOfId({ id }: { id: string }) {
     </ContentLayout>
   )
 }
+
+const TracedMessage = ({ entry }: { entry: TraceEntry }) => (
+  <SpaceBetween size="l">
+    <SessionDetails entry={entry} />
+    {entry.recipients.map((recipient) => (
+      <RecipientStory key={recipient.address} recipient={recipient} />
+    ))}
+  </SpaceBetween>
+)

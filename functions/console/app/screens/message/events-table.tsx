@@ -10,7 +10,13 @@ import { Time } from '../../components/time.tsx'
 import { type EventRow, eventRows } from './event-rows.ts'
 
 const columns: TableProps.ColumnDefinition<EventRow>[] = [
-  { id: 'time', header: 'Time', isRowHeader: true, minWidth: 130, cell: ({ at }) => <Time at={at} /> },
+  {
+    id: 'time',
+    header: 'Time',
+    isRowHeader: true,
+    minWidth: 130,
+    cell: ({ at }) => <Time isExact at={at} />,
+  },
   { id: 'kind', header: 'Event', minWidth: 100, cell: ({ kind }) => kind },
   {
     id: 'recipient',
@@ -51,8 +57,8 @@ export function EventsTable({ events, unreadSince }: MessageEvents) {
     <SpaceBetween size="s">
       {unreadSince !== null && (
         <Alert type="info" header="Events are missing">
-          Events from <Time at={unreadSince} /> on are too many to read now. Open this page again in two
-          hours.
+          Events from <Time isExact at={unreadSince} /> on are too many to read now. Open this page again in
+          two hours.
         </Alert>
       )}
       <Table

@@ -3,42 +3,21 @@ import Alert from '@cloudscape-design/components/alert'
 import Container from '@cloudscape-design/components/container'
 import Header from '@cloudscape-design/components/header'
 import KeyValuePairs from '@cloudscape-design/components/key-value-pairs'
-import type { RejectedEventList } from '../../api/types.ts'
-import { useRead } from '../../api/use-api.ts'
-import { Remote } from '../../components/remote.tsx'
+import type { RejectedEvent } from '../../api/types.ts'
 import { TextOfOthers } from '../../components/text-of-others.tsx'
 import { Time } from '../../components/time.tsx'
 import { stateSentences } from './message-acts.ts'
 import { MessageState } from './message-state.tsx'
 import { sizeText } from './octets.ts'
-import { periodOfRefusal } from './refusal-time.ts'
 import { senderText } from './session-text.ts'
 
-/** Shows the refusal of this id, or that there is nothing of this id. */
-export function RefusalOrNothing({ id }: { id: string }) {
-  const period = periodOfRefusal(id)
-  return period === null ? <Nothing /> : <RefusalIn period={period} id={id} />
-}
-
-function RefusalIn({ period, id }: { period: { from: string; to: string }; id: string }) {
-  const result = useRead<RejectedEventList>('/messages', { state: 'Rejected', ...period, limit: 200 })
-  return (
-    <Remote what="the refusals" result={result}>
-      {({ items }) => {
-        const refusal = items.find((item) => item.id === id)
-        return refusal === undefined ? <Nothing /> : <Refusal refusal={refusal} />
-      }}
-    </Remote>
-  )
-}
-
-const Nothing = () => (
+export const NoSuchMessage = () => (
   <Alert type="info" header="There is no such message">
     Check the id. Traces and events are deleted after their retention, and with an erasure.
   </Alert>
 )
 
-function Refusal({ refusal }: { refusal: RejectedEventList['items'][number] }) {
+export function Refusal({ refusal }: { refusal: RejectedEvent }) {
   const { at, count = 1, stage, reason, reply, sender, recipient, clientIp, helo, tlsVersion } = refusal
   const { requiredLevel, headerMessageId, size } = refusal
   const others = {
@@ -59,7 +38,7 @@ function Refusal({ refusal }: { refusal: RejectedEventList['items'][number] }) {
         columns={3}
         items={[
           { label: 'State', value: <MessageState state="Rejected" count={count} /> },
-          { label: 'Refused', value: <Time at={at} /> },
+          { label: 'Refused', value: <Time isExact at={at} /> },
           { label: 'Stage', value: stage ?? 'unknown' },
           { label: 'Reason', value: reason ?? 'unknown' },
           ...(sender === undefined

@@ -8,7 +8,6 @@ import { useRead } from '../../api/use-api.ts'
 import { TextOfOthers } from '../../components/text-of-others.tsx'
 import { Time } from '../../components/time.tsx'
 import { ViewLink } from '../../components/view-link.tsx'
-import { isUlid } from '../message/refusal-time.ts'
 import { senderText } from '../message/session-text.ts'
 import { ListTable } from './list-table.tsx'
 import type { TableParts } from './table-parts.ts'
@@ -22,14 +21,11 @@ const columns: TableProps.ColumnDefinition<Refusal>[] = [
     header: 'Refused',
     isRowHeader: true,
     minWidth: 125,
-    cell: ({ id, at }) =>
-      isUlid(id) ? (
-        <ViewLink to={`/messages/${id}`}>
-          <Time at={at} />
-        </ViewLink>
-      ) : (
+    cell: ({ id, at }) => (
+      <ViewLink to={`/messages/${id}`}>
         <Time at={at} />
-      ),
+      </ViewLink>
+    ),
   },
   { id: 'count', header: 'Count', minWidth: 80, cell: ({ count = 1 }) => count },
   {

@@ -14,7 +14,7 @@ import { useRead } from '../../api/use-api.ts'
 import type { ConnectorName } from '../../api/use-connector-names.ts'
 import { Failure } from '../../components/failure.tsx'
 import { Remote } from '../../components/remote.tsx'
-import { actTexts, groupsForAct, previewAct, type Queue, type QueueAct, recipientsText } from './acts.ts'
+import { actTexts, countRecipients, groupsForAct, type Queue, type QueueAct, recipientsText } from './acts.ts'
 import { GroupNames } from './group-names.tsx'
 import type { ActResult } from './send-act.ts'
 import { useAct } from './use-act.ts'
@@ -69,17 +69,11 @@ export function ActModal({ act, selected, connectors, onClose }: ActModalProps) 
     >
       <Remote what="the mail that waits" result={list}>
         {(all) => {
-          const { recipients, others } = previewAct(groups, all.items)
+          const recipients = countRecipients(groups, all.items)
           return (
             <SpaceBetween size="m">
               <div>{sentence(recipientsText(recipients, all))}</div>
               <GroupNames groups={groups} connectors={connectors} />
-              {others.length > 0 && (
-                <Alert type="warning" header={`${countText(others.length, 'further group')} is included`}>
-                  The API cannot select mail without a partner or connector alone, so this also applies to:
-                  <GroupNames groups={others} connectors={connectors} />
-                </Alert>
-              )}
               {leftAlone > 0 && (
                 <Alert type="info">
                   {`No inbound connector holds the mail of ${countText(leftAlone, 'selected group')}. It is left alone.`}

@@ -7,10 +7,10 @@ export type Queue = QueueList['items'][number]
 export type QueueAct = 'retry' | 'release' | 'return' | 'drop'
 
 export interface QueueFilter {
-  partner?: string
-  direction?: Queue['direction']
-  reason?: string
-  connector?: string
+  partner: string
+  direction: Queue['direction']
+  reason: string
+  connector: string
 }
 
 export interface ActTexts {
@@ -55,46 +55,25 @@ export const queueKey = ({ partner, direction, reason, connector }: Queue): stri
 export const groupsForAct = (act: QueueAct, groups: readonly Queue[]): readonly Queue[] =>
   act === 'release' ? groups.filter(({ reason }) => isHeld(reason)) : groups
 
-/** The API has no filter for an absent partner or connector, so the filter of such a group may match others too. */
+/** Selects mail without a partner or without a connector, in the API and in the address. */
+export const noneValue = 'none'
+
 export const filterOf = ({ partner, direction, reason, connector }: Queue): QueueFilter => ({
-  ...(partner !== null && { partner }),
+  partner: partner ?? noneValue,
   direction,
   reason,
-  ...(connector !== null && { connector }),
+  connector: connector ?? noneValue,
 })
 
-const fields = ['partner', 'direction', 'reason', 'connector'] as const
-
-const matches = (filter: QueueFilter, group: QueueFilter | Queue): boolean =>
-  fields.every((field) => filter[field] === undefined || filter[field] === group[field])
-
-/** @returns the filters of the groups, without those that another one includes */
-export function filtersOf(groups: readonly Queue[]): QueueFilter[] {
-  const filters = groups.map(filterOf)
-  return filters.filter(
-    (filter, index) =>
-      !filters.some(
-        (other, otherIndex) =>
-          otherIndex !== index && matches(other, filter) && !(matches(filter, other) && otherIndex > index),
-      ),
-  )
-}
-
-export interface ActPreview {
-  recipients: number
-  /** Groups that are not selected, but match a filter. */
-  others: readonly Queue[]
-}
-
-/** @param listed all mail that waits now */
-export function previewAct(selected: readonly Queue[], listed: readonly Queue[]): ActPreview {
-  const filters = filtersOf(selected)
-  const keys = new Set(selected.map(queueKey))
-  const matched = listed.filter((group) => filters.some((filter) => matches(filter, group)))
-  return {
-    recipients: matched.reduce((sum, { recipients }) => sum + recipients, 0),
-    others: matched.filter((group) => !keys.has(queueKey(group))),
-  }
+/**
+ * Counts the recipients of the groups as they are now.
+ * @param listed all mail that waits now
+ */
+export function countRecipients(groups: readonly Queue[], listed: readonly Queue[]): number {
+  const keys = new Set(groups.map(queueKey))
+  return listed
+    .filter((group) => keys.has(queueKey(group)))
+    .reduce((sum, { recipients }) => sum + recipients, 0)
 }
 
 /** @param list of all mail; it may be incomplete */

@@ -7,7 +7,9 @@ import { octetsText } from '../../components/octets-text.ts'
 import { SampleLinks } from '../../components/sample-links.tsx'
 import { TextOfOthers } from '../../components/text-of-others.tsx'
 import { Time } from '../../components/time.tsx'
-import type { Queue } from './acts.ts'
+import { ViewLink } from '../../components/view-link.tsx'
+import { noneValue, type Queue } from './acts.ts'
+import { queuesPath } from './queues-path.ts'
 import { reasonSentence } from './reason-text.ts'
 
 /** Time in which a person can still act. */
@@ -23,7 +25,9 @@ export const queueColumns = (
     minWidth: 150,
     cell: ({ partner, direction }) => (
       <>
-        <div>{partner === null ? 'none' : <TextOfOthers text={partner} />}</div>
+        <ViewLink to={queuesPath({ partner: partner ?? noneValue })}>
+          {partner === null ? 'none' : <TextOfOthers text={partner} />}
+        </ViewLink>
         <div className="secondary">{direction}</div>
       </>
     ),
@@ -36,11 +40,15 @@ export const queueColumns = (
       <>
         <div>{reason}</div>
         <div className="secondary">{reasonSentence(reason)}</div>
-        {connector !== null && (
-          <div>
-            <TextOfOthers text={connectors.find(({ id }) => id === connector)?.name ?? connector} />
-          </div>
-        )}
+        <div>
+          <ViewLink to={queuesPath({ connector: connector ?? noneValue })}>
+            {connector === null ? (
+              'no connector'
+            ) : (
+              <TextOfOthers text={connectors.find(({ id }) => id === connector)?.name ?? connector} />
+            )}
+          </ViewLink>
+        </div>
       </>
     ),
   },

@@ -5,12 +5,15 @@ import { FilterInput } from '../../components/filter-input.tsx'
 import { FilterSelect } from '../../components/filter-select.tsx'
 import { Filters } from '../../components/filters.tsx'
 import { useViewState } from '../../use-view-state.ts'
-import { reasonSentence } from './reason-text.ts'
+import { noneValue } from './acts.ts'
+import { kindTexts, reasonSentence } from './reason-text.ts'
 
 const directions = [
   { value: 'Incoming', label: 'Incoming', description: 'To the organisation' },
   { value: 'Originating', label: 'Originating', description: 'From the organisation' },
 ]
+
+const kinds = Object.entries(kindTexts).map(([value, description]) => ({ value, label: value, description }))
 
 const reasons = waitingReasons.map((reason) => ({
   value: reason,
@@ -25,7 +28,7 @@ export function QueueFilters({ connectors }: { connectors: readonly ConnectorNam
     <Filters>
       <FilterInput
         label="Partner"
-        placeholder="Domain"
+        placeholder={`Domain, or ${noneValue}`}
         value={state.partner ?? ''}
         onChange={set('partner')}
       />
@@ -37,6 +40,13 @@ export function QueueFilters({ connectors }: { connectors: readonly ConnectorNam
         onChange={set('direction')}
       />
       <FilterSelect
+        label="Held or deferred"
+        allLabel="Both"
+        options={kinds}
+        value={state.kind ?? ''}
+        onChange={set('kind')}
+      />
+      <FilterSelect
         label="Reason"
         allLabel="All reasons"
         options={reasons}
@@ -46,11 +56,14 @@ export function QueueFilters({ connectors }: { connectors: readonly ConnectorNam
       <FilterSelect
         label="Connector"
         allLabel="All connectors"
-        options={connectors.map(({ id, name, direction }) => ({
-          value: id,
-          label: name,
-          description: direction,
-        }))}
+        options={[
+          { value: noneValue, label: 'No connector' },
+          ...connectors.map(({ id, name, direction }) => ({
+            value: id,
+            label: name,
+            description: direction,
+          })),
+        ]}
         value={state.connector ?? ''}
         onChange={set('connector')}
       />

@@ -110,7 +110,9 @@ function Empty({ isFiltered }: { isFiltered: boolean }) {
   return isFiltered ? (
     <SpaceBetween size="xs">
       <div>No mail that matches the filters waits.</div>
-      <Button onClick={() => change({ partner: '', direction: '', reason: '', connector: '', page: '' })}>
+      <Button
+        onClick={() => change({ partner: '', direction: '', reason: '', connector: '', kind: '', page: '' })}
+      >
         Clear the filters
       </Button>
     </SpaceBetween>

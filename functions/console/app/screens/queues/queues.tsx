@@ -16,6 +16,7 @@ import { ActModal } from './act-modal.tsx'
 import { actTexts, type QueueAct, queueKey, resultText } from './acts.ts'
 import { QueueFilters } from './queue-filters.tsx'
 import { QueueTable } from './queue-table.tsx'
+import { kindOf } from './reason-text.ts'
 import type { ActResult } from './send-act.ts'
 
 const refetchMs = 10_000
@@ -27,14 +28,14 @@ interface Finished {
 }
 
 export default function Queues() {
-  const [{ partner, direction, reason, connector }] = useViewState()
+  const [{ partner, direction, reason, connector, kind }] = useViewState()
   const result = useRead<QueueList>('/queues', { partner, direction, reason, connector }, refetchMs)
   const connectors = useConnectorNames().data ?? []
   const [selectedKeys, setSelectedKeys] = useState<ReadonlySet<string>>(new Set())
   const [act, setAct] = useState<QueueAct | null>(null)
   const [finished, setFinished] = useState<Finished | null>(null)
   const queries = useQueryClient()
-  const isFiltered = [partner, direction, reason, connector].some((value) => value !== undefined)
+  const isFiltered = [partner, direction, reason, connector, kind].some((value) => value !== undefined)
   return (
     <ContentLayout
       header={
@@ -50,12 +51,13 @@ export default function Queues() {
         <QueueFilters connectors={connectors} />
         <Remote what="the mail that waits" result={result}>
           {(list) => {
-            const selected = list.items.filter((group) => selectedKeys.has(queueKey(group)))
+            const groups = list.items.filter((group) => kind === undefined || kindOf(group.reason) === kind)
+            const selected = groups.filter((group) => selectedKeys.has(queueKey(group)))
             return (
               <SpaceBetween size="m">
                 <Incomplete list={list} />
                 <QueueTable
-                  groups={list.items}
+                  groups={groups}
                   selected={selected}
                   connectors={connectors}
                   isFiltered={isFiltered}

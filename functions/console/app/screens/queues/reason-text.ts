@@ -19,3 +19,12 @@ export const reasonSentence = (reason: string): string => sentences[reason as Wa
 
 /** Whether an inbound connector holds the mail, so that it can be released. */
 export const isHeld = isViolationReason
+
+/** Why mail waits, in the two kinds that an administrator handles differently. */
+export const kindTexts = {
+  Held: 'An inbound connector holds it',
+  Deferred: 'It is sent later',
+} as const
+export type WaitingKind = keyof typeof kindTexts
+
+export const kindOf = (reason: string): WaitingKind => (isHeld(reason) ? 'Held' : 'Deferred')

@@ -17,7 +17,7 @@ export interface ActSender {
 
 interface ActRequest {
   act: QueueAct
-  filters: readonly QueueFilter[]
+  filters: readonly Partial<QueueFilter>[]
   /** Empty: none. */
   reason: string
 }

@@ -1,7 +1,7 @@
 /** Runs an act on mail that waits, and keeps how far it is. */
 import { useRef, useState } from 'react'
 import { useApi } from '../../api/use-api.ts'
-import { filtersOf, type Queue, type QueueAct } from './acts.ts'
+import { filterOf, type Queue, type QueueAct } from './acts.ts'
 import { type ActResult, emptyResult, sendAct } from './send-act.ts'
 
 export type ActState =
@@ -23,7 +23,7 @@ export function useAct(
     let result = emptyResult
     setState({ kind: 'Running', result })
     try {
-      const request = { act, filters: filtersOf(groups), reason }
+      const request = { act, filters: groups.map(filterOf), reason }
       await sendAct(
         api,
         request,

@@ -7,15 +7,7 @@ import { octetsText } from '../../components/octets-text.ts'
 import { SampleLinks } from '../../components/sample-links.tsx'
 import { TextOfOthers } from '../../components/text-of-others.tsx'
 import { Time } from '../../components/time.tsx'
-import { ViewLink } from '../../components/view-link.tsx'
-import {
-  isRefusal,
-  minTextWidth,
-  type ReportColumn,
-  type ReportRow,
-  shownColumns,
-  wordsOf,
-} from './report-rows.ts'
+import { minTextWidth, type ReportColumn, type ReportRow, shownColumns, wordsOf } from './report-rows.ts'
 
 /** With more, the samples have no column of their own. */
 const manyColumns = 7
@@ -24,15 +16,12 @@ export function reportColumns(report: Report): TableProps.ColumnDefinition<Repor
   const { shown } = shownColumns(report)
   const isNarrow = shown.length > manyColumns
   const hasSamples = report.samples.some(({ length }) => length > 0)
-  const samplesOf = ({ values, samples }: ReportRow) =>
-    isRefusal(report.name, values) ? (
-      <ViewLink to="/messages?state=Rejected">Refusals</ViewLink>
-    ) : (
-      <>
-        {isNarrow && samples.length > 0 && 'Mail '}
-        <SampleLinks ids={samples} isNarrow={isNarrow} />
-      </>
-    )
+  const samplesOf = ({ samples }: ReportRow) => (
+    <>
+      {isNarrow && samples.length > 0 && 'Mail '}
+      <SampleLinks ids={samples} isNarrow={isNarrow} />
+    </>
+  )
   return [
     ...shown.map((column, index) => ({
       id: column.name,
@@ -51,7 +40,7 @@ export function reportColumns(report: Report): TableProps.ColumnDefinition<Repor
       ? [
           {
             id: 'samples',
-            header: <span className="small">Messages</span>,
+            header: <span className="small">Mail</span>,
             minWidth: 105,
             cell: (row: ReportRow) => <div className="small">{samplesOf(row)}</div>,
           },

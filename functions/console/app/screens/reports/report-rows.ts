@@ -63,14 +63,6 @@ export const reportCsv = ({ columns, rows, samples }: Pick<Report, 'columns' | '
     rows.map((row, index) => ({ ...row, samples: (samples[index] ?? []).join(' ') })),
   )
 
-/** Whether the samples of a row are refusals of a session, which have no message. */
-export const isRefusal = (
-  name: Report['name'],
-  { direction, sent, blocked }: Report['rows'][number],
-): boolean =>
-  name === 'rejected' ||
-  (name === 'in-transit' && direction === 'Inbound' && sent === 0 && Number(blocked) > 0)
-
 /** Splits a name such as `EncryptionOnly` into its words; other texts are one word. */
 export const wordsOf = (text: string): string[] =>
   /^[A-Za-z0-9]+$/.test(text) ? text.split(/(?<=[a-z0-9])(?=[A-Z])/) : [text]

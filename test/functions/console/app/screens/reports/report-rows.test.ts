@@ -5,7 +5,6 @@ import { reportFacts } from '../../../../../../functions/console/app/screens/rep
 import { reportQuery } from '../../../../../../functions/console/app/screens/reports/report-query.ts'
 import {
   chartSeries,
-  isRefusal,
   minTextWidth,
   reportCsv,
   shownColumns,
@@ -66,11 +65,6 @@ describe('a report', () => {
       reportCsv(report),
       "date,domain,sent,blocked,samples\r\n2026-02-03,'=cmd(),2,0,A B\r\n2026-02-03,b.example,3,0,\r\n",
     ))
-  test('has refusals as samples of rows in which no message passed', () => {
-    assert.ok(isRefusal('rejected', {}))
-    assert.ok(isRefusal('in-transit', { direction: 'Inbound', sent: 0, blocked: 1 }))
-    assert.ok(!isRefusal('in-transit', { direction: 'Outbound', sent: 0, blocked: 1 }))
-  })
   test('breaks names between their words only', () => {
     assert.deepEqual(wordsOf('EncryptionOnly'), ['Encryption', 'Only'])
     assert.deepEqual(wordsOf('mx.CLINIC.example'), ['mx.CLINIC.example'])
