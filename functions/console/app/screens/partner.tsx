@@ -16,10 +16,10 @@ import { History } from './partners/history.tsx'
 import { MailNumbers } from './partners/mail-numbers.tsx'
 import { MissingConnector } from './partners/missing-connector.tsx'
 import { findPair, kindTexts, type Pair, titleOf } from './partners/partner-pairs.ts'
-import { warningsOf, warningTexts } from './partners/partner-rows.ts'
 import { RefusalTable } from './partners/refusal-table.tsx'
 import { usePairs } from './partners/use-connectors.ts'
 import { Validation } from './partners/validation.tsx'
+import { Warnings } from './partners/warnings.tsx'
 
 export default function Partner() {
   const { name = '' } = useParams<{ name: string }>()
@@ -71,15 +71,10 @@ const NoSuchPartner = ({ name }: { name: string }) => (
 
 function PartnerContent({ pair }: { pair: Pair }) {
   const { kind, domains, inbound, outbound } = pair
-  const warnings = warningsOf(pair, outbound?.validation ?? null, null)
   const key = `${inbound?.id} ${outbound?.id}`
   return (
     <SpaceBetween size="l" key={key}>
-      {warnings.map((warning) => (
-        <Alert key={warning} type="warning">
-          {warningTexts[warning].long}
-        </Alert>
-      ))}
+      <Warnings pair={pair} />
       <ColumnLayout columns={kind === 'Partner' ? 2 : 1}>
         {inbound ? (
           <ConnectorCard connector={inbound} direction="inbound" />

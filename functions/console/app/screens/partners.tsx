@@ -1,14 +1,17 @@
 /** Partners: the pair of connectors of each, what they require, and what happened in the last 7 days. */
 import ContentLayout from '@cloudscape-design/components/content-layout'
 import Header from '@cloudscape-design/components/header'
-import { useMemo } from 'react'
+import { useMemo, useState } from 'react'
 import type { ObservedCertificates, QueueList, Report } from '../api/types.ts'
 import { useRead } from '../api/use-api.ts'
 import { useReadAll } from '../api/use-read-all.ts'
 import { Failure } from '../components/failure.tsx'
+import { DaysControl } from './partners/days-control.tsx'
+import { firstDay } from './partners/partner-numbers.ts'
 import { partnerRows, type Sources } from './partners/partner-rows.ts'
 import { PartnerTable } from './partners/partner-table.tsx'
 import { usePairs } from './partners/use-connectors.ts'
+import { useDays } from './partners/use-days.ts'
 
 const refetchMs = 30_000
 const certificatesLimit = 100
@@ -19,8 +22,11 @@ const stateOf = ({ data, error }: { data: unknown; error: unknown }): Sources[ke
 
 export default function Partners() {
   const { inbound, outbound, pairs } = usePairs()
-  const tls = useRead<Report>('/reports/connector-tls', {}, refetchMs)
-  const rejected = useRead<Report>('/reports/rejected', {}, refetchMs)
+  const { days } = useDays()
+  const [now] = useState(Date.now)
+  const from = firstDay(now, days)
+  const tls = useRead<Report>('/reports/connector-tls', { from }, refetchMs)
+  const rejected = useRead<Report>('/reports/rejected', { from }, refetchMs)
   const queues = useRead<QueueList>('/queues', {}, refetchMs)
   const certificates = useReadAll<ObservedCertificates>('/certificates/observed', certificatesLimit)
   const rows = useMemo(
@@ -54,7 +60,8 @@ export default function Partners() {
       header={
         <Header
           variant="h1"
-          description="A row has both connectors of a partner. Numbers are of the last 7 days. Each leads to its page."
+          description={`A row has both connectors of a partner. Numbers are of the last ${days} days. Each leads to its page.`}
+          actions={<DaysControl />}
         >
           Partners
         </Header>

@@ -1,14 +1,15 @@
 /** The mail of a partner by direction and TLS version. */
 import Container from '@cloudscape-design/components/container'
 import Header from '@cloudscape-design/components/header'
-import SegmentedControl from '@cloudscape-design/components/segmented-control'
 import SpaceBetween from '@cloudscape-design/components/space-between'
 import StatusIndicator from '@cloudscape-design/components/status-indicator'
 import Table from '@cloudscape-design/components/table'
 import { Failure } from '../../components/failure.tsx'
 import { Time } from '../../components/time.tsx'
+import { DaysControl } from './days-control.tsx'
 import { directionNumbers, scopesOf } from './partner-numbers.ts'
 import type { Pair } from './partner-pairs.ts'
+import { TlsByDay } from './tls-chart.tsx'
 import { useDays } from './use-days.ts'
 import { useScopedReport } from './use-scoped-report.ts'
 
@@ -16,7 +17,7 @@ const numberOf = new Intl.NumberFormat(undefined)
 const sizeOf = new Intl.NumberFormat(undefined, { style: 'unit', unit: 'kilobyte', maximumFractionDigits: 0 })
 
 export function MailNumbers({ pair }: { pair: Pair }) {
-  const { days, setDays, periods } = useDays()
+  const { days } = useDays()
   const { rows, soFar, error, refetch } = useScopedReport('connector-tls', pair, days)
   const scope = scopesOf(pair)[0]
   return (
@@ -29,14 +30,7 @@ export function MailNumbers({ pair }: { pair: Pair }) {
               ? 'Mail to which these connectors applied.'
               : `All mail from and to ${scope.partner}.`
           }
-          actions={
-            <SegmentedControl
-              label="Period"
-              selectedId={String(days)}
-              options={periods.map((period) => ({ id: String(period), text: `${period} days` }))}
-              onChange={({ detail }) => setDays(Number(detail.selectedId))}
-            />
-          }
+          actions={<DaysControl />}
         >
           Mail by TLS version
         </Header>
@@ -86,6 +80,12 @@ export function MailNumbers({ pair }: { pair: Pair }) {
                   direction === 'Inbound' ? '–' : numberOf.format(postQuantum),
               },
               {
+                id: 'lastMail',
+                header: 'Last mail',
+                minWidth: 110,
+                cell: ({ lastMail }) => (lastMail === null ? `none in ${days} days` : <Time at={lastMail} />),
+              },
+              {
                 id: 'volume',
                 header: 'Size',
                 minWidth: 80,
@@ -93,6 +93,7 @@ export function MailNumbers({ pair }: { pair: Pair }) {
               },
             ]}
           />
+          {rows !== null && <TlsByDay rows={rows} days={days} />}
           {soFar !== null && (
             <small>
               Mail since <Time at={soFar} /> may not be counted yet.

@@ -9,7 +9,7 @@ import { ViewLink } from '../../components/view-link.tsx'
 import type { Stage } from './connector-text.ts'
 import { DaysLeft } from './days-left.tsx'
 import { kindTexts } from './partner-pairs.ts'
-import { type PartnerRow, type SortKey, type Sources, warningTexts } from './partner-rows.ts'
+import type { PartnerRow, SortKey, Sources } from './partner-rows.ts'
 
 interface ColumnOptions {
   sources: Sources
@@ -52,6 +52,17 @@ export function partnerColumns({ sources, queuesComplete }: ColumnOptions): Colu
       'Mail in, out',
       72,
       numbers('tls', ({ mailIn, mailOut }) => `${mailIn}, ${mailOut}`),
+    ),
+    column(
+      'last',
+      'Last mail',
+      104,
+      numbers('tls', ({ lastIn, lastOut }) => (
+        <>
+          <LastMail direction="in" at={lastIn} />
+          <LastMail direction="out" at={lastOut} />
+        </>
+      )),
     ),
     column(
       'tls13',
@@ -97,6 +108,12 @@ function Deferred({ row, isComplete }: { row: PartnerRow; isComplete: boolean })
   )
 }
 
+const LastMail = ({ direction, at }: { direction: 'in' | 'out'; at: string | null }) => (
+  <Box fontSize="body-s" {...(at === null && { color: 'text-body-secondary' as const })}>
+    {direction}: {at === null ? 'none' : <Time at={at} />}
+  </Box>
+)
+
 function LastValidation({ row: { validation, pair } }: { row: PartnerRow }) {
   if (pair.outbound === null) return null
   if (validation === null)
@@ -132,11 +149,12 @@ function PartnerName({ row: { pair, title, warnings } }: { row: PartnerRow }) {
           {names.join(', ')}
         </Box>
       )}
-      {warnings.map((warning) => (
-        <div key={warning}>
-          <StatusIndicator type="warning">{warningTexts[warning].short}</StatusIndicator>
-        </div>
-      ))}
+      {warnings.length > 0 && (
+        <StatusIndicator type="warning">
+          {countText(warnings.length, 'warning')}
+          <span className="spoken">: {warnings.map(({ short }) => short).join('; ')}</span>
+        </StatusIndicator>
+      )}
     </>
   )
 }

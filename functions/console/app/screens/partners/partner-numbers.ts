@@ -2,7 +2,7 @@
 import { countText } from '../../../../../shared/policy/text-lists.ts'
 import type { ChangeEntry, Report } from '../../api/types.ts'
 import type { Pair } from './partner-pairs.ts'
-import { sumOf } from './partner-rows.ts'
+import { lastMailOf, sumOf } from './partner-rows.ts'
 
 const dayMs = 86_400_000
 
@@ -27,6 +27,8 @@ export interface DirectionNumbers {
   postQuantum: number
   refused: number
   volume: number
+  /** ISO 8601; null: none in the period. */
+  lastMail: string | null
 }
 
 const columns = ['tls13', 'tls12', 'inClear', 'unknown', 'postQuantum', 'refused', 'volume'] as const
@@ -35,7 +37,11 @@ export const directionNumbers = (rows: Report['rows']): DirectionNumbers[] =>
   (['Inbound', 'Outbound'] as const).map((direction) => {
     const ofDirection = rows.filter((row) => row.direction === direction)
     const sums = Object.fromEntries(columns.map((column) => [column, sumOf(ofDirection, column)]))
-    return { direction, ...(sums as Record<(typeof columns)[number], number>) }
+    return {
+      direction,
+      ...(sums as Record<(typeof columns)[number], number>),
+      lastMail: lastMailOf(ofDirection),
+    }
   })
 
 export interface Refusals {

@@ -1,7 +1,6 @@
 /** Pairs the inbound and the outbound connector of each partner. Pure. */
 import type { InboundConnector, OutboundConnector } from '../../api/types.ts'
-import { forcesTlsOut } from './connector-text.ts'
-import { type Connector, isEnforced, Overlaps } from './overlaps.ts'
+import { type Connector, Overlaps } from './overlaps.ts'
 
 export interface Pair {
   /** Identifies the pair in addresses: a domain that only this pair names, otherwise the id of a connector. */
@@ -10,15 +9,6 @@ export interface Pair {
   domains: string[]
   inbound: InboundConnector | null
   outbound: OutboundConnector | null
-  /** Whether a connector that is enforced forces TLS: one of the pair, or another one for its domains. */
-  isProtectedIn: boolean
-  isProtectedOut: boolean
-}
-
-interface Side<C> {
-  connectors: readonly C[]
-  patternsOf(connector: C): readonly string[]
-  forcesTls(connector: C): boolean
 }
 
 const withoutCatchAll = (patterns: readonly string[]): string[] =>
@@ -32,18 +22,8 @@ export function pairConnectors(
   inbound: readonly InboundConnector[],
   outbound: readonly OutboundConnector[],
 ): Pair[] {
-  const inboundSide: Side<InboundConnector> = {
-    connectors: inbound,
-    patternsOf: ({ senderDomains }) => senderDomains,
-    forcesTls: ({ requireTls }) => requireTls,
-  }
-  const outboundSide: Side<OutboundConnector> = {
-    connectors: outbound,
-    patternsOf: ({ recipientDomains }) => recipientDomains,
-    forcesTls: forcesTlsOut,
-  }
-  const inboundPartners = partnersOf(inboundSide)
-  const outboundPartners = partnersOf(outboundSide)
+  const inboundPartners = inbound.filter(isPartnerPair)
+  const outboundPartners = outbound.filter(isPartnerPair)
   const inboundOverlaps = new Overlaps(inboundPartners, (c) => withoutCatchAll(c.senderDomains))
   const outboundOverlaps = new Overlaps(outboundPartners, (c) => withoutCatchAll(c.recipientDomains))
 
@@ -56,21 +36,14 @@ export function pairConnectors(
     if (!paired.has(connector))
       pairs.push([inboundOverlaps.best(withoutCatchAll(connector.recipientDomains)), connector])
 
-  const protects = {
-    in: protectionOf({ ...inboundSide, connectors: inbound.filter(isPartnerType) }),
-    out: protectionOf(outboundSide),
-  }
-  const partnerRows = pairs.map(([first, second]): Unnamed => {
-    const domains = commonDomains(first, second)
-    return {
+  const partnerRows = pairs.map(
+    ([first, second]): Unnamed => ({
       kind: 'Partner',
-      domains,
+      domains: commonDomains(first, second),
       inbound: first,
       outbound: second,
-      isProtectedIn: protects.in(first, domains),
-      isProtectedOut: protects.out(second, domains),
-    }
-  })
+    }),
+  )
   const isOther = (connector: Connector) => !isPartnerPair(connector)
   const others = [
     ...inbound.filter(isOther).map((connector) => otherRow(connector, connector, null)),
@@ -90,18 +63,6 @@ const patternsOf = (connector: Connector): readonly string[] =>
 const isPartnerPair = (connector: Connector): boolean =>
   isPartnerType(connector) && withoutCatchAll(patternsOf(connector)).length > 0
 
-const partnersOf = <C extends Connector>({ connectors }: Side<C>): C[] => connectors.filter(isPartnerPair)
-
-/**
- * The connector itself decides if it is enforced, because it names the domains. Otherwise another connector for them
- * may protect them.
- */
-function protectionOf<C extends Connector>({ connectors, patternsOf, forcesTls }: Side<C>) {
-  const overlaps = new Overlaps(connectors.filter(isEnforced), patternsOf)
-  return (own: C | null, domains: readonly string[]): boolean =>
-    own !== null && isEnforced(own) ? forcesTls(own) : overlaps.find(domains).some(forcesTls)
-}
-
 function commonDomains(inbound: InboundConnector | null, outbound: OutboundConnector | null): string[] {
   const [first, second] = [inbound?.senderDomains ?? [], outbound?.recipientDomains ?? []]
   const common = first.filter((pattern) => second.includes(pattern))
@@ -120,8 +81,6 @@ function otherRow(
     domains: [...accepted, ...patternsOf(connector)],
     inbound,
     outbound,
-    isProtectedIn: inbound !== null && isEnforced(inbound) && inbound.requireTls,
-    isProtectedOut: outbound !== null && isEnforced(outbound) && forcesTlsOut(outbound),
   }
 }
 

@@ -12,6 +12,9 @@ export interface PartnerRow {
   stageOut: Stage | null
   mailIn: number
   mailOut: number
+  /** Time of the last mail in the period, ISO 8601; null: none. */
+  lastIn: string | null
+  lastOut: string | null
   /** Share of the mail whose TLS is known, from 0 to 1; null without such mail. */
   tls13: number | null
   inClear: number
@@ -28,31 +31,12 @@ export interface PartnerRow {
   warnings: Warning[]
 }
 
-export type Warning =
-  | 'EnforcesNothing'
-  | 'UnprotectedIn'
-  | 'UnprotectedOut'
-  | 'ValidationFailed'
-  | 'CertificateExpires'
-
-export const warningTexts: Readonly<Record<Warning, { short: string; long: string }>> = {
-  EnforcesNothing: {
-    short: 'Enforces nothing',
-    long: 'Mail in both directions may pass in the clear: no connector that is enforced forces TLS.',
-  },
-  UnprotectedIn: {
-    short: 'Unprotected in',
-    long: 'Protected in one direction only: mail from this partner is accepted in the clear.',
-  },
-  UnprotectedOut: {
-    short: 'Unprotected out',
-    long: 'Protected in one direction only: mail to this partner may be sent in the clear.',
-  },
-  ValidationFailed: { short: 'Validation failed', long: 'A step of the last validation failed.' },
-  CertificateExpires: {
-    short: 'Certificate expires',
-    long: 'A certificate in use has expired, or expires within 14 days.',
-  },
+/** What an administrator should look at: the API's warnings about the connectors, and what happened since. */
+export interface Warning {
+  /** In a table. */
+  short: string
+  /** Of a warning of the API, the field of the connector. */
+  long: string
 }
 
 const expiryWarningDays = 14
@@ -99,6 +83,8 @@ export function partnerRows(pairs: readonly Pair[], numbers: Numbers): PartnerRo
       stageOut: outbound && stageOf(outbound),
       mailIn: messagesOf(rowsIn),
       mailOut: messagesOf(rowsOut),
+      lastIn: lastMailOf(rowsIn),
+      lastOut: lastMailOf(rowsOut),
       tls13: known === 0 ? null : tls13 / known,
       inClear,
       refused: inbound ? sumOf(rejected.get(inbound.name) ?? [], 'count') : 0,
@@ -107,30 +93,50 @@ export function partnerRows(pairs: readonly Pair[], numbers: Numbers): PartnerRo
       waitingConnector: groups.toSorted((a, b) => b.recipients - a.recipients)[0]?.connector ?? null,
       daysLeft,
       validation: validation && { at: validation.at, succeeded: validation.succeeded },
-      warnings: warningsOf(pair, validation, daysLeft),
+      warnings: [...connectorWarnings(pair), ...measuredWarnings(validation, daysLeft)],
     }
   })
 }
 
-export function warningsOf(
-  { kind, isProtectedIn, isProtectedOut }: Pair,
+/** The warnings of the API, which are also in the answer to a write. */
+export const connectorWarnings = ({ inbound, outbound }: Pick<Pair, 'inbound' | 'outbound'>): Warning[] =>
+  [inbound, outbound]
+    .filter((connector) => connector !== null)
+    .flatMap(({ name, warnings }) =>
+      warnings.map(({ path, message }) => ({
+        short: message,
+        long: `${name}: ${path === '' ? '' : `${path}: `}${message}`,
+      })),
+    )
+
+/** Warnings about what was measured, which the API does not know as such. */
+export const measuredWarnings = (
   validation: { succeeded: boolean } | null,
   daysLeft: number | null,
-): Warning[] {
-  const isPartner = kind === 'Partner'
-  return [
-    ...(isPartner && !isProtectedIn && !isProtectedOut ? (['EnforcesNothing'] as const) : []),
-    ...(isPartner && !isProtectedIn && isProtectedOut ? (['UnprotectedIn'] as const) : []),
-    ...(isPartner && isProtectedIn && !isProtectedOut ? (['UnprotectedOut'] as const) : []),
-    ...(validation?.succeeded === false ? (['ValidationFailed'] as const) : []),
-    ...(daysLeft !== null && daysLeft <= expiryWarningDays ? (['CertificateExpires'] as const) : []),
-  ]
-}
+): Warning[] => [
+  ...(validation?.succeeded === false
+    ? [{ short: 'validation failed', long: 'A step of the last validation failed.' }]
+    : []),
+  ...(daysLeft !== null && daysLeft <= expiryWarningDays
+    ? [
+        {
+          short: 'certificate expires',
+          long: `A certificate in use has expired, or expires within ${expiryWarningDays} days.`,
+        },
+      ]
+    : []),
+]
 
 type ReportRow = Report['rows'][number]
 
 export const sumOf = (rows: readonly ReportRow[], column: string): number =>
   rows.reduce((sum, row) => sum + Number(row[column] ?? 0), 0)
+
+export const lastMailOf = (rows: readonly ReportRow[]): string | null =>
+  rows
+    .flatMap(({ lastMail }) => (typeof lastMail === 'string' ? [lastMail] : []))
+    .sort()
+    .at(-1) ?? null
 
 const messagesOf = (rows: readonly ReportRow[]): number =>
   ['tls13', 'tls12', 'inClear', 'unknown'].reduce((sum, column) => sum + sumOf(rows, column), 0)
@@ -148,7 +154,7 @@ export function filterRows(rows: readonly PartnerRow[], text: string): PartnerRo
       row.levelOut,
       row.stageIn,
       row.stageOut,
-      ...row.warnings.map((warning) => warningTexts[warning].short),
+      ...row.warnings.map(({ long }) => long),
     ]
       .join(' ')
       .toLowerCase()
@@ -163,6 +169,8 @@ const sortKeys = {
   partner: ({ title }: PartnerRow) => title,
   level: ({ levelIn, levelOut }: PartnerRow) => levelRank(levelIn) + levelRank(levelOut),
   mail: ({ mailIn, mailOut }: PartnerRow) => mailIn + mailOut,
+  last: ({ lastIn, lastOut }: PartnerRow) =>
+    Math.max(...[lastIn, lastOut].map((at) => Date.parse(at ?? '') || 0)),
   tls13: ({ tls13 }: PartnerRow) => tls13 ?? -1,
   clear: ({ inClear }: PartnerRow) => inClear,
   refused: ({ refused, tlsNotMet }: PartnerRow) => refused + tlsNotMet,

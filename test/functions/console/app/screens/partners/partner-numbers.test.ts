@@ -39,8 +39,9 @@ test('reports are read by domain if there is only one, otherwise by connector', 
 test('mail is added up by direction', () => {
   const [inbound, outbound] = directionNumbers([
     { direction: 'Inbound', tls13: 1, refused: 2 },
-    { direction: 'Inbound', tls13: 2, inClear: 1 },
+    { direction: 'Inbound', tls13: 2, inClear: 1, lastMail: '2026-11-30T10:00:00.000Z' },
   ])
+  assert.deepEqual([inbound?.lastMail, outbound?.lastMail], ['2026-11-30T10:00:00.000Z', null])
   assert.deepEqual([inbound?.tls13, inbound?.inClear, inbound?.refused, outbound?.tls13], [3, 1, 2, 0])
 })
 

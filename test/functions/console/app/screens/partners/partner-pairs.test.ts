@@ -100,34 +100,3 @@ describe('pairs of connectors', () => {
     )
   })
 })
-
-describe('the protection of a pair', () => {
-  const protection = (...connectors: Parameters<typeof pairConnectors>) => {
-    const [pair] = pairConnectors(...connectors)
-    return [pair?.isProtectedIn, pair?.isProtectedOut]
-  }
-
-  test('needs a connector that is enforced, and forces TLS', () => {
-    assert.deepEqual(protection([inboundOf()], [outboundOf()]), [true, true])
-    assert.deepEqual(protection([inboundOf({ enabled: false })], [outboundOf({ mode: 'ReportOnly' })]), [
-      false,
-      false,
-    ])
-    assert.deepEqual(protection([inboundOf({ requireTls: false })], [outboundOf({ tlsSettings: null })]), [
-      false,
-      false,
-    ])
-    assert.deepEqual(
-      protection([inboundOf()], [outboundOf({ tlsSettings: null, smtpDaneMode: 'Mandatory' })]),
-      [true, true],
-    )
-    assert.deepEqual(protection([], [outboundOf()]), [false, true])
-  })
-
-  test('may come from a connector for every domain', () => {
-    const any = inboundOf({ name: 'Any', senderDomains: ['*'] })
-    assert.deepEqual(protection([any], [outboundOf()]), [true, true])
-    assert.deepEqual(protection([inboundOf({ mode: 'ReportOnly' }), any], []), [true, false])
-    assert.deepEqual(protection([inboundOf({ requireTls: false }), any], []), [false, false])
-  })
-})

@@ -15,13 +15,25 @@ const pairs = pairConnectors(
   [inboundOf()],
   [
     outboundOf(),
-    outboundOf({ name: 'To the clinic', recipientDomains: ['clinic.example'], mode: 'ReportOnly' }),
+    outboundOf({
+      name: 'To the clinic',
+      recipientDomains: ['clinic.example'],
+      mode: 'ReportOnly',
+      warnings: [{ path: 'mode', message: 'no requirement is enforced: violations are only recorded' }],
+    }),
   ],
 )
 const numbers: Numbers = {
   tls: {
     rows: [
-      { direction: 'Inbound', connector: 'From the bank', inClear: 0, tls12: 1, tls13: 2, unknown: 0 },
+      {
+        ...{ direction: 'Inbound', connector: 'From the bank', inClear: 0, tls12: 1, tls13: 2, unknown: 0 },
+        lastMail: '2026-11-30T10:00:00.000Z',
+      },
+      {
+        ...{ direction: 'Inbound', connector: 'From the bank', inClear: 0, tls12: 0, tls13: 0, refused: 1 },
+        lastMail: null,
+      },
       {
         direction: 'Outbound',
         connector: 'To the bank',
@@ -66,17 +78,25 @@ test('a row has the numbers of both connectors, and of no other', () => {
   )
 })
 
-test('a row warns about missing protection and certificates that expire', () => {
-  assert.deepEqual(bank?.warnings, ['CertificateExpires'])
-  assert.deepEqual(clinic?.warnings, ['EnforcesNothing'])
-  const [oneSided] = partnerRows(pairConnectors([inboundOf()], []), numbers)
-  assert.deepEqual(oneSided?.warnings, ['UnprotectedOut'])
+test('a row has the warnings of its connectors, and of what was measured', () => {
+  const shortOf = (row: (typeof rows)[number] | undefined) => row?.warnings.map(({ short }) => short)
+  assert.deepEqual(shortOf(bank), ['certificate expires'])
+  assert.deepEqual(clinic?.warnings, [
+    {
+      short: 'no requirement is enforced: violations are only recorded',
+      long: 'To the clinic: mode: no requirement is enforced: violations are only recorded',
+    },
+  ])
   const failed = { at: '2026-11-29T12:00:00.000Z', succeeded: false } as never
   const [unvalidated] = partnerRows(pairConnectors([inboundOf()], [outboundOf({ validation: failed })]), {
     ...numbers,
     certificates: [],
   })
-  assert.deepEqual(unvalidated?.warnings, ['ValidationFailed'])
+  assert.deepEqual(shortOf(unvalidated), ['validation failed'])
+})
+
+test('a row has the last mail of each direction', () => {
+  assert.deepEqual([bank?.lastIn, bank?.lastOut], ['2026-11-30T10:00:00.000Z', null])
 })
 
 test('a row without mail of known TLS has no share of TLS 1.3', () => {
@@ -88,7 +108,7 @@ describe('the table', () => {
   const titles = (shown: typeof rows) => shown.map(({ title }) => title)
 
   test('finds rows by domain, connector, level, stage and warning', () => {
-    for (const text of ['CLINIC', 'to the clinic', 'reportonly', 'enforces nothing'])
+    for (const text of ['CLINIC', 'to the clinic', 'reportonly', 'only recorded'])
       assert.deepEqual(titles(filterRows(rows, text)), ['clinic.example'], text)
     assert.equal(filterRows(rows, 'encryptiononly').length, 2)
     assert.deepEqual(filterRows(rows, 'clinic bank'), [])
@@ -99,5 +119,7 @@ describe('the table', () => {
     assert.deepEqual(titles(sortRows(rows, 'clear', true)), ['clinic.example', 'bank.example'])
     assert.deepEqual(titles(sortRows(rows, 'certificate', false)), ['bank.example', 'clinic.example'])
     assert.deepEqual(titles(sortRows(rows, 'level', true)), ['bank.example', 'clinic.example'])
+    assert.deepEqual(titles(sortRows(rows, 'last', false)), ['clinic.example', 'bank.example'])
+    assert.deepEqual(titles(sortRows(rows, 'warnings', true)), ['bank.example', 'clinic.example'])
   })
 })

@@ -1,0 +1,15 @@
+/** Chooses the period of the numbers of partners. */
+import SegmentedControl from '@cloudscape-design/components/segmented-control'
+import { useDays } from './use-days.ts'
+
+export function DaysControl() {
+  const { days, setDays, periods } = useDays()
+  return (
+    <SegmentedControl
+      label="Period"
+      selectedId={String(days)}
+      options={periods.map((period) => ({ id: String(period), text: `${period} days` }))}
+      onChange={({ detail }) => setDays(Number(detail.selectedId))}
+    />
+  )
+}
