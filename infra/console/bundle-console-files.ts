@@ -23,6 +23,9 @@ const options = {
   minify: true,
   legalComments: 'none',
   define: { 'process.env.NODE_ENV': '"production"' },
+  // The components' texts in languages that the console does not have. Nothing imports them: esbuild drops the function that
+  // could, but would still write a file for each.
+  external: ['./messages/all.*.js'],
   loader: { '.woff2': 'file', '.woff': 'file', '.svg': 'dataurl' },
   assetNames: '[name]-[hash]',
   chunkNames: '[name]-[hash]',

@@ -97,8 +97,10 @@ test('no view of the console loads more than 480 KB of compressed scripts, and n
       const octets = files.reduce((sum, name) => sum + sizeOf(name), 0)
       assert.ok(octets > 100_000 && octets <= 480_000, `${entryPoint}: ${octets} octets`)
     }
-    for (const name of readdirSync(join(folder, 'files')))
+    for (const name of readdirSync(join(folder, 'files'))) {
+      assert.doesNotMatch(name, /^all\./, 'a translation that nothing imports')
       assert.ok(statSync(join(folder, 'files', name)).size < 4_000_000, name)
+    }
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

@@ -1,0 +1,52 @@
+/** What was refused in the session in the last 24 hours, by reason. */
+import Container from '@cloudscape-design/components/container'
+import Header from '@cloudscape-design/components/header'
+import KeyValuePairs from '@cloudscape-design/components/key-value-pairs'
+import SpaceBetween from '@cloudscape-design/components/space-between'
+import StatusIndicator from '@cloudscape-design/components/status-indicator'
+import { useState } from 'react'
+import type { Report } from '../../api/types.ts'
+import { useRead } from '../../api/use-api.ts'
+import { Remote } from '../../components/remote.tsx'
+import { ViewLink } from '../../components/view-link.tsx'
+import { refusalCounts } from './overview-numbers.ts'
+import { refetchMs } from './refresh.ts'
+
+const hourMs = 3_600_000
+const shownReasons = 6
+
+export function Refused() {
+  const [from] = useState(() =>
+    new Date(Math.floor(Date.now() / hourMs) * hourMs - 24 * hourMs).toISOString(),
+  )
+  const result = useRead<Report>('/reports/rejected', { from }, refetchMs)
+  return (
+    <Container header={<Header variant="h2">Refused in the last 24 hours</Header>} fitHeight>
+      <Remote what="the refusals" result={result}>
+        {(report) => {
+          const counts = refusalCounts(report)
+          if (counts.length === 0)
+            return <StatusIndicator type="success">Nothing was refused</StatusIndicator>
+          const total = counts.reduce((sum, { count }) => sum + count, 0)
+          return (
+            <SpaceBetween size="xs">
+              <div>
+                <ViewLink to="/messages?state=Rejected">{total.toLocaleString()}</ViewLink> in the message
+                trace; <ViewLink to="/reports/rejected">the report</ViewLink> has the clients
+              </div>
+              <KeyValuePairs
+                columns={3}
+                items={counts.slice(0, shownReasons).map(({ reason, count }) => ({
+                  label: reason,
+                  value: (
+                    <ViewLink to="/reports/rejected?days=2&sort=reason">{count.toLocaleString()}</ViewLink>
+                  ),
+                }))}
+              />
+            </SpaceBetween>
+          )
+        }}
+      </Remote>
+    </Container>
+  )
+}
