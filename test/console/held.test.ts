@@ -55,6 +55,19 @@ describe('held and deferred mail, reports and changes', { skip }, () => {
     await page.getByText('No mail that matches the filters waits.').waitFor()
   })
 
+  test('finds mail that no connector decided about, and mail that is deferred', async () => {
+    const { page, assertNoFaults } = await console.open('/queues')
+    await page.getByRole('link', { name: 'no connector' }).click()
+    await page.getByRole('heading', { name: 'Groups (1)' }).waitFor()
+    assert.match(page.url(), /\?connector=none$/)
+    await page.getByRole('link', { name: 'museum.example' }).waitFor()
+    await page.goto(page.url().replace('connector=none', 'kind=Held'))
+    await page.getByText('No mail that matches the filters waits.').waitFor()
+    await page.goto(page.url().replace('Held', 'Deferred'))
+    await page.getByRole('heading', { name: 'Groups (2)' }).waitFor()
+    assertNoFaults()
+  })
+
   test('retries the mail of a partner', async () => {
     const id = await messageTo('dr@clinic.example')
     const { page, assertNoFaults } = await console.open('/queues?partner=clinic.example')
@@ -189,6 +202,25 @@ describe('held and deferred mail, reports and changes', { skip }, () => {
     const row = page.getByRole('row').filter({ hasText: 'paper.example' }).filter({ hasText: 'Outbound' })
     await row.getByRole('link').click()
     await page.waitForURL(`**/messages/${await messageTo('bob@paper.example')}`)
+    assertNoFaults()
+  })
+
+  test('opens the refusals that a report counts, of today and of last week', async () => {
+    const { page, assertNoFaults } = await console.open('/reports/rejected')
+    const first = page.getByRole('row').nth(1).getByRole('link').first()
+    await first.click()
+    await page.waitForURL(/\/messages\/\w{26}$/)
+    await page.getByRole('heading', { name: 'Refused in the session' }).waitFor()
+    assertNoFaults()
+    const { samples } = await api<{ samples: string[][] }>('/reports/rejected')
+    const old = await console.open(`/messages/${samples.at(-1)?.[0]}`)
+    await old.page.getByRole('heading', { name: 'Refused in the session' }).waitFor()
+    await old.assertAccessible()
+  })
+
+  test('says whether summaries of reports are sent by mail', async () => {
+    const { page, assertNoFaults } = await console.open('/reports')
+    await page.getByText('No summary is sent by mail.').waitFor()
     assertNoFaults()
   })
 

@@ -48,6 +48,34 @@ describe('partners', { skip }, () => {
     assertNoFaults()
   })
 
+  test('shows the last mail of the bank, and its mail by TLS version and day', async () => {
+    const { page, assertNoFaults } = await console.open('/partners?q=bank')
+    const row = page.getByRole('row').filter({ hasText: 'bank.example' })
+    await row.getByText(/in: \d/).waitFor()
+    assert.ok((await row.getByRole('time').count()) >= 2)
+    await page.goto(page.url().replace('partners?q=bank', 'partners/bank.example'))
+    await page.getByRole('radio', { name: '90 days' }).or(page.getByText('90 days')).first().click()
+    await page.waitForURL(/days=90/)
+    for (const name of ['Received by day, by TLS version', 'Sent by day, by TLS version'])
+      await page.getByRole('application', { name }).waitFor()
+    await page.getByRole('button', { name: 'Numbers by day' }).click()
+    const table = page.getByRole('table', { name: 'Sent by day, in numbers' })
+    const today = new Date().toISOString().slice(0, 10)
+    await table.getByRole('row').filter({ hasText: today }).waitFor()
+    const numbers = page.getByRole('table', { name: 'Mail by TLS version' })
+    assert.equal(await numbers.getByRole('time').count(), 2)
+    assertNoFaults()
+  })
+
+  test('shows the warnings of the API about the connectors of a partner', async () => {
+    const { page, assertNoFaults } = await console.open('/partners/clinic.example')
+    const { body } = await console.api('GET', '/outbound-connectors')
+    const clinic = (body as OutboundConnectorList).items.find(({ name }) => name === 'To the clinic')
+    assert.equal(clinic?.warnings.length, 1)
+    await page.getByText(clinic?.warnings[0]?.message ?? '').waitFor()
+    assertNoFaults()
+  })
+
   test('validates the outbound connector of the bank, step by step', async () => {
     const { page, assertNoFaults } = await console.open('/partners')
     await page.getByRole('link', { name: 'bank.example' }).click()

@@ -1,25 +1,28 @@
 /** Times in the reader's time zone, with UTC for the pointer and for screen readers. */
 import Popover from '@cloudscape-design/components/popover'
 
-const inZone = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' })
-const toTheSecond = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' })
+const formats = {
+  Day: new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' }),
+  Minute: new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' }),
+  Second: new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' }),
+} as const
 
 interface TimeProps {
   at: string
-  /** Shows seconds, and UTC also to a reader who uses the keyboard. For views in which the order of events matters. */
-  isExact?: boolean
+  /** With seconds, UTC is also shown to a reader who uses the keyboard. */
+  precision?: keyof typeof formats
 }
 
-export function Time({ at, isExact = false }: TimeProps) {
+export function Time({ at, precision = 'Minute' }: TimeProps) {
   const time = new Date(at)
   const utc = `${time.toISOString().replace('T', ' ').slice(0, 19)} UTC`
   const text = (
     <time dateTime={at} title={utc}>
-      {(isExact ? toTheSecond : inZone).format(time)}
+      {formats[precision].format(time)}
       <span className="spoken">, {utc}</span>
     </time>
   )
-  if (!isExact) return text
+  if (precision !== 'Second') return text
   return (
     <Popover triggerType="text-inline" size="small" dismissButton={false} content={utc}>
       {text}

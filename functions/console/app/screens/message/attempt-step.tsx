@@ -28,14 +28,14 @@ export function attemptStep(attempt: Attempt): StepsProps.Step {
       <>
         Attempt {number}: {outcome}
         {at !== null && ' at '}
-        {at !== null && <Time isExact at={at} />}
+        {at !== null && <Time precision="Second" at={at} />}
       </>
     ),
     details:
       outcome === 'InProgress' ? (
         leaseUntil !== null && (
           <>
-            Has a result at the latest at <Time isExact at={leaseUntil} />
+            Has a result at the latest at <Time precision="Second" at={leaseUntil} />
           </>
         )
       ) : (

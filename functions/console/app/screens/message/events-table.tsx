@@ -15,7 +15,7 @@ const columns: TableProps.ColumnDefinition<EventRow>[] = [
     header: 'Time',
     isRowHeader: true,
     minWidth: 130,
-    cell: ({ at }) => <Time isExact at={at} />,
+    cell: ({ at }) => <Time precision="Second" at={at} />,
   },
   { id: 'kind', header: 'Event', minWidth: 100, cell: ({ kind }) => kind },
   {
@@ -57,8 +57,8 @@ export function EventsTable({ events, unreadSince }: MessageEvents) {
     <SpaceBetween size="s">
       {unreadSince !== null && (
         <Alert type="info" header="Events are missing">
-          Events from <Time isExact at={unreadSince} /> on are too many to read now. Open this page again in
-          two hours.
+          Events from <Time precision="Second" at={unreadSince} /> on are too many to read now. Open this page
+          again in two hours.
         </Alert>
       )}
       <Table

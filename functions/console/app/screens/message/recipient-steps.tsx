@@ -35,7 +35,7 @@ function holdSteps({ firstHeld, verdict }: Recipient): Step[] {
       status: 'stopped',
       header: (
         <>
-          First held ({firstHeld.reason}) at <Time isExact at={firstHeld.at} />
+          First held ({firstHeld.reason}) at <Time precision="Second" at={firstHeld.at} />
         </>
       ),
       details: <TextOfOthers text={firstHeld.explanation} />,
@@ -80,7 +80,7 @@ function decisionStep({
     header: (
       <>
         Last decision: {action} ({reason}){at !== null && ' at '}
-        {at !== null && <Time isExact at={at} />}
+        {at !== null && <Time precision="Second" at={at} />}
       </>
     ),
     details: (
@@ -114,7 +114,7 @@ function requirementStep(
     header: (
       <>
         Keeps the requirement of connector <TextOfOthers text={connector.name} /> from{' '}
-        <Time isExact at={since} />
+        <Time precision="Second" at={since} />
       </>
     ),
     details: (
@@ -135,7 +135,7 @@ const requestSteps = ({ released, returned, dropped }: Recipient): Step[] =>
             status: 'info' as const,
             header: (
               <>
-                {label} by <TextOfOthers text={request.by} /> at <Time isExact at={request.at} />
+                {label} by <TextOfOthers text={request.by} /> at <Time precision="Second" at={request.at} />
               </>
             ),
             details: request.reason !== null && <TextOfOthers text={request.reason} />,

@@ -27,10 +27,10 @@ export function RecipientStory({ recipient }: { recipient: Recipient }) {
           <Box color="text-body-secondary">
             {stateSentences[state]}
             {until !== null && ' Next decision at '}
-            {until !== null && <Time isExact at={until} />}
+            {until !== null && <Time precision="Second" at={until} />}
             {until !== null && '.'}
             {givenUpAt !== null && ' Bounces at '}
-            {givenUpAt !== null && <Time isExact at={givenUpAt} />}
+            {givenUpAt !== null && <Time precision="Second" at={givenUpAt} />}
             {givenUpAt !== null && ' unless something changes.'}
           </Box>
         </div>

@@ -38,7 +38,7 @@ export function Refusal({ refusal }: { refusal: RejectedEvent }) {
         columns={3}
         items={[
           { label: 'State', value: <MessageState state="Rejected" count={count} /> },
-          { label: 'Refused', value: <Time isExact at={at} /> },
+          { label: 'Refused', value: <Time precision="Second" at={at} /> },
           { label: 'Stage', value: stage ?? 'unknown' },
           { label: 'Reason', value: reason ?? 'unknown' },
           ...(sender === undefined

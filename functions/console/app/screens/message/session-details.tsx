@@ -15,7 +15,7 @@ type Items = KeyValuePairsProps.Item[]
 export function SessionDetails({ entry }: { entry: TraceEntry }) {
   const { receivedAt, source, envelope, direction, headerMessageId, size, id } = entry
   const items: Items = [
-    { label: 'Received', value: <Time isExact at={receivedAt} /> },
+    { label: 'Received', value: <Time precision="Second" at={receivedAt} /> },
     { label: 'Sender', value: <TextOfOthers text={senderText(envelope.mailFrom)} /> },
     { label: 'Direction', value: directionTexts[direction] ?? direction },
     {

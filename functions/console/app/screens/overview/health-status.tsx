@@ -9,7 +9,7 @@ import type { Health } from '../../api/types.ts'
 import { useRead } from '../../api/use-api.ts'
 import { Remote } from '../../components/remote.tsx'
 import { Time } from '../../components/time.tsx'
-import { alarmCountsText, alarmIndicators, healthIndicator } from './overview-numbers.ts'
+import { alarmIndicators, healthIndicator } from './overview-numbers.ts'
 import { refetchMs } from './refresh.ts'
 
 export function HealthStatus() {
@@ -28,7 +28,7 @@ export function HealthStatus() {
                 </Box>
               ))}
             {alarms.length > 0 && (
-              <ExpandableSection headerText={alarmCountsText(alarms)}>
+              <ExpandableSection headerText={`All alarms (${alarms.length})`}>
                 <ul className="names">
                   {alarms.map(({ title, state, since }) => (
                     <li key={title}>

@@ -1,5 +1,4 @@
 /** The numbers of the overview, from the answers of the API. Pure. */
-import { countText } from '../../../../../shared/policy/text-lists.ts'
 import type { Health, ObservedCertificates, QueueList, Report } from '../../api/types.ts'
 import type { PartnerRow } from '../partners/partner-rows.ts'
 import { kindOf, type WaitingKind } from '../queues/reason-text.ts'
@@ -14,17 +13,6 @@ export const alarmIndicators: Readonly<Record<Alarm['state'], 'success' | 'error
   OK: 'success',
   ALARM: 'error',
   INSUFFICIENT_DATA: 'pending',
-}
-
-/** `24 alarms: 1 rings, 2 without enough data`. */
-export function alarmCountsText(alarms: readonly Pick<Alarm, 'state'>[]): string {
-  const count = (wanted: Alarm['state']) => alarms.filter(({ state }) => state === wanted).length
-  const ringing = count('ALARM')
-  const states = [
-    ringing === 0 ? 'none rings' : `${ringing} ${ringing === 1 ? 'rings' : 'ring'}`,
-    ...(count('INSUFFICIENT_DATA') > 0 ? [`${count('INSUFFICIENT_DATA')} without enough data`] : []),
-  ]
-  return `${countText(alarms.length, 'alarm')}: ${states.join(', ')}`
 }
 
 /** Partners with warnings, those with most warnings first. */

@@ -49,18 +49,12 @@ export function partnerColumns({ sources, queuesComplete }: ColumnOptions): Colu
     column('level', 'Level in, out', 146, (row) => <Levels row={row} />),
     column(
       'mail',
-      'Mail in, out',
-      72,
-      numbers('tls', ({ mailIn, mailOut }) => `${mailIn}, ${mailOut}`),
-    ),
-    column(
-      'last',
-      'Last mail',
-      104,
-      numbers('tls', ({ lastIn, lastOut }) => (
+      'Mail, and the last',
+      92,
+      numbers('tls', ({ mailIn, mailOut, lastIn, lastOut }) => (
         <>
-          <LastMail direction="in" at={lastIn} />
-          <LastMail direction="out" at={lastOut} />
+          <Mail direction="in" count={mailIn} last={lastIn} />
+          <Mail direction="out" count={mailOut} last={lastOut} />
         </>
       )),
     ),
@@ -108,10 +102,18 @@ function Deferred({ row, isComplete }: { row: PartnerRow; isComplete: boolean })
   )
 }
 
-const LastMail = ({ direction, at }: { direction: 'in' | 'out'; at: string | null }) => (
-  <Box fontSize="body-s" {...(at === null && { color: 'text-body-secondary' as const })}>
-    {direction}: {at === null ? 'none' : <Time at={at} />}
-  </Box>
+interface MailProps {
+  direction: 'in' | 'out'
+  count: number
+  /** Null: none in the period. */
+  last: string | null
+}
+
+const Mail = ({ direction, count, last }: MailProps) => (
+  <>
+    {direction}: {count.toLocaleString()}
+    <Box fontSize="body-s">{last !== null && <Time precision="Day" at={last} />}</Box>
+  </>
 )
 
 function LastValidation({ row: { validation, pair } }: { row: PartnerRow }) {

@@ -7,6 +7,7 @@ import SpaceBetween from '@cloudscape-design/components/space-between'
 import Table from '@cloudscape-design/components/table'
 import { useMemo, useState } from 'react'
 import type { Report } from '../../api/types.ts'
+import { tlsColors } from '../../components/tls-colors.ts'
 import { largestDay, type TlsDay, tlsByDay, tlsColumns, usedColumns } from './tls-by-day.ts'
 
 const directions = { Inbound: 'Received', Outbound: 'Sent' } as const
@@ -65,6 +66,7 @@ function DirectionChart({ direction, days }: DirectionProps) {
           series={columns.map((column) => ({
             type: 'bar',
             title: tlsColumns[column],
+            color: tlsColors[column],
             data: days.map((day) => ({ x: day.date, y: day[column] })),
           }))}
           xDomain={days.map(({ date }) => date)}

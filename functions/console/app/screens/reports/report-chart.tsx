@@ -4,10 +4,16 @@ import Container from '@cloudscape-design/components/container'
 import Header from '@cloudscape-design/components/header'
 import { useMemo } from 'react'
 import type { Report } from '../../api/types.ts'
+import { tlsColorOf } from '../../components/tls-colors.ts'
 import { chartSeries } from './report-rows.ts'
 
 /** Half a message is no message. */
 const wholeNumber = (value: number): string => (Number.isInteger(value) ? value.toLocaleString() : '')
+
+const withColor = (column: string): { color?: string } => {
+  const color = tlsColorOf(column)
+  return color === undefined ? {} : { color }
+}
 
 export function ReportChart({ report }: { report: Report }) {
   const chart = useMemo(() => chartSeries(report), [report])
@@ -17,7 +23,10 @@ export function ReportChart({ report }: { report: Report }) {
   return (
     <Container header={<Header variant="h2">By day</Header>}>
       <BarChart
-        series={series.map(({ title, data }) => ({ type: 'bar', title, data }))}
+        series={series.map(({ column, title, data }) => ({
+          ...{ type: 'bar', title, data },
+          ...withColor(column),
+        }))}
         xDomain={days}
         yDomain={[0, Math.max(...sums)]}
         stackedBars

@@ -14,6 +14,8 @@ interface ReportFacts {
   hasTimeZone: boolean
   /** Numbers of the chart: parts that may be added, so none that is counted in another. */
   charted: readonly string[]
+  /** Columns that say little beside the others, and are in the file only. */
+  hidden: readonly string[]
 }
 
 const facts = (
@@ -27,17 +29,16 @@ const facts = (
   hasPeriod: true,
   hasTimeZone: true,
   charted,
+  hidden: [],
   ...others,
 })
 
 export const reportFacts: Readonly<Record<ReportName, ReportFacts>> = {
-  'connector-tls': facts('How much mail does each connector carry, and how is it encrypted?', [
-    'inClear',
-    'tls12',
-    'tls13',
-    'unknown',
-    'refused',
-  ]),
+  'connector-tls': facts(
+    'How much mail does each connector carry, and how is it encrypted?',
+    ['inClear', 'tls12', 'tls13', 'unknown', 'refused'],
+    { hidden: ['lastMail'] },
+  ),
   'in-transit': facts('With whom is mail exchanged in the clear, and what was blocked?', ['sent', 'blocked']),
   rejected: facts('Which clients were refused in the session, and why?', ['count']),
   'domain-status': facts('Does mail reach each accepted domain, and what is to be fixed?', [], {

@@ -18,16 +18,21 @@ export const reportRows = ({ rows, samples }: Pick<Report, 'rows' | 'samples'>):
   rows.map((values, index) => ({ index, values, samples: samples[index] ?? [] }))
 
 /** Columns of numbers that are 0 in each row take room and say nothing. */
-export function shownColumns({ columns, rows }: Pick<Report, 'columns' | 'rows'>): {
+export function shownColumns({ name: report, columns, rows }: Pick<Report, 'name' | 'columns' | 'rows'>): {
   shown: readonly ReportColumn[]
   zero: readonly ReportColumn[]
 } {
   const isZero = ({ name, type }: ReportColumn) =>
     type === 'number' && rows.length > 0 && rows.every((row) => row[name] === 0)
-  return { shown: columns.filter((column) => !isZero(column)), zero: columns.filter(isZero) }
+  const { hidden } = reportFacts[report]
+  return {
+    shown: columns.filter((column) => !isZero(column) && !hidden.includes(column.name)),
+    zero: columns.filter(isZero),
+  }
 }
 
 export interface ChartSeries {
+  column: string
   title: string
   data: readonly { x: string; y: number }[]
 }
@@ -46,6 +51,7 @@ export function chartSeries(
   const byDay = Map.groupBy(rows, ({ date }) => String(date))
   const series = charted
     .map((column) => ({
+      column,
       title: columnHeading(column),
       data: days.map((x) => ({
         x,

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { ObservedCertificates, QueueList } from '../../../../../../functions/console/app/api/types.ts'
 import {
-  alarmCountsText,
   atRisk,
   expiringCertificates,
   shareText,
@@ -11,14 +10,6 @@ import {
   waitingSummary,
 } from '../../../../../../functions/console/app/screens/overview/overview-numbers.ts'
 import type { PartnerRow } from '../../../../../../functions/console/app/screens/partners/partner-rows.ts'
-
-test('the alarms are counted by their states', () => {
-  const of = (...states: ('OK' | 'ALARM' | 'INSUFFICIENT_DATA')[]) =>
-    alarmCountsText(states.map((state) => ({ state })))
-  assert.equal(of('OK'), '1 alarm: none rings')
-  assert.equal(of('ALARM', 'OK'), '2 alarms: 1 rings')
-  assert.equal(of('ALARM', 'ALARM', 'INSUFFICIENT_DATA', 'OK'), '4 alarms: 2 ring, 1 without enough data')
-})
 
 test('partners at risk are those with warnings, most warnings first', () => {
   const row = (title: string, count: number) =>

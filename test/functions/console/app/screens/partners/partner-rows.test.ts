@@ -119,7 +119,6 @@ describe('the table', () => {
     assert.deepEqual(titles(sortRows(rows, 'clear', true)), ['clinic.example', 'bank.example'])
     assert.deepEqual(titles(sortRows(rows, 'certificate', false)), ['bank.example', 'clinic.example'])
     assert.deepEqual(titles(sortRows(rows, 'level', true)), ['bank.example', 'clinic.example'])
-    assert.deepEqual(titles(sortRows(rows, 'last', false)), ['clinic.example', 'bank.example'])
     assert.deepEqual(titles(sortRows(rows, 'warnings', true)), ['bank.example', 'clinic.example'])
   })
 })

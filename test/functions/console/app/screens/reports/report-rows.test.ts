@@ -42,6 +42,7 @@ describe('a report', () => {
       days: ['2026-02-02', '2026-02-03'],
       series: [
         {
+          column: 'sent',
           title: 'Sent',
           data: [
             { x: '2026-02-02', y: 0 },
