@@ -88,7 +88,7 @@ describe('the release of held mail', { skip }, () => {
     const timeline = page.getByRole('list', { name: 'What happened' })
     await timeline.getByText('First held (InboundTlsRequired)').waitFor()
     await timeline.getByText(`Released by ${released?.by}`).waitFor()
-    await timeline.getByText(reason).waitFor()
+    await timeline.getByText(reason, { exact: true }).waitFor()
     await timeline.getByText('Attempt 1: Delivered').waitFor()
     // A time has seconds. UTC is a title, and opens with the keyboard.
     const time = timeline.getByRole('button').first()

@@ -80,9 +80,9 @@ export function tlsCounts({ rows }: Pick<Report, 'rows'>, direction: 'Inbound' |
 /** `(81 %)`. A small share is not 0, and one that is not the whole is not 100. */
 export function shareText(count: number, { tls13, tls12, inClear, unknown }: TlsCounts): string {
   const share = (100 * count) / (tls13 + tls12 + inClear + unknown)
-  if (count === 0) return '(0 %)'
-  if (share < 1) return '(under 1 %)'
-  return share > 99 && share < 100 ? '(over 99 %)' : `(${Math.round(share)} %)`
+  if (count === 0) return '(0\u00a0%)'
+  if (share < 1) return '(under 1\u00a0%)'
+  return share > 99 && share < 100 ? '(over 99\u00a0%)' : `(${Math.round(share)}\u00a0%)`
 }
 
 export interface ExpiringCertificate {

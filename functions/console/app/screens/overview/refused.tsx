@@ -1,7 +1,6 @@
 /** What was refused in the session in the last 24 hours, by reason. */
 import Container from '@cloudscape-design/components/container'
 import Header from '@cloudscape-design/components/header'
-import KeyValuePairs from '@cloudscape-design/components/key-value-pairs'
 import SpaceBetween from '@cloudscape-design/components/space-between'
 import StatusIndicator from '@cloudscape-design/components/status-indicator'
 import { useState } from 'react'
@@ -34,15 +33,14 @@ export function Refused() {
                 <ViewLink to="/messages?state=Rejected">{total.toLocaleString()}</ViewLink> in the message
                 trace; <ViewLink to="/reports/rejected">the report</ViewLink> has the clients
               </div>
-              <KeyValuePairs
-                columns={3}
-                items={counts.slice(0, shownReasons).map(({ reason, count }) => ({
-                  label: reason,
-                  value: (
+              <ul className="names">
+                {counts.slice(0, shownReasons).map(({ reason, count }) => (
+                  <li key={reason}>
+                    {reason}:{' '}
                     <ViewLink to="/reports/rejected?days=2&sort=reason">{count.toLocaleString()}</ViewLink>
-                  ),
-                }))}
-              />
+                  </li>
+                ))}
+              </ul>
             </SpaceBetween>
           )
         }}

@@ -49,8 +49,8 @@ export function partnerColumns({ sources, queuesComplete }: ColumnOptions): Colu
     column('level', 'Level in, out', 146, (row) => <Levels row={row} />),
     column(
       'mail',
-      'Mail, and the last',
-      92,
+      'Mail, last day',
+      112,
       numbers('tls', ({ mailIn, mailOut, lastIn, lastOut }) => (
         <>
           <Mail direction="in" count={mailIn} last={lastIn} />
@@ -110,10 +110,16 @@ interface MailProps {
 }
 
 const Mail = ({ direction, count, last }: MailProps) => (
-  <>
+  <div>
     {direction}: {count.toLocaleString()}
-    <Box fontSize="body-s">{last !== null && <Time precision="Day" at={last} />}</Box>
-  </>
+    {last !== null && (
+      <Box fontSize="body-s">
+        <span className="date">
+          <Time precision="Day" at={last} />
+        </span>
+      </Box>
+    )}
+  </div>
 )
 
 function LastValidation({ row: { validation, pair } }: { row: PartnerRow }) {

@@ -67,9 +67,9 @@ test('mail is counted by TLS version, with shares that are never rounded to none
   assert.deepEqual(inbound, { tls13: 999, tls12: 0, inClear: 1, unknown: 0 })
   assert.deepEqual(
     [999, 1, 0].map((count) => shareText(count, inbound)),
-    ['(over 99 %)', '(under 1 %)', '(0 %)'],
+    ['(over 99\u00a0%)', '(under 1\u00a0%)', '(0\u00a0%)'],
   )
-  assert.equal(shareText(3, tlsCounts({ rows }, 'Outbound')), '(75 %)')
+  assert.equal(shareText(3, tlsCounts({ rows }, 'Outbound')), '(75\u00a0%)')
 })
 
 test('of each host, the certificate in use that expires first is listed, the fewest days first', () => {
