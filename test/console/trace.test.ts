@@ -30,12 +30,15 @@ describe('the message trace', { skip }, () => {
   test('finds what was refused, by its state', async () => {
     const { page, assertNoFaults } = await console.open('/messages')
     await filterBy(page, 'State', 'Rejected')
-    await page.getByRole('cell', { name: /Must issue a STARTTLS command first/ }).waitFor()
+    await page
+      .getByRole('cell', { name: /Must issue a STARTTLS command first/ })
+      .first()
+      .waitFor()
     assert.match(page.url(), /state=Rejected/)
     for (const expected of ['Rcpt', 'teller@bank.example', 'InboundTlsRequired'])
       assert.ok((await mainText(page)).includes(expected), expected)
     assertNoFaults()
-    await page.getByRole('row', { name: /Rcpt/ }).getByRole('link').click()
+    await page.getByRole('row', { name: /Rcpt/ }).first().getByRole('link').click()
     await page.getByRole('heading', { name: 'Refused in the session' }).waitFor()
     await page.getByText('so the sender still has it').waitFor()
   })

@@ -48,5 +48,5 @@ export const usedColumns = (days: readonly TlsCounts[]): TlsColumn[] =>
   (Object.keys(tlsColumns) as TlsColumn[]).filter((column) => days.some((day) => day[column] > 0))
 
 /** The largest number of messages of a day. */
-export const largestDay = (days: readonly TlsCounts[]): number =>
+export const maxMessagesOfDay = (days: readonly TlsCounts[]): number =>
   Math.max(0, ...days.map(({ inClear, tls12, tls13, unknown }) => inClear + tls12 + tls13 + unknown))

@@ -8,7 +8,7 @@ import Table from '@cloudscape-design/components/table'
 import { useMemo, useState } from 'react'
 import type { Report } from '../../api/types.ts'
 import { tlsColors } from '../../components/tls-colors.ts'
-import { largestDay, type TlsDay, tlsByDay, tlsColumns, usedColumns } from './tls-by-day.ts'
+import { maxMessagesOfDay, type TlsDay, tlsByDay, tlsColumns, usedColumns } from './tls-by-day.ts'
 
 const directions = { Inbound: 'Received', Outbound: 'Sent' } as const
 type Direction = keyof typeof directions
@@ -70,7 +70,7 @@ function DirectionChart({ direction, days }: DirectionProps) {
             data: days.map((day) => ({ x: day.date, y: day[column] })),
           }))}
           xDomain={days.map(({ date }) => date)}
-          yDomain={[0, largestDay(days)]}
+          yDomain={[0, maxMessagesOfDay(days)]}
           stackedBars
           xScaleType="categorical"
           hideFilter
@@ -95,7 +95,7 @@ function DayTable({ direction, days }: DirectionProps) {
       variant="embedded"
       contentDensity="compact"
       ariaLabels={{ tableLabel: `${directions[direction]} by day, in numbers` }}
-      items={days.filter((day) => largestDay([day]) > 0).toReversed()}
+      items={days.filter((day) => maxMessagesOfDay([day]) > 0).toReversed()}
       trackBy="date"
       empty="No mail in this period."
       columnDefinitions={[

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
-  largestDay,
+  maxMessagesOfDay,
   tlsByDay,
   usedColumns,
 } from '../../../../../../functions/console/app/screens/partners/tls-by-day.ts'
@@ -25,7 +25,7 @@ test('each day of the period has the mail of a direction by version', () => {
 
 test('versions without mail are left out, and the axis ends at the largest day', () => {
   const inbound = tlsByDay(rows, 'Inbound', period)
-  assert.deepEqual([usedColumns(inbound), largestDay(inbound)], [['tls12', 'tls13'], 6])
+  assert.deepEqual([usedColumns(inbound), maxMessagesOfDay(inbound)], [['tls12', 'tls13'], 6])
   assert.deepEqual(usedColumns(tlsByDay(rows, 'Outbound', period)), ['inClear'])
-  assert.deepEqual([usedColumns([]), largestDay([])], [[], 0])
+  assert.deepEqual([usedColumns([]), maxMessagesOfDay([])], [[], 0])
 })
