@@ -1,5 +1,7 @@
 /** A request that the API refused, or that did not reach it. */
 
+import { visibleText, visibleValue } from '../visible-text.ts'
+
 export interface ApiFault {
   path: string
   message: string
@@ -28,7 +30,7 @@ export async function toApiError(response: Response): Promise<ApiError> {
   const isOwnText = status === 401 || status === 428 || typeof detail !== 'string' || detail === ''
   return new ApiError(
     status,
-    isOwnText ? statusText(status) : detail,
+    isOwnText ? statusText(status) : visibleText(detail),
     Array.isArray(errors) ? errors.filter(isFault) : [],
   )
 }
@@ -64,7 +66,7 @@ const foreignPage = () =>
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return JSON.parse(text, visibleValue)
   } catch {
     return null
   }

@@ -10,6 +10,7 @@ import { consolePath } from '../../../../shared/contract/console.ts'
 import { firstNames } from '../../../../shared/policy/text-lists.ts'
 import { Remote } from '../components/remote.tsx'
 import { ViewLink } from '../components/view-link.tsx'
+import { visibleText } from '../visible-text.ts'
 import { CertificatesSeen } from './partners/certificates-seen.tsx'
 import { ConnectorCard } from './partners/connector-card.tsx'
 import { History } from './partners/history.tsx'
@@ -22,7 +23,8 @@ import { usePairs } from './partners/use-connectors.ts'
 import { Validation } from './partners/validation.tsx'
 
 export default function Partner() {
-  const { name = '' } = useParams<{ name: string }>()
+  const parameters = useParams<{ name: string }>()
+  const name = visibleText(parameters.name ?? '')
   const { inbound, outbound, pairs } = usePairs()
   const [, navigate] = useLocation()
   const pair = pairs && findPair(pairs, name)
