@@ -57,7 +57,10 @@ describe('an empty installation', { skip }, () => {
         test(`${view} fits ${width} pixels, with few of the names`, async (context) => {
           const { page, assertNoFaults } = await console.open(view, { viewport: { width, height: 900 } })
           context.after(() => page.context().close())
-          await page.getByText('partner-0.with-a-long-name.example').first().waitFor()
+          await page
+            .getByText(view === '/changes' ? 'From five hundred partners' : (names[0] ?? ''))
+            .first()
+            .waitFor()
           const [excess, height] = await page.evaluate<[number, number]>(
             '[document.documentElement.scrollWidth - innerWidth, document.querySelector("main").scrollHeight]',
           )

@@ -1,10 +1,13 @@
 /** The direction of a partner that has no connector. */
 import Box from '@cloudscape-design/components/box'
 import Container from '@cloudscape-design/components/container'
+import ExpandableSection from '@cloudscape-design/components/expandable-section'
 import Header from '@cloudscape-design/components/header'
 import SpaceBetween from '@cloudscape-design/components/space-between'
-import { proseList } from '../../../../../shared/policy/text-lists.ts'
+import { firstNames } from '../../../../../shared/policy/text-lists.ts'
 import type { ConnectorDirection } from './use-connectors.ts'
+
+const shownNames = 6
 
 interface MissingConnectorProps {
   direction: ConnectorDirection
@@ -13,7 +16,7 @@ interface MissingConnectorProps {
 
 export function MissingConnector({ direction, domains }: MissingConnectorProps) {
   const isInbound = direction === 'inbound'
-  const names = proseList(domains)
+  const names = firstNames(domains, shownNames)
   const example = isInbound
     ? {
         inboundConnectors: [{ name: `From ${domains[0]}`, connectorType: 'Partner', senderDomains: domains }],
@@ -28,6 +31,11 @@ export function MissingConnector({ direction, domains }: MissingConnectorProps) 
           },
         ],
       }
+  const file = (
+    <Box variant="code">
+      <span className="text-of-others">{JSON.stringify(example, null, 1)}</span>
+    </Box>
+  )
   return (
     <Container
       fitHeight
@@ -40,9 +48,11 @@ export function MissingConnector({ direction, domains }: MissingConnectorProps) 
             : `No connector of a partner names ${names} as recipients. Unless another connector applies, mail to them is sent in the clear where TLS does not work.`}
         </Box>
         <Box>Write this to a file, and apply it with “npx mailflow connectors apply -f FILE”:</Box>
-        <Box variant="code">
-          <span className="text-of-others">{JSON.stringify(example, null, 1)}</span>
-        </Box>
+        {domains.length > shownNames ? (
+          <ExpandableSection headerText="The file">{file}</ExpandableSection>
+        ) : (
+          file
+        )}
       </SpaceBetween>
     </Container>
   )
