@@ -45,20 +45,20 @@ export async function readJson(response: Response): Promise<unknown> {
   const answer = parse(text)
   if (isObject(answer)) return answer
   throw isPage(text)
-    ? foreignPage()
+    ? proxyPage()
     : new ApiError(0, 'The answer of the API is incomplete or was changed on the way. Try again.')
 }
 
 /** @throws ApiError if a proxy sent its own page */
 export async function readCsvText(response: Response): Promise<string> {
   const text = await response.text()
-  if (isPage(text)) throw foreignPage()
+  if (isPage(text)) throw proxyPage()
   return text
 }
 
 const isPage = (text: string): boolean => /^\s*</.test(text)
 
-const foreignPage = () =>
+const proxyPage = () =>
   new ApiError(
     0,
     'A page came in place of an answer of the API. A proxy or your network may ask you to sign in there: open another page, then try again.',
