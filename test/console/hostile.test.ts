@@ -155,7 +155,7 @@ describe('hostile texts', { skip }, () => {
       JSON.stringify([{ name: hostileText, state: { state: 'constructor', last: '-1' } }]),
       `[{"name":"n","state":{"__proto__":"x","constructor":"y"}}]`,
     ]) {
-      const { page, assertNoFaults } = await open(context, '/messages', {
+      const { page, faults } = await open(context, '/messages', {
         prepare: (each) =>
           each.addInitScript((value) => localStorage.setItem('mailflow.messageFilters', value), stored),
       })
@@ -164,7 +164,11 @@ describe('hostile texts', { skip }, () => {
       const option = page.getByRole('option').first()
       if (await option.isVisible()) await option.click()
       await page.getByRole('heading', { level: 1 }).waitFor()
-      assertNoFaults()
+      // The API refuses values that are none of its own, and the view names the filter.
+      assert.deepEqual(
+        faults.filter((fault) => !fault.includes('status of 400')),
+        [],
+      )
     }
   })
 })

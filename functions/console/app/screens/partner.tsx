@@ -22,9 +22,12 @@ import { RefusalTable } from './partners/refusal-table.tsx'
 import { usePairs } from './partners/use-connectors.ts'
 import { Validation } from './partners/validation.tsx'
 
+/** Of a domain: RFC 1035 §2.3.4. */
+const maxNameLength = 253
+
 export default function Partner() {
   const parameters = useParams<{ name: string }>()
-  const name = visibleText(parameters.name ?? '')
+  const name = visibleText(parameters.name ?? '').slice(0, maxNameLength)
   const { inbound, outbound, pairs } = usePairs()
   const [, navigate] = useLocation()
   const pair = pairs && findPair(pairs, name)
