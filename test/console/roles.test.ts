@@ -9,7 +9,7 @@ import { skip } from '../support/console.ts'
 import { type PeopleConsole, startPeopleConsole } from '../support/console-people.ts'
 import { addressOf, demoMessageId, viewPaths } from '../support/console-views.ts'
 
-/** A group of the same name for each role; the user `nobody` has none. */
+/** A group of the same name for each role; the user `without role` has none. */
 const groups = Object.fromEntries(Role.options.map((role) => [role, [role]]))
 const mapping = Object.fromEntries(Role.options.map((role) => [role, role]))
 
@@ -76,7 +76,7 @@ describe('roles', { skip }, () => {
       })
 
     test('refuses everything without a token, and to a person without a role', async () => {
-      const token = await console.provider.signIn('nobody')
+      const token = await console.provider.signIn('without role')
       for (const { method, path } of operations) {
         assert.equal((await send(token, method, path)).status, 403, `${method} ${path}`)
         assert.equal((await send('', method, path)).status, 401, `${method} ${path}`)

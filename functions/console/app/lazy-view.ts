@@ -21,7 +21,7 @@ export const lazyView = (load: () => Promise<ViewModule>): LazyExoticComponent<C
       sessionStorage.removeItem(reloadedKey)
       return view
     } catch {
-      if (!(await isConsoleReachable()))
+      if (!(await answersNow()))
         throw new ViewNotLoaded('The console cannot be reached. Check your connection, then reload the page.')
       if (sessionStorage.getItem(reloadedKey) !== null)
         throw new ViewNotLoaded(
@@ -35,7 +35,7 @@ export const lazyView = (load: () => Promise<ViewModule>): LazyExoticComponent<C
   })
 
 /** A page that cannot be loaded again would be lost. */
-async function isConsoleReachable(): Promise<boolean> {
+async function answersNow(): Promise<boolean> {
   try {
     const response = await fetch(consoleConfigPath, { cache: 'no-store' })
     return response.ok

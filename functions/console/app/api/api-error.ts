@@ -1,5 +1,7 @@
 /** A request that the API refused, or that did not reach it. */
 
+import { visibleText, visibleValue } from '../visible-text.ts'
+
 export interface ApiFault {
   path: string
   message: string
@@ -28,7 +30,7 @@ export async function toApiError(response: Response): Promise<ApiError> {
   const isOwnText = status === 401 || status === 428 || typeof detail !== 'string' || detail === ''
   return new ApiError(
     status,
-    isOwnText ? statusText(status) : detail,
+    isOwnText ? statusText(status) : visibleText(detail),
     Array.isArray(errors) ? errors.filter(isFault) : [],
   )
 }
@@ -43,20 +45,20 @@ export async function readJson(response: Response): Promise<unknown> {
   const answer = parse(text)
   if (isObject(answer)) return answer
   throw isPage(text)
-    ? foreignPage()
+    ? proxyPage()
     : new ApiError(0, 'The answer of the API is incomplete or was changed on the way. Try again.')
 }
 
 /** @throws ApiError if a proxy sent its own page */
 export async function readCsvText(response: Response): Promise<string> {
   const text = await response.text()
-  if (isPage(text)) throw foreignPage()
+  if (isPage(text)) throw proxyPage()
   return text
 }
 
 const isPage = (text: string): boolean => /^\s*</.test(text)
 
-const foreignPage = () =>
+const proxyPage = () =>
   new ApiError(
     0,
     'A page came in place of an answer of the API. A proxy or your network may ask you to sign in there: open another page, then try again.',
@@ -64,7 +66,7 @@ const foreignPage = () =>
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return JSON.parse(text, visibleValue)
   } catch {
     return null
   }

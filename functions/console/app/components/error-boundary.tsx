@@ -29,19 +29,19 @@ export class ErrorBoundary extends Component<ErrorBoundaryProps, { error: unknow
     return (
       <SpaceBetween size="m">
         {this.props.heading && <Box variant="h1">{this.props.heading}</Box>}
-        <RenderFailure what={this.props.what} error={error} retry={() => this.setState({ error: null })} />
+        <Fault what={this.props.what} error={error} retry={() => this.setState({ error: null })} />
       </SpaceBetween>
     )
   }
 }
 
-interface RenderFailureProps {
+interface FaultProps {
   what: string
   error: unknown
   retry(): void
 }
 
-function RenderFailure({ what, error, retry }: RenderFailureProps) {
+function Fault({ what, error, retry }: FaultProps) {
   const queries = useQueryClient()
   // The answer that could not be shown must not be shown again.
   const readAgain = async () => {

@@ -10,6 +10,7 @@ import { consolePath } from '../../../../shared/contract/console.ts'
 import { firstNames } from '../../../../shared/policy/text-lists.ts'
 import { Remote } from '../components/remote.tsx'
 import { ViewLink } from '../components/view-link.tsx'
+import { visibleText } from '../visible-text.ts'
 import { CertificatesSeen } from './partners/certificates-seen.tsx'
 import { ConnectorCard } from './partners/connector-card.tsx'
 import { History } from './partners/history.tsx'
@@ -22,8 +23,12 @@ import { usePairs } from './partners/use-connectors.ts'
 import { Validation } from './partners/validation.tsx'
 import { Warnings } from './partners/warnings.tsx'
 
+/** Of a domain: RFC 1035 §2.3.4. */
+const maxNameLength = 253
+
 export default function Partner() {
-  const { name = '' } = useParams<{ name: string }>()
+  const parameters = useParams<{ name: string }>()
+  const name = visibleText(parameters.name ?? '').slice(0, maxNameLength)
   const { inbound, outbound, pairs } = usePairs()
   const [, navigate] = useLocation()
   const pair = pairs && findPair(pairs, name)

@@ -1,5 +1,6 @@
 /** Filters that a person saved under a name, in this browser. Pure, except for the storage that is given. */
 import type { ViewState } from '../../use-view-state.ts'
+import { visibleValue } from '../../visible-text.ts'
 import { fromTheStart } from './time-range.ts'
 import { filterKeys } from './trace-filters.ts'
 
@@ -17,7 +18,7 @@ const savedKeys: readonly string[] = [...filterKeys, 'last', 'from', 'to']
 /** What is not readable is left out: another version may have written it. */
 export function readSavedFilters(storage: TextStorage): SavedFilter[] {
   try {
-    const saved: unknown = JSON.parse(storage.getItem(storageKey) ?? '[]')
+    const saved: unknown = JSON.parse(storage.getItem(storageKey) ?? '[]', visibleValue)
     return Array.isArray(saved) ? saved.filter(isSavedFilter) : []
   } catch {
     return []

@@ -6,9 +6,11 @@ import ExpandableSection from '@cloudscape-design/components/expandable-section'
 import Header from '@cloudscape-design/components/header'
 import SpaceBetween from '@cloudscape-design/components/space-between'
 import { useLocation } from 'wouter'
-import { proseList } from '../../../../../shared/policy/text-lists.ts'
+import { firstNames } from '../../../../../shared/policy/text-lists.ts'
 import { useMay } from '../../api/use-roles.ts'
 import type { ConnectorDirection } from './connector-text.ts'
+
+const shownNames = 6
 
 interface MissingConnectorProps {
   direction: ConnectorDirection
@@ -19,7 +21,7 @@ export function MissingConnector({ direction, domains }: MissingConnectorProps) 
   const [, navigate] = useLocation()
   const mayAdminister = useMay('administer')
   const isInbound = direction === 'inbound'
-  const names = proseList(domains)
+  const names = firstNames(domains, shownNames)
   const example = isInbound
     ? {
         inboundConnectors: [{ name: `From ${domains[0]}`, connectorType: 'Partner', senderDomains: domains }],
@@ -34,6 +36,11 @@ export function MissingConnector({ direction, domains }: MissingConnectorProps) 
           },
         ],
       }
+  const file = (
+    <Box variant="code">
+      <span className="text-of-others">{JSON.stringify(example, null, 1)}</span>
+    </Box>
+  )
   return (
     <Container
       fitHeight
@@ -56,9 +63,7 @@ export function MissingConnector({ direction, domains }: MissingConnectorProps) 
         )}
         <ExpandableSection headerText="With the command line">
           <Box>Write this to a file, and apply it with “npx mailflow connectors apply -f FILE”:</Box>
-          <Box variant="code">
-            <span className="text-of-others">{JSON.stringify(example, null, 1)}</span>
-          </Box>
+          {file}
         </ExpandableSection>
       </SpaceBetween>
     </Container>
