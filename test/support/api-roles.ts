@@ -32,6 +32,7 @@ export const allowedRoles: Readonly<Record<string, readonly Role[]>> = {
   'PUT /accepted-domains/{domain}/recipients': administrators,
   'PATCH /accepted-domains/{domain}/recipients': administrators,
   'GET /accepted-domains/{domain}/dns': everyRole,
+  'GET /accepted-domains/{domain}/conformance': everyRole,
   'GET /caller': everyRole,
   'GET /changes': everyRole,
   'GET /configuration': everyRole,

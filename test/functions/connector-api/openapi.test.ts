@@ -50,6 +50,7 @@ const routes = [
   'PUT /accepted-domains/{domain}/recipients',
   'PATCH /accepted-domains/{domain}/recipients',
   'GET /accepted-domains/{domain}/dns',
+  'GET /accepted-domains/{domain}/conformance',
   'GET /health',
   'GET /inbound-connectors',
   'POST /inbound-connectors',

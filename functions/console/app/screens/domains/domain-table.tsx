@@ -26,15 +26,15 @@ const columns: TableProps.ColumnDefinition<AcceptedDomain>[] = [
     id: 'domain',
     header: 'Domain',
     isRowHeader: true,
-    minWidth: 180,
+    minWidth: 150,
     cell: ({ domain }) => (
       <ViewLink to={`/domains/${encodeURIComponent(domain)}`}>
         <TextOfOthers text={domain} />
       </ViewLink>
     ),
   },
+  { id: 'dns', header: 'DNS', minWidth: 300, cell: ({ domain }) => <DnsSummary domain={domain} /> },
   { id: 'recipients', header: 'Recipients', minWidth: 140, cell: modeText },
-  { id: 'dns', header: 'DNS', minWidth: 320, cell: ({ domain }) => <DnsSummary domain={domain} /> },
   {
     id: 'comment',
     header: 'Comment',
