@@ -1,10 +1,9 @@
 /** Writes a notice as a mail to the administrator, followed by JSON for programs. Pure. */
-import type { CertificateSummary } from '../../shared/contract/certificate.ts'
+import type { AcceptedCertificate, CertificateSummary } from '../../shared/contract/certificate.ts'
 import type { CertificateNotice } from '../../shared/contract/jobs.ts'
 import type { Announcement } from '../../shared/queues/topic-publisher.ts'
 import { factRows, factsSummary } from '../../shared/tls/certificate-facts-text.ts'
 import { summaryText } from '../../shared/tls/certificate-summary.ts'
-import type { AcceptedCertificate } from '../../shared/transport/observed-list.ts'
 
 /** @param accepted the last certificate that the connector accepted; null when there is none */
 export function formatNotice(notice: CertificateNotice, accepted: AcceptedCertificate | null): Announcement {

@@ -15,6 +15,22 @@ export const CertificateSummary = z.strictObject({
 })
 export type CertificateSummary = z.infer<typeof CertificateSummary>
 
+export const CertificateRecord = CertificateSummary.extend({
+  keyType: z.string().nullable().describe('RSA, EC or another type; null if the key cannot be read'),
+  publicKeyFingerprint256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .nullable()
+    .describe('SHA-256 of the public key; null if it cannot be read'),
+})
+export type CertificateRecord = z.infer<typeof CertificateRecord>
+
+/** The certificate that a connector accepted last. */
+export const AcceptedCertificate = CertificateRecord.extend({
+  lastSeen: z.iso.datetime().describe('accurate to an hour'),
+})
+export type AcceptedCertificate = z.infer<typeof AcceptedCertificate>
+
 /** What is true of a client certificate at an inbound connector. No fact depends on another. */
 export const CertificateFacts = z.strictObject({
   pinned: z.boolean().describe('whether certificateFingerprints lists it'),

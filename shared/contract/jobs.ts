@@ -8,7 +8,7 @@
  * (shared/lambda/read-job.ts).
  */
 import * as z from 'zod'
-import { CertificateFacts, CertificateSummary } from './certificate.ts'
+import { CertificateFacts, CertificateRecord } from './certificate.ts'
 import { Message, Recipient, Reply } from './message.ts'
 import { splitIntoParts } from './parts.ts'
 import { RevocationCheck } from './revocation.ts'
@@ -190,10 +190,7 @@ export const BounceJob = z.object({
 export type BounceJob = z.infer<typeof BounceJob>
 
 /** The fields of the key are absent in jobs of earlier versions. */
-const PresentedRecord = CertificateSummary.extend({
-  keyType: z.string().nullable().optional(),
-  publicKeyFingerprint256: z.string().nullable().optional(),
-}).strip()
+const PresentedRecord = CertificateRecord.partial({ keyType: true, publicKeyFingerprint256: true }).strip()
 
 /**
  * Requests a notice to the administrator: an inbound connector expects certificates and does not know the certificate

@@ -1,7 +1,8 @@
 /** The stored form of an unknown certificate at a connector. */
+
+import type { AcceptedCertificate } from '../contract/certificate.ts'
 import type { CertificateNotice } from '../contract/jobs.ts'
 import { effectOf, limitGroupOf, NoticeEffect } from '../contract/notice-groups.ts'
-import type { AcceptedCertificate } from '../transport/observed-list.ts'
 import type { UnknownCertificateKind } from './message-keys.ts'
 
 /** An administrator's word that the certificate is not the partner's. */

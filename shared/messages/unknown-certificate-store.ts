@@ -5,11 +5,11 @@
  * its notices cause.
  */
 import { type DynamoDBDocumentClient, UpdateCommand, type UpdateCommandInput } from '@aws-sdk/lib-dynamodb'
+import type { AcceptedCertificate } from '../contract/certificate.ts'
 import { daySeconds } from '../contract/durations.ts'
 import type { CertificateNotice } from '../contract/jobs.ts'
 import { expiryAfter } from '../dynamodb/expiry-after.ts'
 import { unlessConditionFails } from '../dynamodb/unless-condition-fails.ts'
-import type { AcceptedCertificate } from '../transport/observed-list.ts'
 import { unknownCertificateIndexKeys, unknownCertificateKey } from './message-keys.ts'
 import { attributesOf, type Dismissal, kindOf, type StoredNotice } from './unknown-certificate-item.ts'
 

@@ -1,8 +1,9 @@
 /** Reads the observed certificates. Skips expired items that DynamoDB has not deleted yet. */
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import * as z from 'zod'
+import type { AcceptedCertificate } from '../contract/certificate.ts'
 import { queryItems } from '../dynamodb/query-items.ts'
-import { CertificateRecord, Observation, ObservedKind } from '../tls/observed/observation.ts'
+import { Observation, ObservedKind } from '../tls/observed/observation.ts'
 import { observedPartition } from './keys.ts'
 
 /** The position after which the next page begins. */
@@ -13,10 +14,6 @@ export interface ObservedPage {
   observations: Observation[]
   next: ObservedPosition | null
 }
-
-/** The certificate that a connector accepted last. `lastSeen` is accurate to one hour. */
-export const AcceptedCertificate = CertificateRecord.extend({ lastSeen: z.iso.datetime() })
-export type AcceptedCertificate = z.infer<typeof AcceptedCertificate>
 
 export class ObservedList {
   readonly #documents: DynamoDBDocumentClient

@@ -53,13 +53,13 @@ describe('unknown certificates', { skip }, () => {
       certificateAuthorities: [partners.ca],
     })
     const { id } = body as InboundConnector
-    const [old, renewed, strange] = await Promise.all([
+    const [old, renewed, otherIdentity] = await Promise.all([
       partners.issue({ names: [`mail.${domain}`] }),
       partners.issue({ names: [`mx1.${domain}`] }),
       strangers.issue({ names: ['stranger.example'] }),
     ])
     const wanted = onViolation === 'Bounce' ? '550' : '250'
-    await sendUntil(domain, strange, wanted)
+    await sendUntil(domain, otherIdentity, wanted)
     await sendUntil(domain, old, '250')
     await waitForResult(async () => {
       const { items } = await read<{ items: unknown[] }>(`/certificates/observed?connector=${id}`)
@@ -73,8 +73,8 @@ describe('unknown certificates', { skip }, () => {
       return found?.effects.every(({ notices }) => notices !== null) ? found : null
     }
     const unknown = await waitForResult(entry(renewed))
-    const stranger = await waitForResult(entry(strange))
-    return { id, domain, old, renewed, strange, unknown, stranger }
+    const other = await waitForResult(entry(otherIdentity))
+    return { id, domain, old, renewed, otherIdentity, unknown, other }
   }
 
   const stateOf = async ({ id }: UnknownCertificate) =>
@@ -90,16 +90,16 @@ describe('unknown certificates', { skip }, () => {
     }
   }
 
-  const askFirst =
+  const verification =
     'Ask the partner by a way that you know from before (telephone), not by a reply to this mail.'
 
-  test('without one says that nobody presents any, and what would appear', async () => {
+  test('without one says that no client presents any, and what would appear', async () => {
     const { page, assertNoFaults, assertAccessible } = await console.open('/unknown-certificates')
     await page.route('**/certificates/unknown*', (route) =>
       route.fulfill({ json: { items: [], nextCursor: null } }),
     )
     await page.reload({ waitUntil: 'networkidle' })
-    await page.getByText('Nobody presents an unknown certificate.').waitFor()
+    await page.getByText('No client presents an unknown certificate.').waitFor()
     await page.getByText('A certificate appears here when a client sends mail').waitFor()
     assertNoFaults()
     await assertAccessible()
@@ -142,7 +142,7 @@ describe('unknown certificates', { skip }, () => {
     const { id, domain, unknown, renewed } = await partner('fabrikam.example', 'Bounce')
     const { page, assertNoFaults } = await console.open(`/unknown-certificates/${unknown.id}`)
     const { confirmation, confirm } = await choose(page, 'Add the fingerprint')
-    await confirmation.getByText(askFirst).waitFor()
+    await confirmation.getByText(verification).waitFor()
     await confirmation.getByText('Mail that was refused is not here').waitFor()
     assert.deepEqual((await readConnector(id)).certificateFingerprints, [])
     await confirm()
@@ -151,8 +151,8 @@ describe('unknown certificates', { skip }, () => {
     assert.deepEqual((await readConnector(id)).certificateFingerprints, [fingerprintOf(renewed)])
     assert.equal(await stateOf(unknown), 'Resolved')
     await sendUntil(domain, renewed, '250')
-    const other = await partners.issue({ names: [`mx1.${domain}`] })
-    assert.match(await send(domain, other), /^550 5\.7\.51 /)
+    const sibling = await partners.issue({ names: [`mx1.${domain}`] })
+    assert.match(await send(domain, sibling), /^550 5\.7\.51 /)
     assertNoFaults()
   })
 
@@ -162,7 +162,7 @@ describe('unknown certificates', { skip }, () => {
     await page.getByRole('link', { name: 'Held mail' }).waitFor()
     assert.equal(await page.getByRole('button', { name: 'Hold the mail: next step' }).count(), 0)
     const { confirmation, confirm } = await choose(page, 'Add the name')
-    await confirmation.getByText(askFirst).waitFor()
+    await confirmation.getByText(verification).waitFor()
     await confirmation.getByText('Mail that waits because of this certificate is delivered').waitFor()
     assert.equal(await confirmation.getByRole('checkbox').isChecked(), true)
     await confirm()
@@ -173,7 +173,7 @@ describe('unknown certificates', { skip }, () => {
         `/messages?sender=a@${domain}`,
       )
       const states = items.flatMap(({ recipients }) => recipients.map(({ state }) => state))
-      // Mail with the stranger's certificate waits on.
+      // Mail with the other certificate waits on.
       return states.filter((state) => state === 'Delivered').length >= 2 && states.includes('Deferred')
         ? states
         : null
@@ -202,21 +202,21 @@ describe('unknown certificates', { skip }, () => {
   })
 
   test('dismisses a certificate with a reason: it stays away, and the other one stays', async () => {
-    const { id, domain, stranger, strange, unknown } = await partner('tailspin.example', 'Bounce')
-    const { page, assertNoFaults } = await console.open(`/unknown-certificates/${stranger.id}`)
+    const { id, domain, other, otherIdentity, unknown } = await partner('tailspin.example', 'Bounce')
+    const { page, assertNoFaults } = await console.open(`/unknown-certificates/${other.id}`)
     const { confirmation, confirm } = await choose(page, 'Not theirs: dismiss')
     await confirmation.getByText('it is refused').waitFor()
     await confirm()
     await confirmation.getByText('Enter why the certificate is not the partner’s.').waitFor()
-    assert.equal(await stateOf(stranger), 'Open')
+    assert.equal(await stateOf(other), 'Open')
     await confirmation.getByRole('textbox', { name: 'Reason' }).fill('The partner does not know it')
     await confirm()
     await page.getByText('Dismissed. It causes no notice for 90 days.').waitFor()
     await page.getByText('The partner does not know it').waitFor()
-    const { state, dismissal } = await read<UnknownCertificate>(`/certificates/unknown/${stranger.id}`)
+    const { state, dismissal } = await read<UnknownCertificate>(`/certificates/unknown/${other.id}`)
     assert.deepEqual([state, dismissal?.reason], ['Dismissed', 'The partner does not know it'])
 
-    assert.match(await send(domain, strange), /^550 5\.7\.51 /)
+    assert.match(await send(domain, otherIdentity), /^550 5\.7\.51 /)
     await page.goto(`${console.runner.endpoints.console}/unknown-certificates?connector=${id}`)
     await page.getByRole('link', { name: `mx1.${domain}` }).waitFor()
     assert.equal(await page.getByRole('link', { name: 'stranger.example' }).count(), 0)
@@ -340,7 +340,7 @@ describe('unknown certificates', { skip }, () => {
       route.fulfill({ json: { name: 'person', roles: [role.current] } }),
     )
     await page.reload({ waitUntil: 'networkidle' })
-    await page.getByText('Your role may not do these.').waitFor()
+    await page.getByText('These acts need the role operate or administer.').waitFor()
     assert.equal(await page.getByRole('button', { name: /: next step$/ }).count(), 0)
     role.current = 'operate'
     await page.reload({ waitUntil: 'networkidle' })

@@ -1,6 +1,6 @@
 /** Observed certificates, for tests that need no real ones. */
+import type { CertificateRecord } from '../../shared/contract/certificate.ts'
 import type {
-  CertificateRecord,
   NewObservation,
   Observation,
   ObservedCertificate,

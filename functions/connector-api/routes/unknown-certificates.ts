@@ -1,7 +1,11 @@
 /** `/certificates/unknown`: certificates that clients present and connectors do not accept. */
 import * as z from 'zod'
 import type { InboundConnector } from '../../../shared/connectors/schema.ts'
-import { CertificateFacts } from '../../../shared/contract/certificate.ts'
+import {
+  AcceptedCertificate,
+  CertificateFacts,
+  CertificateRecord,
+} from '../../../shared/contract/certificate.ts'
 import { dayMs } from '../../../shared/contract/durations.ts'
 import { CertificateNotice } from '../../../shared/contract/jobs.ts'
 import { NoticeEffect } from '../../../shared/contract/notice-groups.ts'
@@ -14,8 +18,6 @@ import {
 } from '../../../shared/messages/unknown-certificate-item.ts'
 import type { UnknownCertificateList as StoredList } from '../../../shared/messages/unknown-certificate-list.ts'
 import type { UnknownCertificateStore } from '../../../shared/messages/unknown-certificate-store.ts'
-import { CertificateRecord } from '../../../shared/tls/observed/observation.ts'
-import { AcceptedCertificate } from '../../../shared/transport/observed-list.ts'
 import { proposals, unknownState } from '../describe-unknown-certificate.ts'
 import { RequestReason } from './waiting-mail.ts'
 import { notFoundProblem } from './write-responses.ts'

@@ -5,13 +5,13 @@
  * chose the texts, so only the fingerprints identify the certificate.
  */
 import { createHash, type KeyObject, X509Certificate } from 'node:crypto'
+import type { CertificateRecord } from '../../contract/certificate.ts'
 import type { ClientCertificate } from '../../contract/message.ts'
 import type { EstablishedTls } from '../assess-server-tls.ts'
 import { summaryOf } from '../certificate-summary.ts'
 import { anyNameMatches, presentedNames } from '../names.ts'
 import { certificatesIn } from '../pem.ts'
 import { describeCertificate } from '../presented-chain.ts'
-import type { CertificateRecord } from './observation.ts'
 
 /** @returns null if the next hop presented no certificate, or an unreadable one */
 export function recordOfServer({ certificates, chain }: EstablishedTls): CertificateRecord | null {

@@ -1,6 +1,6 @@
 /** The stored record of the certificates observed at one endpoint, and of their changes. */
 import * as z from 'zod'
-import { CertificateFacts, CertificateSummary } from '../../contract/certificate.ts'
+import { CertificateFacts, CertificateRecord } from '../../contract/certificate.ts'
 import { ConnectorName } from '../../contract/jobs.ts'
 import { PolicySource } from '../../contract/message.ts'
 
@@ -27,16 +27,6 @@ export const ObservedEndpoint = z.strictObject({
     ),
 })
 export type ObservedEndpoint = z.infer<typeof ObservedEndpoint>
-
-const fingerprint = z.string().regex(/^[0-9a-f]{64}$/)
-
-export const CertificateRecord = CertificateSummary.extend({
-  keyType: z.string().nullable().describe('RSA, EC or another type; null if the key cannot be read'),
-  publicKeyFingerprint256: fingerprint
-    .nullable()
-    .describe('SHA-256 of the public key; null if it cannot be read'),
-})
-export type CertificateRecord = z.infer<typeof CertificateRecord>
 
 export const ObservedCertificate = CertificateRecord.extend({
   verifiedBy: PolicySource.nullable().describe(

@@ -3,9 +3,9 @@ import { execFileSync } from 'node:child_process'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { formatNotice } from '../../../functions/evaluate-policy/notice-text.ts'
+import type { AcceptedCertificate } from '../../../shared/contract/certificate.ts'
 import type { CertificateNotice } from '../../../shared/contract/jobs.ts'
 import { summaryOf } from '../../../shared/tls/certificate-summary.ts'
-import type { AcceptedCertificate } from '../../../shared/transport/observed-list.ts'
 import {
   certificateFactsWith,
   certificateNotice,

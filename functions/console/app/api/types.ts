@@ -5234,6 +5234,9 @@ export interface UnknownCertificate {
      * SHA-256 of the public key; null if it cannot be read
      */
     publicKeyFingerprint256: string | null;
+    /**
+     * accurate to an hour
+     */
     lastSeen: string;
   } | null;
   /**
@@ -5420,6 +5423,9 @@ export interface UnknownCertificateList {
        * SHA-256 of the public key; null if it cannot be read
        */
       publicKeyFingerprint256: string | null;
+      /**
+       * accurate to an hour
+       */
       lastSeen: string;
     } | null;
     /**

@@ -1,4 +1,4 @@
-/** Says what becomes of mail before an act, and what must be asked before. */
+/** Says the effect on mail before an act, and what the person must verify before. */
 import Alert from '@cloudscape-design/components/alert'
 import Box from '@cloudscape-design/components/box'
 import Button from '@cloudscape-design/components/button'
@@ -11,7 +11,7 @@ import { useState } from 'react'
 import type { UnknownCertificate } from '../../api/types.ts'
 import { TextOfOthers } from '../../components/text-of-others.tsx'
 import { type Act, actText, actTitle, mailEffects } from './acts.ts'
-import { askTheOwner } from './unknown-text.ts'
+import { verificationText } from './unknown-text.ts'
 import { type ActNotice, useAct } from './use-act.ts'
 
 const maxReasonLength = 500
@@ -58,7 +58,7 @@ export function ActModal(props: ActModalProps) {
       <SpaceBetween size="m">
         {act.kind === 'Add' && (
           <Alert type="warning" header="Ask first">
-            <div>{askTheOwner(connector)}</div>
+            <div>{verificationText(connector)}</div>
             <Box variant="code">
               <TextOfOthers text={presented.fingerprint256} />
             </Box>

@@ -30,7 +30,7 @@ export function actText(act: Act): string {
   return act.kind === 'Hold' ? holdText : admitsText(act.proposal)
 }
 
-/** What becomes of mail, in sentences. */
+/** The effects on mail, in sentences. */
 export function mailEffects(act: Act, { connector, effects }: UnknownCertificate): string[] {
   const { senderDomains, mode, onViolation } = connector
   const domains = senderDomains.length === 0 ? 'the partner' : senderDomains.slice(0, 3).join(', ')

@@ -1,4 +1,4 @@
-/** An unknown certificate: old and new side by side, the remedies, the notices, and what happened to the mail. */
+/** An unknown certificate: old and new side by side, the acts, the notices, and what happened to the mail. */
 import Alert from '@cloudscape-design/components/alert'
 import BreadcrumbGroup from '@cloudscape-design/components/breadcrumb-group'
 import ContentLayout from '@cloudscape-design/components/content-layout'
@@ -15,10 +15,10 @@ import { Remote } from '../../components/remote.tsx'
 import { TextOfOthers } from '../../components/text-of-others.tsx'
 import { Time } from '../../components/time.tsx'
 import { ViewLink } from '../../components/view-link.tsx'
+import { ActList } from './act-list.tsx'
 import { Comparison } from './comparison.tsx'
 import { Facts } from './facts.tsx'
 import { MailMeanwhile } from './mail-meanwhile.tsx'
-import { Remedies } from './remedies.tsx'
 import { stateTexts } from './unknown-text.ts'
 import type { ActNotice } from './use-act.ts'
 import { unknownPath } from './use-unknown-certificates.ts'
@@ -81,7 +81,7 @@ function Content({ certificate }: { certificate: Certificate }) {
       )}
       <Summary certificate={certificate} />
       <Comparison certificate={certificate} />
-      <Remedies certificate={certificate} onNotice={setNotice} />
+      <ActList certificate={certificate} onNotice={setNotice} />
       <MailMeanwhile certificate={certificate} />
       <Facts certificate={certificate} />
     </SpaceBetween>

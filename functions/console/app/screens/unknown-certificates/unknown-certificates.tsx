@@ -109,7 +109,7 @@ function Empty({ isFiltered }: { isFiltered: boolean }) {
     </SpaceBetween>
   ) : (
     <Box textAlign="center">
-      <Box variant="strong">Nobody presents an unknown certificate.</Box>
+      <Box variant="strong">No client presents an unknown certificate.</Box>
       <Box color="text-body-secondary">
         A certificate appears here when a client sends mail in a partner’s name with a certificate that the
         connector does not accept, such as after a renewal. It stays for 30 days after it was presented last.

@@ -32,8 +32,8 @@ export const effectWords: Readonly<Record<Effect['effect'], string>> = {
   RelayDenied: 'relay denied',
 }
 
-/** What the person must do before an act that admits mail. */
-export const askTheOwner = ({ connectorType }: UnknownCertificate['connector']): string =>
+/** What the person must verify before an act that admits mail. */
+export const verificationText = ({ connectorType }: UnknownCertificate['connector']): string =>
   connectorType === 'Partner'
     ? 'Ask the partner by a way that you know from before (telephone), not by a reply to this mail. Compare the SHA-256 fingerprint.'
     : 'Ask who runs the server by a way that you know from before (telephone), not by a reply to this mail. Compare the SHA-256 fingerprint.'

@@ -63,7 +63,7 @@ for (const [name, fields, expected] of dismissals)
     assert.match(mailEffects(dismiss, certificate)[0] ?? '', expected)
   })
 
-test('an addition says what becomes of mail that waits, and of mail that was refused', () => {
+test('an addition says the effect on mail that waits, and on mail that was refused', () => {
   const [, , add = dismiss] = actsOf(unknownCertificate())
   const [effect = assert.fail('no effect')] = unknownCertificate().effects
   const effects = (names: ('Held' | 'Refused')[]) =>

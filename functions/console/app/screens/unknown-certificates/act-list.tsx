@@ -12,12 +12,12 @@ import { ActModal } from './act-modal.tsx'
 import { type Act, actsOf, actText, actTitle } from './acts.ts'
 import type { ActNotice } from './use-act.ts'
 
-interface RemediesProps {
+interface ActListProps {
   certificate: UnknownCertificate
   onNotice(notice: ActNotice): void
 }
 
-export function Remedies({ certificate, onNotice }: RemediesProps) {
+export function ActList({ certificate, onNotice }: ActListProps) {
   const may = { administer: useMay('administer'), operate: useMay('operate') }
   const [chosen, setChosen] = useState<Act | null>(null)
   const acts = actsOf(certificate)
@@ -33,11 +33,9 @@ export function Remedies({ certificate, onNotice }: RemediesProps) {
       <SpaceBetween size="m">
         {certificate.proposals.length === 0 && <WithoutProposal certificate={certificate} />}
         {!mayAny && acts.length > 0 && (
-          <Box color="text-body-secondary">
-            Your role may not do these. Tell an administrator which certificate it is.
-          </Box>
+          <Box color="text-body-secondary">These acts need the role operate or administer.</Box>
         )}
-        <ol className="remedies">
+        <ol className="act-list">
           {acts.map((act) => (
             <li key={actTitle(act)}>
               <SpaceBetween size="xs">
