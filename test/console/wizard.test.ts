@@ -310,6 +310,8 @@ describe('the connector wizard', { skip }, () => {
     await save(page)
     await page.getByText('First decide about the other change').first().waitFor()
     await assertAccessible()
+    const table = await page.getByRole('table', { name: 'Both changes' }).boundingBox()
+    assert.ok(table && table.x + table.width <= 1280, 'the choices are visible without scrolling')
     const choose = (field: string, choice: string) =>
       page
         .getByRole('radiogroup', { name: `Result of ${field}` })
