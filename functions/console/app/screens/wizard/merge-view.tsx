@@ -64,29 +64,29 @@ export function MergeView({ direction, base, saved, entered, onMerged }: MergeVi
         ariaLabels={{ tableLabel: 'Both changes' }}
         header={<Header variant="h2">Both changes</Header>}
         columnDefinitions={[
-          { id: 'name', header: 'Field', cell: ({ name }) => name, isRowHeader: true, minWidth: 170 },
+          { id: 'name', header: 'Field', cell: ({ name }) => name, isRowHeader: true, minWidth: 130 },
           {
             id: 'base',
             header: 'As you began',
             cell: (field) => <ShortValue value={field.base} />,
-            minWidth: 150,
+            minWidth: 120,
           },
           {
             id: 'saved',
             header: 'Saved meanwhile',
             cell: (field) => <ComparedValue from={field.base} to={field.saved} />,
-            minWidth: 150,
+            minWidth: 120,
           },
           {
             id: 'entered',
             header: 'What you entered',
             cell: (field) => <ComparedValue from={field.base} to={field.entered} />,
-            minWidth: 150,
+            minWidth: 120,
           },
           {
             id: 'result',
             header: 'Result',
-            minWidth: 170,
+            minWidth: 150,
             cell: (field) =>
               field.source === 'Conflict' ? (
                 <ConflictChoice
