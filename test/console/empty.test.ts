@@ -27,7 +27,7 @@ describe('an empty installation', { skip }, () => {
 
   for (const path of viewPaths)
     test(`${path} says what is missing, and is accessible`, async (context) => {
-      const address = addressOf(path, '01ARZ3NDEKTSV4RRFFQ69G5FAV')
+      const address = addressOf(path, [[/:id/, '01ARZ3NDEKTSV4RRFFQ69G5FAV']])
       const { page, faults, assertAccessible } = await console.open(address)
       context.after(() => page.context().close())
       const text = emptyTexts[path]

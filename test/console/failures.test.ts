@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, type TestContext, test } from 'node:test'
 import type { Locator, Page, Route } from 'playwright-core'
 import { type ConsoleTest, type OpenOptions, skip, startConsole } from '../support/console.ts'
-import { addressOf, demoMessageId, viewPaths } from '../support/console-views.ts'
+import { addressOf, demoIds, type Samples, viewPaths } from '../support/console-views.ts'
 import { waitForResult } from '../support/local/runner.ts'
 
 const isApi = ({ pathname }: URL): boolean => !pathname.startsWith('/console')
@@ -82,17 +82,17 @@ async function recover(main: Locator, button: string): Promise<void> {
 
 describe('failures', { skip }, () => {
   let console: ConsoleTest
-  let messageId: string
+  let ids: Samples
 
   before(async () => {
     console = await startConsole()
-    messageId = await demoMessageId(console)
+    ids = await demoIds(console)
   })
   after(() => console?.close())
 
   /** A page that stays open would go on reading. */
   async function open(context: TestContext, path: string, options: OpenOptions = {}) {
-    const opened = await console.open(addressOf(path, messageId), options)
+    const opened = await console.open(addressOf(path, ids), options)
     context.after(() => opened.page.context().close())
     return opened
   }

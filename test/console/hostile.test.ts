@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, type TestContext, test } from 'node:test'
 import type { Page, Route } from 'playwright-core'
 import { type ConsoleTest, type OpenOptions, skip, startConsole } from '../support/console.ts'
-import { addressOf, demoMessageId, viewPaths } from '../support/console-views.ts'
+import { addressOf, demoIds, type Samples, viewPaths } from '../support/console-views.ts'
 
 const markup = '<img src=x onerror="alert(1)"><script>alert(1)</script>{{7*7}}'
 const hostileText = `${markup}\u202Egnp.exe\u2066\u200B\u0000\u0007\u001B[31m\r\nsecond line\t=cmd|'/c'!A0${'W'.repeat(3000)}`
@@ -56,11 +56,11 @@ const findings = `(() => {
 
 describe('hostile texts', { skip }, () => {
   let console: ConsoleTest
-  let messageId: string
+  let ids: Samples
 
   before(async () => {
     console = await startConsole()
-    messageId = await demoMessageId(console)
+    ids = await demoIds(console)
   })
   after(() => console?.close())
 
@@ -87,7 +87,7 @@ describe('hostile texts', { skip }, () => {
   for (const path of viewPaths)
     for (const width of [1280, 390])
       test(`${path} shows them as text at ${width} pixels`, async (context) => {
-        const { page, assertNoFaults } = await open(context, addressOf(path, messageId), {
+        const { page, assertNoFaults } = await open(context, addressOf(path, ids), {
           viewport: { width, height: 900 },
           prepare: (each) => each.route(isApi, answerWithHostileTexts),
         })

@@ -7,7 +7,7 @@ import { Role } from '../../shared/contract/roles.ts'
 import { operations } from '../docs/api.ts'
 import { skip } from '../support/console.ts'
 import { type PeopleConsole, startPeopleConsole } from '../support/console-people.ts'
-import { addressOf, demoMessageId, viewPaths } from '../support/console-views.ts'
+import { addressOf, demoIds, type Samples, viewPaths } from '../support/console-views.ts'
 
 /** A group of the same name for each role; the user `without role` has none. */
 const groups = Object.fromEntries(Role.options.map((role) => [role, [role]]))
@@ -40,11 +40,11 @@ const harmless = /^Remove all filters$|^Remove token|filter/i
 
 describe('roles', { skip }, () => {
   let console: PeopleConsole
-  let messageId: string
+  let ids: Samples
 
   before(async () => {
     console = await startPeopleConsole({ groups, mapping, args: [] })
-    messageId = await demoMessageId(console)
+    ids = await demoIds(console)
   })
   after(() => console?.close())
 
@@ -102,7 +102,7 @@ describe('roles', { skip }, () => {
   for (const path of viewPaths)
     for (const role of Role.options)
       test(`${path} offers ${role} the acts of this role only`, async (context) => {
-        const opened = await console.openAs(role, addressOf(path, messageId))
+        const opened = await console.openAs(role, addressOf(path, ids))
         context.after(() => opened.page.context().close())
         const names = await buttonsOf(opened.page)
         for (const [name, needed] of acts[path] ?? [])

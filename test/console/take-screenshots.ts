@@ -9,6 +9,7 @@ import type { Page } from 'playwright-core'
 import { root } from '../parts.ts'
 import { type ConsoleTest, startConsole, whenRead } from '../support/console.ts'
 import { consoleViews } from '../support/console-views.ts'
+import { presentUnknownCertificate } from '../support/unknown-certificates.ts'
 
 const folder = join(root, 'screenshots')
 const widths = [390, 1280, 1920]
@@ -22,7 +23,10 @@ const { values } = parseArgs({ options: { picture: { type: 'boolean', default: f
 const console = await startConsole()
 try {
   if (values.picture) await takePicture()
-  else await takeAll(console)
+  else {
+    await presentUnknownCertificate(console)
+    await takeAll(console)
+  }
 } finally {
   await console.close()
 }

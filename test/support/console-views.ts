@@ -11,8 +11,10 @@ export const viewPaths: readonly string[] = [...registry.matchAll(/\bpath: '([^'
   ([, path = '']) => path,
 )
 
-/** Values of parameters that the demo has. The first pattern that matches counts. */
-const samples: readonly [path: RegExp, value: string][] = [
+/** Values of parameters that the demo has, and ids of this run. The first pattern that matches counts. */
+export type Samples = readonly [path: RegExp, value: string][]
+
+const samples: Samples = [
   [/^\/reports\/:name/, 'connector-tls'],
   [/:name\b/, 'bank.example'],
   [/:domain\b/, 'ours.example'],
@@ -21,14 +23,12 @@ const samples: readonly [path: RegExp, value: string][] = [
 
 /**
  * Returns the address of a view.
- * @param messageId of an existing message
  * @throws Error for a parameter without a sample: add one
  */
-export function addressOf(path: string, messageId: string): string {
-  const values: typeof samples = [[/^\/messages\/:id/, messageId], ...samples]
+export function addressOf(path: string, ids: Samples): string {
   let address = path
   while (address.includes('/:')) {
-    const [pattern, value] = values.find(([each]) => each.test(address)) ?? []
+    const [pattern, value] = [...samples, ...ids].find(([each]) => each.test(address)) ?? []
     if (pattern === undefined || value === undefined)
       throw new Error(`test/support/console-views.ts has no sample for ${path}`)
     address = address.replace(/:\w+/, value)
@@ -36,12 +36,20 @@ export function addressOf(path: string, messageId: string): string {
   return address === '/' ? '' : address
 }
 
-/** Waits until the demo's messages are there, and returns the id of one. */
-export async function demoMessageId(console: ConsoleTest): Promise<string> {
-  return waitForResult(async () => {
-    const { body } = await console.api('GET', '/messages?recipient=dr@clinic.example')
-    return (body as { items: { id: string }[] }).items[0]?.id ?? null
-  })
+/** Waits until the demo's messages are there, and returns ids of this run. */
+export async function demoIds(console: Pick<ConsoleTest, 'api'>): Promise<Samples> {
+  const idOf = async (path: string, isWanted: (item: { id: string; name?: string }) => boolean) => {
+    const { body } = await console.api('GET', path)
+    return (body as { items: { id: string }[] }).items.find(isWanted)?.id ?? null
+  }
+  const message = await waitForResult(() => idOf('/messages?recipient=dr@clinic.example', () => true))
+  const connector = await idOf('/inbound-connectors', ({ name }) => name === 'From the bank')
+  const certificate = await idOf('/certificates/unknown', () => true)
+  return [
+    [/^\/messages\/:id/, message],
+    [/^\/partners\/.*\/:id/, connector ?? 'none'],
+    [/^\/unknown-certificates\/:id/, certificate ?? 'none'],
+  ]
 }
 
 export interface ConsoleView {
@@ -61,8 +69,8 @@ const furtherViews: readonly ConsoleView[] = [
 const furtherMessages = { delivered: 'teller@bank.example', bounced: 'guard@vault.example' }
 
 /** Returns each view at an address of the demo, and some with other content. */
-export async function consoleViews(console: ConsoleTest): Promise<ConsoleView[]> {
-  const deferred = await demoMessageId(console)
+export async function consoleViews(console: Pick<ConsoleTest, 'api'>): Promise<ConsoleView[]> {
+  const ids = await demoIds(console)
   const messages = Object.entries(furtherMessages).map(async ([state, recipient]) => {
     const { body } = await console.api('GET', `/messages?recipient=${recipient}`)
     return {
@@ -72,7 +80,7 @@ export async function consoleViews(console: ConsoleTest): Promise<ConsoleView[]>
   })
   const views = viewPaths.map((path) => ({
     name: path.replaceAll(/\W+/g, '-').replace(/^-/, '') || 'overview',
-    address: addressOf(path, deferred),
+    address: addressOf(path, ids),
   }))
   return [...views, ...furtherViews, ...(await Promise.all(messages))]
 }

@@ -14,8 +14,8 @@ const reportPath = '/reports/connector-tls'
 
 /** The message trace knows the TLS of clients; of next hops, the report does. */
 const inClearPaths = {
-  Inbound: '/messages?tlsVersion=None&last=7-day',
-  Outbound: '/reports/in-transit?sort=tls',
+  Inbound: '/reports/in-transit?rows=None&sort=direction',
+  Outbound: '/reports/in-transit?rows=None&sort=direction&order=descending',
 } as const
 type Direction = keyof typeof inClearPaths
 

@@ -16,6 +16,8 @@ interface ReportFacts {
   charted: readonly string[]
   /** Columns that say little beside the others, and are in the file only. */
   hidden: readonly string[]
+  /** A column of texts by which rows are selected. */
+  selected: { column: string; label: string; values: readonly string[] } | null
 }
 
 const facts = (
@@ -30,6 +32,7 @@ const facts = (
   hasTimeZone: true,
   charted,
   hidden: [],
+  selected: null,
   ...others,
 })
 
@@ -39,7 +42,11 @@ export const reportFacts: Readonly<Record<ReportName, ReportFacts>> = {
     ['inClear', 'tls12', 'tls13', 'unknown', 'refused'],
     { hidden: ['lastMail'] },
   ),
-  'in-transit': facts('With whom is mail exchanged in the clear, and what was blocked?', ['sent', 'blocked']),
+  'in-transit': facts(
+    'With whom is mail exchanged in the clear, and what was blocked?',
+    ['sent', 'blocked'],
+    { selected: { column: 'tls', label: 'TLS', values: ['None', 'TLSv1.2', 'TLSv1.3'] } },
+  ),
   rejected: facts('Which clients were refused in the session, and why?', ['count']),
   'domain-status': facts('Does mail reach each accepted domain, and what is to be fixed?', [], {
     partnerLabel: 'Accepted domain',

@@ -19,7 +19,7 @@ const zones = [...new Set([ownZone, ...Intl.supportedValuesOf('timeZone')])]
 export function ReportFilters({ name }: { name: ReportName }) {
   const [state, change] = useViewState()
   const connectors = useConnectorNames().data ?? []
-  const { hasPeriod, hasTimeZone, hasConnector, partnerLabel } = reportFacts[name]
+  const { hasPeriod, hasTimeZone, hasConnector, partnerLabel, selected } = reportFacts[name]
   const set = (field: string) => (value: string) => change({ [field]: value, page: '' })
   return (
     <Filters>
@@ -47,6 +47,15 @@ export function ReportFilters({ name }: { name: ReportName }) {
           }))}
           value={state.connector ?? ''}
           onChange={set('connector')}
+        />
+      )}
+      {selected && (
+        <FilterSelect
+          label={selected.label}
+          allLabel="All"
+          options={selected.values.map((value) => ({ value, label: value }))}
+          value={state.rows ?? ''}
+          onChange={set('rows')}
         />
       )}
       {hasTimeZone && (

@@ -17,6 +17,21 @@ export interface ReportRow {
 export const reportRows = ({ rows, samples }: Pick<Report, 'rows' | 'samples'>): readonly ReportRow[] =>
   rows.map((values, index) => ({ index, values, samples: samples[index] ?? [] }))
 
+/**
+ * @param value of the column by which rows are selected; absent: all rows
+ * @returns the report with the selected rows and their samples
+ */
+export function withSelectedRows(report: Report, value: string | undefined): Report {
+  const { selected } = reportFacts[report.name]
+  if (selected === null || value === undefined) return report
+  const isWanted = (index: number) => report.rows[index]?.[selected.column] === value
+  return {
+    ...report,
+    rows: report.rows.filter((_, index) => isWanted(index)),
+    samples: report.samples.filter((_, index) => isWanted(index)),
+  }
+}
+
 /** Columns of numbers that are 0 in each row take room and say nothing. */
 export function shownColumns({ name: report, columns, rows }: Pick<Report, 'name' | 'columns' | 'rows'>): {
   shown: readonly ReportColumn[]

@@ -18,7 +18,7 @@ import { ReportChart } from './report-chart.tsx'
 import { isReportName, type ReportName, reportFacts } from './report-facts.ts'
 import { ReportFilters } from './report-filters.tsx'
 import { reportQuery } from './report-query.ts'
-import { reportCsv } from './report-rows.ts'
+import { reportCsv, withSelectedRows } from './report-rows.ts'
 import { ReportTable } from './report-table.tsx'
 
 export default function ReportView() {
@@ -30,7 +30,7 @@ function NamedReport({ name }: { name: ReportName }) {
   const [state] = useViewState()
   const [, navigate] = useLocation()
   const result = useRead<Report>(`/reports/${name}`, reportQuery(name, state, Date.now()))
-  const report = result.data
+  const report = result.data && withSelectedRows(result.data, state.rows)
   return (
     <ContentLayout
       breadcrumbs={
@@ -69,13 +69,16 @@ function NamedReport({ name }: { name: ReportName }) {
       <SpaceBetween size="m">
         <ReportFilters name={name} />
         <Remote what="the report" result={result}>
-          {(found) => (
-            <SpaceBetween size="m">
-              <SoFar report={found} />
-              <ReportChart report={found} />
-              <ReportTable report={found} />
-            </SpaceBetween>
-          )}
+          {(answer) => {
+            const found = withSelectedRows(answer, state.rows)
+            return (
+              <SpaceBetween size="m">
+                <SoFar report={found} />
+                <ReportChart report={found} />
+                <ReportTable report={found} />
+              </SpaceBetween>
+            )
+          }}
         </Remote>
       </SpaceBetween>
     </ContentLayout>

@@ -8,6 +8,7 @@ import {
   minTextWidth,
   reportCsv,
   shownColumns,
+  withSelectedRows,
   wordsOf,
 } from '../../../../../../functions/console/app/screens/reports/report-rows.ts'
 import { countedReports } from '../../../../../../shared/event-queries/reports/counted-reports.ts'
@@ -37,6 +38,18 @@ const report: Report = {
 }
 
 describe('a report', () => {
+  test('shows the rows of one value with their samples, in a report that selects by it', () => {
+    const rows = [
+      { tls: 'TLSv1.3', sent: 2 },
+      { tls: 'None', sent: 1 },
+    ]
+    const selected = withSelectedRows({ ...report, rows }, 'None')
+    assert.deepEqual([selected.rows, selected.samples], [[{ tls: 'None', sent: 1 }], [[]]])
+    assert.equal(withSelectedRows(report, undefined), report)
+    const other = { ...report, name: 'rejected' as const }
+    assert.equal(withSelectedRows(other, 'None'), other)
+  })
+
   test('has a chart with the sum of each day, without numbers that are 0', () =>
     assert.deepEqual(chartSeries(report), {
       days: ['2026-02-02', '2026-02-03'],
