@@ -37,9 +37,11 @@ async function takeAll(console: ConsoleTest): Promise<void> {
     for (const colorScheme of ['light', 'dark'] as const)
       for (const width of widths) {
         const { page } = await console.open(address, { colorScheme, viewport: { width, height: 900 } })
+        await whenRead(page)
         await take(page, join(folder, `${name}-${width}-${colorScheme}.png`))
       }
     const { page } = await console.open(address, { viewport: paper })
+    await whenRead(page)
     await page.emulateMedia({ media: 'print' })
     await take(page, join(folder, `${name}-print.png`))
     process.stdout.write(`${name}\n`)
@@ -47,7 +49,6 @@ async function takeAll(console: ConsoleTest): Promise<void> {
 }
 
 async function take(page: Page, path: string): Promise<void> {
-  await whenRead(page)
   await page.screenshot({ path, fullPage: true, animations: 'disabled' })
   await page.context().close()
 }
