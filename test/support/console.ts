@@ -106,9 +106,8 @@ async function openView(
 /** Waits until a view shows what it has read. */
 export async function whenRead(page: Page): Promise<void> {
   await page.getByRole('heading', { level: 1 }).waitFor()
-  await page.waitForFunction(
-    "document.querySelector('main [class*=awsui_status-loading], main [class*=awsui_spinner]') === null",
-  )
+  const loading = page.locator('main [class*=awsui_status-loading], main [class*=awsui_spinner]')
+  await loading.first().waitFor({ state: 'detached' })
 }
 
 /** The page's policy permits no foreign script, so this one is evaluated by the browser's debugger. */
