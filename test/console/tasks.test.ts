@@ -102,6 +102,7 @@ describe('the weekly tasks', { skip }, () => {
       const filter = visit.page.getByRole('combobox', { name: /filter/i })
       await filter.fill('guard@vault.example')
       await filter.press('Enter')
+      await visit.page.getByRole('row').filter({ hasText: 'clinic.example' }).waitFor({ state: 'detached' })
       await visit.click(
         visit.page.getByRole('row').filter({ hasText: 'guard@vault.example' }).getByRole('link'),
       )

@@ -2,7 +2,7 @@
 import AppLayout from '@cloudscape-design/components/app-layout'
 import SideNavigation from '@cloudscape-design/components/side-navigation'
 import TopNavigation from '@cloudscape-design/components/top-navigation'
-import { Suspense } from 'react'
+import { Suspense, useEffect, useRef } from 'react'
 import { Route, Switch, useLocation } from 'wouter'
 import { consolePath } from '../../../shared/contract/console.ts'
 import type { CallerAnswer } from './api/types.ts'
@@ -23,6 +23,18 @@ const items = views.flatMap(({ path, title }) =>
   title === undefined ? [] : [{ type: 'link' as const, text: title, href: hrefOf(path) }],
 )
 
+/** The keyboard and a screen reader continue at the new view, not in the navigation. */
+function useFocusAfterNavigation(path: string) {
+  const viewStart = useRef<HTMLDivElement>(null)
+  const shownPath = useRef(path)
+  useEffect(() => {
+    if (shownPath.current === path) return
+    shownPath.current = path
+    viewStart.current?.focus()
+  }, [path])
+  return viewStart
+}
+
 interface ShellProps {
   config: ConsoleConfig
   /** Null without sign-in. */
@@ -33,6 +45,7 @@ export function Shell({ config, session }: ShellProps) {
   const [path, navigate] = useLocation()
   const isOver = useSessionEnded() && session !== null && Date.now() >= session.until
   const { data: caller } = useRead<CallerAnswer>('/caller')
+  const viewStart = useFocusAfterNavigation(path)
   return (
     <>
       <div id="top">
@@ -73,6 +86,7 @@ export function Shell({ config, session }: ShellProps) {
         content={
           // A view that failed must not hide the next one.
           <ErrorBoundary key={path} what="this view" heading="The console has a fault">
+            <div ref={viewStart} tabIndex={-1} className="view-start" />
             {isOver ? (
               <SessionOver />
             ) : (

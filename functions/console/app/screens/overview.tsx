@@ -8,6 +8,7 @@ import { Expiring } from './overview/expiring.tsx'
 import { HealthStatus } from './overview/health-status.tsx'
 import { PartnersAtRisk } from './overview/partners-at-risk.tsx'
 import { Refused } from './overview/refused.tsx'
+import { UnknownCertificatesCount } from './overview/unknown-certificates-count.tsx'
 import { Waiting } from './overview/waiting.tsx'
 
 export default function Overview() {
@@ -21,6 +22,7 @@ export default function Overview() {
           <Encryption />
           <Refused />
           <Expiring />
+          <UnknownCertificatesCount />
         </ColumnLayout>
       </SpaceBetween>
     </ContentLayout>

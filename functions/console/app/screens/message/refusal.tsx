@@ -4,8 +4,11 @@ import Container from '@cloudscape-design/components/container'
 import Header from '@cloudscape-design/components/header'
 import KeyValuePairs from '@cloudscape-design/components/key-value-pairs'
 import type { RejectedEvent } from '../../api/types.ts'
+import { useConnectorNames } from '../../api/use-connector-names.ts'
 import { TextOfOthers } from '../../components/text-of-others.tsx'
 import { Time } from '../../components/time.tsx'
+import { ViewLink } from '../../components/view-link.tsx'
+import { reasonText } from '../partners/partner-numbers.ts'
 import { stateSentences } from './message-acts.ts'
 import { MessageState } from './message-state.tsx'
 import { sizeText } from './octets.ts'
@@ -19,7 +22,8 @@ export const NoSuchMessage = () => (
 
 export function Refusal({ refusal }: { refusal: RejectedEvent }) {
   const { at, count = 1, stage, reason, reply, sender, recipient, clientIp, helo, tlsVersion } = refusal
-  const { requiredLevel, headerMessageId, size } = refusal
+  const { requiredLevel, headerMessageId, size, inboundConnector } = refusal
+  const connector = useConnectorNames().data?.find(({ id }) => id === inboundConnector)
   const others = {
     'Reply to the client': reply,
     Recipient: recipient,
@@ -40,7 +44,27 @@ export function Refusal({ refusal }: { refusal: RejectedEvent }) {
           { label: 'State', value: <MessageState state="Rejected" count={count} /> },
           { label: 'Refused', value: <Time precision="Second" at={at} /> },
           { label: 'Stage', value: stage ?? 'unknown' },
-          { label: 'Reason', value: reason ?? 'unknown' },
+          {
+            label: 'Reason',
+            value: (
+              <>
+                <div>{reason ?? 'unknown'}</div>
+                {reason && reasonText(reason) && <small>{reasonText(reason)}</small>}
+              </>
+            ),
+          },
+          ...(connector === undefined
+            ? []
+            : [
+                {
+                  label: 'Connector',
+                  value: (
+                    <ViewLink to={`/partners/${encodeURIComponent(connector.id)}`}>
+                      <TextOfOthers text={connector.name} />
+                    </ViewLink>
+                  ),
+                },
+              ]),
           ...(sender === undefined
             ? []
             : [{ label: 'Sender', value: <TextOfOthers text={senderText(sender)} /> }]),

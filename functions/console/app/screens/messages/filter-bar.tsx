@@ -1,9 +1,11 @@
 /** The period and the filters of the message trace. */
+import Box from '@cloudscape-design/components/box'
 import DateRangePicker from '@cloudscape-design/components/date-range-picker'
 import PropertyFilter, { type PropertyFilterProps } from '@cloudscape-design/components/property-filter'
 import SpaceBetween from '@cloudscape-design/components/space-between'
 import type { InboundConnectorList, OutboundConnectorList } from '../../api/types.ts'
 import { useRead } from '../../api/use-api.ts'
+import { ViewLink } from '../../components/view-link.tsx'
 import type { ViewState } from '../../use-view-state.ts'
 import { sizeText } from '../message/octets.ts'
 import { SavedFilters } from './saved-filters-control.tsx'
@@ -50,13 +52,26 @@ export function FilterBar({ state, change }: FilterBarProps) {
         filteringProperties={propertiesOf(connectors)}
         filteringOptions={optionsOf(connectors)}
         filteringAriaLabel="Filter messages"
-        filteringPlaceholder="Filter by sender, recipient, Message-ID, state and more"
+        filteringPlaceholder="A recipient’s address, a domain, or choose: sender, state, Message-ID …"
         filteringEmpty="No suggestions"
         readOnlyOperations
-        disableFreeTextFiltering
       />
+      {state.state !== 'Rejected' && state.search === undefined && (
+        <Box color="text-body-secondary">
+          Mail that was refused in the session is listed apart:{' '}
+          <ViewLink to={refusalsPath(state)}>show refusals with these filters</ViewLink>
+        </Box>
+      )}
     </SpaceBetween>
   )
+}
+
+const refusalsPath = (state: ViewState): string => {
+  const { cursor: _, ...filters } = state
+  const given = Object.entries({ ...filters, state: 'Rejected' }).filter(
+    (entry): entry is [string, string] => entry[1] !== undefined,
+  )
+  return `/messages?${new URLSearchParams(given)}`
 }
 
 type Names = ReadonlyMap<string, string>

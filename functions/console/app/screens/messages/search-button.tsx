@@ -2,10 +2,13 @@
 import Alert from '@cloudscape-design/components/alert'
 import Box from '@cloudscape-design/components/box'
 import Button from '@cloudscape-design/components/button'
+import FormField from '@cloudscape-design/components/form-field'
 import Modal from '@cloudscape-design/components/modal'
+import Select from '@cloudscape-design/components/select'
 import SpaceBetween from '@cloudscape-design/components/space-between'
 import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
+import { dayMs } from '../../../../../shared/contract/durations.ts'
 import type { ApiError } from '../../api/api-error.ts'
 import type { StartedSearch } from '../../api/types.ts'
 import { useApi } from '../../api/use-api.ts'
@@ -13,6 +16,12 @@ import { Time } from '../../components/time.tsx'
 import type { ViewState } from '../../use-view-state.ts'
 import { QueryFailure } from './query-failure.tsx'
 import { searchInput } from './trace-filters.ts'
+
+/** Days back from now; empty: the period of the list. */
+const periods = [
+  { value: '', label: 'As in the list' },
+  ...[7, 30, 90].map((days) => ({ value: String(days), label: `Last ${days} days` })),
+]
 
 interface SearchButtonProps {
   state: ViewState
@@ -22,6 +31,16 @@ interface SearchButtonProps {
 
 export function SearchButton({ state, change, variant = 'normal' }: SearchButtonProps) {
   const [input, setInput] = useState<ReturnType<typeof searchInput> | null>(null)
+  const [period, setPeriod] = useState('')
+  const choose = (days: string) => {
+    const { from: _, ...rest } = searchInput(state, Date.now())
+    setPeriod(days)
+    setInput(
+      days === ''
+        ? searchInput(state, Date.now())
+        : { ...rest, from: new Date(Date.now() - Number(days) * dayMs).toISOString() },
+    )
+  }
   const api = useApi()
   const start = useMutation<StartedSearch, ApiError>({
     mutationFn: () => api.send<StartedSearch>('POST', '/message-searches', input),
@@ -42,7 +61,7 @@ export function SearchButton({ state, change, variant = 'normal' }: SearchButton
   }
   return (
     <>
-      <Button variant={variant} onClick={() => setInput(searchInput(state, Date.now()))}>
+      <Button variant={variant} onClick={() => choose(period)}>
         Search older mail
       </Button>
       {input !== null && (
@@ -64,6 +83,13 @@ export function SearchButton({ state, change, variant = 'normal' }: SearchButton
           }
         >
           <SpaceBetween size="s">
+            <FormField label="Period">
+              <Select
+                selectedOption={periods.find(({ value }) => value === period) ?? null}
+                options={periods}
+                onChange={({ detail }) => choose(detail.selectedOption.value ?? '')}
+              />
+            </FormField>
             <Box>
               Searches the recorded events from <Time at={String(input.from)} /> to{' '}
               <Time at={String(input.to)} /> with the same filters. Refusals are found too.

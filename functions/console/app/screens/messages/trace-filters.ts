@@ -71,14 +71,26 @@ export const toTokens = (filters: Filters): FilterToken[] =>
 
 export const operatorOf = (key: FilterKey): '>=' | '=' => (key === 'minSize' ? '>=' : '=')
 
-/** The API has one value of each filter, so the later of two tokens counts. */
+/**
+ * The API has one value of each filter, so the later of two tokens counts. Text without a filter's name gets the filter
+ * that fits it; a second address is the sender.
+ */
 export function fromTokens(tokens: readonly FilterToken[]): Filters {
-  const given = tokens.flatMap(({ propertyKey, value }) => {
+  const filters: Partial<Record<string, string>> = {}
+  for (const { propertyKey, value } of tokens) {
     const text = String(value ?? '').trim()
-    if (propertyKey === undefined || text === '') return []
-    return [[propertyKey, propertyKey === 'minSize' ? parseSize(text) : text]]
-  })
-  return Object.fromEntries(given)
+    if (text === '') continue
+    const key = propertyKey ?? filterOfText(text, filters.recipient !== undefined)
+    filters[key] = key === 'minSize' ? parseSize(text) : text
+  }
+  return filters
+}
+
+function filterOfText(text: string, hasRecipient: boolean): FilterKey {
+  if (/^<.+>$/.test(text)) return 'messageId'
+  if (/^[0-9.]+$|^[0-9a-f]*:[0-9a-f:.]+$/i.test(text)) return 'clientIp'
+  if (text.includes('@')) return hasRecipient ? 'sender' : 'recipient'
+  return 'domain'
 }
 
 /** The parameters of `GET /messages`, and the fields of `POST /message-searches` without `to`. */

@@ -9,7 +9,8 @@ import type { Health } from '../../api/types.ts'
 import { useRead } from '../../api/use-api.ts'
 import { Remote } from '../../components/remote.tsx'
 import { Time } from '../../components/time.tsx'
-import { alarmIndicators, healthIndicator } from './overview-numbers.ts'
+import { ViewLink } from '../../components/view-link.tsx'
+import { alarmIndicators, alarmLinks, alarmWords, healthIndicator, ringingFirst } from './overview-numbers.ts'
 import { refetchMs } from './refresh.ts'
 
 export function HealthStatus() {
@@ -24,16 +25,24 @@ export function HealthStatus() {
               .filter(({ state }) => state === 'ALARM')
               .map(({ title, impact, since }) => (
                 <Box key={title}>
-                  <b>{title}</b>, since <Time at={since} />: {impact}
+                  <b>{title}</b>, since <Time at={since} />: {impact}{' '}
+                  {(alarmLinks[title] ?? []).map(({ to, text }) => (
+                    <span key={to} className="alarm-link">
+                      <ViewLink to={to}>{text}</ViewLink>
+                    </span>
+                  ))}
                 </Box>
               ))}
             {alarms.length > 0 && (
-              <ExpandableSection headerText={`All alarms (${alarms.length})`}>
+              <ExpandableSection
+                headerText={`All alarms (${alarms.length})`}
+                headerDescription="A title says what is wrong while the alarm rings."
+              >
                 <ul className="names">
-                  {alarms.map(({ title, state, since }) => (
+                  {ringingFirst(alarms).map(({ title, state, since }) => (
                     <li key={title}>
-                      <StatusIndicator type={alarmIndicators[state]}>{state}</StatusIndicator> {title}, since{' '}
-                      <Time at={since} />
+                      <StatusIndicator type={alarmIndicators[state]}>{alarmWords[state]}</StatusIndicator>{' '}
+                      since <Time at={since} />: “{title}”
                     </li>
                   ))}
                 </ul>

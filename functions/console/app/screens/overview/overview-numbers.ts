@@ -15,6 +15,29 @@ export const alarmIndicators: Readonly<Record<Alarm['state'], 'success' | 'error
   INSUFFICIENT_DATA: 'pending',
 }
 
+export const alarmWords: Readonly<Record<Alarm['state'], string>> = {
+  OK: 'Quiet',
+  ALARM: 'Rings',
+  INSUFFICIENT_DATA: 'No data',
+}
+
+export const ringingFirst = (alarms: readonly Alarm[]): Alarm[] => {
+  const order: readonly Alarm['state'][] = ['ALARM', 'INSUFFICIENT_DATA', 'OK']
+  return [...alarms].sort((a, b) => order.indexOf(a.state) - order.indexOf(b.state))
+}
+
+const waiting = { to: '/queues', text: 'Mail that waits' }
+const bounced = { to: '/messages?state=Bounced', text: 'Mail that bounced' }
+
+/** Where a person sees the mail, partner or certificate of an alarm, by its title. */
+export const alarmLinks: Readonly<Record<string, readonly { to: string; text: string }[]>> = {
+  'Forced TLS is not met': [waiting, bounced],
+  'A partner presents an unknown certificate': [
+    { to: '/unknown-certificates', text: 'Unknown certificates' },
+  ],
+  "A partner's certificate expires": [{ to: '/certificates', text: 'Certificates' }],
+}
+
 /** Partners with warnings, those with most warnings first. */
 export const atRisk = (rows: readonly PartnerRow[]): PartnerRow[] =>
   rows

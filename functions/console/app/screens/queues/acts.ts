@@ -96,4 +96,4 @@ export const resultText = (
 ) =>
   recipients === 0
     ? `No mail was found to ${act}. It may have been sent meanwhile.`
-    : `Requested ${requestWords[act]} of the mail of ${countText(recipients, 'recipient')} in ${countText(messages, 'message')}. It leaves the list in a few seconds, unless it must wait again.`
+    : `Requested ${requestWords[act]} of the mail of ${countText(recipients, 'recipient')} in ${countText(messages, 'message')}. Mail that must wait again is back in the list after its next attempt; a message's page shows each attempt.`

@@ -34,6 +34,21 @@ describe('filters of the message trace', () => {
     })
   })
 
+  test('are chosen by the text, if a person chose none', () => {
+    const filtersOfTexts = (...values: string[]) =>
+      fromTokens(values.map((value) => ({ operator: '=', value })))
+    assert.deepEqual(filtersOfTexts('b@y.example', 'a@x.example'), {
+      recipient: 'b@y.example',
+      sender: 'a@x.example',
+    })
+    assert.deepEqual(filtersOfTexts('<1@x.example>', '192.0.2.1', 'bank.example'), {
+      messageId: '<1@x.example>',
+      clientIp: '192.0.2.1',
+      domain: 'bank.example',
+    })
+    assert.deepEqual(filtersOfTexts('2001:db8::1'), { clientIp: '2001:db8::1' })
+  })
+
   test('have sizes in octets; the API refuses what is none', () => {
     const size = (value: string) => fromTokens([{ propertyKey: 'minSize', operator: '>=', value }]).minSize
     assert.deepEqual(['10 MB', '500kb', '2000', 'large'].map(size), ['10485760', '512000', '2000', 'large'])

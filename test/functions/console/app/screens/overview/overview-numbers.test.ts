@@ -1,8 +1,11 @@
 /** The numbers of the overview. */
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import type { ObservedCertificates, QueueList } from '../../../../../../functions/console/app/api/types.ts'
 import {
+  alarmLinks,
   atRisk,
   expiringCertificates,
   shareText,
@@ -10,6 +13,14 @@ import {
   waitingSummary,
 } from '../../../../../../functions/console/app/screens/overview/overview-numbers.ts'
 import type { PartnerRow } from '../../../../../../functions/console/app/screens/partners/partner-rows.ts'
+
+test('each alarm with links is an alarm of the stack', () => {
+  const page = readFileSync(
+    join(import.meta.dirname, '../../../../../../docs/generated/metrics-and-alarms.md'),
+    'utf8',
+  )
+  for (const title of Object.keys(alarmLinks)) assert.ok(page.includes(`[${title}](`), title)
+})
 
 test('partners at risk are those with warnings, most warnings first', () => {
   const row = (title: string, count: number) =>
