@@ -94,18 +94,18 @@ const parts: Record<string, (paths: readonly string[]) => Part> = {
   seeds: () => ({
     title: 'the pipeline, servers with random replies, properties and changes during mail, under more seeds',
     commands: [
-      testFiles(['test/functions/pipeline/pipeline.test.ts'], 10 * minute, { PIPELINE_SEEDS: '400' }),
+      testFiles(['test/functions/pipeline/pipeline.test.ts'], 10 * minute, { PIPELINE_SEEDS: '200' }),
       {
         args: ['--test-force-exit', 'test/shared/net/levels/fuzz.test.ts'],
-        env: { FUZZ_RUNS: '5000' },
+        env: { FUZZ_RUNS: '2500' },
         limitMs: 10 * minute,
       },
-      testFiles(['test/shared/mail/dsn/properties.test.ts'], 5 * minute, { DSN_RUNS: '500' }),
+      testFiles(['test/shared/mail/dsn/properties.test.ts'], 5 * minute, { DSN_RUNS: '250' }),
       testFiles(['test/shared/authentication/authenticate-message.test.ts'], 5 * minute, {
-        AUTHENTICATION_RUNS: '10000',
+        AUTHENTICATION_RUNS: '5000',
       }),
-      testFiles(['test/functions/seal-hour/exactness.test.ts'], 5 * minute, { SEAL_RUNS: '500' }),
-      testFiles(['test/local/changes.test.ts'], 5 * minute, { CHANGES_MESSAGES: '1000' }),
+      testFiles(['test/functions/seal-hour/exactness.test.ts'], 5 * minute, { SEAL_RUNS: '250' }),
+      testFiles(['test/local/changes.test.ts'], 5 * minute, { CHANGES_MESSAGES: '500' }),
     ],
     alone: 2,
   }),
