@@ -31,13 +31,14 @@ export function Refused() {
             <SpaceBetween size="xs">
               <div>
                 <ViewLink to="/messages?state=Rejected">{total.toLocaleString()}</ViewLink> in the message
-                trace; <ViewLink to="/reports/rejected">the report</ViewLink> has the clients
+                trace;{' '}
+                <ViewLink to="/reports/rejected?days=2&sort=reason">the report since yesterday</ViewLink> has
+                the clients
               </div>
               <ul className="names">
                 {counts.slice(0, shownReasons).map(({ reason, count }) => (
                   <li key={reason}>
-                    {reason}:{' '}
-                    <ViewLink to="/reports/rejected?days=2&sort=reason">{count.toLocaleString()}</ViewLink>
+                    {reason}: {count.toLocaleString()}
                   </li>
                 ))}
               </ul>
