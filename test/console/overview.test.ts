@@ -30,7 +30,7 @@ describe('the overview', { skip }, () => {
     ['2 recipients', /\/queues\?kind=Deferred$/, 'Groups (2)'],
     ['2 of 5', /\/partners$/, 'Pairs of connectors (5)'],
     ['vault.example', /\/partners\/vault\.example$/, 'vault.example'],
-    ['the report', /\/reports\/rejected$/, 'Refused in session'],
+    ['the report since yesterday', /\/reports\/rejected\?days=2&sort=reason$/, 'Refused in session'],
   ]
   for (const [name, address, heading] of leads)
     test(`the number ${name} leads to its list`, async () => {
