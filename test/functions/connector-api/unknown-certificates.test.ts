@@ -54,7 +54,7 @@ async function present(
     trustDigest: trustDigest(connector),
     ...fields,
   })
-  await store.record(notice, null)
+  await store.record(notice, null, now)
   return `${connector.id}-${Buffer.from(fingerprint(index), 'hex').toString('base64url')}`
 }
 
@@ -237,6 +237,29 @@ describe('the state is', () => {
     await present(connector, 11, 1)
     assert.deepEqual(await listAll(`connector=${connector.id}&state=Open`), [])
     assert.deepEqual(await listAll(`connector=${connector.id}&state=Dismissed`), [id])
+  })
+
+  test('Dismissed until the dismissal ends, also if a notice of before is recorded after it', async () => {
+    const connector = await createConnector()
+    const id = await present(connector, 13, 5)
+    await call(`POST /certificates/unknown/${id}/dismiss`, { json: { reason: 'stranger' } })
+    await present(connector, 13, 1)
+    const later = createTestApi(database.documents, () => now.getTime() + 60 * 24 * 60 * minute)
+    const { body } = await later.call(`GET /certificates/unknown/${id}`)
+    assert.equal(body.state, 'Dismissed', JSON.stringify(body))
+  })
+
+  test('Resolved after another name of the certificate than the proposed one was added', async () => {
+    const connector = await createConnector()
+    const { presented } = certificateNotice({ fingerprint256: fingerprint(15) })
+    const id = await present(connector, 15, 5, {
+      presented: { ...presented, subjectAltNames: ['mx1.contoso.example', 'relay.contoso.example'] },
+      remedies: certificateNotice({ fingerprint256: fingerprint(15) }).remedies,
+    })
+    await patch(connector.id, connector.version, {
+      tlsSenderCertificateNames: ['mail.contoso.example', 'relay.contoso.example'],
+    })
+    assert.equal(await stateOf(id), 'Resolved')
   })
 
   test('unchanged by a dismissal without a reason, or with invisible characters in it', async () => {
