@@ -113,6 +113,19 @@ describe('signing in', { skip }, () => {
       )
     })
 
+    test('keeps what is entered in the wizard until the person has authenticated again', async () => {
+      const { page } = await open('ann', '/partners/add?domain=lost.example', { prepare: shortly(0.25) })
+      await page.getByRole('button', { name: 'Next', exact: true }).click()
+      await page.getByLabel('Comment').fill('Long text')
+      await page.getByRole('heading', { name: 'Your session has ended' }).waitFor()
+      assert.equal(await page.getByLabel('Comment').count(), 0)
+      await page.unroute('**/config.json')
+      await page.getByRole('button', { name: 'Sign in' }).first().click()
+      await page.getByText('What you entered is here again').waitFor()
+      await page.getByRole('button', { name: 'Next', exact: true }).click()
+      assert.equal(await page.getByLabel('Comment').inputValue(), 'Long text')
+    })
+
     test('counts from the authentication, not from the page: a new page asks for it again', async () => {
       const { page } = await open('ann', '', { prepare: shortly(0.05) })
       await page.getByRole('heading', { name: 'Your session has ended' }).waitFor()
