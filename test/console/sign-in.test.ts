@@ -63,7 +63,7 @@ describe('signing in', { skip }, () => {
     console.provider.tokenSeconds = 600
     await page.getByText('Your session has ended').first().waitFor({ timeout: 45_000 })
     await page.getByRole('button', { name: 'Sign in' }).first().click()
-    await page.getByText('No mail waits').waitFor()
+    await page.getByText('Nothing was refused').waitFor()
   })
 
   test('ends in all pages of the browser when a person signs out', async () => {
@@ -178,6 +178,7 @@ describe('signing in', { skip }, () => {
       await page.goto(`${console.runner.endpoints.console}?code=1&state=s`)
       await page.getByRole('heading', { name: 'Overview' }).waitFor()
       assert.equal(new URL(page.url()).origin, new URL(console.runner.endpoints.console ?? '').origin)
+      assert.equal(new URL(page.url()).search, '', 'the answer to no sign-in is no view')
       await page.context().close()
     }
   })

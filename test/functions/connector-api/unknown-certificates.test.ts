@@ -119,6 +119,19 @@ describe('GET /certificates/unknown', () => {
     assert.deepEqual(await listAll(`connector=${connector.id}`), [recent])
   })
 
+  test('ends a page before it exceeds the largest response of Lambda, as with a connector of a thousand names', async () => {
+    const label = 'a'.repeat(50)
+    const names = Array.from({ length: 1000 }, (_, index) => `d${index}.${label}.example`)
+    const connector = await createConnector({ senderDomains: names, tlsSenderCertificateNames: names })
+    const ids: string[] = []
+    for (let index = 1; index <= 60; index++)
+      ids.push(await present(connector, index, 100 - index, { vouchedFor: false }))
+    const first = await call(`GET /certificates/unknown?connector=${connector.id}&limit=100`)
+    const octets = Buffer.byteLength(JSON.stringify(JSON.stringify(first.body)))
+    assert.ok(octets < 6_000_000, `${octets} octets`)
+    assert.deepEqual(await listAll(`connector=${connector.id}&limit=100`), ids.reverse())
+  })
+
   test('rejects a connector that has no id, and a foreign cursor', async () => {
     assert.equal((await call('GET /certificates/unknown?connector=Contoso')).status, 400)
     assert.equal((await call('GET /certificates/unknown?cursor=abc')).status, 400)
