@@ -91,7 +91,7 @@ const withPartner = async <T>(options: PartnerOptions, use: (partner: Partner) =
 }
 
 /** Writes as fast as the other side reads. */
-function floodWith(socket: Socket, data: string | Buffer): void {
+function writeWithoutEnd(socket: Socket, data: string | Buffer): void {
   if (socket.listenerCount('drain') > 0) return
   const write = () => {
     while (!socket.destroyed && socket.write(data));
@@ -234,10 +234,10 @@ describe('GET /accepted-domains/{domain}/conformance', () => {
       assert.match(hosts[0]?.detail ?? '', /no answer/)
     })
 
-    const flood = 'x'.repeat(65_000)
+    const longText = 'x'.repeat(65_000)
     const ehlo = '250-hostile\r\n250 STARTTLS\r\n'
     const hostile: Record<string, (socket: Socket, command: string) => void> = {
-      'a banner without end': (socket) => floodWith(socket, `220-${flood}\r\n`),
+      'a banner without end': (socket) => writeWithoutEnd(socket, `220-${longText}\r\n`),
       'a banner, a character a moment': (socket) => {
         const timer = setInterval(() => socket.write('2'), 20)
         socket.once('close', () => clearInterval(timer))
@@ -246,7 +246,11 @@ describe('GET /accepted-domains/{domain}/conformance', () => {
         if (command === '') socket.write('220 hostile\r\n')
         else if (command.startsWith('EHLO')) socket.write(ehlo)
         else if (command.startsWith('STARTTLS')) socket.write('220 go\r\n')
-        else floodWith(socket, Buffer.concat([Buffer.from([22, 3, 3, 0xff, 0xff]), Buffer.alloc(0xffff, 1)]))
+        else
+          writeWithoutEnd(
+            socket,
+            Buffer.concat([Buffer.from([22, 3, 3, 0xff, 0xff]), Buffer.alloc(0xffff, 1)]),
+          )
       },
     }
     for (const [name, answer] of Object.entries(hostile))
