@@ -7,7 +7,7 @@ import type { InboundConnector } from '../../shared/connectors/schema.ts'
 import type { CertificateNotice } from '../../shared/contract/jobs.ts'
 import type { StoredNotice, UnknownCertificate } from '../../shared/messages/unknown-certificate-item.ts'
 import { trustDigest } from '../../shared/policy/trust-digest.ts'
-import { anyNameMatches } from '../../shared/tls/names.ts'
+import { anyNameMatches, presentedNames } from '../../shared/tls/names.ts'
 
 export type UnknownState = 'Open' | 'Resolved' | 'Dismissed'
 
@@ -46,8 +46,11 @@ function acceptsNow(notice: StoredNotice, connector: InboundConnector, now: Date
   if (!isInDates(notice, now) || isRevoked(notice, connector)) return false
   if (connector.certificateFingerprints.includes(notice.presented.fingerprint256)) return true
   const { tlsSenderCertificateNames: names } = connector
+  // A remedy of this field says that a name is all that the certificate lacked, so any of its names is enough.
   const isListed = ({ field, add }: StoredNotice['remedies'][number]) =>
-    field === 'tlsSenderCertificateNames' && (names.includes(add) || anyNameMatches([add], names))
+    field === 'tlsSenderCertificateNames' &&
+    (names.includes(add) ||
+      anyNameMatches([add, ...presentedNames({ ...notice.presented, commonName: null })], names))
   return isTrustUnchanged(notice, connector) && notice.remedies.some(isListed)
 }
 

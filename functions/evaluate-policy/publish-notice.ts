@@ -66,7 +66,7 @@ export async function publishNotice(
   if (await unknownCertificates.recordDismissed(notice, now)) return { kind: 'Dismissed' }
   if (!(await dailyLimit.allows(notice, day, expiresAt))) return { kind: 'TooMany' }
   const lastAccepted = await observedCertificates.lastAccepted(connector, now)
-  await unknownCertificates.record(notice, lastAccepted)
+  await unknownCertificates.record(notice, lastAccepted, now)
   const key = noticeKey(connector, fingerprint256, effectOf(notice), day)
   const claim = await claims.claim(key, now, leaseMs, expiresAt)
   if (claim.kind === 'Done') return { kind: 'Known' }

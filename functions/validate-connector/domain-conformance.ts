@@ -90,14 +90,19 @@ const describeMeasurement = ({ facts: _, measuredAt, ...measurement }: TimedMeas
 
 function noHostText(domain: string, mx: DnsAnswer<MxRecord>): string {
   if (mx.kind === 'Failed') return `The query for the MX records of ${domain} failed (${mx.code})`
-  return mx.kind === 'Found' ? `${domain} accepts no mail (null MX)` : `${domain} has no MX record`
+  if (mx.kind !== 'Found') return `${domain} has no MX record`
+  return mx.records.every(({ exchange }) => isNullMx(exchange))
+    ? `${domain} accepts no mail (null MX)`
+    : `The MX records of ${domain} name no valid host`
 }
+
+const isNullMx = (exchange: string): boolean => exchange === '' || exchange === '.'
 
 /** Best first, in comparable form; a null MX (RFC 7505) names no host. */
 function mxHostsOf(mx: DnsAnswer<MxRecord>): string[] {
   if (mx.kind !== 'Found') return []
   const names = mx.records
     .toSorted((a, b) => a.preference - b.preference)
-    .map(({ exchange }) => (exchange === '' || exchange === '.' ? null : normaliseDomain(exchange)))
+    .map(({ exchange }) => (isNullMx(exchange) ? null : normaliseDomain(exchange)))
   return [...new Set(names.filter((name) => name !== null))].slice(0, maxHosts)
 }

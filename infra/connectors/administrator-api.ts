@@ -72,12 +72,20 @@ const eventRoutes: typeof routes = [
   { path: '/erasures/{id}', methods: [GET] },
 ]
 
+const conformancePath = '/accepted-domains/{domain}/conformance'
+
 /** The routes of validate-connector, which has the network and the resolvers of deliver-message. */
 const validationRoutes: typeof routes = [
   { path: '/outbound-connectors/{id}/validate', methods: [POST] },
   { path: '/accepted-domains/{domain}/dns', methods: [GET] },
-  { path: '/accepted-domains/{domain}/conformance', methods: [GET] },
+  { path: conformancePath, methods: [GET] },
 ]
+
+/**
+ * Attack: a reader requests the conformance of many domains at once, so that the gateway floods their MX hosts, which may
+ * be other people's. Defence: a low throttle.
+ */
+const conformanceThrottle = { rateLimit: 0.5, burstLimit: 5 }
 
 export interface AdministratorApiProps {
   readonly config: Config
@@ -103,7 +111,7 @@ export class AdministratorApi extends HttpApi {
     const events = new HttpLambdaIntegration('Events', eventApi, { scopePermissionToRoute: false })
     for (const route of eventRoutes) this.addRoutes({ ...route, integration: events })
     const validation = new HttpLambdaIntegration('Validation', validate, { scopePermissionToRoute: false })
-    for (const route of validationRoutes) this.addRoutes({ ...route, integration: validation })
+    const validations = validationRoutes.map((route) => this.addRoutes({ ...route, integration: validation }))
     this.stage = new HttpStage(this, 'Stage', {
       httpApi: this,
       stageName: '$default',
@@ -114,6 +122,7 @@ export class AdministratorApi extends HttpApi {
         format: AccessLogFormat.custom(JSON.stringify(accessLogFields)),
       },
     })
+    this.limit(conformancePath, GET, conformanceThrottle, validations.flat())
   }
 
   /** Gives a route a throttle of its own. CloudFormation refuses settings of a route that does not exist yet. */

@@ -30,6 +30,11 @@ interface UnknownCertificatePage<Entry> {
 const rowsPerQuery = 100
 /** Entries that are read together. */
 const maxReads = 100
+/**
+ * A page ends after this number of octets of JSON: an entry has lists of its connector, and a response of Lambda may have
+ * 6 MB, in which each quotation mark of the body is escaped.
+ */
+const maxOctetsOfPage = 4_000_000
 /** A page ends after this number of entries, so that a filter with few matches does not read all. */
 const maxRowsOfPage = 500
 
@@ -60,6 +65,7 @@ export class UnknownCertificateList {
     toEntries: (certificates: readonly UnknownCertificate[]) => Promise<(Entry | null)[]>,
   ): Promise<UnknownCertificatePage<Entry>> {
     const entries: Entry[] = []
+    let octets = 0
     let rows: IndexRow[] = []
     let readCount = 0
     const take = async (): Promise<string | null> => {
@@ -72,8 +78,10 @@ export class UnknownCertificateList {
       const described = await toEntries(found.map(({ certificate }) => certificate))
       for (const [index, { order }] of found.entries()) {
         const entry = described[index]
-        if (entry !== null && entry !== undefined) entries.push(entry)
-        if (entries.length === limit) return order
+        if (entry === null || entry === undefined) continue
+        entries.push(entry)
+        octets += Buffer.byteLength(JSON.stringify(entry))
+        if (entries.length === limit || octets >= maxOctetsOfPage) return order
       }
       return null
     }

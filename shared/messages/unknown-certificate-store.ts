@@ -40,11 +40,12 @@ export class UnknownCertificateStore {
   }
 
   /**
-   * Records a presentation. A repeated job is recorded once.
+   * Records a presentation. A repeated job is recorded once. If an administrator dismisses the certificate at the same
+   * time, nothing is changed: otherwise the item, and the dismissal with it, would expire early.
    * @param accepted the last certificate that the connector accepted
    * @throws when the table fails
    */
-  async record(notice: CertificateNotice, accepted: AcceptedCertificate | null): Promise<void> {
+  async record(notice: CertificateNotice, accepted: AcceptedCertificate | null, now: Date): Promise<void> {
     const { set, names, values } = presentation(notice)
     await this.#update(notice, {
       UpdateExpression: `SET ${[
@@ -54,10 +55,12 @@ export class UnknownCertificateStore {
         'firstSeen = if_not_exists(firstSeen, :at)',
         'expiresAt = :expiresAt',
       ].join(', ')} ADD seenCount :one`,
-      ConditionExpression: 'attribute_not_exists(lastSeen) OR lastSeen < :at',
-      ExpressionAttributeNames: names,
+      ConditionExpression:
+        'attribute_not_exists(lastSeen) OR (lastSeen < :at AND NOT dismissal.#until > :now)',
+      ExpressionAttributeNames: { ...names, '#until': 'until' },
       ExpressionAttributeValues: {
         ...values,
+        ':now': now.toISOString(),
         ':notice': storedNotice(notice),
         ':accepted': accepted,
         ':expiresAt': expiryAfter(new Date(notice.at), ttlSeconds),

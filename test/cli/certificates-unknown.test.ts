@@ -22,9 +22,9 @@ before(async () => {
   })
   const store = new UnknownCertificateStore(api.database.documents, api.database.messagesTable)
   const at = '2026-02-10T11:00:00.000Z'
-  await store.record(certificateNotice({ connector: body.id, at }), null)
+  await store.record(certificateNotice({ connector: body.id, at }), null, now)
   const other = { connector: body.id, fingerprint256: 'ef'.repeat(32), vouchedFor: false, remedies: [] }
-  await store.record(certificateNotice({ ...other, at: '2026-02-10T11:30:00.000Z' }), null)
+  await store.record(certificateNotice({ ...other, at: '2026-02-10T11:30:00.000Z' }), null, now)
   id = `${body.id}-${Buffer.from('ef'.repeat(32), 'hex').toString('base64url')}`
 })
 after(() => api.stop())

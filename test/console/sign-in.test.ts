@@ -63,7 +63,7 @@ describe('signing in', { skip }, () => {
     console.provider.tokenSeconds = 600
     await page.getByText('Your session has ended').first().waitFor({ timeout: 45_000 })
     await page.getByRole('button', { name: 'Sign in' }).first().click()
-    await page.getByText('No mail waits').waitFor()
+    await page.getByText('Nothing was refused').waitFor()
   })
 
   test('ends in all pages of the browser when a person signs out', async () => {
@@ -111,6 +111,19 @@ describe('signing in', { skip }, () => {
         requests.map((request) => [request.get('prompt'), request.get('max_age')]),
         [['login', '12']],
       )
+    })
+
+    test('keeps what is entered in the wizard until the person has authenticated again', async () => {
+      const { page } = await open('ann', '/partners/add?domain=lost.example', { prepare: shortly(0.25) })
+      await page.getByRole('button', { name: 'Next', exact: true }).click()
+      await page.getByLabel('Comment').fill('Long text')
+      await page.getByRole('heading', { name: 'Your session has ended' }).waitFor()
+      assert.equal(await page.getByLabel('Comment').count(), 0)
+      await page.unroute('**/config.json')
+      await page.getByRole('button', { name: 'Sign in' }).first().click()
+      await page.getByText('What you entered is here again').waitFor()
+      await page.getByRole('button', { name: 'Next', exact: true }).click()
+      assert.equal(await page.getByLabel('Comment').inputValue(), 'Long text')
     })
 
     test('counts from the authentication, not from the page: a new page asks for it again', async () => {
@@ -165,6 +178,7 @@ describe('signing in', { skip }, () => {
       await page.goto(`${console.runner.endpoints.console}?code=1&state=s`)
       await page.getByRole('heading', { name: 'Overview' }).waitFor()
       assert.equal(new URL(page.url()).origin, new URL(console.runner.endpoints.console ?? '').origin)
+      assert.equal(new URL(page.url()).search, '', 'the answer to no sign-in is no view')
       await page.context().close()
     }
   })

@@ -56,8 +56,12 @@ describe('the connector wizard', { skip }, () => {
     assert.equal(status, 201, JSON.stringify(body))
     return body as T
   }
-  const patch = async ({ id, version }: { id: string; version: number }, fields: object) => {
-    const response = await fetch(`${console.runner.endpoints.api}/inbound-connectors/${id}`, {
+  const patch = async (
+    { id, version }: { id: string; version: number },
+    fields: object,
+    direction = 'inbound',
+  ) => {
+    const response = await fetch(`${console.runner.endpoints.api}/${direction}-connectors/${id}`, {
       method: 'PATCH',
       headers: { 'content-type': 'application/json', 'if-match': `"${version}"` },
       body: JSON.stringify(fields),
@@ -467,7 +471,16 @@ describe('the connector wizard', { skip }, () => {
     await page.getByRole('radio', { name: 'Opportunistic' }).first().click()
     await review(page)
     await save(page)
-    await page.getByText('Mail that waits under this connector').waitFor()
+    const choice = page.getByText('Mail that waits under this connector')
+    await choice.waitFor()
+    await page.getByRole('radio', { name: 'Return it' }).click()
+    await patch(clinic, { comment: 'Saved meanwhile' }, 'outbound')
+    await save(page)
+    await page.getByRole('button', { name: 'Merge both changes' }).click()
+    await page.getByText('What changes').waitFor()
+    await save(page)
+    await choice.waitFor()
+    assert.equal(await page.getByRole('radio', { name: 'Return it' }).isChecked(), false, 'chosen again')
     await page.getByRole('radio', { name: 'Hold it' }).click()
     await save(page)
     await page.getByText('To the clinic is saved').waitFor()

@@ -91,6 +91,14 @@ for (const [title, mailflow, count] of [
     }
   })
 
+test('a conformance, which opens about thirty connections to each MX host, has a low throttle of its own', () => {
+  for (const { Properties } of ofApis('AWS::ApiGatewayV2::Stage', { jwt })) {
+    const { ThrottlingRateLimit, ThrottlingBurstLimit } =
+      Properties.RouteSettings?.['GET /accepted-domains/{domain}/conformance'] ?? assert.fail()
+    assert.ok(ThrottlingRateLimit <= 1 && ThrottlingBurstLimit <= 10)
+  }
+})
+
 test('the alarm on 5xx counts the requests of both APIs', () => {
   const alarm = resourcesOfType('AWS::CloudWatch::Alarm', { jwt }).find(
     ({ Properties }) => Properties.AlarmName === 'Mailflow: API answers 5xx',

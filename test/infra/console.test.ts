@@ -43,15 +43,14 @@ describe('the console of the stack', () => {
     assert.deepEqual(
       stages.map(({ Properties: { RouteSettings, ApiId } }) => [
         ApiId.Ref.startsWith('ApiSignInApi'),
-        RouteSettings,
+        RouteSettings['GET /console'],
+        RouteSettings['GET /console/{path+}'],
       ]),
       [
         [
           true,
-          {
-            'GET /console': { ThrottlingRateLimit: 20, ThrottlingBurstLimit: 100 },
-            'GET /console/{path+}': { ThrottlingRateLimit: 20, ThrottlingBurstLimit: 100 },
-          },
+          { ThrottlingRateLimit: 20, ThrottlingBurstLimit: 100 },
+          { ThrottlingRateLimit: 20, ThrottlingBurstLimit: 100 },
         ],
       ],
     )

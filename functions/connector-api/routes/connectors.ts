@@ -273,7 +273,8 @@ const patchRoute = (resource: Resource): Route => {
     },
     async ({ parameter: id, body, ifMatch, query, caller }) => {
       const current = await currentConnector(resource, id, ifMatch ?? [])
-      const after = applyMergePatch(body, current, input)
+      const { warnings: _, ...patch } = body
+      const after = applyMergePatch(patch, current, input)
       return replace(resource, { id, after, expected: [current.version], choice: query.waiting }, caller)
     },
   )

@@ -116,7 +116,6 @@ const UnknownQuery = z.strictObject({
     .optional()
     .describe('true: only certificates that an attacker cannot create; false: only others'),
   cursor: cursorSchema(position).optional(),
-  // A hundred entries with the longest certificates fit into the largest response of Lambda.
   limit: limitUpTo(100, 50),
 })
 

@@ -93,6 +93,18 @@ for (const { path, create: createResource } of resources)
       assert.deepEqual({ ...reset.body, ...unchanged }, reset.body)
     })
 
+    test('can be sent back as it was read, with PUT and with PATCH', async () => {
+      const { location } = await readNew()
+      for (const method of ['PUT', 'PATCH']) {
+        const { body, headers } = await api.call(`GET ${location}`)
+        const sent = await api.call(`${method} ${location}`, {
+          json: body,
+          headers: { 'if-match': headers.etag ?? '' },
+        })
+        assert.equal(sent.status, 200, JSON.stringify(sent.body))
+      }
+    })
+
     const rows: { name: string; json?: unknown; headers?: Record<string, string>; answer: unknown[] }[] = [
       { name: 'an unknown field', json: { colour: null }, answer: [422, 'colour: is not a known field'] },
       {

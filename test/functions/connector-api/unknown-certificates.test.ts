@@ -54,7 +54,7 @@ async function present(
     trustDigest: trustDigest(connector),
     ...fields,
   })
-  await store.record(notice, null)
+  await store.record(notice, null, now)
   return `${connector.id}-${Buffer.from(fingerprint(index), 'hex').toString('base64url')}`
 }
 
@@ -117,6 +117,19 @@ describe('GET /certificates/unknown', () => {
     const recent = await present(connector, 1, 29 * dayMinutes)
     await present(connector, 2, 31 * dayMinutes)
     assert.deepEqual(await listAll(`connector=${connector.id}`), [recent])
+  })
+
+  test('ends a page before it exceeds the largest response of Lambda, as with a connector of a thousand names', async () => {
+    const label = 'a'.repeat(50)
+    const names = Array.from({ length: 1000 }, (_, index) => `d${index}.${label}.example`)
+    const connector = await createConnector({ senderDomains: names, tlsSenderCertificateNames: names })
+    const ids: string[] = []
+    for (let index = 1; index <= 60; index++)
+      ids.push(await present(connector, index, 100 - index, { vouchedFor: false }))
+    const first = await call(`GET /certificates/unknown?connector=${connector.id}&limit=100`)
+    const octets = Buffer.byteLength(JSON.stringify(JSON.stringify(first.body)))
+    assert.ok(octets < 6_000_000, `${octets} octets`)
+    assert.deepEqual(await listAll(`connector=${connector.id}&limit=100`), ids.reverse())
   })
 
   test('rejects a connector that has no id, and a foreign cursor', async () => {
@@ -237,6 +250,29 @@ describe('the state is', () => {
     await present(connector, 11, 1)
     assert.deepEqual(await listAll(`connector=${connector.id}&state=Open`), [])
     assert.deepEqual(await listAll(`connector=${connector.id}&state=Dismissed`), [id])
+  })
+
+  test('Dismissed until the dismissal ends, also if a notice of before is recorded after it', async () => {
+    const connector = await createConnector()
+    const id = await present(connector, 13, 5)
+    await call(`POST /certificates/unknown/${id}/dismiss`, { json: { reason: 'stranger' } })
+    await present(connector, 13, 1)
+    const later = createTestApi(database.documents, () => now.getTime() + 60 * 24 * 60 * minute)
+    const { body } = await later.call(`GET /certificates/unknown/${id}`)
+    assert.equal(body.state, 'Dismissed', JSON.stringify(body))
+  })
+
+  test('Resolved after another name of the certificate than the proposed one was added', async () => {
+    const connector = await createConnector()
+    const { presented } = certificateNotice({ fingerprint256: fingerprint(15) })
+    const id = await present(connector, 15, 5, {
+      presented: { ...presented, subjectAltNames: ['mx1.contoso.example', 'relay.contoso.example'] },
+      remedies: certificateNotice({ fingerprint256: fingerprint(15) }).remedies,
+    })
+    await patch(connector.id, connector.version, {
+      tlsSenderCertificateNames: ['mail.contoso.example', 'relay.contoso.example'],
+    })
+    assert.equal(await stateOf(id), 'Resolved')
   })
 
   test('unchanged by a dismissal without a reason, or with invisible characters in it', async () => {

@@ -1,5 +1,7 @@
 /** Tests GET /accepted-domains/{domain}/conformance: MX hosts that are measured or not, and DNS records. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { after, before, describe, it } from 'node:test'
 import type { Logger } from '@aws-lambda-powertools/logger'
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
@@ -86,6 +88,16 @@ const withPartner = async <T>(options: PartnerOptions, use: (partner: Partner) =
   } finally {
     await partner.stop()
   }
+}
+
+/** Writes as fast as the other side reads. */
+function writeWithoutEnd(socket: Socket, data: string | Buffer): void {
+  if (socket.listenerCount('drain') > 0) return
+  const write = () => {
+    while (!socket.destroyed && socket.write(data));
+  }
+  socket.on('drain', write)
+  write()
 }
 
 describe('GET /accepted-domains/{domain}/conformance', () => {
@@ -198,6 +210,11 @@ describe('GET /accepted-domains/{domain}/conformance', () => {
     assert.match(cbc?.advice ?? '', /Without authenticated encryption/)
   })
 
+  it('says that an MX record names an address in place of a host', async () => {
+    const { detail } = await read({ zone: { mx: { [domain]: [[10, '192.0.2.1']] } } })
+    assert.equal(detail, 'The MX records of ours.example name no valid host')
+  })
+
   it('refuses a domain that is not accepted with 404, and sends no query', async () => {
     const resolver = fakeResolver({})
     const { status } = await createApi({ resolver })('other.example')
@@ -216,6 +233,44 @@ describe('GET /accepted-domains/{domain}/conformance', () => {
       const { hosts } = await read({ zone: zoneOf(partnerName), smtpPort: silent.port, totalMs: 300 })
       assert.match(hosts[0]?.detail ?? '', /no answer/)
     })
+
+    const longText = 'x'.repeat(65_000)
+    const ehlo = '250-hostile\r\n250 STARTTLS\r\n'
+    const hostile: Record<string, (socket: Socket, command: string) => void> = {
+      'a banner without end': (socket) => writeWithoutEnd(socket, `220-${longText}\r\n`),
+      'a banner, a character a moment': (socket) => {
+        const timer = setInterval(() => socket.write('2'), 20)
+        socket.once('close', () => clearInterval(timer))
+      },
+      'handshake octets without end': (socket, command) => {
+        if (command === '') socket.write('220 hostile\r\n')
+        else if (command.startsWith('EHLO')) socket.write(ehlo)
+        else if (command.startsWith('STARTTLS')) socket.write('220 go\r\n')
+        else
+          writeWithoutEnd(
+            socket,
+            Buffer.concat([Buffer.from([22, 3, 3, 0xff, 0xff]), Buffer.alloc(0xffff, 1)]),
+          )
+      },
+    }
+    for (const [name, answer] of Object.entries(hostile))
+      it(`ends in the given time, with ${name}`, async () => {
+        const server = createServer((socket) => {
+          socket.on('error', () => {})
+          socket.on('data', (data) => answer(socket, data.toString('latin1')))
+          answer(socket, '')
+        })
+        await once(server.listen(0, '127.0.0.1'), 'listening')
+        const startedAt = performance.now()
+        try {
+          const { port } = server.address() as AddressInfo
+          await read({ zone: zoneOf(partnerName), smtpPort: port, totalMs: 300 })
+          const tookMs = performance.now() - startedAt
+          assert.ok(tookMs < 5_000, `${tookMs} ms`)
+        } finally {
+          server.close()
+        }
+      })
 
     it('says that the records could not be checked', async () => {
       const resolver: Resolver = {

@@ -57,7 +57,7 @@ function NewConnector({ pairs, defaultRoute }: NewConnectorProps) {
   const { data: caller } = useRead<CallerAnswer>('/caller')
   const [{ start, keptAt, backTo }] = useState(() => {
     const parameters = new URLSearchParams(search)
-    const kept = takeKeptInput(caller?.name ?? '')
+    const kept = takeKeptInput({ path: location.pathname, person: caller?.name ?? '' })
     const direction: ConnectorDirection = parameters.get('direction') === 'outbound' ? 'outbound' : 'inbound'
     const given = parameters.getAll('domain')
     // The missing connector of a pair is for the same domains.

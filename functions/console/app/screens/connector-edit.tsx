@@ -70,7 +70,7 @@ function ExistingConnector({ place: { name, direction }, base, defaultRoute }: E
   const [, navigate] = useLocation()
   const { data: caller } = useRead<CallerAnswer>('/caller')
   const [{ start, keptAt }] = useState(() => {
-    const kept = takeKeptInput(caller?.name ?? '')
+    const kept = takeKeptInput({ path: location.pathname, person: caller?.name ?? '' })
     return {
       start: {
         draft: kept?.draft ?? draftOf(direction, { ...base }),

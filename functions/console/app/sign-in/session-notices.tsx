@@ -42,7 +42,7 @@ export function SessionNotices({ signIn, session }: SessionNoticesProps) {
             Your session ends at <Time at={new Date(session.until).toISOString()} />.
           </>
         )}{' '}
-        After you sign in again, you come back to this view; what you entered is lost. {fault}
+        After you sign in again, you come back to this view; what you entered may be lost. {fault}
       </>
     ),
     action: <Button onClick={() => void leave()}>Sign in</Button>,

@@ -14,4 +14,6 @@ function subscribe(listener: () => void): () => void {
   return () => listeners.delete(listener)
 }
 
-export const useSessionEnded = (): boolean => useSyncExternalStore(subscribe, () => hasEnded)
+export const hasSessionEnded = (): boolean => hasEnded
+
+export const useSessionEnded = (): boolean => useSyncExternalStore(subscribe, hasSessionEnded)

@@ -63,8 +63,11 @@ async function signInOrLeave(settings: SignIn): Promise<Session | null> {
   const client: oauth.Client = { client_id: settings.clientId }
   const pending = takePending()
   const parameters = new URLSearchParams(location.search)
-  if (pending === null || !(parameters.has('code') || parameters.has('error'))) {
-    await leaveForProvider(server, settings, shownView(), false)
+  const isAnswer = parameters.has('code') || parameters.has('error')
+  if (pending === null || !isAnswer) {
+    // An answer to no pending sign-in is no view, such as after the person went back in the history.
+    const view = isAnswer && parameters.has('state') ? consolePath : shownView()
+    await leaveForProvider(server, settings, view, false)
     return null
   }
   history.replaceState(null, '', pending.view)

@@ -1,7 +1,7 @@
 /** The wizard for a connector, in the order of the Exchange admin center, with a dry run before it is saved. */
 import Button from '@cloudscape-design/components/button'
 import Wizard from '@cloudscape-design/components/wizard'
-import { type ReactNode, useEffect, useState } from 'react'
+import { type ReactNode, useState } from 'react'
 import { useLocation } from 'wouter'
 import type { ApiError } from '../../api/api-error.ts'
 import type { CallerAnswer } from '../../api/types.ts'
@@ -15,7 +15,7 @@ import { DryRunStep } from './dry-run-step.tsx'
 import { type Step, steps } from './fields.ts'
 import { FormContext } from './form.ts'
 import { FromToStep } from './from-to-step.tsx'
-import { dropKeptInput, keepInput } from './kept-input.ts'
+import { dropKeptInput } from './kept-input.ts'
 import { LeaveModal } from './leave-modal.tsx'
 import { MergeView } from './merge-view.tsx'
 import { NameStep } from './name-step.tsx'
@@ -24,6 +24,7 @@ import { RoutingStep } from './routing-step.tsx'
 import { SecurityStep } from './security-step.tsx'
 import { stepTexts } from './step-texts.ts'
 import { useDryRun } from './use-dry-run.ts'
+import { useKeptInput } from './use-kept-input.ts'
 import { useLeaveGuard } from './use-leave-guard.ts'
 import { type SavedConnector, useSave } from './use-save.ts'
 import { UseStep } from './use-step.tsx'
@@ -81,10 +82,10 @@ export function ConnectorWizard({ start, keptAt, backTo, onSaved }: ConnectorWiz
 
   const isUnsaved = keptAt !== null || JSON.stringify(form.draft) !== JSON.stringify(start.draft)
   const leaveGuard = useLeaveGuard(isUnsaved && !hasEnded && !save.isSuccess)
-  useEffect(() => {
-    if (hasEnded && isUnsaved)
-      keepInput({ draft: form.draft, base, at: new Date().toISOString() }, caller?.name ?? '')
-  }, [hasEnded, isUnsaved, form.draft, base, caller])
+  useKeptInput(
+    { draft: form.draft, base },
+    { isKept: isUnsaved && !save.isSuccess, hasEnded, person: caller?.name ?? '' },
+  )
 
   const request = { direction, base, body, isEnforced }
   const contents: Readonly<Record<Step, ReactNode>> = {
@@ -105,6 +106,8 @@ export function ConnectorWizard({ start, keptAt, backTo, onSaved }: ConnectorWiz
             setMergeFirst(false)
             wizard.replace(draft, newBase)
             setSaved(null)
+            // The choice was made for the connector as it was.
+            setWaiting(undefined)
             save.reset()
           }}
         />

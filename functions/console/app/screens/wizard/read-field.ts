@@ -35,6 +35,10 @@ const checks: Readonly<Partial<Record<FieldKind, (text: string) => Checked>>> = 
 }
 
 const maxEntries = 1000
+/** More than the longest list of the API has. A longer text is not read, so that the page stays usable. */
+const maxTextLength = 1_000_000
+/** More than an entry of any list has. Faults quote entries. */
+const maxEntryLength = 300
 const maxHosts = 100
 const maxCommentLength = 1024
 
@@ -80,12 +84,21 @@ const single = (value: unknown, fault: string | null = null): ReadField => ({
 /** Entries stand on lines, or between commas, semicolons or spaces. */
 const entriesOf = (text: string): string[] => text.split(/[\s,;]+/).filter(Boolean)
 
+const tooLong = (text: string): ReadField => ({
+  value: [],
+  faults: [`The text is too long: at most ${maxTextLength} characters; there are ${text.length}.`],
+  repeated: 0,
+})
+
+const entryTooLong = (entry: string): string => `"${entry.slice(0, 50)}…" is longer than any entry`
+
 function readList(text: string, check: (text: string) => Checked): ReadField {
+  if (text.length > maxTextLength) return tooLong(text)
   const entries = entriesOf(text)
   const values = new Set<string>()
   const faults: string[] = []
   for (const entry of entries) {
-    const checked = check(entry)
+    const checked = entry.length > maxEntryLength ? { fault: entryTooLong(entry) } : check(entry)
     if ('fault' in checked) faults.push(checked.fault)
     values.add('value' in checked ? checked.value : entry)
   }
@@ -113,12 +126,16 @@ function readCertificates(text: string): ReadField {
 }
 
 function readHosts(text: string): ReadField {
+  if (text.length > maxTextLength) return tooLong(text)
   const entries = entriesOf(text)
   const hosts = new Map<string, unknown>()
   const faults: string[] = []
   for (const entry of entries) {
-    const host = parseHost(entry)
-    if (host === null) faults.push(`"${entry}" is not a host name or an IP address, with or without a port`)
+    const isTooLong = entry.length > maxEntryLength
+    const host = isTooLong ? null : parseHost(entry)
+    if (isTooLong) faults.push(entryTooLong(entry))
+    else if (host === null)
+      faults.push(`"${entry}" is not a host name or an IP address, with or without a port`)
     hosts.set(host === null ? entry : `${host.host} ${host.port}`, host ?? { host: entry, port: 25 })
   }
   if (hosts.size > maxHosts) faults.push(`At most ${maxHosts} smart hosts; there are ${hosts.size}.`)
