@@ -139,7 +139,7 @@ describe('the connector wizard', { skip }, () => {
     await next(page)
     await stepIs(page, 'Name')
     assert.equal(await page.getByLabel('Name', { exact: true }).inputValue(), 'To mill.example')
-    await page.getByRole('radio', { name: '2. Hold' }).click()
+    await page.getByRole('radio', { name: 'Defer' }).click()
     await next(page)
     await stepIs(page, 'Use of the connector')
     assert.equal(await page.getByLabel('Recipient domains').inputValue(), 'mill.example')

@@ -10,7 +10,8 @@ import type {
 } from '../../api/types.ts'
 import { useApi } from '../../api/use-api.ts'
 import type { ConnectorDirection } from './connector-text.ts'
-import { type StageOrRemoved, stagePatch } from './stage-change.ts'
+import type { StageOrRemoved } from './stage-change.ts'
+import { stageTexts, valuesOfStage } from './stages.ts'
 import { connectorPath, useRefreshConnectors } from './use-connectors.ts'
 
 /** What the person reads after a change. */
@@ -42,17 +43,18 @@ export function useStageChange({ connector, direction, to, onNotice, onClose }: 
   return useMutation<SavedConnector | null, ApiError, WaitingChoice | null>({
     mutationFn: async (waiting) => {
       const withChoice = waiting === null ? path : `${path}?waiting=${waiting}`
-      if (to !== 'Removed') return api.send<SavedConnector>('PATCH', withChoice, stagePatch(to), version)
+      if (to !== 'Removed')
+        return api.send<SavedConnector>('PATCH', withChoice, valuesOfStage(direction, to), version)
       await api.send('DELETE', withChoice, undefined, version)
       return null
     },
     onSuccess: async (saved) => {
       await refresh()
-      if (saved === null) return onClose()
+      if (saved === null || to === 'Removed') return onClose()
       const { warnings } = saved
       onNotice({
         type: warnings.length > 0 ? 'warning' : 'success',
-        header: `${connector.name}: ${to} is saved`,
+        header: `${connector.name}: ${stageTexts[direction][to].label} is saved`,
         lines: warnings.map((warning) => warning.message),
       })
       onClose()

@@ -19,12 +19,7 @@ import {
   dryRunSummary,
   outcomeDetails,
 } from '../../../../../../functions/console/app/screens/wizard/dry-run-request.ts'
-import {
-  progression,
-  progressionOf,
-  valuesOfStage,
-} from '../../../../../../functions/console/app/screens/wizard/progression.ts'
-import { inboundOf, outboundOf } from '../partners/connectors.ts'
+import { inboundOf } from '../partners/connectors.ts'
 
 describe('the difference', () => {
   test('of an edit has the changed fields only, and so has the request', () => {
@@ -50,18 +45,6 @@ describe('the difference', () => {
       ['connectorType', 'name', 'enabled', 'mode', 'recipientDomains', 'route', 'tlsSettings', 'tlsDomain'],
     )
     assert.match(effectsOfDraft('outbound', null, body).join(), /is sent through this connector/)
-  })
-})
-
-describe('the stages', () => {
-  test('are one progression over three fields', () => {
-    for (const direction of ['inbound', 'outbound'] as const)
-      for (const stage of progression) {
-        const values = { enabled: true, mode: 'Enforce', ...valuesOfStage(direction, stage) }
-        assert.equal(progressionOf(direction, values), stage)
-      }
-    assert.equal(progressionOf('inbound', { ...inboundOf() }), 'Enforce')
-    assert.equal(progressionOf('outbound', { ...outboundOf() }), 'Hold')
   })
 })
 
