@@ -7,6 +7,7 @@ import {
   createdFields,
   effectsOfDraft,
   fieldChanges,
+  notValidatedText,
   patchOf,
 } from '../../../../../../functions/console/app/screens/wizard/difference.ts'
 import {
@@ -19,7 +20,7 @@ import {
   dryRunSummary,
   outcomeDetails,
 } from '../../../../../../functions/console/app/screens/wizard/dry-run-request.ts'
-import { inboundOf } from '../partners/connectors.ts'
+import { inboundOf, outboundOf } from '../partners/connectors.ts'
 
 describe('the difference', () => {
   test('of an edit has the changed fields only, and so has the request', () => {
@@ -42,10 +43,21 @@ describe('the difference', () => {
     const body = bodyOf(newDraft({ direction: 'outbound', domains: ['bank.example'], defaultRoute: 'Mx' }))
     assert.deepEqual(
       createdFields('outbound', body).map(({ field }) => field),
-      ['connectorType', 'name', 'enabled', 'mode', 'recipientDomains', 'route', 'tlsSettings', 'tlsDomain'],
+      ['connectorType', 'name', 'enabled', 'mode', 'recipientDomains', 'route', 'tlsSettings'],
     )
     assert.match(effectsOfDraft('outbound', null, body).join(), /is sent through this connector/)
   })
+})
+
+test('an outbound connector that is enforced and was never validated is pointed out', () => {
+  const textOf = (fields: Parameters<typeof outboundOf>[0], base: ReturnType<typeof outboundOf> | null) =>
+    notValidatedText('outbound', base, { ...outboundOf(fields) })
+  assert.match(textOf({}, null) ?? '', /mail is deferred, and bounces when it expires/)
+  assert.match(textOf({ onTlsFailure: 'Bounce' }, outboundOf()) ?? '', /mail bounces at the first attempt/)
+  assert.equal(textOf({ mode: 'ReportOnly' }, null), null)
+  assert.equal(textOf({ tlsSettings: null }, null), null)
+  assert.equal(textOf({}, outboundOf({ validation: {} as never })), null)
+  assert.equal(notValidatedText('inbound', null, { ...inboundOf() }), null)
 })
 
 describe('the dry run', () => {
