@@ -60,7 +60,9 @@ export function StageConfirmation(props: StageConfirmationProps) {
             </div>
           ))}
         </Alert>
-        {(to === 'Hold' || to === 'Enforce') && direction === 'inbound' && <PastMail id={connector.id} />}
+        {to !== 'Disabled' && to !== 'ReportOnly' && direction === 'inbound' && (
+          <PastMail id={connector.id} isRemoval={to === 'Removed'} />
+        )}
         {needsChoice && change.error && (
           <FormField label="Mail that waits under this connector" description={change.error.message}>
             <RadioGroup

@@ -1,6 +1,7 @@
 /** Changes the stage of the version of a connector that the person sees, or removes it. */
 import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
+import { useLocation } from 'wouter'
 import { ApiError } from '../../api/api-error.ts'
 import type {
   InboundConnector,
@@ -10,6 +11,7 @@ import type {
 } from '../../api/types.ts'
 import { useApi } from '../../api/use-api.ts'
 import type { ConnectorDirection } from './connector-text.ts'
+import type { RemovedState } from './saved-state.ts'
 import type { StageOrRemoved } from './stage-change.ts'
 import { stageTexts, valuesOfStage } from './stages.ts'
 import { connectorPath, useRefreshConnectors } from './use-connectors.ts'
@@ -36,6 +38,7 @@ interface StageChange {
 
 export function useStageChange({ connector, direction, to, onNotice, onClose }: StageChange) {
   const api = useApi()
+  const [, navigate] = useLocation()
   const refresh = useRefreshConnectors()
   // The version when the person was shown the effect: a change by another person meanwhile is not overwritten.
   const [version] = useState(connector.version)
@@ -49,8 +52,12 @@ export function useStageChange({ connector, direction, to, onNotice, onClose }: 
       return null
     },
     onSuccess: async (saved) => {
+      if (saved === null || to === 'Removed') {
+        navigate('/partners', { state: { removed: connector.name } satisfies RemovedState })
+        await refresh()
+        return
+      }
       await refresh()
-      if (saved === null || to === 'Removed') return onClose()
       const { warnings } = saved
       onNotice({
         type: warnings.length > 0 ? 'warning' : 'success',
