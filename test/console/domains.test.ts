@@ -120,16 +120,21 @@ describe('domains', { skip }, () => {
     assertNoFaults()
   })
 
-  test('shows why the API refuses a name', async () => {
+  test('says at the field why a name cannot be added', async () => {
     const { page } = await console.open('/domains')
     await page.getByRole('button', { name: 'Add a domain' }).click()
     const dialog = page.getByRole('dialog')
     await dialog.getByRole('textbox', { name: 'Domain' }).fill('*.example')
     await dialog.getByRole('button', { name: 'Add', exact: true }).click()
-    await dialog.getByText('wildcards are not allowed').waitFor()
+    await dialog.getByText('Wildcards are not allowed here.').first().waitFor()
+    await dialog.getByRole('textbox', { name: 'Domain' }).fill('new..ours.example')
+    await dialog.getByText('“new..ours.example” has two dots in a row.').first().waitFor()
+    assert.equal(await dialog.locator('input[aria-invalid="true"]').count(), 1)
     await dialog.getByRole('textbox', { name: 'Domain' }).fill('ours.example')
     await dialog.getByRole('button', { name: 'Add', exact: true }).click()
-    await dialog.getByText('ours.example is accepted already').waitFor()
+    await dialog.getByText('ours.example is already accepted.').first().waitFor()
+    await dialog.getByRole('link', { name: 'Open its page' }).click()
+    await page.getByRole('heading', { level: 1, name: 'ours.example' }).waitFor()
   })
 
   test('adds recipients, searches them, and uses the list', async () => {

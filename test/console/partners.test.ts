@@ -122,6 +122,50 @@ describe('partners', { skip }, () => {
     assertNoFaults()
   })
 
+  test('removes a connector, and says so in the list', async () => {
+    const { status } = await console.api('POST', '/inbound-connectors', {
+      name: 'From the lab',
+      connectorType: 'Partner',
+      senderDomains: ['lab.example'],
+    })
+    assert.equal(status, 201)
+    const { page, assertNoFaults, assertAccessible } = await console.open('/partners/lab.example')
+    await page.getByRole('button', { name: 'Remove: From the lab' }).click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByText('In the last 7 days, 0 messages came from its domains.').waitFor()
+    await dialog.getByRole('button', { name: 'Remove', exact: true }).click()
+    await page.getByRole('heading', { level: 1, name: 'Partners' }).waitFor()
+    await page.getByText('From the lab is removed').waitFor()
+    await page.getByRole('link', { name: 'lab.example' }).waitFor({ state: 'detached' })
+    await assertAccessible()
+    await page.getByRole('button', { name: 'Close the notice' }).click()
+    await page.getByText('From the lab is removed').waitFor({ state: 'detached' })
+    assertNoFaults()
+  })
+
+  test('goes through the four stages of both directions', async () => {
+    const { page, assertNoFaults } = await console.open('/partners/bank.example')
+    const hold = await confirm(page, 'Hold', /Mail from bank\.example without TLS is held\./)
+    await hold()
+    await page.getByText(`${inboundName}: Hold is saved`).waitFor()
+    assert.deepEqual([(await readInbound()).mode, (await readInbound()).onViolation], ['Enforce', 'Defer'])
+    const enforce = await confirm(page, 'Enforce', /Mail from bank\.example without TLS is refused\./)
+    await enforce()
+    await page.getByText(`${inboundName}: Enforce is saved`).waitFor()
+    assert.equal((await readInbound()).onViolation, 'Bounce')
+
+    await page.getByText('Defer (now)').waitFor()
+    await page.getByRole('button', { name: 'Enforce: To the bank' }).click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByText('Where a server does not meet DomainValidation, the mail is bounced.').waitFor()
+    await dialog.getByRole('button', { name: 'Enforce', exact: true }).click()
+    await page.getByText('To the bank: Enforce is saved').waitFor()
+    const { body } = await console.api('GET', '/outbound-connectors')
+    const bank = (body as OutboundConnectorList).items.find(({ name }) => name === 'To the bank')
+    assert.deepEqual([bank?.mode, bank?.onTlsFailure], ['Enforce', 'Bounce'])
+    assertNoFaults()
+  })
+
   test('does not overwrite a change that another client has made meanwhile', async () => {
     const { page } = await console.open('/partners/bank.example')
     const disable = await confirm(page, 'Disable', /accepted in the clear/)

@@ -15,6 +15,7 @@ import { DaysControl } from './partners/days-control.tsx'
 import { firstDay } from './partners/partner-numbers.ts'
 import { partnerRows, type Sources } from './partners/partner-rows.ts'
 import { PartnerTable } from './partners/partner-table.tsx'
+import { RemovedNotice } from './partners/saved-notice.tsx'
 import { usePairs } from './partners/use-connectors.ts'
 import { useDays } from './partners/use-days.ts'
 
@@ -83,15 +84,18 @@ export default function Partners() {
         </Header>
       }
     >
-      {failure}
-      {(rows !== null || !failure) && (
-        <PartnerTable
-          rows={rows ?? []}
-          isLoading={rows === null}
-          sources={sources}
-          queuesComplete={queues.data === undefined || (queues.data.complete && queues.data.omitted === 0)}
-        />
-      )}
+      <SpaceBetween size="l">
+        <RemovedNotice />
+        {failure}
+        {(rows !== null || !failure) && (
+          <PartnerTable
+            rows={rows ?? []}
+            isLoading={rows === null}
+            sources={sources}
+            queuesComplete={queues.data === undefined || (queues.data.complete && queues.data.omitted === 0)}
+          />
+        )}
+      </SpaceBetween>
     </ContentLayout>
   )
 }

@@ -4,9 +4,18 @@ import Input from '@cloudscape-design/components/input'
 import RadioGroup from '@cloudscape-design/components/radio-group'
 import Textarea from '@cloudscape-design/components/textarea'
 import { useState } from 'react'
+import { normaliseDomain } from '../../../../../shared/mail/domain.ts'
 import type { AcceptedDomain } from '../../api/types.ts'
+import { ViewLink } from '../../components/view-link.tsx'
 import { ChangeModal } from './change-modal.tsx'
-import { addEffects, modeEffects, modeTexts, type RecipientsMode, recipientsModes } from './domain-texts.ts'
+import {
+  addEffects,
+  domainFault,
+  modeEffects,
+  modeTexts,
+  type RecipientsMode,
+  recipientsModes,
+} from './domain-texts.ts'
 import { domainPath, useDomainChange } from './use-domains.ts'
 
 const maxCommentLength = 1000
@@ -27,12 +36,13 @@ export function DomainForm({ domain: current, onSaved, onClose }: DomainFormProp
   const [isChecked, setIsChecked] = useState(false)
   const change = useDomainChange(original, onSaved)
   const domain = original?.domain ?? name.trim()
-  const isMissing = domain === ''
+  const fault = original === null ? domainFault(domain) : null
+  const isAccepted = original === null && change.error?.status === 428
   const hasList = original?.recipientList !== undefined
   const effects = original === null ? addEffects(domain) : modeEffects(original, recipients)
   const save = () => {
     setIsChecked(true)
-    if (isMissing) return
+    if (fault !== null) return
     change.mutate({
       method: original === null ? 'PUT' : 'PATCH',
       path: domainPath(domain),
@@ -45,7 +55,7 @@ export function DomainForm({ domain: current, onSaved, onClose }: DomainFormProp
       act={original === null ? 'Add' : 'Save'}
       effects={effects}
       isWarning={original !== null && effects.length > 0 && recipients !== 'Any'}
-      error={change.error}
+      error={isAccepted ? null : change.error}
       isPending={change.isPending}
       onAct={save}
       onClose={onClose}
@@ -54,13 +64,25 @@ export function DomainForm({ domain: current, onSaved, onClose }: DomainFormProp
         <FormField
           label="Domain"
           description="Subdomains are domains of their own. Add each."
-          errorText={isChecked && isMissing ? 'Give a domain, such as example.com.' : ''}
+          errorText={
+            isAccepted ? (
+              <>
+                {domain} is already accepted.{' '}
+                <ViewLink to={`/domains/${normaliseDomain(domain) ?? ''}`}>Open its page</ViewLink>
+              </>
+            ) : (
+              isChecked && fault
+            )
+          }
         >
           <Input
             value={name}
             placeholder="example.com"
             spellcheck={false}
-            onChange={({ detail }) => setName(detail.value)}
+            onChange={({ detail }) => {
+              setName(detail.value)
+              change.reset()
+            }}
           />
         </FormField>
       )}

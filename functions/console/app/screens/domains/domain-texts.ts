@@ -1,4 +1,6 @@
 /** What the settings of an accepted domain mean, and what a change does to mail. Pure. */
+
+import { normaliseDomain } from '../../../../../shared/mail/domain.ts'
 import { countText } from '../../../../../shared/policy/text-lists.ts'
 import type { AcceptedDomain } from '../../api/types.ts'
 
@@ -30,6 +32,15 @@ const plural = (count: number): string => (count === 1 ? 'address' : 'addresses'
 
 export const modeText = (domain: Pick<AcceptedDomain, 'recipients' | 'recipientList'>): string =>
   domain.recipients === 'List' ? `List: ${addressesText(domain)}` : domain.recipients
+
+/** What is wrong with the name of a domain to be added; null if it is well-formed. */
+export function domainFault(text: string): string | null {
+  if (text === '') return 'Give a domain, such as example.com.'
+  if (normaliseDomain(text) !== null) return null
+  if (text.includes('*')) return 'Wildcards are not allowed here. Add each domain.'
+  if (text.includes('..')) return `“${text}” has two dots in a row. Give a domain, such as example.com.`
+  return `“${text}” is not a domain name. Give one such as example.com.`
+}
 
 /** A domain that is accepted from now on. */
 export const addEffects = (domain: string): string[] => [

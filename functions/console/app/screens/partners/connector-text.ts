@@ -1,21 +1,9 @@
 /** Describes connectors: levels, states, and requirements in plain sentences. Pure. */
 import { countText, proseList } from '../../../../../shared/policy/text-lists.ts'
 import type { InboundConnector, OutboundConnector } from '../../api/types.ts'
+import { isEnforced } from './overlaps.ts'
 
 export type ConnectorDirection = 'inbound' | 'outbound'
-
-/** What a connector does with mail, from nothing to everything. */
-export const stages = ['Disabled', 'ReportOnly', 'Enforce'] as const
-export type Stage = (typeof stages)[number]
-
-export const stageOf = ({ enabled, mode }: { enabled: boolean; mode: 'Enforce' | 'ReportOnly' }): Stage =>
-  enabled ? mode : 'Disabled'
-
-export const stageTexts: Readonly<Record<Stage, string>> = {
-  Disabled: 'mail is handled as without this connector',
-  ReportOnly: 'evaluated and recorded, not enforced',
-  Enforce: 'mail that does not meet the requirements is not accepted, or not sent',
-}
 
 /** The level that the connector requires of clients, in the terms of docs/tls-levels.md. */
 export function levelIn(connector: InboundConnector): string {
@@ -77,7 +65,7 @@ function identification(connector: InboundConnector): string {
 
 /** A connector that is not enforced has no consequence yet. */
 const consequence = (connector: InboundConnector | OutboundConnector, text: string): string =>
-  stageOf(connector) === 'Enforce'
+  isEnforced(connector)
     ? `${text.charAt(0).toUpperCase()}${text.slice(1)}`
     : `Once the connector is enforced, ${text}`
 

@@ -6,10 +6,10 @@ import type { ReactNode } from 'react'
 import { countText, firstNames } from '../../../../../shared/policy/text-lists.ts'
 import { Time } from '../../components/time.tsx'
 import { ViewLink } from '../../components/view-link.tsx'
-import type { Stage } from './connector-text.ts'
 import { DaysLeft } from './days-left.tsx'
 import { kindTexts } from './partner-pairs.ts'
 import type { PartnerRow, SortKey, Sources } from './partner-rows.ts'
+import { type Stage, stageTexts } from './stages.ts'
 
 interface ColumnOptions {
   sources: Sources
@@ -186,10 +186,10 @@ function Level({ direction, level, stage }: LevelProps) {
   return (
     <div>
       {direction}: {level}
-      {stage !== 'Enforce' && (
+      {(stage === 'Disabled' || stage === 'ReportOnly') && (
         <div>
           <StatusIndicator type={stage === 'Disabled' ? 'stopped' : 'info'}>
-            {stage === 'Disabled' ? 'disabled' : stage}
+            {stageTexts[direction === 'in' ? 'inbound' : 'outbound'][stage].label}
           </StatusIndicator>
         </div>
       )}

@@ -1,7 +1,8 @@
 /** The rows of the table of partners: each pair with its numbers. Filters and sorts them. Pure. */
 import type { ObservedCertificates, QueueList, Report } from '../../api/types.ts'
-import { levelIn, levelOut, type Stage, stageOf } from './connector-text.ts'
+import { levelIn, levelOut } from './connector-text.ts'
 import { type Pair, titleOf } from './partner-pairs.ts'
+import { type Stage, stageOf, stageTexts } from './stages.ts'
 
 export interface PartnerRow {
   pair: Pair
@@ -79,8 +80,8 @@ export function partnerRows(pairs: readonly Pair[], numbers: Numbers): PartnerRo
       title: titleOf(pair),
       levelIn: inbound && levelIn(inbound),
       levelOut: outbound && levelOut(outbound),
-      stageIn: inbound && stageOf(inbound),
-      stageOut: outbound && stageOf(outbound),
+      stageIn: inbound && stageOf('inbound', inbound),
+      stageOut: outbound && stageOf('outbound', outbound),
       mailIn: messagesOf(rowsIn),
       mailOut: messagesOf(rowsOut),
       lastIn: lastMailOf(rowsIn),
@@ -152,8 +153,8 @@ export function filterRows(rows: readonly PartnerRow[], text: string): PartnerRo
       pair.outbound?.name,
       row.levelIn,
       row.levelOut,
-      row.stageIn,
-      row.stageOut,
+      row.stageIn && stageTexts.inbound[row.stageIn].label,
+      row.stageOut && stageTexts.outbound[row.stageOut].label,
       ...row.warnings.map(({ long }) => long),
     ]
       .join(' ')

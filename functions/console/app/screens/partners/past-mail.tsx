@@ -6,9 +6,16 @@ import type { InboundValidation } from '../../api/types.ts'
 import { useApi } from '../../api/use-api.ts'
 import { useMay } from '../../api/use-roles.ts'
 import { TextOfOthers } from '../../components/text-of-others.tsx'
+import { concernedMailText } from './stage-change.ts'
 import { connectorPath } from './use-connectors.ts'
 
-export function PastMail({ id }: { id: string }) {
+interface PastMailProps {
+  id: string
+  /** Whether the connector is removed, so that only the amount of mail matters. */
+  isRemoval: boolean
+}
+
+export function PastMail({ id, isRemoval }: PastMailProps) {
   const api = useApi()
   const mayOperate = useMay('operate')
   const path = `${connectorPath('inbound', id)}/validate`
@@ -22,6 +29,7 @@ export function PastMail({ id }: { id: string }) {
   if (error)
     return <StatusIndicator type="warning">Past mail was not checked: {error.message}</StatusIndicator>
   if (!data) return <StatusIndicator type="loading">Checking the mail of the last 7 days</StatusIndicator>
+  if (isRemoval) return <StatusIndicator type="info">{concernedMailText(data)}</StatusIndicator>
   return (
     <div>
       <StatusIndicator type={data.failing.length > 0 ? 'warning' : 'success'}>

@@ -1,9 +1,9 @@
-/** What the wizard has saved, with the API's warnings. A new outbound connector should be validated. */
+/** What was saved, with the API's warnings, or removed. A new outbound connector should be validated. */
 import Alert from '@cloudscape-design/components/alert'
 import { useLocation } from 'wouter'
 import { useHistoryState } from 'wouter/use-browser-location'
 import { TextOfOthers } from '../../components/text-of-others.tsx'
-import type { SavedState } from './saved-state.ts'
+import type { RemovedState, SavedState } from './saved-state.ts'
 
 export function useSaved(): SavedState['saved'] | null {
   return useHistoryState<SavedState | null>()?.saved ?? null
@@ -30,5 +30,20 @@ export function SavedNotice({ saved }: { saved: SavedState['saved'] }) {
         <div>Validate it now: mailflow connects to the servers as a delivery does.</div>
       )}
     </Alert>
+  )
+}
+
+export function RemovedNotice() {
+  const removed = useHistoryState<RemovedState | null>()?.removed ?? null
+  const [path, navigate] = useLocation()
+  if (removed === null) return null
+  return (
+    <Alert
+      type="success"
+      header={`${removed} is removed`}
+      dismissible
+      dismissAriaLabel="Close the notice"
+      onDismiss={() => navigate(path, { replace: true, state: null })}
+    />
   )
 }

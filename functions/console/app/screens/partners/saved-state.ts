@@ -1,4 +1,4 @@
-/** What the partner's page says after the wizard has saved. It is in the state of the history, not in the address. Pure. */
+/** What a view says after a connector was saved or removed. It is in the state of the history, not in the address. Pure. */
 import { countText } from '../../../../../shared/policy/text-lists.ts'
 import type { SavedInboundConnector, SavedOutboundConnector } from '../../api/types.ts'
 import { isInbound } from './connector-text.ts'
@@ -28,6 +28,12 @@ export function savedState(connector: SavedInboundConnector | SavedOutboundConne
       returned: 'waiting' in connector && connector.waiting ? returnedText(connector.waiting) : null,
     },
   }
+}
+
+/** What the list of partners says after a connector was removed. */
+export interface RemovedState {
+  /** Name of the connector. */
+  removed: string
 }
 
 const returnedText = ({ messages, nextCursor }: { messages: number; nextCursor: string | null }): string =>

@@ -4,45 +4,51 @@ import {
   type FieldChange,
   removalEffects,
 } from '../../../../../shared/policy/change-effects.ts'
-import type { InboundConnector, OutboundConnector } from '../../api/types.ts'
-import { isInbound, type Stage, stageOf } from './connector-text.ts'
+import { countText } from '../../../../../shared/policy/text-lists.ts'
+import type { InboundConnector, InboundValidation, OutboundConnector } from '../../api/types.ts'
+import { type ConnectorDirection, isInbound } from './connector-text.ts'
+import { type Stage, stageOf, stages, stageTexts, valuesOfStage } from './stages.ts'
 
 type Connector = InboundConnector | OutboundConnector
 
-interface StageFields {
-  enabled: boolean
-  mode?: 'Enforce' | 'ReportOnly'
-}
-
-/** The fields that PATCH changes. */
-export const stagePatch = (to: Stage): StageFields =>
-  to === 'Disabled' ? { enabled: false } : { enabled: true, mode: to }
+const directionOf = (connector: Connector): ConnectorDirection =>
+  isInbound(connector) ? 'inbound' : 'outbound'
 
 /** The stage after the act; `Removed`: the connector does not exist any more. */
 export type StageOrRemoved = Stage | 'Removed'
 
-export const actTexts: Readonly<Record<StageOrRemoved, string>> = {
-  Disabled: 'Disable',
-  ReportOnly: 'Set to ReportOnly',
-  Enforce: 'Enforce',
-  Removed: 'Remove',
-}
+export const actText = (direction: ConnectorDirection, to: StageOrRemoved): string =>
+  to === 'Removed' ? 'Remove' : stageTexts[direction][to].act
 
-/** Whether a change lowers what is required of mail. */
-export const isWeakening = (connector: Connector, to: StageOrRemoved): boolean =>
-  to === 'Removed' ||
-  stageOf(connector) === 'Enforce' ||
-  (stageOf(connector) === 'ReportOnly' && to === 'Disabled')
+/** Whether a change lowers what is required of mail. Mail that is held instead of refused is not delivered either. */
+export function isWeakening(connector: Connector, to: StageOrRemoved): boolean {
+  if (to === 'Removed') return true
+  const from = stageOf(directionOf(connector), connector)
+  return (to === 'Disabled' || to === 'ReportOnly') && stages.indexOf(to) < stages.indexOf(from)
+}
 
 /** Sentences on the effect on mail, as the command line prints them. */
 export function stageEffects(connector: Connector, to: StageOrRemoved): string[] {
   const kind = isInbound(connector) ? 'inboundConnectors' : 'outboundConnectors'
-  if (to === 'Removed') return removalEffects(kind, { ...connector })
-  const patch = stagePatch(to)
-  const changes = (['enabled', 'mode'] as const).flatMap((field): FieldChange[] =>
-    patch[field] === undefined || patch[field] === connector[field]
-      ? []
-      : [{ field, from: connector[field], to: patch[field] }],
+  const before: Readonly<Record<string, unknown>> = { ...connector }
+  if (to === 'Removed') return removalEffects(kind, before)
+  const patch = valuesOfStage(directionOf(connector), to)
+  const changes = Object.entries(patch).flatMap(([field, value]): FieldChange[] =>
+    value === before[field] ? [] : [{ field, from: before[field], to: value }],
   )
-  return changeEffects(kind, { ...connector }, { ...connector, ...patch }, changes)
+  return changeEffects(kind, before, { ...before, ...patch }, changes)
+}
+
+/** The mail of the last 7 days that a removal concerns. Mail that was refused in the session is not stored. */
+export function concernedMailText({
+  messages,
+  passing,
+  complete,
+}: Pick<InboundValidation, 'messages' | 'passing' | 'complete'>): string {
+  const failing = messages - passing
+  return [
+    `In the last 7 days, ${complete ? '' : 'at least '}${countText(messages, 'message')} came from its domains`,
+    ...(messages === 0 ? [] : [`; ${failing === 0 ? 'all' : passing} met its requirements`]),
+    '.',
+  ].join('')
 }

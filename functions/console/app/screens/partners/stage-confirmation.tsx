@@ -11,7 +11,7 @@ import type { InboundConnector, OutboundConnector } from '../../api/types.ts'
 import { TextOfOthers } from '../../components/text-of-others.tsx'
 import type { ConnectorDirection } from './connector-text.ts'
 import { PastMail } from './past-mail.tsx'
-import { actTexts, isWeakening, type StageOrRemoved, stageEffects } from './stage-change.ts'
+import { actText, isWeakening, type StageOrRemoved, stageEffects } from './stage-change.ts'
 import { type Notice, needsWaitingChoice, useStageChange, type WaitingChoice } from './use-stage-change.ts'
 
 interface StageConfirmationProps {
@@ -33,7 +33,7 @@ export function StageConfirmation(props: StageConfirmationProps) {
   return (
     <Modal
       visible
-      header={`${actTexts[to]}: ${connector.name}`}
+      header={`${actText(direction, to)}: ${connector.name}`}
       closeAriaLabel="Close without a change"
       onDismiss={onClose}
       footer={
@@ -46,7 +46,7 @@ export function StageConfirmation(props: StageConfirmationProps) {
               disabled={needsChoice && waiting === null}
               onClick={() => change.mutate(waiting)}
             >
-              {actTexts[to]}
+              {actText(direction, to)}
             </Button>
           </SpaceBetween>
         </Box>
@@ -60,7 +60,9 @@ export function StageConfirmation(props: StageConfirmationProps) {
             </div>
           ))}
         </Alert>
-        {to === 'Enforce' && direction === 'inbound' && <PastMail id={connector.id} />}
+        {to !== 'Disabled' && to !== 'ReportOnly' && direction === 'inbound' && (
+          <PastMail id={connector.id} isRemoval={to === 'Removed'} />
+        )}
         {needsChoice && change.error && (
           <FormField label="Mail that waits under this connector" description={change.error.message}>
             <RadioGroup

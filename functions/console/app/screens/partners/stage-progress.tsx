@@ -6,9 +6,9 @@ import { useState } from 'react'
 import type { InboundConnector, OutboundConnector } from '../../api/types.ts'
 import { useMay } from '../../api/use-roles.ts'
 import type { ConnectorDirection } from './connector-text.ts'
-import { type Stage, stageOf, stages, stageTexts } from './connector-text.ts'
-import { actTexts, type StageOrRemoved } from './stage-change.ts'
+import { actText, type StageOrRemoved } from './stage-change.ts'
 import { StageConfirmation } from './stage-confirmation.tsx'
+import { type Stage, stageOf, stages, stageTexts } from './stages.ts'
 import type { Notice } from './use-stage-change.ts'
 
 interface StageProgressProps {
@@ -20,8 +20,9 @@ interface StageProgressProps {
 export function StageProgress({ connector, direction, onNotice }: StageProgressProps) {
   const mayAdminister = useMay('administer')
   const [target, setTarget] = useState<StageOrRemoved | null>(null)
-  const current = stageOf(connector)
+  const current = stageOf(direction, connector)
   const position = stages.indexOf(current)
+  const texts = stageTexts[direction]
   return (
     <SpaceBetween size="s">
       <Steps
@@ -29,8 +30,8 @@ export function StageProgress({ connector, direction, onNotice }: StageProgressP
         steps={stages.map((stage, index) => ({
           status: index === position ? statusOf(stage) : 'not-started',
           statusIconAriaLabel: index === position ? 'now' : 'not now',
-          header: index === position ? <strong>{stage} (now)</strong> : stage,
-          details: stageTexts[stage],
+          header: index === position ? <strong>{texts[stage].label} (now)</strong> : texts[stage].label,
+          details: texts[stage].description,
         }))}
       />
       {mayAdminister && (
@@ -38,10 +39,10 @@ export function StageProgress({ connector, direction, onNotice }: StageProgressP
           {[...stages.filter((stage) => stage !== current), 'Removed' as const].map((stage) => (
             <Button
               key={stage}
-              ariaLabel={`${actTexts[stage]}: ${connector.name}`}
+              ariaLabel={`${actText(direction, stage)}: ${connector.name}`}
               onClick={() => setTarget(stage)}
             >
-              {actTexts[stage]}
+              {actText(direction, stage)}
             </Button>
           ))}
         </SpaceBetween>
@@ -60,4 +61,4 @@ export function StageProgress({ connector, direction, onNotice }: StageProgressP
 }
 
 const statusOf = (stage: Stage) =>
-  (({ Disabled: 'stopped', ReportOnly: 'info', Enforce: 'success' }) as const)[stage]
+  (({ Disabled: 'stopped', ReportOnly: 'info', Hold: 'success', Enforce: 'success' }) as const)[stage]

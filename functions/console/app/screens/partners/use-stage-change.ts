@@ -1,6 +1,7 @@
 /** Changes the stage of the version of a connector that the person sees, or removes it. */
 import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
+import { useLocation } from 'wouter'
 import { ApiError } from '../../api/api-error.ts'
 import type {
   InboundConnector,
@@ -10,7 +11,9 @@ import type {
 } from '../../api/types.ts'
 import { useApi } from '../../api/use-api.ts'
 import type { ConnectorDirection } from './connector-text.ts'
-import { type StageOrRemoved, stagePatch } from './stage-change.ts'
+import type { RemovedState } from './saved-state.ts'
+import type { StageOrRemoved } from './stage-change.ts'
+import { stageTexts, valuesOfStage } from './stages.ts'
 import { connectorPath, useRefreshConnectors } from './use-connectors.ts'
 
 /** What the person reads after a change. */
@@ -35,6 +38,7 @@ interface StageChange {
 
 export function useStageChange({ connector, direction, to, onNotice, onClose }: StageChange) {
   const api = useApi()
+  const [, navigate] = useLocation()
   const refresh = useRefreshConnectors()
   // The version when the person was shown the effect: a change by another person meanwhile is not overwritten.
   const [version] = useState(connector.version)
@@ -42,17 +46,22 @@ export function useStageChange({ connector, direction, to, onNotice, onClose }: 
   return useMutation<SavedConnector | null, ApiError, WaitingChoice | null>({
     mutationFn: async (waiting) => {
       const withChoice = waiting === null ? path : `${path}?waiting=${waiting}`
-      if (to !== 'Removed') return api.send<SavedConnector>('PATCH', withChoice, stagePatch(to), version)
+      if (to !== 'Removed')
+        return api.send<SavedConnector>('PATCH', withChoice, valuesOfStage(direction, to), version)
       await api.send('DELETE', withChoice, undefined, version)
       return null
     },
     onSuccess: async (saved) => {
+      if (saved === null || to === 'Removed') {
+        navigate('/partners', { state: { removed: connector.name } satisfies RemovedState })
+        await refresh()
+        return
+      }
       await refresh()
-      if (saved === null) return onClose()
       const { warnings } = saved
       onNotice({
         type: warnings.length > 0 ? 'warning' : 'success',
-        header: `${connector.name}: ${to} is saved`,
+        header: `${connector.name}: ${stageTexts[direction][to].label} is saved`,
         lines: warnings.map((warning) => warning.message),
       })
       onClose()

@@ -75,22 +75,30 @@ function Result({ validation: { at, succeeded, durationMs, steps } }: { validati
       </StatusIndicator>
       <Steps
         ariaLabel="Steps of the validation"
-        steps={steps.map(({ step, host, ip, succeeded: stepSucceeded, detail, durationMs: stepMs, tls }) => ({
-          status: stepSucceeded ? 'success' : 'error',
-          statusIconAriaLabel: stepSucceeded ? 'succeeded' : 'failed',
-          header: [step, host, ip && `(${ip})`].filter(Boolean).join(' '),
-          details: (
-            <>
-              <TextOfOthers text={detail} /> ({stepMs} ms)
-              {tls && step !== 'StartTls' && (
-                <div>
-                  {tls.protocol}, {tls.cipher}
-                  {tls.group && `, ${tls.group}`}
-                </div>
-              )}
-            </>
-          ),
-        }))}
+        steps={steps.map(
+          ({ step, host, ip, succeeded: stepSucceeded, detail, durationMs: stepMs, tls, certificates }) => ({
+            status: stepSucceeded ? 'success' : 'error',
+            statusIconAriaLabel: stepSucceeded ? 'succeeded' : 'failed',
+            header: [step, host, ip && `(${ip})`].filter(Boolean).join(' '),
+            details: (
+              <>
+                <TextOfOthers text={detail} /> ({stepMs} ms)
+                {step === 'Certificate' && certificates[0] && (
+                  <div>
+                    Names in the certificate:{' '}
+                    <TextOfOthers text={certificates[0].subjectAltNames.join(', ') || 'none'} />
+                  </div>
+                )}
+                {tls && step !== 'StartTls' && (
+                  <div>
+                    {tls.protocol}, {tls.cipher}
+                    {tls.group && `, ${tls.group}`}
+                  </div>
+                )}
+              </>
+            ),
+          }),
+        )}
       />
     </SpaceBetween>
   )

@@ -8,7 +8,7 @@ import type { CallerAnswer } from '../../api/types.ts'
 import { useApi, useRead } from '../../api/use-api.ts'
 import { setNavigationGuard } from '../../navigation-guard.ts'
 import { useSessionEnded } from '../../sign-in/session-state.ts'
-import { connectorPath } from '../partners/use-connectors.ts'
+import { connectorPath, usePairs } from '../partners/use-connectors.ts'
 import { needsWaitingChoice, type WaitingChoice } from '../partners/use-stage-change.ts'
 import type { Connector } from './draft.ts'
 import { DryRunStep } from './dry-run-step.tsx'
@@ -41,7 +41,8 @@ interface ConnectorWizardProps {
 }
 
 export function ConnectorWizard({ start, keptAt, backTo, onSaved }: ConnectorWizardProps) {
-  const wizard = useWizard(start)
+  const { inbound, outbound } = usePairs()
+  const wizard = useWizard(start, { inbound: inbound.data ?? [], outbound: outbound.data ?? [] })
   const { form, base, body, step } = wizard
   const { direction } = form.draft
   const api = useApi()

@@ -8,6 +8,7 @@ import type { ReactNode } from 'react'
 import { TextOfOthers } from '../../components/text-of-others.tsx'
 import { fieldsOf } from './fields.ts'
 import { useForm } from './form.ts'
+import { listWarnings } from './list-warnings.ts'
 import { countOf, readField } from './read-field.ts'
 
 interface ControlProps {
@@ -57,6 +58,8 @@ interface ListFieldProps extends ControlProps {
   rows?: number
   /** Without those of entries with more than a word, such as certificates. */
   separators?: string
+  /** What the person should look at, beside what the text itself shows. */
+  warnings?: ReactNode
 }
 
 const separatorsText = 'One on each line, or between commas or spaces. A pasted list may be long.'
@@ -70,17 +73,28 @@ export function ListField({
   placeholder = '',
   rows = 3,
   separators = separatorsText,
+  warnings = null,
 }: ListFieldProps) {
   const { draft, change, faultsOf } = useForm()
   const field = fieldsOf(draft.direction).find((each) => each.name === name)
   const held = draft.values[name]
-  const read = readField(field ?? { kind: 'Patterns' }, held)
+  const { kind } = field ?? { kind: 'Patterns' }
+  const read = readField({ kind }, held)
+  const textWarnings = faultTexts(listWarnings(kind, String(held ?? ''), noun))
   return (
     <FormField
       label={label}
       description={description}
       constraintText={`${separators} ${countOf(read, noun, plural)}.`}
       errorText={faultTexts(faultsOf(name))}
+      warningText={
+        (textWarnings || warnings) && (
+          <>
+            {textWarnings}
+            {warnings}
+          </>
+        )
+      }
       stretch
     >
       <Textarea

@@ -5,8 +5,10 @@ import {
   type FieldChange,
   weakenedRequirements,
 } from '../../../../../shared/policy/change-effects.ts'
-import type { ConnectorDirection } from '../partners/connector-text.ts'
-import type { Body } from './draft.ts'
+import type { OutboundConnector } from '../../api/types.ts'
+import { type ConnectorDirection, forcesTlsOut } from '../partners/connector-text.ts'
+import { stageOf } from '../partners/stages.ts'
+import type { Body, Connector } from './draft.ts'
 import { fieldsOf } from './fields.ts'
 
 /** Values of the API have a fixed order of fields. */
@@ -40,6 +42,22 @@ export const effectsOfDraft = (direction: ConnectorDirection, before: Body | nul
 export const needsCare = (before: Body | null, after: Body): boolean =>
   (after.enabled === true && after.mode === 'Enforce') ||
   (before !== null && weakenedRequirements(fieldChanges(before, after)).length > 0)
+
+/**
+ * @param base null for a new connector
+ * @returns what the person must know about a connector that is enforced and was never validated; null for others
+ */
+export function notValidatedText(
+  direction: ConnectorDirection,
+  base: Connector | null,
+  after: Body,
+): string | null {
+  const stage = stageOf(direction, after)
+  if (direction === 'inbound' || (stage !== 'Hold' && stage !== 'Enforce')) return null
+  if (!forcesTlsOut(after as unknown as OutboundConnector)) return null
+  if (base !== null && 'validation' in base && base.validation !== null) return null
+  return `mailflow has not tried whether the servers meet what it requires. Where they do not, mail ${stage === 'Hold' ? 'is deferred, and bounces when it expires' : 'bounces at the first attempt'}. Safer: save it as ReportOnly, choose Validate on the partner’s page, then go on to ${stage === 'Hold' ? 'Defer' : 'Enforce'}.`
+}
 
 /** The body of PATCH. */
 export const patchOf = (before: Body, after: Body): Body =>

@@ -27,11 +27,6 @@ export function newDraft({ direction, domains, defaultRoute }: Start): Draft {
     ...(domain !== undefined && { name: nameFor(direction, domain) }),
     ...(direction === 'outbound' && {
       route: defaultRoute,
-      // Amazon SES cannot verify the partner's certificate.
-      tlsSettings: defaultRoute === 'Ses' ? 'EncryptionOnly' : 'DomainValidation',
-      ...(domain !== undefined &&
-        defaultRoute === 'Mx' &&
-        domain !== '*' && { tlsDomain: certificateName(domain) }),
     }),
   }
   const values = fieldsOf(direction).map((field) => {
@@ -43,9 +38,6 @@ export function newDraft({ direction, domains, defaultRoute }: Start): Draft {
 
 const nameFor = (direction: ConnectorDirection, domain: string): string =>
   `${direction === 'inbound' ? 'From' : 'To'} ${domain.replace(/^\*\./, '')}`.slice(0, 64)
-
-/** MX hosts usually are below the domain. */
-const certificateName = (domain: string): string => `*.${domain.replace(/^\*\./, '')}`
 
 /** Keeps what both directions have: kind, name, comment, stage and domains. */
 export function withDirection(

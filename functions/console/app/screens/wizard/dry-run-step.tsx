@@ -7,6 +7,7 @@ import RadioGroup from '@cloudscape-design/components/radio-group'
 import SpaceBetween from '@cloudscape-design/components/space-between'
 import StatusIndicator from '@cloudscape-design/components/status-indicator'
 import { TextOfOthers } from '../../components/text-of-others.tsx'
+import { stageOf, stageTexts } from '../partners/stages.ts'
 import type { DryRunRequest } from './dry-run-request.ts'
 import { DryRunResult } from './dry-run-result.tsx'
 import type { DryRunState } from './use-dry-run.ts'
@@ -18,7 +19,7 @@ interface DryRunStepProps {
 }
 
 export function DryRunStep({ request, dryRun, setEnforced }: DryRunStepProps) {
-  const { isEnforced, body } = request
+  const { direction, isEnforced, body } = request
   const { isStarting, error, result } = dryRun
   const isRunning =
     isStarting || (result === null ? dryRun.completeUntil !== null : result.state === 'Running')
@@ -42,7 +43,7 @@ export function DryRunStep({ request, dryRun, setEnforced }: DryRunStepProps) {
               },
               {
                 value: 'AsSaved',
-                label: `As it is saved: ${body.enabled === true ? String(body.mode) : 'Disabled'}`,
+                label: `As it is saved: ${stageTexts[direction][stageOf(direction, body)].label}`,
                 ...(!isSavedEnforced && {
                   description: 'At this stage it refuses, holds and defers nothing.',
                 }),

@@ -155,7 +155,8 @@ export const outboundFields: readonly Field[] = [
     step: 'Security',
     kind: 'Value',
     absent: null,
-    initial: 'DomainValidation',
+    // The name in the certificate of the servers is not known yet, and a wrong one would defer all mail.
+    initial: 'EncryptionOnly',
   },
   {
     name: 'tlsDomain',

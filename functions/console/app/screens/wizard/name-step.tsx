@@ -5,20 +5,14 @@ import Header from '@cloudscape-design/components/header'
 import RadioGroup from '@cloudscape-design/components/radio-group'
 import SpaceBetween from '@cloudscape-design/components/space-between'
 import Textarea from '@cloudscape-design/components/textarea'
+import { type Stage, stageOf, stages, stageTexts, valuesOfStage } from '../partners/stages.ts'
 import { faultTexts, TextField } from './controls.tsx'
 import { useForm } from './form.ts'
-import {
-  type ProgressionStage,
-  progression,
-  progressionOf,
-  progressionTexts,
-  valuesOfStage,
-} from './progression.ts'
 
 export function NameStep() {
   const { draft, change, faultsOf } = useForm()
   const { direction, values } = draft
-  const texts = progressionTexts[direction]
+  const texts = stageTexts[direction]
   const stageFaults = ['enabled', 'mode', 'onViolation', 'onTlsFailure'].flatMap(faultsOf)
   return (
     <SpaceBetween size="l">
@@ -59,9 +53,12 @@ export function NameStep() {
           stretch
         >
           <RadioGroup
-            value={progressionOf(direction, values)}
-            onChange={({ detail }) => change(valuesOfStage(direction, detail.value as ProgressionStage))}
-            items={progression.map((stage) => ({ value: stage, ...texts[stage] }))}
+            value={stageOf(direction, values)}
+            onChange={({ detail }) => change(valuesOfStage(direction, detail.value as Stage))}
+            items={stages.map((stage) => {
+              const { label, description, fields } = texts[stage]
+              return { value: stage, label, description: `${description} ${fields}` }
+            })}
           />
         </FormField>
       </Container>

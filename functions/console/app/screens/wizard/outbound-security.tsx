@@ -47,7 +47,7 @@ export function OutboundSecurity() {
                 value: 'EncryptionOnly',
                 label: 'EncryptionOnly',
                 description:
-                  'TLS with any certificate. Exchange: “Any digital certificate, including self-signed certificates”.',
+                  'TLS with any certificate. The level to begin with: it needs to know nothing of the servers. Exchange: “Any digital certificate, including self-signed certificates”.',
               },
               {
                 value: 'CertificateValidation',
@@ -69,7 +69,7 @@ export function OutboundSecurity() {
             <TextField
               name="tlsDomain"
               label="Name in the certificate"
-              description="Of the servers that receive the mail, not necessarily the recipient’s domain. *. stands for one label."
+              description="Of the servers that receive the mail: with hosted mail, a name of the provider. A wrong name defers all mail. To find it, save the connector with EncryptionOnly and choose Validate on the partner’s page: it shows the names. *. stands for one label. Exchange fills in no name either."
               placeholder="mx.bank.example"
             />
           )}

@@ -82,7 +82,7 @@ const single = (value: unknown, fault: string | null = null): ReadField => ({
 })
 
 /** Entries stand on lines, or between commas, semicolons or spaces. */
-const entriesOf = (text: string): string[] => text.split(/[\s,;]+/).filter(Boolean)
+export const entriesOf = (text: string): string[] => text.split(/[\s,;]+/).filter(Boolean)
 
 const tooLong = (text: string): ReadField => ({
   value: [],

@@ -10,7 +10,7 @@ import type { ApiError } from '../../api/api-error.ts'
 import { TextOfOthers } from '../../components/text-of-others.tsx'
 import { needsWaitingChoice, type WaitingChoice } from '../partners/use-stage-change.ts'
 import { ChangeList } from './change-list.tsx'
-import { createdFields, effectsOfDraft, fieldChanges, needsCare } from './difference.ts'
+import { createdFields, effectsOfDraft, fieldChanges, needsCare, notValidatedText } from './difference.ts'
 import { type Body, type Connector, fieldsNotShown, shownFields } from './draft.ts'
 import type { DryRunRequest } from './dry-run-request.ts'
 import { FieldsNotShown } from './fields-not-shown.tsx'
@@ -33,6 +33,7 @@ export function ReviewStep(props: ReviewStepProps) {
   const before: Body | null = base === null ? null : shownFields(direction, { ...base })
   const changes = before === null ? createdFields(direction, body) : fieldChanges(before, body)
   const effects = effectsOfDraft(direction, before, body)
+  const notValidated = notValidatedText(direction, base, body)
   const rest = base === null ? [] : fieldsNotShown(direction, { ...base })
   return (
     <SpaceBetween size="l">
@@ -67,6 +68,11 @@ export function ReviewStep(props: ReviewStepProps) {
           ))}
           <div>Other connectors may also apply.</div>
           {!hasDryRun && <div>The mail of the last days was not tried: there was no dry run.</div>}
+        </Alert>
+      )}
+      {changes.length > 0 && notValidated !== null && (
+        <Alert type="warning" header="This connector has not been validated">
+          {notValidated}
         </Alert>
       )}
       {rest.length > 0 && <FieldsNotShown fields={rest} name={base?.name ?? ''} />}

@@ -3,13 +3,17 @@ import Container from '@cloudscape-design/components/container'
 import ExpandableSection from '@cloudscape-design/components/expandable-section'
 import SpaceBetween from '@cloudscape-design/components/space-between'
 import { FlagField, ListField } from './controls.tsx'
+import { DomainsInCommonWarning } from './domains-in-common-warning.tsx'
+import { domainsInCommon } from './existing-connectors.ts'
 import { useForm } from './form.ts'
 
 const patterns = 'A domain; *.domain is the domain and every subdomain; * is every domain.'
 const manyRows = 8
 
 export function UseStep() {
-  const { draft } = useForm()
+  const { draft, others } = useForm()
+  const found = domainsInCommon(draft, others)
+  const inCommon = found.length > 0 && <DomainsInCommonWarning direction={draft.direction} found={found} />
   if (draft.direction === 'inbound')
     return (
       <SpaceBetween size="l">
@@ -21,6 +25,7 @@ export function UseStep() {
             noun="domain"
             placeholder="bank.example"
             rows={manyRows}
+            warnings={inCommon}
           />
         </Container>
         <ExpandableSection
@@ -54,6 +59,7 @@ export function UseStep() {
           noun="domain"
           placeholder="bank.example"
           rows={manyRows}
+          warnings={inCommon}
         />
       </SpaceBetween>
     </Container>

@@ -13,6 +13,7 @@ import {
   typedFaults,
   withDirection,
 } from './draft.ts'
+import { takenNameFault } from './existing-connectors.ts'
 import { type Step, steps } from './fields.ts'
 import type { Form } from './form.ts'
 
@@ -23,7 +24,11 @@ export interface WizardStart {
   defaultRoute: 'Mx' | 'Ses'
 }
 
-export function useWizard(start: WizardStart) {
+/** @param existing all connectors of each direction, as far as they are read */
+export function useWizard(
+  start: WizardStart,
+  existing: Readonly<Record<Draft['direction'], readonly Connector[]>>,
+) {
   const [draft, setDraft] = useState(start.draft)
   const [base, setBase] = useState(start.base)
   const [step, setStep] = useState<Step>('FromTo')
@@ -31,12 +36,18 @@ export function useWizard(start: WizardStart) {
   // Steps that the person wanted to leave: what they lack is shown.
   const [tried, setTried] = useState<ReadonlySet<Step>>(new Set())
   const body = useMemo(() => bodyOf(draft), [draft])
-  const typed = useMemo(() => typedFaults(draft), [draft])
+  // Another client may have deleted the connector that the wizard began with.
+  const others = existing[draft.direction].filter(({ id }) => id !== base?.id && id !== start.base?.id)
+  const takenName = takenNameFault(draft, others)
+  const typedAlone = useMemo(() => typedFaults(draft), [draft])
+  const typed: Faults =
+    takenName === null ? typedAlone : { ...typedAlone, name: [...(typedAlone.name ?? []), takenName] }
   const missing = useMemo(() => missingFaults(draft), [draft])
 
   const form: Form = {
     draft,
     isEdit: base !== null,
+    others,
     change: (values) => {
       setDraft({ ...draft, values: { ...draft.values, ...values } })
       setApiFaults(without(apiFaults, Object.keys(values)))

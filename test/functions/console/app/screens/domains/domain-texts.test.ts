@@ -4,6 +4,7 @@ import { describe, test } from 'node:test'
 import type { AcceptedDomain } from '../../../../../../functions/console/app/api/types.ts'
 import {
   addEffects,
+  domainFault,
   filterDomains,
   modeEffects,
   modeText,
@@ -24,6 +25,14 @@ const domain = (changes: Partial<AcceptedDomain> = {}): AcceptedDomain => ({
 const recipientList = { version: '01M8RGD92601JW6TGP5MTVASXG', addresses: 1200, updatedAt: at }
 
 describe('texts about accepted domains', () => {
+  test('say what is wrong with a name', () => {
+    assert.equal(domainFault('bücher.example'), null)
+    assert.match(domainFault('') ?? '', /^Give a domain/)
+    assert.match(domainFault('*.ours.example') ?? '', /^Wildcards/)
+    assert.match(domainFault('new..ours.example') ?? '', /two dots in a row/)
+    assert.match(domainFault('ann@ours.example') ?? '', /is not a domain name/)
+  })
+
   test('a removal names the reply, the mail that waits and the list', () => {
     const effects = removeEffects(domain({ recipientList })).join(' ')
     for (const part of ['550 5.7.64 Relay access denied', 'bounces at its next decision', '1200 addresses'])

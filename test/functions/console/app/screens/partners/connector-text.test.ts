@@ -8,10 +8,15 @@ import {
   outboundSentences,
 } from '../../../../../../functions/console/app/screens/partners/connector-text.ts'
 import {
+  concernedMailText,
   isWeakening,
   stageEffects,
-  stagePatch,
 } from '../../../../../../functions/console/app/screens/partners/stage-change.ts'
+import {
+  stageOf,
+  stages,
+  valuesOfStage,
+} from '../../../../../../functions/console/app/screens/partners/stages.ts'
 import { requiredClientLevel } from '../../../../../../shared/policy/required-client-level.ts'
 import { inboundOf, outboundOf } from './connectors.ts'
 
@@ -117,8 +122,10 @@ describe('a change of the stage', () => {
     assert.deepEqual(stageEffects(inboundOf({ mode: 'ReportOnly' }), 'Enforce'), [
       'Mail from bank.example without TLS is refused.',
     ])
-    assert.deepEqual(stageEffects(inboundOf({ mode: 'ReportOnly', onViolation: 'Defer' }), 'Enforce'), [
-      'Mail from bank.example without TLS is held.',
+    for (const before of [inboundOf({ mode: 'ReportOnly' }), inboundOf()])
+      assert.deepEqual(stageEffects(before, 'Hold'), ['Mail from bank.example without TLS is held.'])
+    assert.deepEqual(stageEffects(inboundOf({ onViolation: 'Defer' }), 'Enforce'), [
+      'Mail from bank.example without TLS is refused.',
     ])
     assert.match(
       stageEffects(inboundOf(), 'ReportOnly').join(' '),
@@ -132,8 +139,11 @@ describe('a change of the stage', () => {
   })
 
   test('says which mail is deferred, and which may be sent in the clear', () => {
-    assert.deepEqual(stageEffects(outboundOf({ mode: 'ReportOnly' }), 'Enforce'), [
+    assert.deepEqual(stageEffects(outboundOf({ mode: 'ReportOnly' }), 'Hold'), [
       'Mail to bank.example is sent through this connector (Mx). Where a server does not meet EncryptionOnly, the mail is deferred.',
+    ])
+    assert.deepEqual(stageEffects(outboundOf(), 'Enforce'), [
+      'Where a server does not meet EncryptionOnly, the mail is bounced.',
     ])
     assert.match(stageEffects(outboundOf(), 'ReportOnly').join(' '), /may be sent in the clear/)
     assert.match(stageEffects(outboundOf(), 'Disabled').join(' '), /may be sent in the clear/)
@@ -141,11 +151,30 @@ describe('a change of the stage', () => {
     assert.match(stageEffects(outboundOf({ allAcceptedDomains: true }), 'Disabled').join(' '), /deferred/)
   })
 
-  test('is a change of two fields at most, and weakens in one direction', () => {
-    assert.deepEqual(stagePatch('Disabled'), { enabled: false })
-    assert.deepEqual(stagePatch('Enforce'), { enabled: true, mode: 'Enforce' })
+  test('writes the fields of the stage', () => {
+    for (const direction of ['inbound', 'outbound'] as const)
+      for (const stage of stages) {
+        const values = { enabled: true, mode: 'Enforce', ...valuesOfStage(direction, stage) }
+        assert.equal(stageOf(direction, values), stage)
+      }
+    assert.deepEqual(valuesOfStage('inbound', 'Disabled'), { enabled: false })
+    assert.equal(stageOf('inbound', inboundOf()), 'Enforce')
+    assert.equal(stageOf('outbound', outboundOf()), 'Hold')
+  })
+
+  test('weakens in one direction', () => {
+    assert.equal(isWeakening(inboundOf(), 'Hold'), false)
+    assert.equal(isWeakening(outboundOf(), 'ReportOnly'), true)
     assert.equal(isWeakening(inboundOf(), 'ReportOnly'), true)
     assert.equal(isWeakening(inboundOf({ mode: 'ReportOnly' }), 'Enforce'), false)
     assert.equal(isWeakening(inboundOf({ mode: 'ReportOnly' }), 'Disabled'), true)
   })
+})
+
+test('a removal says how much mail it concerns', () => {
+  const textOf = (messages: number, passing: number, complete = true) =>
+    concernedMailText({ messages, passing, complete })
+  assert.equal(textOf(0, 0), 'In the last 7 days, 0 messages came from its domains.')
+  assert.equal(textOf(2, 1), 'In the last 7 days, 2 messages came from its domains; 1 met its requirements.')
+  assert.match(textOf(3, 3, false), /at least 3 messages .* all met/)
 })

@@ -7,6 +7,7 @@ import {
   createdFields,
   effectsOfDraft,
   fieldChanges,
+  notValidatedText,
   patchOf,
 } from '../../../../../../functions/console/app/screens/wizard/difference.ts'
 import {
@@ -19,11 +20,6 @@ import {
   dryRunSummary,
   outcomeDetails,
 } from '../../../../../../functions/console/app/screens/wizard/dry-run-request.ts'
-import {
-  progression,
-  progressionOf,
-  valuesOfStage,
-} from '../../../../../../functions/console/app/screens/wizard/progression.ts'
 import { inboundOf, outboundOf } from '../partners/connectors.ts'
 
 describe('the difference', () => {
@@ -47,22 +43,21 @@ describe('the difference', () => {
     const body = bodyOf(newDraft({ direction: 'outbound', domains: ['bank.example'], defaultRoute: 'Mx' }))
     assert.deepEqual(
       createdFields('outbound', body).map(({ field }) => field),
-      ['connectorType', 'name', 'enabled', 'mode', 'recipientDomains', 'route', 'tlsSettings', 'tlsDomain'],
+      ['connectorType', 'name', 'enabled', 'mode', 'recipientDomains', 'route', 'tlsSettings'],
     )
     assert.match(effectsOfDraft('outbound', null, body).join(), /is sent through this connector/)
   })
 })
 
-describe('the stages', () => {
-  test('are one progression over three fields', () => {
-    for (const direction of ['inbound', 'outbound'] as const)
-      for (const stage of progression) {
-        const values = { enabled: true, mode: 'Enforce', ...valuesOfStage(direction, stage) }
-        assert.equal(progressionOf(direction, values), stage)
-      }
-    assert.equal(progressionOf('inbound', { ...inboundOf() }), 'Enforce')
-    assert.equal(progressionOf('outbound', { ...outboundOf() }), 'Hold')
-  })
+test('an outbound connector that is enforced and was never validated is pointed out', () => {
+  const textOf = (fields: Parameters<typeof outboundOf>[0], base: ReturnType<typeof outboundOf> | null) =>
+    notValidatedText('outbound', base, { ...outboundOf(fields) })
+  assert.match(textOf({}, null) ?? '', /mail is deferred, and bounces when it expires/)
+  assert.match(textOf({ onTlsFailure: 'Bounce' }, outboundOf()) ?? '', /mail bounces at the first attempt/)
+  assert.equal(textOf({ mode: 'ReportOnly' }, null), null)
+  assert.equal(textOf({ tlsSettings: null }, null), null)
+  assert.equal(textOf({}, outboundOf({ validation: {} as never })), null)
+  assert.equal(notValidatedText('inbound', null, { ...inboundOf() }), null)
 })
 
 describe('the dry run', () => {

@@ -59,8 +59,8 @@ describe('a new connector', () => {
     assert.deepEqual(inbound.senderDomains, ['bank.example'])
     const outbound = OutboundConnectorInput.parse(bodyOf(start('outbound')))
     assert.equal(outbound.name, 'To bank.example')
-    assert.equal(outbound.tlsSettings, 'DomainValidation')
-    assert.equal(outbound.tlsDomain, '*.bank.example')
+    assert.equal(outbound.tlsSettings, 'EncryptionOnly')
+    assert.equal(outbound.tlsDomain, null)
   })
 
   test('of a deployment that sends through Amazon SES is valid', () => {
@@ -179,7 +179,7 @@ describe('a draft', () => {
       ['inbound', { restrictDomainsToIpAddresses: true }, 'senderIpAddresses'],
       ['outbound', { recipientDomains: '' }, 'recipientDomains'],
       ['outbound', { route: 'SmartHosts' }, 'smartHosts'],
-      ['outbound', { tlsDomain: '' }, 'tlsDomain'],
+      ['outbound', { tlsSettings: 'DomainValidation' }, 'tlsDomain'],
     ]
     for (const [direction, values, field] of rows)
       assert.deepEqual(Object.keys(missingFaults(change(start(direction), values))), [field], field)
