@@ -16,12 +16,13 @@ import { newDraft } from './wizard/draft.ts'
 import { takeKeptInput } from './wizard/kept-input.ts'
 
 const title = 'Add a connector'
+const heading = <Header variant="h1">{title}</Header>
 
 export default function ConnectorAdd() {
   return (
     <>
       <ConnectorBreadcrumbs pair={null} title={title} />
-      <AdministratorsOnly act="add connectors" heading={<Header variant="h1">{title}</Header>}>
+      <AdministratorsOnly act="add connectors" heading={heading}>
         <Loaded />
       </AdministratorsOnly>
     </>
@@ -31,18 +32,22 @@ export default function ConnectorAdd() {
 function Loaded() {
   const configuration = useRead<Configuration>('/configuration')
   const { inbound, outbound, pairs } = usePairs()
+  const isRead = [configuration, inbound, outbound].every(({ data }) => data !== undefined)
   return (
-    <Remote what="the settings of the gateway" result={configuration}>
-      {({ defaultRoute }) => (
-        <Remote what="the inbound connectors" result={inbound}>
-          {() => (
-            <Remote what="the outbound connectors" result={outbound}>
-              {() => <NewConnector pairs={pairs ?? []} defaultRoute={defaultRoute} />}
-            </Remote>
-          )}
-        </Remote>
-      )}
-    </Remote>
+    <>
+      {!isRead && heading}
+      <Remote what="the settings of the gateway" result={configuration}>
+        {({ defaultRoute }) => (
+          <Remote what="the inbound connectors" result={inbound}>
+            {() => (
+              <Remote what="the outbound connectors" result={outbound}>
+                {() => <NewConnector pairs={pairs ?? []} defaultRoute={defaultRoute} />}
+              </Remote>
+            )}
+          </Remote>
+        )}
+      </Remote>
+    </>
   )
 }
 

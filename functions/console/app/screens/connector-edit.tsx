@@ -1,4 +1,5 @@
 /** Edits a connector. */
+import Alert from '@cloudscape-design/components/alert'
 import Header from '@cloudscape-design/components/header'
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
@@ -9,6 +10,7 @@ import { useApi, useRead } from '../api/use-api.ts'
 import { AdministratorsOnly } from '../components/administrators-only.tsx'
 import { NotFound } from '../components/not-found.tsx'
 import { Remote } from '../components/remote.tsx'
+import { ViewLink } from '../components/view-link.tsx'
 import type { ConnectorDirection } from './partners/connector-text.ts'
 import { savedState } from './partners/saved-state.ts'
 import { connectorPath, usePairs } from './partners/use-connectors.ts'
@@ -17,7 +19,7 @@ import { ConnectorWizard } from './wizard/connector-wizard.tsx'
 import { type Connector, draftOf } from './wizard/draft.ts'
 import { takeKeptInput } from './wizard/kept-input.ts'
 
-const title = 'Edit a connector'
+const heading = <Header variant="h1">Edit a connector</Header>
 
 interface Place {
   /** Name of the pair. */
@@ -30,7 +32,7 @@ export default function ConnectorEdit() {
   const { name = '', direction = '', id = '' } = useParams<Record<keyof Place, string>>()
   if (direction !== 'inbound' && direction !== 'outbound') return <NotFound />
   return (
-    <AdministratorsOnly act="edit connectors" heading={<Header variant="h1">{title}</Header>}>
+    <AdministratorsOnly act="edit connectors" heading={heading}>
       <Loaded key={`${direction} ${id}`} name={name} direction={direction} id={id} />
     </AdministratorsOnly>
   )
@@ -49,14 +51,26 @@ function Loaded(place: Place) {
   const configuration = useRead<Configuration>('/configuration')
   // Read for the partner's page, to which the person goes afterwards.
   usePairs()
+  const isRead = [connector, configuration].every(({ data }) => data !== undefined)
   return (
-    <Remote what={`the ${place.direction} connector`} result={connector}>
-      {(base) => (
-        <Remote what="the settings of the gateway" result={configuration}>
-          {({ defaultRoute }) => <ExistingConnector place={place} base={base} defaultRoute={defaultRoute} />}
+    <>
+      {!isRead && heading}
+      {connector.data === undefined && connector.error?.status === 404 ? (
+        <Alert type="info" header={`There is no such ${place.direction} connector`}>
+          Another person may have removed it. <ViewLink to="/partners">All partners</ViewLink>
+        </Alert>
+      ) : (
+        <Remote what={`the ${place.direction} connector`} result={connector}>
+          {(base) => (
+            <Remote what="the settings of the gateway" result={configuration}>
+              {({ defaultRoute }) => (
+                <ExistingConnector place={place} base={base} defaultRoute={defaultRoute} />
+              )}
+            </Remote>
+          )}
         </Remote>
       )}
-    </Remote>
+    </>
   )
 }
 
