@@ -1,7 +1,14 @@
 /** A new installation without connectors, domains and mail; and a connector with 500 names. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { type ConsolePage, type ConsoleTest, skip, startConsole, visit, whenRead } from '../support/console.ts'
+import {
+  type ConsolePage,
+  type ConsoleTest,
+  skip,
+  startConsole,
+  visit,
+  whenRead,
+} from '../support/console.ts'
 import { addressOf, viewPaths } from '../support/console-views.ts'
 import { sendMessage, waitForResult } from '../support/local/runner.ts'
 
@@ -48,7 +55,7 @@ describe('an empty installation', { skip }, () => {
       const text = emptyTexts[path]
       assert.ok(text, 'add what the new view says')
       const main = page.locator('main')
-      assert.ok((await main.getByText(text).count()) > 0, await main.innerText())
+      assert.ok((await main.getByText(text).count()) > 0, (await main.textContent()) ?? '')
       assert.equal(await page.getByText(/Cannot (read|show)/).count(), 0)
       assert.deepEqual(isOfNothing(path) ? [] : faults, [])
       for (const colorScheme of ['light', 'dark'] as const) {

@@ -128,13 +128,23 @@ const hasRead = `(async () => {
 /** Waits until a view shows what it has read. */
 export async function whenRead(page: Page): Promise<void> {
   const pending = pendingRequests.get(page) ?? new Set()
-  await waitForResult(async () => {
-    if (pending.size > 0) return null
-    // A page that loads again has no context for a moment.
-    const isRead = await page.evaluate<boolean>(hasRead).catch(() => false)
-    return isRead && pending.size === 0 ? true : null
-  }, 30)
+  await waitForResult(
+    async () => {
+      if (pending.size > 0) return null
+      // A page that loads again has no context for a moment.
+      const isRead = await page.evaluate<boolean>(hasRead).catch(() => false)
+      return isRead && pending.size === 0 ? true : null
+    },
+    30,
+    60_000,
+  )
 }
+
+/** Opens each section and menu of the view. */
+export const expandAll = (page: Page): Promise<void> =>
+  page.evaluate(`
+    for (const button of document.querySelectorAll('main [aria-expanded=false]'))
+      if (button instanceof HTMLElement) button.click()`)
 
 /** React keeps the client of the answers in its tree, where its developer tools find it too. */
 const forgetAnswers = `

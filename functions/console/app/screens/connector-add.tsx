@@ -5,24 +5,23 @@ import { useLocation, useSearch } from 'wouter'
 import type { CallerAnswer, Configuration } from '../api/types.ts'
 import { useRead } from '../api/use-api.ts'
 import { AdministratorsOnly } from '../components/administrators-only.tsx'
+import { Breadcrumbs } from '../components/breadcrumbs.tsx'
 import { Remote } from '../components/remote.tsx'
 import type { ConnectorDirection } from './partners/connector-text.ts'
 import { findPair, type Pair } from './partners/partner-pairs.ts'
 import { savedState } from './partners/saved-state.ts'
 import { usePairs } from './partners/use-connectors.ts'
-import { ConnectorBreadcrumbs } from './wizard/connector-breadcrumbs.tsx'
 import { ConnectorWizard } from './wizard/connector-wizard.tsx'
 import { newDraft } from './wizard/draft.ts'
 import { takeKeptInput } from './wizard/kept-input.ts'
 
 const title = 'Add a connector'
-const heading = <Header variant="h1">{title}</Header>
 
 export default function ConnectorAdd() {
   return (
     <>
-      <ConnectorBreadcrumbs pair={null} title={title} />
-      <AdministratorsOnly act="add connectors" heading={heading}>
+      <Breadcrumbs above={[{ text: 'Partners', path: '/partners' }]} title={title} />
+      <AdministratorsOnly act="add connectors" heading={<Header variant="h1">{title}</Header>}>
         <Loaded />
       </AdministratorsOnly>
     </>
@@ -32,22 +31,18 @@ export default function ConnectorAdd() {
 function Loaded() {
   const configuration = useRead<Configuration>('/configuration')
   const { inbound, outbound, pairs } = usePairs()
-  const isRead = [configuration, inbound, outbound].every(({ data }) => data !== undefined)
   return (
-    <>
-      {!isRead && heading}
-      <Remote what="the settings of the gateway" result={configuration}>
-        {({ defaultRoute }) => (
-          <Remote what="the inbound connectors" result={inbound}>
-            {() => (
-              <Remote what="the outbound connectors" result={outbound}>
-                {() => <NewConnector pairs={pairs ?? []} defaultRoute={defaultRoute} />}
-              </Remote>
-            )}
-          </Remote>
-        )}
-      </Remote>
-    </>
+    <Remote what="the settings of the gateway" result={configuration} heading={title}>
+      {({ defaultRoute }) => (
+        <Remote what="the inbound connectors" result={inbound} heading={title}>
+          {() => (
+            <Remote what="the outbound connectors" result={outbound} heading={title}>
+              {() => <NewConnector pairs={pairs ?? []} defaultRoute={defaultRoute} />}
+            </Remote>
+          )}
+        </Remote>
+      )}
+    </Remote>
   )
 }
 
