@@ -344,6 +344,7 @@ describe('failures', { skip }, () => {
     async function openAndFollow(context: TestContext, answer: (route: Route) => Promise<void>) {
       let loads = 0
       const { page } = await open(context, '', { prepare: (each) => each.route(script, answer) })
+      await page.waitForLoadState('load')
       page.on('load', () => {
         loads += 1
       })

@@ -1,5 +1,6 @@
 /** Shows an answer of the API: while it loads, when it fails, and when it is there. */
 import Header from '@cloudscape-design/components/header'
+import SpaceBetween from '@cloudscape-design/components/space-between'
 import type { UseQueryResult } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 import type { ApiError } from '../api/api-error.ts'
@@ -27,15 +28,17 @@ export function Remote<T>({ what, result, heading, children }: RemoteProps<T>) {
         </ErrorBoundary>
       </>
     )
+  const state = result.error ? (
+    <Failure title={`Cannot read ${what}`} error={result.error} retry={() => result.refetch()} />
+  ) : (
+    <Reading what={what} />
+  )
+  if (heading === undefined) return state
   return (
-    <>
-      {heading !== undefined && <Header variant="h1">{heading}</Header>}
-      {result.error ? (
-        <Failure title={`Cannot read ${what}`} error={result.error} retry={() => result.refetch()} />
-      ) : (
-        <Reading what={what} />
-      )}
-    </>
+    <SpaceBetween size="m">
+      <Header variant="h1">{heading}</Header>
+      {state}
+    </SpaceBetween>
   )
 }
 

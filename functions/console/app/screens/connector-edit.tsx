@@ -1,6 +1,7 @@
 /** Edits a connector. */
 import Alert from '@cloudscape-design/components/alert'
 import Header from '@cloudscape-design/components/header'
+import SpaceBetween from '@cloudscape-design/components/space-between'
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { useLocation, useParams } from 'wouter'
@@ -53,12 +54,12 @@ function Loaded(place: Place) {
   usePairs()
   if (connector.data === undefined && connector.error?.status === 404)
     return (
-      <>
+      <SpaceBetween size="m">
         <Header variant="h1">{title}</Header>
         <Alert type="info" header={`There is no such ${place.direction} connector`}>
           Another person may have removed it. <ViewLink to="/partners">All partners</ViewLink>
         </Alert>
-      </>
+      </SpaceBetween>
     )
   return (
     <Remote what={`the ${place.direction} connector`} result={connector} heading={title}>
