@@ -1,6 +1,7 @@
 /** Starts the console: reads how people sign in, signs in, and shows the view of the address. */
 import '@cloudscape-design/global-styles/index.css'
 import './console.css'
+import Box from '@cloudscape-design/components/box'
 import { I18nProvider } from '@cloudscape-design/components/i18n'
 import english from '@cloudscape-design/components/i18n/messages/all.en'
 import { applyMode, Mode } from '@cloudscape-design/global-styles'
@@ -45,13 +46,19 @@ try {
   await start()
 } catch (error) {
   root.render(
-    <Failure title="The console cannot start" error={error as Error} retry={() => location.reload()} />,
+    <Box padding="l">
+      <Failure title="The console cannot start" error={error as Error} retry={() => location.reload()} />
+    </Box>,
   )
 }
 
 async function start(): Promise<void> {
   if (location.pathname === signedOutPath) return root.render(<SignedOut />)
-  root.render(<Reading what="the settings of the console" />)
+  root.render(
+    <Box padding="l">
+      <Reading what="the settings of the console" />
+    </Box>,
+  )
   const config = await readConsoleConfig()
   const session = config.signIn === null ? null : await signIn(config.signIn)
   if (config.signIn !== null && session === null) return

@@ -14,6 +14,14 @@ export const visibleText = (text: string): string =>
     ? mapInvisible(text, (character) => (isLayout(character) ? character : '�'))
     : text
 
+const maxNameLength = 80
+
+/** For places that do not break a long name, such as the path to a view. */
+export function shortName(name: string): string {
+  const shown = visibleText(name)
+  return shown.length > maxNameLength ? `${shown.slice(0, maxNameLength)}…` : shown
+}
+
 /** A reviver for `JSON.parse`. */
 export const visibleValue = (_: string, value: unknown): unknown =>
   typeof value === 'string' ? visibleText(value) : value

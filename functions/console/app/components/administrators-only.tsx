@@ -1,5 +1,6 @@
 /** Content for administrators. Others read why they do not see it. */
 import Alert from '@cloudscape-design/components/alert'
+import SpaceBetween from '@cloudscape-design/components/space-between'
 import type { ReactNode } from 'react'
 import type { CallerAnswer } from '../api/types.ts'
 import { useRead } from '../api/use-api.ts'
@@ -19,7 +20,7 @@ export function AdministratorsOnly({ act, heading, children }: AdministratorsOnl
   const mayAdminister = useMay('administer')
   if (mayAdminister) return children
   return (
-    <>
+    <SpaceBetween size="m">
       {heading}
       <Remote what="your roles" result={caller}>
         {() => (
@@ -28,6 +29,6 @@ export function AdministratorsOnly({ act, heading, children }: AdministratorsOnl
           </Alert>
         )}
       </Remote>
-    </>
+    </SpaceBetween>
   )
 }

@@ -5,12 +5,12 @@ import { useLocation, useSearch } from 'wouter'
 import type { CallerAnswer, Configuration } from '../api/types.ts'
 import { useRead } from '../api/use-api.ts'
 import { AdministratorsOnly } from '../components/administrators-only.tsx'
+import { Breadcrumbs } from '../components/breadcrumbs.tsx'
 import { Remote } from '../components/remote.tsx'
 import type { ConnectorDirection } from './partners/connector-text.ts'
 import { findPair, type Pair } from './partners/partner-pairs.ts'
 import { savedState } from './partners/saved-state.ts'
 import { usePairs } from './partners/use-connectors.ts'
-import { ConnectorBreadcrumbs } from './wizard/connector-breadcrumbs.tsx'
 import { ConnectorWizard } from './wizard/connector-wizard.tsx'
 import { newDraft } from './wizard/draft.ts'
 import { takeKeptInput } from './wizard/kept-input.ts'
@@ -20,7 +20,7 @@ const title = 'Add a connector'
 export default function ConnectorAdd() {
   return (
     <>
-      <ConnectorBreadcrumbs pair={null} title={title} />
+      <Breadcrumbs above={[{ text: 'Partners', path: '/partners' }]} title={title} />
       <AdministratorsOnly act="add connectors" heading={<Header variant="h1">{title}</Header>}>
         <Loaded />
       </AdministratorsOnly>
@@ -32,11 +32,11 @@ function Loaded() {
   const configuration = useRead<Configuration>('/configuration')
   const { inbound, outbound, pairs } = usePairs()
   return (
-    <Remote what="the settings of the gateway" result={configuration}>
+    <Remote what="the settings of the gateway" result={configuration} heading={title}>
       {({ defaultRoute }) => (
-        <Remote what="the inbound connectors" result={inbound}>
+        <Remote what="the inbound connectors" result={inbound} heading={title}>
           {() => (
-            <Remote what="the outbound connectors" result={outbound}>
+            <Remote what="the outbound connectors" result={outbound} heading={title}>
               {() => <NewConnector pairs={pairs ?? []} defaultRoute={defaultRoute} />}
             </Remote>
           )}

@@ -1,5 +1,7 @@
 /** Edits a connector. */
+import Alert from '@cloudscape-design/components/alert'
 import Header from '@cloudscape-design/components/header'
+import SpaceBetween from '@cloudscape-design/components/space-between'
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { useLocation, useParams } from 'wouter'
@@ -7,12 +9,13 @@ import type { ApiError } from '../api/api-error.ts'
 import type { CallerAnswer, Configuration } from '../api/types.ts'
 import { useApi, useRead } from '../api/use-api.ts'
 import { AdministratorsOnly } from '../components/administrators-only.tsx'
+import { Breadcrumbs } from '../components/breadcrumbs.tsx'
 import { NotFound } from '../components/not-found.tsx'
 import { Remote } from '../components/remote.tsx'
+import { ViewLink } from '../components/view-link.tsx'
 import type { ConnectorDirection } from './partners/connector-text.ts'
 import { savedState } from './partners/saved-state.ts'
 import { connectorPath, usePairs } from './partners/use-connectors.ts'
-import { ConnectorBreadcrumbs } from './wizard/connector-breadcrumbs.tsx'
 import { ConnectorWizard } from './wizard/connector-wizard.tsx'
 import { type Connector, draftOf } from './wizard/draft.ts'
 import { takeKeptInput } from './wizard/kept-input.ts'
@@ -49,10 +52,19 @@ function Loaded(place: Place) {
   const configuration = useRead<Configuration>('/configuration')
   // Read for the partner's page, to which the person goes afterwards.
   usePairs()
+  if (connector.data === undefined && connector.error?.status === 404)
+    return (
+      <SpaceBetween size="m">
+        <Header variant="h1">{title}</Header>
+        <Alert type="info" header={`There is no such ${place.direction} connector`}>
+          Another person may have removed it. <ViewLink to="/partners">All partners</ViewLink>
+        </Alert>
+      </SpaceBetween>
+    )
   return (
-    <Remote what={`the ${place.direction} connector`} result={connector}>
+    <Remote what={`the ${place.direction} connector`} result={connector} heading={title}>
       {(base) => (
-        <Remote what="the settings of the gateway" result={configuration}>
+        <Remote what="the settings of the gateway" result={configuration} heading={title}>
           {({ defaultRoute }) => <ExistingConnector place={place} base={base} defaultRoute={defaultRoute} />}
         </Remote>
       )}
@@ -66,7 +78,9 @@ interface ExistingConnectorProps {
   defaultRoute: Configuration['defaultRoute']
 }
 
-function ExistingConnector({ place: { name, direction }, base, defaultRoute }: ExistingConnectorProps) {
+function ExistingConnector({ place: { name, direction, id }, base, defaultRoute }: ExistingConnectorProps) {
+  // A form of anything else would be saved as this connector.
+  if (base.id !== id) throw new TypeError('the answer is not this connector')
   const [, navigate] = useLocation()
   const { data: caller } = useRead<CallerAnswer>('/caller')
   const [{ start, keptAt }] = useState(() => {
@@ -82,7 +96,13 @@ function ExistingConnector({ place: { name, direction }, base, defaultRoute }: E
   })
   return (
     <>
-      <ConnectorBreadcrumbs pair={name} title={`Edit ${base.name}`} />
+      <Breadcrumbs
+        above={[
+          { text: 'Partners', path: '/partners' },
+          { text: name, path: `/partners/${encodeURIComponent(name)}` },
+        ]}
+        title={`Edit ${base.name}`}
+      />
       <ConnectorWizard
         start={start}
         keptAt={keptAt}

@@ -1,6 +1,7 @@
 /** The choice of the domain that is compared. */
 import FormField from '@cloudscape-design/components/form-field'
 import Select from '@cloudscape-design/components/select'
+import { shortName } from '../../visible-text.ts'
 
 interface DomainPickerProps {
   domains: readonly string[]
@@ -11,17 +12,21 @@ interface DomainPickerProps {
 
 const manyDomains = 8
 
+const optionOf = (value: string) => ({ value, label: shortName(value) })
+
 export const DomainPicker = ({ domains, domain, onChange }: DomainPickerProps) => (
-  <FormField label="Domain">
-    <Select
-      options={domains.map((value) => ({ value }))}
-      selectedOption={domain === '' ? null : { value: domain }}
-      placeholder="Choose a domain"
-      filteringType={domains.length > manyDomains ? 'auto' : 'none'}
-      filteringAriaLabel="Find a domain"
-      expandToViewport
-      virtualScroll={domains.length > 100}
-      onChange={({ detail }) => onChange(detail.selectedOption.value ?? '')}
-    />
-  </FormField>
+  <div className="domain-picker">
+    <FormField label="Domain">
+      <Select
+        options={domains.map(optionOf)}
+        selectedOption={domain === '' ? null : optionOf(domain)}
+        placeholder="Choose a domain"
+        filteringType={domains.length > manyDomains ? 'auto' : 'none'}
+        filteringAriaLabel="Find a domain"
+        expandToViewport
+        virtualScroll={domains.length > 100}
+        onChange={({ detail }) => onChange(detail.selectedOption.value ?? '')}
+      />
+    </FormField>
+  </div>
 )

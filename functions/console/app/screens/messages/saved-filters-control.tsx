@@ -13,6 +13,7 @@ import type { ViewState } from '../../use-view-state.ts'
 import {
   deleteFilter,
   filterChange,
+  maxFilterName,
   readSavedFilters,
   type SavedFilter,
   saveFilter,
@@ -68,15 +69,13 @@ export function SavedFilters({ state, change }: SavedFiltersProps) {
   )
 }
 
-const maxNameLength = 60
-
 function SaveModal({ close, save }: { close(): void; save(name: string): void }) {
   const [name, setName] = useState('')
   const [fault, setFault] = useState('')
   const submit = () => {
     if (name.trim() === '') return setFault('Enter a name.')
     try {
-      save(name.trim().slice(0, maxNameLength))
+      save(name.trim().slice(0, maxFilterName))
       close()
     } catch {
       setFault(

@@ -10,6 +10,8 @@ export interface SavedFilter {
   state: ViewState
 }
 
+export const maxFilterName = 60
+
 type TextStorage = Pick<Storage, 'getItem' | 'setItem'>
 
 const storageKey = 'mailflow.messageFilters'
@@ -30,6 +32,7 @@ const isSavedFilter = (value: unknown): value is SavedFilter => {
   const { name, state } = value as Partial<SavedFilter>
   return (
     typeof name === 'string' &&
+    name.length <= maxFilterName &&
     typeof state === 'object' &&
     state !== null &&
     Object.values(state).every((text) => typeof text === 'string')

@@ -1,16 +1,15 @@
 /** An unknown certificate: old and new side by side, the acts, the notices, and what happened to the mail. */
 import Alert from '@cloudscape-design/components/alert'
-import BreadcrumbGroup from '@cloudscape-design/components/breadcrumb-group'
 import ContentLayout from '@cloudscape-design/components/content-layout'
 import Flashbar from '@cloudscape-design/components/flashbar'
 import Header from '@cloudscape-design/components/header'
 import SpaceBetween from '@cloudscape-design/components/space-between'
 import { useState } from 'react'
-import { useLocation, useParams } from 'wouter'
-import { consolePath } from '../../../../../shared/contract/console.ts'
+import { useParams } from 'wouter'
 import { mapInvisible } from '../../../../../shared/contract/visible-text.ts'
 import type { UnknownCertificate as Certificate } from '../../api/types.ts'
 import { useRead } from '../../api/use-api.ts'
+import { Breadcrumbs } from '../../components/breadcrumbs.tsx'
 import { Remote } from '../../components/remote.tsx'
 import { TextOfOthers } from '../../components/text-of-others.tsx'
 import { Time } from '../../components/time.tsx'
@@ -25,22 +24,12 @@ import { unknownPath } from './use-unknown-certificates.ts'
 
 export default function UnknownCertificate() {
   const { id = '' } = useParams<{ id: string }>()
-  const [, navigate] = useLocation()
   const result = useRead<Certificate>(`${unknownPath}/${encodeURIComponent(id)}`)
   const name = result.data ? `Certificate at ${visible(result.data.connector.name)}` : 'Unknown certificate'
   return (
     <ContentLayout
       breadcrumbs={
-        <BreadcrumbGroup
-          items={[
-            { text: 'Unknown certificates', href: `${consolePath}/unknown-certificates` },
-            { text: name, href: '' },
-          ]}
-          onFollow={(event) => {
-            event.preventDefault()
-            navigate('/unknown-certificates')
-          }}
-        />
+        <Breadcrumbs above={[{ text: 'Unknown certificates', path: '/unknown-certificates' }]} title={name} />
       }
       header={<Header variant="h1">{name}</Header>}
     >
