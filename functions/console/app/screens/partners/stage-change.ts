@@ -39,7 +39,7 @@ export function stageEffects(connector: Connector, to: StageOrRemoved): string[]
   return changeEffects(kind, before, { ...before, ...patch }, changes)
 }
 
-/** The mail of the last 7 days that a removal concerns. Mail that was refused in the session is not stored. */
+/** The mail of the last 7 days that a removal concerns. Mail that was refused in the session is not stored, so it is not known. */
 export function concernedMailText({
   messages,
   passing,
@@ -49,6 +49,6 @@ export function concernedMailText({
   return [
     `In the last 7 days, ${complete ? '' : 'at least '}${countText(messages, 'message')} came from its domains`,
     ...(messages === 0 ? [] : [`; ${failing === 0 ? 'all' : passing} met its requirements`]),
-    '.',
+    '. Mail that it refused is not counted.',
   ].join('')
 }

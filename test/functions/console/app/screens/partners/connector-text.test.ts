@@ -174,7 +174,13 @@ describe('a change of the stage', () => {
 test('a removal says how much mail it concerns', () => {
   const textOf = (messages: number, passing: number, complete = true) =>
     concernedMailText({ messages, passing, complete })
-  assert.equal(textOf(0, 0), 'In the last 7 days, 0 messages came from its domains.')
-  assert.equal(textOf(2, 1), 'In the last 7 days, 2 messages came from its domains; 1 met its requirements.')
+  assert.equal(
+    textOf(0, 0),
+    'In the last 7 days, 0 messages came from its domains. Mail that it refused is not counted.',
+  )
+  assert.equal(
+    textOf(2, 1),
+    'In the last 7 days, 2 messages came from its domains; 1 met its requirements. Mail that it refused is not counted.',
+  )
   assert.match(textOf(3, 3, false), /at least 3 messages .* all met/)
 })
