@@ -23,6 +23,9 @@ const items = views.flatMap(({ path, title }) =>
   title === undefined ? [] : [{ type: 'link' as const, text: title, href: hrefOf(path) }],
 )
 
+/** Fits the longest title, and leaves more room for tables than the width of the component. */
+const navigationWidth = 220
+
 interface ShellProps {
   config: ConsoleConfig
   /** Null without sign-in. */
@@ -57,6 +60,7 @@ export function Shell({ config, session }: ShellProps) {
       <AppLayout
         headerSelector="#top"
         toolsHide
+        navigationWidth={navigationWidth}
         navigation={
           <SideNavigation
             header={{ href: consolePath, text: 'Mail gateway' }}

@@ -1,5 +1,4 @@
 /** One accepted domain: its fields, its records in DNS, its list of recipients, and its changes. */
-import BreadcrumbGroup from '@cloudscape-design/components/breadcrumb-group'
 import Button from '@cloudscape-design/components/button'
 import ContentLayout from '@cloudscape-design/components/content-layout'
 import Flashbar from '@cloudscape-design/components/flashbar'
@@ -7,9 +6,9 @@ import Header from '@cloudscape-design/components/header'
 import SpaceBetween from '@cloudscape-design/components/space-between'
 import { useState } from 'react'
 import { useLocation, useParams } from 'wouter'
-import { consolePath } from '../../../../shared/contract/console.ts'
 import type { AcceptedDomain } from '../api/types.ts'
 import { useMay } from '../api/use-roles.ts'
+import { Breadcrumbs } from '../components/breadcrumbs.tsx'
 import { Remote } from '../components/remote.tsx'
 import { TextOfOthers } from '../components/text-of-others.tsx'
 import { DnsRecords } from './domains/dns-records.tsx'
@@ -26,23 +25,11 @@ export default function Domain() {
   const { domain: name = '' } = useParams<{ domain: string }>()
   const result = useDomain(name)
   const [act, setAct] = useState<Act | null>(null)
-  const [, navigate] = useLocation()
   const mayAdminister = useMay('administer') && result.data !== undefined
   const isMissing = result.error?.status === 404
   return (
     <ContentLayout
-      breadcrumbs={
-        <BreadcrumbGroup
-          items={[
-            { text: 'Domains', href: `${consolePath}/domains` },
-            { text: name, href: '' },
-          ]}
-          onFollow={(event) => {
-            event.preventDefault()
-            navigate('/domains')
-          }}
-        />
-      }
+      breadcrumbs={<Breadcrumbs list="Domains" path="/domains" current={name} />}
       header={
         <Header
           variant="h1"

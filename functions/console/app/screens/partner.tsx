@@ -1,13 +1,12 @@
 /** A partner: both connectors as one thing, its mail, certificates, validation, refusals and changes. */
 import Alert from '@cloudscape-design/components/alert'
-import BreadcrumbGroup from '@cloudscape-design/components/breadcrumb-group'
 import ColumnLayout from '@cloudscape-design/components/column-layout'
 import ContentLayout from '@cloudscape-design/components/content-layout'
 import Header from '@cloudscape-design/components/header'
 import SpaceBetween from '@cloudscape-design/components/space-between'
-import { useLocation, useParams } from 'wouter'
-import { consolePath } from '../../../../shared/contract/console.ts'
+import { useParams } from 'wouter'
 import { firstNames } from '../../../../shared/policy/text-lists.ts'
+import { Breadcrumbs } from '../components/breadcrumbs.tsx'
 import { Remote } from '../components/remote.tsx'
 import { ViewLink } from '../components/view-link.tsx'
 import { visibleText } from '../visible-text.ts'
@@ -30,22 +29,10 @@ export default function Partner() {
   const parameters = useParams<{ name: string }>()
   const name = visibleText(parameters.name ?? '').slice(0, maxNameLength)
   const { inbound, outbound, pairs } = usePairs()
-  const [, navigate] = useLocation()
   const pair = pairs && findPair(pairs, name)
   return (
     <ContentLayout
-      breadcrumbs={
-        <BreadcrumbGroup
-          items={[
-            { text: 'Partners', href: `${consolePath}/partners` },
-            { text: pair ? titleOf(pair) : name, href: '' },
-          ]}
-          onFollow={(event) => {
-            event.preventDefault()
-            navigate('/partners')
-          }}
-        />
-      }
+      breadcrumbs={<Breadcrumbs list="Partners" path="/partners" current={pair ? titleOf(pair) : name} />}
       header={
         <Header variant="h1" description={pair ? descriptionOf(pair) : undefined}>
           {pair ? titleOf(pair) : name}

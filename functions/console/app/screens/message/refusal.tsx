@@ -2,8 +2,8 @@
 import Alert from '@cloudscape-design/components/alert'
 import Container from '@cloudscape-design/components/container'
 import Header from '@cloudscape-design/components/header'
-import KeyValuePairs from '@cloudscape-design/components/key-value-pairs'
 import type { RejectedEvent } from '../../api/types.ts'
+import { Pairs } from '../../components/pairs.tsx'
 import { TextOfOthers } from '../../components/text-of-others.tsx'
 import { Time } from '../../components/time.tsx'
 import { stateSentences } from './message-acts.ts'
@@ -34,7 +34,7 @@ export function Refusal({ refusal }: { refusal: RejectedEvent }) {
         </Header>
       }
     >
-      <KeyValuePairs
+      <Pairs
         columns={3}
         items={[
           { label: 'State', value: <MessageState state="Rejected" count={count} /> },

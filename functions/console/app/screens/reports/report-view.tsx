@@ -1,14 +1,13 @@
 /** A report: its filters, a chart of its main numbers by day, and its table. */
 import Alert from '@cloudscape-design/components/alert'
-import BreadcrumbGroup from '@cloudscape-design/components/breadcrumb-group'
 import Button from '@cloudscape-design/components/button'
 import ContentLayout from '@cloudscape-design/components/content-layout'
 import Header from '@cloudscape-design/components/header'
 import SpaceBetween from '@cloudscape-design/components/space-between'
-import { useLocation, useParams } from 'wouter'
-import { consolePath } from '../../../../../shared/contract/console.ts'
+import { useParams } from 'wouter'
 import type { Report } from '../../api/types.ts'
 import { useRead } from '../../api/use-api.ts'
+import { Breadcrumbs } from '../../components/breadcrumbs.tsx'
 import { downloadText } from '../../components/download.ts'
 import { NotFound } from '../../components/not-found.tsx'
 import { Remote } from '../../components/remote.tsx'
@@ -28,23 +27,11 @@ export default function ReportView() {
 
 function NamedReport({ name }: { name: ReportName }) {
   const [state] = useViewState()
-  const [, navigate] = useLocation()
   const result = useRead<Report>(`/reports/${name}`, reportQuery(name, state, Date.now()))
   const report = result.data && withSelectedRows(result.data, state.rows)
   return (
     <ContentLayout
-      breadcrumbs={
-        <BreadcrumbGroup
-          items={[
-            { text: 'Reports', href: `${consolePath}/reports` },
-            { text: report?.title ?? name, href: '' },
-          ]}
-          onFollow={(event) => {
-            event.preventDefault()
-            if (event.detail.href !== '') navigate('/reports')
-          }}
-        />
-      }
+      breadcrumbs={<Breadcrumbs list="Reports" path="/reports" current={report?.title ?? name} />}
       header={
         <Header
           variant="h1"
