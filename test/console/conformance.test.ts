@@ -80,7 +80,7 @@ describe('conformance', { skip }, () => {
     const { page } = await openComparison()
     const [download] = await Promise.all([
       page.waitForEvent('download'),
-      page.getByRole('button', { name: 'CSV' }).click(),
+      page.getByRole('button', { name: 'Download CSV' }).click(),
     ])
     assert.equal(download.suggestedFilename(), 'conformance-ours.example.csv')
     const text = await readFile(await download.path(), 'utf8')
@@ -94,7 +94,7 @@ describe('conformance', { skip }, () => {
     await page.emulateMedia({ media: 'print' })
     await page.setViewportSize({ width: 720, height: 1000 })
     await page.getByRole('link', { name: 'Message trace' }).waitFor({ state: 'hidden' })
-    for (const name of ['Measure again', 'CSV', 'Print', 'All domains'])
+    for (const name of ['Measure again', 'Download CSV', 'Print', 'All domains'])
       assert.equal(await page.getByRole('button', { name, exact: true }).count(), 0, name)
     assert.ok(await page.getByRole('heading', { name: 'Summary' }).isVisible())
     const widths: number[] = await page.evaluate(

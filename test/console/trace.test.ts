@@ -197,7 +197,7 @@ describe('the message trace', { skip }, () => {
   test('saves the list as CSV, and filters under a name', async () => {
     const { page, assertNoFaults } = await console.open('/messages?recipient=vault.example')
     const downloads = page.waitForEvent('download')
-    await page.getByRole('button', { name: 'CSV' }).click()
+    await page.getByRole('button', { name: 'Download CSV' }).click()
     const csv = await readFile(await (await downloads).path(), 'utf8')
     assert.match(csv, /^origin_timestamp_utc,/)
     assert.match(csv, /guard@vault\.example##Receive, Fail/)

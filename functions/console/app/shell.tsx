@@ -35,6 +35,9 @@ function useFocusAfterNavigation(path: string) {
   return viewStart
 }
 
+/** Fits the longest title, and leaves more room for tables than the width of the component. */
+const navigationWidth = 220
+
 interface ShellProps {
   config: ConsoleConfig
   /** Null without sign-in. */
@@ -70,6 +73,7 @@ export function Shell({ config, session }: ShellProps) {
       <AppLayout
         headerSelector="#top"
         toolsHide
+        navigationWidth={navigationWidth}
         navigation={
           <SideNavigation
             header={{ href: consolePath, text: 'Mail gateway' }}

@@ -1,27 +1,27 @@
 /** Links to some messages. The end of an id suffices to tell them apart; its title has the whole id. */
+import Popover from '@cloudscape-design/components/popover'
+import { countText } from '../../../../shared/policy/text-lists.ts'
 import { ViewLink } from './view-link.tsx'
 
 const shownCharacters = 8
 
-interface SampleLinksProps {
-  ids: readonly string[]
-  /** Numbers in a line instead of ids, for a table with many columns. */
-  isNarrow?: boolean
-}
-
-export function SampleLinks({ ids, isNarrow = false }: SampleLinksProps) {
-  return ids.map((id, index) => (
-    <span key={id} className={isNarrow ? 'sample-number' : 'sample'} title={id}>
-      <ViewLink to={`/messages/${id}`}>
-        {isNarrow ? (
-          <>
-            <span className="spoken">Message {id}</span>
-            <span aria-hidden="true">{index + 1}</span>
-          </>
-        ) : (
-          `…${id.slice(-shownCharacters)}`
-        )}
-      </ViewLink>
+export const SampleLinks = ({ ids }: { ids: readonly string[] }) =>
+  ids.map((id) => (
+    <span key={id} className="sample" title={id}>
+      <ViewLink to={`/messages/${id}`}>{`…${id.slice(-shownCharacters)}`}</ViewLink>
     </span>
   ))
-}
+
+/** Their number, which shows them: for a table with many columns. */
+export const SampleList = ({ ids }: { ids: readonly string[] }) =>
+  ids.length > 0 && (
+    <Popover
+      triggerType="text-inline"
+      header="Messages of this row"
+      dismissAriaLabel="Close"
+      renderWithPortal
+      content={<SampleLinks ids={ids} />}
+    >
+      {countText(ids.length, 'message')}
+    </Popover>
+  )

@@ -4,6 +4,7 @@
  * text is cut. React writes it as text, never as markup.
  */
 import { mapInvisible } from '../../../../shared/contract/visible-text.ts'
+import { BreakableText } from './breakable-text.tsx'
 
 const maxLength = 2000
 
@@ -11,7 +12,7 @@ export function TextOfOthers({ text }: { text: string }) {
   const shown = text.length > maxLength ? `${text.slice(0, maxLength)}…` : text
   return (
     <bdi className="text-of-others">
-      {mapInvisible(shown, (character) => (character === '\n' ? '\n' : '�'))}
+      <BreakableText text={mapInvisible(shown, (character) => (character === '\n' ? '\n' : '�'))} />
     </bdi>
   )
 }

@@ -4,6 +4,7 @@ export const tlsColors = {
   tls12: 'var(--tls-12)',
   tls13: 'var(--tls-13)',
   unknown: 'var(--tls-unknown)',
+  refused: 'var(--refused)',
 } as const
 
 /** @returns undefined for a column of other numbers */

@@ -14,6 +14,8 @@ export function ViewLink({ to, children }: ViewLinkProps) {
   const [, navigate] = useLocation()
   return (
     <Link
+      variant="primary"
+      fontSize="inherit"
       href={`${consolePath}${to}`}
       onFollow={(event) => {
         event.preventDefault()

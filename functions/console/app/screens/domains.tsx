@@ -2,6 +2,7 @@
 import Box from '@cloudscape-design/components/box'
 import ContentLayout from '@cloudscape-design/components/content-layout'
 import Header from '@cloudscape-design/components/header'
+import SpaceBetween from '@cloudscape-design/components/space-between'
 import { useState } from 'react'
 import { useLocation } from 'wouter'
 import { Remote } from '../components/remote.tsx'
@@ -24,19 +25,21 @@ export default function Domains() {
         </Header>
       }
     >
-      <Remote what="the accepted domains" result={result}>
-        {(domains) => (
-          <DomainTable
-            domains={domains}
-            onAdd={() => setIsFormOpen(true)}
-            onRefresh={() => void result.refetch()}
-          />
-        )}
-      </Remote>
-      <Box variant="small" color="text-body-secondary">
-        The records of the rows on the screen are checked, two domains at a time. A check takes up to 20
-        seconds.
-      </Box>
+      <SpaceBetween size="xs">
+        <Remote what="the accepted domains" result={result}>
+          {(domains) => (
+            <DomainTable
+              domains={domains}
+              onAdd={() => setIsFormOpen(true)}
+              onRefresh={() => void result.refetch()}
+            />
+          )}
+        </Remote>
+        <Box variant="small" color="text-body-secondary">
+          The records of the rows on the screen are checked, two domains at a time. A check takes up to 20
+          seconds.
+        </Box>
+      </SpaceBetween>
       {isFormOpen && (
         <DomainForm
           domain={null}

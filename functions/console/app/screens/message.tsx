@@ -9,9 +9,9 @@ import { useParams } from 'wouter'
 import type { MessageEvents, RejectedEvent, TraceEntry } from '../api/types.ts'
 import { useRead } from '../api/use-api.ts'
 import { useMay } from '../api/use-roles.ts'
+import { Breadcrumbs } from '../components/breadcrumbs.tsx'
 import { Remote } from '../components/remote.tsx'
 import { TextOfOthers } from '../components/text-of-others.tsx'
-import { ViewLink } from '../components/view-link.tsx'
 import { EventsTable } from './message/events-table.tsx'
 import { foundMessage } from './message/found-message.ts'
 import { MessageActButtons } from './message/message-act-buttons.tsx'
@@ -48,10 +48,10 @@ function MessageOfId({ id }: { id: string }) {
     found === null ? events.error?.status !== 404 : found.kind === 'Message' || found.kind === 'EventsOnly'
   return (
     <ContentLayout
+      breadcrumbs={<Breadcrumbs above={[{ text: 'Message trace', path: '/messages' }]} title="Message" />}
       header={
         <Header
           variant="h1"
-          description={<ViewLink to="/messages">Message trace</ViewLink>}
           actions={
             found?.kind === 'Message' &&
             mayOperate && (

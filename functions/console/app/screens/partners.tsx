@@ -70,7 +70,7 @@ export default function Partners() {
           variant="h1"
           description={`A row has both connectors of a partner. Numbers are of the last ${days} days. Each leads to its page.`}
           actions={
-            <SpaceBetween direction="horizontal" size="s">
+            <SpaceBetween direction="horizontal" size="s" alignItems="end">
               <DaysControl />
               {mayAdminister && (
                 <Button variant="primary" onClick={() => navigate('/partners/add')}>

@@ -68,7 +68,7 @@ export const observedColumns: TableProps.ColumnDefinition<ObservedRow>[] = [
   },
   {
     id: 'issuer',
-    header: 'Issuer, and fingerprint (SHA-256)',
+    header: 'Issuer and SHA-256 fingerprint',
     sortingField: 'issuer',
     minWidth: 180,
     cell: ({ host, certificate: { issuer, fingerprint256 } }) => (
@@ -91,7 +91,7 @@ export const observedColumns: TableProps.ColumnDefinition<ObservedRow>[] = [
     id: 'lastSeen',
     header: 'Last seen',
     sortingField: 'lastSeen',
-    minWidth: 115,
+    minWidth: 120,
     cell: ({ certificate }) => <Time at={certificate.lastSeen} />,
   },
 ]

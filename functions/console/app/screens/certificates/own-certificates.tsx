@@ -130,7 +130,7 @@ const columns: TableProps.ColumnDefinition<OwnCertificate>[] = [
   { id: 'issuer', header: 'Issuer', minWidth: 140, cell: ({ issuer }) => <TextOfOthers text={issuer} /> },
   {
     id: 'fingerprint',
-    header: 'Key, and fingerprint (SHA-256)',
+    header: 'Key and SHA-256 fingerprint',
     minWidth: 200,
     cell: ({ keyType, keyStrength, fingerprint256 }) => (
       <>

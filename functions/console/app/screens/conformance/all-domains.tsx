@@ -69,7 +69,7 @@ export function AllDomains({ domains }: { domains: readonly string[] }) {
                   disabled={compared.length === 0}
                   onClick={() => downloadText('conformance.csv', 'text/csv', conformanceCsv(compared))}
                 >
-                  CSV
+                  Download CSV
                 </Button>
                 <Button disabled={compared.length === 0} onClick={() => window.print()}>
                   Print

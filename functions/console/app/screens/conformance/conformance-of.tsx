@@ -64,7 +64,7 @@ const Exports = ({ conformance }: { conformance: DomainConformance }) => (
         downloadText(`conformance-${conformance.domain}.csv`, 'text/csv', conformanceCsv([conformance]))
       }
     >
-      CSV
+      Download CSV
     </Button>
     <Button onClick={() => window.print()}>Print</Button>
   </SpaceBetween>

@@ -1,8 +1,8 @@
 /** The fields of an accepted domain, and where its changes are. */
 import Container from '@cloudscape-design/components/container'
 import Header from '@cloudscape-design/components/header'
-import KeyValuePairs from '@cloudscape-design/components/key-value-pairs'
 import type { AcceptedDomain } from '../../api/types.ts'
+import { Pairs } from '../../components/pairs.tsx'
 import { TextOfOthers } from '../../components/text-of-others.tsx'
 import { Time } from '../../components/time.tsx'
 import { ViewLink } from '../../components/view-link.tsx'
@@ -10,7 +10,7 @@ import { addressesText, modeTexts } from './domain-texts.ts'
 
 export const DomainFields = ({ domain }: { domain: AcceptedDomain }) => (
   <Container header={<Header variant="h2">Settings</Header>}>
-    <KeyValuePairs
+    <Pairs
       columns={4}
       items={[
         { label: 'Recipients', value: modeTexts[domain.recipients].label },

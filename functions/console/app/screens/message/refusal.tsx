@@ -2,9 +2,9 @@
 import Alert from '@cloudscape-design/components/alert'
 import Container from '@cloudscape-design/components/container'
 import Header from '@cloudscape-design/components/header'
-import KeyValuePairs from '@cloudscape-design/components/key-value-pairs'
 import type { RejectedEvent } from '../../api/types.ts'
 import { useConnectorNames } from '../../api/use-connector-names.ts'
+import { Pairs } from '../../components/pairs.tsx'
 import { TextOfOthers } from '../../components/text-of-others.tsx'
 import { Time } from '../../components/time.tsx'
 import { ViewLink } from '../../components/view-link.tsx'
@@ -38,7 +38,7 @@ export function Refusal({ refusal }: { refusal: RejectedEvent }) {
         </Header>
       }
     >
-      <KeyValuePairs
+      <Pairs
         columns={3}
         items={[
           { label: 'State', value: <MessageState state="Rejected" count={count} /> },

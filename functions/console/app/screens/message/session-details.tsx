@@ -1,13 +1,15 @@
 /** How a message was received: the client, its TLS session and certificate, the envelope, and its sender's authentication. */
 import Container from '@cloudscape-design/components/container'
 import Header from '@cloudscape-design/components/header'
-import KeyValuePairs, { type KeyValuePairsProps } from '@cloudscape-design/components/key-value-pairs'
+import type { KeyValuePairsProps } from '@cloudscape-design/components/key-value-pairs'
 import StatusIndicator from '@cloudscape-design/components/status-indicator'
 import type { ReactNode } from 'react'
 import type { TraceEntry } from '../../api/types.ts'
+import { BreakableText } from '../../components/breakable-text.tsx'
+import { octetsText } from '../../components/octets-text.ts'
+import { Pairs } from '../../components/pairs.tsx'
 import { TextOfOthers } from '../../components/text-of-others.tsx'
 import { Time } from '../../components/time.tsx'
-import { sizeText } from './octets.ts'
 import { authenticationText, inboundSessionText, senderText, tenantText } from './session-text.ts'
 
 type Items = KeyValuePairsProps.Item[]
@@ -28,7 +30,7 @@ export function SessionDetails({ entry }: { entry: TraceEntry }) {
         ),
     },
     { label: 'Session', value: <Session entry={entry} /> },
-    { label: 'Size', value: sizeText(size) },
+    { label: 'Size', value: octetsText(size) },
     {
       label: 'Message-ID',
       value: headerMessageId === null ? 'None' : <TextOfOthers text={headerMessageId} />,
@@ -40,7 +42,7 @@ export function SessionDetails({ entry }: { entry: TraceEntry }) {
   ]
   return (
     <Container header={<Header variant="h2">How it was received</Header>}>
-      <KeyValuePairs columns={3} items={items} />
+      <Pairs columns={3} items={items} />
     </Container>
   )
 }
@@ -60,7 +62,7 @@ function Session({ entry }: { entry: TraceEntry }) {
     )
   return (
     <StatusIndicator type="success">
-      {[tls.protocol, tls.cipher].filter(Boolean).join(', ')}
+      <BreakableText text={[tls.protocol, tls.cipher].filter(Boolean).join(', ')} />
       {tls.serverName === null ? '' : `, for ${tls.serverName}`}
     </StatusIndicator>
   )

@@ -32,7 +32,7 @@ export function CsvButton({ query }: { query: Query }) {
         </StatusIndicator>
       )}
       <Button iconName="download" loading={download.isPending} onClick={() => download.mutate()}>
-        CSV
+        Download CSV
       </Button>
     </SpaceBetween>
   )

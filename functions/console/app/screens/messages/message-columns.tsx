@@ -11,7 +11,7 @@ export const messageColumns: TableProps.ColumnDefinition<MessageRow>[] = [
     id: 'received',
     header: 'Received',
     isRowHeader: true,
-    minWidth: 130,
+    minWidth: 177,
     cell: ({ id, receivedAt }) =>
       id === null ? (
         <Time at={receivedAt} />
@@ -27,13 +27,13 @@ export const messageColumns: TableProps.ColumnDefinition<MessageRow>[] = [
     minWidth: 130,
     cell: ({ state, count }) => <MessageState state={state} count={count} />,
   },
-  { id: 'from', header: 'From', minWidth: 155, cell: ({ from }) => <TextOfOthers text={from} /> },
-  { id: 'to', header: 'To', minWidth: 170, cell: ({ to }) => <TextOfOthers text={to} /> },
+  { id: 'from', header: 'From', minWidth: 160, cell: ({ from }) => <TextOfOthers text={from} /> },
+  { id: 'to', header: 'To', minWidth: 160, cell: ({ to }) => <TextOfOthers text={to} /> },
   { id: 'inbound', header: 'Inbound', minWidth: 105, cell: ({ inbound }) => inbound },
   {
     id: 'outbound',
     header: 'Outbound, or reason',
-    minWidth: 200,
+    minWidth: 170,
     cell: ({ outbound }) => <TextOfOthers text={outbound} />,
   },
 ]

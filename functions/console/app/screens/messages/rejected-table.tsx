@@ -5,6 +5,7 @@ import SpaceBetween from '@cloudscape-design/components/space-between'
 import type { TableProps } from '@cloudscape-design/components/table'
 import type { RejectedEventList } from '../../api/types.ts'
 import { useRead } from '../../api/use-api.ts'
+import { numberColumn } from '../../components/number-column.tsx'
 import { TextOfOthers } from '../../components/text-of-others.tsx'
 import { Time } from '../../components/time.tsx'
 import { ViewLink } from '../../components/view-link.tsx'
@@ -27,7 +28,7 @@ const columns: TableProps.ColumnDefinition<Refusal>[] = [
       </ViewLink>
     ),
   },
-  { id: 'count', header: 'Count', minWidth: 80, cell: ({ count = 1 }) => count },
+  numberColumn('count', 'Count', ({ count = 1 }) => count),
   {
     id: 'client',
     header: 'Client',

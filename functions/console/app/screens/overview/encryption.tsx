@@ -1,10 +1,10 @@
 /** The mail of the last 7 days by TLS version, in and out. */
 import Container from '@cloudscape-design/components/container'
 import Header from '@cloudscape-design/components/header'
-import KeyValuePairs from '@cloudscape-design/components/key-value-pairs'
 import StatusIndicator from '@cloudscape-design/components/status-indicator'
 import type { Report } from '../../api/types.ts'
 import { useRead } from '../../api/use-api.ts'
+import { Pairs } from '../../components/pairs.tsx'
 import { Remote } from '../../components/remote.tsx'
 import { ViewLink } from '../../components/view-link.tsx'
 import { shareText, type TlsCounts, tlsCounts } from './overview-numbers.ts'
@@ -25,7 +25,7 @@ export function Encryption() {
     <Container header={<Header variant="h2">TLS of mail in the last 7 days</Header>} fitHeight>
       <Remote what="the encryption of mail" result={result}>
         {(report) => (
-          <KeyValuePairs
+          <Pairs
             columns={2}
             items={(['Inbound', 'Outbound'] as const).map((direction) => ({
               label: direction,

@@ -21,7 +21,7 @@ export const expiringQuery = { expiringWithinDays } as const
 export function Expiring() {
   const result = useRead<ObservedCertificatesList>('/certificates/observed', expiringQuery, refetchMs)
   return (
-    <Container header={<Header variant="h2">Certificates</Header>} fitHeight>
+    <Container header={<Header variant="h2">Certificates</Header>}>
       <Remote what="the certificates" result={result}>
         {({ items, nextCursor }) => {
           const expiring = expiringCertificates(items)

@@ -16,7 +16,7 @@ import { refetchMs } from './refresh.ts'
 export function HealthStatus() {
   const result = useRead<Health>('/health', {}, refetchMs)
   return (
-    <Container header={<Header variant="h2">Health</Header>}>
+    <Container header={<Header variant="h2">Health</Header>} fitHeight>
       <Remote what="the alarms" result={result}>
         {({ status, summary, alarms }) => (
           <SpaceBetween size="xs">

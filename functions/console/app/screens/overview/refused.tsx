@@ -6,6 +6,7 @@ import StatusIndicator from '@cloudscape-design/components/status-indicator'
 import { useState } from 'react'
 import type { Report } from '../../api/types.ts'
 import { useRead } from '../../api/use-api.ts'
+import { BreakableText } from '../../components/breakable-text.tsx'
 import { Remote } from '../../components/remote.tsx'
 import { ViewLink } from '../../components/view-link.tsx'
 import { refusalCounts } from './overview-numbers.ts'
@@ -38,7 +39,7 @@ export function Refused() {
               <ul className="names">
                 {counts.slice(0, shownReasons).map(({ reason, count }) => (
                   <li key={reason}>
-                    {reason}: {count.toLocaleString()}
+                    <BreakableText text={reason} />: {count.toLocaleString()}
                   </li>
                 ))}
               </ul>

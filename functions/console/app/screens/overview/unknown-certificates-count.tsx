@@ -12,7 +12,7 @@ import { refetchMs } from './refresh.ts'
 export function UnknownCertificatesCount() {
   const result = useRead<UnknownCertificateList>('/certificates/unknown', { state: 'Open' }, refetchMs)
   return (
-    <Container header={<Header variant="h2">Unknown certificates</Header>} fitHeight>
+    <Container header={<Header variant="h2">Unknown certificates</Header>}>
       <Remote what="the unknown certificates" result={result}>
         {({ items, nextCursor }) =>
           items.length === 0 ? (

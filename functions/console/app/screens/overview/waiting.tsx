@@ -1,12 +1,13 @@
 /** Mail that is held or deferred: how much, since when, and why. */
 import Container from '@cloudscape-design/components/container'
 import Header from '@cloudscape-design/components/header'
-import KeyValuePairs from '@cloudscape-design/components/key-value-pairs'
 import SpaceBetween from '@cloudscape-design/components/space-between'
 import StatusIndicator from '@cloudscape-design/components/status-indicator'
 import { countText } from '../../../../../shared/policy/text-lists.ts'
 import type { QueueList } from '../../api/types.ts'
 import { useRead } from '../../api/use-api.ts'
+import { BreakableText } from '../../components/breakable-text.tsx'
+import { Pairs } from '../../components/pairs.tsx'
 import { Remote } from '../../components/remote.tsx'
 import { Time } from '../../components/time.tsx'
 import { ViewLink } from '../../components/view-link.tsx'
@@ -21,7 +22,7 @@ export function Waiting() {
     <Container header={<Header variant="h2">Mail that waits</Header>} fitHeight>
       <Remote what="the mail that waits" result={result}>
         {(queues) => (
-          <KeyValuePairs
+          <Pairs
             columns={2}
             items={(['Held', 'Deferred'] as const).map((kind) => ({
               label: kind,
@@ -62,7 +63,8 @@ function Summary({ kind, summary }: { kind: WaitingKind; summary: WaitingSummary
       <ul className="names">
         {reasons.map(({ reason, count }) => (
           <li key={reason}>
-            {reason}: <ViewLink to={queuesPath({ reason })}>{count.toLocaleString()}</ViewLink>
+            <BreakableText text={reason} />:{' '}
+            <ViewLink to={queuesPath({ reason })}>{count.toLocaleString()}</ViewLink>
           </li>
         ))}
       </ul>

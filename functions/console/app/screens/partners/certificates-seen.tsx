@@ -3,11 +3,11 @@ import Box from '@cloudscape-design/components/box'
 import ColumnLayout from '@cloudscape-design/components/column-layout'
 import Container from '@cloudscape-design/components/container'
 import Header from '@cloudscape-design/components/header'
-import KeyValuePairs from '@cloudscape-design/components/key-value-pairs'
 import SpaceBetween from '@cloudscape-design/components/space-between'
 import StatusIndicator from '@cloudscape-design/components/status-indicator'
 import type { ObservedCertificates } from '../../api/types.ts'
 import { useReadAll } from '../../api/use-read-all.ts'
+import { Pairs } from '../../components/pairs.tsx'
 import { Remote } from '../../components/remote.tsx'
 import { TextOfOthers } from '../../components/text-of-others.tsx'
 import { Time } from '../../components/time.tsx'
@@ -80,7 +80,7 @@ const useTexts: Readonly<Record<SeenCertificate['use'], string>> = {
 function Certificate({ certificate }: { certificate: SeenCertificate }) {
   const { subject, issuer, subjectAltNames, use, daysLeft, notAfter, firstSeen, lastSeen } = certificate
   return (
-    <KeyValuePairs
+    <Pairs
       columns={2}
       items={[
         {
@@ -112,7 +112,7 @@ function Certificate({ certificate }: { certificate: SeenCertificate }) {
           ),
         },
         {
-          label: 'Fingerprint (SHA-256)',
+          label: 'SHA-256 fingerprint',
           value: <TextOfOthers text={certificate.fingerprint256} />,
         },
         {

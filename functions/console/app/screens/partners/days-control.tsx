@@ -5,11 +5,13 @@ import { useDays } from './use-days.ts'
 export function DaysControl() {
   const { days, setDays, periods } = useDays()
   return (
-    <SegmentedControl
-      label="Period"
-      selectedId={String(days)}
-      options={periods.map((period) => ({ id: String(period), text: `${period} days` }))}
-      onChange={({ detail }) => setDays(Number(detail.selectedId))}
-    />
+    <div className="not-printed">
+      <SegmentedControl
+        label="Period"
+        selectedId={String(days)}
+        options={periods.map((period) => ({ id: String(period), text: `${period} days` }))}
+        onChange={({ detail }) => setDays(Number(detail.selectedId))}
+      />
+    </div>
   )
 }

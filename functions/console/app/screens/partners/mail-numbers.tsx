@@ -5,16 +5,17 @@ import SpaceBetween from '@cloudscape-design/components/space-between'
 import StatusIndicator from '@cloudscape-design/components/status-indicator'
 import Table from '@cloudscape-design/components/table'
 import { Failure } from '../../components/failure.tsx'
+import { numberColumn } from '../../components/number-column.tsx'
+import { octetsText } from '../../components/octets-text.ts'
 import { Time } from '../../components/time.tsx'
 import { DaysControl } from './days-control.tsx'
-import { directionNumbers, scopesOf } from './partner-numbers.ts'
+import { type DirectionNumbers, directionNumbers, scopesOf } from './partner-numbers.ts'
 import type { Pair } from './partner-pairs.ts'
 import { TlsByDay } from './tls-chart.tsx'
 import { useDays } from './use-days.ts'
 import { useScopedReport } from './use-scoped-report.ts'
 
 const numberOf = new Intl.NumberFormat(undefined)
-const sizeOf = new Intl.NumberFormat(undefined, { style: 'unit', unit: 'kilobyte', maximumFractionDigits: 0 })
 
 export function MailNumbers({ pair }: { pair: Pair }) {
   const { days } = useDays()
@@ -51,45 +52,30 @@ export function MailNumbers({ pair }: { pair: Pair }) {
             trackBy="direction"
             columnDefinitions={[
               { id: 'direction', header: 'Direction', cell: ({ direction }) => direction, isRowHeader: true },
-              { id: 'tls13', header: 'TLS 1.3', cell: ({ tls13 }) => numberOf.format(tls13) },
-              { id: 'tls12', header: 'TLS 1.2', cell: ({ tls12 }) => numberOf.format(tls12) },
-              {
-                id: 'inClear',
-                header: 'In the clear',
-                cell: ({ inClear }) =>
-                  inClear === 0 ? (
-                    0
-                  ) : (
-                    <StatusIndicator type="warning">{numberOf.format(inClear)}</StatusIndicator>
-                  ),
-              },
-              {
-                id: 'unknown',
-                header: 'By Amazon SES',
-                cell: ({ direction, unknown }) => (direction === 'Inbound' ? '–' : numberOf.format(unknown)),
-              },
-              {
-                id: 'refused',
-                header: 'Refused, TLS not met',
-                cell: ({ refused }) => numberOf.format(refused),
-              },
-              {
-                id: 'postQuantum',
-                header: 'Post-quantum',
-                cell: ({ direction, postQuantum }) =>
-                  direction === 'Inbound' ? '–' : numberOf.format(postQuantum),
-              },
+              numberColumn<DirectionNumbers>('tls13', 'TLS 1.3', ({ tls13 }) => numberOf.format(tls13)),
+              numberColumn<DirectionNumbers>('tls12', 'TLS 1.2', ({ tls12 }) => numberOf.format(tls12)),
+              numberColumn<DirectionNumbers>('inClear', 'In the clear', ({ inClear }) =>
+                inClear === 0 ? (
+                  0
+                ) : (
+                  <StatusIndicator type="warning">{numberOf.format(inClear)}</StatusIndicator>
+                ),
+              ),
+              numberColumn<DirectionNumbers>('unknown', 'By Amazon SES', ({ direction, unknown }) =>
+                direction === 'Inbound' ? '–' : numberOf.format(unknown),
+              ),
+              numberColumn<DirectionNumbers>('refused', 'Refused, TLS not met', ({ refused }) =>
+                numberOf.format(refused),
+              ),
+              numberColumn<DirectionNumbers>('postQuantum', 'Post-quantum', ({ direction, postQuantum }) =>
+                direction === 'Inbound' ? '–' : numberOf.format(postQuantum),
+              ),
+              numberColumn<DirectionNumbers>('volume', 'Size', ({ volume }) => octetsText(volume)),
               {
                 id: 'lastMail',
                 header: 'Last mail',
-                minWidth: 110,
+                minWidth: 120,
                 cell: ({ lastMail }) => (lastMail === null ? `none in ${days} days` : <Time at={lastMail} />),
-              },
-              {
-                id: 'volume',
-                header: 'Size',
-                minWidth: 80,
-                cell: ({ volume }) => sizeOf.format(Math.ceil(volume / 1000)),
               },
             ]}
           />

@@ -46,11 +46,11 @@ export function partnerColumns({ sources, queuesComplete }: ColumnOptions): Colu
   })
   return [
     column('partner', 'Partner', 144, (row) => <PartnerName row={row} />),
-    column('level', 'Level in, out', 146, (row) => <Levels row={row} />),
+    column('level', 'Level in, out', 186, (row) => <Levels row={row} />),
     column(
       'mail',
       'Mail, last day',
-      112,
+      150,
       numbers('tls', ({ mailIn, mailOut, lastIn, lastOut }) => (
         <>
           <Mail direction="in" count={mailIn} last={lastIn} />
@@ -110,14 +110,13 @@ interface MailProps {
 }
 
 const Mail = ({ direction, count, last }: MailProps) => (
-  <div>
+  <div className="date">
     {direction}: {count.toLocaleString()}
     {last !== null && (
-      <Box fontSize="body-s">
-        <span className="date">
-          <Time precision="Day" at={last} />
-        </span>
-      </Box>
+      <span className="secondary">
+        {' '}
+        <Time precision="Day" at={last} />
+      </span>
     )}
   </div>
 )

@@ -3,8 +3,9 @@ import Container from '@cloudscape-design/components/container'
 import Header from '@cloudscape-design/components/header'
 import Table from '@cloudscape-design/components/table'
 import { Failure } from '../../components/failure.tsx'
+import { numberColumn } from '../../components/number-column.tsx'
 import { ViewLink } from '../../components/view-link.tsx'
-import { reasonText, refusalsByReason, refusedMailPath, scopesOf } from './partner-numbers.ts'
+import { type Refusals, reasonText, refusalsByReason, refusedMailPath, scopesOf } from './partner-numbers.ts'
 import type { Pair } from './partner-pairs.ts'
 import { useDays } from './use-days.ts'
 import { useScopedReport } from './use-scoped-report.ts'
@@ -46,7 +47,7 @@ export function RefusalTable({ pair }: { pair: Pair }) {
                 </>
               ),
             },
-            { id: 'count', header: 'Refusals', cell: ({ count }) => count },
+            numberColumn<Refusals>('count', 'Refusals', ({ count }) => count.toLocaleString()),
             { id: 'replies', header: 'Replies', cell: ({ replies }) => replies.join(', ') },
             {
               id: 'samples',

@@ -7,6 +7,7 @@ import SpaceBetween from '@cloudscape-design/components/space-between'
 import Table from '@cloudscape-design/components/table'
 import { useMemo, useState } from 'react'
 import type { Report } from '../../api/types.ts'
+import { numberColumn } from '../../components/number-column.tsx'
 import { tlsColors } from '../../components/tls-colors.ts'
 import { maxMessagesOfDay, type TlsDay, tlsByDay, tlsColumns, usedColumns } from './tls-by-day.ts'
 
@@ -105,11 +106,9 @@ function DayTable({ direction, days }: DirectionProps) {
           isRowHeader: true,
           cell: ({ date }) => <span className="date">{date}</span>,
         },
-        ...columns.map((column) => ({
-          id: column,
-          header: tlsColumns[column],
-          cell: (day: TlsDay) => count.format(day[column]),
-        })),
+        ...columns.map((column) =>
+          numberColumn(column, tlsColumns[column], (day: TlsDay) => count.format(day[column])),
+        ),
       ]}
     />
   )

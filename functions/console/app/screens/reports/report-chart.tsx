@@ -35,7 +35,6 @@ export function ReportChart({ report }: { report: Report }) {
         height={180}
         yTickFormatter={wholeNumber}
         yTitle="Count"
-        xTitle="Day"
         ariaLabel={`${report.title} by day`}
         empty="Nothing is counted."
       />

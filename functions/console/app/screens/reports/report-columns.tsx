@@ -1,27 +1,21 @@
 /** The columns of a report's table, from the columns of the report. */
 import type { TableProps } from '@cloudscape-design/components/table'
-import { Fragment, type ReactNode } from 'react'
+import type { ReactNode } from 'react'
 import { columnHeading } from '../../../../../shared/event-queries/reports/column-heading.ts'
 import type { Report } from '../../api/types.ts'
 import { octetsText } from '../../components/octets-text.ts'
-import { SampleLinks } from '../../components/sample-links.tsx'
+import { SampleLinks, SampleList } from '../../components/sample-links.tsx'
 import { TextOfOthers } from '../../components/text-of-others.tsx'
 import { Time } from '../../components/time.tsx'
-import { minTextWidth, type ReportColumn, type ReportRow, shownColumns, wordsOf } from './report-rows.ts'
+import { minTextWidth, type ReportColumn, type ReportRow, shownColumns } from './report-rows.ts'
 
-/** With more, the samples have no column of their own. */
+/** With more, the samples are listed on request. */
 const manyColumns = 7
 
 export function reportColumns(report: Report): TableProps.ColumnDefinition<ReportRow>[] {
   const { shown } = shownColumns(report)
   const isNarrow = shown.length > manyColumns
   const hasSamples = report.samples.some(({ length }) => length > 0)
-  const samplesOf = ({ samples }: ReportRow) => (
-    <>
-      {isNarrow && samples.length > 0 && 'Mail '}
-      <SampleLinks ids={samples} isNarrow={isNarrow} />
-    </>
-  )
   return [
     ...shown.map((column, index) => ({
       id: column.name,
@@ -30,19 +24,20 @@ export function reportColumns(report: Report): TableProps.ColumnDefinition<Repor
       header: heading(column),
       ...(column.type === 'text' && { minWidth: minTextWidth(report.rows.map((row) => row[column.name])) }),
       cell: (row: ReportRow) => (
-        <div className="small">
-          {cellContent(column, row.values[column.name] ?? null)}
-          {index === 0 && isNarrow && <div>{samplesOf(row)}</div>}
-        </div>
+        <div className="small">{cellContent(column, row.values[column.name] ?? null)}</div>
       ),
     })),
-    ...(hasSamples && !isNarrow
+    ...(hasSamples
       ? [
           {
             id: 'samples',
-            header: <span className="small">Mail</span>,
-            minWidth: 105,
-            cell: (row: ReportRow) => <div className="small">{samplesOf(row)}</div>,
+            header: <span className="small">Samples</span>,
+            minWidth: isNarrow ? 60 : 105,
+            cell: ({ samples }: ReportRow) => (
+              <div className="small">
+                {isNarrow ? <SampleList ids={samples} /> : <SampleLinks ids={samples} />}
+              </div>
+            ),
           },
         ]
       : []),
@@ -65,19 +60,9 @@ function cellContent({ name, type }: ReportColumn, value: string | number | null
     case 'date':
       return <span className="date">{value}</span>
     default:
-      return <BreakableText text={String(value)} />
+      return <TextOfOthers text={String(value)} />
   }
 }
-
-/** Names such as `EncryptionOnly` break between their words. */
-const BreakableText = ({ text }: { text: string }) =>
-  wordsOf(text).map((word, index) => (
-    // biome-ignore lint/suspicious/noArrayIndexKey: the words have no other identity
-    <Fragment key={index}>
-      {index > 0 && <wbr />}
-      <TextOfOthers text={word} />
-    </Fragment>
-  ))
 
 const numberText = (name: string, value: number): string =>
   name === 'volume'

@@ -2,6 +2,7 @@
 import { columnHeading } from '../../../../../shared/event-queries/reports/column-heading.ts'
 import { csvText } from '../../../../../shared/http-api/csv.ts'
 import type { Report } from '../../api/types.ts'
+import { breakableParts } from '../../components/breakable-parts.ts'
 import { dayOf, daysBetween } from '../../components/period.ts'
 import { reportFacts } from './report-facts.ts'
 
@@ -84,10 +85,6 @@ export const reportCsv = ({ columns, rows, samples }: Pick<Report, 'columns' | '
     rows.map((row, index) => ({ ...row, samples: (samples[index] ?? []).join(' ') })),
   )
 
-/** Splits a name such as `EncryptionOnly` into its words; other texts are one word. */
-export const wordsOf = (text: string): string[] =>
-  /^[A-Za-z0-9]+$/.test(text) ? text.split(/(?<=[a-z0-9])(?=[A-Z])/) : [text]
-
 const [characterPx, paddingPx, maxCharacters] = [7, 32, 16]
 
 /** The width in which the longest word of a column is not broken, unless it is very long. */
@@ -95,7 +92,7 @@ export function minTextWidth(values: readonly (string | number | null | undefine
   const words = values.flatMap((value) =>
     String(value ?? '')
       .split(/[ -]/)
-      .flatMap(wordsOf),
+      .flatMap(breakableParts),
   )
   const characters = words.reduce((count, { length }) => Math.min(maxCharacters, Math.max(count, length)), 0)
   return paddingPx + characterPx * characters

@@ -28,49 +28,51 @@ export function ReportTable({ report }: { report: Report }) {
   const { zero } = shownColumns(report)
   const sortingColumn = columns.find(({ id }) => id === sort)
   return (
-    <Table
-      items={shown.items}
-      trackBy={({ index }) => String(index)}
-      columnDefinitions={columns}
-      contentDensity="compact"
-      cellVerticalAlign="top"
-      wrapLines
-      {...(sortingColumn && { sortingColumn, sortingDescending: isDescending })}
-      onSortingChange={({ detail }) =>
-        change({
-          sort: detail.sortingColumn.sortingField ?? '',
-          order: detail.isDescending ? 'descending' : '',
-          page: '',
-        })
-      }
-      ariaLabels={{ tableLabel: report.title }}
-      header={
-        <Header variant="h2" counter={`(${report.rows.length.toLocaleString()})`}>
-          Rows
-        </Header>
-      }
-      footer={
-        zero.length > 0 && (
-          <Box color="text-body-secondary" fontSize="body-s">
-            {`0 in each row, and not shown: ${zero.map(({ name }) => columnHeading(name)).join(', ')}`}
+    <div className="dense">
+      <Table
+        items={shown.items}
+        trackBy={({ index }) => String(index)}
+        columnDefinitions={columns}
+        contentDensity="compact"
+        cellVerticalAlign="top"
+        wrapLines
+        {...(sortingColumn && { sortingColumn, sortingDescending: isDescending })}
+        onSortingChange={({ detail }) =>
+          change({
+            sort: detail.sortingColumn.sortingField ?? '',
+            order: detail.isDescending ? 'descending' : '',
+            page: '',
+          })
+        }
+        ariaLabels={{ tableLabel: report.title }}
+        header={
+          <Header variant="h2" counter={`(${report.rows.length.toLocaleString()})`}>
+            Rows
+          </Header>
+        }
+        footer={
+          zero.length > 0 && (
+            <Box color="text-body-secondary" fontSize="body-s">
+              {`0 in each row, and not shown: ${zero.map(({ name }) => columnHeading(name)).join(', ')}`}
+            </Box>
+          )
+        }
+        empty={
+          <Box>
+            <div>No entries match the filters.</div>
+            <div>{hasPeriod ? 'Choose a longer period, or clear the filters.' : 'Clear the filters.'}</div>
           </Box>
-        )
-      }
-      empty={
-        <Box>
-          <div>No entries match the filters.</div>
-          <div>{hasPeriod ? 'Choose a longer period, or clear the filters.' : 'Clear the filters.'}</div>
-        </Box>
-      }
-      {...(shown.count > 1 && {
-        pagination: (
-          <Pagination
-            currentPageIndex={shown.number}
-            pagesCount={shown.count}
-            onChange={({ detail }) => change({ page: String(detail.currentPageIndex) })}
-          />
-        ),
-      })}
-    />
+        }
+        {...(shown.count > 1 && {
+          pagination: (
+            <Pagination
+              currentPageIndex={shown.number}
+              pagesCount={shown.count}
+              onChange={({ detail }) => change({ page: String(detail.currentPageIndex) })}
+            />
+          ),
+        })}
+      />
+    </div>
   )
 }

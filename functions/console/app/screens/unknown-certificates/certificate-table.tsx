@@ -4,6 +4,7 @@ import Header from '@cloudscape-design/components/header'
 import Table, { type TableProps } from '@cloudscape-design/components/table'
 import { factsSummary } from '../../../../../shared/tls/certificate-facts-text.ts'
 import type { UnknownCertificate } from '../../api/types.ts'
+import { numberColumn } from '../../components/number-column.tsx'
 import { TextOfOthers } from '../../components/text-of-others.tsx'
 import { Time } from '../../components/time.tsx'
 import { ViewLink } from '../../components/view-link.tsx'
@@ -113,7 +114,7 @@ const columnsOf = (hasStates: boolean): TableProps.ColumnDefinition<UnknownCerti
       </>
     ),
   },
-  { id: 'notices', header: 'Notices', cell: noticesText },
+  numberColumn('notices', 'Notices', noticesText),
 ]
 
 const columns = columnsOf(false)

@@ -48,7 +48,7 @@ function Values({ values, isTime }: { values: readonly string[]; isTime: boolean
 }
 
 const columns: TableProps.ColumnDefinition<ComparedField>[] = [
-  { id: 'field', header: 'Field', isRowHeader: true, width: 150, cell: ({ label }) => label },
+  { id: 'field', header: 'Field', isRowHeader: true, width: 185, cell: ({ label }) => label },
   {
     id: 'accepted',
     header: 'Accepted until now',

@@ -1,10 +1,10 @@
 /** The facts of an unknown certificate at its connector, each apart. */
 import Container from '@cloudscape-design/components/container'
 import Header from '@cloudscape-design/components/header'
-import KeyValuePairs from '@cloudscape-design/components/key-value-pairs'
 import { countText } from '../../../../../shared/policy/text-lists.ts'
 import { factRows } from '../../../../../shared/tls/certificate-facts-text.ts'
 import type { UnknownCertificate } from '../../api/types.ts'
+import { Pairs } from '../../components/pairs.tsx'
 import { TextOfOthers } from '../../components/text-of-others.tsx'
 import { Time } from '../../components/time.tsx'
 
@@ -19,7 +19,7 @@ export function Facts({ certificate }: { certificate: UnknownCertificate }) {
         </Header>
       }
     >
-      <KeyValuePairs
+      <Pairs
         columns={3}
         items={[
           ...rows.map(([label, text]) => ({ label, value: <TextOfOthers text={text} /> })),
