@@ -83,7 +83,7 @@ const controlNames = `
 const dialogNames = `[...document.querySelectorAll('[role=dialog] button')].map(${nameOf})`
 
 /** Fails unless a view offers what the role may do, and nothing else that looks like an act. */
-function assertOffers(role: Role, path: string, names: readonly string[]): void {
+function assertActs(role: Role, path: string, names: readonly string[]): void {
   for (const [name, needed] of acts[path] ?? [])
     assert.equal(
       names.some((each) => name.test(each)),
@@ -210,7 +210,7 @@ describe('roles', { skip }, () => {
             await whenRead(page)
             await expandAll(page)
             await whenRead(page)
-            assertOffers(role, path, await page.evaluate<string[]>(controlNames))
+            assertActs(role, path, await page.evaluate<string[]>(controlNames))
             assertNoFaults()
           })
         for (const [path, address] of addresses())
