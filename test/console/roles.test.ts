@@ -32,7 +32,7 @@ const acts: Readonly<Record<string, readonly [name: RegExp, needed: Role][]>> = 
   '/partners/add': [[/^Next$/, 'administer']],
   '/partners/:name/edit/:direction/:id': [[/^Next$/, 'administer']],
   '/partners/:name': [
-    [/^Edit: From the bank$/, 'administer'],
+    [/^Edit: (From|To) the bank$/, 'administer'],
     [/^Validate$/, 'operate'],
     [/^Set to ReportOnly: /, 'administer'],
     [/^Disable: /, 'administer'],
@@ -61,13 +61,13 @@ const acts: Readonly<Record<string, readonly [name: RegExp, needed: Role][]>> = 
 }
 
 /** Acts that lead to another view, are done at once, need a selection of rows, or are one. */
-const withoutDialog = /Next|Add a partner|Edit: |Validate|Select|Remove addresses/
+const withoutDialog = /Next|Save|Add a partner|Edit: |Validate|Select|Remove addresses/
 
 /** Words of changes. Only a name in `acts` may have one. */
 const actWords =
   /\b(retry now|release|return|drop|delete|remove|disable|enable|enforce|create|add|edit|change|set|validate|dismiss|hold|accept|save|next|select|import)\b/i
 /** They change what the browser shows. */
-const harmless = /^Remove all filters$|^Remove token|filter/i
+const harmless = /^(Next|Previous) page$|^Remove all filters$|^Remove token|filter/i
 
 const nameOf = `(control) => {
   const labels = (control.getAttribute('aria-labelledby') ?? '').split(' ').filter((id) => id !== '')
@@ -83,7 +83,7 @@ const controlNames = `
 const dialogNames = `[...document.querySelectorAll('[role=dialog] button')].map(${nameOf})`
 
 /** Fails unless a view offers what the role may do, and nothing else that looks like an act. */
-function assertOffers(role: Role, path: string, names: readonly string[]): void {
+function assertActs(role: Role, path: string, names: readonly string[]): void {
   for (const [name, needed] of acts[path] ?? [])
     assert.equal(
       names.some((each) => name.test(each)),
@@ -210,7 +210,7 @@ describe('roles', { skip }, () => {
             await whenRead(page)
             await expandAll(page)
             await whenRead(page)
-            assertOffers(role, path, await page.evaluate<string[]>(controlNames))
+            assertActs(role, path, await page.evaluate<string[]>(controlNames))
             assertNoFaults()
           })
         for (const [path, address] of addresses())
