@@ -23,6 +23,10 @@ const acts: Readonly<Record<string, readonly [name: RegExp, needed: Role][]>> = 
     [/^Validate$/, 'operate'],
     [/^Set to ReportOnly: /, 'administer'],
     [/^Disable: /, 'administer'],
+    [/^Hold: /, 'administer'],
+    [/^Enforce: /, 'administer'],
+    [/^Edit: /, 'administer'],
+    [/^Remove: /, 'administer'],
   ],
   '/queues': [
     [/^Retry now$/, 'operate'],
