@@ -36,6 +36,9 @@ const acts: Readonly<Record<string, readonly [name: RegExp, needed: Role][]>> = 
     [/^Validate$/, 'operate'],
     [/^Set to ReportOnly: /, 'administer'],
     [/^Disable: /, 'administer'],
+    [/^Hold: /, 'administer'],
+    [/^Enforce: /, 'administer'],
+    [/^Edit: /, 'administer'],
     [/^Remove: /, 'administer'],
   ],
   '/queues': [
