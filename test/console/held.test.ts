@@ -207,8 +207,11 @@ describe('held and deferred mail, reports and changes', { skip }, () => {
 
   test('opens the refusals that a report counts, of today and of last week', async () => {
     const { page, assertNoFaults } = await console.open('/reports/rejected')
-    const first = page.getByRole('row').nth(1).getByRole('link').first()
-    await first.click()
+    await page
+      .getByRole('button', { name: /^\d messages$/ })
+      .first()
+      .click()
+    await page.getByRole('dialog').getByRole('link').first().click()
     await page.waitForURL(/\/messages\/\w{26}$/)
     await page.getByRole('heading', { name: 'Refused in the session' }).waitFor()
     assertNoFaults()

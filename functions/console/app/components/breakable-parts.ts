@@ -8,7 +8,20 @@ const breaks = [
   // Of a name such as `EncryptionOnly`.
   '(?<=[a-z0-9])(?=[A-Z][a-z])',
 ]
-const breakable = new RegExp(breaks.join('|'))
+const lineBreak = new RegExp(breaks.join('|'))
+
+/** Beside other words, a shorter word goes to the next line as a whole. */
+const maxWholeWord = 24
 
 /** Splits `ann@mail.ours.example` into `ann`, `@mail.`, `ours.` and `example`. */
-export const breakableParts = (text: string): string[] => text.split(breakable)
+export function breakableParts(text: string): string[] {
+  const words = text.split(/(?<=\s)(?=\S)/)
+  if (words.length === 1) return text.split(lineBreak)
+  const parts = ['']
+  for (const word of words) {
+    const [first = '', ...others] = word.length > maxWholeWord ? word.split(lineBreak) : [word]
+    parts[parts.length - 1] += first
+    parts.push(...others)
+  }
+  return parts
+}

@@ -14,7 +14,9 @@ export const SampleLinks = ({ ids }: { ids: readonly string[] }) =>
 
 /** Their number, which shows them: for a table with many columns. */
 export const SampleList = ({ ids }: { ids: readonly string[] }) =>
-  ids.length > 0 && (
+  ids.length < 2 ? (
+    <SampleLinks ids={ids} />
+  ) : (
     <Popover
       triggerType="text-inline"
       header="Messages of this row"
@@ -22,6 +24,6 @@ export const SampleList = ({ ids }: { ids: readonly string[] }) =>
       renderWithPortal
       content={<SampleLinks ids={ids} />}
     >
-      {countText(ids.length, 'message')}
+      <span className="unbroken">{countText(ids.length, 'message')}</span>
     </Popover>
   )

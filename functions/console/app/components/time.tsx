@@ -13,7 +13,7 @@ function lineParts(format: Intl.DateTimeFormat, time: Date): ReactNode {
   const parts = format.formatToParts(time)
   const hour = parts.findIndex(({ type }) => type === 'hour')
   const text = (from: number, to?: number) => (
-    <span className="date">
+    <span className="unbroken">
       {parts
         .slice(from, to)
         .map(({ value }) => value)

@@ -45,10 +45,10 @@ export const observedColumns: TableProps.ColumnDefinition<ObservedRow>[] = [
     minWidth: 175,
     cell: ({ certificate }) => (
       <>
-        <div className="date">
+        <div className="unbroken">
           <DaysLeft days={certificate.daysLeft} />
         </div>
-        <small className="date">
+        <small className="unbroken">
           until <Time at={certificate.notAfter} />
         </small>
       </>
@@ -74,7 +74,7 @@ export const observedColumns: TableProps.ColumnDefinition<ObservedRow>[] = [
     cell: ({ host, certificate: { issuer, fingerprint256 } }) => (
       <>
         <TextOfOthers text={issuer} />
-        <div className="date">
+        <div className="unbroken">
           <code title={fingerprint256}>{fingerprint256.slice(0, shownDigits)}…</code>
           <CopyToClipboard
             variant="icon"

@@ -99,7 +99,7 @@ const columns: TableProps.ColumnDefinition<OwnCertificate>[] = [
     minWidth: 175,
     cell: ({ validUntil }) => (
       <>
-        <div className="date">
+        <div className="unbroken">
           <Time at={validUntil} />
         </div>
         <div>

@@ -3,6 +3,7 @@ import Box from '@cloudscape-design/components/box'
 import Header from '@cloudscape-design/components/header'
 import Table, { type TableProps } from '@cloudscape-design/components/table'
 import type { ChangeEntry } from '../../api/types.ts'
+import { timeWidth } from '../../components/column-widths.ts'
 import { TextOfOthers } from '../../components/text-of-others.tsx'
 import { Time } from '../../components/time.tsx'
 import { FieldsOfChange } from './fields-of-change.tsx'
@@ -48,7 +49,7 @@ const columns: readonly TableProps.ColumnDefinition<ChangeEntry>[] = [
   {
     id: 'at',
     header: 'Time',
-    minWidth: 110,
+    minWidth: timeWidth,
     cell: ({ at, version }) => (
       <>
         <Time at={at} />

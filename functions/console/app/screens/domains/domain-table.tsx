@@ -10,6 +10,7 @@ import { useMemo } from 'react'
 import { countText } from '../../../../../shared/policy/text-lists.ts'
 import type { AcceptedDomain } from '../../api/types.ts'
 import { useMay } from '../../api/use-roles.ts'
+import { timeWidth } from '../../components/column-widths.ts'
 import { pageOf } from '../../components/paging.ts'
 import { TextOfOthers } from '../../components/text-of-others.tsx'
 import { Time } from '../../components/time.tsx'
@@ -41,7 +42,7 @@ const columns: TableProps.ColumnDefinition<AcceptedDomain>[] = [
     minWidth: 160,
     cell: ({ comment }) => (comment === '' ? '–' : <TextOfOthers text={comment} />),
   },
-  { id: 'updated', header: 'Changed', minWidth: 120, cell: ({ updatedAt }) => <Time at={updatedAt} /> },
+  { id: 'updated', header: 'Changed', minWidth: timeWidth, cell: ({ updatedAt }) => <Time at={updatedAt} /> },
 ]
 
 interface DomainTableProps {

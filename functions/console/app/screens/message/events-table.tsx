@@ -5,6 +5,7 @@ import Header from '@cloudscape-design/components/header'
 import SpaceBetween from '@cloudscape-design/components/space-between'
 import Table, { type TableProps } from '@cloudscape-design/components/table'
 import type { MessageEvents } from '../../api/types.ts'
+import { timeOfEventWidth } from '../../components/column-widths.ts'
 import { TextOfOthers } from '../../components/text-of-others.tsx'
 import { Time } from '../../components/time.tsx'
 import { type EventRow, eventRows } from './event-rows.ts'
@@ -14,7 +15,7 @@ const columns: TableProps.ColumnDefinition<EventRow>[] = [
     id: 'time',
     header: 'Time',
     isRowHeader: true,
-    minWidth: 130,
+    minWidth: timeOfEventWidth,
     cell: ({ at }) => <Time precision="Second" at={at} />,
   },
   { id: 'kind', header: 'Event', minWidth: 100, cell: ({ kind }) => kind },
@@ -28,7 +29,7 @@ const columns: TableProps.ColumnDefinition<EventRow>[] = [
   {
     id: 'host',
     header: 'Host, TLS',
-    minWidth: 140,
+    minWidth: 150,
     cell: ({ host, tls }) => (
       <>
         <TextOfOthers text={host} />
@@ -70,6 +71,7 @@ export function EventsTable({ events, unreadSince }: MessageEvents) {
         columnDefinitions={columns.filter(({ id }) => id !== 'recipient' || !hasOneRecipient(rows))}
         items={rows}
         trackBy="id"
+        contentDensity="compact"
         wrapLines
         ariaLabels={{ tableLabel: 'Events of the message' }}
         empty="No events yet. They appear within seconds."

@@ -73,6 +73,7 @@ export function ListTable<Row>({
         trackBy={trackBy}
         loading={rows === undefined && result.error === null}
         loadingText="Reading"
+        contentDensity="compact"
         wrapLines
         ariaLabels={{ tableLabel: title }}
         empty={

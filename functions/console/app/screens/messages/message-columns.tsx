@@ -1,5 +1,6 @@
 /** The columns of messages, as the command line lists them. The time leads to the message instead of an id. */
 import type { TableProps } from '@cloudscape-design/components/table'
+import { timeWidth } from '../../components/column-widths.ts'
 import { TextOfOthers } from '../../components/text-of-others.tsx'
 import { Time } from '../../components/time.tsx'
 import { ViewLink } from '../../components/view-link.tsx'
@@ -11,7 +12,7 @@ export const messageColumns: TableProps.ColumnDefinition<MessageRow>[] = [
     id: 'received',
     header: 'Received',
     isRowHeader: true,
-    minWidth: 177,
+    minWidth: timeWidth,
     cell: ({ id, receivedAt }) =>
       id === null ? (
         <Time at={receivedAt} />
@@ -24,11 +25,11 @@ export const messageColumns: TableProps.ColumnDefinition<MessageRow>[] = [
   {
     id: 'state',
     header: 'State',
-    minWidth: 130,
+    minWidth: 120,
     cell: ({ state, count }) => <MessageState state={state} count={count} />,
   },
   { id: 'from', header: 'From', minWidth: 160, cell: ({ from }) => <TextOfOthers text={from} /> },
-  { id: 'to', header: 'To', minWidth: 160, cell: ({ to }) => <TextOfOthers text={to} /> },
+  { id: 'to', header: 'To', minWidth: 172, cell: ({ to }) => <TextOfOthers text={to} /> },
   { id: 'inbound', header: 'Inbound', minWidth: 105, cell: ({ inbound }) => inbound },
   {
     id: 'outbound',

@@ -21,7 +21,7 @@ const columns: TableProps.ColumnDefinition<Refusal>[] = [
     id: 'refused',
     header: 'Refused',
     isRowHeader: true,
-    minWidth: 125,
+    minWidth: 120,
     cell: ({ id, at }) => (
       <ViewLink to={`/messages/${id}`}>
         <Time at={at} />

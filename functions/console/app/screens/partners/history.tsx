@@ -7,6 +7,7 @@ import { useQueries } from '@tanstack/react-query'
 import type { ApiError } from '../../api/api-error.ts'
 import type { ChangeEntry, ChangeList } from '../../api/types.ts'
 import { useApi } from '../../api/use-api.ts'
+import { timeWidth } from '../../components/column-widths.ts'
 import { Failure } from '../../components/failure.tsx'
 import { TextOfOthers } from '../../components/text-of-others.tsx'
 import { Time } from '../../components/time.tsx'
@@ -60,7 +61,7 @@ export function History({ pair: { inbound, outbound } }: { pair: Pair }) {
             {
               id: 'at',
               header: 'Time',
-              minWidth: 120,
+              minWidth: timeWidth,
               cell: ({ at }) => <Time at={at} />,
               isRowHeader: true,
             },

@@ -4,6 +4,7 @@ import Header from '@cloudscape-design/components/header'
 import SpaceBetween from '@cloudscape-design/components/space-between'
 import StatusIndicator from '@cloudscape-design/components/status-indicator'
 import Table from '@cloudscape-design/components/table'
+import { timeWidth } from '../../components/column-widths.ts'
 import { Failure } from '../../components/failure.tsx'
 import { numberColumn } from '../../components/number-column.tsx'
 import { octetsText } from '../../components/octets-text.ts'
@@ -74,7 +75,7 @@ export function MailNumbers({ pair }: { pair: Pair }) {
               {
                 id: 'lastMail',
                 header: 'Last mail',
-                minWidth: 120,
+                minWidth: timeWidth,
                 cell: ({ lastMail }) => (lastMail === null ? `none in ${days} days` : <Time at={lastMail} />),
               },
             ]}

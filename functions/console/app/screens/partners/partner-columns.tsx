@@ -46,7 +46,7 @@ export function partnerColumns({ sources, queuesComplete }: ColumnOptions): Colu
   })
   return [
     column('partner', 'Partner', 144, (row) => <PartnerName row={row} />),
-    column('level', 'Level in, out', 186, (row) => <Levels row={row} />),
+    column('level', 'Level in, out', 178, (row) => <Levels row={row} />),
     column(
       'mail',
       'Mail, last day',
@@ -110,7 +110,7 @@ interface MailProps {
 }
 
 const Mail = ({ direction, count, last }: MailProps) => (
-  <div className="date">
+  <div className="unbroken">
     {direction}: {count.toLocaleString()}
     {last !== null && (
       <span className="secondary">
@@ -196,10 +196,5 @@ function Level({ direction, level, stage }: LevelProps) {
   )
 }
 
-interface CountProps {
-  count: number
-  type: 'warning' | 'info'
-}
-
-const Count = ({ count, type }: CountProps) =>
+const Count = ({ count, type }: { count: number; type: 'warning' | 'info' }) =>
   count === 0 ? 0 : <StatusIndicator type={type}>{count}</StatusIndicator>

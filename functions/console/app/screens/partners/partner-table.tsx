@@ -37,59 +37,61 @@ export function PartnerTable({ rows, isLoading, sources, queuesComplete }: Partn
   const pages = Math.max(1, Math.ceil(shown.length / rowsOfPage))
   const current = Math.min(Math.max(1, Number(page) || 1), pages)
   return (
-    <Table
-      items={shown.slice((current - 1) * rowsOfPage, current * rowsOfPage)}
-      columnDefinitions={columns}
-      trackBy={({ pair }) => pair.name + (pair.inbound?.id ?? '') + (pair.outbound?.id ?? '')}
-      loading={isLoading}
-      loadingText="Reading connectors"
-      contentDensity="compact"
-      wrapLines
-      stickyColumns={{ first: 0 }}
-      ariaLabels={{ tableLabel: 'Partners' }}
-      sortingColumn={{ sortingField: sortKey }}
-      sortingDescending={isDescending}
-      onSortingChange={({ detail }) =>
-        change({
-          sort: detail.sortingColumn.sortingField ?? '',
-          order: detail.isDescending ? 'descending' : '',
-          page: '',
-        })
-      }
-      header={
-        <Header variant="h2" counter={`(${rows.length})`}>
-          Pairs of connectors
-        </Header>
-      }
-      filter={
-        <TextFilter
-          filteringText={q}
-          filteringAriaLabel="Filter partners"
-          filteringPlaceholder="Domain, connector, level, warning"
-          countText={countText(shown.length, 'match', 'matches')}
-          onChange={({ detail }) => change({ q: detail.filteringText, page: '' })}
-        />
-      }
-      pagination={
-        pages > 1 && (
-          <Pagination
-            currentPageIndex={current}
-            pagesCount={pages}
-            onChange={({ detail }) => change({ page: String(detail.currentPageIndex) })}
+    <div className="dense">
+      <Table
+        items={shown.slice((current - 1) * rowsOfPage, current * rowsOfPage)}
+        columnDefinitions={columns}
+        trackBy={({ pair }) => pair.name + (pair.inbound?.id ?? '') + (pair.outbound?.id ?? '')}
+        loading={isLoading}
+        loadingText="Reading connectors"
+        contentDensity="compact"
+        wrapLines
+        stickyColumns={{ first: 0 }}
+        ariaLabels={{ tableLabel: 'Partners' }}
+        sortingColumn={{ sortingField: sortKey }}
+        sortingDescending={isDescending}
+        onSortingChange={({ detail }) =>
+          change({
+            sort: detail.sortingColumn.sortingField ?? '',
+            order: detail.isDescending ? 'descending' : '',
+            page: '',
+          })
+        }
+        header={
+          <Header variant="h2" counter={`(${rows.length})`}>
+            Pairs of connectors
+          </Header>
+        }
+        filter={
+          <TextFilter
+            filteringText={q}
+            filteringAriaLabel="Filter partners"
+            filteringPlaceholder="Domain, connector, level, warning"
+            countText={countText(shown.length, 'match', 'matches')}
+            onChange={({ detail }) => change({ q: detail.filteringText, page: '' })}
           />
-        )
-      }
-      empty={
-        rows.length > 0 ? (
-          <SpaceBetween size="s" alignItems="center">
-            <Box>No partner matches “{q}”.</Box>
-            <Button onClick={() => change({ q: '', page: '' })}>Show all</Button>
-          </SpaceBetween>
-        ) : (
-          <NoConnectors />
-        )
-      }
-    />
+        }
+        pagination={
+          pages > 1 && (
+            <Pagination
+              currentPageIndex={current}
+              pagesCount={pages}
+              onChange={({ detail }) => change({ page: String(detail.currentPageIndex) })}
+            />
+          )
+        }
+        empty={
+          rows.length > 0 ? (
+            <SpaceBetween size="s" alignItems="center">
+              <Box>No partner matches “{q}”.</Box>
+              <Button onClick={() => change({ q: '', page: '' })}>Show all</Button>
+            </SpaceBetween>
+          ) : (
+            <NoConnectors />
+          )
+        }
+      />
+    </div>
   )
 }
 

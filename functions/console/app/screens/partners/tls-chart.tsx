@@ -104,7 +104,7 @@ function DayTable({ direction, days }: DirectionProps) {
           id: 'date',
           header: `${directions[direction]} on`,
           isRowHeader: true,
-          cell: ({ date }) => <span className="date">{date}</span>,
+          cell: ({ date }) => <span className="unbroken">{date}</span>,
         },
         ...columns.map((column) =>
           numberColumn(column, tlsColumns[column], (day: TlsDay) => count.format(day[column])),

@@ -31,10 +31,10 @@ export function reportColumns(report: Report): TableProps.ColumnDefinition<Repor
       ? [
           {
             id: 'samples',
-            header: <span className="small">Samples</span>,
-            minWidth: isNarrow ? 60 : 105,
+            header: <span className="small samples">Samples</span>,
+            minWidth: isNarrow ? 85 : 105,
             cell: ({ samples }: ReportRow) => (
-              <div className="small">
+              <div className="small samples">
                 {isNarrow ? <SampleList ids={samples} /> : <SampleLinks ids={samples} />}
               </div>
             ),
@@ -58,7 +58,7 @@ function cellContent({ name, type }: ReportColumn, value: string | number | null
     case 'time':
       return <Time at={String(value)} />
     case 'date':
-      return <span className="date">{value}</span>
+      return <span className="unbroken">{value}</span>
     default:
       return <TextOfOthers text={String(value)} />
   }

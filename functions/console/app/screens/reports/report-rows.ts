@@ -2,7 +2,6 @@
 import { columnHeading } from '../../../../../shared/event-queries/reports/column-heading.ts'
 import { csvText } from '../../../../../shared/http-api/csv.ts'
 import type { Report } from '../../api/types.ts'
-import { breakableParts } from '../../components/breakable-parts.ts'
 import { dayOf, daysBetween } from '../../components/period.ts'
 import { reportFacts } from './report-facts.ts'
 
@@ -85,15 +84,14 @@ export const reportCsv = ({ columns, rows, samples }: Pick<Report, 'columns' | '
     rows.map((row, index) => ({ ...row, samples: (samples[index] ?? []).join(' ') })),
   )
 
-const [characterPx, paddingPx, maxCharacters] = [7, 32, 16]
+const [characterPx, paddingPx, maxCharacters] = [7, 14, 16]
+
+/** Between words, and between the parts of a name. */
+const wordBreak = /[ @_/:-]|\.(?=[A-Za-z])/
 
 /** The width in which the longest word of a column is not broken, unless it is very long. */
 export function minTextWidth(values: readonly (string | number | null | undefined)[]): number {
-  const words = values.flatMap((value) =>
-    String(value ?? '')
-      .split(/[ -]/)
-      .flatMap(breakableParts),
-  )
+  const words = values.flatMap((value) => String(value ?? '').split(wordBreak))
   const characters = words.reduce((count, { length }) => Math.min(maxCharacters, Math.max(count, length)), 0)
   return paddingPx + characterPx * characters
 }

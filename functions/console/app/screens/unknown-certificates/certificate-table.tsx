@@ -103,11 +103,11 @@ const columnsOf = (hasStates: boolean): TableProps.ColumnDefinition<UnknownCerti
     minWidth: 190,
     cell: ({ firstSeen, lastSeen }) => (
       <>
-        <div className="date">
+        <div className="unbroken">
           <Time at={lastSeen} />
         </div>
         {firstSeen !== lastSeen && (
-          <small className="date">
+          <small className="unbroken">
             first <Time at={firstSeen} />
           </small>
         )}

@@ -41,7 +41,7 @@ export function compareCertificates(presented: Presented, accepted: Presented | 
     field('Valid until', ({ notAfter }) => [notAfter], { isTime: true }),
     keyField(presented, accepted, field('Key', keyValues)),
     field('Serial number', ({ serial }) => [serial]),
-    field('SHA-256 fingerprint', ({ fingerprint256 }) => [fingerprint256]),
+    field('Fingerprint (SHA-256)', ({ fingerprint256 }) => [fingerprint256]),
   ]
 }
 

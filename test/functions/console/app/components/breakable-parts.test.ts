@@ -10,6 +10,8 @@ describe('a long name goes on in the next line', () => {
     ['OutboundTlsNotMet', ['Outbound', 'Tls', 'Not', 'Met']],
     ['192.0.2.16', ['192.0.2.16']],
     ['451 4.7.321 STARTTLS is required', ['451 4.7.321 STARTTLS is required']],
+    ['Mail of mail.ours.example waits.', ['Mail of mail.ours.example waits.']],
+    ['of mailhub.archive.ours.example now', ['of mailhub.', 'archive.', 'ours.', 'example now']],
     ['', ['']],
   ] as const)
     test(`"${text}"`, () => assert.deepEqual(breakableParts(text), parts))

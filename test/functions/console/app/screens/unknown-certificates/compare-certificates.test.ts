@@ -20,7 +20,7 @@ test('differences are said in words, for each field', () => {
       ['Valid until', 'Same'],
       ['Key', 'Same'],
       ['Serial number', 'Different'],
-      ['SHA-256 fingerprint', 'Different'],
+      ['Fingerprint (SHA-256)', 'Different'],
     ],
   )
   assert.equal(
