@@ -14,8 +14,8 @@ export const getConnector = defineCommand({
   usesApi: true,
   options: jsonOption,
   details: `
-When an inbound and an outbound connector have the same name, both are shown, each with its warnings. --json prints the API's responses as a
-list.
+When an inbound and an outbound connector have the same name, both are shown, each with its warnings. --json prints the
+API's responses as a list.
 `,
   async run({ values, positionals: [nameOrId = ''], io, api }) {
     const found = await findConnectors(api, nameOrId)

@@ -25,8 +25,8 @@ export const domainConformance = defineCommand({
   options: { ...jsonOption },
   details: `
 The gateway makes about thirty connections to each of the domain's first three MX hosts, queries DNS, and answers within
-25 seconds. The lines are those of "check --conformance"; those about deliveries were measured for the gateway's version.
-A host that refuses handshakes may record them as rejections.
+25 seconds. The lines are those of "check --conformance"; those about deliveries were measured for the gateway's
+version. A host that refuses handshakes may record them as rejections.
 
 Exit status: 1 if a line is FAIL, otherwise 0.
 `,
