@@ -98,7 +98,7 @@ describe('domains', { skip }, () => {
       if (request.url().endsWith('/dns')) checks.current += 1
     })
     await page.getByRole('button', { name: 'Check again' }).click()
-    await page.waitForFunction("!document.body.textContent.includes('Checking')")
+    await page.getByText('Checking').first().waitFor({ state: 'detached' })
     assert.equal(checks.current, 1)
     assertNoFaults()
   })
