@@ -233,20 +233,22 @@ describe('failures', { skip }, () => {
   })
 
   test('a change is requested once, however often its button is clicked while the API is slow', async (context) => {
-    const { page } = await open(context, '/queues?partner=clinic.example')
     let requests = 0
-    await page.route(
-      (url) => url.pathname === '/queues/retry',
-      async (route) => {
-        requests += 1
-        await new Promise((resolve) => setTimeout(resolve, 1000))
-        await route.fulfill({
-          status: 200,
-          contentType: json,
-          body: JSON.stringify({ requested: 1, messages: 1, skipped: [], nextCursor: null }),
-        })
-      },
-    )
+    const { page } = await open(context, '/queues?partner=clinic.example', {
+      prepare: (each) =>
+        each.route(
+          (url) => url.pathname === '/queues/retry',
+          async (route) => {
+            requests += 1
+            await new Promise((resolve) => setTimeout(resolve, 1000))
+            await route.fulfill({
+              status: 200,
+              contentType: json,
+              body: JSON.stringify({ requested: 1, messages: 1, skipped: [], nextCursor: null }),
+            })
+          },
+        ),
+    })
     await page.getByRole('checkbox', { name: 'Select clinic.example, OutboundTlsNotMet' }).check()
     await page.getByRole('button', { name: 'Retry now' }).click()
     await page.getByLabel('Retry now', { exact: true }).getByRole('button', { name: 'Retry now' }).dblclick()
@@ -255,11 +257,13 @@ describe('failures', { skip }, () => {
   })
 
   test('a change whose answer is lost may have been made, and says so', async (context) => {
-    const { page } = await open(context, addressOf('/messages/:id', ids))
-    await page.route(
-      (url) => url.pathname.endsWith('/retry'),
-      (route) => route.abort('connectionreset'),
-    )
+    const { page } = await open(context, addressOf('/messages/:id', ids), {
+      prepare: (each) =>
+        each.route(
+          (url) => url.pathname.endsWith('/retry'),
+          (route) => route.abort('connectionreset'),
+        ),
+    })
     await page.getByRole('button', { name: 'Retry now' }).click()
     await page.getByLabel('Retry now', { exact: true }).getByRole('button', { name: 'Retry now' }).click()
     await page.getByText(/cannot be reached.*may have been done nevertheless: read again/).waitFor()
@@ -290,18 +294,19 @@ describe('failures', { skip }, () => {
     })
 
     test('a change without If-Match is not made, and says why', async (context) => {
-      const { page } = await open(context, addressOf('/partners/:name', ids))
-      await page.route(
-        ({ pathname }) => pathname.includes('-connectors/'),
-        async (route) => {
-          const { 'if-match': _, ...headers } = route.request().headers()
-          await route.continue({ headers })
-        },
-      )
-      const button = page.getByRole('button', { name: 'Set to ReportOnly' })
-      await button.first().click()
-      // The confirmation covers the others.
-      await button.last().click()
+      const { page } = await open(context, addressOf('/partners/:name', ids), {
+        prepare: (each) =>
+          each.route(
+            ({ pathname }) => pathname.includes('-connectors/'),
+            async (route) => {
+              const { 'if-match': _, ...headers } = route.request().headers()
+              await route.continue({ headers })
+            },
+          ),
+      })
+      await page.getByRole('button', { name: 'Set to ReportOnly' }).first().click()
+      const confirmation = page.getByRole('dialog')
+      await confirmation.getByRole('button', { name: 'Set to ReportOnly', exact: true }).click()
       await page.getByText(/Nothing was changed.*If-Match/).waitFor()
     })
 
