@@ -108,7 +108,7 @@ describe('unknown certificates', { skip }, () => {
   test('leads from the navigation to the old and the new certificate side by side, and to the mail', async () => {
     const { id, domain, unknown, old, renewed } = await partner('contoso.example', 'Bounce')
     const { page, assertNoFaults } = await console.open('/')
-    await page.getByRole('link', { name: 'Unknown certificates' }).click()
+    await page.getByRole('navigation').getByRole('link', { name: 'Unknown certificates' }).click()
     const trusted = page.getByRole('table', { name: `Certificates at From ${domain}` }).first()
     await trusted.getByRole('link', { name: `mx1.${domain}` }).click()
     await page.getByRole('heading', { level: 1, name: `Certificate at From ${domain}` }).waitFor()
