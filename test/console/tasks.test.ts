@@ -246,7 +246,10 @@ describe('the weekly tasks', { skip }, () => {
     },
     'Show the auditor how we conform': async (visit) => {
       await visit.goTo('Conformance')
-      await visit.page.getByRole('heading', { name: 'Summary' }).waitFor({ timeout: 60_000 })
+      await visit.button('All domains')
+      await visit.button(/^Compare/)
+      const compared = visit.page.getByRole('table', { name: 'All domains' })
+      await compared.getByRole('link', { name: 'ours.example' }).waitFor({ timeout: 60_000 })
     },
   }
 
