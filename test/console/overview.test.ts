@@ -64,7 +64,7 @@ describe('the overview', { skip }, () => {
   test('lists all alarms with their states', async () => {
     const { page } = await console.open('')
     await page.getByRole('button', { name: /^All alarms/ }).click()
-    await page.getByText('OK', { exact: true }).first().waitFor()
+    await page.getByText('Quiet', { exact: true }).first().waitFor()
   })
 
   for (const colorScheme of ['light', 'dark'] as const)
