@@ -17,7 +17,7 @@ import { createTestEventApi } from './event-api.ts'
 import { audience, scope } from './identity-provider.ts'
 
 /** The routes of validate-connector. */
-const ofValidation = /\/(outbound-connectors\/\{id\}\/validate|dns)$/
+const ofValidation = /\/(outbound-connectors\/\{id\}\/validate|dns|conformance)$/
 
 const routeKeys = Object.keys(allowedRoles)
 /** The routes of event-api (infra/connectors/administrator-api.ts). */
