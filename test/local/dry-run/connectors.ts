@@ -31,10 +31,16 @@ export async function readSnapshot(api: Api): Promise<Snapshot> {
   )
   return compileSnapshot({
     version: 1,
-    inbound: (inbound ?? []).map((item) => InboundConnector.parse(item)),
-    outbound: (outbound ?? []).map((item) => OutboundConnector.parse(item)),
+    inbound: (inbound ?? []).map((item) => InboundConnector.parse(withoutWarnings(item))),
+    outbound: (outbound ?? []).map((item) => OutboundConnector.parse(withoutWarnings(item))),
     acceptedDomains: domains as { domain: string; createdAt: string }[],
   })
+}
+
+/** The API answers with warnings, which are not stored. */
+function withoutWarnings(item: unknown): unknown {
+  const { warnings: _, ...stored } = item as { warnings: unknown }
+  return stored
 }
 
 /** The names of the connectors of a snapshot, by id. */
