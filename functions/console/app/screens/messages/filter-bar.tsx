@@ -3,8 +3,7 @@ import Box from '@cloudscape-design/components/box'
 import DateRangePicker from '@cloudscape-design/components/date-range-picker'
 import PropertyFilter, { type PropertyFilterProps } from '@cloudscape-design/components/property-filter'
 import SpaceBetween from '@cloudscape-design/components/space-between'
-import type { InboundConnectorList, OutboundConnectorList } from '../../api/types.ts'
-import { useRead } from '../../api/use-api.ts'
+import { type ConnectorName, useConnectorNames } from '../../api/use-connector-names.ts'
 import { ViewLink } from '../../components/view-link.tsx'
 import type { ViewState } from '../../use-view-state.ts'
 import { sizeText } from '../message/octets.ts'
@@ -28,7 +27,7 @@ interface FilterBarProps {
 }
 
 export function FilterBar({ state, change }: FilterBarProps) {
-  const connectors = useConnectorNames()
+  const connectors = namesOf(useConnectorNames().data ?? [])
   return (
     <SpaceBetween size="s">
       <SpaceBetween direction="horizontal" size="s">
@@ -76,15 +75,9 @@ const refusalsPath = (state: ViewState): string => {
 
 type Names = ReadonlyMap<string, string>
 
-/** The names of connectors by id. Mail of a deleted connector is found by its id. */
-function useConnectorNames(): Names {
-  const inbound = useRead<InboundConnectorList>('/inbound-connectors', { limit: 200 })
-  const outbound = useRead<OutboundConnectorList>('/outbound-connectors', { limit: 200 })
-  return new Map([
-    ...(inbound.data?.items ?? []).map(({ id, name }) => [id, `${name} (inbound)`] as const),
-    ...(outbound.data?.items ?? []).map(({ id, name }) => [id, `${name} (outbound)`] as const),
-  ])
-}
+/** Mail of a deleted connector is found by its id. */
+const namesOf = (connectors: readonly ConnectorName[]): Names =>
+  new Map(connectors.map(({ id, name, direction }) => [id, `${name} (${direction.toLowerCase()})`]))
 
 const propertiesOf = (connectors: Names): PropertyFilterProps.FilteringProperty[] =>
   filterKeys.map((key) => ({
