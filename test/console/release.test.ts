@@ -99,10 +99,4 @@ describe('the release of held mail', { skip }, () => {
     assertNoFaults()
     await assertAccessible()
   })
-
-  test('its page is accessible in dark mode', async () => {
-    const { page, assertAccessible } = await console.open(`/messages/${id}`, { colorScheme: 'dark' })
-    await page.getByRole('list', { name: 'What happened' }).waitFor()
-    await assertAccessible()
-  })
 })

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { Page } from 'playwright-core'
-import { skip } from '../support/console.ts'
+import { skip, whenRead } from '../support/console.ts'
 import { type PeopleConsole, startPeopleConsole } from '../support/console-people.ts'
 
 const groups = { ann: ['Mail Administrators'], ray: ['Mail Readers'], eve: ['Others'] }
@@ -69,10 +69,12 @@ describe('signing in', { skip }, () => {
   test('ends in all pages of the browser when a person signs out', async () => {
     const { page } = await open('ann')
     const other = await page.context().newPage()
-    await other.goto(page.url(), { waitUntil: 'networkidle' })
+    await other.goto(page.url())
+    await whenRead(other)
     await page.getByRole('button', { name: 'ann' }).click()
     await page.getByText('Sign out everywhere').click()
     await other.getByRole('heading', { name: 'You have signed out' }).waitFor()
+    await other.getByRole('main').waitFor()
     assert.ok(page.url().startsWith(console.provider.issuer), page.url())
   })
 
@@ -184,7 +186,7 @@ describe('signing in', { skip }, () => {
   })
 
   test('says why the provider refused, and tries again', async () => {
-    const { page } = await open('ann', '', {
+    const { page, assertAccessible } = await open('ann', '', {
       prepare: (each) =>
         each.route(
           (url) => url.pathname === '/auth',
@@ -205,6 +207,7 @@ describe('signing in', { skip }, () => {
         ),
     })
     await page.getByText('refused: Not in the group').waitFor()
+    await assertAccessible()
     await page.getByRole('button', { name: 'Try again' }).click()
     await page.getByRole('heading', { name: 'Overview' }).waitFor()
   })

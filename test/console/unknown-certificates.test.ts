@@ -7,7 +7,7 @@ import type {
   UnknownCertificate,
   UnknownCertificateList,
 } from '../../functions/console/app/api/types.ts'
-import { type ConsoleTest, skip, startConsole } from '../support/console.ts'
+import { type ConsoleTest, readAgain, skip, startConsole } from '../support/console.ts'
 import { sendMessage, waitForResult } from '../support/local/runner.ts'
 import { createPki, fingerprintOf, type Identity, type Pki } from '../support/pki.ts'
 
@@ -98,7 +98,7 @@ describe('unknown certificates', { skip }, () => {
     await page.route('**/certificates/unknown*', (route) =>
       route.fulfill({ json: { items: [], nextCursor: null } }),
     )
-    await page.reload({ waitUntil: 'networkidle' })
+    await readAgain(page)
     await page.getByText('No client presents an unknown certificate.').waitFor()
     await page.getByText('A certificate appears here when a client sends mail').waitFor()
     assertNoFaults()
@@ -277,7 +277,7 @@ describe('unknown certificates', { skip }, () => {
         },
       })
     })
-    await page.reload({ waitUntil: 'networkidle' })
+    await readAgain(page)
     await page.getByRole('heading', { name: /^Trusted for the partner\s*\(1\)/ }).waitFor()
     await page.getByText('(1,000+)').waitFor()
     assert.equal(await page.getByRole('heading', { level: 3, name: /^From partner/ }).count(), 10)
@@ -315,7 +315,7 @@ describe('unknown certificates', { skip }, () => {
       route.fulfill({ json: { items: [hostile], nextCursor: null } }),
     )
     await page.route(/\/certificates\/unknown\/[^?]/, (route) => route.fulfill({ json: hostile }))
-    await page.reload({ waitUntil: 'networkidle' })
+    await readAgain(page)
     await page.getByRole('link', { name: '�elpmaxe.knab' }).first().click()
     await page.getByRole('heading', { level: 1, name: 'Certificate at From �' }).waitFor()
     const text = (await page.locator('main').textContent()) ?? ''
@@ -339,11 +339,11 @@ describe('unknown certificates', { skip }, () => {
     await page.route('**/caller', (route) =>
       route.fulfill({ json: { name: 'person', roles: [role.current] } }),
     )
-    await page.reload({ waitUntil: 'networkidle' })
+    await readAgain(page)
     await page.getByText('These acts need the role operate or administer.').waitFor()
     assert.equal(await page.getByRole('button', { name: /: next step$/ }).count(), 0)
     role.current = 'operate'
-    await page.reload({ waitUntil: 'networkidle' })
+    await readAgain(page)
     await page.getByRole('button', { name: 'Not theirs: dismiss: next step' }).waitFor()
     assert.equal(await page.getByRole('button', { name: /: next step$/ }).count(), 1)
   })
@@ -356,13 +356,13 @@ describe('unknown certificates', { skip }, () => {
         ? route.continue()
         : route.fulfill({ status: status.current, json: { detail: 'The list is not available.' } }),
     )
-    await page.reload({ waitUntil: 'networkidle' })
+    await readAgain(page)
     await page.getByText('The list is not available.').first().waitFor()
     status.current = 403
-    await page.reload({ waitUntil: 'networkidle' })
+    await readAgain(page)
     await page.getByText('Your role does not show this').first().waitFor()
     status.current = 200
-    await page.reload({ waitUntil: 'networkidle' })
+    await readAgain(page)
     await page.getByRole('heading', { level: 2, name: 'Trusted for the partner' }).waitFor()
   })
 
@@ -371,16 +371,15 @@ describe('unknown certificates', { skip }, () => {
     await page.getByText('There is no such unknown certificate').waitFor()
   })
 
-  for (const colorScheme of ['light', 'dark'] as const)
-    test(`the list, an entry and a confirmation are accessible in ${colorScheme} mode`, async () => {
-      const { id } = await sample()
-      const list = await console.open('/unknown-certificates', { colorScheme })
-      await list.page.getByRole('table').first().waitFor()
-      await list.assertAccessible()
-      const one = await console.open(`/unknown-certificates/${id}`, { colorScheme })
-      await one.page.getByRole('button', { name: 'Add the fingerprint: next step' }).waitFor()
-      await one.assertAccessible()
-      await choose(one.page, 'Add the fingerprint')
-      await one.assertAccessible()
-    })
+  test('the list, an entry and a confirmation are accessible', async () => {
+    const { id } = await sample()
+    const list = await console.open('/unknown-certificates')
+    await list.page.getByRole('table').first().waitFor()
+    await list.assertAccessible()
+    const one = await console.open(`/unknown-certificates/${id}`)
+    await one.page.getByRole('button', { name: 'Add the fingerprint: next step' }).waitFor()
+    await one.assertAccessible()
+    await choose(one.page, 'Add the fingerprint')
+    await one.assertAccessible()
+  })
 })

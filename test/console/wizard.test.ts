@@ -9,7 +9,7 @@ import type {
   MessageList,
   OutboundConnector,
 } from '../../functions/console/app/api/types.ts'
-import { type ConsoleTest, skip, startConsole } from '../support/console.ts'
+import { type ConsoleTest, readAgain, skip, startConsole, visit, whenRead } from '../support/console.ts'
 
 const steps = {
   inbound: [
@@ -554,11 +554,13 @@ describe('the connector wizard', { skip }, () => {
       void dialog.accept()
     })
     await stepIs(page, 'From and to')
-    await page.reload({ waitUntil: 'networkidle' })
+    await page.reload()
+    await whenRead(page)
     assert.deepEqual(asked, [])
     await goTo(page, steps.inbound, 'Name')
     await page.getByLabel('Name', { exact: true }).fill('Unsaved')
-    await page.reload({ waitUntil: 'networkidle' })
+    await page.reload()
+    await whenRead(page)
     assert.deepEqual(asked, ['beforeunload'])
   })
 
@@ -593,7 +595,7 @@ describe('the connector wizard', { skip }, () => {
         ? route.fulfill({ json: { ...barn, greylistingMinutes: 5 } })
         : route.continue(),
     )
-    await page.goto(`${console.runner.endpoints.console}${editPath(barn)}`, { waitUntil: 'networkidle' })
+    await visit(page, editPath(barn))
     await goTo(page, steps.inbound, 'Name')
     await page.getByLabel('Comment').fill('Entered here')
     await review(page)
@@ -607,35 +609,33 @@ describe('the connector wizard', { skip }, () => {
     const { page } = await console.open('/partners/bank.example')
     await page.getByRole('button', { name: 'Edit: From the bank' }).waitFor()
     await page.route('**/caller', (route) => route.fulfill({ json: { name: 'reader', roles: ['read'] } }))
-    await page.reload({ waitUntil: 'networkidle' })
+    await readAgain(page)
     await page.getByText('Level: DomainValidation').waitFor()
     assert.equal(await page.getByRole('button', { name: /^Edit/ }).count(), 0)
     const bank = (await inboundOf('From the bank')) ?? assert.fail()
     for (const path of ['/partners/add', editPath(bank)]) {
-      await page.goto(`${console.runner.endpoints.console}${path}`, { waitUntil: 'networkidle' })
+      await visit(page, path)
       await page.getByText('Your role does not permit you to').waitFor()
       assert.equal(await page.getByRole('button', { name: 'Next' }).count(), 0)
     }
-    await page.goto(`${console.runner.endpoints.console}/partners`, { waitUntil: 'networkidle' })
+    await visit(page, '/partners')
     await page.getByRole('link', { name: 'bank.example' }).waitFor()
     assert.equal(await page.getByRole('button', { name: 'Add a partner' }).count(), 0)
   })
 
-  for (const colorScheme of ['light', 'dark'] as const)
-    for (const direction of ['inbound', 'outbound'] as const)
-      test(`each step of an ${direction} connector is accessible in ${colorScheme} mode`, async () => {
-        const { page, assertAccessible } = await console.open(
-          `/partners/add?domain=axe.example&direction=${direction}`,
-          { colorScheme },
-        )
-        for (const title of steps[direction]) {
-          await stepIs(page, title)
-          for (const section of await page.getByRole('button', { expanded: false }).all())
-            if (await section.getByText(/few connectors need|fingerprints/).count()) await section.click()
-          await assertAccessible()
-          if (title !== 'Review') await next(page)
-        }
-      })
+  for (const direction of ['inbound', 'outbound'] as const)
+    test(`each step of an ${direction} connector is accessible`, async () => {
+      const { page, assertAccessible } = await console.open(
+        `/partners/add?domain=axe.example&direction=${direction}`,
+      )
+      for (const title of steps[direction]) {
+        await stepIs(page, title)
+        for (const section of await page.getByRole('button', { expanded: false }).all())
+          if (await section.getByText(/few connectors need|fingerprints/).count()) await section.click()
+        await assertAccessible()
+        if (title !== 'Review') await next(page)
+      }
+    })
 
   test('faults and the question before leaving are accessible', async () => {
     const { page, assertAccessible } = await console.open('/partners/add')

@@ -167,7 +167,7 @@ const checks: Check[] = [
   {
     heading: '3. To one partner',
     command: 'connectors set',
-    says: [/Where a server does not meet[\s\S]* it is deferred/],
+    says: [/Where a server does not meet[\s\S]* the mail is deferred/],
     afterwards: assertDeliveredOutbound,
   },
   {

@@ -24,8 +24,8 @@ export interface ConsoleTest {
 export interface OpenOptions extends BrowserContextOptions {
   /** Prepares the page before it is opened, such as with faults of the network. */
   prepare?(page: Page): Promise<unknown>
-  /** What ends the opening. @default 'networkidle' */
-  waitUntil?: 'networkidle' | 'commit'
+  /** What ends the opening: the view has read, or the page is received. @default 'read' */
+  waitUntil?: 'read' | 'commit'
 }
 
 export interface ConsolePage {
@@ -33,7 +33,7 @@ export interface ConsolePage {
   /** Errors of scripts, violations of the Content-Security-Policy, and failed requests. */
   readonly faults: string[]
   assertNoFaults(): void
-  /** Fails with each finding of axe. */
+  /** Fails with each finding of axe, in light and in dark mode. */
   assertAccessible(): Promise<void>
 }
 
@@ -77,7 +77,7 @@ const defaults = { viewport: { width: 1280, height: 900 }, reducedMotion: 'reduc
 async function openView(
   browser: Browser,
   url: string,
-  { prepare, waitUntil = 'networkidle', ...options }: OpenOptions = {},
+  { prepare, waitUntil = 'read', ...options }: OpenOptions = {},
 ): Promise<ConsolePage> {
   const context = await browser.newContext({ ...defaults, ...options })
   const page = await context.newPage()
@@ -93,7 +93,8 @@ async function openView(
     "document.addEventListener('securitypolicyviolation', (event) => recordViolation(event.violatedDirective))",
   )
   await prepare?.(page)
-  await page.goto(url, { waitUntil })
+  await page.goto(url, { waitUntil: 'commit' })
+  if (waitUntil === 'read') await whenRead(page)
   return {
     page,
     faults,
@@ -117,10 +118,12 @@ function recordRequests(page: Page): void {
     page.on(event as 'requestfinished', (request) => pending.delete(request))
 }
 
-/** Two frames, after which React has shown what it knows; then whether the view says that it still reads. */
+/** Resolves when React has shown what it knew. */
+const nextFrame = 'new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)))'
+
+/** Whether the view says, after two frames, that it still reads. */
 const hasRead = `(async () => {
-  for (let frames = 0; frames < 2; frames += 1)
-    await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)))
+  for (let frames = 0; frames < 2; frames += 1) await ${nextFrame}
   return document.querySelector('main h1') !== null &&
     document.querySelector('main [class*=awsui_status-loading], main [class*=awsui_spinner]') === null
 })()`
@@ -162,7 +165,7 @@ const forgetAnswers = `
 export async function visit(page: Page, view: string): Promise<void> {
   const leave = (path: string) => `
     history.pushState(null, '', ${JSON.stringify(path)})
-    await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)))`
+    await ${nextFrame}`
   // Not even a view of the same address stays.
   await page.evaluate(`(async () => {
     ${leave(`${consolePath}/none`)}
@@ -171,13 +174,30 @@ export async function visit(page: Page, view: string): Promise<void> {
   })()`)
 }
 
+/** Visits the page's view once more. */
+export async function readAgain(page: Page): Promise<void> {
+  const { pathname, search } = new URL(page.url())
+  await visit(page, pathname.slice(consolePath.length) + search)
+  await whenRead(page)
+}
+
 /** The page's policy permits no foreign script, so this one is evaluated by the browser's debugger. */
 async function axeFindings(page: Page): Promise<string[]> {
   await page.evaluate(axe.source)
-  const { violations } = await page.evaluate<{
-    violations: { id: string; nodes: { target: string[]; failureSummary: string }[] }[]
-  }>('axe.run(document)')
-  return violations.flatMap(({ id, nodes }) =>
-    nodes.map(({ target, failureSummary }) => `${id}: ${target.join(' ')}: ${failureSummary}`),
-  )
+  const findings: string[] = []
+  // In dark mode only colors differ.
+  for (const [colorScheme, rules] of [
+    ['dark', ['color-contrast']],
+    ['light', undefined],
+  ] as const) {
+    await page.emulateMedia({ colorScheme })
+    await page.evaluate(nextFrame)
+    const { violations } = await page.evaluate<{
+      violations: { id: string; nodes: { target: string[]; failureSummary: string }[] }[]
+    }>(`axe.run(document, ${JSON.stringify(rules === undefined ? {} : { runOnly: rules })})`)
+    for (const { id, nodes } of violations)
+      for (const { target, failureSummary } of nodes)
+        findings.push(`${colorScheme}: ${id}: ${target.join(' ')}: ${failureSummary}`)
+  }
+  return findings
 }

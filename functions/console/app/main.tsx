@@ -6,6 +6,7 @@ import { I18nProvider } from '@cloudscape-design/components/i18n'
 import english from '@cloudscape-design/components/i18n/messages/all.en'
 import { applyMode, Mode } from '@cloudscape-design/global-styles'
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
+import type { ReactNode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { Router } from 'wouter'
 import { consolePath } from '../../../shared/contract/console.ts'
@@ -45,20 +46,27 @@ const queries = new QueryClient({
 try {
   await start()
 } catch (error) {
+  renderBare(
+    'The console cannot start',
+    <Failure title="Cannot start" error={error as Error} retry={() => location.reload()} />,
+  )
+}
+
+/** Renders a page without navigation. */
+function renderBare(heading: string, content: ReactNode): void {
   root.render(
-    <Box padding="l">
-      <Failure title="The console cannot start" error={error as Error} retry={() => location.reload()} />
-    </Box>,
+    <main>
+      <Box padding="l">
+        <Box variant="h1">{heading}</Box>
+        {content}
+      </Box>
+    </main>,
   )
 }
 
 async function start(): Promise<void> {
   if (location.pathname === signedOutPath) return root.render(<SignedOut />)
-  root.render(
-    <Box padding="l">
-      <Reading what="the settings of the console" />
-    </Box>,
-  )
+  renderBare('mailflow', <Reading what="the settings of the console" />)
   const config = await readConsoleConfig()
   const session = config.signIn === null ? null : await signIn(config.signIn)
   if (config.signIn !== null && session === null) return
