@@ -42,7 +42,8 @@ export function SessionNotices({ signIn, session }: SessionNoticesProps) {
             Your session ends at <Time at={new Date(session.until).toISOString()} />.
           </>
         )}{' '}
-        After you sign in again, you come back to this view; what you entered may be lost. {fault}
+        After you sign in again, you come back to this view. The wizard of connectors keeps what you entered,
+        other forms do not. {fault}
       </>
     ),
     action: <Button onClick={() => void leave()}>Sign in</Button>,
