@@ -82,8 +82,10 @@ const longer = [
   'test/shared/event-queries/dry-run/next-hops.test.ts',
   'test/shared/event-queries/dry-run/properties.test.ts',
   'test/shared/event-queries/event-sql.test.ts',
+  'test/shared/events/hash-addresses.test.ts',
   'test/shared/messages/history.test.ts',
   'test/shared/messages/rare-messages.test.ts',
+  'test/shared/messages/waiting-list.test.ts',
   'test/shared/tls-reports/counters.test.ts',
 ]
 const isLonger = (file: string) => longer.includes(file)

@@ -84,38 +84,41 @@ const parts: Record<string, (paths: readonly string[]) => Part> = {
   peers: (paths) => ({
     title: 'tests against other programs',
     commands: selectFiles(filesOf.peers, paths).map((file) => testFiles([file], 5 * minute)),
-    alone: 1,
+    alone: 2,
   }),
   console: (paths) => ({
     title: 'the console in a browser',
     commands: selectFiles(filesOf.console, paths).map((file) => testFiles([file], 5 * minute)),
-    alone: 2,
+    alone: 3,
   }),
   seeds: () => ({
     title: 'the pipeline, servers with random replies, properties and changes during mail, under more seeds',
     commands: [
-      testFiles(['test/functions/pipeline/pipeline.test.ts'], 10 * minute, { PIPELINE_SEEDS: '200' }),
+      testFiles(['test/functions/pipeline/pipeline.test.ts'], 10 * minute, { PIPELINE_SEEDS: '100' }),
       {
         args: ['--test-force-exit', 'test/shared/net/levels/fuzz.test.ts'],
-        env: { FUZZ_RUNS: '2500' },
+        env: { FUZZ_RUNS: '1500' },
         limitMs: 10 * minute,
       },
       testFiles(['test/shared/mail/dsn/properties.test.ts'], 5 * minute, { DSN_RUNS: '250' }),
       testFiles(['test/shared/authentication/authenticate-message.test.ts'], 5 * minute, {
-        AUTHENTICATION_RUNS: '5000',
+        AUTHENTICATION_RUNS: '3000',
       }),
-      testFiles(['test/functions/seal-hour/exactness.test.ts'], 5 * minute, { SEAL_RUNS: '250' }),
-      testFiles(['test/local/changes.test.ts'], 5 * minute, { CHANGES_MESSAGES: '500' }),
+      testFiles(['test/functions/seal-hour/exactness.test.ts'], 5 * minute, { SEAL_RUNS: '150' }),
+      testFiles(['test/local/changes.test.ts'], 5 * minute, { CHANGES_MESSAGES: '300' }),
     ],
     alone: 2,
   }),
   fuzz: () => ({
     title: 'the ingress under clients, and the SMTP client under servers, that send any octets',
     commands: [
-      program('--expose-gc', 'test/fuzz/ingress/main.ts', '--seed', '20261129'),
+      {
+        ...program('--expose-gc', 'test/fuzz/ingress/main.ts', '--seed', '20261129'),
+        env: { FUZZ_SESSIONS: '50000' },
+      },
       program('test/fuzz/client/main.ts', '--seed', '20261129'),
     ],
-    alone: 1,
+    alone: 2,
     prints: true,
   }),
   faults: () => ({

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { isExact, type Report, runExactness } from './exactness/exactness.ts'
 
-const messages = 600
+const messages = 300
 
 test(`the rollups of ${messages} messages are what clients and the partner counted, and a lost event is found`, {
   timeout: 600_000,

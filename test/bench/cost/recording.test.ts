@@ -10,7 +10,7 @@ describe('the calls of AWS for each message are those of test/bench/cost/recordi
     test(`with the route ${route}`, { timeout: 240_000 }, async () => {
       const recorded = readRecording(route)
       const { messageOctets } = recorded.conditions
-      const options = { route, messagesPerSecond: 10, seconds: 6, messageOctets, bursts: 3 }
+      const options = { route, messagesPerSecond: 10, seconds: 3, messageOctets, bursts: 2 }
       const observed = await recordRoute(options, () => {})
       assert.deepEqual(differences(recorded, observed), [], 'npm run record:calls')
     })

@@ -8,7 +8,7 @@ import { test } from 'node:test'
 import { ExactnessCheck, isExact } from './exactness.ts'
 import { runMessage } from './message-run.ts'
 
-const messages = 1500
+const messages = 700
 
 test(`the rollups of ${messages} messages are what clients and next hops counted, and lost events are found`, async (t) => {
   const check = new ExactnessCheck(7)
