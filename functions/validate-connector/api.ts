@@ -64,7 +64,7 @@ async function validateById(
 ): Promise<OutboundValidation> {
   const { outbound, validate, hostname, logger, now = Date.now } = dependencies
   const connector = await findConnector(id, outbound)
-  const recipients = body.recipients ?? [defaultRecipient(connector)]
+  const recipients = body.recipients ?? [await defaultRecipient(connector, dependencies)]
   await assertRecipientsMatch(connector, recipients, dependencies)
   const from = await testMessageSender(dependencies)
   const validation = await validate(connector, { from, recipients, hostname, at: new Date(now()) })
@@ -89,8 +89,13 @@ async function findConnector(id: string, outbound: Dependencies['outbound']): Pr
 }
 
 /** RFC 5321 §4.5.1: every domain that accepts mail has a postmaster. */
-function defaultRecipient({ recipientDomains }: OutboundConnector): string {
-  const domain = recipientDomains.find((pattern) => !pattern.startsWith('*'))
+async function defaultRecipient(
+  { recipientDomains, allAcceptedDomains }: OutboundConnector,
+  { acceptedDomains }: Dependencies,
+): Promise<string> {
+  const domain =
+    recipientDomains.find((pattern) => !pattern.startsWith('*')) ??
+    (allAcceptedDomains ? (await acceptedDomains.page(null, 1)).items[0]?.domain : undefined)
   if (domain !== undefined) return `postmaster@${domain}`
   throw invalidBody([
     { path: 'recipients', message: 'is required, because the connector names no domain without a wildcard' },

@@ -49,8 +49,15 @@ export function changeEffects(
     return [...reportOnlyEffects(kind, before), ...rerouteEffects(kind, after, changes), ...weakened]
   const isStart = !isEnabled(before) || (!isEnforced(before) && isEnforced(after))
   if (isStart) return [...startEffects(kind, after), ...weakened]
+  if (changes.some(({ field }) => field === 'connectorType'))
+    return [
+      ...(kind === 'inboundConnectors' ? inboundRemovalEffects(before) : []),
+      ...startEffects(kind, after),
+      ...weakened,
+    ]
   return [
     ...rerouteEffects(kind, after, changes),
+    ...(kind === 'inboundConnectors' ? identityEffects(after, changes) : []),
     ...(isEnforced(after) && changes.some(isStricter) ? consequences(kind, after) : []),
     ...weakened,
   ]
@@ -82,10 +89,43 @@ function consequences(kind: EntryKindName, fields: Fields): string[] {
   const [requirements, domains] = [requirementsOf(fields), domainsOf(fields)]
   if (requirements.length === 0) return [`It requires nothing of mail from ${domains}.`]
   if (isReportOnly(fields)) return ['It is report only, so mail is not affected.']
-  return [
-    `Mail from ${domains} without ${requirements.join(' and ')} is ${fields.onViolation === 'Defer' ? 'held' : 'refused'}.`,
-  ]
+  return [`Mail from ${domains} without ${requirements.join(' or without ')} is ${violationText(fields)}.`]
 }
+
+const violationText = ({ onViolation }: Fields): string => (onViolation === 'Defer' ? 'held' : 'refused')
+
+/** By what an inbound connector identifies servers, and the field without which a Partner connector does not use it. */
+const identityFields: readonly (readonly [field: string, restriction: string])[] = [
+  ['tlsSenderCertificateNames', 'restrictDomainsToCertificate'],
+  ['certificateFingerprints', 'restrictDomainsToCertificate'],
+  ['senderIpAddresses', 'restrictDomainsToIpAddresses'],
+]
+
+/** The effects of values that are listed now, and of those that are listed no longer. */
+function identityEffects(after: Fields, changes: readonly FieldChange[]): string[] {
+  const domains = domainsOf(after)
+  return identityFields.flatMap(([identity, restriction]) => {
+    const change = changes.find(({ field }) => field === identity)
+    if (change === undefined) return []
+    const [from, to] = [change.from as string[], change.to as string[]]
+    const [removed, added] = [without(from, to), without(to, from)].map(namesText)
+    if (after.connectorType === 'OnPremises')
+      return [
+        removed ? `${removed}: servers of which nothing else is listed may no longer relay.` : '',
+        added ? `${added}: servers with this may relay mail from ${domains}.` : '',
+      ].filter(Boolean)
+    if (!isEnforced(after) || after[restriction] !== true) return []
+    return [
+      removed
+        ? `${removed}: mail from ${domains} of servers of which nothing else is listed is ${violationText(after)}.`
+        : '',
+      added ? `${added}: mail from ${domains} of servers with this is accepted.` : '',
+    ].filter(Boolean)
+  })
+}
+
+const without = (names: readonly string[], others: readonly string[]): string[] =>
+  names.filter((name) => !others.includes(name))
 
 function inboundRemovalEffects(fields: Fields): string[] {
   const domains = domainsOf(fields)
@@ -104,11 +144,14 @@ const arrivesInClear = 'Unless another connector requires TLS, this mail is acce
 
 const requirementsOf = (fields: Fields): string[] =>
   [
-    fields.requireTls === true ? 'TLS' : '',
+    fields.requireTls === true ? tlsText(fields) : '',
     fields.restrictDomainsToCertificate === true ? 'a listed certificate' : '',
     fields.restrictDomainsToIpAddresses === true ? 'a listed address' : '',
     fields.requireDmarc === true ? 'DMARC' : '',
   ].filter(Boolean)
+
+const tlsText = ({ minimumTlsVersion }: Fields): string =>
+  minimumTlsVersion === 'TLSv1.3' ? 'TLS 1.3' : 'TLS'
 
 function outboundRemovalEffect(fields: Fields): string {
   const requirements = tlsRequirementsOf(fields)
@@ -139,9 +182,16 @@ function reportOnlyEffects(kind: EntryKindName, fields: Fields): string[] {
 }
 
 /** Returns an empty text if TLS is not forced. */
-const tlsRequirementsOf = ({ tlsSettings, smtpDaneMode, mtaStsMode }: Fields): string =>
+const tlsRequirementsOf = ({
+  tlsSettings,
+  tlsDomain,
+  minimumTlsVersion,
+  smtpDaneMode,
+  mtaStsMode,
+}: Fields): string =>
   [
-    tlsSettings === null ? '' : String(tlsSettings),
+    tlsSettings === null ? '' : `${tlsSettings}${tlsDomain ? ` for ${tlsDomain}` : ''}`,
+    tlsSettings !== null && minimumTlsVersion === 'TLSv1.3' ? 'TLS 1.3' : '',
     smtpDaneMode === 'Mandatory' ? 'smtpDaneMode Mandatory' : '',
     mtaStsMode === 'Mandatory' ? 'mtaStsMode Mandatory' : '',
   ]
@@ -188,7 +238,14 @@ const strengthOrder: Readonly<Record<string, readonly unknown[]>> = {
 }
 
 /** Fields that change what happens to mail without being a weaker or stricter requirement. */
-const consequenceFields = ['onViolation', 'onTlsFailure', 'senderDomains', 'recipientDomains']
+const consequenceFields = [
+  'onViolation',
+  'onTlsFailure',
+  'senderDomains',
+  'recipientDomains',
+  'tlsDomain',
+  'certificateAuthorities',
+]
 
 function isStricter({ field, from, to }: FieldChange): boolean {
   const order = strengthOrder[field] ?? []
@@ -200,7 +257,7 @@ export const weakenedRequirements = (changes: readonly FieldChange[]): string[] 
   changes.flatMap((change) => {
     const removed = removedDomains(change)
     if (removed.length > 0) return [`${namesText(removed)}: no longer covered by this connector`]
-    const widened = scopeEffect(change) ?? tenantEffect(change)
+    const widened = scopeEffect(change) ?? tenantEffect(change) ?? typeEffect(change)
     if (widened !== null) return [widened]
     return isWeaker(change) ? [`${change.field} is weaker than before`] : []
   })
@@ -220,6 +277,11 @@ function tenantEffect({ field, from, to }: FieldChange): string | null {
   const added = tenantIdsOf(to).filter((id) => !before.includes(id))
   return added.length > 0 && before.length > 0 ? `${added.join(', ')}: these tenants may relay, too` : null
 }
+
+const typeEffect = ({ field, to }: FieldChange): string | null =>
+  field === 'connectorType' && to === 'OnPremises'
+    ? 'OnPremises: it is for your own servers, whose mail to every domain is accepted'
+    : null
 
 const tenantIdsOf = (value: unknown): string[] =>
   (value as { tenantIds?: string[] } | null | undefined)?.tenantIds ?? []

@@ -157,7 +157,9 @@ describe('partners', { skip }, () => {
     await page.getByText('Defer (now)').waitFor()
     await page.getByRole('button', { name: 'Enforce: To the bank' }).click()
     const dialog = page.getByRole('dialog')
-    await dialog.getByText('Where a server does not meet DomainValidation, the mail is bounced.').waitFor()
+    await dialog
+      .getByText(/Where a server does not meet DomainValidation for .*, the mail is bounced\./)
+      .waitFor()
     await dialog.getByRole('button', { name: 'Enforce', exact: true }).click()
     await page.getByText('To the bank: Enforce is saved').waitFor()
     const { body } = await console.api('GET', '/outbound-connectors')

@@ -127,7 +127,7 @@ describe('the weekly tasks', { skip }, () => {
       await visit.click(
         visit.page.getByRole('row').filter({ hasText: 'guard@vault.example' }).getByRole('link'),
       )
-      await visit.link('Open the DSN')
+      await visit.link('Trace of the DSN')
       await visit.see('created by mailflow')
     },
     'Who still sends in the clear?': async (visit) => {

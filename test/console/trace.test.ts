@@ -66,7 +66,7 @@ describe('the message trace', { skip }, () => {
     ])
       assert.ok(text.includes(expected), `${expected} is missing in ${text}`)
     assert.equal(await page.getByRole('button', { name: 'Retry now' }).count(), 0)
-    await page.getByRole('link', { name: 'Open the DSN' }).click()
+    await page.getByRole('link', { name: 'Trace of the DSN' }).click()
     await page.getByText('None: mailflow created the message').waitFor()
     assertNoFaults()
   })

@@ -124,6 +124,68 @@ const rows: { name: string; before: Fields; change: Fields; effects: string[] }[
       'The servers that it identifies may relay mail from bank.example, also without TLS; violations are only recorded.',
     ],
   },
+  {
+    name: 'another name in the certificate',
+    before: {
+      ...inbound,
+      restrictDomainsToCertificate: true,
+      tlsSenderCertificateNames: ['mx.bank.example', 'mx2.bank.example'],
+    },
+    change: { tlsSenderCertificateNames: ['mx2.bank.example', 'mail.bank.example'] },
+    effects: [
+      'mx.bank.example: mail from bank.example of servers of which nothing else is listed is refused.',
+      'mail.bank.example: mail from bank.example of servers with this is accepted.',
+    ],
+  },
+  {
+    name: 'a name in the certificate that the connector does not use',
+    before: { ...inbound, restrictDomainsToCertificate: false, tlsSenderCertificateNames: ['a.example'] },
+    change: { tlsSenderCertificateNames: ['b.example'] },
+    effects: [],
+  },
+  {
+    name: 'another address of own servers',
+    before: { ...inbound, connectorType: 'OnPremises', senderIpAddresses: ['192.0.2.1'] },
+    change: { senderIpAddresses: ['192.0.2.2'] },
+    effects: [
+      '192.0.2.1: servers of which nothing else is listed may no longer relay.',
+      '192.0.2.2: servers with this may relay mail from bank.example.',
+    ],
+  },
+  {
+    name: 'a partner whose servers become own ones',
+    before: inbound,
+    change: { connectorType: 'OnPremises' },
+    effects: [
+      'It no longer requires TLS of mail from bank.example; another connector may.',
+      'Unless another connector requires TLS, this mail is accepted in the clear.',
+      'The servers that it identifies may relay mail from bank.example.',
+      'OnPremises: it is for your own servers, whose mail to every domain is accepted',
+    ],
+  },
+  {
+    name: 'own servers that become those of a partner',
+    before: { ...inbound, connectorType: 'OnPremises' },
+    change: { connectorType: 'Partner' },
+    effects: [
+      'The servers that it identifies may no longer relay mail from bank.example.',
+      'Mail from bank.example without TLS is refused.',
+    ],
+  },
+  {
+    name: 'a higher version of TLS',
+    before: { ...inbound, minimumTlsVersion: 'TLSv1.2', restrictDomainsToCertificate: true },
+    change: { minimumTlsVersion: 'TLSv1.3' },
+    effects: ['Mail from bank.example without TLS 1.3 or without a listed certificate is refused.'],
+  },
+  {
+    name: "another name in the servers' certificate",
+    before: { ...outbound, tlsSettings: 'DomainValidation', tlsDomain: 'mx.bank.example' },
+    change: { tlsDomain: 'mail.bank.example', minimumTlsVersion: 'TLSv1.3' },
+    effects: [
+      'Where a server does not meet DomainValidation for mail.bank.example and TLS 1.3, the mail is deferred.',
+    ],
+  },
   { name: 'a comment', before: inbound, change: { comment: 'agreed' }, effects: [] },
 ]
 

@@ -11,7 +11,7 @@ export default function Certificates() {
       header={
         <Header
           variant="h1"
-          description="Those of this gateway, and those that it saw at partners and their servers."
+          description="The certificates of this gateway, and those that partners presented."
         >
           Certificates
         </Header>

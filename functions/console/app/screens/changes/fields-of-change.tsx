@@ -24,7 +24,7 @@ export function FieldsOfChange({ change }: { change: ChangeEntry }) {
       >
         {countText(fields.length, 'field')}
       </Button>
-      {isExpanded && list}
+      {isExpanded ? list : <div className="only-printed">{list}</div>}
     </>
   )
 }

@@ -26,7 +26,7 @@ export const outcomeTexts: Readonly<Record<Outcome, { label: string; indication:
   Met: { label: 'Met', indication: 'success' },
   NotMet: { label: 'Not met', indication: 'error' },
   RecommendationNotMet: { label: 'Recommendation not met', indication: 'warning' },
-  Yours: { label: 'Yours to decide', indication: 'info' },
+  Yours: { label: 'Depends on others', indication: 'info' },
   NotMeasured: { label: 'Not measured', indication: 'pending' },
   NotApplicable: { label: 'Not applicable', indication: 'not-started' },
 }

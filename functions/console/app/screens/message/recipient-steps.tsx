@@ -153,5 +153,5 @@ const kindTexts: Readonly<Record<string, string>> = {
 const notificationStep = ({ kind, message, state }: Recipient['notifications'][number]): Step => ({
   status: stateTypes[state ?? 'Pending'],
   header: `${kindTexts[kind] ?? kind} DSN to the sender: ${state ?? 'not created yet'}`,
-  details: message !== null && <ViewLink to={`/messages/${message}`}>Open the DSN</ViewLink>,
+  details: message !== null && <ViewLink to={`/messages/${message}`}>Trace of the DSN</ViewLink>,
 })

@@ -3,6 +3,7 @@ import Box from '@cloudscape-design/components/box'
 import DateRangePicker from '@cloudscape-design/components/date-range-picker'
 import PropertyFilter, { type PropertyFilterProps } from '@cloudscape-design/components/property-filter'
 import SpaceBetween from '@cloudscape-design/components/space-between'
+import StatusIndicator from '@cloudscape-design/components/status-indicator'
 import { type ConnectorName, useConnectorNames } from '../../api/use-connector-names.ts'
 import { ViewLink } from '../../components/view-link.tsx'
 import type { ViewState } from '../../use-view-state.ts'
@@ -11,11 +12,13 @@ import { SavedFilters } from './saved-filters-control.tsx'
 import { rangeChange, rangeFault, readRange, relativeRanges, type TimeRange } from './time-range.ts'
 import {
   type FilterKey,
+  filterHints,
   filterKeys,
   filterLabels,
   filtersOf,
   filterValues,
   fromTokens,
+  isMessageId,
   operatorOf,
   toTokens,
   toViewChange,
@@ -31,19 +34,23 @@ export function FilterBar({ state, change }: FilterBarProps) {
   return (
     <SpaceBetween size="s">
       <SpaceBetween direction="horizontal" size="s">
-        <DateRangePicker
-          ariaLabel="Period in which the mail was received"
-          value={readRange(state)}
-          relativeOptions={relativeRanges}
-          isValidRange={(range) => {
-            const fault = rangeFault(range as TimeRange | null)
-            return fault === null ? { valid: true } : { valid: false, errorMessage: fault }
-          }}
-          showClearButton={false}
-          absoluteFormat="long-localized"
-          onChange={({ detail }) => detail.value !== null && change(rangeChange(detail.value as TimeRange))}
-        />
-        <SavedFilters state={state} change={change} />
+        <div className="period">
+          <DateRangePicker
+            ariaLabel="Period in which the mail was received"
+            value={readRange(state)}
+            relativeOptions={relativeRanges}
+            isValidRange={(range) => {
+              const fault = rangeFault(range as TimeRange | null)
+              return fault === null ? { valid: true } : { valid: false, errorMessage: fault }
+            }}
+            showClearButton={false}
+            absoluteFormat="long-localized"
+            onChange={({ detail }) => detail.value !== null && change(rangeChange(detail.value as TimeRange))}
+          />
+        </div>
+        <div className="not-printed">
+          <SavedFilters state={state} change={change} />
+        </div>
       </SpaceBetween>
       <PropertyFilter
         query={{ operation: 'and', tokens: toTokens(filtersOf(state)) as PropertyFilterProps.Token[] }}
@@ -55,6 +62,17 @@ export function FilterBar({ state, change }: FilterBarProps) {
         filteringEmpty="No suggestions"
         readOnlyOperations
       />
+      {filterHints(filtersOf(state)).map((hint) => (
+        <StatusIndicator key={hint} type="warning">
+          {hint}
+        </StatusIndicator>
+      ))}
+      {isMessageId(state.domain ?? '') && (
+        <Box>
+          This is an id of a message:{' '}
+          <ViewLink to={`/messages/${(state.domain ?? '').toUpperCase()}`}>show the message</ViewLink>
+        </Box>
+      )}
       {state.state !== 'Rejected' && state.search === undefined && (
         <Box color="text-body-secondary">
           Mail that was refused in the session is listed apart:{' '}

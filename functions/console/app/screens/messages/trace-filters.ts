@@ -34,7 +34,7 @@ export const filterLabels: Readonly<Record<FilterKey, string>> = {
 export const filterValues: Readonly<Partial<Record<FilterKey, Readonly<Record<string, string>>>>> = {
   state: {
     Pending: 'Pending: being decided or delivered',
-    Deferred: 'Deferred: waits for a later attempt',
+    Deferred: 'Deferred: waits for a later attempt, or is held',
     Delivered: 'Delivered',
     Bounced: 'Bounced: the delivery has ended',
     Rejected: 'Rejected: refused in the session',
@@ -81,7 +81,8 @@ export function fromTokens(tokens: readonly FilterToken[]): Filters {
     const text = String(value ?? '').trim()
     if (text === '') continue
     const key = propertyKey ?? filterOfText(text, filters.recipient !== undefined)
-    filters[key] = key === 'minSize' ? parseSize(text) : text
+    if (key === 'minSize') filters[key] = parseSize(text)
+    else filters[key] = key === 'domain' ? (domainOfWildcard(text) ?? text) : text
   }
   return filters
 }
@@ -89,9 +90,33 @@ export function fromTokens(tokens: readonly FilterToken[]): Filters {
 function filterOfText(text: string, hasRecipient: boolean): FilterKey {
   if (/^<.+>$/.test(text)) return 'messageId'
   if (/^[0-9.]+$|^[0-9a-f]*:[0-9a-f:.]+$/i.test(text)) return 'clientIp'
+  if (domainOfWildcard(text) !== null) return 'domain'
   if (text.includes('@')) return hasRecipient ? 'sender' : 'recipient'
   return 'domain'
 }
+
+/** All addresses of a domain: `*@bank.example` or `@bank.example`. */
+const domainOfWildcard = (text: string): string | null => /^\*?@([^@\s*,;]+)$/.exec(text)?.[1] ?? null
+
+/** Filters that compare whole texts. */
+const wholeTexts = ['sender', 'recipient', 'domain'] as const
+
+/** @returns why a filter finds nothing, though mail may exist */
+export const filterHints = (filters: Filters): string[] =>
+  wholeTexts.flatMap((key) => {
+    const value = filters[key]
+    if (value === undefined || value === '<>') return []
+    const label = filterLabels[key]
+    if (/[\s,;]/.test(value)) return [`${label}: one value only, not a list.`]
+    if (value.includes('*')) return [`${label}: no wildcards. All addresses of a domain: choose the domain.`]
+    if (/^@|@$/.test(value)) return [`${label}: a whole address, or the domain.`]
+    if (key === 'domain' && !value.includes('.') && !isMessageId(value))
+      return [`${label}: a whole domain, as bank.example.`]
+    return []
+  })
+
+/** An id of this gateway (ULID). */
+export const isMessageId = (text: string): boolean => /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/i.test(text)
 
 /** The parameters of `GET /messages`, and the fields of `POST /message-searches` without `to`. */
 export const apiQuery = (state: ViewState, now: number): Record<string, string | undefined> => ({

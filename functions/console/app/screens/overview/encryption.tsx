@@ -22,7 +22,14 @@ type Direction = keyof typeof inClearPaths
 export function Encryption() {
   const result = useRead<Report>(reportPath, {}, refetchMs)
   return (
-    <Container header={<Header variant="h2">TLS of mail in the last 7 days</Header>} fitHeight>
+    <Container
+      header={
+        <Header variant="h2" description="Of all connections, also with your own servers.">
+          TLS of mail in the last 7 days
+        </Header>
+      }
+      fitHeight
+    >
       <Remote what="the encryption of mail" result={result}>
         {(report) => (
           <Pairs

@@ -36,7 +36,7 @@ export function HealthStatus() {
             {alarms.length > 0 && (
               <ExpandableSection
                 headerText={`All alarms (${alarms.length})`}
-                headerDescription="A title says what is wrong while the alarm rings."
+                headerDescription="Each title says what is wrong when its alarm rings."
               >
                 <ul className="names">
                   {ringingFirst(alarms).map(({ title, state, since }) => (

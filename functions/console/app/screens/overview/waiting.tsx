@@ -57,7 +57,7 @@ function Summary({ kind, summary }: { kind: WaitingKind; summary: WaitingSummary
       )}
       {expires && (
         <div>
-          first returned <Time at={expires} />
+          the first bounces at <Time at={expires} />
         </div>
       )}
       <ul className="names">

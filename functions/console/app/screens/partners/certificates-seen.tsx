@@ -28,7 +28,7 @@ export function CertificatesSeen({ pair: { inbound, outbound } }: { pair: Pair }
   return (
     <Container
       header={
-        <Header variant="h2" description="In use first, earlier ones beside them.">
+        <Header variant="h2" description="The one in use is first.">
           Certificates seen
         </Header>
       }

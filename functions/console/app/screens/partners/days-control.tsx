@@ -5,13 +5,16 @@ import { useDays } from './use-days.ts'
 export function DaysControl() {
   const { days, setDays, periods } = useDays()
   return (
-    <div className="not-printed">
-      <SegmentedControl
-        label="Period"
-        selectedId={String(days)}
-        options={periods.map((period) => ({ id: String(period), text: `${period} days` }))}
-        onChange={({ detail }) => setDays(Number(detail.selectedId))}
-      />
-    </div>
+    <>
+      <div className="only-printed">Last {days} days</div>
+      <div className="not-printed">
+        <SegmentedControl
+          label="Period"
+          selectedId={String(days)}
+          options={periods.map((period) => ({ id: String(period), text: `${period} days` }))}
+          onChange={({ detail }) => setDays(Number(detail.selectedId))}
+        />
+      </div>
+    </>
   )
 }

@@ -33,7 +33,7 @@ export function partnerColumns({ sources, queuesComplete }: ColumnOptions): Colu
   const numbers = numberCell(sources)
   const refused = numbers('rejected', ({ refused: count }) => <Count count={count} type="info" />)
   const tlsNotMet = numbers('tls', ({ tlsNotMet: count }) =>
-    count === 0 ? null : <Box fontSize="body-s">out: {count} TLS not met</Box>,
+    count === 0 ? null : <Box fontSize="body-s">out: {countText(count, 'attempt')}, TLS not met</Box>,
   )
   const expiry = numbers('certificates', ({ daysLeft }) => <DaysLeft days={daysLeft} />)
   const column = (key: SortKey, header: string, width: number, cell: Column['cell']): Column => ({
@@ -78,7 +78,7 @@ export function partnerColumns({ sources, queuesComplete }: ColumnOptions): Colu
     )),
     column(
       'waiting',
-      'Deferred',
+      'Held, deferred',
       76,
       numbers('queues', (row) => <Deferred row={row} isComplete={queuesComplete} />),
     ),

@@ -89,6 +89,11 @@ const reasonTexts: Readonly<Record<string, string>> = {
   InboundDmarcRequired: 'The mail did not pass DMARC, which the connector requires.',
   RelayDenied: 'The recipient is outside the accepted domains, and the client may not relay.',
   UnknownRecipient: 'The recipient does not exist.',
+  TlsHandshakeOldProtocol: 'The client supports at most TLS 1.1.',
+  TlsHandshakeNoSharedCipher:
+    'The client and the gateway have no cipher, group or signature algorithm in common.',
+  TlsHandshakeCertificateRefused: 'The client did not accept the certificate of the gateway.',
+  TlsHandshakeAlert: 'The client ended the TLS handshake.',
 }
 
 /** A sentence about a reason; null for a reason that its name explains. */

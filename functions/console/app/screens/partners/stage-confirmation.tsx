@@ -3,6 +3,7 @@ import Alert from '@cloudscape-design/components/alert'
 import Box from '@cloudscape-design/components/box'
 import Button from '@cloudscape-design/components/button'
 import FormField from '@cloudscape-design/components/form-field'
+import Input from '@cloudscape-design/components/input'
 import Modal from '@cloudscape-design/components/modal'
 import RadioGroup from '@cloudscape-design/components/radio-group'
 import SpaceBetween from '@cloudscape-design/components/space-between'
@@ -29,6 +30,9 @@ export function StageConfirmation(props: StageConfirmationProps) {
   // A choice that the API needed once is shown until the end.
   const [needsChoice, setNeedsChoice] = useState(false)
   if (!needsChoice && needsWaitingChoice(change.error)) setNeedsChoice(true)
+  const [typedName, setTypedName] = useState('')
+  // Without the connector of the own servers, no mail of the organization is sent or received.
+  const needsName = to === 'Removed' && connector.connectorType === 'OnPremises'
   const hasFailed = change.error !== null && !needsWaitingChoice(change.error)
   return (
     <Modal
@@ -43,7 +47,9 @@ export function StageConfirmation(props: StageConfirmationProps) {
             <Button
               variant="primary"
               loading={change.isPending}
-              disabled={needsChoice && waiting === null}
+              disabled={
+                (needsChoice && waiting === null) || (needsName && typedName.trim() !== connector.name)
+              }
               onClick={() => change.mutate(waiting)}
             >
               {actText(direction, to)}
@@ -76,6 +82,18 @@ export function StageConfirmation(props: StageConfirmationProps) {
                   description: 'It bounces now: its senders get a DSN.',
                 },
               ]}
+            />
+          </FormField>
+        )}
+        {needsName && (
+          <FormField
+            label="Name"
+            description={`It is for your own servers. To confirm, type ${connector.name}. To stop it for a while, disable it instead.`}
+          >
+            <Input
+              value={typedName}
+              spellcheck={false}
+              onChange={({ detail }) => setTypedName(detail.value)}
             />
           </FormField>
         )}

@@ -52,7 +52,7 @@ export const stageTexts: Readonly<Record<ConnectorDirection, Readonly<Record<Sta
     Disabled: disabled,
     ReportOnly: {
       ...reportOnly,
-      description: 'Recommended at first. Mail is not refused. You see what would be.',
+      description: 'Recommended at first. No mail is refused. You see which mail would be refused.',
     },
     Hold: {
       label: 'Hold',
@@ -73,7 +73,7 @@ export const stageTexts: Readonly<Record<ConnectorDirection, Readonly<Record<Sta
     ReportOnly: {
       ...reportOnly,
       description:
-        'Recommended at first. Mail takes the route of this connector, and is sent also where TLS fails. You see what would not be.',
+        'Recommended at first. Mail takes the route of this connector, and is sent also where TLS fails. You see which mail would not be sent.',
     },
     Hold: {
       label: 'Defer',

@@ -3,11 +3,14 @@ import Alert from '@cloudscape-design/components/alert'
 import Box from '@cloudscape-design/components/box'
 import Button from '@cloudscape-design/components/button'
 import Container from '@cloudscape-design/components/container'
+import FormField from '@cloudscape-design/components/form-field'
 import Header from '@cloudscape-design/components/header'
+import Input from '@cloudscape-design/components/input'
 import SpaceBetween from '@cloudscape-design/components/space-between'
 import StatusIndicator from '@cloudscape-design/components/status-indicator'
 import Steps from '@cloudscape-design/components/steps'
 import { useMutation } from '@tanstack/react-query'
+import { useState } from 'react'
 import type { ApiError } from '../../api/api-error.ts'
 import type { OutboundConnector, OutboundValidation } from '../../api/types.ts'
 import { useApi } from '../../api/use-api.ts'
@@ -17,16 +20,24 @@ import { Time } from '../../components/time.tsx'
 import { connectorPath, useRefreshConnectors } from './use-connectors.ts'
 
 const description =
-  'Connects to the servers as a delivery does, and sends a test message to postmaster of the first domain.'
+  'Connects to the servers as a delivery does, and sends a test message, to postmaster of the first domain if it is known.'
 
 export function Validation({ connector }: { connector: OutboundConnector }) {
   const api = useApi()
   const refresh = useRefreshConnectors()
   const mayOperate = useMay('operate')
+  const [recipient, setRecipient] = useState('')
   const run = useMutation<OutboundValidation, ApiError>({
-    mutationFn: () => api.send('POST', `${connectorPath('outbound', connector.id)}/validate`),
+    mutationFn: () =>
+      api.send(
+        'POST',
+        `${connectorPath('outbound', connector.id)}/validate`,
+        needsRecipient ? { recipients: [recipient.trim()] } : undefined,
+      ),
     onSettled: () => refresh(),
   })
+  const needsRecipient =
+    !connector.allAcceptedDomains && connector.recipientDomains.every((pattern) => pattern.startsWith('*'))
   const shown = run.data ?? connector.validation
   return (
     <Container
@@ -36,7 +47,12 @@ export function Validation({ connector }: { connector: OutboundConnector }) {
           description={description}
           actions={
             mayOperate && (
-              <Button loading={run.isPending} loadingText="Validating" onClick={() => run.mutate()}>
+              <Button
+                loading={run.isPending}
+                loadingText="Validating"
+                disabled={needsRecipient && recipient.trim() === ''}
+                onClick={() => run.mutate()}
+              >
                 Validate
               </Button>
             )
@@ -47,9 +63,24 @@ export function Validation({ connector }: { connector: OutboundConnector }) {
       }
     >
       <SpaceBetween size="s">
+        {mayOperate && needsRecipient && (
+          <FormField
+            label="Recipient of the test message"
+            description="The connector names no domain without a wildcard: enter an address of the partner."
+          >
+            <Input
+              value={recipient}
+              type="email"
+              spellcheck={false}
+              onChange={({ detail }) => setRecipient(detail.value)}
+            />
+          </FormField>
+        )}
         {run.error && (
           <Alert type="error" header="The validation did not run">
-            {run.error.message}
+            <TextOfOthers
+              text={[run.error.message, ...run.error.faults.map(({ message }) => message)].join(' ')}
+            />
           </Alert>
         )}
         {run.isPending && (

@@ -51,11 +51,18 @@ export function ReportTable({ report }: { report: Report }) {
           </Header>
         }
         footer={
-          zero.length > 0 && (
-            <Box color="text-body-secondary" fontSize="body-s">
-              {`0 in each row, and not shown: ${zero.map(({ name }) => columnHeading(name)).join(', ')}`}
-            </Box>
-          )
+          <>
+            {shown.count > 1 && (
+              <div className="only-printed">
+                Page {shown.number} of {shown.count}. The CSV file has all rows.
+              </div>
+            )}
+            {zero.length > 0 && (
+              <Box color="text-body-secondary" fontSize="body-s">
+                {`0 in each row, and not shown: ${zero.map(({ name }) => columnHeading(name)).join(', ')}`}
+              </Box>
+            )}
+          </>
         }
         empty={
           <Box>

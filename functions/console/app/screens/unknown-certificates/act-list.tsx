@@ -25,7 +25,7 @@ export function ActList({ certificate, onNotice }: ActListProps) {
   return (
     <Container
       header={
-        <Header variant="h2" description="The safest first: each admits more than the one before.">
+        <Header variant="h2" description="The safest first.">
           What you can do
         </Header>
       }

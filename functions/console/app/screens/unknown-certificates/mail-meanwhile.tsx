@@ -8,6 +8,9 @@ import { Time } from '../../components/time.tsx'
 import { ViewLink } from '../../components/view-link.tsx'
 import { type Effect, effectTexts, mailLinkTexts, mailPath } from './unknown-text.ts'
 
+/** The change of the connector has decided it again, or its next attempt does. */
+const decidedAgain = 'The mail was held. Since the connector changed, it is decided again.'
+
 const soonMs = 4 * 3_600_000
 
 export function MailMeanwhile({ certificate }: { certificate: UnknownCertificate }) {
@@ -25,7 +28,7 @@ export function MailMeanwhile({ certificate }: { certificate: UnknownCertificate
           variant="h2"
           description="Notices are mails to the administrators who subscribe to the topic of notices: at most one a day for each effect on mail."
         >
-          Mail meanwhile, and whom we asked
+          Mail with this certificate, and notices
         </Header>
       }
     />
@@ -40,8 +43,10 @@ const columnsOf = (certificate: UnknownCertificate): TableProps.ColumnDefinition
     minWidth: 220,
     cell: ({ effect, heldUntil }) => (
       <>
-        <div>{effectTexts[effect]}</div>
-        {heldUntil !== null && <HeldUntil at={heldUntil} />}
+        <div>
+          {effect === 'Held' && certificate.state === 'Resolved' ? decidedAgain : effectTexts[effect]}
+        </div>
+        {heldUntil !== null && certificate.state !== 'Resolved' && <HeldUntil at={heldUntil} />}
       </>
     ),
   },

@@ -38,6 +38,18 @@ export const effectsOfDraft = (direction: ConnectorDirection, before: Body | nul
     ? creationEffects(kindOf(direction), after)
     : changeEffects(kindOf(direction), before, after, fieldChanges(before, after))
 
+/** Fields without an effect on mail. */
+const descriptions: readonly string[] = ['name', 'comment']
+
+/** What is said of a change for which there is no sentence. */
+export const unknownEffectText = (changes: readonly FieldChange[], after: Body): string => {
+  if (changes.every(({ field }) => descriptions.includes(field))) return 'None.'
+  if (after.enabled !== true) return 'It is disabled, so mail is not affected.'
+  return after.mode === 'ReportOnly' && after.connectorType === 'Partner'
+    ? 'It is report only: what it requires is only recorded.'
+    : 'It depends on the servers and the mail: the dry run shows it for past mail.'
+}
+
 /** Whether mail may be refused or deferred, or less is required of it than before. */
 export const needsCare = (before: Body | null, after: Body): boolean =>
   (after.enabled === true && after.mode === 'Enforce') ||

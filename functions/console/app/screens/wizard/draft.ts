@@ -36,6 +36,26 @@ export function newDraft({ direction, domains, defaultRoute }: Start): Draft {
   return { direction, values: Object.fromEntries(values) }
 }
 
+/** Lists of what identifies a partner's servers, each with the field without which the connector does not use it. */
+const restrictionOf: Readonly<Record<string, string>> = {
+  tlsSenderCertificateNames: 'restrictDomainsToCertificate',
+  certificateFingerprints: 'restrictDomainsToCertificate',
+  senderIpAddresses: 'restrictDomainsToIpAddresses',
+}
+
+/** The first entry of a list chooses the restriction that uses the list, unless the person chose another. */
+export function withValues({ direction, values }: Draft, changed: Values): Draft {
+  const next = { ...values, ...changed }
+  const isUnrestricted = Object.values(restrictionOf).every((field) => next[field] !== true)
+  const [list] = Object.keys(changed)
+  const restriction = restrictionOf[list ?? '']
+  const isFirst =
+    list !== undefined && String(values[list] ?? '').trim() === '' && String(changed[list]).trim() !== ''
+  return restriction !== undefined && isFirst && isUnrestricted && next.connectorType === 'Partner'
+    ? { direction, values: { ...next, [restriction]: true } }
+    : { direction, values: next }
+}
+
 const nameFor = (direction: ConnectorDirection, domain: string): string =>
   `${direction === 'inbound' ? 'From' : 'To'} ${domain.replace(/^\*\./, '')}`.slice(0, 64)
 

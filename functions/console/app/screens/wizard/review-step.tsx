@@ -10,7 +10,14 @@ import type { ApiError } from '../../api/api-error.ts'
 import { TextOfOthers } from '../../components/text-of-others.tsx'
 import { needsWaitingChoice, type WaitingChoice } from '../partners/use-stage-change.ts'
 import { ChangeList } from './change-list.tsx'
-import { createdFields, effectsOfDraft, fieldChanges, needsCare, notValidatedText } from './difference.ts'
+import {
+  createdFields,
+  effectsOfDraft,
+  fieldChanges,
+  needsCare,
+  notValidatedText,
+  unknownEffectText,
+} from './difference.ts'
 import { type Body, type Connector, fieldsNotShown, shownFields } from './draft.ts'
 import type { DryRunRequest } from './dry-run-request.ts'
 import { FieldsNotShown } from './fields-not-shown.tsx'
@@ -60,7 +67,7 @@ export function ReviewStep(props: ReviewStepProps) {
       </Container>
       {changes.length > 0 && (
         <Alert type={needsCare(before, body) ? 'warning' : 'info'} header="Effect on mail">
-          {effects.length === 0 && 'None.'}
+          {effects.length === 0 && unknownEffectText(changes, body)}
           {effects.map((sentence) => (
             <div key={sentence}>
               <TextOfOthers text={sentence} />

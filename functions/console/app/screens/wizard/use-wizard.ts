@@ -12,6 +12,7 @@ import {
   stepOf,
   typedFaults,
   withDirection,
+  withValues,
 } from './draft.ts'
 import { takenNameFault } from './existing-connectors.ts'
 import { type Step, steps } from './fields.ts'
@@ -49,7 +50,7 @@ export function useWizard(
     isEdit: base !== null,
     others,
     change: (values) => {
-      setDraft({ ...draft, values: { ...draft.values, ...values } })
+      setDraft(withValues(draft, values))
       setApiFaults(without(apiFaults, Object.keys(values)))
     },
     turn: (direction) => {

@@ -11,8 +11,10 @@ import {
 } from '../../../../../../functions/console/app/screens/messages/time-range.ts'
 import {
   apiQuery,
+  filterHints,
   filtersOf,
   fromTokens,
+  isMessageId,
   searchInput,
   toTokens,
   toViewChange,
@@ -47,6 +49,32 @@ describe('filters of the message trace', () => {
       domain: 'bank.example',
     })
     assert.deepEqual(filtersOfTexts('2001:db8::1'), { clientIp: '2001:db8::1' })
+  })
+
+  test('have the domain of a wildcard', () => {
+    for (const text of ['*@bank.example', '@bank.example'])
+      assert.deepEqual(fromTokens([{ operator: '=', value: text }]), { domain: 'bank.example' })
+  })
+
+  test('say why they find nothing', () => {
+    const rows = [
+      [{ sender: '<>', recipient: 'a@x.example', domain: 'x.example' }, null],
+      [{ recipient: 'a@x.example, b@x.example' }, /one value only/],
+      [{ sender: 'a*@x.example' }, /no wildcards/],
+      [{ recipient: 'dr@' }, /a whole address/],
+      [{ domain: 'clinic' }, /a whole domain/],
+    ] as const
+    for (const [filters, text] of rows) {
+      const [hint, ...rest] = filterHints(filters)
+      assert.deepEqual(rest, [])
+      if (text === null) assert.equal(hint, undefined)
+      else assert.match(hint ?? '', text)
+    }
+  })
+
+  test('know an id of this gateway', () => {
+    const texts = ['01ARZ3NDEKTSV4RRFFQ69G5FAV', '01arz3ndektsv4rrffq69g5fav', 'bank.example', '8'.repeat(26)]
+    assert.deepEqual(texts.map(isMessageId), [true, true, false, false])
   })
 
   test('have sizes in octets; the API refuses what is none', () => {
