@@ -14,8 +14,8 @@ const reportPath = '/reports/connector-tls'
 
 /** The message trace knows the TLS of clients; of next hops, the report does. */
 const inClearPaths = {
-  Inbound: '/reports/in-transit?rows=None&sort=direction',
-  Outbound: '/reports/in-transit?rows=None&sort=direction&order=descending',
+  Inbound: '/reports/in-transit?rows=None&direction=Inbound',
+  Outbound: '/reports/in-transit?rows=None&direction=Outbound',
 } as const
 type Direction = keyof typeof inClearPaths
 

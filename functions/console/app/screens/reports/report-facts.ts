@@ -16,8 +16,8 @@ interface ReportFacts {
   charted: readonly string[]
   /** Columns that say little beside the others, and are in the file only. */
   hidden: readonly string[]
-  /** A column of texts by which rows are selected. */
-  selected: { column: string; label: string; values: readonly string[] } | null
+  /** Columns of texts by which rows are selected, each with its parameter in the address. */
+  selected: readonly { parameter: string; column: string; label: string; values: readonly string[] }[]
 }
 
 const facts = (
@@ -32,7 +32,7 @@ const facts = (
   hasTimeZone: true,
   charted,
   hidden: [],
-  selected: null,
+  selected: [],
   ...others,
 })
 
@@ -45,7 +45,17 @@ export const reportFacts: Readonly<Record<ReportName, ReportFacts>> = {
   'in-transit': facts(
     'With whom is mail exchanged in the clear, and what was blocked?',
     ['sent', 'blocked'],
-    { selected: { column: 'tls', label: 'TLS', values: ['None', 'TLSv1.2', 'TLSv1.3'] } },
+    {
+      selected: [
+        {
+          parameter: 'direction',
+          column: 'direction',
+          label: 'Direction',
+          values: ['Inbound', 'Outbound'],
+        },
+        { parameter: 'rows', column: 'tls', label: 'TLS', values: ['None', 'TLSv1.2', 'TLSv1.3'] },
+      ],
+    },
   ),
   rejected: facts('Which clients were refused in the session, and why?', ['count']),
   'domain-status': facts('Does mail reach each accepted domain, and what is to be fixed?', [], {

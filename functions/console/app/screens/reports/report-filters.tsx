@@ -49,15 +49,16 @@ export function ReportFilters({ name }: { name: ReportName }) {
           onChange={set('connector')}
         />
       )}
-      {selected && (
+      {selected.map(({ parameter, label, values }) => (
         <FilterSelect
-          label={selected.label}
+          key={parameter}
+          label={label}
           allLabel="All"
-          options={selected.values.map((value) => ({ value, label: value }))}
-          value={state.rows ?? ''}
-          onChange={set('rows')}
+          options={values.map((value) => ({ value, label: value === 'None' ? 'None: in the clear' : value }))}
+          value={state[parameter] ?? ''}
+          onChange={set(parameter)}
         />
-      )}
+      ))}
       {hasTimeZone && (
         <FilterSelect
           label="Time zone of the days"

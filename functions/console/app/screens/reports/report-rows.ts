@@ -3,6 +3,7 @@ import { columnHeading } from '../../../../../shared/event-queries/reports/colum
 import { csvText } from '../../../../../shared/http-api/csv.ts'
 import type { Report } from '../../api/types.ts'
 import { dayOf, daysBetween } from '../../components/period.ts'
+import type { ViewState } from '../../use-view-state.ts'
 import { reportFacts } from './report-facts.ts'
 
 export type ReportColumn = Report['columns'][number]
@@ -18,13 +19,14 @@ export const reportRows = ({ rows, samples }: Pick<Report, 'rows' | 'samples'>):
   rows.map((values, index) => ({ index, values, samples: samples[index] ?? [] }))
 
 /**
- * @param value of the column by which rows are selected; absent: all rows
+ * @param state of the address: the values of the columns by which rows are selected
  * @returns the report with the selected rows and their samples
  */
-export function withSelectedRows(report: Report, value: string | undefined): Report {
-  const { selected } = reportFacts[report.name]
-  if (selected === null || value === undefined) return report
-  const isWanted = (index: number) => report.rows[index]?.[selected.column] === value
+export function withSelectedRows(report: Report, state: ViewState): Report {
+  const selected = reportFacts[report.name].selected.filter(({ parameter }) => state[parameter] !== undefined)
+  if (selected.length === 0) return report
+  const isWanted = (index: number) =>
+    selected.every(({ parameter, column }) => report.rows[index]?.[column] === state[parameter])
   return {
     ...report,
     rows: report.rows.filter((_, index) => isWanted(index)),
@@ -44,6 +46,15 @@ export function shownColumns({ name: report, columns, rows }: Pick<Report, 'name
     shown: columns.filter((column) => !isZero(column) && !hidden.includes(column.name)),
     zero: columns.filter(isZero),
   }
+}
+
+/** @returns the sums of the main numbers of all rows, such as `Sent 1,234`; empty for less than two rows */
+export function sumsOf({ name, rows }: Pick<Report, 'name' | 'rows'>): string[] {
+  if (rows.length < 2) return []
+  return reportFacts[name].charted.flatMap((column) => {
+    const sum = rows.reduce((total, row) => total + Number(row[column] ?? 0), 0)
+    return sum > 0 ? [`${columnHeading(column)} ${sum.toLocaleString('en-US')}`] : []
+  })
 }
 
 export interface ChartSeries {

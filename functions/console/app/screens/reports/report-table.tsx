@@ -10,7 +10,7 @@ import { pageOf, sortedBy } from '../../components/paging.ts'
 import { useViewState } from '../../use-view-state.ts'
 import { reportColumns } from './report-columns.tsx'
 import { reportFacts } from './report-facts.ts'
-import { reportRows, shownColumns } from './report-rows.ts'
+import { reportRows, shownColumns, sumsOf } from './report-rows.ts'
 
 const pageSize = 50
 
@@ -25,6 +25,7 @@ export function ReportTable({ report }: { report: Report }) {
   const columns = useMemo(() => reportColumns(report), [report])
   const shown = pageOf(sorted, page, pageSize)
   const { hasPeriod } = reportFacts[report.name]
+  const sums = sumsOf(report)
   const { zero } = shownColumns(report)
   const sortingColumn = columns.find(({ id }) => id === sort)
   return (
@@ -57,6 +58,7 @@ export function ReportTable({ report }: { report: Report }) {
                 Page {shown.number} of {shown.count}. The CSV file has all rows.
               </div>
             )}
+            {sums.length > 0 && <Box fontWeight="bold">{`Sum of all rows: ${sums.join(', ')}`}</Box>}
             {zero.length > 0 && (
               <Box color="text-body-secondary" fontSize="body-s">
                 {`0 in each row, and not shown: ${zero.map(({ name }) => columnHeading(name)).join(', ')}`}

@@ -28,7 +28,7 @@ export default function ReportView() {
 function NamedReport({ name }: { name: ReportName }) {
   const [state] = useViewState()
   const result = useRead<Report>(`/reports/${name}`, reportQuery(name, state, Date.now()))
-  const report = result.data && withSelectedRows(result.data, state.rows)
+  const report = result.data && withSelectedRows(result.data, state)
   return (
     <ContentLayout
       breadcrumbs={
@@ -59,7 +59,7 @@ function NamedReport({ name }: { name: ReportName }) {
         <ReportFilters name={name} />
         <Remote what="the report" result={result}>
           {(answer) => {
-            const found = withSelectedRows(answer, state.rows)
+            const found = withSelectedRows(answer, state)
             return (
               <SpaceBetween size="m">
                 <SoFar report={found} />

@@ -8,6 +8,7 @@ import {
   minTextWidth,
   reportCsv,
   shownColumns,
+  sumsOf,
   withSelectedRows,
 } from '../../../../../../functions/console/app/screens/reports/report-rows.ts'
 import { countedReports } from '../../../../../../shared/event-queries/reports/counted-reports.ts'
@@ -42,11 +43,25 @@ describe('a report', () => {
       { tls: 'TLSv1.3', sent: 2 },
       { tls: 'None', sent: 1 },
     ]
-    const selected = withSelectedRows({ ...report, rows }, 'None')
+    const selected = withSelectedRows({ ...report, rows }, { rows: 'None' })
     assert.deepEqual([selected.rows, selected.samples], [[{ tls: 'None', sent: 1 }], [[]]])
-    assert.equal(withSelectedRows(report, undefined), report)
+    assert.equal(withSelectedRows(report, {}), report)
     const other = { ...report, name: 'rejected' as const }
-    assert.equal(withSelectedRows(other, 'None'), other)
+    assert.equal(withSelectedRows(other, { rows: 'None' }), other)
+  })
+
+  test('selects rows by two columns', () => {
+    const rows = [
+      { tls: 'None', direction: 'Inbound', sent: 2 },
+      { tls: 'None', direction: 'Outbound', sent: 1 },
+    ]
+    const { rows: selected } = withSelectedRows({ ...report, rows }, { rows: 'None', direction: 'Outbound' })
+    assert.deepEqual(selected, [rows[1]])
+  })
+
+  test('has the sums of its main numbers', () => {
+    assert.deepEqual(sumsOf({ ...report, rows: [{ sent: 1200 }, { sent: 34, blocked: 0 }] }), ['Sent 1,234'])
+    assert.deepEqual(sumsOf({ ...report, rows: [{ sent: 1 }] }), [])
   })
 
   test('has a chart with the sum of each day, without numbers that are 0', () =>
