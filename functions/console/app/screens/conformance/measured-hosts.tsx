@@ -22,7 +22,7 @@ export const MeasuredHosts = ({ conformance: { hosts, detail } }: { conformance:
     header={
       <Header
         variant="h3"
-        description="About thirty handshakes with each host, before any mail. A host may record those that it refuses as rejections."
+        description="About thirty handshakes with each host, before any mail. Those that this gateway refuses count as refused, as any other."
       >
         MX hosts
       </Header>

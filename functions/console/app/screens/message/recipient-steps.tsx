@@ -43,6 +43,12 @@ function holdSteps({ firstHeld, verdict }: Recipient): Step[] {
   ]
 }
 
+const ConnectorLink = ({ id, name }: { id: string; name: string }) => (
+  <ViewLink to={`/partners/${encodeURIComponent(id)}`}>
+    <TextOfOthers text={name} />
+  </ViewLink>
+)
+
 function consideredStep({ considered }: Verdict): Step {
   if (considered.length === 0) return { status: 'info', header: 'No connector was considered' }
   return {
@@ -52,7 +58,7 @@ function consideredStep({ considered }: Verdict): Step {
       <ol>
         {considered.map(({ direction, connector, name, connectorType, pattern, outcome, why }) => (
           <li key={`${direction} ${connector}`}>
-            <TextOfOthers text={name} /> ({direction}, {connectorType}
+            <ConnectorLink id={connector} name={name} /> ({direction}, {connectorType}
             {pattern === null ? '' : `, ${pattern}`}): <b>{outcomeTexts[outcome] ?? outcome}</b>
             <div>
               <TextOfOthers text={why} />
@@ -113,7 +119,7 @@ function requirementStep(
     status: 'info',
     header: (
       <>
-        Keeps the requirement of connector <TextOfOthers text={connector.name} /> from{' '}
+        Keeps the requirement of connector <ConnectorLink {...connector} /> from{' '}
         <Time precision="Second" at={since} />
       </>
     ),
