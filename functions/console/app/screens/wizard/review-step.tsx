@@ -12,6 +12,7 @@ import { needsWaitingChoice, type WaitingChoice } from '../partners/use-stage-ch
 import { ChangeList } from './change-list.tsx'
 import { createdFields, effectsOfDraft, fieldChanges, needsCare, notValidatedText } from './difference.ts'
 import { type Body, type Connector, fieldsNotShown, shownFields } from './draft.ts'
+import { DraftWarnings } from './draft-warnings.tsx'
 import type { DryRunRequest } from './dry-run-request.ts'
 import { FieldsNotShown } from './fields-not-shown.tsx'
 
@@ -75,6 +76,7 @@ export function ReviewStep(props: ReviewStepProps) {
           {notValidated}
         </Alert>
       )}
+      <DraftWarnings draft={request} />
       {rest.length > 0 && <FieldsNotShown fields={rest} name={base?.name ?? ''} />}
       {waiting !== undefined && error && (
         <FormField
