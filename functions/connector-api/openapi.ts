@@ -21,6 +21,7 @@ import { CallerAnswer } from './routes/caller.ts'
 import { ChangeEntry, ChangeList } from './routes/changes.ts'
 import { Configuration } from './routes/configuration.ts'
 import {
+  ConnectorCheck,
   InboundConnectorList,
   OutboundConnectorList,
   ReadInboundConnector,
@@ -61,6 +62,7 @@ const outputs = {
   OutboundValidation,
   SavedInboundConnector,
   SavedOutboundConnector,
+  ConnectorCheck,
   AcceptedDomain,
   AcceptedDomainList,
   DomainDns,

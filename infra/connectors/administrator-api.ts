@@ -21,10 +21,12 @@ const { GET, POST, PUT, PATCH, DELETE } = HttpMethod
 
 const routes: readonly { path: string; methods: HttpMethod[] }[] = [
   { path: '/inbound-connectors', methods: [GET, POST] },
+  { path: '/inbound-connectors/check', methods: [POST] },
   { path: '/inbound-connectors/{id}', methods: [GET, PUT, PATCH, DELETE] },
   { path: '/inbound-connectors/{id}/retry', methods: [POST] },
   { path: '/inbound-connectors/{id}/validate', methods: [POST] },
   { path: '/outbound-connectors', methods: [GET, POST] },
+  { path: '/outbound-connectors/check', methods: [POST] },
   { path: '/outbound-connectors/{id}', methods: [GET, PUT, PATCH, DELETE] },
   { path: '/outbound-connectors/{id}/retry', methods: [POST] },
   { path: '/outbound-connectors/{id}/return', methods: [POST] },

@@ -41,6 +41,9 @@ export type SaveResult<T> =
   /** The item exceeds the maximum size of a table item. */
   | { kind: 'TooLarge' }
 
+/** What a write would store. Nothing is written. */
+export type PreviewResult<T> = { kind: 'Previewed'; value: T } | { kind: 'NotFound' } | { kind: 'TooLarge' }
+
 export type RemoveResult = { kind: 'Removed' } | { kind: 'NotFound' } | { kind: 'VersionMismatch' }
 
 /** Octets of JSON. DynamoDB allows 400 KB per item, in a format that is smaller than JSON. */
@@ -76,8 +79,7 @@ class VersionedItems<T extends ServerFields> {
 
   /** @returns `VersionMismatch` when the item exists */
   async insert(key: string, fields: Omit<T, keyof ServerFields>, actor: string): Promise<SaveResult<T>> {
-    const at = new Date(this.#now()).toISOString()
-    return this.#put(key, { ...fields, createdAt: at, updatedAt: at, version: 1 } as T, null, actor)
+    return this.#put(key, fields, null, actor)
   }
 
   /** @param current as it is stored */
@@ -87,9 +89,19 @@ class VersionedItems<T extends ServerFields> {
     current: T,
     actor: string,
   ): Promise<SaveResult<T>> {
+    return this.#put(key, fields, current, actor)
+  }
+
+  /** Returns the item as a write would store it. @param current as it is stored; null for a new item */
+  preview(
+    fields: Omit<T, keyof ServerFields>,
+    current: T | null,
+  ): Exclude<PreviewResult<T>, { kind: 'NotFound' }> {
     const updatedAt = new Date(this.#now()).toISOString()
-    const value = { ...fields, createdAt: current.createdAt, updatedAt, version: current.version + 1 } as T
-    return this.#put(key, value, current, actor)
+    const createdAt = current?.createdAt ?? updatedAt
+    const value = { ...fields, createdAt, updatedAt, version: (current?.version ?? 0) + 1 } as T
+    const isTooLarge = Buffer.byteLength(JSON.stringify(value)) > maxItemOctets
+    return isTooLarge ? { kind: 'TooLarge' } : { kind: 'Previewed', value }
   }
 
   async remove(
@@ -108,8 +120,15 @@ class VersionedItems<T extends ServerFields> {
     return this.#table.page<T>(this.#kind, after, limit)
   }
 
-  async #put(key: string, value: T, current: T | null, actor: string): Promise<SaveResult<T>> {
-    if (Buffer.byteLength(JSON.stringify(value)) > maxItemOctets) return { kind: 'TooLarge' }
+  async #put(
+    key: string,
+    fields: Omit<T, keyof ServerFields>,
+    current: T | null,
+    actor: string,
+  ): Promise<SaveResult<T>> {
+    const preview = this.preview(fields, current)
+    if (preview.kind === 'TooLarge') return preview
+    const { value } = preview
     const isWritten = await this.#commit(key, { before: current, after: value, actor })
     return isWritten ? { kind: 'Saved', value } : { kind: 'VersionMismatch' }
   }
@@ -169,6 +188,13 @@ export class Connectors<T extends NamedItem, Input extends { name: string }> {
 
   page(after: string | null, limit: number) {
     return this.#items.page(after, limit)
+  }
+
+  /** Returns the connector as a write would store it. @param id of the connector that it would replace; null: none */
+  async preview(input: Input, id: string | null): Promise<PreviewResult<T>> {
+    const current = id === null ? null : await this.#items.get(id)
+    if (id !== null && !current) return { kind: 'NotFound' }
+    return this.#items.preview(this.#fields(id ?? ulid(), input), current)
   }
 
   async create(input: Input, actor: string): Promise<SaveResult<T>> {

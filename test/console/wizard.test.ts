@@ -275,6 +275,55 @@ describe('the connector wizard', { skip }, () => {
     assertNoFaults()
   })
 
+  test('warns before a connector is saved, and once after it is saved', async () => {
+    const { page, assertNoFaults, assertAccessible } = await console.open('/partners/add?domain=moor.example')
+    await goTo(page, steps.inbound, 'Sending servers')
+    await page.getByRole('radio', { name: 'Only from IP addresses that are listed' }).click()
+    await page.getByLabel('IP addresses', { exact: true }).fill('10.0.0.0/8')
+    await goTo(page, steps.inbound.slice(3), 'Review')
+    const before = await lastChange()
+    await page.getByText('3 warnings about the connector as it would be saved').waitFor()
+    const wide = page.getByText('senderIpAddresses[0]: 10.0.0.0/8 is wide')
+    assert.equal(await wide.count(), 1)
+    await assertAccessible()
+    assert.equal(await inboundOf('From moor.example'), undefined)
+    assert.equal((await lastChange()).id, before.id, 'nothing is saved')
+
+    await page.getByRole('button', { name: 'Add the connector' }).click()
+    await page.getByText('From moor.example is added').waitFor()
+    await wide.waitFor()
+    assert.equal(await wide.count(), 1)
+    await page.getByRole('link', { name: 'Read the warnings below' }).click()
+    assert.match(await page.evaluate<string>('document.activeElement.textContent'), /^3 warnings/)
+    await page.getByText('From moor.example is added').waitFor()
+    await assertAccessible()
+
+    const moor = (await inboundOf('From moor.example')) ?? assert.fail()
+    await visit(page, editPath(moor))
+    await goTo(page, steps.inbound, 'Sending servers')
+    await page.getByLabel('IP addresses', { exact: true }).fill('10.0.0.0/24')
+    await review(page)
+    await page.getByText('2 warnings about the connector as it would be saved').waitFor()
+    assert.equal(await wide.count(), 0)
+    assertNoFaults()
+  })
+
+  test('saves a connector whose warnings cannot be read', async () => {
+    const { page } = await console.open('/partners/add?domain=fen.example')
+    const release = Promise.withResolvers<void>()
+    await page.route('**/inbound-connectors/check', async (route: Route) => {
+      await release.promise
+      await route.fulfill({ status: 400, json: { detail: 'The check is broken.' } })
+    })
+    await goTo(page, steps.inbound, 'Review')
+    await page.getByText('Reading the warnings about the connector').waitFor()
+    release.resolve()
+    await page.getByText('The check is broken.').waitFor()
+    await page.getByText('You can save the connector without them.').waitFor()
+    await page.getByRole('button', { name: 'Add the connector' }).click()
+    await page.getByText('From fen.example is added').waitFor()
+  })
+
   test('merges a change that another client has saved meanwhile', async () => {
     const farm = await create<InboundConnector>('inbound', {
       name: 'From the farm',

@@ -109,13 +109,15 @@ interface Section {
 
 /**
  * Describes an object. If the object has every field of an earlier object with three fields or more, its section links
- * to that object and lists only the other fields; an input also lists fields that another input has differently.
+ * to that object and lists only the other fields; an input also lists fields that another input has differently. A
+ * connector is not described by the input of its check.
  */
 function section({ name, description, rows }: Section, index: number, sections: readonly Section[]): string {
   const has = ([path]: string[]) => rows.some(([own]) => own === path)
   const base = sections
     .slice(0, index)
-    .findLast((candidate) => candidate.rows.length > 2 && candidate.rows.every(has))
+    .filter((candidate) => candidate.rows.length > 2 && !candidate.name.endsWith('CheckInput'))
+    .findLast((candidate) => candidate.rows.every(has))
   const isSame = (row: string[], shared: string[]) =>
     base && isInput(name) && isInput(base.name) ? row.join('|') === shared.join('|') : row[0] === shared[0]
   const own = rows.filter((row) => !base?.rows.some((shared) => isSame(row, shared)))

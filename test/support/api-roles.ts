@@ -8,6 +8,7 @@ const administrators: readonly Role[] = ['administer']
 export const allowedRoles: Readonly<Record<string, readonly Role[]>> = {
   'GET /inbound-connectors': everyRole,
   'POST /inbound-connectors': administrators,
+  'POST /inbound-connectors/check': everyRole,
   'GET /inbound-connectors/{id}': everyRole,
   'PUT /inbound-connectors/{id}': administrators,
   'PATCH /inbound-connectors/{id}': administrators,
@@ -16,6 +17,7 @@ export const allowedRoles: Readonly<Record<string, readonly Role[]>> = {
   'POST /inbound-connectors/{id}/validate': operators,
   'GET /outbound-connectors': everyRole,
   'POST /outbound-connectors': administrators,
+  'POST /outbound-connectors/check': everyRole,
   'GET /outbound-connectors/{id}': everyRole,
   'PUT /outbound-connectors/{id}': administrators,
   'PATCH /outbound-connectors/{id}': administrators,

@@ -9,6 +9,7 @@ import {
 } from '../../../shared/connectors/schema.ts'
 import type {
   ConnectorRepository,
+  PreviewResult,
   RemoveResult,
   SaveResult,
 } from '../../../shared/connectors-table/repository.ts'
@@ -51,6 +52,16 @@ const responseFields = {
     .describe(
       'points to check before relying on the connector; a list leaves out overlaps that weaken no requirement',
     ),
+}
+/** Answer to a connector that is not saved. */
+export const ConnectorCheck = z.strictObject({
+  warnings: z.array(Warning).describe('the warnings that saving the connector would return'),
+})
+const checkedId = {
+  id: z
+    .ulid('is not the id of a connector')
+    .optional()
+    .describe('the connector that this one would replace; absent: it would be a new one'),
 }
 /** A client may send back what GET returned. The warnings may have changed since, so they are not compared. */
 const ignoredFields = { warnings: z.array(Warning).optional().describe('ignored: as GET returned it') }
@@ -110,6 +121,7 @@ export function connectorRoutes(
 interface ConnectorStore<Stored, Input> {
   get(id: string): Promise<Stored | null>
   page(after: string | null, limit: number): Promise<{ items: Stored[]; last: string | null }>
+  preview(input: Input, id: string | null): Promise<PreviewResult<Stored>>
   create(input: Input, actor: string): Promise<SaveResult<Stored>>
   replace(id: string, input: Input, expected: ExpectedVersions, actor: string): Promise<SaveResult<Stored>>
   remove(id: string, expected: ExpectedVersions, actor: string): Promise<RemoveResult>
@@ -149,6 +161,7 @@ function routesFor<Input extends z.ZodObject, Stored extends z.ZodObject>(
   return [
     listRoute(resource),
     createRoute(resource),
+    checkRoute(resource),
     readRoute(resource),
     replaceRoute(resource),
     patchRoute(resource),
@@ -209,6 +222,29 @@ const createRoute = (resource: Resource): Route => {
     async ({ body, caller }) => {
       const connector = savedValue(await connectors.create(body, caller), resourceName)
       return createdResponse(await withWarnings(connector, findWarnings), `${listPath}/${connector.id}`)
+    },
+  )
+}
+
+/** Warns before the connector is live. That its name is free is not checked. */
+const checkRoute = (resource: Resource): Route => {
+  const { resourceName, listPath, schemaPrefix, input, connectors, findWarnings } = resource
+  return route(
+    {
+      method: 'POST',
+      path: `${listPath}/check`,
+      role: 'read',
+      summary: `Read the warnings about an ${resourceName} as it would be. Changes nothing`,
+      body: input.safeExtend(checkedId),
+      bodyName: `${schemaPrefix}CheckInput`,
+      answers: { 200: ConnectorCheck },
+      problems: [404],
+    },
+    async ({ body }) => {
+      const { id = null, ...fields } = body
+      const connector = savedValue(await connectors.preview(fields, id as string | null), resourceName)
+      const { warnings } = await withWarnings(connector, findWarnings)
+      return { status: 200, body: { warnings } }
     },
   )
 }

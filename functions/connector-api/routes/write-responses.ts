@@ -1,5 +1,5 @@
 /** Turns the result of a write into a response. */
-import type { RemoveResult, SaveResult } from '../../../shared/connectors-table/repository.ts'
+import type { PreviewResult, RemoveResult, SaveResult } from '../../../shared/connectors-table/repository.ts'
 import type { ExpectedVersions } from '../../../shared/contract/expected-versions.ts'
 import { Problem } from '../../../shared/http-api/problem.ts'
 import { entityTag } from '../../../shared/http-api/request.ts'
@@ -20,10 +20,11 @@ export const createdResponse = <T extends { version: number }>(
   headers: { etag: entityTag(value), location },
 })
 
-/** @throws Problem when the value was not saved */
-export function savedValue<T>(saved: SaveResult<T>, resourceName: string): T {
+/** @throws Problem when the value was not saved, or a preview could not be saved */
+export function savedValue<T>(saved: SaveResult<T> | PreviewResult<T>, resourceName: string): T {
   switch (saved.kind) {
     case 'Saved':
+    case 'Previewed':
       return saved.value
     case 'NotFound':
       throw notFoundProblem(resourceName)

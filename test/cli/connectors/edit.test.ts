@@ -316,6 +316,28 @@ describe('connectors set', () => {
     assert.deepEqual([status, writes()], [3, []])
     assert.match(out, /comment: "" → x\n/)
   })
+
+  test('with --dry-run writes the warnings of the change, which are those of the API and of the change itself', async () => {
+    const args = ['set', 'From the bank', 'senderIpAddresses=0.0.0.0/0', '--direction', 'Inbound']
+    const { id, createdAt, updatedAt, version, warnings, ...fields } = (await inbound()) ?? assert.fail()
+    api.requests.length = 0
+    const dry = await connectors(...args, '--dry-run')
+    assert.deepEqual([dry.status, writes()], [3, []])
+    assert.match(
+      dry.err,
+      /^warning: inbound connector "From the bank": senderIpAddresses\[0\]: 0\.0\.0\.0\/0 is wide/m,
+    )
+    const { body: checked } = await api.call('POST /inbound-connectors/check', {
+      json: { ...fields, senderIpAddresses: ['0.0.0.0/0'], id },
+    })
+    assert.deepEqual(
+      dry.err.trim().split('\n'),
+      checked.warnings.map(
+        ({ path, message }: Found) => `warning: inbound connector "From the bank": ${path}: ${message}`,
+      ),
+    )
+    assert.equal((await connectors(...args, '--yes')).err, dry.err)
+  })
 })
 
 describe('connectors enable and disable', () => {

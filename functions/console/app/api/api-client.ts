@@ -9,6 +9,8 @@ export interface ApiClient {
   get<T>(path: string, query?: Query, signal?: AbortSignal): Promise<T>
   /** Reads a page of a list as CSV. @throws ApiError */
   getCsv(path: string, query?: Query): Promise<CsvPage>
+  /** Sends a POST that changes nothing. @throws ApiError */
+  check<T>(path: string, body: unknown, signal?: AbortSignal): Promise<T>
   /** @param version the version that the change replaces @throws ApiError */
   send<T>(
     method: 'POST' | 'PUT' | 'PATCH' | 'DELETE',
@@ -42,7 +44,7 @@ export function createApiClient(
     path: string,
     headers: Record<string, string>,
     init: RequestInit,
-    read: (response: Response) => Promise<unknown> = readJson,
+    { read = readJson, mayChange = method !== 'GET' }: RequestOptions = {},
   ): Promise<T> => {
     const bearer = await tokenOrEnd()
     const timeout = AbortSignal.timeout(timeoutMs)
@@ -63,17 +65,34 @@ export function createApiClient(
       return (await read(response)) as T
     } catch (error) {
       if (init.signal?.aborted) throw error
-      throw withOutcome(method, error instanceof ApiError ? error : noAnswer(timeout.aborted))
+      const failure = error instanceof ApiError ? error : noAnswer(timeout.aborted)
+      throw mayChange ? withOutcome(failure) : failure
     }
   }
   return {
     get: (path, query = {}, signal) =>
       request('GET', `${path}${queryText(query)}`, {}, signal ? { signal } : {}),
     getCsv: (path, query = {}) =>
-      request('GET', `${path}${queryText(query)}`, { accept: 'text/csv' }, {}, async (response) => ({
-        text: await readCsvText(response),
-        nextCursor: nextCursorOf(response.headers.get('link')),
-      })),
+      request(
+        'GET',
+        `${path}${queryText(query)}`,
+        { accept: 'text/csv' },
+        {},
+        {
+          read: async (response) => ({
+            text: await readCsvText(response),
+            nextCursor: nextCursorOf(response.headers.get('link')),
+          }),
+        },
+      ),
+    check: (path, body, signal) =>
+      request(
+        'POST',
+        path,
+        { 'content-type': 'application/json' },
+        { body: JSON.stringify(body), ...(signal && { signal }) },
+        { mayChange: false },
+      ),
     send: (method, path, body, version) =>
       request(
         method,
@@ -87,6 +106,11 @@ export function createApiClient(
   }
 }
 
+interface RequestOptions {
+  read?(response: Response): Promise<unknown>
+  mayChange?: boolean
+}
+
 const noAnswer = (isTimeout: boolean): ApiError =>
   new ApiError(
     0,
@@ -96,8 +120,8 @@ const noAnswer = (isTimeout: boolean): ApiError =>
   )
 
 /** Without an answer, the person does not know whether a change was made. */
-const withOutcome = (method: string, error: ApiError): ApiError =>
-  method === 'GET' || (error.status !== 0 && error.status < 500)
+const withOutcome = (error: ApiError): ApiError =>
+  error.status !== 0 && error.status < 500
     ? error
     : new ApiError(
         error.status,

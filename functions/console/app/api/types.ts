@@ -2,8 +2,10 @@
 
 export interface Schemas {
   InboundConnectorInput: InboundConnectorInput;
+  InboundConnectorCheckInput: InboundConnectorCheckInput;
   InboundConnectorReplacement: InboundConnectorReplacement;
   OutboundConnectorInput: OutboundConnectorInput;
+  OutboundConnectorCheckInput: OutboundConnectorCheckInput;
   OutboundConnectorReplacement: OutboundConnectorReplacement;
   AcceptedDomainInput: AcceptedDomainInput;
   RecipientListInput: RecipientListInput;
@@ -29,6 +31,7 @@ export interface Schemas {
   OutboundValidation: OutboundValidation;
   SavedInboundConnector: SavedInboundConnector;
   SavedOutboundConnector: SavedOutboundConnector;
+  ConnectorCheck: ConnectorCheck;
   AcceptedDomain: AcceptedDomain;
   AcceptedDomainList: AcceptedDomainList;
   DomainDns: DomainDns;
@@ -174,6 +177,121 @@ export interface InboundConnectorInput {
    */
   treatMessagesAsInternal?: boolean;
   comment?: string;
+}
+export interface InboundConnectorCheckInput {
+  /**
+   * unique among connectors of its direction, in any letter case; without invisible characters
+   */
+  name: string;
+  /**
+   * Partner restricts mail from a partner; OnPremises identifies the organisation's own servers, which may relay
+   */
+  connectorType: "Partner" | "OnPremises";
+  enabled?: boolean;
+  /**
+   * ReportOnly: evaluated and recorded, not enforced
+   */
+  mode?: "Enforce" | "ReportOnly";
+  /**
+   * Bounce refuses the message; Defer holds it until the connector is corrected
+   */
+  onViolation?: "Bounce" | "Defer";
+  /**
+   * a domain; *.domain: it and every subdomain; *: every domain
+   *
+   * @minItems 1
+   * @maxItems 1000
+   */
+  senderDomains: string[];
+  /**
+   * IPv4 and IPv6, addresses or CIDR ranges; on a Partner connector they restrict only with restrictDomainsToIpAddresses
+   *
+   * @maxItems 1000
+   */
+  senderIpAddresses?: string[];
+  /**
+   * must be true if the connector names a certificate
+   */
+  requireTls?: boolean;
+  /**
+   * TLSv1.3 needs forced TLS
+   */
+  minimumTlsVersion?: "TLSv1.2" | "TLSv1.3";
+  /**
+   * names of the client certificate; *. stands for one label; on a Partner connector they restrict only with restrictDomainsToCertificate
+   *
+   * @maxItems 1000
+   */
+  tlsSenderCertificateNames?: string[];
+  /**
+   * PEM, one certificate each, at most 32 KiB together; empty: the public roots
+   *
+   * @maxItems 20
+   */
+  certificateAuthorities?: string[];
+  /**
+   * SHA-256, 64 hexadecimal digits, colons allowed; on a Partner connector they restrict only with restrictDomainsToCertificate
+   *
+   * @maxItems 1000
+   */
+  certificateFingerprints?: string[];
+  /**
+   * accept an authority's certificate only if it was issued for client authentication (RFC 5280 §4.2.1.12)
+   */
+  requireClientAuthEku?: boolean;
+  /**
+   * SoftFail refuses a revoked certificate; HardFail also refuses one whose revocation is undetermined
+   */
+  revocationCheck?: "None" | "SoftFail" | "HardFail";
+  /**
+   * Partner only: refuses mail of these domains without a matching certificate; needs names or fingerprints
+   */
+  restrictDomainsToCertificate?: boolean;
+  /**
+   * Partner only: refuses mail of these domains from other addresses; excludes restrictDomainsToCertificate
+   */
+  restrictDomainsToIpAddresses?: boolean;
+  /**
+   * messages per minute, over all tasks; further ones are refused with 451. null: unlimited
+   */
+  messageRateLimit?: number | null;
+  /**
+   * Partner only: mail with a MAIL FROM or From: of these domains must pass DMARC (RFC 9989)
+   */
+  requireDmarc?: boolean;
+  /**
+   * the connector applies only to recipients in these accepted domains; empty: to all recipients
+   *
+   * @maxItems 1000
+   */
+  associatedAcceptedDomains?: string[];
+  /**
+   * OnPremises only: your tenant of Exchange Online. A message must also show the tenant, because all tenants share the certificate name
+   */
+  exchangeOnline?: {
+    /**
+     * values of X-MS-Exchange-CrossTenant-Id
+     *
+     * @minItems 1
+     * @maxItems 1000
+     */
+    tenantIds: string[];
+    /**
+     * values of X-OriginatorOrg, which identify the tenant when the tenant id is missing
+     *
+     * @maxItems 1000
+     */
+    originatorOrganizations?: string[];
+  } | null;
+  /**
+   * OnPremises only: the servers' mail is not authenticated (SPF, DKIM, DMARC), and requireDmarc does not apply to it
+   */
+  treatMessagesAsInternal?: boolean;
+  comment?: string;
+  /**
+   * the connector that this one would replace; absent: it would be a new one
+   */
+  id?: string;
 }
 export interface InboundConnectorReplacement {
   /**
@@ -392,6 +510,91 @@ export interface OutboundConnectorInput {
    */
   expirationHours?: number;
   comment?: string;
+}
+export interface OutboundConnectorCheckInput {
+  /**
+   * unique among connectors of its direction, in any letter case; without invisible characters
+   */
+  name: string;
+  /**
+   * Partner: to a partner; OnPremises: to the organisation's own servers
+   */
+  connectorType: "Partner" | "OnPremises";
+  enabled?: boolean;
+  /**
+   * ReportOnly: evaluated and recorded, not enforced
+   */
+  mode?: "Enforce" | "ReportOnly";
+  /**
+   * Defer: further attempts until the message expires; Bounce: no further attempt
+   */
+  onTlsFailure?: "Defer" | "Bounce";
+  /**
+   * a domain; *.domain: it and every subdomain; *: every domain; at least one unless allAcceptedDomains
+   *
+   * @maxItems 1000
+   */
+  recipientDomains?: string[];
+  /**
+   * OnPremises only: matches every accepted domain
+   */
+  allAcceptedDomains?: boolean;
+  /**
+   * Mx: by MX lookup; SmartHosts: through smartHosts; Ses: through Amazon SES
+   */
+  route?: "Mx" | "SmartHosts" | "Ses";
+  /**
+   * with route SmartHosts only; port 25 by default
+   *
+   * @maxItems 100
+   */
+  smartHosts?: {
+    host: string;
+    port?: number;
+  }[];
+  /**
+   * the TLS level that is required; null: opportunistic
+   */
+  tlsSettings?: ("EncryptionOnly" | "CertificateValidation" | "DomainValidation") | null;
+  /**
+   * the certificate's name; with DomainValidation only
+   */
+  tlsDomain?: string | null;
+  /**
+   * PEM, one certificate each, at most 32 KiB together; empty: the public roots
+   *
+   * @maxItems 20
+   */
+  certificateAuthorities?: string[];
+  /**
+   * TLSv1.3 needs forced TLS
+   */
+  minimumTlsVersion?: "TLSv1.2" | "TLSv1.3";
+  /**
+   * SoftFail refuses a revoked certificate; HardFail also refuses one whose revocation is undetermined
+   */
+  revocationCheck?: "None" | "SoftFail" | "HardFail";
+  /**
+   * the secret mailflow/client-certificates/NAME, presented to a next hop that asks for a certificate
+   */
+  clientCertificate?: string | null;
+  /**
+   * Opportunistic: TLSA records of the next hop apply where tlsSettings is null (RFC 7672); Mandatory: always, and without usable records the message waits
+   */
+  smtpDaneMode?: "Opportunistic" | "Mandatory" | "None";
+  /**
+   * Opportunistic: the domain's MTA-STS policy applies where tlsSettings is null (RFC 8461); Mandatory: always, and without a policy in mode enforce the message waits; route Mx only
+   */
+  mtaStsMode?: "Opportunistic" | "Mandatory" | "None";
+  /**
+   * hours until the message bounces
+   */
+  expirationHours?: number;
+  comment?: string;
+  /**
+   * the connector that this one would replace; absent: it would be a new one
+   */
+  id?: string;
 }
 export interface OutboundConnectorReplacement {
   /**
@@ -2048,6 +2251,18 @@ export interface SavedOutboundConnector {
      */
     nextCursor: string | null;
   };
+}
+export interface ConnectorCheck {
+  /**
+   * the warnings that saving the connector would return
+   */
+  warnings: {
+    /**
+     * the field, such as senderIpAddresses[0]; empty for the whole connector
+     */
+    path: string;
+    message: string;
+  }[];
 }
 export interface AcceptedDomain {
   domain: string;

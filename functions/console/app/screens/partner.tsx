@@ -70,7 +70,7 @@ function PartnerContent({ pair }: { pair: Pair }) {
   const key = `${inbound?.id} ${outbound?.id}`
   return (
     <SpaceBetween size="l" key={key}>
-      {saved && <SavedNotice saved={saved} />}
+      {saved && <SavedNotice saved={saved} hasWarnings={(pair[saved.direction]?.warnings.length ?? 0) > 0} />}
       {outbound && saved?.direction === 'outbound' && <Validation connector={outbound} />}
       <Warnings pair={pair} />
       <ColumnLayout columns={kind === 'Partner' ? 2 : 1}>

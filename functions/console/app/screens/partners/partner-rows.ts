@@ -103,12 +103,17 @@ export function partnerRows(pairs: readonly Pair[], numbers: Numbers): PartnerRo
 export const connectorWarnings = ({ inbound, outbound }: Pick<Pair, 'inbound' | 'outbound'>): Warning[] =>
   [inbound, outbound]
     .filter((connector) => connector !== null)
-    .flatMap(({ name, warnings }) =>
-      warnings.map(({ path, message }) => ({
-        short: message,
-        long: `${name}: ${path === '' ? '' : `${path}: `}${message}`,
-      })),
-    )
+    .flatMap(({ name, warnings }) => namedWarnings(name, warnings))
+
+/** @param name of the connector */
+export const namedWarnings = (
+  name: string,
+  warnings: readonly { path: string; message: string }[],
+): Warning[] =>
+  warnings.map(({ path, message }) => ({
+    short: message,
+    long: `${name}: ${path === '' ? '' : `${path}: `}${message}`,
+  }))
 
 /** Warnings about what was measured, which the API does not know as such. */
 export const measuredWarnings = (

@@ -1,34 +1,36 @@
-/** What was saved, with the API's warnings, or removed. A new outbound connector should be validated. */
+/** What was saved, or removed. The page shows the warnings. A new outbound connector should be validated. */
 import Alert from '@cloudscape-design/components/alert'
 import { useLocation } from 'wouter'
 import { useHistoryState } from 'wouter/use-browser-location'
-import { TextOfOthers } from '../../components/text-of-others.tsx'
 import type { RemovedState, SavedState } from './saved-state.ts'
+import { WarningsLink } from './warnings.tsx'
 
 export function useSaved(): SavedState['saved'] | null {
   return useHistoryState<SavedState | null>()?.saved ?? null
 }
 
-export function SavedNotice({ saved }: { saved: SavedState['saved'] }) {
+interface SavedNoticeProps {
+  saved: SavedState['saved']
+  /** Whether the page shows warnings about the connector. */
+  hasWarnings: boolean
+}
+
+export function SavedNotice({ saved, hasWarnings }: SavedNoticeProps) {
   const [path, navigate] = useLocation()
-  const { name, direction, act, warnings, returned } = saved
+  const { name, direction, act, returned } = saved
   return (
     <Alert
-      type={warnings.length > 0 ? 'warning' : 'success'}
+      type="success"
       header={`${name} is ${act}`}
       dismissible
       dismissAriaLabel="Close the notice"
       onDismiss={() => navigate(path, { replace: true, state: null })}
     >
-      {warnings.map((warning) => (
-        <div key={warning}>
-          <TextOfOthers text={`${warning.charAt(0).toUpperCase()}${warning.slice(1)}.`} />
-        </div>
-      ))}
       {returned !== null && <div>{returned}</div>}
       {direction === 'outbound' && (
         <div>Validate it now: mailflow connects to the servers as a delivery does.</div>
       )}
+      {hasWarnings && <WarningsLink />}
     </Alert>
   )
 }

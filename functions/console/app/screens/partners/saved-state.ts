@@ -9,22 +9,19 @@ export interface SavedState {
     name: string
     direction: 'inbound' | 'outbound'
     act: 'added' | 'saved'
-    /** The API's warnings. */
-    warnings: string[]
     /** What happened to mail that waited, if the person chose to return it. */
     returned: string | null
   }
 }
 
 export function savedState(connector: SavedInboundConnector | SavedOutboundConnector): SavedState {
-  const { id, name, warnings } = connector
+  const { id, name } = connector
   return {
     saved: {
       id,
       name,
       direction: isInbound(connector) ? 'inbound' : 'outbound',
       act: connector.version === 1 ? 'added' : 'saved',
-      warnings: warnings.map(({ message }) => message),
       returned: 'waiting' in connector && connector.waiting ? returnedText(connector.waiting) : null,
     },
   }

@@ -58,11 +58,11 @@ export function useStageChange({ connector, direction, to, onNotice, onClose }: 
         return
       }
       await refresh()
-      const { warnings } = saved
+      // The page shows the warnings.
       onNotice({
-        type: warnings.length > 0 ? 'warning' : 'success',
+        type: 'success',
         header: `${connector.name}: ${stageTexts[direction][to].label} is saved`,
-        lines: warnings.map((warning) => warning.message),
+        lines: [],
       })
       onClose()
     },

@@ -108,6 +108,12 @@ export const fieldsNotShown = (direction: ConnectorDirection, connector: Body): 
   return Object.entries(connector).filter(([name]) => !shown.has(name))
 }
 
+/** The connector as it would be saved. @param base null for a new connector */
+export const savedFields = (direction: ConnectorDirection, base: Connector | null, body: Body): Body => ({
+  ...(base !== null && Object.fromEntries(fieldsNotShown(direction, { ...base }))),
+  ...body,
+})
+
 export type Faults = Readonly<Record<string, readonly string[]>>
 
 /** The faults of values as they are typed. */

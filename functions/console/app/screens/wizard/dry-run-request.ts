@@ -2,7 +2,7 @@
 import { countText } from '../../../../../shared/policy/text-lists.ts'
 import type { DryRun } from '../../api/types.ts'
 import type { ConnectorDirection } from '../partners/connector-text.ts'
-import { type Body, type Connector, fieldsNotShown } from './draft.ts'
+import { type Body, type Connector, savedFields } from './draft.ts'
 
 export interface DryRunRequest {
   direction: ConnectorDirection
@@ -15,10 +15,8 @@ export interface DryRunRequest {
 
 /** A connector of the request replaces the one of the same name. A renamed one also replaces itself. */
 export function dryRunInput({ direction, base, body, isEnforced }: DryRunRequest) {
-  const kept = base === null ? [] : fieldsNotShown(direction, { ...base })
   const connector = {
-    ...Object.fromEntries(kept),
-    ...body,
+    ...savedFields(direction, base, body),
     ...(isEnforced && { enabled: true, mode: 'Enforce' }),
   }
   const isRenamed = base !== null && base.name.toLowerCase() !== String(body.name).toLowerCase()

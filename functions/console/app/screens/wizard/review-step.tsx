@@ -19,6 +19,7 @@ import {
   unknownEffectText,
 } from './difference.ts'
 import { type Body, type Connector, fieldsNotShown, shownFields } from './draft.ts'
+import { DraftWarnings } from './draft-warnings.tsx'
 import type { DryRunRequest } from './dry-run-request.ts'
 import { FieldsNotShown } from './fields-not-shown.tsx'
 
@@ -82,6 +83,7 @@ export function ReviewStep(props: ReviewStepProps) {
           {notValidated}
         </Alert>
       )}
+      <DraftWarnings draft={request} />
       {rest.length > 0 && <FieldsNotShown fields={rest} name={base?.name ?? ''} />}
       {waiting !== undefined && error && (
         <FormField
