@@ -45,14 +45,14 @@ export const directionNumbers = (rows: Report['rows']): DirectionNumbers[] =>
     }
   })
 
-const amountText = (count: number, singular: string): string =>
+const numberText = (count: number, singular: string): string =>
   `${new Intl.NumberFormat(undefined).format(count)} ${singular}${count === 1 ? '' : 's'}`
 
 /**
  * Says how much mail a change of a connector concerns.
  * @param rows of the report `connector-tls` for the pair and these days
  */
-export function mailAmountText(
+export function mailCountText(
   pair: Pair,
   direction: ConnectorDirection,
   rows: Report['rows'],
@@ -65,11 +65,11 @@ export function mailAmountText(
   const scope = partner === undefined ? ' under this connector' : ` ${isInbound ? 'from' : 'to'} ${partner}`
   const count = messagesOf(ofDirection)
   const verb = isInbound ? 'came' : `${count === 1 ? 'was' : 'were'} delivered`
-  const amount = `${amountText(count, 'message')} ${verb}${scope}`
+  const messages = `${numberText(count, 'message')} ${verb}${scope}`
   const refusedText = isInbound
-    ? `connectors refused ${amountText(refused, 'message')}`
-    : `${amountText(refused, 'attempt')} did not get the required TLS`
-  return `In the last ${days} days, ${amount}${refused > 0 ? `; ${refusedText}` : ''}.`
+    ? `connectors refused ${numberText(refused, 'message')}`
+    : `${numberText(refused, 'attempt')} did not get the required TLS`
+  return `In the last ${days} days, ${messages}${refused > 0 ? `; ${refusedText}` : ''}.`
 }
 
 export interface Refusals {

@@ -10,7 +10,7 @@ import { useState } from 'react'
 import type { InboundConnector, OutboundConnector } from '../../api/types.ts'
 import { TextOfOthers } from '../../components/text-of-others.tsx'
 import type { ConnectorDirection } from './connector-text.ts'
-import { MailAmount } from './mail-amount.tsx'
+import { MailCount } from './mail-count.tsx'
 import type { Pair } from './partner-pairs.ts'
 import { PastMail } from './past-mail.tsx'
 import { actText, isWeakening, type StageOrRemoved, stageEffects } from './stage-change.ts'
@@ -63,7 +63,7 @@ export function StageConfirmation(props: StageConfirmationProps) {
             </div>
           ))}
         </Alert>
-        <MailAmount pair={pair} direction={direction} />
+        <MailCount pair={pair} direction={direction} />
         {(to === 'Hold' || to === 'Enforce') && direction === 'inbound' && <PastMail id={connector.id} />}
         {needsChoice && change.error && (
           <FormField label="Mail that waits under this connector" description={change.error.message}>

@@ -6,7 +6,7 @@ import {
   directionNumbers,
   fieldTexts,
   firstDay,
-  mailAmountText,
+  mailCountText,
   refusalsByReason,
   refusedMailPath,
   scopesOf,
@@ -54,21 +54,21 @@ test('a change says how much mail it concerns, as the page counts it', () => {
   ]
   const [ofDomain] = pairConnectors([inboundOf()], [outboundOf()])
   const [ofConnectors] = pairConnectors([inboundOf({ senderDomains: ['*.bank.example'] })], [])
-  const inbound = mailAmountText(ofDomain as Pair, 'inbound', rows, 7)
+  const inbound = mailCountText(ofDomain as Pair, 'inbound', rows, 7)
   assert.equal(
     inbound,
     'In the last 7 days, 5 messages came from bank.example; connectors refused 2 messages.',
   )
   assert.equal(
-    mailAmountText(ofDomain as Pair, 'outbound', rows, 7),
+    mailCountText(ofDomain as Pair, 'outbound', rows, 7),
     'In the last 7 days, 2 messages were delivered to bank.example; 1 attempt did not get the required TLS.',
   )
   assert.equal(
-    mailAmountText(ofConnectors as Pair, 'inbound', rows.slice(1, 2), 30),
+    mailCountText(ofConnectors as Pair, 'inbound', rows.slice(1, 2), 30),
     'In the last 30 days, 1 message came under this connector.',
   )
   assert.equal(
-    mailAmountText(ofDomain as Pair, 'inbound', [], 7),
+    mailCountText(ofDomain as Pair, 'inbound', [], 7),
     'In the last 7 days, 0 messages came from bank.example.',
   )
 })

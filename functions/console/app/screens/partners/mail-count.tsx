@@ -2,14 +2,14 @@
 import StatusIndicator from '@cloudscape-design/components/status-indicator'
 import { TextOfOthers } from '../../components/text-of-others.tsx'
 import type { ConnectorDirection } from './connector-text.ts'
-import { mailAmountText } from './partner-numbers.ts'
+import { mailCountText } from './partner-numbers.ts'
 import type { Pair } from './partner-pairs.ts'
 import { SoFar } from './so-far.tsx'
 import { useScopedReport } from './use-scoped-report.ts'
 
 const days = 7
 
-export function MailAmount({ pair, direction }: { pair: Pair; direction: ConnectorDirection }) {
+export function MailCount({ pair, direction }: { pair: Pair; direction: ConnectorDirection }) {
   const { rows, soFar, error } = useScopedReport('connector-tls', pair, days)
   if (error)
     return (
@@ -22,7 +22,7 @@ export function MailAmount({ pair, direction }: { pair: Pair; direction: Connect
   return (
     <div>
       <StatusIndicator type="info">
-        <TextOfOthers text={mailAmountText(pair, direction, rows, days)} />
+        <TextOfOthers text={mailCountText(pair, direction, rows, days)} />
       </StatusIndicator>
       {soFar !== null && <SoFar at={soFar} />}
     </div>
