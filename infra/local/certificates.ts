@@ -26,6 +26,9 @@ export interface CertificateAndKey {
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 const isExtractable = true
 
+/** The common name of the authority. */
+export const authorityName = 'mailflow local CA'
+
 /** Issues certificates for this machine. With a directory, the next start uses the same authority and certificates. */
 export class LocalAuthority {
   readonly #authority: CertificateAndKey
@@ -38,7 +41,7 @@ export class LocalAuthority {
 
   /** @param directory stores keys and certificates; null keeps them in memory */
   static async open(directory: string | null): Promise<LocalAuthority> {
-    const create = () => selfSigned('mailflow local CA', { authority: true })
+    const create = () => selfSigned(authorityName, { authority: true })
     return new LocalAuthority(await loadOrCreate(directory, 'authority', create), directory)
   }
 

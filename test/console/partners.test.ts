@@ -122,6 +122,27 @@ describe('partners', { skip }, () => {
     assertNoFaults()
   })
 
+  test('says before a change how much mail it concerns, with the numbers of the page', async () => {
+    const { page } = await console.open('/partners/bank.example')
+    const received = page.getByRole('table', { name: 'Mail by TLS version' }).getByRole('row', {
+      name: /^Inbound/,
+    })
+    await received.getByRole('time').waitFor()
+    const cells = (await received.getByRole('cell').allTextContents()).map(Number)
+    const [tls13 = 0, tls12 = 0, inClear = 0] = cells
+    const messages = tls13 + tls12 + inClear
+    assert.ok(messages > 100, String(cells))
+    for (const act of ['Remove', 'Disable', 'Hold']) {
+      await page.getByRole('button', { name: `${act}: ${inboundName}` }).click()
+      const dialog = page.getByRole('dialog')
+      await dialog.getByText(`In the last 7 days, ${messages} messages came from bank.example;`).waitFor()
+      const ofTrace = dialog.getByText(/^Messages in the message trace: Of \d/)
+      if (act === 'Hold') await ofTrace.waitFor()
+      else assert.equal(await ofTrace.count(), 0)
+      await dialog.getByRole('button', { name: 'Cancel' }).click()
+    }
+  })
+
   test('removes a connector, and says so in the list', async () => {
     const { status } = await console.api('POST', '/inbound-connectors', {
       name: 'From the lab',
@@ -132,7 +153,7 @@ describe('partners', { skip }, () => {
     const { page, assertNoFaults, assertAccessible } = await console.open('/partners/lab.example')
     await page.getByRole('button', { name: 'Remove: From the lab' }).click()
     const dialog = page.getByRole('dialog')
-    await dialog.getByText('In the last 7 days, 0 messages came from its domains.').waitFor()
+    await dialog.getByText('In the last 7 days, 0 messages came from lab.example.').waitFor()
     await dialog.getByRole('button', { name: 'Remove', exact: true }).click()
     await page.getByRole('heading', { level: 1, name: 'Partners' }).waitFor()
     await page.getByText('From the lab is removed').waitFor()

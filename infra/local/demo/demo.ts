@@ -2,11 +2,14 @@
  * Configures the gateway for the demo, sends the messages, waits for the decisions, stores the history, and returns a
  * table as text.
  */
+import { X509Certificate } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
+import { fingerprintOf } from '../../../shared/tls/fingerprint.ts'
 import type { LocalAuthority } from '../certificates.ts'
 import type { Endpoints } from '../endpoints.ts'
 import { type SendOptions, type SendResult, sendMail } from '../send-mail.ts'
 import { ApiClient } from './api-client.ts'
+import type { HistoryConnector } from './history.ts'
 import { mailboxName } from './partners.ts'
 import { nextSteps, type Row, renderTable } from './report.ts'
 import { type Step, seed, steps } from './scenario.ts'
@@ -27,12 +30,16 @@ export async function runDemo(
 ): Promise<string> {
   const api = new ApiClient(endpoints.api)
   if (!(await seed(api, authority))) return nextSteps(endpoints, bankServer, null)
-  const names = await connectorNames(api)
-  const ids = new Map([...names].map(([id, name]) => [name, id]))
+  const [connectors, { certificate }] = await Promise.all([readConnectors(api), authority.issue(mailboxName)])
+  const facts = {
+    connectors: new Map(connectors.map((connector) => [connector.name, connector])),
+    mailboxFingerprint: fingerprintOf(new X509Certificate(certificate)),
+  }
   const [{ rows, notification }] = await Promise.all([
     sendMessages(api, endpoints, authority),
-    storeHistory(endpoints, ids, Date.now()),
+    storeHistory(endpoints, facts, Date.now()),
   ])
+  const names = new Map(connectors.map(({ id, name }) => [id, name]))
   return [
     renderTable(rows, notification, names),
     nextSteps(endpoints, bankServer, rows[0]?.result.id ?? null),
@@ -90,11 +97,11 @@ async function poll<T>(deadline: number, attempt: () => Promise<T | null>): Prom
   return null
 }
 
-async function connectorNames(api: ApiClient): Promise<ReadonlyMap<string, string>> {
+async function readConnectors(api: ApiClient): Promise<(HistoryConnector & { name: string })[]> {
   const lists = await Promise.all(
     ['/inbound-connectors', '/outbound-connectors'].map((path) =>
-      api.get<{ items: { id: string; name: string }[] }>(path),
+      api.get<{ items: (HistoryConnector & { name: string })[] }>(path),
     ),
   )
-  return new Map(lists.flatMap(({ items }) => items.map(({ id, name }): [string, string] => [id, name])))
+  return lists.flatMap(({ items }) => items)
 }

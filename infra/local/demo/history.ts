@@ -1,17 +1,32 @@
 /**
  * Generates the events of the demo's last seven days, so that reports, searches and dry runs have something to read. The
- * same hour of the week always has the same mail. Pure.
+ * same hour of the week always has the same mail. The events have the columns from which a dry run decides, so that the
+ * demo's connectors decide about this mail as its events say. Pure.
  */
 import { encodeTime } from 'ulid'
 import { hourMs } from '../../../shared/contract/durations.ts'
 import type { MailEvent } from '../../../shared/contract/events.ts'
 import { createEvent, createRejectedEvent, type EventFields } from '../../../shared/events/create-event.ts'
 import { startOf } from '../../../shared/events/hours.ts'
+import { trustAnchorsDigest } from '../../../shared/tls/trust-anchors-digest.ts'
+import { authorityName } from '../certificates.ts'
 import { mailboxName } from './partners.ts'
 import { ourDomain } from './scenario.ts'
 
-/** Ids of the demo's connectors by their names. */
-export type ConnectorIds = ReadonlyMap<string, string>
+/** A connector of the demo, as far as events name it. */
+export interface HistoryConnector {
+  readonly id: string
+  /** PEM. */
+  readonly certificateAuthorities: readonly string[]
+}
+
+/** What the events have of the demo that runs. */
+export interface DemoFacts {
+  /** By name. */
+  readonly connectors: ReadonlyMap<string, HistoryConnector>
+  /** SHA-256 of the certificate that the mailbox server presents, as a client and as a server. */
+  readonly mailboxFingerprint: string
+}
 
 interface Flow {
   readonly domain: string
@@ -22,6 +37,8 @@ interface Flow {
   readonly connector?: string
   /** Share of sessions with TLS 1.2; the others have TLS 1.3. Null: in the clear. */
   readonly tls12: number | null
+  /** Who issued the certificate of the partner's server. Absent: the server has none, or receives no mail. */
+  readonly issuer?: 'LocalAuthority' | 'Itself'
   readonly level?: MailEvent['requiredLevel']
   readonly source?: MailEvent['policySource']
 }
@@ -37,6 +54,7 @@ const flows: readonly Flow[] = [
     weight: 22,
     connector: 'To the bank',
     tls12: 0.05,
+    issuer: 'LocalAuthority',
     level: 'DomainValidation',
     source: 'Connector',
   },
@@ -46,6 +64,7 @@ const flows: readonly Flow[] = [
     weight: 9,
     connector: 'To the clinic',
     tls12: 0.6,
+    issuer: 'Itself',
     level: 'EncryptionOnly',
     source: 'Connector',
   },
@@ -55,6 +74,7 @@ const flows: readonly Flow[] = [
     weight: 4,
     connector: 'To the vault',
     tls12: 0,
+    issuer: 'LocalAuthority',
     level: 'DomainValidation',
     source: 'Connector',
   },
@@ -63,11 +83,12 @@ const flows: readonly Flow[] = [
     direction: 'Originating',
     weight: 3,
     tls12: 0,
+    issuer: 'Itself',
     level: 'Dane',
     source: 'Dane',
   },
-  { domain: 'contoso.example', direction: 'Originating', weight: 12, tls12: 0 },
-  { domain: 'workshop.example', direction: 'Originating', weight: 4, tls12: 0.3 },
+  { domain: 'contoso.example', direction: 'Originating', weight: 12, tls12: 0, issuer: 'LocalAuthority' },
+  { domain: 'workshop.example', direction: 'Originating', weight: 4, tls12: 0.3, issuer: 'Itself' },
   { domain: 'florist.example', direction: 'Originating', weight: 2, tls12: null },
 ]
 
@@ -85,7 +106,7 @@ const refusedRelay = 25
 const hoursOfWeek = 7 * 24
 
 /** @param hour `YYYY-MM-DDTHH` @returns its events in the order of time */
-export function eventsOfHour(hour: string, ids: ConnectorIds): MailEvent[] {
+export function eventsOfHour(hour: string, facts: DemoFacts): MailEvent[] {
   const start = startOf(hour)
   const random = randomNumbers((start / hourMs) % hoursOfWeek)
   const date = new Date(start)
@@ -93,7 +114,7 @@ export function eventsOfHour(hour: string, ids: ConnectorIds): MailEvent[] {
   const messages = Math.ceil((messagesByHour[date.getUTCHours()] ?? 0) * (isWeekend ? 0.1 : 1))
   return Array.from({ length: messages }, (_, number) => {
     const at = start + Math.floor(((number + random()) * (hourMs - 10_000)) / messages)
-    return eventsOfMail({ at, ids, random })
+    return eventsOfMail({ at, facts, random })
   })
     .flat()
     .sort((a, b) => (a.at < b.at ? -1 : 1))
@@ -101,7 +122,7 @@ export function eventsOfHour(hour: string, ids: ConnectorIds): MailEvent[] {
 
 interface Context {
   readonly at: number
-  readonly ids: ConnectorIds
+  readonly facts: DemoFacts
   readonly random: () => number
 }
 
@@ -129,7 +150,7 @@ function tlsColumns({ tls12 }: Pick<Flow, 'tls12'>, random: () => number) {
   return { tlsVersion, cipher: cipherOf[tlsVersion] } as const
 }
 
-function acceptedMail(flow: Flow, { at, ids, random }: Context): MailEvent[] {
+function acceptedMail(flow: Flow, { at, facts, random }: Context): MailEvent[] {
   const { domain, direction, connector } = flow
   const isIncoming = direction === 'Incoming'
   const colleague = `${pick(random, colleagues)}@${ourDomain}`
@@ -145,10 +166,14 @@ function acceptedMail(flow: Flow, { at, ids, random }: Context): MailEvent[] {
     clientIp: isIncoming ? `192.0.2.${domain.length}` : '198.51.100.25',
     size: 1500 + Math.floor(random() ** 4 * 2_000_000),
   }
-  const id = (name: string | undefined) => (name === undefined ? undefined : ids.get(name))
-  const arrival = id(isIncoming ? connector : 'Our server')
-  const departure = id(isIncoming ? 'Our mailboxes' : connector)
-  const route = { recipient, ...(departure && { outboundConnector: departure, mode: 'Enforce' as const }) }
+  const named = (name: string | undefined) => (name === undefined ? undefined : facts.connectors.get(name))
+  const arrival = named(isIncoming ? connector : 'Our server')
+  const departure = named(isIncoming ? 'Our mailboxes' : connector)
+  const route = {
+    recipient,
+    mode: 'Enforce' as const,
+    ...(departure && { outboundConnector: departure.id }),
+  }
   return [
     createEvent('Accepted', [messageId], {
       ...common,
@@ -156,15 +181,17 @@ function acceptedMail(flow: Flow, { at, ids, random }: Context): MailEvent[] {
       partner: isIncoming ? domain : ourDomain,
       recipients: 1,
       helo: isIncoming ? `mx.${domain}` : mailboxName,
-      ...(arrival && { inboundConnector: arrival, mode: 'Enforce', requiredLevel: 'EncryptionOnly' }),
-      ...(isIncoming ? tlsColumns(flow, random) : tlsColumns({ tls12: 0 }, random)),
+      ...(arrival && { inboundConnector: arrival.id, mode: 'Enforce', requiredLevel: 'EncryptionOnly' }),
+      ...(isIncoming
+        ? { ...tlsColumns(flow, random), dmarc: 'none', fromDomain: domain }
+        : { ...tlsColumns({ tls12: 0 }, random), ...mailboxClient(facts, arrival) }),
     }),
     createEvent('Decided', [messageId, recipient, '00000#'], {
       ...common,
       ...route,
       at: time(30),
       partner: domain,
-      ...(arrival && { inboundConnector: arrival }),
+      ...(arrival && { inboundConnector: arrival.id }),
       decision: 'Deliver',
       reason: departure ? 'ConnectorMatched' : 'DefaultRoute',
       state: 'Pending',
@@ -172,7 +199,7 @@ function acceptedMail(flow: Flow, { at, ids, random }: Context): MailEvent[] {
     createEvent('Delivered', [messageId, recipient, 1], {
       ...common,
       ...route,
-      ...(isIncoming ? mailboxSession(random) : partnerSession(flow, random)),
+      ...(isIncoming ? mailboxSession(facts, departure, random) : partnerSession(flow, departure, random)),
       at: time(200 + Math.floor(random() * 3000)),
       partner: isIncoming ? ourDomain : domain,
       reply: '250 2.0.0 Message accepted',
@@ -183,30 +210,89 @@ function acceptedMail(flow: Flow, { at, ids, random }: Context): MailEvent[] {
   ]
 }
 
-const mailboxSession = (random: () => number) => ({
+/** The verdict about a certificate of the local authority, which is no public root. */
+const notPublic = 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'
+const selfSigned = 'DEPTH_ZERO_SELF_SIGNED_CERT'
+
+/** The columns of the certificate by which a connector identifies the mailbox server as a client. */
+const mailboxClient = (
+  { mailboxFingerprint }: DemoFacts,
+  connector: HistoryConnector | undefined,
+): Partial<EventFields> => ({
+  clientCertificateSha256: mailboxFingerprint,
+  clientCertificateNames: mailboxName,
+  clientCertificateSubject: `CN=${mailboxName}`,
+  clientCertificateIssuer: `CN=${authorityName}`,
+  clientCertificateVerdict: notPublic,
+  clientAuth: true,
+  revocation: 'Good',
+  ...anchorsOf(connector),
+})
+
+const anchorsOf = (connector: HistoryConnector | undefined): Pick<EventFields, 'trustAnchors'> =>
+  connector && connector.certificateAuthorities.length > 0
+    ? { trustAnchors: trustAnchorsDigest(connector.certificateAuthorities) }
+    : {}
+
+const mailboxSession = (
+  { mailboxFingerprint }: DemoFacts,
+  connector: HistoryConnector | undefined,
+  random: () => number,
+): Partial<EventFields> => ({
   ...tlsColumns({ tls12: 0 }, random),
-  requiredLevel: 'DomainValidation' as const,
-  policySource: 'Connector' as const,
+  requiredLevel: 'DomainValidation',
+  policySource: 'Connector',
   host: mailboxName,
   route: `${mailboxName}:25`,
   group: 'X25519MLKEM768',
-  verified: true,
+  ...serverColumns({ host: mailboxName, issuer: 'LocalAuthority', level: 'DomainValidation', connector }),
+  serverCertificateSha256: mailboxFingerprint,
 })
 
-function partnerSession(flow: Flow, random: () => number): Partial<EventFields> {
-  const { domain, level = 'Opportunistic', source = 'Opportunistic', tls12 } = flow
+interface Server {
+  readonly host: string
+  readonly issuer: NonNullable<Flow['issuer']>
+  readonly level: NonNullable<Flow['level']>
+  readonly connector: HistoryConnector | undefined
+}
+
+/** The columns of the certificate of a server, which meets the level. */
+function serverColumns({ host, issuer, level, connector }: Server): Partial<EventFields> {
+  const anchors = anchorsOf(connector)
+  const isOfAuthority = issuer === 'LocalAuthority'
+  const untrusted = isOfAuthority ? notPublic : selfSigned
+  const verdict = isOfAuthority && anchors.trustAnchors !== undefined ? 'trusted' : untrusted
+  const verified = level === 'DomainValidation' || level === 'Dane'
+  return {
+    verified,
+    ...(!verified && {
+      notVerifiedBecause: `Not required; the certificate would not be trusted: ${verdict}`,
+    }),
+    serverCertificateNames: host,
+    serverCertificateIssuer: `CN=${isOfAuthority ? authorityName : host}`,
+    serverCertificateVerdict: verdict,
+    ...anchors,
+    ...(level === 'DomainValidation' && { revocation: 'Good' }),
+  }
+}
+
+function partnerSession(
+  flow: Flow,
+  connector: HistoryConnector | undefined,
+  random: () => number,
+): Partial<EventFields> {
+  const { domain, level = 'Opportunistic', source = 'Opportunistic', tls12, issuer } = flow
+  const host = `mx.${domain}`
   return {
     ...tlsColumns(flow, random),
     requiredLevel: level,
     policySource: source,
-    host: `mx.${domain}`,
+    host,
     route: 'Mx',
     ...(tls12 === null
       ? { tlsResult: 'starttls-not-supported' as const }
-      : {
-          verified: level === 'DomainValidation' || level === 'Dane',
-          group: random() < 0.5 ? 'X25519MLKEM768' : 'x25519',
-        }),
+      : { group: random() < 0.5 ? 'X25519MLKEM768' : 'x25519' }),
+    ...(issuer && serverColumns({ host, issuer, level, connector })),
   }
 }
 
@@ -223,9 +309,9 @@ const relay = {
   reply: '550 5.7.64 Relay access denied',
 }
 
-function refusedMail({ at, ids, random }: Context, kind: typeof inClear | typeof relay): MailEvent {
+function refusedMail({ at, facts, random }: Context, kind: typeof inClear | typeof relay): MailEvent {
   const { connector, domain, reason, reply } = kind
-  const inboundConnector = connector === null ? undefined : ids.get(connector)
+  const inboundConnector = connector === null ? undefined : facts.connectors.get(connector)?.id
   return createRejectedEvent(ulidAt(at, random), {
     at: new Date(at).toISOString(),
     decision: 'Refuse',

@@ -95,7 +95,8 @@ export async function seed(api: ApiClient, authority: LocalAuthority): Promise<b
   return true
 }
 
-function inboundConnectors(certificateAuthorities: readonly string[]) {
+/** @param certificateAuthorities PEM */
+export function inboundConnectors(certificateAuthorities: readonly string[]) {
   return [
     {
       name: 'Our server',
@@ -114,7 +115,8 @@ function inboundConnectors(certificateAuthorities: readonly string[]) {
   ]
 }
 
-function outboundConnectors(certificateAuthorities: readonly string[]) {
+/** @param certificateAuthorities PEM */
+export function outboundConnectors(certificateAuthorities: readonly string[]) {
   return [
     {
       name: 'Our mailboxes',

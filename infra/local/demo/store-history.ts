@@ -15,14 +15,14 @@ import { parquetFile } from '../../../shared/events/parquet-file.ts'
 import { RollupBuilder } from '../../../shared/events/rollup-builder.ts'
 import { connect } from '../aws/clients.ts'
 import type { Endpoints } from '../endpoints.ts'
-import { type ConnectorIds, eventsOfHour } from './history.ts'
+import { type DemoFacts, eventsOfHour } from './history.ts'
 
 const days = 7
 const shard = { shard: 0, shards: 1 }
 const compress = promisify(gzip)
 
 /** @param now ms since the epoch; the history ends with the last full hour */
-export async function storeHistory(endpoints: Endpoints, ids: ConnectorIds, now: number): Promise<void> {
+export async function storeHistory(endpoints: Endpoints, facts: DemoFacts, now: number): Promise<void> {
   const { s3, sqs } = connect({ endpoints })
   const store = new EventStore(s3, endpoints.eventsBucket)
   const lastHour = addHours(hourOf(now), -1)
@@ -30,7 +30,7 @@ export async function storeHistory(endpoints: Endpoints, ids: ConnectorIds, now:
   const isListed = ({ kind, at }: MailEvent) => kind === 'Rejected' && Date.parse(at) > now - dayMs
   const refused: MailEvent[] = []
   for (const hour of hours) {
-    const events = eventsOfHour(hour, ids)
+    const events = eventsOfHour(hour, facts)
     refused.push(...events.filter(isListed))
     await storeHour(
       store,

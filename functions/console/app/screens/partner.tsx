@@ -75,12 +75,12 @@ function PartnerContent({ pair }: { pair: Pair }) {
       <Warnings pair={pair} />
       <ColumnLayout columns={kind === 'Partner' ? 2 : 1}>
         {inbound ? (
-          <ConnectorCard connector={inbound} direction="inbound" pair={pair.name} />
+          <ConnectorCard connector={inbound} direction="inbound" pair={pair} />
         ) : (
           kind === 'Partner' && <MissingConnector direction="inbound" domains={domains} />
         )}
         {outbound ? (
-          <ConnectorCard connector={outbound} direction="outbound" pair={pair.name} />
+          <ConnectorCard connector={outbound} direction="outbound" pair={pair} />
         ) : (
           kind === 'Partner' && <MissingConnector direction="outbound" domains={domains} />
         )}

@@ -15,14 +15,14 @@ import { Time } from '../../components/time.tsx'
 import type { ConnectorDirection } from './connector-text.ts'
 import { inboundSentences, isInbound, levelIn, levelOut, outboundSentences } from './connector-text.ts'
 import { fieldTexts } from './partner-numbers.ts'
+import type { Pair } from './partner-pairs.ts'
 import { StageProgress } from './stage-progress.tsx'
 import type { Notice } from './use-stage-change.ts'
 
 interface ConnectorCardProps {
   connector: InboundConnector | OutboundConnector
   direction: ConnectorDirection
-  /** Name of the pair. */
-  pair: string
+  pair: Pair
 }
 
 export function ConnectorCard({ connector, direction, pair }: ConnectorCardProps) {
@@ -45,7 +45,7 @@ export function ConnectorCard({ connector, direction, pair }: ConnectorCardProps
               <Button
                 ariaLabel={`Edit: ${connector.name}`}
                 onClick={() =>
-                  navigate(`/partners/${encodeURIComponent(pair)}/edit/${direction}/${connector.id}`)
+                  navigate(`/partners/${encodeURIComponent(pair.name)}/edit/${direction}/${connector.id}`)
                 }
               >
                 Edit
@@ -73,7 +73,7 @@ export function ConnectorCard({ connector, direction, pair }: ConnectorCardProps
             ))}
           </Alert>
         )}
-        <StageProgress connector={connector} direction={direction} onNotice={setNotice} />
+        <StageProgress connector={connector} direction={direction} pair={pair} onNotice={setNotice} />
         <ul className="sentences">
           {sentences.map((sentence) => (
             <li key={sentence}>

@@ -12,6 +12,7 @@ import { Time } from '../../components/time.tsx'
 import { DaysControl } from './days-control.tsx'
 import { type DirectionNumbers, directionNumbers, scopesOf } from './partner-numbers.ts'
 import type { Pair } from './partner-pairs.ts'
+import { SoFar } from './so-far.tsx'
 import { TlsByDay } from './tls-chart.tsx'
 import { useDays } from './use-days.ts'
 import { useScopedReport } from './use-scoped-report.ts'
@@ -81,11 +82,7 @@ export function MailNumbers({ pair }: { pair: Pair }) {
             ]}
           />
           {rows !== null && <TlsByDay rows={rows} days={days} />}
-          {soFar !== null && (
-            <small>
-              Mail since <Time at={soFar} /> may not be counted yet.
-            </small>
-          )}
+          {soFar !== null && <SoFar at={soFar} />}
         </SpaceBetween>
       )}
     </Container>

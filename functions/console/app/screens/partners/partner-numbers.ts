@@ -1,8 +1,9 @@
 /** The numbers and texts of a partner's page, from the answers of the API. Pure. */
 import { countText } from '../../../../../shared/policy/text-lists.ts'
 import type { ChangeEntry, Report } from '../../api/types.ts'
+import type { ConnectorDirection } from './connector-text.ts'
 import type { Pair } from './partner-pairs.ts'
-import { lastMailOf, sumOf } from './partner-rows.ts'
+import { lastMailOf, messagesOf, sumOf } from './partner-rows.ts'
 
 const dayMs = 86_400_000
 
@@ -43,6 +44,33 @@ export const directionNumbers = (rows: Report['rows']): DirectionNumbers[] =>
       lastMail: lastMailOf(ofDirection),
     }
   })
+
+const numberText = (count: number, singular: string): string =>
+  `${new Intl.NumberFormat(undefined).format(count)} ${singular}${count === 1 ? '' : 's'}`
+
+/**
+ * Says how much mail a change of a connector concerns.
+ * @param rows of the report `connector-tls` for the pair and these days
+ */
+export function mailCountText(
+  pair: Pair,
+  direction: ConnectorDirection,
+  rows: Report['rows'],
+  days: number,
+): string {
+  const isInbound = direction === 'inbound'
+  const partner = scopesOf(pair)[0]?.partner
+  const ofDirection = rows.filter((row) => row.direction === (isInbound ? 'Inbound' : 'Outbound'))
+  const refused = sumOf(ofDirection, 'refused')
+  const scope = partner === undefined ? ' under this connector' : ` ${isInbound ? 'from' : 'to'} ${partner}`
+  const count = messagesOf(ofDirection)
+  const verb = isInbound ? 'came' : `${count === 1 ? 'was' : 'were'} delivered`
+  const messages = `${numberText(count, 'message')} ${verb}${scope}`
+  const refusedText = isInbound
+    ? `connectors refused ${numberText(refused, 'message')}`
+    : `${numberText(refused, 'attempt')} did not get the required TLS`
+  return `In the last ${days} days, ${messages}${refused > 0 ? `; ${refusedText}` : ''}.`
+}
 
 export interface Refusals {
   reason: string

@@ -144,7 +144,8 @@ export const lastMailOf = (rows: readonly ReportRow[]): string | null =>
     .sort()
     .at(-1) ?? null
 
-const messagesOf = (rows: readonly ReportRow[]): number =>
+/** The messages that were accepted or delivered. */
+export const messagesOf = (rows: readonly ReportRow[]): number =>
   ['tls13', 'tls12', 'inClear', 'unknown'].reduce((sum, column) => sum + sumOf(rows, column), 0)
 
 /** Rows whose domains, connectors, levels, stages or warnings contain each word. */

@@ -1,4 +1,4 @@
-/** What an inbound connector would have done with the mail of the last days. */
+/** What an inbound connector would have done with the messages of the last days in the message trace. */
 import StatusIndicator from '@cloudscape-design/components/status-indicator'
 import { useQuery } from '@tanstack/react-query'
 import type { ApiError } from '../../api/api-error.ts'
@@ -6,16 +6,9 @@ import type { InboundValidation } from '../../api/types.ts'
 import { useApi } from '../../api/use-api.ts'
 import { useMay } from '../../api/use-roles.ts'
 import { TextOfOthers } from '../../components/text-of-others.tsx'
-import { concernedMailText } from './stage-change.ts'
 import { connectorPath } from './use-connectors.ts'
 
-interface PastMailProps {
-  id: string
-  /** Whether the connector is removed, so that only the amount of mail matters. */
-  isRemoval: boolean
-}
-
-export function PastMail({ id, isRemoval }: PastMailProps) {
+export function PastMail({ id }: { id: string }) {
   const api = useApi()
   const mayOperate = useMay('operate')
   const path = `${connectorPath('inbound', id)}/validate`
@@ -27,13 +20,15 @@ export function PastMail({ id, isRemoval }: PastMailProps) {
   })
   if (!mayOperate) return null
   if (error)
-    return <StatusIndicator type="warning">Past mail was not checked: {error.message}</StatusIndicator>
-  if (!data) return <StatusIndicator type="loading">Checking the mail of the last 7 days</StatusIndicator>
-  if (isRemoval) return <StatusIndicator type="info">{concernedMailText(data)}</StatusIndicator>
+    return (
+      <StatusIndicator type="warning">The message trace was not checked: {error.message}</StatusIndicator>
+    )
+  if (!data)
+    return <StatusIndicator type="loading">Checking the message trace of the last 7 days</StatusIndicator>
   return (
     <div>
       <StatusIndicator type={data.failing.length > 0 ? 'warning' : 'success'}>
-        <TextOfOthers text={data.summary} />
+        Messages in the message trace: <TextOfOthers text={data.summary} />
       </StatusIndicator>
       <ul className="sentences">
         {data.failing.map(({ reason, count, explanation }) => (

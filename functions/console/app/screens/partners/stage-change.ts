@@ -4,8 +4,7 @@ import {
   type FieldChange,
   removalEffects,
 } from '../../../../../shared/policy/change-effects.ts'
-import { countText } from '../../../../../shared/policy/text-lists.ts'
-import type { InboundConnector, InboundValidation, OutboundConnector } from '../../api/types.ts'
+import type { InboundConnector, OutboundConnector } from '../../api/types.ts'
 import { type ConnectorDirection, isInbound } from './connector-text.ts'
 import { type Stage, stageOf, stages, stageTexts, valuesOfStage } from './stages.ts'
 
@@ -37,18 +36,4 @@ export function stageEffects(connector: Connector, to: StageOrRemoved): string[]
     value === before[field] ? [] : [{ field, from: before[field], to: value }],
   )
   return changeEffects(kind, before, { ...before, ...patch }, changes)
-}
-
-/** The mail of the last 7 days that a removal concerns. Mail that was refused in the session is not stored, so it is not known. */
-export function concernedMailText({
-  messages,
-  passing,
-  complete,
-}: Pick<InboundValidation, 'messages' | 'passing' | 'complete'>): string {
-  const failing = messages - passing
-  return [
-    `In the last 7 days, ${complete ? '' : 'at least '}${countText(messages, 'message')} came from its domains`,
-    ...(messages === 0 ? [] : [`; ${failing === 0 ? 'all' : passing} met its requirements`]),
-    '. Mail that it refused is not counted.',
-  ].join('')
 }

@@ -11,6 +11,8 @@ import { useState } from 'react'
 import type { InboundConnector, OutboundConnector } from '../../api/types.ts'
 import { TextOfOthers } from '../../components/text-of-others.tsx'
 import type { ConnectorDirection } from './connector-text.ts'
+import { MailCount } from './mail-count.tsx'
+import type { Pair } from './partner-pairs.ts'
 import { PastMail } from './past-mail.tsx'
 import { actText, isWeakening, type StageOrRemoved, stageEffects } from './stage-change.ts'
 import { type Notice, needsWaitingChoice, useStageChange, type WaitingChoice } from './use-stage-change.ts'
@@ -18,13 +20,14 @@ import { type Notice, needsWaitingChoice, useStageChange, type WaitingChoice } f
 interface StageConfirmationProps {
   connector: InboundConnector | OutboundConnector
   direction: ConnectorDirection
+  pair: Pair
   to: StageOrRemoved
   onNotice(notice: Notice): void
   onClose(): void
 }
 
 export function StageConfirmation(props: StageConfirmationProps) {
-  const { connector, direction, to, onClose } = props
+  const { connector, direction, pair, to, onClose } = props
   const [waiting, setWaiting] = useState<WaitingChoice | null>(null)
   const change = useStageChange(props)
   // A choice that the API needed once is shown until the end.
@@ -66,9 +69,8 @@ export function StageConfirmation(props: StageConfirmationProps) {
             </div>
           ))}
         </Alert>
-        {to !== 'Disabled' && to !== 'ReportOnly' && direction === 'inbound' && (
-          <PastMail id={connector.id} isRemoval={to === 'Removed'} />
-        )}
+        <MailCount pair={pair} direction={direction} />
+        {(to === 'Hold' || to === 'Enforce') && direction === 'inbound' && <PastMail id={connector.id} />}
         {needsChoice && change.error && (
           <FormField label="Mail that waits under this connector" description={change.error.message}>
             <RadioGroup

@@ -6,6 +6,7 @@ import { useState } from 'react'
 import type { InboundConnector, OutboundConnector } from '../../api/types.ts'
 import { useMay } from '../../api/use-roles.ts'
 import type { ConnectorDirection } from './connector-text.ts'
+import type { Pair } from './partner-pairs.ts'
 import { actText, type StageOrRemoved } from './stage-change.ts'
 import { StageConfirmation } from './stage-confirmation.tsx'
 import { type Stage, stageOf, stages, stageTexts } from './stages.ts'
@@ -14,10 +15,11 @@ import type { Notice } from './use-stage-change.ts'
 interface StageProgressProps {
   connector: InboundConnector | OutboundConnector
   direction: ConnectorDirection
+  pair: Pair
   onNotice(notice: Notice): void
 }
 
-export function StageProgress({ connector, direction, onNotice }: StageProgressProps) {
+export function StageProgress({ connector, direction, pair, onNotice }: StageProgressProps) {
   const mayAdminister = useMay('administer')
   const [target, setTarget] = useState<StageOrRemoved | null>(null)
   const current = stageOf(direction, connector)
@@ -51,6 +53,7 @@ export function StageProgress({ connector, direction, onNotice }: StageProgressP
         <StageConfirmation
           connector={connector}
           direction={direction}
+          pair={pair}
           to={target}
           onNotice={onNotice}
           onClose={() => setTarget(null)}

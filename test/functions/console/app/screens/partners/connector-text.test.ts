@@ -8,7 +8,6 @@ import {
   outboundSentences,
 } from '../../../../../../functions/console/app/screens/partners/connector-text.ts'
 import {
-  concernedMailText,
   isWeakening,
   stageEffects,
 } from '../../../../../../functions/console/app/screens/partners/stage-change.ts'
@@ -169,18 +168,4 @@ describe('a change of the stage', () => {
     assert.equal(isWeakening(inboundOf({ mode: 'ReportOnly' }), 'Enforce'), false)
     assert.equal(isWeakening(inboundOf({ mode: 'ReportOnly' }), 'Disabled'), true)
   })
-})
-
-test('a removal says how much mail it concerns', () => {
-  const textOf = (messages: number, passing: number, complete = true) =>
-    concernedMailText({ messages, passing, complete })
-  assert.equal(
-    textOf(0, 0),
-    'In the last 7 days, 0 messages came from its domains. Mail that it refused is not counted.',
-  )
-  assert.equal(
-    textOf(2, 1),
-    'In the last 7 days, 2 messages came from its domains; 1 met its requirements. Mail that it refused is not counted.',
-  )
-  assert.match(textOf(3, 3, false), /at least 3 messages .* all met/)
 })

@@ -6,6 +6,7 @@ import {
   directionNumbers,
   fieldTexts,
   firstDay,
+  mailCountText,
   refusalsByReason,
   refusedMailPath,
   scopesOf,
@@ -43,6 +44,33 @@ test('mail is added up by direction', () => {
   ])
   assert.deepEqual([inbound?.lastMail, outbound?.lastMail], ['2026-11-30T10:00:00.000Z', null])
   assert.deepEqual([inbound?.tls13, inbound?.inClear, inbound?.refused, outbound?.tls13], [3, 1, 2, 0])
+})
+
+test('a change says how much mail it concerns, as the page counts it', () => {
+  const rows = [
+    { direction: 'Inbound', tls13: 3, inClear: 1, refused: 2 },
+    { direction: 'Inbound', tls12: 1 },
+    { direction: 'Outbound', tls13: 1, unknown: 1, refused: 1 },
+  ]
+  const [ofDomain] = pairConnectors([inboundOf()], [outboundOf()])
+  const [ofConnectors] = pairConnectors([inboundOf({ senderDomains: ['*.bank.example'] })], [])
+  const inbound = mailCountText(ofDomain as Pair, 'inbound', rows, 7)
+  assert.equal(
+    inbound,
+    'In the last 7 days, 5 messages came from bank.example; connectors refused 2 messages.',
+  )
+  assert.equal(
+    mailCountText(ofDomain as Pair, 'outbound', rows, 7),
+    'In the last 7 days, 2 messages were delivered to bank.example; 1 attempt did not get the required TLS.',
+  )
+  assert.equal(
+    mailCountText(ofConnectors as Pair, 'inbound', rows.slice(1, 2), 30),
+    'In the last 30 days, 1 message came under this connector.',
+  )
+  assert.equal(
+    mailCountText(ofDomain as Pair, 'inbound', [], 7),
+    'In the last 7 days, 0 messages came from bank.example.',
+  )
 })
 
 test('refusals are counted by reason, and lead to the mail of the last day', () => {
