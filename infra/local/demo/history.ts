@@ -283,15 +283,18 @@ function partnerSession(
 ): Partial<EventFields> {
   const { domain, level = 'Opportunistic', source = 'Opportunistic', tls12, issuer } = flow
   const host = `mx.${domain}`
+  const tls = tlsColumns(flow, random)
+  // Post-quantum key exchange is a part of TLS 1.3 only.
+  const mayBePostQuantum = tls.tlsVersion === 'TLSv1.3'
   return {
-    ...tlsColumns(flow, random),
+    ...tls,
     requiredLevel: level,
     policySource: source,
     host,
     route: 'Mx',
     ...(tls12 === null
       ? { tlsResult: 'starttls-not-supported' as const }
-      : { group: random() < 0.5 ? 'X25519MLKEM768' : 'x25519' }),
+      : { group: random() < 0.5 && mayBePostQuantum ? 'X25519MLKEM768' : 'x25519' }),
     ...(issuer && serverColumns({ host, issuer, level, connector })),
   }
 }
