@@ -54,7 +54,9 @@ export const OutboundValidationInput = z.strictObject({
     .min(1)
     .max(10)
     .optional()
-    .describe('recipients of the test message; by default postmaster of the first domain without a wildcard'),
+    .describe(
+      'recipients of the test message; by default postmaster of the first domain without a wildcard, or of the first accepted domain with allAcceptedDomains',
+    ),
 })
 
 export const validateOutboundConnector = {

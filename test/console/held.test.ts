@@ -281,7 +281,10 @@ describe('held and deferred mail, reports and changes', { skip }, () => {
       assert.ok((await row.textContent())?.includes(expected), expected)
     await page.getByRole('button', { name: /fields of To the vault/ }).click()
     await page.getByText('mx.vault.example').waitFor()
-    await page.getByText(/certificate with SHA-256 [0-9a-f]{64}/).filter({ visible: true }).waitFor()
+    await page
+      .getByText(/certificate with SHA-256 [0-9a-f]{64}/)
+      .filter({ visible: true })
+      .waitFor()
     await page.getByRole('searchbox', { name: 'Connector or domain' }).fill('ours.example')
     await page.keyboard.press('Enter')
     await page.getByRole('heading', { name: 'Log (1)' }).waitFor()

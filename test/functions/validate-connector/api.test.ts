@@ -245,9 +245,10 @@ describe('the field recipients of a validation', () => {
       expected: { status: 422, errors: [['recipients', /^is required, /]] },
     },
     {
-      title: 'is required when the connector has allAcceptedDomains',
+      title:
+        'is by default the postmaster of the first accepted domain when the connector has allAcceptedDomains',
       fields: { connectorType: 'OnPremises', recipientDomains: [], allAcceptedDomains: true },
-      expected: { status: 422, errors: [['recipients', /^is required, /]] },
+      expected: ['postmaster@ours.example'],
     },
     {
       title: 'may have two addresses in a domain of the connector',

@@ -9,6 +9,7 @@ import {
   fieldChanges,
   notValidatedText,
   patchOf,
+  unknownEffectText,
 } from '../../../../../../functions/console/app/screens/wizard/difference.ts'
 import {
   bodyOf,
@@ -37,6 +38,19 @@ describe('the difference', () => {
     assert.deepEqual(effectsOfDraft('inbound', before, after), [
       'Mail from bank.example, b.example without TLS is refused.',
     ])
+  })
+
+  test('without a sentence says what is known of the effect', () => {
+    const change = (field: string) => [{ field, from: null, to: 'x' }]
+    const rows: [field: string, after: object, text: RegExp][] = [
+      ['comment', {}, /^None\.$/],
+      ['messageRateLimit', {}, /^It depends on the servers and the mail/],
+      ['messageRateLimit', { enabled: false }, /^It is disabled/],
+      ['revocationCheck', { mode: 'ReportOnly' }, /^It is report only/],
+      ['messageRateLimit', { mode: 'ReportOnly', connectorType: 'OnPremises' }, /^It depends/],
+    ]
+    for (const [field, fields, text] of rows)
+      assert.match(unknownEffectText(change(field), { ...inboundOf(), ...fields }), text)
   })
 
   test('of a new connector has what is not the default, and what a reader must see', () => {

@@ -12,6 +12,7 @@ import {
   shownFields,
   typedFaults,
   withDirection,
+  withValues,
 } from '../../../../../../functions/console/app/screens/wizard/draft.ts'
 import { fieldsOf, type Values } from '../../../../../../functions/console/app/screens/wizard/fields.ts'
 import { countOf, readField } from '../../../../../../functions/console/app/screens/wizard/read-field.ts'
@@ -48,6 +49,49 @@ describe('the fields of the wizard', () => {
         if (parsed.success) assert.deepEqual(absent, parsed.data, name)
       }
   })
+})
+
+describe('the first entry of a list', () => {
+  const rows: [name: string, before: Values, changed: Values, restriction: object][] = [
+    [
+      'of names restricts by certificate',
+      {},
+      { tlsSenderCertificateNames: 'mx.b.example' },
+      { certificate: true },
+    ],
+    ['of fingerprints too', {}, { certificateFingerprints: 'ab' }, { certificate: true }],
+    ['of addresses restricts by address', {}, { senderIpAddresses: '192.0.2.1' }, { addresses: true }],
+    [
+      'keeps the restriction that was chosen',
+      { restrictDomainsToIpAddresses: true },
+      { tlsSenderCertificateNames: 'mx.b.example' },
+      { addresses: true },
+    ],
+    [
+      'is not a later one',
+      { tlsSenderCertificateNames: 'a.example' },
+      { tlsSenderCertificateNames: 'a.example b.example' },
+      {},
+    ],
+    [
+      'of own servers restricts nothing',
+      { connectorType: 'OnPremises' },
+      { senderIpAddresses: '192.0.2.1' },
+      {},
+    ],
+  ]
+  for (const [name, before, changed, restriction] of rows)
+    test(name, () => {
+      const { values } = withValues(change(start('inbound'), before), changed)
+      const { certificate = false, addresses = false } = restriction as {
+        certificate?: boolean
+        addresses?: boolean
+      }
+      assert.deepEqual(
+        [values.restrictDomainsToCertificate, values.restrictDomainsToIpAddresses],
+        [certificate, addresses],
+      )
+    })
 })
 
 describe('a new connector', () => {
