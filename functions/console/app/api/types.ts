@@ -973,7 +973,7 @@ export interface InboundValidationInput {
 }
 export interface OutboundValidationInput {
   /**
-   * recipients of the test message; by default postmaster of the first domain without a wildcard
+   * recipients of the test message; by default postmaster of the first domain without a wildcard, or of the first accepted domain with allAcceptedDomains
    *
    * @minItems 1
    * @maxItems 10
