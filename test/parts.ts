@@ -31,7 +31,9 @@ const longer = [
   'test/cli/trace/trace.test.ts',
   'test/drill/restore.test.ts',
   'test/functions/bounce-message/unknown-sender.test.ts',
+  'test/functions/connector-api/changes.test.ts',
   'test/functions/connector-api/dead-letters.test.ts',
+  'test/functions/connector-api/message-filters.test.ts',
   'test/functions/connector-api/queues.test.ts',
   'test/functions/connector-api/retry-all.test.ts',
   'test/functions/connector-api/unknown-certificates.test.ts',
@@ -40,6 +42,9 @@ const longer = [
   'test/functions/deliver-message/ses-slots.test.ts',
   'test/functions/event-api/dry-runs.test.ts',
   'test/functions/pipeline/pipeline.test.ts',
+  'test/functions/erase-address/rewrite-event-file.test.ts',
+  'test/functions/evaluate-policy/notices.test.ts',
+  'test/functions/report-tls/send-reports.test.ts',
   'test/functions/retry/retry.test.ts',
   'test/functions/rotate-certificate/run.test.ts',
   'test/functions/send-summary/handler.test.ts',
@@ -63,6 +68,7 @@ const longer = [
   'test/local/changes.test.ts',
   'test/local/crashes.test.ts',
   'test/local/cutover.test.ts',
+  'test/local/decisions.test.ts',
   'test/local/dry-run.test.ts',
   'test/local/erasure.test.ts',
   'test/local/events.test.ts',
@@ -87,6 +93,8 @@ const longer = [
   'test/shared/messages/rare-messages.test.ts',
   'test/shared/messages/waiting-list.test.ts',
   'test/shared/tls-reports/counters.test.ts',
+  'test/shared/transport/observed-table.test.ts',
+  'test/shared/transport/ses-rate-limiter.test.ts',
 ]
 const isLonger = (file: string) => longer.includes(file)
 

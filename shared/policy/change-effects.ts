@@ -2,7 +2,7 @@
  * Describes the effect of a change of the configuration on mail, such as mail in the clear or refused mail. The command
  * line and the console use the same sentences. The effect of other connectors is not considered.
  */
-import { firstNames } from './text-lists.ts'
+import { countText, firstNames } from './text-lists.ts'
 
 export type EntryKindName = 'acceptedDomains' | 'inboundConnectors' | 'outboundConnectors'
 
@@ -108,7 +108,12 @@ function identityEffects(after: Fields, changes: readonly FieldChange[]): string
     const change = changes.find(({ field }) => field === identity)
     if (change === undefined) return []
     const [from, to] = [change.from as string[], change.to as string[]]
-    const [removed, added] = [without(from, to), without(to, from)].map(namesText)
+    // Fingerprints are long, and stand beside the sentence.
+    const textOf = (values: readonly string[]): string =>
+      identity === 'certificateFingerprints' && values.length > 0
+        ? countText(values.length, 'fingerprint')
+        : namesText(values)
+    const [removed, added] = [without(from, to), without(to, from)].map(textOf)
     if (after.connectorType === 'OnPremises')
       return [
         removed ? `${removed}: servers of which nothing else is listed may no longer relay.` : '',

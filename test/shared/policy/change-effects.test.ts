@@ -144,6 +144,12 @@ const rows: { name: string; before: Fields; change: Fields; effects: string[] }[
     effects: [],
   },
   {
+    name: 'a fingerprint',
+    before: { ...inbound, restrictDomainsToCertificate: true, certificateFingerprints: [] },
+    change: { certificateFingerprints: ['5f86'] },
+    effects: ['1 fingerprint: mail from bank.example of servers with this is accepted.'],
+  },
+  {
     name: 'another address of own servers',
     before: { ...inbound, connectorType: 'OnPremises', senderIpAddresses: ['192.0.2.1'] },
     change: { senderIpAddresses: ['192.0.2.2'] },
