@@ -89,7 +89,7 @@ const parts: Record<string, (paths: readonly string[]) => Part> = {
   console: (paths) => ({
     title: 'the console in a browser',
     commands: selectFiles(filesOf.console, paths).map((file) => testFiles([file], 5 * minute)),
-    alone: 3,
+    alone: 2,
   }),
   seeds: () => ({
     title: 'the pipeline, servers with random replies, properties and changes during mail, under more seeds',

@@ -116,7 +116,10 @@ describe('failures', { skip }, () => {
   /** A page that stays open would go on reading. */
   async function open(context: TestContext, view: string, options: OpenOptions = {}) {
     const opened = await console.open(view, { waitUntil: 'commit', ...options })
-    context.after(() => opened.page.context().close())
+    context.after(async () => {
+      await opened.page.unrouteAll({ behavior: 'ignoreErrors' })
+      await opened.page.context().close()
+    })
     return opened
   }
   const mainOf = (page: Page) => page.locator('main')

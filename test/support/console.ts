@@ -65,6 +65,9 @@ export async function startConsole(
       return { status: response.status, body: (await response.json().catch(() => null)) as never }
     },
     close: async () => {
+      // A request that a test intercepts may still be on its way.
+      for (const page of browser.contexts().flatMap((context) => context.pages()))
+        await page.unrouteAll({ behavior: 'ignoreErrors' })
       await browser.close()
       await runner.stop()
     },
