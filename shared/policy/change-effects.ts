@@ -254,8 +254,10 @@ const consequenceFields = [
 
 function isStricter({ field, from, to }: FieldChange): boolean {
   const order = strengthOrder[field] ?? []
-  return order.indexOf(to) > order.indexOf(from) || consequenceFields.includes(field)
+  return order.indexOf(to) > order.indexOf(from) || (consequenceFields.includes(field) && !isNothing(to))
 }
+
+const isNothing = (value: unknown): boolean => value === null || (Array.isArray(value) && value.length === 0)
 
 /** @returns a sentence for each change that weakens a requirement */
 export const weakenedRequirements = (changes: readonly FieldChange[]): string[] =>

@@ -380,7 +380,8 @@ describe('the effect of a mode', () => {
     {
       name: 'of an outbound connector',
       args: ['To the bank'],
-      effect: /It no longer forces TLS \(DomainValidation\): what it requires is only recorded\./,
+      effect:
+        /It no longer forces TLS \(DomainValidation for mx\.bank\.example\): what it requires is only recorded\./,
     },
   ]
   for (const { name, args, effect } of rows)
