@@ -182,7 +182,10 @@ inboundConnectors:
       dry.out,
       /- From the bank: removed\n {6}It no longer requires TLS of mail from bank\.example/,
     )
-    assert.match(dry.out, /It no longer forces TLS\s+\(DomainValidation for \S+\): mail may be sent in the clear/)
+    assert.match(
+      dry.out,
+      /It no longer forces TLS\s+\(DomainValidation for \S+\): mail may be sent in the clear/,
+    )
     assert.match(dry.out, /- ours\.example.*\n {6}Mail from outside for this domain will be refused/)
     const changedFile = without.replace(
       'outboundConnectors: []',
