@@ -108,23 +108,23 @@ function identityEffects(after: Fields, changes: readonly FieldChange[]): string
     const change = changes.find(({ field }) => field === identity)
     if (change === undefined) return []
     const [from, to] = [change.from as string[], change.to as string[]]
-    // Fingerprints are long, and stand beside the sentence.
-    const textOf = (values: readonly string[]): string =>
+    // The change names fingerprints beside the sentence; they are long.
+    const textOf = (values: readonly string[], change: string): string =>
       identity === 'certificateFingerprints' && values.length > 0
-        ? countText(values.length, 'fingerprint')
+        ? countText(values.length, `${change} fingerprint`)
         : namesText(values)
-    const [removed, added] = [without(from, to), without(to, from)].map(textOf)
+    const [removed, added] = [textOf(without(from, to), 'removed'), textOf(without(to, from), 'added')]
     if (after.connectorType === 'OnPremises')
       return [
-        removed ? `${removed}: servers of which nothing else is listed may no longer relay.` : '',
-        added ? `${added}: servers with this may relay mail from ${domains}.` : '',
+        removed ? `Servers that are identified only by ${removed} may no longer relay.` : '',
+        added ? `Servers that are identified by ${added} may relay mail from ${domains}.` : '',
       ].filter(Boolean)
     if (!isEnforced(after) || after[restriction] !== true) return []
     return [
       removed
-        ? `${removed}: mail from ${domains} of servers of which nothing else is listed is ${violationText(after)}.`
+        ? `Mail from ${domains} is ${violationText(after)} if its server is identified only by ${removed}.`
         : '',
-      added ? `${added}: mail from ${domains} of servers with this is accepted.` : '',
+      added ? `Mail from ${domains} meets ${restriction} if its server is identified by ${added}.` : '',
     ].filter(Boolean)
   })
 }

@@ -179,7 +179,7 @@ describe('partners', { skip }, () => {
     await page.getByRole('button', { name: 'Enforce: To the bank' }).click()
     const dialog = page.getByRole('dialog')
     await dialog
-      .getByText(/Where a server does not meet DomainValidation for .*, the mail is bounced\./)
+      .getByText(/Where a server does not meet DomainValidation for \*\.bank\.example, the mail is bounced\./)
       .waitFor()
     await dialog.getByRole('button', { name: 'Enforce', exact: true }).click()
     await page.getByText('To the bank: Enforce is saved').waitFor()
@@ -319,6 +319,41 @@ describe('partners', { skip }, () => {
         .waitFor()
       await assertAccessible()
     })
+
+  test('the removal of the connector of own servers needs its name', async () => {
+    const { page, assertAccessible } = await console.open('/partners/Our%20server')
+    await page.getByRole('button', { name: 'Remove: Our server' }).click()
+    const dialog = page.getByRole('dialog')
+    const remove = dialog.getByRole('button', { name: 'Remove', exact: true })
+    await dialog.getByLabel('Name').fill('Our serve')
+    assert.equal(await remove.isDisabled(), true)
+    await assertAccessible()
+    await dialog.getByLabel('Name').fill('Our server')
+    assert.equal(await remove.isEnabled(), true)
+    await dialog.getByRole('button', { name: 'Cancel' }).click()
+  })
+
+  test('a validation needs a recipient if each domain has a wildcard', async () => {
+    const { status, body } = await console.api('POST', '/outbound-connectors', {
+      name: 'To all farms',
+      connectorType: 'Partner',
+      mode: 'ReportOnly',
+      recipientDomains: ['*.farm.example'],
+      route: 'SmartHosts',
+      smartHosts: [{ host: '127.0.0.1', port: 9 }],
+      tlsSettings: 'EncryptionOnly',
+    })
+    assert.equal(status, 201, JSON.stringify(body))
+    const { page } = await console.open(`/partners/${(body as { id: string }).id}`)
+    const validate = page.getByRole('button', { name: 'Validate', exact: true })
+    assert.equal(await validate.isDisabled(), true)
+    await page.getByLabel('Recipient of the test message').fill('ann@elsewhere.example')
+    await validate.click()
+    await page.getByText('elsewhere.example is not a domain of this connector').waitFor()
+    await page.getByLabel('Recipient of the test message').fill('ann@a.farm.example')
+    await validate.click()
+    await page.getByText('A step failed').waitFor({ timeout: 60_000 })
+  })
 
   test('a confirmation is accessible', async () => {
     const { page, assertAccessible } = await console.open('/partners/bank.example')

@@ -184,7 +184,7 @@ inboundConnectors:
     )
     assert.match(
       dry.out,
-      /It no longer forces TLS\s+\(DomainValidation for \S+\): mail may be sent in the clear/,
+      /It no longer forces TLS\s+\(DomainValidation for mx\.bank\.example\): mail may be sent in the clear/,
     )
     assert.match(dry.out, /- ours\.example.*\n {6}Mail from outside for this domain will be refused/)
     const changedFile = without.replace(

@@ -133,8 +133,8 @@ const rows: { name: string; before: Fields; change: Fields; effects: string[] }[
     },
     change: { tlsSenderCertificateNames: ['mx2.bank.example', 'mail.bank.example'] },
     effects: [
-      'mx.bank.example: mail from bank.example of servers of which nothing else is listed is refused.',
-      'mail.bank.example: mail from bank.example of servers with this is accepted.',
+      'Mail from bank.example is refused if its server is identified only by mx.bank.example.',
+      'Mail from bank.example meets restrictDomainsToCertificate if its server is identified by mail.bank.example.',
     ],
   },
   {
@@ -147,15 +147,17 @@ const rows: { name: string; before: Fields; change: Fields; effects: string[] }[
     name: 'a fingerprint',
     before: { ...inbound, restrictDomainsToCertificate: true, certificateFingerprints: [] },
     change: { certificateFingerprints: ['5f86'] },
-    effects: ['1 fingerprint: mail from bank.example of servers with this is accepted.'],
+    effects: [
+      'Mail from bank.example meets restrictDomainsToCertificate if its server is identified by 1 added fingerprint.',
+    ],
   },
   {
     name: 'another address of own servers',
     before: { ...inbound, connectorType: 'OnPremises', senderIpAddresses: ['192.0.2.1'] },
     change: { senderIpAddresses: ['192.0.2.2'] },
     effects: [
-      '192.0.2.1: servers of which nothing else is listed may no longer relay.',
-      '192.0.2.2: servers with this may relay mail from bank.example.',
+      'Servers that are identified only by 192.0.2.1 may no longer relay.',
+      'Servers that are identified by 192.0.2.2 may relay mail from bank.example.',
     ],
   },
   {

@@ -43,7 +43,7 @@ export const StandardSummary = ({ groups }: { groups: readonly StandardGroup[] }
     header={
       <Header
         variant="h3"
-        description="A criterion of several standards counts in each. What depends on others is decided by the network or another organization."
+        description="A criterion of several standards counts in each. What depends on others is decided by the network or another organisation."
       >
         Summary
       </Header>

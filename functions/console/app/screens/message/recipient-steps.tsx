@@ -1,5 +1,6 @@
 /** What happened to a recipient: connectors, decision, requests, attempts and DSNs. */
 import type { StepsProps } from '@cloudscape-design/components/steps'
+import { ConnectorLink } from '../../components/connector-link.tsx'
 import { TextOfOthers } from '../../components/text-of-others.tsx'
 import { Time } from '../../components/time.tsx'
 import { ViewLink } from '../../components/view-link.tsx'
@@ -42,12 +43,6 @@ function holdSteps({ firstHeld, verdict }: Recipient): Step[] {
     },
   ]
 }
-
-const ConnectorLink = ({ id, name }: { id: string; name: string }) => (
-  <ViewLink to={`/partners/${encodeURIComponent(id)}`}>
-    <TextOfOthers text={name} />
-  </ViewLink>
-)
 
 function consideredStep({ considered }: Verdict): Step {
   if (considered.length === 0) return { status: 'info', header: 'No connector was considered' }

@@ -4,10 +4,10 @@ import Container from '@cloudscape-design/components/container'
 import Header from '@cloudscape-design/components/header'
 import type { RejectedEvent } from '../../api/types.ts'
 import { useConnectorNames } from '../../api/use-connector-names.ts'
+import { ConnectorLink } from '../../components/connector-link.tsx'
 import { Pairs } from '../../components/pairs.tsx'
 import { TextOfOthers } from '../../components/text-of-others.tsx'
 import { Time } from '../../components/time.tsx'
-import { ViewLink } from '../../components/view-link.tsx'
 import { reasonText } from '../partners/partner-numbers.ts'
 import { stateSentences } from './message-acts.ts'
 import { MessageState } from './message-state.tsx'
@@ -58,11 +58,7 @@ export function Refusal({ refusal }: { refusal: RejectedEvent }) {
             : [
                 {
                   label: 'Connector',
-                  value: (
-                    <ViewLink to={`/partners/${encodeURIComponent(connector.id)}`}>
-                      <TextOfOthers text={connector.name} />
-                    </ViewLink>
-                  ),
+                  value: <ConnectorLink {...connector} />,
                 },
               ]),
           ...(sender === undefined

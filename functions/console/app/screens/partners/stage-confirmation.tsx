@@ -34,7 +34,7 @@ export function StageConfirmation(props: StageConfirmationProps) {
   const [needsChoice, setNeedsChoice] = useState(false)
   if (!needsChoice && needsWaitingChoice(change.error)) setNeedsChoice(true)
   const [typedName, setTypedName] = useState('')
-  // Without the connector of the own servers, no mail of the organization is sent or received.
+  // Without the connector of the own servers, no mail of the organisation is sent or received.
   const needsName = to === 'Removed' && connector.connectorType === 'OnPremises'
   const hasFailed = change.error !== null && !needsWaitingChoice(change.error)
   return (

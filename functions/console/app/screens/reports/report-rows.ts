@@ -53,7 +53,7 @@ export function sumsOf({ name, rows }: Pick<Report, 'name' | 'rows'>): string[] 
   if (rows.length < 2) return []
   return reportFacts[name].charted.flatMap((column) => {
     const sum = rows.reduce((total, row) => total + Number(row[column] ?? 0), 0)
-    return sum > 0 ? [`${columnHeading(column)} ${sum.toLocaleString('en-US')}`] : []
+    return sum > 0 ? [`${columnHeading(column)} ${sum.toLocaleString()}`] : []
   })
 }
 

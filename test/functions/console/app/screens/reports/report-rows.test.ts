@@ -60,7 +60,9 @@ describe('a report', () => {
   })
 
   test('has the sums of its main numbers', () => {
-    assert.deepEqual(sumsOf({ ...report, rows: [{ sent: 1200 }, { sent: 34, blocked: 0 }] }), ['Sent 1,234'])
+    assert.deepEqual(sumsOf({ ...report, rows: [{ sent: 1200 }, { sent: 34, blocked: 0 }] }), [
+      `Sent ${(1234).toLocaleString()}`,
+    ])
     assert.deepEqual(sumsOf({ ...report, rows: [{ sent: 1 }] }), [])
   })
 
