@@ -321,7 +321,9 @@ describe('partners', { skip }, () => {
     })
 
   test('the removal of the connector of own servers needs its name', async () => {
-    const { page, assertAccessible } = await console.open('/partners/Our%20server')
+    const { body } = await console.api('GET', '/inbound-connectors')
+    const server = (body as InboundConnectorList).items.find(({ name }) => name === 'Our server')
+    const { page, assertAccessible } = await console.open(`/partners/${server?.id}`)
     await page.getByRole('button', { name: 'Remove: Our server' }).click()
     const dialog = page.getByRole('dialog')
     const remove = dialog.getByRole('button', { name: 'Remove', exact: true })
