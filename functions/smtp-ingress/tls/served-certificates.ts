@@ -114,7 +114,7 @@ export class ServedCertificates {
     const choice = this.#choose()
     if (this.#isAcceptable(choice) && !this.#isServed(choice)) this.#switchTo(choice)
     this.#reportFaults(choice)
-    this.#scheduleSwitch()
+    this.#scheduleSwitch(choice)
   }
 
   /**
@@ -174,9 +174,12 @@ export class ServedCertificates {
     })
   }
 
-  #scheduleSwitch(): void {
+  /**
+   * Uses the choice that was applied: a second choice might be made after `changesAt`, and then nothing would switch
+   * before the next read of the secret.
+   */
+  #scheduleSwitch({ changesAt }: CertificateChoice): void {
     clearTimeout(this.#switchTimer)
-    const { changesAt } = this.#choose()
     if (changesAt === null) return
     const wait = Math.max(0, changesAt.getTime() - this.#options.now().getTime())
     this.#switchTimer = setTimeout(() => this.#apply(), Math.min(wait, maxTimerMs)).unref()

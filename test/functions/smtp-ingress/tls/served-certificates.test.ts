@@ -19,7 +19,7 @@ const text = (current: Identity, more: object = {}) => JSON.stringify({ ...pairO
 const in7Days = daysFromNow(7).toISOString()
 
 /** @param secret whose text is read each time; an Error is thrown */
-async function open(secret: { text: string | Error }) {
+async function open(secret: { text: string | Error }, now = () => new Date()) {
   const metrics = new Metrics()
   const logged: { level: string; message: string; [field: string]: unknown }[] = []
   const usedCertificates: CertificatesAndKeys[] = []
@@ -32,7 +32,7 @@ async function open(secret: { text: string | Error }) {
     readIntervalMs: 3_600_000,
     metrics,
     log: (level, message, fields) => void logged.push({ level, message, ...fields }),
-    now: () => new Date(),
+    now,
   })
   const isUsed = ({ cert }: Identity) => usedCertificates.at(-1)?.certificate === cert
   const counts = () => Object.fromEntries(metrics.take().map(({ metric, count }) => [metric, count]))
@@ -136,6 +136,20 @@ test('the next certificate is served from its date, even when the secret cannot 
   assert.equal(usedCertificates.length, 1)
   served.stop()
 })
+
+for (const early of [1, 2, 3, 4, 5])
+  test(`the next certificate is served, when its date is ${early} readings of the clock after the start`, async (context) => {
+    const servedFrom = simulatedClock(context)(early)
+    const started = Date.now()
+    let readings = 0
+    const secret = { text: text(first, { next: { ...pairOf(second), servedFrom } }) }
+    const { served, isUsed, begin } = await open(secret, () => new Date(started + readings++))
+    begin()
+    context.mock.timers.tick(early)
+    context.mock.timers.tick(early)
+    assert.ok(isUsed(second))
+    served.stop()
+  })
 
 test('a next certificate that was removed from the secret is not served', async (context) => {
   const servedFrom = simulatedClock(context)(200)
