@@ -93,6 +93,8 @@ describe('hostile peers', { skip }, () => {
     }
     await api.settled(messages.deferring ?? '', ['Deferred'])
     await api.settled(messages.refusing ?? '', ['Bounced'])
+    for (const id of Object.values(messages))
+      await waitForResult(() => api.call('GET', `/messages/${id}/events`).catch(() => null))
     opened = await console.open('/none', { waitUntil: 'commit' })
     await opened.page.getByText('There is no such page').waitFor()
   })

@@ -142,6 +142,18 @@ describe('the message trace', { skip }, () => {
     assert.equal(await page.getByRole('button', { name: /now|Release/ }).count(), 0)
   })
 
+  test('shows a message whose events are not recorded yet', async () => {
+    const { page } = await console.open(`/messages/${await idOf('vault.example')}`, {
+      prepare: (page) =>
+        page.route('**/messages/*/events', (route) =>
+          route.fulfill({ status: 404, json: { detail: 'There are no events of such a message.' } }),
+        ),
+    })
+    await page.getByText('No events yet. They appear within seconds.').waitFor()
+    assert.equal(await page.getByText('Cannot read').count(), 0)
+    assert.ok((await page.getByText('guard@vault.example').count()) > 0)
+  })
+
   test('shows the events of a message whose trace has expired', async () => {
     const id = await idOf('vault.example')
     const { page } = await console.open('')

@@ -5,6 +5,7 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { chromium } from 'playwright-core'
 import { dashboardWidgets } from '../support/dashboard.ts'
+import { chromiumPath } from '../support/peers/chromium.ts'
 import { type Json, resourcesOfType } from '../support/synthesis.ts'
 
 const column = 78
@@ -166,9 +167,11 @@ writeFileSync(
   'dist/dashboard.html',
   `<!doctype html><meta charset="utf-8"><style>${style}</style><body style="height:${height}px">${widgets.map(box).join('')}${fold}`,
 )
-const executablePath = '/usr/bin/chromium'
-if (existsSync(executablePath)) {
-  const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] })
+if (existsSync(chromiumPath)) {
+  const browser = await chromium.launch({
+    executablePath: chromiumPath,
+    args: ['--no-sandbox', '--disable-gpu'],
+  })
   const page = await browser.newPage({ viewport: { width: 24 * column, height } })
   await page.goto(`file://${process.cwd()}/dist/dashboard.html`)
   await page.screenshot({ path: 'dist/dashboard.png' })

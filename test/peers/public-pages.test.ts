@@ -17,9 +17,8 @@ import { type ApiServer, startApiServer } from '../../infra/local/api-server.ts'
 import type { PublishedCertificates } from '../../shared/contract/certificates.ts'
 import { describeCertificates } from '../../shared/tls/describe-certificates.ts'
 import { certificateWith } from '../support/odd-certificates.ts'
-import { missing } from '../support/peers/peers.ts'
+import { chromiumPath, skipWithoutChromium } from '../support/peers/chromium.ts'
 
-const skip = missing('chromium', 'apt-get install chromium')
 const hostname = 'mx.ours.example'
 /** The longest possible name. */
 const longName = [`${'a'.repeat(63)}.`.repeat(3), 'ours.example'].join('')
@@ -31,7 +30,7 @@ let browser: BrowserContext
 let results: PublishedCertificates
 
 before(async () => {
-  if (skip) return
+  if (skipWithoutChromium) return
   results = await createPublished()
   const pages = createPublicPages({
     published: { read: async () => results },
@@ -52,7 +51,7 @@ before(async () => {
     assert.fail,
   )
   browser = await chromium.launchPersistentContext(profile, {
-    executablePath: '/usr/bin/chromium',
+    executablePath: chromiumPath,
     headless: true,
     args: [
       '--no-sandbox',
@@ -169,7 +168,7 @@ const looks: Look[] = [
   { width: 700, colorScheme: 'dark', media: 'print' },
 ]
 
-describe('the certificates page in Chromium', { skip }, () => {
+describe('the certificates page in Chromium', { skip: skipWithoutChromium }, () => {
   for (const look of looks)
     it(`does not scroll horizontally, and has text of at least 13 pixels and a contrast of 4.5, with ${JSON.stringify(look)}`, async () => {
       const { page } = await open(look)

@@ -40,12 +40,9 @@ function MessageOfId({ id }: { id: string }) {
   const events = useRead<MessageEvents>(`${path}/events`, {}, interval)
   const mayOperate = useMay('operate')
   const isUntraced = trace.data === undefined && trace.error?.status === 404
-  const found = foundMessage(
-    trace.data ?? null,
-    isUntraced ? (events.error?.status === 404 ? null : events.data) : undefined,
-  )
-  const hasEvents =
-    found === null ? events.error?.status !== 404 : found.kind === 'Message' || found.kind === 'EventsOnly'
+  const isUnrecorded = events.data === undefined && events.error?.status === 404
+  const found = foundMessage(trace.data ?? null, isUntraced ? (isUnrecorded ? null : events.data) : undefined)
+  const mayHaveEvents = found === null || found.kind === 'Message' || found.kind === 'EventsOnly'
   return (
     <ContentLayout
       breadcrumbs={<Breadcrumbs above={[{ text: 'Message trace', path: '/messages' }]} title="Message" />}
@@ -91,7 +88,8 @@ function MessageOfId({ id }: { id: string }) {
             {() => found?.kind === 'Message' && <TracedMessage entry={found.entry} />}
           </Remote>
         )}
-        {hasEvents && (
+        {found?.kind === 'Message' && isUnrecorded && <EventsTable events={[]} unreadSince={null} />}
+        {mayHaveEvents && !isUnrecorded && (
           <Remote what="the events of the message" result={events}>
             {(answer) => <EventsTable {...answer} />}
           </Remote>
