@@ -5,7 +5,7 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { chromium } from 'playwright-core'
 import { dashboardWidgets } from '../support/dashboard.ts'
-import { chromiumPath } from '../support/peers/chromium.ts'
+import { browserPath } from '../support/peers/browser.ts'
 import { type Json, resourcesOfType } from '../support/synthesis.ts'
 
 const column = 78
@@ -167,9 +167,9 @@ writeFileSync(
   'dist/dashboard.html',
   `<!doctype html><meta charset="utf-8"><style>${style}</style><body style="height:${height}px">${widgets.map(box).join('')}${fold}`,
 )
-if (existsSync(chromiumPath)) {
+if (existsSync(browserPath)) {
   const browser = await chromium.launch({
-    executablePath: chromiumPath,
+    executablePath: browserPath,
     args: ['--no-sandbox', '--disable-gpu'],
   })
   const page = await browser.newPage({ viewport: { width: 24 * column, height } })

@@ -17,7 +17,7 @@ import { type ApiServer, startApiServer } from '../../infra/local/api-server.ts'
 import type { PublishedCertificates } from '../../shared/contract/certificates.ts'
 import { describeCertificates } from '../../shared/tls/describe-certificates.ts'
 import { certificateWith } from '../support/odd-certificates.ts'
-import { chromiumPath, skipWithoutChromium } from '../support/peers/chromium.ts'
+import { browserPath, skipWithoutBrowser } from '../support/peers/browser.ts'
 
 const hostname = 'mx.ours.example'
 /** The longest possible name. */
@@ -30,7 +30,7 @@ let browser: BrowserContext
 let results: PublishedCertificates
 
 before(async () => {
-  if (skipWithoutChromium) return
+  if (skipWithoutBrowser) return
   results = await createPublished()
   const pages = createPublicPages({
     published: { read: async () => results },
@@ -51,7 +51,7 @@ before(async () => {
     assert.fail,
   )
   browser = await chromium.launchPersistentContext(profile, {
-    executablePath: chromiumPath,
+    executablePath: browserPath,
     headless: true,
     args: [
       '--no-sandbox',
@@ -168,7 +168,7 @@ const looks: Look[] = [
   { width: 700, colorScheme: 'dark', media: 'print' },
 ]
 
-describe('the certificates page in Chromium', { skip: skipWithoutChromium }, () => {
+describe('the certificates page in Chromium', { skip: skipWithoutBrowser }, () => {
   for (const look of looks)
     it(`does not scroll horizontally, and has text of at least 13 pixels and a contrast of 4.5, with ${JSON.stringify(look)}`, async () => {
       const { page } = await open(look)

@@ -5,9 +5,9 @@ import axe from 'axe-core'
 import { type Browser, type BrowserContextOptions, chromium, type Page, type Request } from 'playwright-core'
 import { consolePath } from '../../shared/contract/console.ts'
 import { launch, type RunnerProcess, startRunner, waitForResult } from './local/runner.ts'
-import { chromiumPath, skipWithoutChromium } from './peers/chromium.ts'
+import { browserPath, skipWithoutBrowser } from './peers/browser.ts'
 
-export const skip = skipWithoutChromium
+export const skip = skipWithoutBrowser
 
 export interface ConsoleTest {
   readonly runner: RunnerProcess
@@ -47,7 +47,7 @@ export async function startConsole(
     while (!runner.output.some((line) => line.startsWith('Press Ctrl-C')))
       await once(runner.process.stdout as never, 'data')
   const browser = await chromium.launch({
-    executablePath: chromiumPath,
+    executablePath: browserPath,
     args: ['--no-sandbox', '--disable-gpu', '--disable-quic'],
   })
   const url = (view: string) => `${runner.endpoints.console}${view}`
@@ -77,8 +77,8 @@ export async function startConsole(
 /** Without motion, whose colors between two others axe would judge. */
 const defaults = { viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce' } as const
 
-/** On a busy machine an emulated service may answer too late: the API says 503, and the console asks again. */
-const asksAgain = /the server responded with a status of 503/
+/** On a busy machine an emulated service may answer too late: the API says 503, and the console sends the request again. */
+const repeated = /the server responded with a status of 503/
 
 async function openView(
   browser: Browser,
@@ -90,7 +90,7 @@ async function openView(
   const faults: string[] = []
   recordRequests(page)
   page.on('console', (message) => {
-    if (message.type() === 'error' && !asksAgain.test(message.text())) faults.push(message.text())
+    if (message.type() === 'error' && !repeated.test(message.text())) faults.push(message.text())
   })
   page.on('pageerror', ({ message }) => faults.push(message))
   // The browser's console does not show a violation whose error the script has caught.

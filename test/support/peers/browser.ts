@@ -6,7 +6,7 @@ const programs = ['chromium-headless-shell', 'chromium']
 
 const program = programs.find((name) => existsSync(`/usr/bin/${name}`)) ?? 'chromium-headless-shell'
 
-export const chromiumPath = `/usr/bin/${program}`
+export const browserPath = `/usr/bin/${program}`
 
 /** The reason to skip the tests in a browser, or false. */
-export const skipWithoutChromium = missing(program, `apt-get install ${program}`)
+export const skipWithoutBrowser = missing(program, `apt-get install ${program}`)
