@@ -218,7 +218,7 @@ async function limitedDsn(
   const { message } = job
   const header = await unlessDenied(readHeaders(message.content))
   const maxOctets = message.size - receivedFieldOctets(header)
-  const fitting = fitDsn(job, hostname, header, maxOctets - (await limits.sentOctets(message.id)))
+  const fitting = fitDsn(job, hostname, header, maxOctets - (await limits.sentOctets(message.id, dsnId(job))))
   return fitting && { ...fitting, maxOctets }
 }
 
@@ -229,8 +229,10 @@ async function takeLimits(
   { limits, retentionDays }: BounceDependencies,
 ): Promise<Dsn | 'TooLarge' | 'Rate'> {
   const expiresAt = expiryAfter(now, retentionDays * daySeconds)
-  if (!(await limits.takeOctets(message.id, dsn.octets.length, maxOctets, expiresAt))) return 'TooLarge'
-  return (await limits.takeRate(senderDomain(message), now, expiryAfter(now, daySeconds))) ? dsn : 'Rate'
+  if (!(await limits.takeOctets(message.id, dsn.id, dsn.octets.length, maxOctets, expiresAt)))
+    return 'TooLarge'
+  const isWithinRate = await limits.takeRate(senderDomain(message), dsn.id, now, expiryAfter(now, daySeconds))
+  return isWithinRate ? dsn : 'Rate'
 }
 
 /** The octets of the `Received` field that the ingress added: the first field with its folded lines. */

@@ -23,26 +23,30 @@ export class DsnLimits {
     this.#table = table
   }
 
-  /** The octets of the DSNs that were counted for a message. */
-  async sentOctets(messageId: string): Promise<number> {
-    const { Item } = await this.#documents.send(
-      new GetCommand({ TableName: this.#table, Key: dsnOctetsKey(messageId), ConsistentRead: true }),
-    )
-    return Item?.octets ?? 0
+  /** The octets of the other DSNs that were counted for a message. */
+  async sentOctets(messageId: string, dsn: string): Promise<number> {
+    const item = await this.#read(dsnOctetsKey(messageId))
+    return (item.octets ?? 0) - (item[countedName(dsn)] ?? 0)
   }
 
   /**
-   * Counts a DSN of a message, unless the sum would exceed the maximum.
+   * Counts a DSN of a message, unless the sum would exceed the maximum. A repeated job counts its DSN once.
    * @param expiresAt seconds since the epoch
-   * @returns whether the DSN was counted
+   * @returns whether the DSN is counted
    */
-  takeOctets(messageId: string, octets: number, maxOctets: number, expiresAt: number): Promise<boolean> {
-    return this.#add(dsnOctetsKey(messageId), 'octets', octets, maxOctets, expiresAt)
+  takeOctets(
+    messageId: string,
+    dsn: string,
+    octets: number,
+    maxOctets: number,
+    expiresAt: number,
+  ): Promise<boolean> {
+    return this.#addOnce(dsnOctetsKey(messageId), 'octets', dsn, octets, maxOctets, expiresAt)
   }
 
-  /** Counts a DSN to a domain in this hour. @returns whether the DSN was counted */
-  takeRate(domain: string, now: Date, expiresAt: number): Promise<boolean> {
-    return this.#add(dsnRateKey(domain, now.toISOString().slice(0, 13)), 'dsns', 1, maxDsnsPerHour, expiresAt)
+  /** Counts a DSN to a domain in this hour. A repeated job counts its DSN once. @returns whether the DSN is counted */
+  takeRate(domain: string, dsn: string, now: Date, expiresAt: number): Promise<boolean> {
+    return this.#addOnce(dsnRateKey(domain, hourOf(now)), 'dsns', dsn, 1, maxDsnsPerHour, expiresAt)
   }
 
   /**
@@ -51,26 +55,61 @@ export class DsnLimits {
    * @returns whether the query was counted
    */
   async takeQuery(domain: string, ip: string, now: Date, expiresAt: number): Promise<boolean> {
-    const hour = now.toISOString().slice(0, 13)
-    for (const counted of [clientNetwork(ip), domain])
-      if (!(await this.#add(dsnRateKey(counted, hour), 'queries', 1, maxQueriesPerHour, expiresAt)))
-        return false
+    for (const counted of [clientNetwork(ip), domain]) {
+      const key = dsnRateKey(counted, hourOf(now))
+      if (!(await this.#add(key, 'queries', 1, maxQueriesPerHour, expiresAt))) return false
+    }
     return true
   }
 
-  #add(key: object, attribute: string, added: number, maximum: number, expiresAt: number): Promise<boolean> {
+  /** When the write fails or its answer is lost, the DSN may have been counted before. */
+  async #addOnce(
+    key: object,
+    attribute: string,
+    dsn: string,
+    added: number,
+    maximum: number,
+    expiresAt: number,
+  ): Promise<boolean> {
+    const name = countedName(dsn)
+    if (await this.#add(key, attribute, added, maximum, expiresAt, name)) return true
+    return (await this.#read(key))[name] !== undefined
+  }
+
+  /** @param once an attribute that is set by the first write: while it exists, nothing is counted */
+  #add(
+    key: object,
+    attribute: string,
+    added: number,
+    maximum: number,
+    expiresAt: number,
+    once: string | null = null,
+  ): Promise<boolean> {
     if (added > maximum) return Promise.resolve(false)
+    const isWithin = '(attribute_not_exists(#counted) OR #counted <= :before)'
     return unlessConditionFails(
       this.#documents.send(
         new UpdateCommand({
           TableName: this.#table,
           Key: key,
-          UpdateExpression: 'ADD #counted :added SET expiresAt = :expiresAt',
-          ConditionExpression: 'attribute_not_exists(#counted) OR #counted <= :before',
-          ExpressionAttributeNames: { '#counted': attribute },
+          UpdateExpression: `ADD #counted :added SET expiresAt = :expiresAt${once === null ? '' : ', #once = :added'}`,
+          ConditionExpression: once === null ? isWithin : `attribute_not_exists(#once) AND ${isWithin}`,
+          ExpressionAttributeNames: { '#counted': attribute, ...(once !== null && { '#once': once }) },
           ExpressionAttributeValues: { ':added': added, ':before': maximum - added, ':expiresAt': expiresAt },
         }),
       ),
     )
   }
+
+  async #read(key: object): Promise<Record<string, number | undefined>> {
+    const { Item = {} } = await this.#documents.send(
+      new GetCommand({ TableName: this.#table, Key: key, ConsistentRead: true }),
+    )
+    return Item
+  }
 }
+
+/** The attribute with what a DSN added to the sum. */
+const countedName = (dsn: string): string => `dsn#${dsn}`
+
+const hourOf = (now: Date): string => now.toISOString().slice(0, 13)

@@ -51,6 +51,8 @@ function messageOf(octets: number): Buffer {
 }
 
 function unit(octets: Buffer, isAuthenticated = false) {
+  /** Attempts to store a DSN that fail from now on. */
+  const failing = { attempts: 0 }
   const evaluation = recordingQueue<EvaluationJob>()
   const limits = new DsnLimits(database.documents, database.messagesTable)
   const sizes: number[] = []
@@ -63,6 +65,7 @@ function unit(octets: Buffer, isAuthenticated = false) {
     read: async () => octets,
     maxReturnedOctets: 100_000,
     async store(id, dsn) {
+      if (failing.attempts-- > 0) throw new Error('S3 is away')
       sizes.push(dsn.length)
       dsns.push(dsn)
       return contentReference('content', id, dsn)
@@ -77,6 +80,7 @@ function unit(octets: Buffer, isAuthenticated = false) {
   }
   return {
     dsns,
+    failing,
     limits,
     sent: () => sizes.reduce((sum, size) => sum + size, 0),
     authentications: () => authentications,
@@ -242,6 +246,60 @@ describe('a sender that nothing identifies', () => {
     const job = jobOf(messageFor(octets), 2)
     assert.deepEqual(await run(job), { dsn: null, suppressed: 'TooLarge' })
     assert.equal(await run(job), null)
+  })
+})
+
+describe('a job that is repeated because its DSN could not be stored', () => {
+  it('sends the DSN, which is counted once', async () => {
+    const octets = messageOf(3_000)
+    const { run, failing, dsns, sent, limits } = unit(octets)
+    const original = messageFor(octets)
+    const job = jobOf(original, 1)
+    failing.attempts = 20
+    for (let attempt = 0; attempt < 20; attempt++)
+      await assert.rejects(run(job, minutesLater(1 + 2 * attempt)), /S3 is away/)
+    assert.ok((await run(job, minutesLater(45)))?.dsn)
+    assert.equal(dsns.length, 1)
+    assert.equal(await limits.sentOctets(original.id, 'another'), sent())
+    assert.ok(sent() <= 3_000)
+  })
+
+  it('sends a DSN of the same octets when many recipients do not fit', async () => {
+    const octets = messageOf(6_000)
+    const { run, failing, dsns } = unit(octets)
+    const { run: runOnce, dsns: expected } = unit(octets)
+    const original = messageFor(octets)
+    failing.attempts = 1
+    await assert.rejects(run(jobOf(original, 100)), /S3 is away/)
+    await run(jobOf(original, 100), minutesLater(3))
+    await runOnce(jobOf({ ...original, id: messageFor(octets).id }, 100), minutesLater(3))
+    assert.equal(dsns[0]?.length, expected[0]?.length)
+  })
+})
+
+describe('the limits of DSNs', () => {
+  const limitsOf = () => new DsnLimits(database.documents, database.messagesTable)
+
+  it('count a DSN once, also when an answer of the table is lost, and then as counted', async () => {
+    const limits = limitsOf()
+    for (let attempt = 0; attempt < 3; attempt++)
+      assert.equal(await limits.takeOctets('message-1', 'dsn-1', 600, 1_000, 2_000_000_000), true)
+    assert.equal(await limits.takeOctets('message-1', 'dsn-2', 401, 1_000, 2_000_000_000), false)
+    assert.equal(await limits.takeOctets('message-1', 'dsn-2', 400, 1_000, 2_000_000_000), true)
+    assert.equal(await limits.sentOctets('message-1', 'dsn-1'), 400)
+    assert.equal(await limits.sentOctets('message-1', 'dsn-3'), 1_000)
+  })
+
+  it('count the DSNs to a domain', async () => {
+    const limits = limitsOf()
+    const take = (dsn: number) =>
+      limits.takeRate('once.example', `dsn-${dsn}`, minutesLater(1), 2_000_000_000)
+    for (let dsn = 0; dsn < maxDsnsPerHour; dsn++) assert.equal(await take(dsn), true)
+    assert.deepEqual(await Promise.all([take(0), take(maxDsnsPerHour), take(maxDsnsPerHour - 1)]), [
+      true,
+      false,
+      true,
+    ])
   })
 })
 
