@@ -76,7 +76,7 @@ async function probePort(port: number, option: string): Promise<number> {
 }
 
 /** Timeout of a start until the process is healthy. */
-const startTimeoutMs = 30_000
+const startTimeoutMs = 120_000
 /** Wait after a failed restart before the next restart. */
 const restartDelayMs = 1000
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { Page } from 'playwright-core'
 import type { AcceptedDomain, DomainDns } from '../../functions/console/app/api/types.ts'
-import { type ConsoleTest, readAgain, skip, startConsole, visit } from '../support/console.ts'
+import { type ConsoleTest, readAgain, skip, startConsole, visit, whenRead } from '../support/console.ts'
 
 const added = 'new.example'
 
@@ -96,8 +96,10 @@ describe('domains', { skip }, () => {
     page.on('request', (request) => {
       if (request.url().endsWith('/dns')) checks.current += 1
     })
+    const checked = page.waitForResponse((response) => response.url().endsWith('/dns'))
     await page.getByRole('button', { name: 'Check again' }).click()
-    await page.getByText('Checking').first().waitFor({ state: 'detached' })
+    await checked
+    await whenRead(page)
     assert.equal(checks.current, 1)
     assertNoFaults()
   })

@@ -89,17 +89,21 @@ const rawText = /Unexpected token|Failed to fetch|NetworkError|\bat \S+\.js|\[ob
 /** Clicks until each part of the view, of which each may have failed, has recovered. */
 async function recover(page: Page, button: string): Promise<void> {
   const main = page.locator('main')
-  await waitForResult(async () => {
-    const isLeft = (await main.getByText(/Cannot (read|show)|Your role does not/).count()) > 0
-    if (!isLeft && (await main.getByRole('heading', { level: 1 }).count()) === 1) return true
-    await main
-      .getByRole('button', { name: button })
-      .first()
-      .click({ timeout: 1000 })
-      .catch(() => {})
-    await whenRead(page)
-    return null
-  }, 0)
+  await waitForResult(
+    async () => {
+      const isLeft = (await main.getByText(/Cannot (read|show)|Your role does not/).count()) > 0
+      if (!isLeft && (await main.getByRole('heading', { level: 1 }).count()) === 1) return true
+      await main
+        .getByRole('button', { name: button })
+        .first()
+        .click({ timeout: 10_000 })
+        .catch(() => {})
+      await whenRead(page)
+      return null
+    },
+    0,
+    120_000,
+  )
 }
 
 describe('failures', { skip }, () => {
@@ -278,6 +282,26 @@ describe('failures', { skip }, () => {
     await page.getByRole('button', { name: 'Retry now' }).click()
     await page.getByLabel('Retry now', { exact: true }).getByRole('button', { name: 'Retry now' }).click()
     await page.getByText(/cannot be reached.*may have been done nevertheless: read again/).waitFor()
+  })
+
+  test('a change without a network fails, and is not sent later, when the person has cancelled it', async (context) => {
+    const { page } = await open(context, '/partners/bank.example')
+    const changes: string[] = []
+    page.on('requestfinished', (request) => {
+      if (request.method() === 'PATCH') changes.push(request.url())
+    })
+    await page
+      .getByRole('button', { name: /^Disable: / })
+      .first()
+      .click()
+    const dialog = page.getByRole('dialog')
+    await page.context().setOffline(true)
+    await dialog.getByRole('button', { name: 'Disable', exact: true }).click()
+    await dialog.getByText('It is not known whether the change was saved').waitFor()
+    await dialog.getByRole('button', { name: 'Cancel' }).click()
+    await page.context().setOffline(false)
+    await page.waitForTimeout(500)
+    assert.deepEqual(changes, [])
   })
 
   describe('a proxy that removes headers', () => {

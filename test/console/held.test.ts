@@ -144,6 +144,10 @@ describe('held and deferred mail, reports and changes', { skip }, () => {
 
   test('drops nothing without a reason', async () => {
     const { page } = await console.open('/queues')
+    const drops: string[] = []
+    page.on('request', (request) => {
+      if (request.method() === 'POST') drops.push(request.url())
+    })
     await selectClinic(page)
     await page.getByRole('button', { name: 'Drop' }).click()
     const modal = modalOf(page, 'Drop')
@@ -152,7 +156,7 @@ describe('held and deferred mail, reports and changes', { skip }, () => {
     await modal.getByText('Give a reason.').waitFor()
     await modal.getByRole('button', { name: 'Cancel' }).click()
     await modal.waitFor({ state: 'hidden' })
-    assert.notEqual(await stateOf(await messageTo('dr@clinic.example')), 'Bounced')
+    assert.deepEqual(drops, [])
   })
 
   test('returns the mail of a partner to its sender', async () => {

@@ -61,6 +61,18 @@ describe('the overview', { skip }, () => {
     await page.getByRole('heading', { level: 1, name: 'bank.example' }).waitFor()
   })
 
+  test('counts the last 24 hours also when it stays open', async () => {
+    const { page } = await console.open('', { prepare: (each) => each.clock.install() })
+    const hourMs = 3_600_000
+    const later = page.waitForRequest((request) => {
+      const url = new URL(request.url())
+      const from = Date.parse(url.searchParams.get('from') ?? '')
+      return url.pathname.endsWith('/reports/rejected') && from > Date.now() - 20 * hourMs
+    })
+    await page.clock.fastForward(6 * hourMs)
+    await later
+  })
+
   test('lists all alarms with their states', async () => {
     const { page } = await console.open('')
     await page.getByRole('button', { name: /^All alarms/ }).click()

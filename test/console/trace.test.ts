@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { after, before, describe, test } from 'node:test'
 import type { Page } from 'playwright-core'
-import { type ConsoleTest, skip, startConsole, visit } from '../support/console.ts'
+import { type ConsoleTest, skip, startConsole, visit, whenRead } from '../support/console.ts'
 
 /** Chooses a filter as a person does: its name, then its value. */
 async function filterBy(page: Page, label: string, value: string): Promise<void> {
@@ -230,12 +230,35 @@ describe('the message trace', { skip }, () => {
     await page.getByText('The trace does not have the whole period').waitFor()
     await page.getByRole('button', { name: 'Search older mail' }).first().click()
     await page.getByRole('dialog').getByRole('button', { name: 'Search', exact: true }).click()
-    await page.getByText(/The search read .* in .* s\./).waitFor()
+    await page.getByText(/The search read .* in .* s\./).waitFor({ timeout: 60_000 })
     await page.getByText('New mail may be missing').waitFor()
     assert.match(page.url(), /search=/)
     await page.getByRole('button', { name: 'Show it in the trace' }).click()
     await page.getByRole('row', { name: /guard@vault\.example/ }).waitFor()
     assertNoFaults()
+  })
+
+  test('forgets a search that is cancelled while the API is slow', async () => {
+    const { page } = await console.open('/messages?recipient=vault.example')
+    let answer = () => {}
+    await page.route('**/message-searches', async (route) => {
+      await new Promise<void>((resolve) => {
+        answer = resolve
+      })
+      await route.continue()
+    })
+    const sent = page.waitForRequest((request) => request.url().endsWith('/message-searches'))
+    await page.getByRole('button', { name: 'Search older mail' }).click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByRole('button', { name: 'Search', exact: true }).click()
+    await sent
+    assert.ok(await dialog.getByRole('button', { name: /Period/ }).isDisabled())
+    await dialog.getByRole('button', { name: 'Cancel' }).click()
+    const answered = page.waitForResponse((response) => response.url().endsWith('/message-searches'))
+    answer()
+    await answered
+    await whenRead(page)
+    assert.doesNotMatch(page.url(), /search=/)
   })
 
   test('says which filter the API does not accept, and that a message does not exist', async () => {

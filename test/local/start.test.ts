@@ -14,7 +14,7 @@ import { comparable, runInShell, transcriptsOf } from '../support/local/transcri
 
 const folder = folderOfTests()
 
-describe('the demo of npm start', { timeout: 90_000 }, () => {
+describe('the demo of npm start', { timeout: 400_000 }, () => {
   let runner: RunnerProcess
   let lines: string[]
 

@@ -167,12 +167,12 @@ const resultText = (outcome: Expected['outcome']): string => {
 
 const partner = (state: string): Postfix => running.get(state) ?? assert.fail(`no Postfix with ${state}`)
 
-describe('mail to Postfix', { skip, timeout: 120_000 }, () => {
+describe('mail to Postfix', { skip, timeout: 300_000 }, () => {
   for (const [state, { expected }] of Object.entries(states))
     for (const [index, level] of levels.entries()) {
       const { outcome: expectedOutcome, logs } = expected[index] as Expected
       it(`with ${state}, under the requirement ${level}, ${resultText(expectedOutcome)}`, {
-        timeout: 15_000,
+        timeout: 60_000,
       }, async () => {
         const postfix = partner(state)
         const start = postfix.log.length

@@ -70,7 +70,7 @@ describe('testssl.sh, run against the ingress,', { skip }, () => {
       const runs = await Promise.all([testssl('-p', '-P'), testssl('-s', '-f', '-S'), testssl('-U')])
       findings = runs.flat()
     },
-    { timeout: 240_000 },
+    { timeout: 540_000 },
   )
 
   it('has no finding above INFO except the accepted findings', () => {

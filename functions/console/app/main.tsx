@@ -39,7 +39,14 @@ const isTransient = (error: unknown): boolean =>
 
 const queries = new QueryClient({
   defaultOptions: {
-    queries: { retry: (count, error) => count < 2 && isTransient(error), staleTime: 10_000 },
+    queries: {
+      retry: (count, error) => count < 2 && isTransient(error),
+      staleTime: 10_000,
+      networkMode: 'always',
+      refetchOnReconnect: true,
+    },
+    // By default, a request without a network is sent when there is one again, though the person may have cancelled it.
+    mutations: { networkMode: 'always' },
   },
 })
 

@@ -10,10 +10,10 @@ import { useRead } from './api/use-api.ts'
 import { ErrorBoundary } from './components/error-boundary.tsx'
 import { NotFound } from './components/not-found.tsx'
 import { Reading } from './components/reading.tsx'
+import { useAtTime } from './components/use-at-time.ts'
 import type { ConsoleConfig } from './console-config.ts'
 import { SessionNotices } from './sign-in/session-notices.tsx'
 import { SessionOver } from './sign-in/session-over.tsx'
-import { useSessionEnded } from './sign-in/session-state.ts'
 import type { Session } from './sign-in/sign-in.ts'
 import { views } from './views.tsx'
 
@@ -46,7 +46,8 @@ interface ShellProps {
 
 export function Shell({ config, session }: ShellProps) {
   const [path, navigate] = useLocation()
-  const isOver = useSessionEnded() && session !== null && Date.now() >= session.until
+  // A session that ended before its time still shows what was read.
+  const isOver = useAtTime((now) => session !== null && now >= session.until)
   const { data: caller } = useRead<CallerAnswer>('/caller')
   const viewStart = useFocusAfterNavigation(path)
   return (

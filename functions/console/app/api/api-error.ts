@@ -21,6 +21,18 @@ export class ApiError extends Error {
   }
 }
 
+/** Says of a change without success whether it may have been made: the answer may have been lost. */
+export const unsavedHeader = ({ status }: ApiError): string =>
+  isLost(status) ? 'It is not known whether the change was saved' : 'The change is not saved'
+
+/** @param wasLost whether the answer of an earlier attempt was lost */
+export const conflictHeader = (changed: 'connector' | 'domain', wasLost: boolean): string =>
+  wasLost
+    ? `This ${changed} has changed, perhaps by your first attempt`
+    : `Another person or program has changed this ${changed}`
+
+export const isLost = (status: number): boolean => status === 0 || status >= 500
+
 /** Reads the problem details (RFC 9457) of an answer. API Gateway or a proxy may have replaced them. */
 export async function toApiError(response: Response): Promise<ApiError> {
   const { status } = response

@@ -1,10 +1,8 @@
 /** A time in the future, and how long it is until then. */
 import StatusIndicator from '@cloudscape-design/components/status-indicator'
-import { useEffect, useState } from 'react'
 import { durationText } from './duration-text.ts'
 import { Time } from './time.tsx'
-
-const refreshMs = 30_000
+import { useAtTime } from './use-at-time.ts'
 
 interface CountdownProps {
   at: string
@@ -13,27 +11,12 @@ interface CountdownProps {
 }
 
 export function Countdown({ at, warningMs }: CountdownProps) {
-  const now = useNow()
-  const left = Date.parse(at) - now
+  const text = useAtTime((now) => durationText(Date.parse(at) - now))
+  const isSoon = useAtTime((now) => Date.parse(at) - now < warningMs)
   return (
     <>
-      <div>
-        {left < warningMs ? (
-          <StatusIndicator type="warning">{durationText(left)}</StatusIndicator>
-        ) : (
-          durationText(left)
-        )}
-      </div>
+      <div>{isSoon ? <StatusIndicator type="warning">{text}</StatusIndicator> : text}</div>
       <Time at={at} />
     </>
   )
-}
-
-function useNow(): number {
-  const [now, setNow] = useState(Date.now)
-  useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), refreshMs)
-    return () => clearInterval(timer)
-  }, [])
-  return now
 }

@@ -4,13 +4,14 @@ import Button from '@cloudscape-design/components/button'
 import ContentLayout from '@cloudscape-design/components/content-layout'
 import Header from '@cloudscape-design/components/header'
 import SpaceBetween from '@cloudscape-design/components/space-between'
-import { useMemo, useState } from 'react'
+import { useMemo } from 'react'
 import { useLocation } from 'wouter'
 import type { ObservedCertificates, QueueList, Report } from '../api/types.ts'
 import { useRead } from '../api/use-api.ts'
 import { useReadAll } from '../api/use-read-all.ts'
 import { useMay } from '../api/use-roles.ts'
 import { Failure } from '../components/failure.tsx'
+import { useAtTime } from '../components/use-at-time.ts'
 import { DaysControl } from './partners/days-control.tsx'
 import { firstDay } from './partners/partner-numbers.ts'
 import { partnerRows, type Sources } from './partners/partner-rows.ts'
@@ -31,8 +32,7 @@ export default function Partners() {
   const mayAdminister = useMay('administer')
   const { inbound, outbound, pairs } = usePairs()
   const { days } = useDays()
-  const [now] = useState(Date.now)
-  const from = firstDay(now, days)
+  const from = useAtTime((now) => firstDay(now, days))
   const tls = useRead<Report>('/reports/connector-tls', { from }, refetchMs)
   const rejected = useRead<Report>('/reports/rejected', { from }, refetchMs)
   const queues = useRead<QueueList>('/queues', {}, refetchMs)

@@ -3,6 +3,7 @@ import Button from '@cloudscape-design/components/button'
 import Flashbar, { type FlashbarProps } from '@cloudscape-design/components/flashbar'
 import { useEffect, useState } from 'react'
 import { Time } from '../components/time.tsx'
+import { useAtTime } from '../components/use-at-time.ts'
 import type { ConsoleConfig } from '../console-config.ts'
 import { warningMs } from './session-end.ts'
 import { endSession, useSessionEnded } from './session-state.ts'
@@ -53,16 +54,10 @@ export function SessionNotices({ signIn, session }: SessionNoticesProps) {
 
 /** Ends the session at its time, also if the person does nothing. */
 function useIsEnding(session: Session | null, sessionMinutes: number): boolean {
-  const [isEnding, setIsEnding] = useState(false)
+  const until = session?.until ?? Number.POSITIVE_INFINITY
+  const isOver = useAtTime((now) => now >= until)
   useEffect(() => {
-    if (session === null) return
-    // A timer of a computer that slept is late, and one of more than 24 days is at once.
-    const timer = setInterval(() => {
-      const leftMs = session.until - Date.now()
-      if (leftMs <= warningMs(sessionMinutes)) setIsEnding(true)
-      if (leftMs <= 0) endSession()
-    }, 1000)
-    return () => clearInterval(timer)
-  }, [session, sessionMinutes])
-  return isEnding
+    if (isOver) endSession()
+  }, [isOver])
+  return useAtTime((now) => now >= until - warningMs(sessionMinutes))
 }

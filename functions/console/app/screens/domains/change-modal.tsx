@@ -4,8 +4,8 @@ import Box from '@cloudscape-design/components/box'
 import Button from '@cloudscape-design/components/button'
 import Modal from '@cloudscape-design/components/modal'
 import SpaceBetween from '@cloudscape-design/components/space-between'
-import type { ReactNode } from 'react'
-import type { ApiError } from '../../api/api-error.ts'
+import { type ReactNode, useState } from 'react'
+import { type ApiError, conflictHeader, isLost, unsavedHeader } from '../../api/api-error.ts'
 import { TextOfOthers } from '../../components/text-of-others.tsx'
 import { isConflict } from './use-domains.ts'
 
@@ -26,6 +26,8 @@ interface ChangeModalProps {
 export function ChangeModal(props: ChangeModalProps) {
   const { title, act, effects, isWarning = false, error, isPending, isDisabled, onAct, onClose } = props
   const hasConflict = isConflict(error)
+  const [wasLost, setWasLost] = useState(false)
+  if (error && isLost(error.status) && !wasLost) setWasLost(true)
   return (
     <Modal
       visible
@@ -59,12 +61,12 @@ export function ChangeModal(props: ChangeModalProps) {
           </Alert>
         )}
         {hasConflict ? (
-          <Alert type="warning" header="Another person or program has changed this domain">
-            The change is not saved. The page now shows the domain as it is. Check it, then repeat the change.
+          <Alert type="warning" header={conflictHeader('domain', wasLost)}>
+            The page shows the domain as it is now. Check it, and repeat your change if it was not made.
           </Alert>
         ) : (
           error && (
-            <Alert type="error" header="The change is not saved">
+            <Alert type="error" header={unsavedHeader(error)}>
               {error.message}
               {error.faults.map(({ path, message }) => (
                 <div key={`${path} ${message}`}>

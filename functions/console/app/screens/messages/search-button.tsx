@@ -23,6 +23,8 @@ const periods = [
   ...[7, 30, 90].map((days) => ({ value: String(days), label: `Last ${days} days` })),
 ]
 
+type SearchInput = ReturnType<typeof searchInput>
+
 interface SearchButtonProps {
   state: ViewState
   change(change: Readonly<Record<string, string>>): void
@@ -30,7 +32,7 @@ interface SearchButtonProps {
 }
 
 export function SearchButton({ state, change, variant = 'normal' }: SearchButtonProps) {
-  const [input, setInput] = useState<ReturnType<typeof searchInput> | null>(null)
+  const [input, setInput] = useState<SearchInput | null>(null)
   const [period, setPeriod] = useState('')
   const choose = (days: string) => {
     const { from: _, ...rest } = searchInput(state, Date.now())
@@ -42,19 +44,17 @@ export function SearchButton({ state, change, variant = 'normal' }: SearchButton
     )
   }
   const api = useApi()
-  const start = useMutation<StartedSearch, ApiError>({
-    mutationFn: () => api.send<StartedSearch>('POST', '/message-searches', input),
-    onSuccess: ({ id }) => {
-      setInput(null)
-      change({
-        from: String(input?.from),
-        to: String(input?.to),
-        last: '',
-        cursor: '',
-        search: id,
-      })
-    },
+  const start = useMutation<StartedSearch, ApiError, SearchInput>({
+    mutationFn: (sent) => api.send<StartedSearch>('POST', '/message-searches', sent),
   })
+  // These callbacks do not run for a search that was cancelled or left.
+  const search = (sent: SearchInput) =>
+    start.mutate(sent, {
+      onSuccess: ({ id }, { from, to }) => {
+        setInput(null)
+        change({ from: String(from), to: String(to), last: '', cursor: '', search: id })
+      },
+    })
   const close = () => {
     setInput(null)
     start.reset()
@@ -75,7 +75,7 @@ export function SearchButton({ state, change, variant = 'normal' }: SearchButton
                 <Button variant="link" onClick={close}>
                   Cancel
                 </Button>
-                <Button variant="primary" loading={start.isPending} onClick={() => start.mutate()}>
+                <Button variant="primary" loading={start.isPending} onClick={() => search(input)}>
                   Search
                 </Button>
               </SpaceBetween>
@@ -87,6 +87,7 @@ export function SearchButton({ state, change, variant = 'normal' }: SearchButton
               <Select
                 selectedOption={periods.find(({ value }) => value === period) ?? null}
                 options={periods}
+                disabled={start.isPending}
                 onChange={({ detail }) => choose(detail.selectedOption.value ?? '')}
               />
             </FormField>
@@ -98,7 +99,7 @@ export function SearchButton({ state, change, variant = 'normal' }: SearchButton
               The search runs for seconds to minutes. AWS charges for the octets that it reads: a shorter
               period reads less. It finds the newest 100,000 rows. Mail of the last two hours may be missing.
             </Alert>
-            {start.error !== null && <QueryFailure error={start.error} retry={() => start.mutate()} />}
+            {start.error !== null && <QueryFailure error={start.error} retry={() => search(input)} />}
           </SpaceBetween>
         </Modal>
       )}

@@ -3,11 +3,11 @@ import Container from '@cloudscape-design/components/container'
 import Header from '@cloudscape-design/components/header'
 import SpaceBetween from '@cloudscape-design/components/space-between'
 import StatusIndicator from '@cloudscape-design/components/status-indicator'
-import { useState } from 'react'
 import type { Report } from '../../api/types.ts'
 import { useRead } from '../../api/use-api.ts'
 import { BreakableText } from '../../components/breakable-text.tsx'
 import { Remote } from '../../components/remote.tsx'
+import { useAtTime } from '../../components/use-at-time.ts'
 import { ViewLink } from '../../components/view-link.tsx'
 import { refusalCounts } from './overview-numbers.ts'
 import { refetchMs } from './refresh.ts'
@@ -16,9 +16,7 @@ const hourMs = 3_600_000
 const shownReasons = 6
 
 export function Refused() {
-  const [from] = useState(() =>
-    new Date(Math.floor(Date.now() / hourMs) * hourMs - 24 * hourMs).toISOString(),
-  )
+  const from = useAtTime((now) => new Date(Math.floor(now / hourMs) * hourMs - 24 * hourMs).toISOString())
   const result = useRead<Report>('/reports/rejected', { from }, refetchMs)
   return (
     <Container header={<Header variant="h2">Refused in the last 24 hours</Header>} fitHeight>

@@ -2,18 +2,18 @@
 import StatusIndicator from '@cloudscape-design/components/status-indicator'
 import { useQuery } from '@tanstack/react-query'
 import type { ApiError } from '../../api/api-error.ts'
-import type { InboundValidation } from '../../api/types.ts'
+import type { InboundConnector, InboundValidation } from '../../api/types.ts'
 import { useApi } from '../../api/use-api.ts'
 import { useMay } from '../../api/use-roles.ts'
 import { TextOfOthers } from '../../components/text-of-others.tsx'
 import { connectorPath } from './use-connectors.ts'
 
-export function PastMail({ id }: { id: string }) {
+export function PastMail({ id, version }: Pick<InboundConnector, 'id' | 'version'>) {
   const api = useApi()
   const mayOperate = useMay('operate')
   const path = `${connectorPath('inbound', id)}/validate`
   const { data, error } = useQuery<InboundValidation, ApiError>({
-    queryKey: [path],
+    queryKey: [path, version],
     queryFn: () => api.send('POST', path),
     enabled: mayOperate,
     retry: false,

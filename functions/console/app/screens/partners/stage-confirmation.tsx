@@ -8,6 +8,7 @@ import Modal from '@cloudscape-design/components/modal'
 import RadioGroup from '@cloudscape-design/components/radio-group'
 import SpaceBetween from '@cloudscape-design/components/space-between'
 import { useState } from 'react'
+import { unsavedHeader } from '../../api/api-error.ts'
 import type { InboundConnector, OutboundConnector } from '../../api/types.ts'
 import { TextOfOthers } from '../../components/text-of-others.tsx'
 import type { ConnectorDirection } from './connector-text.ts'
@@ -70,7 +71,9 @@ export function StageConfirmation(props: StageConfirmationProps) {
           ))}
         </Alert>
         <MailCount pair={pair} direction={direction} />
-        {(to === 'Hold' || to === 'Enforce') && direction === 'inbound' && <PastMail id={connector.id} />}
+        {(to === 'Hold' || to === 'Enforce') && direction === 'inbound' && (
+          <PastMail id={connector.id} version={connector.version} />
+        )}
         {needsChoice && change.error && (
           <FormField label="Mail that waits under this connector" description={change.error.message}>
             <RadioGroup
@@ -100,7 +103,7 @@ export function StageConfirmation(props: StageConfirmationProps) {
           </FormField>
         )}
         {hasFailed && (
-          <Alert type="error" header="The change is not saved">
+          <Alert type="error" header={unsavedHeader(change.error)}>
             {change.error.message}
           </Alert>
         )}

@@ -5,16 +5,18 @@ import ColumnLayout from '@cloudscape-design/components/column-layout'
 import ExpandableSection from '@cloudscape-design/components/expandable-section'
 import SpaceBetween from '@cloudscape-design/components/space-between'
 import Table from '@cloudscape-design/components/table'
-import { useMemo, useState } from 'react'
+import { useMemo } from 'react'
 import type { Report } from '../../api/types.ts'
 import { numberColumn } from '../../components/number-column.tsx'
 import { tlsColors } from '../../components/tls-colors.ts'
+import { useAtTime } from '../../components/use-at-time.ts'
 import { maxMessagesOfDay, type TlsDay, tlsByDay, tlsColumns, usedColumns } from './tls-by-day.ts'
 
 const directions = { Inbound: 'Received', Outbound: 'Sent' } as const
 type Direction = keyof typeof directions
 
 const count = new Intl.NumberFormat(undefined)
+const hourMs = 3_600_000
 /** Half a message is no message. */
 const wholeNumber = (value: number): string => (Number.isInteger(value) ? count.format(value) : '')
 
@@ -25,7 +27,7 @@ interface TlsByDayProps {
 }
 
 export function TlsByDay({ rows, days }: TlsByDayProps) {
-  const [now] = useState(Date.now)
+  const now = useAtTime((time) => Math.floor(time / hourMs) * hourMs)
   const byDirection = useMemo(
     () => ({
       Inbound: tlsByDay(rows, 'Inbound', { now, days }),

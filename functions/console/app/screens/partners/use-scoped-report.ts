@@ -1,9 +1,9 @@
 /** Reads a report on the mail of a pair of connectors. */
 import { useQueries } from '@tanstack/react-query'
-import { useState } from 'react'
 import type { ApiError } from '../../api/api-error.ts'
 import type { Report } from '../../api/types.ts'
 import { useApi } from '../../api/use-api.ts'
+import { useAtTime } from '../../components/use-at-time.ts'
 import { firstDay, scopesOf } from './partner-numbers.ts'
 import type { Pair } from './partner-pairs.ts'
 
@@ -18,11 +18,11 @@ export interface ScopedReport {
 /** A pair without a single domain is read by connector: one request for each. */
 export function useScopedReport(name: 'connector-tls' | 'rejected', pair: Pair, days: number): ScopedReport {
   const api = useApi()
-  const [now] = useState(Date.now)
+  const from = useAtTime((now) => firstDay(now, days))
   const path = `/reports/${name}`
   const results = useQueries({
     queries: scopesOf(pair).map((scope) => {
-      const query = { ...scope, from: firstDay(now, days) }
+      const query = { ...scope, from }
       return {
         queryKey: [path, query],
         queryFn: ({ signal }: { signal: AbortSignal }) => api.get<Report>(path, query, signal),

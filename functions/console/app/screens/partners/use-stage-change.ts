@@ -1,8 +1,8 @@
 /** Changes the stage of the version of a connector that the person sees, or removes it. */
 import { useMutation } from '@tanstack/react-query'
-import { useState } from 'react'
+import { useRef, useState } from 'react'
 import { useLocation } from 'wouter'
-import { ApiError } from '../../api/api-error.ts'
+import { ApiError, conflictHeader, isLost } from '../../api/api-error.ts'
 import type {
   InboundConnector,
   OutboundConnector,
@@ -10,6 +10,7 @@ import type {
   SavedOutboundConnector,
 } from '../../api/types.ts'
 import { useApi } from '../../api/use-api.ts'
+import { useIsMounted } from '../../components/use-is-mounted.ts'
 import type { ConnectorDirection } from './connector-text.ts'
 import type { RemovedState } from './saved-state.ts'
 import type { StageOrRemoved } from './stage-change.ts'
@@ -40,6 +41,8 @@ export function useStageChange({ connector, direction, to, onNotice, onClose }: 
   const api = useApi()
   const [, navigate] = useLocation()
   const refresh = useRefreshConnectors()
+  const isMounted = useIsMounted()
+  const wasLost = useRef(false)
   // The version when the person was shown the effect: a change by another person meanwhile is not overwritten.
   const [version] = useState(connector.version)
   const path = connectorPath(direction, connector.id)
@@ -53,7 +56,8 @@ export function useStageChange({ connector, direction, to, onNotice, onClose }: 
     },
     onSuccess: async (saved) => {
       if (saved === null || to === 'Removed') {
-        navigate('/partners', { state: { removed: connector.name } satisfies RemovedState })
+        const state: RemovedState = { removed: connector.name }
+        if (isMounted.current) navigate('/partners', { state })
         await refresh()
         return
       }
@@ -67,13 +71,14 @@ export function useStageChange({ connector, direction, to, onNotice, onClose }: 
       onClose()
     },
     onError: async (error) => {
+      if (isLost(error.status)) wasLost.current = true
       if (!isConflict(error)) return
       await refresh()
       onNotice({
         type: 'warning',
-        header: 'Another person or program has changed this connector',
+        header: conflictHeader('connector', wasLost.current),
         lines: [
-          'Your change is not saved. The page shows the connector as it is now. Check it, then repeat.',
+          'The page shows the connector as it is now. Check it, and repeat your change if it was not made.',
         ],
       })
       onClose()

@@ -17,6 +17,7 @@ import { useApi } from '../../api/use-api.ts'
 import { useMay } from '../../api/use-roles.ts'
 import { TextOfOthers } from '../../components/text-of-others.tsx'
 import { Time } from '../../components/time.tsx'
+import { latestValidation } from './latest-validation.ts'
 import { connectorPath, useRefreshConnectors } from './use-connectors.ts'
 
 const description =
@@ -38,7 +39,7 @@ export function Validation({ connector }: { connector: OutboundConnector }) {
   })
   const needsRecipient =
     !connector.allAcceptedDomains && connector.recipientDomains.every((pattern) => pattern.startsWith('*'))
-  const shown = run.data ?? connector.validation
+  const shown = latestValidation(run.data ?? null, connector)
   return (
     <Container
       header={

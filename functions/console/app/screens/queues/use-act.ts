@@ -1,5 +1,5 @@
 /** Runs an act on mail that waits, and keeps how far it is. */
-import { useRef, useState } from 'react'
+import { useEffect, useRef, useState } from 'react'
 import { useApi } from '../../api/use-api.ts'
 import { filterOf, type Queue, type QueueAct } from './acts.ts'
 import { type ActResult, emptyResult, sendAct } from './send-act.ts'
@@ -17,6 +17,8 @@ export function useAct(
   const api = useApi()
   const [state, setState] = useState<ActState>({ kind: 'Ready', result: emptyResult })
   const controller = useRef<AbortController | null>(null)
+  // Without its page, nobody would see how far the act is, or could stop it.
+  useEffect(() => () => controller.current?.abort(), [])
   const start = async (reason: string): Promise<void> => {
     controller.current = new AbortController()
     const { signal } = controller.current

@@ -8,6 +8,7 @@ import Modal from '@cloudscape-design/components/modal'
 import SpaceBetween from '@cloudscape-design/components/space-between'
 import Textarea from '@cloudscape-design/components/textarea'
 import { useState } from 'react'
+import { unsavedHeader } from '../../api/api-error.ts'
 import type { UnknownCertificate } from '../../api/types.ts'
 import { TextOfOthers } from '../../components/text-of-others.tsx'
 import { type Act, actText, actTitle, mailEffects } from './acts.ts'
@@ -98,7 +99,7 @@ export function ActModal(props: ActModalProps) {
           </FormField>
         )}
         {change.error && (
-          <Alert type="error" header="Nothing was changed">
+          <Alert type="error" header={unsavedHeader(change.error)}>
             {change.error.message}
             {change.error.faults.map(({ path, message }) => (
               <div key={path}>{`${path} ${message}`}</div>

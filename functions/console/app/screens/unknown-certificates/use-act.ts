@@ -1,9 +1,9 @@
 /** Makes a change to the version of the connector that the person sees, or dismisses the certificate. */
 import { useMutation, useQueryClient } from '@tanstack/react-query'
-import { useState } from 'react'
+import { useRef, useState } from 'react'
 import { countText } from '../../../../../shared/policy/text-lists.ts'
 import type { ApiClient } from '../../api/api-client.ts'
-import { ApiError } from '../../api/api-error.ts'
+import { type ApiError, conflictHeader, isLost } from '../../api/api-error.ts'
 import type { SavedInboundConnector, UnknownCertificate, WaitingMail } from '../../api/types.ts'
 import { useApi } from '../../api/use-api.ts'
 import { connectorPath, useRefreshConnectors } from '../partners/use-connectors.ts'
@@ -34,6 +34,7 @@ export function useAct({ act, certificate, onNotice, onClose }: ActOfPerson) {
   const api = useApi()
   const queries = useQueryClient()
   const refreshConnectors = useRefreshConnectors()
+  const wasLost = useRef(false)
   // What the person was shown: a change by another person meanwhile is not overwritten.
   const [{ id, connector }] = useState(certificate)
   const path = `${unknownPath}/${encodeURIComponent(id)}`
@@ -73,12 +74,15 @@ export function useAct({ act, certificate, onNotice, onClose }: ActOfPerson) {
       onClose()
     },
     onError: async (error) => {
-      if (!(error instanceof ApiError) || error.status !== 412) return
+      if (isLost(error.status)) wasLost.current = true
+      if (error.status !== 412) return
       await refresh()
       onNotice({
         type: 'warning',
-        header: 'Another person or program has changed this connector',
-        lines: ['Nothing was changed by you. What you see now is the present state.'],
+        header: conflictHeader('connector', wasLost.current),
+        lines: [
+          'What you see now is the present state. Check it, and repeat your change if it was not made.',
+        ],
       })
       onClose()
     },

@@ -6,7 +6,7 @@ import FormField from '@cloudscape-design/components/form-field'
 import Header from '@cloudscape-design/components/header'
 import RadioGroup from '@cloudscape-design/components/radio-group'
 import SpaceBetween from '@cloudscape-design/components/space-between'
-import type { ApiError } from '../../api/api-error.ts'
+import { type ApiError, unsavedHeader } from '../../api/api-error.ts'
 import { TextOfOthers } from '../../components/text-of-others.tsx'
 import { needsWaitingChoice, type WaitingChoice } from '../partners/use-stage-change.ts'
 import { ChangeList } from './change-list.tsx'
@@ -46,7 +46,7 @@ export function ReviewStep(props: ReviewStepProps) {
   return (
     <SpaceBetween size="l">
       {error && !needsWaitingChoice(error) && (
-        <Alert type="error" header="The connector is not saved">
+        <Alert type="error" header={unsavedHeader(error)}>
           <TextOfOthers text={error.message} />
           {faults.map((fault) => (
             <div key={fault}>

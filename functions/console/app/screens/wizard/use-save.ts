@@ -3,6 +3,7 @@ import { useMutation } from '@tanstack/react-query'
 import type { ApiError } from '../../api/api-error.ts'
 import type { SavedInboundConnector, SavedOutboundConnector } from '../../api/types.ts'
 import { useApi } from '../../api/use-api.ts'
+import { useIsMounted } from '../../components/use-is-mounted.ts'
 import { connectorPath, useRefreshConnectors } from '../partners/use-connectors.ts'
 import type { WaitingChoice } from '../partners/use-stage-change.ts'
 import { patchOf } from './difference.ts'
@@ -17,9 +18,11 @@ interface Save {
   waiting: WaitingChoice | null
 }
 
+/** @param onSaved is not called if the person has left the wizard meanwhile */
 export function useSave(onSaved: (saved: SavedConnector) => void, onError: (error: ApiError) => void) {
   const api = useApi()
   const refresh = useRefreshConnectors()
+  const isMounted = useIsMounted()
   return useMutation<SavedConnector, ApiError, Save>({
     mutationFn: ({ direction, base, body, waiting }) => {
       if (base === null) return api.send('POST', `/${direction}-connectors`, body)
@@ -29,7 +32,7 @@ export function useSave(onSaved: (saved: SavedConnector) => void, onError: (erro
     },
     onSuccess: async (saved) => {
       await refresh()
-      onSaved(saved)
+      if (isMounted.current) onSaved(saved)
     },
     onError,
   })

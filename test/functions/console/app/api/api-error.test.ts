@@ -3,15 +3,32 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import {
   ApiError,
+  conflictHeader,
   readCsvText,
   readJson,
   toApiError,
+  unsavedHeader,
 } from '../../../../../functions/console/app/api/api-error.ts'
 
 const answer = (status: number, body: unknown) =>
   new Response(typeof body === 'string' ? body : JSON.stringify(body), { status })
 
 const page = '\n<!doctype html><title>Sign in to the network</title>'
+
+describe('a change without success', () => {
+  for (const [status, header] of [
+    [0, 'It is not known whether the change was saved'],
+    [503, 'It is not known whether the change was saved'],
+    [422, 'The change is not saved'],
+    [403, 'The change is not saved'],
+  ] as const)
+    test(`${status}: ${header}`, () => assert.equal(unsavedHeader(new ApiError(status, 'No.')), header))
+
+  test('that conflicts is not called the change of another if an earlier answer was lost', () => {
+    assert.equal(conflictHeader('connector', false), 'Another person or program has changed this connector')
+    assert.equal(conflictHeader('domain', true), 'This domain has changed, perhaps by your first attempt')
+  })
+})
 
 describe('an answer without success', () => {
   const rows: [title: string, status: number, body: unknown, text: RegExp][] = [
