@@ -27,7 +27,8 @@ export class RateLimiter {
 
   #startWindow(now: Date): void {
     const window = Math.floor(now.getTime() / this.#windowMs)
-    if (window === this.#window) return
+    // An event may have an earlier time, such as that of a long session.
+    if (window <= this.#window) return
     this.#window = window
     this.#counts.clear()
   }

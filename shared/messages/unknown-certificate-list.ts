@@ -1,7 +1,7 @@
 /** Lists unknown certificates, the last presented first. The work for one page is limited. */
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { byTime } from '../contract/messages-index.ts'
-import { getItems } from '../dynamodb/get-items.ts'
+import { type GetOptions, getItems } from '../dynamodb/get-items.ts'
 import { queryItems } from '../dynamodb/query-items.ts'
 import { mergeNewestFirst } from './history.ts'
 import {
@@ -49,7 +49,9 @@ export class UnknownCertificateList {
 
   /** @returns null if there is none, or if it has expired */
   async read(connector: string, fingerprint256: string, now: Date): Promise<UnknownCertificate | null> {
-    const [item] = await this.#items([unknownCertificateKey(connector, fingerprint256)], now)
+    const key = unknownCertificateKey(connector, fingerprint256)
+    // After a dismissal, the answer has it.
+    const [item] = await this.#items([key], now, { ConsistentRead: true })
     return item === undefined ? null : toUnknownCertificate(item)
   }
 
@@ -140,12 +142,14 @@ export class UnknownCertificateList {
   async #items(
     rows: readonly { pk: string; sk: string }[],
     now: Date,
+    options: GetOptions = {},
   ): Promise<(UnknownCertificateItem & { pk: string; sk: string })[]> {
     const keys = rows.map(({ pk, sk }) => ({ pk, sk }))
     const items = await getItems<UnknownCertificateItem & { pk: string; sk: string }>(
       this.#documents,
       this.#table,
       keys,
+      options,
     )
     return items.filter(({ expiresAt }) => expiresAt * 1000 > now.getTime())
   }

@@ -4,7 +4,12 @@
  * days after the last presentation. Writes of a certificate go to the partition of its connector, which is not more than
  * its notices cause.
  */
-import { type DynamoDBDocumentClient, UpdateCommand, type UpdateCommandInput } from '@aws-sdk/lib-dynamodb'
+import {
+  type DynamoDBDocumentClient,
+  GetCommand,
+  UpdateCommand,
+  type UpdateCommandInput,
+} from '@aws-sdk/lib-dynamodb'
 import type { AcceptedCertificate } from '../contract/certificate.ts'
 import { daySeconds } from '../contract/durations.ts'
 import type { CertificateNotice } from '../contract/jobs.ts'
@@ -25,18 +30,33 @@ export class UnknownCertificateStore {
   }
 
   /**
-   * Records a presentation of a certificate that an administrator dismissed.
+   * Records a presentation of a certificate that an administrator dismissed. A repeated job is recorded once.
    * @returns whether the certificate is dismissed; otherwise nothing is changed
    * @throws when the table fails
    */
   async recordDismissed(notice: CertificateNotice, now: Date): Promise<boolean> {
     const { set, names, values } = presentation(notice)
-    return this.#update(notice, {
+    const isRecorded = await this.#update(notice, {
       UpdateExpression: `SET ${set.join(', ')} ADD seenCount :one`,
-      ConditionExpression: 'dismissal.#until > :now',
+      ConditionExpression: 'dismissal.#until > :now AND lastSeen < :at',
       ExpressionAttributeNames: { ...names, '#until': 'until' },
       ExpressionAttributeValues: { ...values, ':now': now.toISOString() },
     })
+    return isRecorded || this.#isDismissed(notice, now)
+  }
+
+  async #isDismissed({ connector, presented }: CertificateNotice, now: Date): Promise<boolean> {
+    const Key = unknownCertificateKey(connector.id, presented.fingerprint256)
+    const { Item } = await this.#documents.send(
+      new GetCommand({
+        TableName: this.#table,
+        Key,
+        ConsistentRead: true,
+        ProjectionExpression: 'dismissal',
+      }),
+    )
+    const { until = '' }: Partial<Dismissal> = Item?.dismissal ?? {}
+    return until > now.toISOString()
   }
 
   /**

@@ -55,10 +55,12 @@ export const dryRunRoutes = (dependencies: DryRunDependencies): Route[] => [
     const range = rangeOf(body, now(), retentionDays)
     const snapshot = await dependencies.snapshot()
     const changes = changesOf(body, snapshot, new Date(now()))
-    const [searchId, open] = await Promise.all([
-      startSearch(search, mailFactsSql(table, range, scopeOf(changes, snapshot), settings)),
-      dependencies.firstUnsealedHour(),
-    ])
+    // First: an hour that is sealed after the search has started may not be in it.
+    const open = await dependencies.firstUnsealedHour()
+    const searchId = await startSearch(
+      search,
+      mailFactsSql(table, range, scopeOf(changes, snapshot), settings),
+    )
     const id = newUlid()
     const stored: StoredDryRun = {
       searchId,

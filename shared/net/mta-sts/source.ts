@@ -59,11 +59,13 @@ export class MtaStsSource {
   async policyFor(recipientDomain: string, signal: AbortSignal): Promise<MtaStsState> {
     const domain = normaliseDomain(recipientDomain)
     if (domain === null || normaliseDomain(recordName(domain)) === null) return noMtaSts
+    // One time for both: a policy that expires during the query of DNS is still used.
+    const now = this.#now()
     const [record, { state, isCertain }] = await Promise.all([
       this.#queryRecord(domain, signal),
-      this.#readState(domain, signal),
+      this.#readState(domain, now, signal),
     ])
-    const { policy: current } = withoutExpired(state, this.#now())
+    const { policy: current } = withoutExpired(state, now)
     const ifCertain = (mtaSts: MtaStsState) => (isCertain ? mtaSts : unknownPolicy)
     if (record.kind === 'Unknown')
       return current
@@ -95,9 +97,9 @@ export class MtaStsSource {
     return { kind: 'Known', id: answer.kind === 'Found' ? parseRecordId(answer.records) : null }
   }
 
-  async #readState(domain: string, signal: AbortSignal): Promise<StateReading> {
-    const cached = this.#cache.getFresh(domain, this.#now())
-    if (cached !== null && (cached.policy === null || isValid(cached.policy, this.#now())))
+  async #readState(domain: string, now: number, signal: AbortSignal): Promise<StateReading> {
+    const cached = this.#cache.getFresh(domain, now)
+    if (cached !== null && (cached.policy === null || isValid(cached.policy, now)))
       return { state: cached, isCertain: true }
     // Another worker may have renewed an expired policy.
     const reading = await raceWithSignal(this.#readStore(domain), signal)

@@ -529,6 +529,13 @@ describe('the stored certificate', () => {
     assert.deepEqual(service.countedMetrics, ['UnknownCertificates'])
     assert.deepEqual(await service.publishQueued(nextDay), ['Dismissed'])
     assert.equal((await read(connector))?.lastSeen, nextDay.toISOString())
+    const seen = (await read(connector))?.seenCount
+    for (const repeated of [nextDay, receivedAt]) {
+      const notice = certificateNotice({ connector, at: repeated.toISOString() })
+      assert.equal((await service.publishOne(notice, nextDay)).kind, 'Dismissed')
+    }
+    assert.equal((await read(connector))?.seenCount, seen)
+    assert.equal((await read(connector))?.lastSeen, nextDay.toISOString())
     const other = unit()
     await other.publishOne(certificateNotice({ connector: other.connector.id }), nextDay)
     assert.equal(other.published.length, 1)

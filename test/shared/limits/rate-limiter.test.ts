@@ -14,6 +14,10 @@ test('a rate limiter limits each key separately, and a key has its whole limit a
     ['a', 59, false],
     ['a', 60, true],
     ['b', 61, true],
+    ['a', 62, true],
+    // Its session began in the window before.
+    ['c', 58, true],
+    ['a', 63, false],
   ]
   for (const [key, second, allowed] of events) {
     assert.equal(limiter.isAllowed(key, at(second)), allowed, `${key} after ${second} s`)
