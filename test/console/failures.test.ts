@@ -41,11 +41,13 @@ const failures: Readonly<Record<string, ApiFailure>> = {
   'the role does not suffice': {
     answer: (route) => route.fulfill(problem(403, 'This request needs the role read. You have no role.')),
     text: /Your role does not show this.*This request needs the role read/s,
+    inSomeViews: true,
   },
   'the session has ended': {
     answer: (route) => route.fulfill({ status: 401, contentType: json, body: '{"message":"Unauthorized"}' }),
     text: /Your session has ended/,
     button: 'Sign in',
+    inSomeViews: true,
   },
   'there are too many requests': {
     answer: (route) =>
