@@ -3,7 +3,6 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { hourOf } from '../../shared/events/hours.ts'
 import { type RunnerProcess, startRunner, waitForResult } from '../support/local/runner.ts'
 import { folderOfTests, temporaryFolder } from '../support/local/temporary-folder.ts'
 import { comparable, runInShell, transcriptsOf } from '../support/local/transcripts.ts'
@@ -12,6 +11,7 @@ import { SealedHours } from './exactness/sealed-hours.ts'
 const page = readFileSync(join(import.meta.dirname, '../../docs/asking.md'), 'utf8')
 const folder = folderOfTests()
 
+const startedAt = Date.now()
 let runner: RunnerProcess
 before(
   async () => {
@@ -35,10 +35,8 @@ const comparableAnswer = (text: string): string =>
 async function sealDemo(): Promise<void> {
   const hours = new SealedHours(runner.endpoints)
   await waitForResult(async () => {
-    const [marker] = await hours.seal({ hour: hourOf(Date.now()) })
-    return marker?.byKind.Accepted === demoMessages && marker.byKind.Delivered === demoDeliveries
-      ? marker
-      : null
+    const { Accepted, Delivered } = await hours.sealSince(startedAt)
+    return (Accepted === demoMessages && Delivered === demoDeliveries) || null
   })
 }
 

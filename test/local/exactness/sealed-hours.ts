@@ -12,6 +12,7 @@ import type { MailEvent } from '../../../shared/contract/events.ts'
 import { DayRollups } from '../../../shared/events/day-rollups.ts'
 import { hourOfRollup } from '../../../shared/events/event-keys.ts'
 import { EventStore } from '../../../shared/events/event-store.ts'
+import { hourOf } from '../../../shared/events/hours.ts'
 import type { RollupRow } from '../../../shared/events/rollup-row.ts'
 import { SealMarker } from '../../../shared/events/seal-marker.ts'
 
@@ -39,6 +40,19 @@ export class SealedHours {
     })
     const markers = await response.json()
     return SealMarker.array().parse(markers, { error: () => JSON.stringify(markers) })
+  }
+
+  /**
+   * Seals the present hour, and the hour of this time if it has ended meanwhile.
+   * @param since milliseconds since the epoch, within the last hour
+   * @returns the number of events of each kind
+   */
+  async sealSince(since: number): Promise<Record<string, number>> {
+    const counts: Record<string, number> = {}
+    for (const hour of new Set([hourOf(since), hourOf(Date.now())]))
+      for (const { byKind } of await this.seal({ hour }))
+        for (const [kind, count] of Object.entries(byKind)) counts[kind] = (counts[kind] ?? 0) + count
+    return counts
   }
 
   /** The keys of all raw objects. */
