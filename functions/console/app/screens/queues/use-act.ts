@@ -17,7 +17,7 @@ export function useAct(
   const api = useApi()
   const [state, setState] = useState<ActState>({ kind: 'Ready', result: emptyResult })
   const controller = useRef<AbortController | null>(null)
-  // Without its page, nobody would see how far the act is, or could stop it.
+  // Without its page, its progress is not shown, and it cannot be stopped.
   useEffect(() => () => controller.current?.abort(), [])
   const start = async (reason: string): Promise<void> => {
     controller.current = new AbortController()
