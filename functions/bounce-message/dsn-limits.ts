@@ -6,6 +6,7 @@
  */
 import { type DynamoDBDocumentClient, GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { unlessConditionFails } from '../../shared/dynamodb/unless-condition-fails.ts'
+import { hourOf } from '../../shared/events/hours.ts'
 import { clientNetwork } from '../../shared/limits/client-network.ts'
 import { dsnOctetsKey, dsnRateKey } from '../../shared/messages/message-keys.ts'
 
@@ -46,7 +47,7 @@ export class DsnLimits {
 
   /** Counts a DSN to a domain in this hour. A repeated job counts its DSN once. @returns whether the DSN is counted */
   takeRate(domain: string, dsn: string, now: Date, expiresAt: number): Promise<boolean> {
-    return this.#addOnce(dsnRateKey(domain, hourOf(now)), 'dsns', dsn, 1, maxDsnsPerHour, expiresAt)
+    return this.#addOnce(dsnRateKey(domain, hourOf(now.getTime())), 'dsns', dsn, 1, maxDsnsPerHour, expiresAt)
   }
 
   /**
@@ -56,7 +57,7 @@ export class DsnLimits {
    */
   async takeQuery(domain: string, ip: string, now: Date, expiresAt: number): Promise<boolean> {
     for (const counted of [clientNetwork(ip), domain]) {
-      const key = dsnRateKey(counted, hourOf(now))
+      const key = dsnRateKey(counted, hourOf(now.getTime()))
       if (!(await this.#add(key, 'queries', 1, maxQueriesPerHour, expiresAt))) return false
     }
     return true
@@ -111,5 +112,3 @@ export class DsnLimits {
 
 /** The attribute with what a DSN added to the sum. */
 const countedName = (dsn: string): string => `dsn#${dsn}`
-
-const hourOf = (now: Date): string => now.toISOString().slice(0, 13)

@@ -11,7 +11,7 @@ import { createRoot } from 'react-dom/client'
 import { Router } from 'wouter'
 import { consolePath } from '../../../shared/contract/console.ts'
 import { createApiClient } from './api/api-client.ts'
-import { ApiError } from './api/api-error.ts'
+import { ApiError, isLost } from './api/api-error.ts'
 import { ApiContext } from './api/use-api.ts'
 import { ErrorBoundary } from './components/error-boundary.tsx'
 import { Failure } from './components/failure.tsx'
@@ -35,7 +35,7 @@ const root = createRoot(document.getElementById('app') as HTMLElement)
 
 /** A request that may succeed later is repeated; one that the API refused is not. */
 const isTransient = (error: unknown): boolean =>
-  error instanceof ApiError && (error.status === 0 || error.status >= 500 || error.status === 429)
+  error instanceof ApiError && (isLost(error.status) || error.status === 429)
 
 const queries = new QueryClient({
   defaultOptions: {

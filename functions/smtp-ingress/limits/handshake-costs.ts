@@ -88,7 +88,7 @@ export class HandshakeCosts {
     addTime(client, addedMs, now)
     addTime(network, addedMs, now)
     const hasBecomeExpensive = handshakeMs > maxHandshakeMs && handshakeMs - addedMs <= maxHandshakeMs
-    if ((hasBecomeExpensive && isRepeated(client, now)) || client.msInMinute > maxAddressMsPerMinute)
+    if ((hasBecomeExpensive && recordExpensive(client, now)) || client.msInMinute > maxAddressMsPerMinute)
       penalise(client, now)
     if (network.msInMinute > maxNetworkMsPerMinute) network.expensiveUntil = now + minuteMs
   }
@@ -134,11 +134,11 @@ function addTime(client: Client, ms: number, now: number): void {
   client.msInMinute += ms
 }
 
-/** Records an expensive handshake. */
-function isRepeated(client: Client, now: number): boolean {
-  const isSuspect = now < client.suspectUntil
+/** @returns whether it is not the first expensive handshake within an hour */
+function recordExpensive(client: Client, now: number): boolean {
+  const isRepeated = now < client.suspectUntil
   client.suspectUntil = now + hourMs
-  return isSuspect
+  return isRepeated
 }
 
 /** Several handshakes at the same time are one offence. After an hour without one, the next is the first again. */

@@ -2,7 +2,7 @@
 import { useSyncExternalStore } from 'react'
 
 function subscribe(listener: () => void): () => void {
-  // A timer of a computer that slept is late, and one of more than 24 days is at once.
+  // Not a timer for a date: after a computer has slept it is late, and one of more than 24 days is at once.
   const timer = setInterval(listener, 1000)
   return () => clearInterval(timer)
 }

@@ -138,7 +138,7 @@ test('the next certificate is served from its date, even when the secret cannot 
 })
 
 for (const early of [1, 2, 3, 4, 5])
-  test(`the next certificate is served, when its date is ${early} readings of the clock after the start`, async (context) => {
+  test(`the next certificate is served although its date passes at reading ${early} of the clock`, async (context) => {
     const servedFrom = simulatedClock(context)(early)
     const started = Date.now()
     let readings = 0

@@ -3,6 +3,7 @@ import Container from '@cloudscape-design/components/container'
 import Header from '@cloudscape-design/components/header'
 import SpaceBetween from '@cloudscape-design/components/space-between'
 import StatusIndicator from '@cloudscape-design/components/status-indicator'
+import { hourMs } from '../../../../../shared/contract/durations.ts'
 import type { Report } from '../../api/types.ts'
 import { useRead } from '../../api/use-api.ts'
 import { BreakableText } from '../../components/breakable-text.tsx'
@@ -12,7 +13,6 @@ import { ViewLink } from '../../components/view-link.tsx'
 import { refusalCounts } from './overview-numbers.ts'
 import { refetchMs } from './refresh.ts'
 
-const hourMs = 3_600_000
 const shownReasons = 6
 
 export function Refused() {

@@ -6,6 +6,7 @@ import ExpandableSection from '@cloudscape-design/components/expandable-section'
 import SpaceBetween from '@cloudscape-design/components/space-between'
 import Table from '@cloudscape-design/components/table'
 import { useMemo } from 'react'
+import { hourMs } from '../../../../../shared/contract/durations.ts'
 import type { Report } from '../../api/types.ts'
 import { numberColumn } from '../../components/number-column.tsx'
 import { tlsColors } from '../../components/tls-colors.ts'
@@ -16,7 +17,6 @@ const directions = { Inbound: 'Received', Outbound: 'Sent' } as const
 type Direction = keyof typeof directions
 
 const count = new Intl.NumberFormat(undefined)
-const hourMs = 3_600_000
 /** Half a message is no message. */
 const wholeNumber = (value: number): string => (Number.isInteger(value) ? count.format(value) : '')
 
